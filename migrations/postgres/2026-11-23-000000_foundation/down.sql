@@ -1,0 +1,19 @@
+-- Takes the first version away again, children before parents.
+DROP TABLE idempotency_keys;
+DROP TABLE attempts;
+DROP TABLE nudges;
+DROP TABLE outreaches;
+DROP TABLE check_ins;
+DROP TABLE aftercare;
+DROP TABLE scene_members;
+DROP TABLE scenes;
+DROP TABLE agreements;
+DROP TABLE revisions;
+DROP TABLE link_members;
+DROP TABLE partner_links;
+DROP TABLE devices;
+DROP TABLE refresh_tokens;
+DROP TABLE sessions;
+DROP TABLE address_requests;
+DROP TABLE consents;
+DROP TABLE accounts;

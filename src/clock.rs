@@ -1,0 +1,48 @@
+//! The one source of "now": the system's clock, or a simulated one for tests and the demo.
+
+use jiff::Timestamp;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Tells the time in whole microseconds, which is what both databases keep.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The machine's clock.
+    System,
+    /// A clock that stands still until it is moved.
+    Simulated(Arc<Mutex<Timestamp>>),
+}
+
+impl Clock {
+    /// A simulated clock that stands at `start`.
+    pub fn simulated(start: Timestamp) -> Self {
+        Self::Simulated(Arc::new(Mutex::new(whole_micros(start))))
+    }
+
+    /// The current instant.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the machine for the time"
+    )]
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::System => whole_micros(Timestamp::now()),
+            Self::Simulated(at) => *at.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// Moves a simulated clock to `to`; the system's clock is not moved and says so with `false`.
+    pub fn set(&self, to: Timestamp) -> bool {
+        match self {
+            Self::System => false,
+            Self::Simulated(at) => {
+                *at.lock().unwrap_or_else(PoisonError::into_inner) = whole_micros(to);
+                true
+            }
+        }
+    }
+}
+
+/// `at` without what is finer than a microsecond.
+pub fn whole_micros(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+}

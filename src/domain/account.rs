@@ -1,0 +1,216 @@
+//! Accounts: what a person says of themselves, what they consented to, and whether they may be nudged.
+
+use super::problem::{Checks, Problem, ProblemCode};
+use super::quiet_hours::Rhythm;
+use super::words;
+use jiff::Timestamp;
+
+/// Longest display name, in characters.
+pub const NAME_MAX: usize = 60;
+/// Shortest password, in characters (R32).
+pub const PASSWORD_MIN_CHARS: usize = 15;
+/// Longest password, in bytes (R32).
+pub const PASSWORD_MAX_BYTES: usize = 128;
+/// Longest e-mail address, in characters (RFC 5321, 4.5.3.1).
+pub const EMAIL_MAX: usize = 254;
+/// The version of the statements that a person agrees to at sign-up.
+pub const CONSENT_VERSION: &str = "2026-11";
+
+words! {
+    /// A statement that a person makes.
+    pub enum ConsentKind {
+        /// "I am an adult."
+        Adult = "adult",
+        /// "Evenkeel may keep what I write about my wellbeing, to remind me and, as I choose, my partner."
+        HealthData = "health_data",
+    }
+}
+
+words! {
+    /// What the partner sees of an answer.
+    pub enum Share {
+        /// Nothing: to the partner it is the same as no answer.
+        Nothing = "nothing",
+        /// The mood alone.
+        Mood = "mood",
+        /// Mood, signs, what is needed, and the note.
+        All = "all",
+    }
+}
+
+/// An e-mail address as it is stored and compared: trimmed, the domain in lower case.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Email(String);
+
+impl Email {
+    /// Checks the form: one `@`, something on both sides, a domain with letters, no blanks. Whether it
+    /// exists is what the confirmation mail finds out.
+    pub fn parse(field: &str, text: &str) -> Result<Self, Problem> {
+        let malformed = || {
+            Problem::new(
+                field,
+                ProblemCode::Malformed,
+                "This is not an e-mail address.",
+            )
+        };
+        let text = text.trim();
+        if text.chars().count() > EMAIL_MAX {
+            return Err(Problem::new(
+                field,
+                ProblemCode::TooLong,
+                format!("At most {EMAIL_MAX} characters fit here."),
+            ));
+        }
+        let (local, domain) = text.rsplit_once('@').ok_or_else(malformed)?;
+        let bad = |c: char| c.is_whitespace() || c.is_control() || "<>()[]\\,;:\"@".contains(c);
+        let labels_ok = domain.split('.').all(|label| {
+            !label.is_empty()
+                && label.len() <= 63
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+        });
+        let dots_ok = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
+        if local.is_empty() || local.len() > 64 || local.chars().any(bad) || !dots_ok || !labels_ok
+        {
+            return Err(malformed());
+        }
+        Ok(Self(format!("{local}@{}", domain.to_lowercase())))
+    }
+
+    /// The address that mail goes to.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What two spellings of one address have in common: the blind index is made of this.
+    pub fn normalised(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+/// An address never shows itself in a log line (R35).
+impl std::fmt::Debug for Email {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Email(…)")
+    }
+}
+
+/// Checks a new password's form (R32). It is taken as it is: no trimming, no composition rules.
+pub fn check_password(checks: &mut Checks, field: &str, password: &str) {
+    if password.chars().count() < PASSWORD_MIN_CHARS {
+        let sentence = format!("A password needs at least {PASSWORD_MIN_CHARS} characters.");
+        checks.note(Problem::new(field, ProblemCode::TooShort, sentence));
+    } else if password.len() > PASSWORD_MAX_BYTES {
+        let sentence = format!("A password has at most {PASSWORD_MAX_BYTES} bytes.");
+        checks.note(Problem::new(field, ProblemCode::TooLong, sentence));
+    } else if is_common(password) {
+        let sentence = "This password is easily guessed. A few unrelated words make a good one.";
+        checks.note(Problem::new(field, ProblemCode::TooCommon, sentence));
+    }
+}
+
+/// Common passwords of fifteen characters and more, most of them a short one said again or counted on.
+fn is_common(password: &str) -> bool {
+    let lower = password.to_lowercase();
+    let chars: Vec<char> = lower.chars().collect();
+    // A unit of up to eight characters, repeated to the end.
+    let repeats = (1..=8).any(|unit| {
+        chars
+            .iter()
+            .zip(chars.iter().skip(unit))
+            .all(|(a, b)| a == b)
+    });
+    // A run along the alphabet or the digits, such as 123456789012345.
+    let runs = chars.windows(2).all(|pair| {
+        let (a, b) = (pair[0] as u32, pair[1] as u32);
+        b == a + 1
+            || a == b + 1
+            || (pair[0] == '9' && pair[1] == '0')
+            || (pair[0] == '0' && pair[1] == '9')
+    });
+    repeats || runs || COMMON.lines().any(|line| line == lower)
+}
+
+/// The commonest long passwords of public lists, one a line, in lower case.
+const COMMON: &str = include_str!("common_passwords.txt");
+
+/// Until when a person is not nudged: an instant, or [`Timestamp::MAX`] for "until I say so".
+pub type PausedUntil = Option<Timestamp>;
+
+/// What of an account decides when and whether it is nudged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Zone and quiet hours.
+    pub rhythm: Rhythm,
+    /// Set while the person wants no nudges.
+    pub paused_until: PausedUntil,
+    /// Whether pushes are wanted.
+    pub push: bool,
+    /// Whether mails are wanted.
+    pub mail: bool,
+}
+
+impl Reach {
+    /// Whether the person wants no nudges at `at`.
+    pub fn is_paused(&self, at: Timestamp) -> bool {
+        self.paused_until.is_some_and(|until| at < until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_and_refused_by_form() {
+        for good in [
+            "a@b.org",
+            " Sam+x@Example.ORG ",
+            "o'neil@a-b.co",
+            "ünal@exämple.de",
+        ] {
+            assert!(Email::parse("email", good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "@b.org",
+            "a@",
+            "a@b..org",
+            "a b@c.org",
+            "a@b.org\r\nBcc: c@d.org",
+            "<a@b.org>",
+            ".a@b.org",
+        ] {
+            assert!(Email::parse("email", bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            Email::parse("email", "Sam@Example.ORG")
+                .unwrap()
+                .normalised(),
+            "sam@example.org"
+        );
+    }
+
+    #[test]
+    fn easily_guessed_passwords_are_refused() {
+        let refused = |password: &str| {
+            let mut checks = Checks::new();
+            check_password(&mut checks, "password", password);
+            checks.finish(()).is_err()
+        };
+        for bad in [
+            "short",
+            "aaaaaaaaaaaaaaaa",
+            "123456789012345",
+            "passwordpassword",
+            "qwertyqwertyqwerty",
+        ] {
+            assert!(refused(bad), "{bad}");
+        }
+        assert!(!refused("four calm boats on a lake"));
+        assert!(!refused("\u{1F6B6}\u{1F33F} höhere Wälder"));
+        assert!(refused(&"é!x".repeat(50)));
+    }
+}

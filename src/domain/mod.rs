@@ -1,0 +1,62 @@
+//! The pure rules: what is allowed, what falls due and when, what may be shown. No I/O, no clock; `now` is a parameter.
+
+pub mod account;
+pub mod answer;
+pub mod check_in;
+pub mod ladder;
+pub mod negotiation;
+pub mod nudge;
+pub mod partner_link;
+pub mod problem;
+pub mod quiet_hours;
+pub mod scene;
+pub mod wording;
+
+/// Declares an enum whose values are one fixed word each, in the database, in JSON and (upper-cased by
+/// async-graphql) in the API. The doc comments are the API's descriptions.
+macro_rules! words {
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$doc:meta])* $value:ident = $word:literal),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+            async_graphql::Enum, diesel::expression::AsExpression, diesel::deserialize::FromSqlRow,
+        )]
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        pub enum $name { $($(#[$doc])* #[serde(rename = $word)] $value),* }
+
+        impl $name {
+            /// Every value, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$value),*];
+
+            /// The word that stands for the value in the database and in JSON.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$value => $word),* }
+            }
+        }
+
+        impl<DB: diesel::backend::Backend> diesel::serialize::ToSql<diesel::sql_types::Text, DB> for $name
+        where
+            str: diesel::serialize::ToSql<diesel::sql_types::Text, DB>,
+        {
+            fn to_sql<'b>(
+                &'b self,
+                out: &mut diesel::serialize::Output<'b, '_, DB>,
+            ) -> diesel::serialize::Result {
+                self.word().to_sql(out)
+            }
+        }
+
+        impl<DB: diesel::backend::Backend> diesel::deserialize::FromSql<diesel::sql_types::Text, DB> for $name
+        where
+            String: diesel::deserialize::FromSql<diesel::sql_types::Text, DB>,
+        {
+            fn from_sql(value: DB::RawValue<'_>) -> diesel::deserialize::Result<Self> {
+                match String::from_sql(value)?.as_str() {
+                    $($word => Ok(Self::$value),)*
+                    other => Err(format!("{other:?} is not a {}", stringify!($name)).into()),
+                }
+            }
+        }
+    };
+}
+pub(crate) use words;

@@ -1,0 +1,373 @@
+//! Negotiation: each one's Needs, the shared terms, Revisions and what makes one agreed.
+
+use super::problem::{Checks, Problem, ProblemCode};
+use super::words;
+use crate::ids::{AccountId, LinkId};
+use serde::{Deserialize, Serialize};
+
+/// Most check-ins of a protocol.
+pub const OFFSETS_MAX: usize = 8;
+/// Latest check-in of a protocol after the scene's end: 14 days, in minutes.
+pub const OFFSET_MAX_MINUTES: u32 = 14 * 24 * 60;
+/// Longest long text, in characters.
+pub const LONG_TEXT_MAX: usize = 4000;
+/// Longest short text, in characters.
+pub const SHORT_TEXT_MAX: usize = 500;
+/// Longest entry of a list, in characters.
+pub const ENTRY_MAX: usize = 200;
+/// Most entries of a list.
+pub const ENTRIES_MAX: usize = 20;
+
+words! {
+    /// Something that helps.
+    pub enum Comfort {
+        /// A blanket, a hot-water bottle.
+        Warmth = "warmth",
+        /// Something to drink.
+        Water = "water",
+        /// Something to eat.
+        Food = "food",
+        /// Being held or stroked.
+        Touch = "touch",
+        /// Being near.
+        Closeness = "closeness",
+        /// Room for oneself.
+        Space = "space",
+        /// Calm, without talk.
+        Quiet = "quiet",
+        /// Talking it over.
+        Talk = "talk",
+        /// Kind words.
+        Reassurance = "reassurance",
+        /// Rest.
+        Sleep = "sleep",
+        /// A shower or a bath.
+        Shower = "shower",
+        /// Something else, as the free text says.
+        Other = "other",
+    }
+}
+
+words! {
+    /// How a person likes to be contacted, and how somebody reached out.
+    pub enum ContactWay {
+        /// A written message.
+        Message = "message",
+        /// A call.
+        Call = "call",
+        /// A video call.
+        Video = "video",
+        /// Meeting.
+        InPerson = "in_person",
+    }
+}
+
+words! {
+    /// Whether a person wants company after a scene.
+    pub enum Nearness {
+        /// Rather alone at first.
+        Space = "space",
+        /// Rather together.
+        Closeness = "closeness",
+        /// It differs: ask.
+        Ask = "ask",
+    }
+}
+
+words! {
+    /// Where a Revision stands.
+    pub enum RevisionState {
+        /// Proposed; at least one yes is missing.
+        Proposed = "proposed",
+        /// Both said yes to exactly this text and neither has withdrawn: scenes stand under it.
+        Agreed = "agreed",
+        /// A newer one took its place.
+        Superseded = "superseded",
+        /// It was agreed, and one withdrew.
+        Withdrawn = "withdrawn",
+    }
+}
+
+/// What one person needs after a scene.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// What helps.
+    pub comforts: Vec<Comfort>,
+    /// What to avoid.
+    pub avoid: Vec<String>,
+    /// What brings one back.
+    pub grounding: String,
+    /// What to eat and drink.
+    pub food_and_drink: String,
+    /// Words that help.
+    pub words: String,
+    /// How to be contacted, the dearest first.
+    pub contact: Vec<ContactWay>,
+    /// Space or closeness.
+    pub nearness: Option<Nearness>,
+    /// Anything else.
+    pub anything_else: String,
+}
+
+impl Needs {
+    /// Checks every field under the path `field`.
+    pub fn checked(self, checks: &mut Checks, field: &str) -> Self {
+        let at = |name: &str| format!("{field}.{name}");
+        checks.list(&at("comforts"), &self.comforts, Comfort::ALL.len());
+        distinct(checks, &at("comforts"), &self.comforts);
+        checks.list(&at("avoid"), &self.avoid, ENTRIES_MAX);
+        checks.list(&at("contact"), &self.contact, ContactWay::ALL.len());
+        distinct(checks, &at("contact"), &self.contact);
+        let avoid = (0..).zip(self.avoid).take(ENTRIES_MAX + 1);
+        Self {
+            avoid: avoid
+                .map(|(n, text)| checks.line(&format!("{field}.avoid.{n}"), text, ENTRY_MAX))
+                .collect(),
+            comforts: self.comforts,
+            grounding: checks.text(&at("grounding"), self.grounding, SHORT_TEXT_MAX),
+            food_and_drink: checks.text(&at("foodAndDrink"), self.food_and_drink, SHORT_TEXT_MAX),
+            words: checks.text(&at("words"), self.words, SHORT_TEXT_MAX),
+            contact: self.contact,
+            nearness: self.nearness,
+            anything_else: checks.text(&at("anythingElse"), self.anything_else, LONG_TEXT_MAX),
+        }
+    }
+}
+
+fn distinct<T: PartialEq>(checks: &mut Checks, field: &str, values: &[T]) {
+    let twice = values
+        .iter()
+        .enumerate()
+        .any(|(n, value)| values[..n].contains(value));
+    if twice {
+        checks.note(Problem::new(
+            field,
+            ProblemCode::Duplicate,
+            "The same entry is there twice.",
+        ));
+    }
+}
+
+/// When check-ins fall due, in minutes after a scene's end, rising.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CheckInProtocol(Vec<u32>);
+
+impl Default for CheckInProtocol {
+    /// One hour, one day, two days: when delayed drop is due.
+    fn default() -> Self {
+        Self(vec![60, 24 * 60, 48 * 60])
+    }
+}
+
+impl CheckInProtocol {
+    /// Up to eight different offsets of 0 to 14 days; they are put in order.
+    pub fn parse(checks: &mut Checks, field: &str, minutes: Vec<i32>) -> Self {
+        checks.list(field, &minutes, OFFSETS_MAX);
+        if minutes.is_empty() {
+            checks.note(Problem::new(
+                field,
+                ProblemCode::Required,
+                "A protocol needs at least one check-in.",
+            ));
+        }
+        distinct(checks, field, &minutes);
+        let mut offsets = Vec::new();
+        for (n, value) in (0..).zip(minutes).take(OFFSETS_MAX) {
+            checks.range(
+                &format!("{field}.{n}"),
+                i64::from(value),
+                0,
+                i64::from(OFFSET_MAX_MINUTES),
+            );
+            offsets.push(u32::try_from(value).unwrap_or(0));
+        }
+        offsets.sort_unstable();
+        Self(offsets)
+    }
+
+    /// The offsets in minutes, rising.
+    pub fn minutes(&self) -> &[u32] {
+        &self.0
+    }
+}
+
+/// What both agree on together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Limits, in their words.
+    pub limits: String,
+    /// The signal that stops everything.
+    pub stop_signal: String,
+    /// When check-ins fall due.
+    pub protocol: CheckInProtocol,
+    /// How and when they want to be in touch afterwards.
+    pub contact_plan: String,
+    /// What a partner may be told would be welcome, if its subject allowed an alert (R13).
+    pub partner_alert: Option<ContactWay>,
+}
+
+impl Terms {
+    /// Checks the texts under the path `field`.
+    pub fn checked(self, checks: &mut Checks, field: &str) -> Self {
+        Self {
+            limits: checks.text(&format!("{field}.limits"), self.limits, LONG_TEXT_MAX),
+            stop_signal: checks.line(&format!("{field}.stopSignal"), self.stop_signal, ENTRY_MAX),
+            contact_plan: checks.text(
+                &format!("{field}.contactPlan"),
+                self.contact_plan,
+                LONG_TEXT_MAX,
+            ),
+            protocol: self.protocol,
+            partner_alert: self.partner_alert,
+        }
+    }
+}
+
+/// One person's part of a Revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonsNeeds {
+    /// Whose.
+    pub account: AccountId,
+    /// None: not written yet.
+    pub needs: Option<Needs>,
+}
+
+/// The whole text of a Revision: what an agreement's hash covers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// The form of this text; rises when fields are added.
+    pub version: u8,
+    /// The link that it belongs to.
+    pub link: LinkId,
+    /// Its number in the link, from 1.
+    pub number: i32,
+    /// Each one's Needs, in the order of the accounts' ids.
+    pub needs: Vec<PersonsNeeds>,
+    /// The shared terms.
+    pub terms: Terms,
+}
+
+/// The paths of the fields in which two texts differ, such as `terms.limits` or `needs.mine.words`, seen by `reader`.
+pub fn changed_fields(before: &Content, after: &Content, reader: AccountId) -> Vec<String> {
+    let mut changed = Vec::new();
+    let json = |value: &Content| serde_json::to_value(value).unwrap_or_default();
+    let (before_json, after_json) = (json(before), json(after));
+    compare(
+        "terms",
+        &before_json["terms"],
+        &after_json["terms"],
+        &mut changed,
+    );
+    for person in &after.needs {
+        let whose = if person.account == reader {
+            "mine"
+        } else {
+            "partners"
+        };
+        let old = before
+            .needs
+            .iter()
+            .find(|p| p.account == person.account)
+            .and_then(|p| p.needs.as_ref());
+        let path = format!("needs.{whose}");
+        match (old, person.needs.as_ref()) {
+            (None, None) => {}
+            (Some(old), Some(new)) => {
+                let value = |needs: &Needs| serde_json::to_value(needs).unwrap_or_default();
+                compare(&path, &value(old), &value(new), &mut changed);
+            }
+            (None, Some(_)) | (Some(_), None) => changed.push(path),
+        }
+    }
+    changed
+}
+
+fn compare(
+    path: &str,
+    before: &serde_json::Value,
+    after: &serde_json::Value,
+    changed: &mut Vec<String>,
+) {
+    let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else {
+        return;
+    };
+    for (name, value) in after {
+        if before.get(name) != Some(value) {
+            changed.push(format!("{path}.{}", camel(name)));
+        }
+    }
+}
+
+/// `food_and_drink` as the API says it: `foodAndDrink`.
+fn camel(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut raise = false;
+    for c in name.chars() {
+        match (c, raise) {
+            ('_', _) => raise = true,
+            (c, true) => {
+                out.extend(c.to_uppercase());
+                raise = false;
+            }
+            (c, false) => out.push(c),
+        }
+    }
+    out
+}
+
+/// One yes, as far as its state goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Yes {
+    /// Whose.
+    pub account: AccountId,
+    /// Whether it was taken back.
+    pub withdrawn: bool,
+}
+
+/// Where a Revision stands, from every yes that it ever got and whether a newer one is agreed or proposed.
+pub fn revision_state(
+    yeses: &[Yes],
+    members: &[AccountId],
+    is_latest: bool,
+    newer_agreed: bool,
+) -> RevisionState {
+    let all = |holds: &dyn Fn(&Yes) -> bool| {
+        !members.is_empty()
+            && members
+                .iter()
+                .all(|m| yeses.iter().any(|y| y.account == *m && holds(y)))
+    };
+    let agreed_now = all(&|y| !y.withdrawn);
+    let agreed_once = all(&|_| true);
+    match (newer_agreed, agreed_now, agreed_once, is_latest) {
+        (true, ..) => RevisionState::Superseded,
+        (false, true, ..) => RevisionState::Agreed,
+        (false, false, true, _) => RevisionState::Withdrawn,
+        (false, false, false, true) => RevisionState::Proposed,
+        (false, false, false, false) => RevisionState::Superseded,
+    }
+}
+
+/// What becomes of a yes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgreeVerdict {
+    /// It is recorded.
+    Take,
+    /// It stands already.
+    Already,
+    /// The hash is not that of the current text (R08).
+    OtherText,
+    /// A newer Revision was proposed meanwhile; it is that one that asks for a yes.
+    Superseded,
+}
+
+/// Judges a yes to a Revision.
+pub fn judge_yes(hash_matches: bool, is_latest: bool, stands_already: bool) -> AgreeVerdict {
+    match (hash_matches, is_latest, stands_already) {
+        (_, false, _) => AgreeVerdict::Superseded,
+        (false, true, _) => AgreeVerdict::OtherText,
+        (true, true, true) => AgreeVerdict::Already,
+        (true, true, false) => AgreeVerdict::Take,
+    }
+}

@@ -1,0 +1,328 @@
+//! Zones and quiet hours: when a person may be disturbed, on every night of the year, clock changes included.
+
+use super::problem::{Problem, ProblemCode};
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+
+/// Minutes of a day.
+const DAY: u16 = 24 * 60;
+
+/// The morning of a person without quiet hours: 09:00, in minutes after midnight.
+pub const DEFAULT_MORNING: u16 = 9 * 60;
+
+/// An IANA time zone, known to be in the tz database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone {
+    name: String,
+    zone: TimeZone,
+}
+
+impl Zone {
+    /// The zone of that IANA name, such as `Europe/Berlin`.
+    pub fn named(field: &str, name: &str) -> Result<Self, Problem> {
+        let malformed = || {
+            Problem::new(
+                field,
+                ProblemCode::Malformed,
+                "This is not an IANA time zone name such as Europe/Berlin.",
+            )
+        };
+        let zone = TimeZone::get(name).map_err(|_| malformed())?;
+        // jiff takes names in any case; what is stored is the tz database's own spelling.
+        let name = zone.iana_name().ok_or_else(malformed)?.to_owned();
+        Ok(Self { name, zone })
+    }
+
+    /// The zone of a stored name; UTC should the tz database have dropped it.
+    pub fn stored(name: &str) -> Self {
+        Self::named("zone", name).unwrap_or_else(|_| Self {
+            name: "UTC".to_owned(),
+            zone: TimeZone::UTC,
+        })
+    }
+
+    /// The IANA name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The rules of the zone.
+    pub fn time_zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// The local date at `at`.
+    pub fn date(&self, at: Timestamp) -> Date {
+        self.zone.to_datetime(at).date()
+    }
+
+    /// The first instant of the local date `date`.
+    pub fn start_of(&self, date: Date) -> Timestamp {
+        self.earlier(date, 0)
+    }
+
+    /// The instant of `minute` on `date`; the later one where a clock change skips or repeats it (R17).
+    fn later(&self, date: Date, minute: u16) -> Timestamp {
+        let local = date.to_datetime(time_of(minute));
+        self.zone
+            .to_ambiguous_timestamp(local)
+            .later()
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    /// The instant of `minute` on `date`; the earlier one where a clock change skips or repeats it.
+    fn earlier(&self, date: Date, minute: u16) -> Timestamp {
+        let local = date.to_datetime(time_of(minute));
+        self.zone
+            .to_ambiguous_timestamp(local)
+            .earlier()
+            .unwrap_or(Timestamp::MIN)
+    }
+}
+
+fn time_of(minute: u16) -> Time {
+    let minute = minute % DAY;
+    // Both parts are in range by the remainder above.
+    Time::constant((minute / 60) as i8, (minute % 60) as i8, 0, 0)
+}
+
+/// The part of each local day in which a person is not disturbed, `from` to `until`, in minutes after
+/// midnight. It may run over midnight. It never covers a whole day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuietHours {
+    from: u16,
+    until: u16,
+}
+
+impl QuietHours {
+    /// What a new account has: 22:00 to 08:00.
+    pub const DEFAULT: Self = Self {
+        from: 22 * 60,
+        until: 8 * 60,
+    };
+
+    /// The longest quiet time: 20 hours, so that every day has a time in which somebody can be reached.
+    pub const LONGEST: u16 = 20 * 60;
+
+    /// Quiet hours from local times `HH:MM`. Equal times would be quiet all day (or never) and are refused.
+    pub fn parse(field: &str, from: &str, until: &str) -> Result<Self, Problem> {
+        let minutes = |name: &str, text: &str| -> Result<u16, Problem> {
+            let malformed = || {
+                Problem::new(
+                    format!("{field}.{name}"),
+                    ProblemCode::Malformed,
+                    "This is not a local time such as 22:30.",
+                )
+            };
+            let (h, m) = text.split_once(':').ok_or_else(malformed)?;
+            let digits = |s: &str| s.len() == 2 && s.bytes().all(|b| b.is_ascii_digit());
+            if !digits(h) || !digits(m) {
+                return Err(malformed());
+            }
+            let (h, m): (u16, u16) = (
+                h.parse().map_err(|_| malformed())?,
+                m.parse().map_err(|_| malformed())?,
+            );
+            if h > 23 || m > 59 {
+                Err(malformed())
+            } else {
+                Ok(h * 60 + m)
+            }
+        };
+        Self::of(field, minutes("from", from)?, minutes("until", until)?)
+    }
+
+    /// Quiet hours from minutes after midnight.
+    pub fn of(field: &str, from: u16, until: u16) -> Result<Self, Problem> {
+        let quiet = Self {
+            from: from % DAY,
+            until: until % DAY,
+        };
+        let length = (quiet.until + DAY - quiet.from) % DAY;
+        if length == 0 || length > Self::LONGEST {
+            let sentence = "Quiet hours must leave at least four hours of the day free.";
+            return Err(Problem::new(field, ProblemCode::OutOfRange, sentence));
+        }
+        Ok(quiet)
+    }
+
+    /// Start, in minutes after midnight.
+    pub fn from(self) -> u16 {
+        self.from
+    }
+
+    /// End, in minutes after midnight.
+    pub fn until(self) -> u16 {
+        self.until
+    }
+
+    /// The quiet time that begins on the local date `date`, as instants: from the earlier start to the later
+    /// end, so that no reading of a repeated hour is outside it.
+    fn night(self, zone: &Zone, date: Date) -> (Timestamp, Timestamp) {
+        let end_date = if self.from < self.until {
+            date
+        } else {
+            date.saturating_add(1.day())
+        };
+        (
+            zone.earlier(date, self.from),
+            zone.later(end_date, self.until),
+        )
+    }
+
+    /// The nights that can hold or follow `at`.
+    fn nights(self, zone: &Zone, at: Timestamp) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        let first = zone.date(at).saturating_sub(2.days());
+        (0..5).map(move |n| self.night(zone, first.saturating_add(n.days())))
+    }
+}
+
+/// When one person may be disturbed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rhythm {
+    /// Where the person's clock is.
+    pub zone: Zone,
+    /// None: any hour will do.
+    pub quiet: Option<QuietHours>,
+}
+
+impl Rhythm {
+    /// Whether `at` lies in the quiet hours.
+    pub fn is_quiet(&self, at: Timestamp) -> bool {
+        self.quiet.is_some_and(|quiet| {
+            quiet
+                .nights(&self.zone, at)
+                .any(|(from, until)| from <= at && at < until)
+        })
+    }
+
+    /// `at` itself, or the end of the quiet hours that it lies in (R17).
+    pub fn awake(&self, at: Timestamp) -> Timestamp {
+        let Some(quiet) = self.quiet else { return at };
+        let mut at = at;
+        // On a clock change night two nights can touch; each step leaves one of them.
+        while let Some((_, until)) = quiet
+            .nights(&self.zone, at)
+            .find(|(from, until)| *from <= at && at < *until)
+        {
+            at = until;
+        }
+        at
+    }
+
+    /// The first waking morning after `at`: the next end of quiet hours, or 09:00 for somebody without any.
+    pub fn next_morning(&self, at: Timestamp) -> Timestamp {
+        let next = match self.quiet {
+            Some(quiet) => quiet
+                .nights(&self.zone, at)
+                .map(|(_, until)| until)
+                .find(|until| *until > at),
+            None => {
+                let today = self.zone.date(at);
+                (0..3)
+                    .map(|n| {
+                        self.zone
+                            .later(today.saturating_add(n.days()), DEFAULT_MORNING)
+                    })
+                    .find(|morning| *morning > at)
+            }
+        };
+        self.awake(next.unwrap_or(at))
+    }
+
+    /// The first instant from `at` on, before `end`, at which both people are awake: the handover window (R18).
+    pub fn both_awake(&self, other: &Self, at: Timestamp, end: Timestamp) -> Option<Timestamp> {
+        let mut at = at;
+        while at < end {
+            let next = other.awake(self.awake(at));
+            if next == at {
+                return Some(at);
+            }
+            at = next;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rhythm(zone: &str, from: &str, until: &str) -> Rhythm {
+        let quiet = QuietHours::parse("quietHours", from, until).unwrap();
+        Rhythm {
+            zone: Zone::named("zone", zone).unwrap(),
+            quiet: Some(quiet),
+        }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn quiet_hours_move_to_their_end_over_midnight() {
+        let berlin = rhythm("Europe/Berlin", "22:00", "08:00");
+        assert_eq!(
+            berlin.awake(at("2026-07-01T21:30:00Z")),
+            at("2026-07-02T06:00:00Z")
+        );
+        assert_eq!(
+            berlin.awake(at("2026-07-02T06:00:00Z")),
+            at("2026-07-02T06:00:00Z")
+        );
+        assert_eq!(
+            berlin.awake(at("2026-07-01T19:59:59Z")),
+            at("2026-07-01T19:59:59Z")
+        );
+    }
+
+    #[test]
+    fn an_end_in_the_skipped_hour_is_the_later_instant() {
+        // 2026-03-29: Berlin goes from 02:00 to 03:00.
+        let berlin = rhythm("Europe/Berlin", "22:00", "02:30");
+        assert_eq!(
+            berlin.awake(at("2026-03-28T23:00:00Z")),
+            at("2026-03-29T01:30:00Z")
+        );
+    }
+
+    #[test]
+    fn an_end_in_the_repeated_hour_is_the_later_instant() {
+        // 2026-10-25: Berlin goes from 03:00 back to 02:00.
+        let berlin = rhythm("Europe/Berlin", "22:00", "02:30");
+        assert_eq!(
+            berlin.awake(at("2026-10-25T00:15:00Z")),
+            at("2026-10-25T01:30:00Z")
+        );
+        assert!(
+            berlin.is_quiet(at("2026-10-25T00:45:00Z")),
+            "02:45, the first time: the hour comes again"
+        );
+    }
+
+    #[test]
+    fn a_whole_quiet_day_is_refused() {
+        assert!(QuietHours::parse("quietHours", "08:00", "08:00").is_err());
+        assert!(QuietHours::parse("quietHours", "08:00", "07:59").is_err());
+        assert!(QuietHours::parse("quietHours", "8:00", "10:00").is_err());
+        assert!(QuietHours::parse("quietHours", "24:00", "10:00").is_err());
+    }
+
+    #[test]
+    fn the_handover_window_is_the_first_minute_that_both_are_awake() {
+        let berlin = rhythm("Europe/Berlin", "22:00", "08:00");
+        let la = rhythm("America/Los_Angeles", "23:00", "09:00");
+        // 09:00 in Los Angeles is 18:00 in Berlin.
+        let from = at("2026-07-01T10:00:00Z");
+        assert_eq!(
+            berlin.both_awake(&la, from, at("2026-07-02T10:00:00Z")),
+            Some(at("2026-07-01T16:00:00Z"))
+        );
+        assert_eq!(
+            berlin.both_awake(&la, from, at("2026-07-01T15:00:00Z")),
+            None
+        );
+    }
+}

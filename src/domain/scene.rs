@@ -1,0 +1,109 @@
+//! Scenes: how one occasion goes from planned to ended, and which times it may have.
+
+use super::problem::{Problem, ProblemCode};
+use super::words;
+use jiff::{SignedDuration, Timestamp};
+
+/// Lowest and highest intensity.
+pub const INTENSITY: std::ops::RangeInclusive<i32> = 1..=5;
+/// How far a phone's clock may run ahead of ours.
+pub const SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// How far in the past a scene may have ended: what an app that was offline still brings in.
+pub const PAST_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How far ahead a scene may be planned.
+pub const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(366 * 24);
+/// Longest note on aftercare, in characters.
+pub const NOTE_MAX: usize = 2000;
+/// Longest aftercare, in minutes.
+pub const MINUTES_MAX: i64 = 24 * 60;
+
+words! {
+    /// Where a scene stands.
+    pub enum SceneStatus {
+        /// It is to come.
+        Planned = "planned",
+        /// It has begun.
+        UnderWay = "under_way",
+        /// It is over; its check-ins exist.
+        Ended = "ended",
+        /// It did not take place.
+        Cancelled = "cancelled",
+    }
+}
+
+words! {
+    /// Where a scene takes place.
+    pub enum Setting {
+        /// In one room.
+        InPerson = "in_person",
+        /// Over a distance.
+        Online = "online",
+    }
+}
+
+/// Something that is done with a scene.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SceneEvent {
+    /// It begins.
+    Start,
+    /// It ends.
+    End,
+    /// It will not take place.
+    Cancel,
+}
+
+/// What an event does to a scene.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SceneVerdict {
+    /// It goes to this status.
+    Go(SceneStatus),
+    /// It is there already; nothing more happens (R04).
+    Already,
+    /// The event does not fit the scene's status.
+    Refused,
+}
+
+/// Judges an event.
+pub fn judge_event(status: SceneStatus, event: SceneEvent) -> SceneVerdict {
+    use SceneStatus::{Cancelled, Ended, Planned, UnderWay};
+    match (event, status) {
+        (SceneEvent::Start, Planned) => SceneVerdict::Go(UnderWay),
+        (SceneEvent::Start, UnderWay) => SceneVerdict::Already,
+        // A scene that was planned and never "started" in the app still ended.
+        (SceneEvent::End, Planned | UnderWay) => SceneVerdict::Go(Ended),
+        (SceneEvent::End, Ended) => SceneVerdict::Already,
+        (SceneEvent::Cancel, Planned | UnderWay) => SceneVerdict::Go(Cancelled),
+        (SceneEvent::Cancel, Cancelled) => SceneVerdict::Already,
+        (SceneEvent::Start, Ended | Cancelled)
+        | (SceneEvent::End, Cancelled)
+        | (SceneEvent::Cancel, Ended) => SceneVerdict::Refused,
+    }
+}
+
+/// An instant at which something has happened: not ahead of now (but for a phone's skew) and not too long ago.
+pub fn check_past(field: &str, at: Timestamp, now: Timestamp) -> Result<Timestamp, Problem> {
+    if at > now + SKEW {
+        return Err(Problem::new(
+            field,
+            ProblemCode::OutOfRange,
+            "This lies in the future.",
+        ));
+    }
+    if at < now - PAST_MAX {
+        return Err(Problem::new(
+            field,
+            ProblemCode::OutOfRange,
+            "This lies more than 30 days in the past.",
+        ));
+    }
+    Ok(at.min(now))
+}
+
+/// An instant at which something is planned: within the next year (or just now).
+pub fn check_plan(field: &str, at: Timestamp, now: Timestamp) -> Result<Timestamp, Problem> {
+    if at > now + AHEAD_MAX || at < now - PAST_MAX {
+        let sentence = "This must lie within the next year or the last 30 days.";
+        return Err(Problem::new(field, ProblemCode::OutOfRange, sentence));
+    }
+    Ok(at)
+}

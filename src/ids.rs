@@ -1,0 +1,144 @@
+//! Typed ids: UUIDv7 values made by the program, one type per noun, opaque and typed on the wire.
+
+use jiff::Timestamp;
+use uuid::{ContextV7, Uuid};
+
+/// The SQL type of every id: `uuid` on PostgreSQL, a 16-byte BLOB on SQLite.
+#[derive(
+    diesel::sql_types::SqlType, diesel::query_builder::QueryId, Clone, Copy, Debug, Default,
+)]
+#[diesel(
+    postgres_type(oid = 2950, array_oid = 2951),
+    sqlite_type(name = "Binary")
+)]
+pub struct Uid;
+
+/// A time-ordered UUID (RFC 9562, version 7) of the instant `now`.
+fn uuid_at(now: Timestamp) -> Uuid {
+    // An instant before 1970 cannot be said in a v7 id; the order of such ids does not matter.
+    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+    let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
+    Uuid::new_v7(uuid::Timestamp::from_unix(ContextV7::new(), seconds, nanos))
+}
+
+/// What every typed id has in common.
+pub trait TypedId: Copy {
+    /// The noun that the id begins with on the wire, such as `CheckIn`.
+    const NOUN: &'static str;
+    /// The bare UUID.
+    fn uuid(self) -> Uuid;
+}
+
+/// Reads the noun of an id as it stands on the wire, without checking the rest.
+pub fn noun(text: &str) -> Option<&str> {
+    text.split_once('_').map(|(noun, _)| noun)
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident = $noun:literal),* $(,)?) => {
+        $(
+            $(#[$doc])*
+            #[derive(
+                Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+                diesel::expression::AsExpression, diesel::deserialize::FromSqlRow,
+            )]
+            #[diesel(sql_type = Uid)]
+            #[serde(transparent)]
+            pub struct $name(pub Uuid);
+
+            impl $name {
+                /// A new id, ordered by `now` and otherwise random.
+                pub fn at(now: Timestamp) -> Self {
+                    Self(uuid_at(now))
+                }
+            }
+
+            impl TypedId for $name {
+                const NOUN: &'static str = $noun;
+                fn uuid(self) -> Uuid {
+                    self.0
+                }
+            }
+
+            impl std::fmt::Display for $name {
+                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    write!(f, "{}_{}", $noun, self.0.simple())
+                }
+            }
+
+            impl std::str::FromStr for $name {
+                type Err = MalformedId;
+                fn from_str(text: &str) -> Result<Self, MalformedId> {
+                    let (noun, rest) = text.split_once('_').ok_or(MalformedId)?;
+                    // Only the canonical form is an id: one object, one spelling.
+                    if noun != $noun || rest.len() != 32 || rest.bytes().any(|b| b.is_ascii_uppercase()) {
+                        return Err(MalformedId);
+                    }
+                    Uuid::try_parse(rest).map(Self).map_err(|_| MalformedId)
+                }
+            }
+        )*
+
+        /// Calls a macro with every id type, for the column impls of `store`.
+        macro_rules! for_each_id {
+            ($callback:ident) => { $callback!($($name),*); };
+        }
+        pub(crate) use for_each_id;
+    };
+}
+
+/// The text is not an id of the asked type. To a client that is the same as a missing object (R29).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an id of this type")]
+pub struct MalformedId;
+
+ids! {
+    /// One person.
+    AccountId = "Account",
+    /// A statement of consent that a person made.
+    ConsentId = "Consent",
+    /// Something asked for by e-mail address: a sign-up to confirm, a password to reset.
+    AddressRequestId = "AddressRequest",
+    /// One signed-in device: a refresh-token family.
+    SessionId = "Session",
+    /// One refresh token of a family.
+    RefreshTokenId = "RefreshToken",
+    /// One Web Push subscription.
+    DeviceId = "Device",
+    /// The tie of two accounts.
+    LinkId = "PartnerLink",
+    /// One immutable text of a negotiation.
+    RevisionId = "Revision",
+    /// One person's yes to one Revision.
+    AgreementId = "Agreement",
+    /// One occasion.
+    SceneId = "Scene",
+    /// What was given right after a scene.
+    AftercareId = "Aftercare",
+    /// One question to one person about one scene at one due time.
+    CheckInId = "CheckIn",
+    /// One record of having reached out.
+    OutreachId = "Outreach",
+    /// One message to one person on one channel on one rung.
+    NudgeId = "Nudge",
+    /// One try to hand a Nudge to a provider.
+    AttemptId = "Attempt",
+    /// One worker process's claim, the fence of a lease.
+    WorkerId = "Worker",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_only_as_its_own_type() {
+        let id = CheckInId::at(Timestamp::UNIX_EPOCH);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(id.to_string().parse::<SceneId>(), Err(MalformedId));
+        assert_eq!(
+            id.to_string().to_uppercase().parse::<CheckInId>(),
+            Err(MalformedId)
+        );
+    }
+}

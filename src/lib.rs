@@ -1,0 +1,12 @@
+//! Evenkeel: a private, self-hostable service that keeps the aftercare promises of couples who live apart.
+//!
+//! Who may import whom (`tests/layering.rs` holds this against the code): `domain` imports only `ids`. `store`,
+//! `vault` and `auth` import `domain`. `actions` imports `domain`, `store`, `vault`, `auth`. `delivery` imports
+//! `actions`, `store`, `domain`. `graphql` imports `actions`, `domain`, `auth`. `http` imports `graphql`,
+//! `actions`, `auth`. Only `app` and what stands above it see everything.
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod domain;
+pub mod ids;
+pub mod store;

@@ -1,0 +1,162 @@
+//! Accounts and the statements that they made.
+
+use super::schema::{accounts, consents};
+use super::types::Ts;
+use super::{Db, MultiBackend, columns};
+use crate::domain::account::{ConsentKind, Reach, Share};
+use crate::domain::quiet_hours::{QuietHours, Rhythm, Zone};
+use crate::ids::{AccountId, ConsentId};
+use diesel::prelude::*;
+
+/// One person.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = accounts, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct AccountRow {
+    /// Made by the program, UUIDv7.
+    pub id: AccountId,
+    /// Keyed hash of the normalised address: the only way to find an account by address.
+    pub email_index: Vec<u8>,
+    /// The address, sealed with the account's data key.
+    pub email: Vec<u8>,
+    /// What partners see, sealed with the account's data key.
+    pub display_name: Vec<u8>,
+    /// Argon2id in PHC form.
+    pub password_hash: String,
+    /// The account's data key, wrapped by the master key. Without it nothing sealed can be read.
+    pub data_key: Vec<u8>,
+    /// IANA time zone.
+    pub zone: String,
+    /// Start of quiet hours in minutes after local midnight; with quiet_until null: none.
+    pub quiet_from: Option<i32>,
+    /// End of quiet hours in minutes after local midnight.
+    pub quiet_until: Option<i32>,
+    /// What of an answer is shared unless its author says otherwise: nothing, mood, all.
+    pub default_share: Share,
+    /// Whether pushes are wanted.
+    pub push: bool,
+    /// Whether mails about check-ins are wanted.
+    pub mail: bool,
+    /// No nudges before this instant; far in the future: until the person says so.
+    pub paused_until: Option<Ts>,
+    /// When the mail server refused the address for good; null: it works.
+    pub address_failed_at: Option<Ts>,
+    /// When the address was confirmed.
+    pub created_at: Ts,
+}
+
+/// A statement that a person made at sign-up.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = consents, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct ConsentRow {
+    /// Its id.
+    pub id: ConsentId,
+    /// Who made it.
+    pub account_id: AccountId,
+    /// Which statement: adult, health_data.
+    pub kind: ConsentKind,
+    /// The version of its words.
+    pub version: String,
+    /// When.
+    pub given_at: Ts,
+    /// When it was taken back.
+    pub withdrawn_at: Option<Ts>,
+}
+
+impl AccountRow {
+    /// What of the account decides when and whether it is nudged.
+    pub fn reach(&self) -> Reach {
+        let minute = |value: Option<i32>| value.and_then(|v| u16::try_from(v).ok());
+        let quiet = match (minute(self.quiet_from), minute(self.quiet_until)) {
+            (Some(from), Some(until)) => QuietHours::of("quietHours", from, until).ok(),
+            _ => None,
+        };
+        Reach {
+            rhythm: Rhythm {
+                zone: Zone::stored(&self.zone),
+                quiet,
+            },
+            paused_until: self.paused_until.map(Ts::get),
+            push: self.push,
+            mail: self.mail,
+        }
+    }
+}
+
+/// What of an account can be changed.
+#[derive(Default, AsChangeset)]
+#[diesel(table_name = accounts)]
+pub struct AccountChange {
+    /// Sealed.
+    pub display_name: Option<Vec<u8>>,
+    /// PHC form.
+    pub password_hash: Option<String>,
+    /// IANA name.
+    pub zone: Option<String>,
+    /// Minutes after local midnight.
+    pub quiet_from: Option<Option<i32>>,
+    /// Minutes after local midnight.
+    pub quiet_until: Option<Option<i32>>,
+    /// The standing choice.
+    pub default_share: Option<Share>,
+    /// Whether pushes are wanted.
+    pub push: Option<bool>,
+    /// Whether mails are wanted.
+    pub mail: Option<bool>,
+    /// Until when there are no nudges.
+    pub paused_until: Option<Option<Ts>>,
+    /// Whether the address is known to fail.
+    pub address_failed_at: Option<Option<Ts>>,
+}
+
+/// Saves a new account.
+pub fn insert(db: &mut Db, row: &AccountRow) -> QueryResult<usize> {
+    diesel::insert_into(accounts::table).values(row).execute(db)
+}
+
+/// Saves a statement.
+pub fn insert_consent(db: &mut Db, row: &ConsentRow) -> QueryResult<usize> {
+    diesel::insert_into(consents::table).values(row).execute(db)
+}
+
+/// A person's statements, the oldest first.
+pub fn consents(db: &mut Db, account: AccountId) -> QueryResult<Vec<ConsentRow>> {
+    consents::table
+        .filter(consents::account_id.eq(account))
+        .order(consents::given_at.asc())
+        .select(ConsentRow::as_select())
+        .load(db)
+}
+
+/// The account of that id.
+pub fn find(db: &mut Db, id: AccountId) -> QueryResult<Option<AccountRow>> {
+    accounts::table
+        .find(id)
+        .select(AccountRow::as_select())
+        .first(db)
+        .optional()
+}
+
+/// The accounts of those ids, in any order.
+pub fn find_all(db: &mut Db, ids: &[AccountId]) -> QueryResult<Vec<AccountRow>> {
+    accounts::table
+        .filter(accounts::id.eq_any(ids))
+        .select(AccountRow::as_select())
+        .load(db)
+}
+
+/// The account of that blind index.
+pub fn find_by_email(db: &mut Db, index: &[u8]) -> QueryResult<Option<AccountRow>> {
+    accounts::table
+        .filter(accounts::email_index.eq(index))
+        .select(AccountRow::as_select())
+        .first(db)
+        .optional()
+}
+
+/// Changes an account and returns it as it is then.
+pub fn update(db: &mut Db, id: AccountId, change: &AccountChange) -> QueryResult<AccountRow> {
+    diesel::update(accounts::table.find(id))
+        .set(change)
+        .returning(columns::<AccountRow>())
+        .get_result(db)
+}

@@ -1,0 +1,74 @@
+//! What was asked for by e-mail address: sign-ups to confirm, passwords to reset.
+
+use super::schema::address_requests;
+use super::types::Ts;
+use super::{Db, MultiBackend};
+use crate::domain::nudge::Rung;
+use crate::ids::AddressRequestId;
+use diesel::prelude::*;
+
+/// What somebody asked for by e-mail address. Written alike whether or not the address has an account (R28).
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = address_requests, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct AddressRequestRow {
+    /// The token in the mail is derived from it and a key; the token itself is not kept.
+    pub id: AddressRequestId,
+    /// confirm or reset.
+    pub purpose: Rung,
+    /// Keyed hash of the normalised address.
+    pub email_index: Vec<u8>,
+    /// The address, sealed with a key derived from the master key.
+    pub email: Vec<u8>,
+    /// What was written at sign-up, sealed likewise.
+    pub details: Option<Vec<u8>>,
+    /// SHA-256 of the token in the mail.
+    pub token_hash: Vec<u8>,
+    /// When it was asked for.
+    pub created_at: Ts,
+    /// When the token stops working.
+    pub expires_at: Ts,
+    /// When the token was used.
+    pub used_at: Option<Ts>,
+}
+
+/// Saves a request.
+pub fn insert(db: &mut Db, row: &AddressRequestRow) -> QueryResult<usize> {
+    diesel::insert_into(address_requests::table)
+        .values(row)
+        .execute(db)
+}
+
+/// The request of that id.
+pub fn find(db: &mut Db, id: AddressRequestId) -> QueryResult<Option<AddressRequestRow>> {
+    address_requests::table
+        .find(id)
+        .select(AddressRequestRow::as_select())
+        .first(db)
+        .optional()
+}
+
+/// The request of that token, used or not.
+pub fn find_by_token(
+    db: &mut Db,
+    purpose: Rung,
+    token_hash: &[u8],
+) -> QueryResult<Option<AddressRequestRow>> {
+    address_requests::table
+        .filter(address_requests::token_hash.eq(token_hash))
+        .filter(address_requests::purpose.eq(purpose))
+        .select(AddressRequestRow::as_select())
+        .first(db)
+        .optional()
+}
+
+/// Uses a token up; false if it was used, or is out of date, at `now`.
+pub fn use_up(db: &mut Db, id: AddressRequestId, now: Ts) -> QueryResult<bool> {
+    let fresh = address_requests::table
+        .filter(address_requests::id.eq(id))
+        .filter(address_requests::used_at.is_null())
+        .filter(address_requests::expires_at.gt(now));
+    Ok(diesel::update(fresh)
+        .set(address_requests::used_at.eq(Some(now)))
+        .execute(db)?
+        == 1)
+}

@@ -1,0 +1,199 @@
+//! Check-ins with their answers.
+
+use super::dialect::on_both;
+use super::schema::check_ins;
+use super::types::Ts;
+use super::{Db, MultiBackend, columns};
+use crate::domain::account::Share;
+use crate::domain::check_in::{CheckInState, Times};
+use crate::ids::{AccountId, CheckInId, LinkId, SceneId};
+use diesel::prelude::*;
+
+/// One question to one person about one scene at one due time.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = check_ins, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct CheckInRow {
+    /// Its id.
+    pub id: CheckInId,
+    /// The scene.
+    pub scene_id: SceneId,
+    /// The scene's link.
+    pub link_id: LinkId,
+    /// Who is asked.
+    pub subject_id: AccountId,
+    /// After how many minutes since the scene's end.
+    pub offset_minutes: i32,
+    /// When it falls due.
+    pub due_at: Ts,
+    /// When its ladder ends.
+    pub closes_at: Ts,
+    /// unanswered, answered, skipped.
+    pub state: CheckInState,
+    /// Until when the subject put it off.
+    pub snoozed_until: Option<Ts>,
+    /// How often it was put off: part of its nudges' keys.
+    pub round: i32,
+    /// Mood, signs, need and note, sealed with the subject's data key.
+    pub answer: Option<Vec<u8>>,
+    /// What of the answer the partner sees: nothing, mood, all.
+    pub share: Option<Share>,
+    /// When the subject answered.
+    pub answered_at: Option<Ts>,
+    /// When the scene was ended.
+    pub created_at: Ts,
+}
+
+impl CheckInRow {
+    /// Its times.
+    pub fn times(&self) -> Times {
+        Times {
+            offset: u32::try_from(self.offset_minutes).unwrap_or(0),
+            due_at: self.due_at.get(),
+            closes_at: self.closes_at.get(),
+        }
+    }
+}
+
+/// What of a check-in can be changed.
+#[derive(Default, AsChangeset)]
+#[diesel(table_name = check_ins)]
+pub struct CheckInChange {
+    /// What the subject did.
+    pub state: Option<CheckInState>,
+    /// Until when it is put off.
+    pub snoozed_until: Option<Option<Ts>>,
+    /// How often it was put off.
+    pub round: Option<i32>,
+    /// The sealed answer.
+    pub answer: Option<Option<Vec<u8>>>,
+    /// What is shared.
+    pub share: Option<Option<Share>>,
+    /// When it was answered.
+    pub answered_at: Option<Option<Ts>>,
+}
+
+/// Saves new check-ins.
+pub fn insert(db: &mut Db, rows: &[CheckInRow]) -> QueryResult<usize> {
+    on_both!(db, |c| diesel::insert_into(check_ins::table)
+        .values(rows)
+        .execute(c))
+}
+
+/// The check-in, if that person is asked in it.
+pub fn find_for(db: &mut Db, id: CheckInId, subject: AccountId) -> QueryResult<Option<CheckInRow>> {
+    check_ins::table
+        .find(id)
+        .filter(check_ins::subject_id.eq(subject))
+        .select(CheckInRow::as_select())
+        .first(db)
+        .optional()
+}
+
+/// The check-ins of those ids.
+pub fn find_all(db: &mut Db, ids: &[CheckInId]) -> QueryResult<Vec<CheckInRow>> {
+    check_ins::table
+        .filter(check_ins::id.eq_any(ids))
+        .select(CheckInRow::as_select())
+        .load(db)
+}
+
+/// All check-ins of some scenes, by due time.
+pub fn of_scenes(db: &mut Db, scenes: &[SceneId]) -> QueryResult<Vec<CheckInRow>> {
+    check_ins::table
+        .filter(check_ins::scene_id.eq_any(scenes))
+        .order((check_ins::due_at.asc(), check_ins::id.asc()))
+        .select(CheckInRow::as_select())
+        .load(db)
+}
+
+/// The check-ins of a person, or of a link, that have not closed at `now`.
+pub fn open(db: &mut Db, of: Whose, now: Ts) -> QueryResult<Vec<CheckInRow>> {
+    let query = check_ins::table
+        .filter(check_ins::closes_at.gt(now))
+        .order((check_ins::due_at.asc(), check_ins::id.asc()))
+        .select(CheckInRow::as_select())
+        .into_boxed();
+    match of {
+        Whose::Links(links) => query.filter(check_ins::link_id.eq_any(links)).load(db),
+        Whose::Subject(account) => query.filter(check_ins::subject_id.eq(account)).load(db),
+    }
+}
+
+/// Whose check-ins are asked for.
+#[derive(Clone, Debug)]
+pub enum Whose {
+    /// Those of both people of some links.
+    Links(Vec<LinkId>),
+    /// Those in which one person is asked.
+    Subject(AccountId),
+}
+
+/// Which part of a person's check-ins is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// Not yet due.
+    Coming,
+    /// Due, and open for an answer by its ladder.
+    Due,
+    /// Closed.
+    Past,
+}
+
+/// A page of a person's check-ins by due time: rising for what is due or coming, falling for the past.
+pub fn page(
+    db: &mut Db,
+    subject: AccountId,
+    span: Option<Span>,
+    now: Ts,
+    after: Option<(Ts, CheckInId)>,
+    limit: i64,
+) -> QueryResult<Vec<CheckInRow>> {
+    let mut query = check_ins::table
+        .filter(check_ins::subject_id.eq(subject))
+        .limit(limit)
+        .select(CheckInRow::as_select())
+        .into_boxed();
+    let rising = matches!(span, Some(Span::Coming | Span::Due));
+    match span {
+        None => {}
+        Some(Span::Coming) => query = query.filter(check_ins::due_at.gt(now)),
+        Some(Span::Due) => {
+            query = query
+                .filter(check_ins::due_at.le(now))
+                .filter(check_ins::closes_at.gt(now))
+        }
+        Some(Span::Past) => query = query.filter(check_ins::closes_at.le(now)),
+    }
+    if let Some((at, id)) = after {
+        query = if rising {
+            query.filter(
+                check_ins::due_at
+                    .gt(at)
+                    .or(check_ins::due_at.eq(at).and(check_ins::id.gt(id))),
+            )
+        } else {
+            query.filter(
+                check_ins::due_at
+                    .lt(at)
+                    .or(check_ins::due_at.eq(at).and(check_ins::id.lt(id))),
+            )
+        };
+    }
+    if rising {
+        query
+            .order((check_ins::due_at.asc(), check_ins::id.asc()))
+            .load(db)
+    } else {
+        query
+            .order((check_ins::due_at.desc(), check_ins::id.desc()))
+            .load(db)
+    }
+}
+
+/// Changes a check-in and returns it as it is then.
+pub fn update(db: &mut Db, id: CheckInId, change: &CheckInChange) -> QueryResult<CheckInRow> {
+    diesel::update(check_ins::table.find(id))
+        .set(change)
+        .returning(columns::<CheckInRow>())
+        .get_result(db)
+}

@@ -1,0 +1,82 @@
+//! Web Push subscriptions.
+
+use super::schema::devices;
+use super::types::Ts;
+use super::{Db, MultiBackend};
+use crate::ids::{AccountId, DeviceId};
+use diesel::prelude::*;
+
+/// One Web Push subscription.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = devices, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct DeviceRow {
+    /// Its id.
+    pub id: DeviceId,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Keyed hash of the endpoint: one subscription reaches one person.
+    pub endpoint_index: Vec<u8>,
+    /// Endpoint, p256dh and auth, sealed with the account's data key.
+    pub subscription: Vec<u8>,
+    /// The device's name, sealed with the account's data key.
+    pub label: Vec<u8>,
+    /// When it was registered.
+    pub created_at: Ts,
+    /// When it was removed, or the push service said that it is gone.
+    pub ended_at: Option<Ts>,
+}
+
+/// Saves a new subscription.
+pub fn insert(db: &mut Db, row: &DeviceRow) -> QueryResult<usize> {
+    diesel::insert_into(devices::table).values(row).execute(db)
+}
+
+/// The live subscription of that endpoint, whoever's it is.
+pub fn find_live_endpoint(db: &mut Db, index: &[u8]) -> QueryResult<Option<DeviceRow>> {
+    devices::table
+        .filter(devices::endpoint_index.eq(index))
+        .filter(devices::ended_at.is_null())
+        .select(DeviceRow::as_select())
+        .first(db)
+        .optional()
+}
+
+/// Renews what a live subscription says.
+pub fn renew(
+    db: &mut Db,
+    id: DeviceId,
+    subscription: Vec<u8>,
+    label: Vec<u8>,
+) -> QueryResult<usize> {
+    diesel::update(devices::table.find(id))
+        .set((
+            devices::subscription.eq(subscription),
+            devices::label.eq(label),
+        ))
+        .execute(db)
+}
+
+/// The live subscriptions of some people, the oldest first.
+pub fn live(db: &mut Db, accounts: &[AccountId]) -> QueryResult<Vec<DeviceRow>> {
+    devices::table
+        .filter(devices::account_id.eq_any(accounts))
+        .filter(devices::ended_at.is_null())
+        .order((devices::created_at.asc(), devices::id.asc()))
+        .select(DeviceRow::as_select())
+        .load(db)
+}
+
+/// Ends a subscription; false if there is no such live one. `owner`: only if it is that person's.
+pub fn end(db: &mut Db, id: DeviceId, owner: Option<AccountId>, now: Ts) -> QueryResult<bool> {
+    let live = devices::table
+        .filter(devices::id.eq(id))
+        .filter(devices::ended_at.is_null());
+    let ended = devices::ended_at.eq(Some(now));
+    let rows = match owner {
+        Some(owner) => diesel::update(live.filter(devices::account_id.eq(owner)))
+            .set(ended)
+            .execute(db)?,
+        None => diesel::update(live).set(ended).execute(db)?,
+    };
+    Ok(rows == 1)
+}

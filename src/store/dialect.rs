@@ -1,0 +1,211 @@
+//! Everything that the two backends say differently: opening, migrating, write transactions, upserts, claims.
+
+use super::{Db, StoreError};
+use crate::store::types::Ts;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::prelude::*;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+/// PostgreSQL's tree.
+pub const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+/// SQLite's tree; the same names.
+pub const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// The advisory lock under which one process migrates and the others wait. Any number will do; it is ours.
+const MIGRATION_LOCK: &str = "7315001";
+
+/// The same diesel expression, compiled once for each backend: for what the enum cannot say (`ON CONFLICT`,
+/// insertion of several rows).
+macro_rules! on_both {
+    ($db:expr, |$connection:ident| $body:expr) => {
+        match $db {
+            $crate::store::Db::Postgres($connection) => $body,
+            $crate::store::Db::Sqlite($connection) => $body,
+        }
+    };
+}
+pub(crate) use on_both;
+
+/// Where the data lives, as `DATABASE_URL` says.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A file of the embedded database.
+    Sqlite(String),
+    /// A connection URL, password and all.
+    Postgres(String),
+}
+
+/// A connection URL may hold a password: it is not shown.
+impl std::fmt::Debug for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.backend())
+    }
+}
+
+impl Location {
+    /// Reads a `DATABASE_URL`. Every scheme that is not known is refused: a mistyped one must not become a file.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        match url.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(
+                path.strip_prefix("//").unwrap_or(path).to_owned(),
+            )),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url.to_owned())),
+            _ => Err("the valid forms are sqlite:PATH and postgres://USER@HOST/NAME".to_owned()),
+        }
+    }
+
+    /// The backend's name, for people.
+    pub fn backend(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+}
+
+impl Db {
+    /// Opens a connection.
+    pub fn open(location: &Location) -> Result<Self, StoreError> {
+        match location {
+            Location::Postgres(url) => Ok(Self::Postgres(PgConnection::establish(url)?)),
+            Location::Sqlite(path) => {
+                let mut connection = SqliteConnection::establish(path)?;
+                // busy_timeout comes first: switching to WAL can itself find the file locked. FULL, because an
+                // agreement or an answer that was confirmed must survive a power cut.
+                connection.batch_execute(
+                    "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                     PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;",
+                )?;
+                Ok(Self::Sqlite(connection))
+            }
+        }
+    }
+
+    /// Brings the schema up to date. On PostgreSQL several processes may start at once: one migrates.
+    pub fn migrate(&mut self) -> Result<(), StoreError> {
+        let migrated = match self {
+            Self::Postgres(connection) => {
+                connection.batch_execute(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"))?;
+                let migrated = connection
+                    .run_pending_migrations(POSTGRES_MIGRATIONS)
+                    .map(drop);
+                connection
+                    .batch_execute(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK})"))?;
+                migrated
+            }
+            Self::Sqlite(connection) => connection
+                .run_pending_migrations(SQLITE_MIGRATIONS)
+                .map(drop),
+        };
+        migrated.map_err(|error| StoreError::Migration(error.to_string()))
+    }
+
+    /// Whether the connection still answers.
+    pub(super) fn answers(&mut self) -> bool {
+        self.batch_execute("SELECT 1").is_ok()
+    }
+
+    /// A transaction that writes: `BEGIN IMMEDIATE` on SQLite, so that no lock upgrade can fail half way.
+    pub(super) fn transact<T, E: From<StoreError>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        type Manager = <Db as Connection>::TransactionManager;
+        let begun = match self {
+            Self::Sqlite(connection) => {
+                AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")
+            }
+            Self::Postgres(_) => Manager::begin_transaction(self),
+        };
+        begun.map_err(StoreError::from)?;
+        match work(self) {
+            Ok(value) => {
+                Manager::commit_transaction(self).map_err(StoreError::from)?;
+                Ok(value)
+            }
+            Err(error) => {
+                Manager::rollback_transaction(self).map_err(StoreError::from)?;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Locks one row of `partner_links`, so that two people who act on one link act one after the other. SQLite's
+/// writers are alone anyway.
+pub fn lock_link(db: &mut Db, id: crate::ids::LinkId) -> QueryResult<()> {
+    use super::schema::partner_links;
+    match db {
+        Db::Sqlite(_) => Ok(()),
+        Db::Postgres(connection) => partner_links::table
+            .find(id)
+            .select(partner_links::id)
+            .for_update()
+            .first::<crate::ids::LinkId>(connection)
+            .optional()
+            .map(drop),
+    }
+}
+
+/// Locks one row of `accounts` against others that lock it.
+pub fn lock_account(db: &mut Db, id: crate::ids::AccountId) -> QueryResult<()> {
+    use super::schema::accounts;
+    match db {
+        Db::Sqlite(_) => Ok(()),
+        Db::Postgres(connection) => accounts::table
+            .find(id)
+            .select(accounts::id)
+            .for_update()
+            .first::<crate::ids::AccountId>(connection)
+            .optional()
+            .map(drop),
+    }
+}
+
+diesel::alias!(super::schema::nudges as due: Due);
+
+/// Claims up to `most` nudges that are due: a lease until `lease_until` for `worker`, one attempt more (R15).
+pub fn claim(
+    db: &mut Db,
+    worker: crate::ids::WorkerId,
+    now: Ts,
+    lease_until: Ts,
+    most: i64,
+) -> QueryResult<Vec<super::nudge::NudgeRow>> {
+    use super::schema::nudges;
+    use crate::domain::nudge::NudgeState;
+    let ready = due
+        .filter(due.field(nudges::state).eq(NudgeState::Waiting))
+        .filter(due.field(nudges::send_at).le(now))
+        .filter(
+            due.field(nudges::lease_until)
+                .is_null()
+                .or(due.field(nudges::lease_until).le(now)),
+        )
+        .order((
+            due.field(nudges::send_at).asc(),
+            due.field(nudges::id).asc(),
+        ))
+        .select(due.field(nudges::id))
+        .limit(most);
+    let lease = (
+        nudges::attempts.eq(nudges::attempts + 1),
+        nudges::leased_by.eq(Some(worker)),
+        nudges::lease_until.eq(Some(lease_until)),
+    );
+    match db {
+        // ANY(ARRAY(…)) runs the subquery once; IN (… LIMIT …) may run it again and claim more than asked.
+        Db::Postgres(connection) => diesel::update(nudges::table)
+            .filter(nudges::id.eq_any(diesel::dsl::array::<crate::ids::Uid, _>(
+                ready.for_update().skip_locked(),
+            )))
+            .set(lease)
+            .returning(nudges::all_columns)
+            .get_results(connection),
+        Db::Sqlite(connection) => diesel::update(nudges::table)
+            .filter(nudges::id.eq_any(ready))
+            .set(lease)
+            .returning(nudges::all_columns)
+            .get_results(connection),
+    }
+}

@@ -1,0 +1,230 @@
+//! Threads that own a connection each and run whole units of work that are sent to them.
+
+use super::{Db, Location, StoreError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+use tokio::sync::{Semaphore, oneshot};
+
+/// How many units may wait for a lane before callers wait for room.
+const QUEUE: usize = 512;
+/// How long a caller waits for room.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// Threads that read on SQLite, and that do everything on PostgreSQL.
+const READERS: usize = 4;
+const POSTGRES_LANES: usize = 12;
+
+type Work = Box<dyn FnOnce(&mut Db) -> bool + Send>;
+
+/// A queue and the threads that serve it.
+#[derive(Clone)]
+struct Lane {
+    sender: mpsc::Sender<Work>,
+    room: Arc<Semaphore>,
+}
+
+/// The database as the rest of the house sees it. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    readers: Lane,
+    writers: Lane,
+    backend: &'static str,
+}
+
+impl Store {
+    /// Opens the database, brings its schema up to date and starts its threads.
+    pub fn open(location: &Location) -> Result<Self, StoreError> {
+        Db::open(location)?.migrate()?;
+        let (readers, writers) = match location {
+            // SQLite has one writer; more would only wait for each other.
+            Location::Sqlite(_) => (Lane::start(location, READERS)?, Lane::start(location, 1)?),
+            Location::Postgres(_) => {
+                let lane = Lane::start(location, POSTGRES_LANES)?;
+                (lane.clone(), lane)
+            }
+        };
+        Ok(Self {
+            readers,
+            writers,
+            backend: location.backend(),
+        })
+    }
+
+    /// The backend's name.
+    pub fn backend(&self) -> &'static str {
+        self.backend
+    }
+
+    /// Runs queries that only read.
+    ///
+    /// # Errors
+    /// What the closure says; [`StoreError::Busy`] before it began, [`StoreError::Dropped`] if it panicked.
+    pub async fn read<T, E>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.readers.run(work).await
+    }
+
+    /// Runs a whole unit of work in one transaction: it is saved if the closure returns `Ok`, and undone
+    /// otherwise. No await fits inside, so no mail or push can be sent while it is open.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn write<T, E>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.writers.run(|db| db.transact(work)).await
+    }
+}
+
+impl Lane {
+    fn start(location: &Location, threads: usize) -> Result<Self, StoreError> {
+        let (sender, receiver) = mpsc::channel::<Work>();
+        let receiver = Arc::new(Mutex::new(receiver));
+        for n in 0..threads {
+            let mut connection = Some(Db::open(location)?);
+            let (location, receiver) = (location.clone(), Arc::clone(&receiver));
+            let serve = move || {
+                loop {
+                    // The guard is dropped at the end of this statement: the others wait for work, not for ours.
+                    let next = receiver
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .recv();
+                    let Ok(work) = next else { return };
+                    let Some(mut db) = connection.take().or_else(|| reopen(&location)) else {
+                        continue;
+                    };
+                    // A panic or an error may leave the connection in any state; it is kept only if it answers.
+                    let sound = catch_unwind(AssertUnwindSafe(|| work(&mut db)));
+                    connection = match sound {
+                        Ok(true) => Some(db),
+                        Ok(false) if db.answers() => Some(db),
+                        Ok(false) | Err(_) => None,
+                    };
+                }
+            };
+            std::thread::Builder::new()
+                .name(format!("database-{n}"))
+                .spawn(serve)
+                .map_err(|error| {
+                    StoreError::Connection(diesel::ConnectionError::BadConnection(
+                        error.to_string(),
+                    ))
+                })?;
+        }
+        Ok(Self {
+            sender,
+            room: Arc::new(Semaphore::new(QUEUE)),
+        })
+    }
+
+    async fn run<T, E>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let room = tokio::time::timeout(DEADLINE, Arc::clone(&self.room).acquire_owned()).await;
+        let Ok(Ok(room)) = room else {
+            return Err(StoreError::Busy.into());
+        };
+        let (reply, answer) = oneshot::channel();
+        let unit: Work = Box::new(move |db| {
+            let result = work(db);
+            let sound = result.is_ok();
+            drop(room);
+            // A caller that went away does not want the answer; the work is done all the same.
+            let _ = reply.send(result);
+            sound
+        });
+        self.sender
+            .send(unit)
+            .map_err(|_| E::from(StoreError::Dropped))?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Dropped.into()))
+    }
+}
+
+/// A new connection in place of one that broke. If there is none to be had, the unit that asked for it is
+/// dropped (its caller hears so) and the next one tries again.
+fn reopen(location: &Location) -> Option<Db> {
+    Db::open(location)
+        .inspect_err(|error| tracing::error!(%error, "no database connection"))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use diesel::prelude::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db").display().to_string();
+        (folder, Store::open(&Location::Sqlite(path)).unwrap())
+    }
+
+    async fn one(store: &Store) -> i32 {
+        let select = |db: &mut Db| {
+            Ok::<_, StoreError>(
+                diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("1"))
+                    .get_result(db)?,
+            )
+        };
+        store.read(select).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_unit_is_an_error_and_the_lane_goes_on() {
+        let (_folder, store) = store();
+        for _ in 0..READERS * 2 {
+            let result: Result<(), StoreError> =
+                store.write(|_| panic!("a unit of work went wrong")).await;
+            assert!(matches!(result, Err(StoreError::Dropped)));
+        }
+        assert_eq!(one(&store).await, 1);
+        store.write(|_| Ok::<_, StoreError>(())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_error_undoes_the_whole_unit() {
+        let (_folder, store) = store();
+        let insert = |db: &mut Db| {
+            diesel::sql_query("INSERT INTO idempotency_keys VALUES (x'01', x'02', NULL, 0)")
+                .execute(db)
+        };
+        let failed: Result<(), StoreError> = store
+            .write(move |db| {
+                insert(db)?;
+                Err(StoreError::Busy)
+            })
+            .await;
+        assert!(failed.is_err());
+        store
+            .write(move |db| Ok::<_, StoreError>(insert(db)?))
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn callers_beyond_the_bound_wait_for_room_and_are_served() {
+        let (_folder, store) = store();
+        let calls = (0..QUEUE * 2).map(|_| one(&store));
+        let sum: i32 = futures::future::join_all(calls).await.into_iter().sum();
+        assert_eq!(usize::try_from(sum).unwrap(), QUEUE * 2);
+    }
+}

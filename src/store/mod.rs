@@ -1,0 +1,75 @@
+//! The database: one set of diesel queries for SQLite and PostgreSQL, run on threads that own their connection.
+
+pub mod account;
+pub mod address_request;
+pub mod check_in;
+pub mod device;
+pub mod dialect;
+pub mod idempotency;
+mod lanes;
+pub mod negotiation;
+pub mod nudge;
+pub mod partner_link;
+pub mod scene;
+pub mod schema;
+pub mod session;
+pub mod types;
+
+pub use dialect::Location;
+pub use lanes::Store;
+
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+/// A connection to either backend.
+#[derive(diesel::MultiConnection)]
+pub enum Db {
+    /// PostgreSQL.
+    Postgres(PgConnection),
+    /// SQLite.
+    Sqlite(SqliteConnection),
+}
+
+/// Why the database could not do its work. Never shown to a client (R36).
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A query failed.
+    #[error("query: {0}")]
+    Query(DieselError),
+    /// No connection could be had.
+    #[error("connection: {0}")]
+    Connection(#[from] diesel::ConnectionError),
+    /// The schema could not be brought up to date.
+    #[error("migration: {0}")]
+    Migration(String),
+    /// The database was too busy to begin within the deadline; nothing was done.
+    #[error("the database did not come to this work in time")]
+    Busy,
+    /// The work did not come back: it panicked, or the process is stopping.
+    #[error("the database thread dropped the work")]
+    Dropped,
+}
+
+impl From<DieselError> for StoreError {
+    fn from(error: DieselError) -> Self {
+        Self::Query(error)
+    }
+}
+
+impl StoreError {
+    /// Whether a unique key refused a row.
+    pub fn is_conflict(&self) -> bool {
+        matches!(
+            self,
+            Self::Query(DieselError::DatabaseError(
+                DatabaseErrorKind::UniqueViolation,
+                _
+            ))
+        )
+    }
+}
+
+/// `as_returning()` does not compile on the enum; the named columns say the same.
+pub fn columns<T: diesel::Selectable<MultiBackend>>() -> T::SelectExpression {
+    T::construct_selection()
+}

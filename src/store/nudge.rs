@@ -1,0 +1,274 @@
+//! Nudges and the attempts to deliver them.
+
+use super::dialect::on_both;
+use super::schema::{attempts, nudges};
+use super::types::Ts;
+use super::{Db, MultiBackend};
+use crate::domain::nudge::{Channel, DropReason, NudgeState, Outcome, Rung};
+use crate::ids::{AccountId, AddressRequestId, AttemptId, CheckInId, DeviceId, NudgeId, WorkerId};
+use diesel::prelude::*;
+
+/// One message to one person on one channel on one rung: the job that gets delivered.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = nudges, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct NudgeRow {
+    /// Its id.
+    pub id: NudgeId,
+    /// Check-in, round, rung, recipient and channel: the same need never makes two (R14).
+    pub key: String,
+    /// ask, email, ask_again, tell_partner, reach_out, confirm_address, reset_password.
+    pub rung: Rung,
+    /// push, mail.
+    pub channel: Channel,
+    /// Who receives it; null: whoever has the request's address.
+    pub recipient_id: Option<AccountId>,
+    /// About which check-in.
+    pub check_in_id: Option<CheckInId>,
+    /// For which request.
+    pub address_request_id: Option<AddressRequestId>,
+    /// The check-in's round that it was planned in.
+    pub round: i32,
+    /// When it may go out, or is tried again.
+    pub send_at: Ts,
+    /// After this it is of no use.
+    pub expires_at: Ts,
+    /// waiting, sent, dropped, dead.
+    pub state: NudgeState,
+    /// Why it was dropped.
+    pub drop_reason: Option<DropReason>,
+    /// How often it was claimed for sending: the fence of a lease.
+    pub attempts: i32,
+    /// The worker that holds it.
+    pub leased_by: Option<WorkerId>,
+    /// When that lease ends and it may be claimed again.
+    pub lease_until: Option<Ts>,
+    /// When it was planned.
+    pub created_at: Ts,
+    /// When it was sent, dropped or given up.
+    pub finished_at: Option<Ts>,
+}
+
+/// One try to hand a nudge to a provider, without its content.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = attempts, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct AttemptRow {
+    /// Its id.
+    pub id: AttemptId,
+    /// Which nudge.
+    pub nudge_id: NudgeId,
+    /// To which device; null: by mail.
+    pub device_id: Option<DeviceId>,
+    /// accepted, gone, deferred, refused.
+    pub outcome: Outcome,
+    /// The provider's answer: HTTP status or SMTP code; null: none came.
+    pub status_code: Option<i32>,
+    /// When it ended.
+    pub finished_at: Ts,
+}
+
+/// Saves planned nudges. One whose key exists keeps its row: if it still waits or was dropped, it is planned
+/// anew; if it was sent, it stays sent (R14).
+pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
+    use diesel::query_dsl::methods::FilterDsl;
+    use diesel::upsert::excluded;
+    let mut planned = 0;
+    for row in rows {
+        // One row at a time: a condition on the update does not fit several rows on SQLite.
+        planned += on_both!(db, |c| diesel::insert_into(nudges::table)
+            .values(row)
+            .on_conflict(nudges::key)
+            .do_update()
+            .set((
+                nudges::send_at.eq(excluded(nudges::send_at)),
+                nudges::expires_at.eq(excluded(nudges::expires_at)),
+                nudges::state.eq(NudgeState::Waiting),
+                nudges::drop_reason.eq(None::<DropReason>),
+                nudges::finished_at.eq(None::<Ts>),
+            ))
+            .filter(nudges::state.eq(NudgeState::Waiting).or(nudges::state.eq(NudgeState::Dropped)))
+            .execute(c))?;
+    }
+    Ok(planned)
+}
+
+/// The nudge of that id.
+pub fn find(db: &mut Db, id: NudgeId) -> QueryResult<Option<NudgeRow>> {
+    nudges::table
+        .find(id)
+        .select(NudgeRow::as_select())
+        .first(db)
+        .optional()
+}
+
+/// Drops what waits of some check-ins, on some rungs. A nudge that is being sent loses its lease.
+pub fn drop_waiting(
+    db: &mut Db,
+    check_ins: &[CheckInId],
+    rungs: &[Rung],
+    recipient: Option<AccountId>,
+    reason: DropReason,
+    now: Ts,
+) -> QueryResult<usize> {
+    let waiting = nudges::table
+        .filter(nudges::check_in_id.eq_any(check_ins.iter().copied().map(Some)))
+        .filter(nudges::rung.eq_any(rungs))
+        .filter(nudges::state.eq(NudgeState::Waiting));
+    let dropped = (
+        nudges::state.eq(NudgeState::Dropped),
+        nudges::drop_reason.eq(Some(reason)),
+        nudges::finished_at.eq(Some(now)),
+        nudges::leased_by.eq(None::<WorkerId>),
+        nudges::lease_until.eq(None::<Ts>),
+    );
+    match recipient {
+        Some(to) => diesel::update(waiting.filter(nudges::recipient_id.eq(to)))
+            .set(dropped)
+            .execute(db),
+        None => diesel::update(waiting).set(dropped).execute(db),
+    }
+}
+
+/// The waiting nudges of some check-ins that are due at `now`.
+pub fn due_of(db: &mut Db, check_ins: &[CheckInId], now: Ts) -> QueryResult<Vec<NudgeRow>> {
+    nudges::table
+        .filter(nudges::check_in_id.eq_any(check_ins.iter().copied().map(Some)))
+        .filter(nudges::state.eq(NudgeState::Waiting))
+        .filter(nudges::send_at.le(now))
+        .select(NudgeRow::as_select())
+        .load(db)
+}
+
+/// How many nudges a person got since `since` that count for the daily cap (R22).
+pub fn sent_since(db: &mut Db, recipient: AccountId, since: Ts) -> QueryResult<i64> {
+    nudges::table
+        .filter(nudges::recipient_id.eq(recipient))
+        .filter(nudges::state.eq(NudgeState::Sent))
+        .filter(nudges::finished_at.ge(since))
+        .filter(nudges::check_in_id.is_not_null())
+        .count()
+        .get_result(db)
+}
+
+/// The rungs of some check-ins on which a push or mail went out.
+pub fn sent_rungs(
+    db: &mut Db,
+    check_ins: &[CheckInId],
+) -> QueryResult<Vec<(Option<CheckInId>, i32, Rung)>> {
+    nudges::table
+        .filter(nudges::check_in_id.eq_any(check_ins.iter().copied().map(Some)))
+        .filter(nudges::state.eq(NudgeState::Sent))
+        .select((nudges::check_in_id, nudges::round, nudges::rung))
+        .load(db)
+}
+
+/// A page of what a person got or is to get, the newest first.
+pub fn page(
+    db: &mut Db,
+    recipient: AccountId,
+    after: Option<(Ts, NudgeId)>,
+    limit: i64,
+) -> QueryResult<Vec<NudgeRow>> {
+    let mut query = nudges::table
+        .filter(nudges::recipient_id.eq(recipient))
+        .order((nudges::send_at.desc(), nudges::id.desc()))
+        .limit(limit)
+        .select(NudgeRow::as_select())
+        .into_boxed();
+    if let Some((at, id)) = after {
+        query = query.filter(
+            nudges::send_at
+                .lt(at)
+                .or(nudges::send_at.eq(at).and(nudges::id.lt(id))),
+        );
+    }
+    query.load(db)
+}
+
+/// When the next waiting nudge is due; None: nothing waits.
+pub fn next_due(db: &mut Db) -> QueryResult<Option<Ts>> {
+    nudges::table
+        .filter(nudges::state.eq(NudgeState::Waiting))
+        .order((nudges::send_at.asc(), nudges::id.asc()))
+        .select(nudges::send_at)
+        .first(db)
+        .optional()
+}
+
+/// The end of one claim.
+#[derive(Debug, AsChangeset)]
+#[diesel(table_name = nudges)]
+pub struct Release {
+    /// Where the nudge stands now.
+    pub state: NudgeState,
+    /// Why it was dropped.
+    pub drop_reason: Option<Option<DropReason>>,
+    /// The way that it took.
+    pub channel: Channel,
+    /// When it is tried again.
+    pub send_at: Ts,
+    /// When it was finished.
+    pub finished_at: Option<Option<Ts>>,
+    /// Nobody holds it any more.
+    pub leased_by: Option<Option<WorkerId>>,
+    /// No lease.
+    pub lease_until: Option<Option<Ts>>,
+}
+
+/// Ends a claim, if it is still this one: same worker, same attempt (the fence, R15). False: the lease was
+/// lost, and nothing is changed.
+pub fn release(
+    db: &mut Db,
+    id: NudgeId,
+    worker: WorkerId,
+    attempt: i32,
+    change: &Release,
+) -> QueryResult<bool> {
+    let mine = nudges::table
+        .filter(nudges::id.eq(id))
+        .filter(nudges::leased_by.eq(worker))
+        .filter(nudges::attempts.eq(attempt))
+        .filter(nudges::state.eq(NudgeState::Waiting));
+    Ok(diesel::update(mine).set(change).execute(db)? == 1)
+}
+
+/// Gives back what a worker holds, when it stops: no attempt was made.
+pub fn give_back(db: &mut Db, worker: WorkerId) -> QueryResult<usize> {
+    diesel::update(
+        nudges::table
+            .filter(nudges::leased_by.eq(worker))
+            .filter(nudges::state.eq(NudgeState::Waiting)),
+    )
+    .set((
+        nudges::leased_by.eq(None::<WorkerId>),
+        nudges::lease_until.eq(None::<Ts>),
+    ))
+    .execute(db)
+}
+
+/// Saves attempts.
+pub fn insert_attempts(db: &mut Db, rows: &[AttemptRow]) -> QueryResult<usize> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    on_both!(db, |c| diesel::insert_into(attempts::table)
+        .values(rows)
+        .execute(c))
+}
+
+/// The devices that a nudge reached already.
+pub fn reached(db: &mut Db, nudges: &[NudgeId]) -> QueryResult<Vec<(NudgeId, Option<DeviceId>)>> {
+    attempts::table
+        .filter(attempts::nudge_id.eq_any(nudges))
+        .filter(attempts::outcome.eq(Outcome::Accepted))
+        .select((attempts::nudge_id, attempts::device_id))
+        .load(db)
+}
+
+/// The attempts of some nudges, the oldest first.
+pub fn attempts(db: &mut Db, of: &[NudgeId]) -> QueryResult<Vec<AttemptRow>> {
+    attempts::table
+        .filter(attempts::nudge_id.eq_any(of))
+        .order((attempts::finished_at.asc(), attempts::id.asc()))
+        .select(AttemptRow::as_select())
+        .load(db)
+}

@@ -1,0 +1,225 @@
+//! Scenes, each one's part in them, aftercare and outreach.
+
+use super::dialect::on_both;
+use super::schema::{aftercare, outreaches, scene_members, scenes};
+use super::types::Ts;
+use super::{Db, MultiBackend, columns};
+use crate::domain::negotiation::ContactWay;
+use crate::domain::partner_link::Role;
+use crate::domain::scene::{SceneStatus, Setting};
+use crate::ids::{AccountId, AftercareId, LinkId, OutreachId, RevisionId, SceneId};
+use diesel::prelude::*;
+
+/// One occasion.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = scenes, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct SceneRow {
+    /// Its id.
+    pub id: SceneId,
+    /// The link.
+    pub link_id: LinkId,
+    /// planned, under_way, ended, cancelled.
+    pub status: SceneStatus,
+    /// in_person, online.
+    pub setting: Setting,
+    /// 1 to 5.
+    pub intensity: Option<i32>,
+    /// When it is planned to begin.
+    pub planned_for: Option<Ts>,
+    /// When it began.
+    pub started_at: Option<Ts>,
+    /// When it ended.
+    pub ended_at: Option<Ts>,
+    /// The agreed Revision that it stood under; null: none.
+    pub revision_id: Option<RevisionId>,
+    /// Who recorded it.
+    pub created_by: Option<AccountId>,
+    /// When it was recorded.
+    pub created_at: Ts,
+}
+
+/// One person's part in a scene.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = scene_members, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct SceneMemberRow {
+    /// The scene.
+    pub scene_id: SceneId,
+    /// The person.
+    pub account_id: AccountId,
+    /// The role in this scene.
+    pub role: Role,
+    /// As on the link, for this scene alone; null: as the link says.
+    pub alert_allowed: Option<bool>,
+}
+
+/// What was given right after a scene.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = aftercare, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct AftercareRow {
+    /// Its id.
+    pub id: AftercareId,
+    /// The scene.
+    pub scene_id: SceneId,
+    /// Who wrote it down.
+    pub recorded_by: Option<AccountId>,
+    /// What, for whom, how long, and a note, sealed with the link's data key.
+    pub content: Vec<u8>,
+    /// When it was written down.
+    pub created_at: Ts,
+}
+
+/// A record of having reached out.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = outreaches, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct OutreachRow {
+    /// Its id.
+    pub id: OutreachId,
+    /// About which scene.
+    pub scene_id: SceneId,
+    /// Who reached out.
+    pub account_id: AccountId,
+    /// message, call, video, in_person.
+    pub way: ContactWay,
+    /// When.
+    pub happened_at: Ts,
+    /// When it was written down.
+    pub created_at: Ts,
+}
+
+/// What of a scene can be changed.
+#[derive(Default, AsChangeset)]
+#[diesel(table_name = scenes)]
+pub struct SceneChange {
+    /// Where it stands.
+    pub status: Option<SceneStatus>,
+    /// Where it takes place.
+    pub setting: Option<Setting>,
+    /// 1 to 5.
+    pub intensity: Option<Option<i32>>,
+    /// When it began.
+    pub started_at: Option<Option<Ts>>,
+    /// When it ended.
+    pub ended_at: Option<Option<Ts>>,
+    /// The agreed Revision that it stood under.
+    pub revision_id: Option<Option<RevisionId>>,
+}
+
+/// Saves a new scene with both parts.
+pub fn insert(db: &mut Db, row: &SceneRow, members: &[SceneMemberRow]) -> QueryResult<()> {
+    diesel::insert_into(scenes::table).values(row).execute(db)?;
+    on_both!(db, |c| diesel::insert_into(scene_members::table)
+        .values(members)
+        .execute(c))
+    .map(drop)
+}
+
+/// The scene of that id.
+pub fn find(db: &mut Db, id: SceneId) -> QueryResult<Option<SceneRow>> {
+    scenes::table
+        .find(id)
+        .select(SceneRow::as_select())
+        .first(db)
+        .optional()
+}
+
+/// The scenes of those ids.
+pub fn find_all(db: &mut Db, ids: &[SceneId]) -> QueryResult<Vec<SceneRow>> {
+    scenes::table
+        .filter(scenes::id.eq_any(ids))
+        .select(SceneRow::as_select())
+        .load(db)
+}
+
+/// A page of a link's scenes, the newest first, after the one at `after`.
+pub fn page(
+    db: &mut Db,
+    link: LinkId,
+    after: Option<(Ts, SceneId)>,
+    limit: i64,
+) -> QueryResult<Vec<SceneRow>> {
+    let mut query = scenes::table
+        .filter(scenes::link_id.eq(link))
+        .order((scenes::created_at.desc(), scenes::id.desc()))
+        .limit(limit)
+        .select(SceneRow::as_select())
+        .into_boxed();
+    if let Some((at, id)) = after {
+        query = query.filter(
+            scenes::created_at
+                .lt(at)
+                .or(scenes::created_at.eq(at).and(scenes::id.lt(id))),
+        );
+    }
+    query.load(db)
+}
+
+/// Both parts of some scenes.
+pub fn members(db: &mut Db, of: &[SceneId]) -> QueryResult<Vec<SceneMemberRow>> {
+    scene_members::table
+        .filter(scene_members::scene_id.eq_any(of))
+        .order((
+            scene_members::scene_id.asc(),
+            scene_members::account_id.asc(),
+        ))
+        .select(SceneMemberRow::as_select())
+        .load(db)
+}
+
+/// Changes a scene and returns it as it is then.
+pub fn update(db: &mut Db, id: SceneId, change: &SceneChange) -> QueryResult<SceneRow> {
+    diesel::update(scenes::table.find(id))
+        .set(change)
+        .returning(columns::<SceneRow>())
+        .get_result(db)
+}
+
+/// Sets a person's role in a scene.
+pub fn set_role(db: &mut Db, scene: SceneId, account: AccountId, role: Role) -> QueryResult<usize> {
+    diesel::update(scene_members::table.find((scene, account)))
+        .set(scene_members::role.eq(role))
+        .execute(db)
+}
+
+/// Says whether the partner may be told, for one scene.
+pub fn set_alert(
+    db: &mut Db,
+    scene: SceneId,
+    account: AccountId,
+    allowed: Option<bool>,
+) -> QueryResult<usize> {
+    diesel::update(scene_members::table.find((scene, account)))
+        .set(scene_members::alert_allowed.eq(allowed))
+        .execute(db)
+}
+
+/// Saves what was given.
+pub fn insert_aftercare(db: &mut Db, row: &AftercareRow) -> QueryResult<usize> {
+    diesel::insert_into(aftercare::table)
+        .values(row)
+        .execute(db)
+}
+
+/// What was given after some scenes, the oldest first.
+pub fn aftercare(db: &mut Db, of: &[SceneId]) -> QueryResult<Vec<AftercareRow>> {
+    aftercare::table
+        .filter(aftercare::scene_id.eq_any(of))
+        .order((aftercare::created_at.asc(), aftercare::id.asc()))
+        .select(AftercareRow::as_select())
+        .load(db)
+}
+
+/// Saves an outreach.
+pub fn insert_outreach(db: &mut Db, row: &OutreachRow) -> QueryResult<usize> {
+    diesel::insert_into(outreaches::table)
+        .values(row)
+        .execute(db)
+}
+
+/// The outreaches about some scenes, the oldest first.
+pub fn outreaches(db: &mut Db, of: &[SceneId]) -> QueryResult<Vec<OutreachRow>> {
+    outreaches::table
+        .filter(outreaches::scene_id.eq_any(of))
+        .order((outreaches::happened_at.asc(), outreaches::id.asc()))
+        .select(OutreachRow::as_select())
+        .load(db)
+}

@@ -1,0 +1,140 @@
+//! Sessions and their refresh tokens.
+
+use super::schema::{refresh_tokens, sessions};
+use super::types::Ts;
+use super::{Db, MultiBackend};
+use crate::ids::{AccountId, RefreshTokenId, SessionId};
+use diesel::prelude::*;
+
+/// One signed-in device: a refresh-token family.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct SessionRow {
+    /// Its id.
+    pub id: SessionId,
+    /// Who is signed in.
+    pub account_id: AccountId,
+    /// The device's name, sealed with the account's data key.
+    pub label: Vec<u8>,
+    /// When it was signed in.
+    pub created_at: Ts,
+    /// When it last asked for tokens.
+    pub last_used_at: Ts,
+    /// When it was signed out or ended.
+    pub ended_at: Option<Ts>,
+}
+
+/// The tokens of a family.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = refresh_tokens, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct RefreshTokenRow {
+    /// Its id.
+    pub id: RefreshTokenId,
+    /// The family.
+    pub session_id: SessionId,
+    /// SHA-256 of the token.
+    pub token_hash: Vec<u8>,
+    /// When it was given out.
+    pub issued_at: Ts,
+    /// When it stops working.
+    pub expires_at: Ts,
+    /// When it was exchanged; after a short grace another use ends the family.
+    pub replaced_at: Option<Ts>,
+}
+
+/// Saves a new session.
+pub fn insert(db: &mut Db, row: &SessionRow) -> QueryResult<usize> {
+    diesel::insert_into(sessions::table).values(row).execute(db)
+}
+
+/// Saves a refresh token.
+pub fn insert_token(db: &mut Db, row: &RefreshTokenRow) -> QueryResult<usize> {
+    diesel::insert_into(refresh_tokens::table)
+        .values(row)
+        .execute(db)
+}
+
+/// The token of that hash with its session.
+pub fn find_token(db: &mut Db, hash: &[u8]) -> QueryResult<Option<(RefreshTokenRow, SessionRow)>> {
+    refresh_tokens::table
+        .inner_join(sessions::table)
+        .filter(refresh_tokens::token_hash.eq(hash))
+        .select((RefreshTokenRow::as_select(), SessionRow::as_select()))
+        .first(db)
+        .optional()
+}
+
+/// Marks a token exchanged; false if somebody else did so first.
+pub fn replace_token(db: &mut Db, id: RefreshTokenId, now: Ts) -> QueryResult<bool> {
+    let unused = refresh_tokens::table
+        .find(id)
+        .filter(refresh_tokens::replaced_at.is_null());
+    Ok(diesel::update(unused)
+        .set(refresh_tokens::replaced_at.eq(Some(now)))
+        .execute(db)?
+        == 1)
+}
+
+/// Notes that a session asked for tokens.
+pub fn touch(db: &mut Db, id: SessionId, now: Ts) -> QueryResult<usize> {
+    diesel::update(sessions::table.find(id))
+        .set(sessions::last_used_at.eq(now))
+        .execute(db)
+}
+
+/// The session, if it is live.
+pub fn find_live(
+    db: &mut Db,
+    id: SessionId,
+    account: AccountId,
+) -> QueryResult<Option<SessionRow>> {
+    sessions::table
+        .find(id)
+        .filter(sessions::account_id.eq(account))
+        .filter(sessions::ended_at.is_null())
+        .select(SessionRow::as_select())
+        .first(db)
+        .optional()
+}
+
+/// A person's live sessions, the latest used first.
+pub fn list(db: &mut Db, account: AccountId) -> QueryResult<Vec<SessionRow>> {
+    sessions::table
+        .filter(sessions::account_id.eq(account))
+        .filter(sessions::ended_at.is_null())
+        .order((sessions::last_used_at.desc(), sessions::id.desc()))
+        .limit(200)
+        .select(SessionRow::as_select())
+        .load(db)
+}
+
+/// Ends one session of a person; false if there is no such live one.
+pub fn end(db: &mut Db, id: SessionId, account: AccountId, now: Ts) -> QueryResult<bool> {
+    let live = sessions::table
+        .filter(sessions::id.eq(id))
+        .filter(sessions::account_id.eq(account))
+        .filter(sessions::ended_at.is_null());
+    Ok(diesel::update(live)
+        .set(sessions::ended_at.eq(Some(now)))
+        .execute(db)?
+        == 1)
+}
+
+/// Ends all sessions of a person but `kept`.
+pub fn end_others(
+    db: &mut Db,
+    account: AccountId,
+    kept: Option<SessionId>,
+    now: Ts,
+) -> QueryResult<usize> {
+    let live = sessions::table
+        .filter(sessions::account_id.eq(account))
+        .filter(sessions::ended_at.is_null());
+    let ended = sessions::ended_at.eq(Some(now));
+    match kept {
+        Some(kept) => diesel::update(live.filter(sessions::id.ne(kept)))
+            .set(ended)
+            .execute(db),
+        None => diesel::update(live).set(ended).execute(db),
+    }
+}
