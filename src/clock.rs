@@ -19,10 +19,7 @@ impl Clock {
     }
 
     /// The current instant.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that asks the machine for the time"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => whole_micros(Timestamp::now()),

@@ -4,13 +4,8 @@ use jiff::Timestamp;
 use uuid::{ContextV7, Uuid};
 
 /// The SQL type of every id: `uuid` on PostgreSQL, a 16-byte BLOB on SQLite.
-#[derive(
-    diesel::sql_types::SqlType, diesel::query_builder::QueryId, Clone, Copy, Debug, Default,
-)]
-#[diesel(
-    postgres_type(oid = 2950, array_oid = 2951),
-    sqlite_type(name = "Binary")
-)]
+#[derive(diesel::sql_types::SqlType, diesel::query_builder::QueryId, Clone, Copy, Debug, Default)]
+#[diesel(postgres_type(oid = 2950, array_oid = 2951), sqlite_type(name = "Binary"))]
 pub struct Uid;
 
 /// A time-ordered UUID (RFC 9562, version 7) of the instant `now`.
@@ -136,9 +131,6 @@ mod tests {
         let id = CheckInId::at(Timestamp::UNIX_EPOCH);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(id.to_string().parse::<SceneId>(), Err(MalformedId));
-        assert_eq!(
-            id.to_string().to_uppercase().parse::<CheckInId>(),
-            Err(MalformedId)
-        );
+        assert_eq!(id.to_string().to_uppercase().parse::<CheckInId>(), Err(MalformedId));
     }
 }

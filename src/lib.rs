@@ -6,7 +6,13 @@
 //! `actions`, `auth`. Only `app` and what stands above it see everything.
 #![forbid(unsafe_code)]
 
+pub mod actions;
+pub mod auth;
 pub mod clock;
+pub mod config;
+pub mod delivery;
+pub mod demo;
 pub mod domain;
 pub mod ids;
 pub mod store;
+pub mod vault;

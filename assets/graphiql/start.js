@@ -1,16 +1,24 @@
 // Starts GraphiQL against this server's own /graphql. A file of its own, so that the page needs no inline script.
 'use strict';
 
-const welcome = `# Welcome to Evenkeel. This page talks to this server and to nobody else.
+const welcome = `# Welcome to Evenkeel. This page talks
+# to this server and to nobody else.
 #
-# 1. Put your own address and a passphrase of 15 characters or more into SignUp and run it.
-#    A letter with a link comes to confirm the address. While no mail server is set, it is
-#    written to data/outbox, and the server's log shows the link.
-# 2. Sign in, and paste the access token into the Headers tab below:
+# 1. Put your own address and a passphrase of
+#    15 characters or more into SignUp below,
+#    then press the button on the right. A letter
+#    comes with a link that confirms the address.
+#    While no mail server is set up, the letter is
+#    a file in data/outbox, and the log shows its
+#    link.
+# 2. Sign in, and put the access token into the
+#    Headers tab at the bottom:
 #    { "Authorization": "Bearer YOUR_TOKEN" }
-# 3. The book on the left lists everything that can be asked, with what it means.
+# 3. The book on the left lists all that can be
+#    asked, and what it means.
 #
-# What you type here stays in this browser tab and is forgotten when you close it.
+# Only this browser tab remembers what you type,
+# and forgets it when you close it. No hurry.
 
 mutation SignUp {
   signUp(
@@ -26,11 +34,21 @@ mutation SignUp {
     problems {
       field
       code
-      message
+      sentence
     }
   }
 }
 `;
+
+// Lives as long as the tab. The history is left out: it would keep each request's headers, access tokens with them.
+const tab = window.sessionStorage;
+const storage = {
+  get length() { return tab.length; },
+  getItem: (key) => tab.getItem(key),
+  setItem: (key, value) => { if (!/:(queries|favorites)$/.test(key)) tab.setItem(key, value); },
+  removeItem: (key) => tab.removeItem(key),
+  clear: () => tab.clear(),
+};
 
 const socket = new URL('/graphql', window.location.href);
 socket.protocol = socket.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -41,9 +59,8 @@ ReactDOM.createRoot(document.getElementById('graphiql')).render(
     defaultQuery: welcome,
     defaultEditorToolsVisibility: 'headers',
     isHeadersEditorEnabled: true,
-    // Access tokens never reach the browser's storage; the rest lives as long as the tab.
     shouldPersistHeaders: false,
     showPersistHeadersSettings: false,
-    storage: window.sessionStorage,
+    storage,
   }),
 );

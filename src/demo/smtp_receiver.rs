@@ -16,7 +16,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::push_receiver::{Gate, Loopback, Now, locked};
+use super::loopback::{Gate, Loopback, Now, locked};
 
 /// The largest mail taken, as advertised by `SIZE`.
 pub const MAX_MAIL: usize = 10 * 1024 * 1024;

@@ -46,13 +46,7 @@ impl Email {
     /// Checks the form: one `@`, something on both sides, a domain with letters, no blanks. Whether it
     /// exists is what the confirmation mail finds out.
     pub fn parse(field: &str, text: &str) -> Result<Self, Problem> {
-        let malformed = || {
-            Problem::new(
-                field,
-                ProblemCode::Malformed,
-                "This is not an e-mail address.",
-            )
-        };
+        let malformed = || Problem::new(field, ProblemCode::Malformed, "This is not an e-mail address.");
         let text = text.trim();
         if text.chars().count() > EMAIL_MAX {
             return Err(Problem::new(
@@ -71,8 +65,7 @@ impl Email {
                 && label.chars().all(|c| c.is_alphanumeric() || c == '-')
         });
         let dots_ok = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
-        if local.is_empty() || local.len() > 64 || local.chars().any(bad) || !dots_ok || !labels_ok
-        {
+        if local.is_empty() || local.len() > 64 || local.chars().any(bad) || !dots_ok || !labels_ok {
             return Err(malformed());
         }
         Ok(Self(format!("{local}@{}", domain.to_lowercase())))
@@ -115,19 +108,11 @@ fn is_common(password: &str) -> bool {
     let lower = password.to_lowercase();
     let chars: Vec<char> = lower.chars().collect();
     // A unit of up to eight characters, repeated to the end.
-    let repeats = (1..=8).any(|unit| {
-        chars
-            .iter()
-            .zip(chars.iter().skip(unit))
-            .all(|(a, b)| a == b)
-    });
+    let repeats = (1..=8).any(|unit| chars.iter().zip(chars.iter().skip(unit)).all(|(a, b)| a == b));
     // A run along the alphabet or the digits, such as 123456789012345.
     let runs = chars.windows(2).all(|pair| {
         let (a, b) = (pair[0] as u32, pair[1] as u32);
-        b == a + 1
-            || a == b + 1
-            || (pair[0] == '9' && pair[1] == '0')
-            || (pair[0] == '0' && pair[1] == '9')
+        b == a + 1 || a == b + 1 || (pair[0] == '9' && pair[1] == '0') || (pair[0] == '0' && pair[1] == '9')
     });
     repeats || runs || COMMON.lines().any(|line| line == lower)
 }
@@ -164,12 +149,7 @@ mod tests {
 
     #[test]
     fn addresses_are_taken_and_refused_by_form() {
-        for good in [
-            "a@b.org",
-            " Sam+x@Example.ORG ",
-            "o'neil@a-b.co",
-            "ünal@exämple.de",
-        ] {
+        for good in ["a@b.org", " Sam+x@Example.ORG ", "o'neil@a-b.co", "ünal@exämple.de"] {
             assert!(Email::parse("email", good).is_ok(), "{good}");
         }
         for bad in [
@@ -185,12 +165,7 @@ mod tests {
         ] {
             assert!(Email::parse("email", bad).is_err(), "{bad}");
         }
-        assert_eq!(
-            Email::parse("email", "Sam@Example.ORG")
-                .unwrap()
-                .normalised(),
-            "sam@example.org"
-        );
+        assert_eq!(Email::parse("email", "Sam@Example.ORG").unwrap().normalised(), "sam@example.org");
     }
 
     #[test]
@@ -200,13 +175,8 @@ mod tests {
             check_password(&mut checks, "password", password);
             checks.finish(()).is_err()
         };
-        for bad in [
-            "short",
-            "aaaaaaaaaaaaaaaa",
-            "123456789012345",
-            "passwordpassword",
-            "qwertyqwertyqwerty",
-        ] {
+        for bad in ["short", "aaaaaaaaaaaaaaaa", "123456789012345", "passwordpassword", "qwertyqwertyqwerty"]
+        {
             assert!(refused(bad), "{bad}");
         }
         assert!(!refused("four calm boats on a lake"));

@@ -71,20 +71,10 @@ pub struct AnswerContent {
 impl AnswerContent {
     /// Checks every field.
     pub fn checked(self, checks: &mut Checks) -> Self {
-        checks.range(
-            "mood",
-            i64::from(self.mood),
-            i64::from(*MOOD.start()),
-            i64::from(*MOOD.end()),
-        );
-        let twice =
-            |n: usize, s: &NoticedSign| self.signs[..n].iter().any(|other| other.sign == s.sign);
+        checks.range("mood", i64::from(self.mood), i64::from(*MOOD.start()), i64::from(*MOOD.end()));
+        let twice = |n: usize, s: &NoticedSign| self.signs[..n].iter().any(|other| other.sign == s.sign);
         if self.signs.iter().enumerate().any(|(n, s)| twice(n, s)) {
-            checks.note(Problem::new(
-                "signs",
-                ProblemCode::Duplicate,
-                "Each sign can be there once.",
-            ));
+            checks.note(Problem::new("signs", ProblemCode::Duplicate, "Each sign can be there once."));
         }
         Self {
             need: checks.text("need", self.need, NOTE_MAX),
@@ -108,13 +98,7 @@ pub fn partners_view(answer: Option<(&AnswerContent, Share)>) -> Option<SharedAn
     let (content, share) = answer?;
     match share {
         Share::Nothing => None,
-        Share::Mood => Some(SharedAnswer {
-            mood: content.mood,
-            rest: None,
-        }),
-        Share::All => Some(SharedAnswer {
-            mood: content.mood,
-            rest: Some(content.clone()),
-        }),
+        Share::Mood => Some(SharedAnswer { mood: content.mood, rest: None }),
+        Share::All => Some(SharedAnswer { mood: content.mood, rest: Some(content.clone()) }),
     }
 }

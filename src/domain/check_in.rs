@@ -43,14 +43,8 @@ pub fn times(ended_at: Timestamp, protocol: &CheckInProtocol) -> Vec<Times> {
         .enumerate()
         .map(|(n, offset)| {
             let day_later = due(offset) + OPEN_FOR;
-            let closes_at = offsets
-                .get(n + 1)
-                .map_or(day_later, |next| due(next).min(day_later));
-            Times {
-                offset: *offset,
-                due_at: due(offset),
-                closes_at,
-            }
+            let closes_at = offsets.get(n + 1).map_or(day_later, |next| due(next).min(day_later));
+            Times { offset: *offset, due_at: due(offset), closes_at }
         })
         .collect()
 }
@@ -82,12 +76,7 @@ pub enum CheckInVerdict {
 }
 
 /// Judges an event (R05).
-pub fn judge_event(
-    state: CheckInState,
-    times: Times,
-    event: CheckInEvent,
-    now: Timestamp,
-) -> CheckInVerdict {
+pub fn judge_event(state: CheckInState, times: Times, event: CheckInEvent, now: Timestamp) -> CheckInVerdict {
     use CheckInState::{Answered, Skipped, Unanswered};
     let answerable = now < times.due_at + ANSWERABLE_FOR;
     match (event, state) {

@@ -135,16 +135,9 @@ impl Needs {
 }
 
 fn distinct<T: PartialEq>(checks: &mut Checks, field: &str, values: &[T]) {
-    let twice = values
-        .iter()
-        .enumerate()
-        .any(|(n, value)| values[..n].contains(value));
+    let twice = values.iter().enumerate().any(|(n, value)| values[..n].contains(value));
     if twice {
-        checks.note(Problem::new(
-            field,
-            ProblemCode::Duplicate,
-            "The same entry is there twice.",
-        ));
+        checks.note(Problem::new(field, ProblemCode::Duplicate, "The same entry is there twice."));
     }
 }
 
@@ -174,12 +167,7 @@ impl CheckInProtocol {
         distinct(checks, field, &minutes);
         let mut offsets = Vec::new();
         for (n, value) in (0..).zip(minutes).take(OFFSETS_MAX) {
-            checks.range(
-                &format!("{field}.{n}"),
-                i64::from(value),
-                0,
-                i64::from(OFFSET_MAX_MINUTES),
-            );
+            checks.range(&format!("{field}.{n}"), i64::from(value), 0, i64::from(OFFSET_MAX_MINUTES));
             offsets.push(u32::try_from(value).unwrap_or(0));
         }
         offsets.sort_unstable();
@@ -213,11 +201,7 @@ impl Terms {
         Self {
             limits: checks.text(&format!("{field}.limits"), self.limits, LONG_TEXT_MAX),
             stop_signal: checks.line(&format!("{field}.stopSignal"), self.stop_signal, ENTRY_MAX),
-            contact_plan: checks.text(
-                &format!("{field}.contactPlan"),
-                self.contact_plan,
-                LONG_TEXT_MAX,
-            ),
+            contact_plan: checks.text(&format!("{field}.contactPlan"), self.contact_plan, LONG_TEXT_MAX),
             protocol: self.protocol,
             partner_alert: self.partner_alert,
         }
@@ -253,23 +237,10 @@ pub fn changed_fields(before: &Content, after: &Content, reader: AccountId) -> V
     let mut changed = Vec::new();
     let json = |value: &Content| serde_json::to_value(value).unwrap_or_default();
     let (before_json, after_json) = (json(before), json(after));
-    compare(
-        "terms",
-        &before_json["terms"],
-        &after_json["terms"],
-        &mut changed,
-    );
+    compare("terms", &before_json["terms"], &after_json["terms"], &mut changed);
     for person in &after.needs {
-        let whose = if person.account == reader {
-            "mine"
-        } else {
-            "partners"
-        };
-        let old = before
-            .needs
-            .iter()
-            .find(|p| p.account == person.account)
-            .and_then(|p| p.needs.as_ref());
+        let whose = if person.account == reader { "mine" } else { "partners" };
+        let old = before.needs.iter().find(|p| p.account == person.account).and_then(|p| p.needs.as_ref());
         let path = format!("needs.{whose}");
         match (old, person.needs.as_ref()) {
             (None, None) => {}
@@ -283,12 +254,7 @@ pub fn changed_fields(before: &Content, after: &Content, reader: AccountId) -> V
     changed
 }
 
-fn compare(
-    path: &str,
-    before: &serde_json::Value,
-    after: &serde_json::Value,
-    changed: &mut Vec<String>,
-) {
+fn compare(path: &str, before: &serde_json::Value, after: &serde_json::Value, changed: &mut Vec<String>) {
     let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else {
         return;
     };
@@ -333,10 +299,7 @@ pub fn revision_state(
     newer_agreed: bool,
 ) -> RevisionState {
     let all = |holds: &dyn Fn(&Yes) -> bool| {
-        !members.is_empty()
-            && members
-                .iter()
-                .all(|m| yeses.iter().any(|y| y.account == *m && holds(y)))
+        !members.is_empty() && members.iter().all(|m| yeses.iter().any(|y| y.account == *m && holds(y)))
     };
     let agreed_now = all(&|y| !y.withdrawn);
     let agreed_once = all(&|_| true);

@@ -154,8 +154,10 @@ pub struct Facts<'a> {
     pub alert_allowed: bool,
     /// Whether the partner reached out since the check-in fell due.
     pub reached_out: bool,
-    /// Whether a later rung of the same ladder is due as well (R21).
+    /// Whether a later rung of the same ladder is due as well, or went out (R21).
     pub later_rung_due: bool,
+    /// Whether the subject was asked by mail already, for want of a device: a second mail would nag.
+    pub asked_by_mail: bool,
     /// What the recipient got today (R22).
     pub sent_today: i64,
 }
@@ -179,22 +181,15 @@ pub fn judge(facts: &Facts<'_>, now: Timestamp) -> Verdict {
     if let Some(reason) = unwanted(facts, now) {
         return Verdict::Drop(reason);
     }
-    let channel = match (
-        facts.channel,
-        facts.recipient.push && facts.live_devices > 0,
-        facts.recipient.mail,
-    ) {
+    let channel = match (facts.channel, facts.recipient.push && facts.live_devices > 0, facts.recipient.mail)
+    {
         (Channel::Push, true, _) => Channel::Push,
         (Channel::Push | Channel::Mail, _, true) if facts.address_works => Channel::Mail,
         (Channel::Push | Channel::Mail, ..) => return Verdict::Drop(DropReason::Unreachable),
     };
     let rhythm = &facts.recipient.rhythm;
     let awake = rhythm.awake(now);
-    let at = if facts.sent_today >= DAILY_CAP {
-        rhythm.next_morning(awake)
-    } else {
-        awake
-    };
+    let at = if facts.sent_today >= DAILY_CAP { rhythm.next_morning(awake) } else { awake };
     if at == now {
         Verdict::Send(channel)
     } else if at < facts.expires_at {
@@ -211,9 +206,8 @@ fn unwanted(facts: &Facts<'_>, now: Timestamp) -> Option<DropReason> {
     }
     match facts.rung {
         Rung::Ask | Rung::Email | Rung::AskAgain if settled => Some(DropReason::Settled),
-        Rung::Ask | Rung::Email | Rung::AskAgain if facts.later_rung_due => {
-            Some(DropReason::Superseded)
-        }
+        Rung::Ask | Rung::Email | Rung::AskAgain if facts.later_rung_due => Some(DropReason::Superseded),
+        Rung::Email if facts.asked_by_mail => Some(DropReason::Superseded),
         Rung::TellPartner | Rung::ReachOut if !facts.linked => Some(DropReason::LinkEnded),
         Rung::TellPartner if !facts.alert_allowed => Some(DropReason::NotConsented),
         Rung::TellPartner if settled => Some(DropReason::Settled),

@@ -83,11 +83,7 @@ pub fn canonical_code(typed: &str) -> Option<String> {
 
 /// A code as it is shown: three groups of four.
 pub fn shown_code(code: &str) -> String {
-    code.as_bytes()
-        .chunks(4)
-        .map(String::from_utf8_lossy)
-        .collect::<Vec<_>>()
-        .join("-")
+    code.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
 }
 
 #[cfg(test)]
@@ -96,19 +92,9 @@ mod tests {
 
     #[test]
     fn a_code_is_read_as_people_type_it() {
-        assert_eq!(
-            canonical_code("abcd-efgh-jkm0").as_deref(),
-            Some("ABCDEFGHJKM0")
-        );
-        assert_eq!(
-            canonical_code(" oil1 0000 0000 ").as_deref(),
-            Some("011100000000")
-        );
-        assert_eq!(
-            canonical_code("ABCD-EFGH-JKMU"),
-            None,
-            "U is no letter of the alphabet"
-        );
+        assert_eq!(canonical_code("abcd-efgh-jkm0").as_deref(), Some("ABCDEFGHJKM0"));
+        assert_eq!(canonical_code(" oil1 0000 0000 ").as_deref(), Some("011100000000"));
+        assert_eq!(canonical_code("ABCD-EFGH-JKMU"), None, "U is no letter of the alphabet");
         assert_eq!(canonical_code("ABCD"), None);
         assert_eq!(shown_code("ABCDEFGHJKM0"), "ABCD-EFGH-JKM0");
     }

@@ -44,20 +44,12 @@ pub struct Problem {
 impl Problem {
     /// A problem of `field`.
     pub fn new(field: impl Into<String>, code: ProblemCode, sentence: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            code,
-            sentence: sentence.into(),
-        }
+        Self { field: field.into(), code, sentence: sentence.into() }
     }
 
     /// The object that `field` names is missing or somebody else's: the two look the same (R29).
     pub fn not_found(field: &str) -> Self {
-        Self::new(
-            field,
-            ProblemCode::NotFound,
-            "There is nothing here under this id.",
-        )
+        Self::new(field, ProblemCode::NotFound, "There is nothing here under this id.")
     }
 
     /// The object that `field` names is not in a state in which this can be done.
@@ -98,15 +90,8 @@ impl Checks {
         if trimmed.chars().count() > max {
             let sentence = format!("At most {max} characters fit here.");
             self.note(Problem::new(field, ProblemCode::TooLong, sentence));
-        } else if trimmed
-            .chars()
-            .any(|c| c.is_control() && c != '\n' && c != '\t' && c != '\r')
-        {
-            self.note(Problem::new(
-                field,
-                ProblemCode::Malformed,
-                "Control characters cannot be kept.",
-            ));
+        } else if trimmed.chars().any(|c| c.is_control() && c != '\n' && c != '\t' && c != '\r') {
+            self.note(Problem::new(field, ProblemCode::Malformed, "Control characters cannot be kept."));
         }
         trimmed.to_owned()
     }
@@ -115,17 +100,9 @@ impl Checks {
     pub fn line(&mut self, field: &str, value: String, max: usize) -> String {
         let text = self.text(field, value, max);
         if text.is_empty() {
-            self.note(Problem::new(
-                field,
-                ProblemCode::Required,
-                "Please fill this in.",
-            ));
+            self.note(Problem::new(field, ProblemCode::Required, "Please fill this in."));
         } else if text.chars().any(char::is_control) {
-            self.note(Problem::new(
-                field,
-                ProblemCode::Malformed,
-                "Only one line fits here.",
-            ));
+            self.note(Problem::new(field, ProblemCode::Malformed, "Only one line fits here."));
         }
         text
     }
@@ -148,10 +125,6 @@ impl Checks {
 
     /// `value`, if nothing is wrong.
     pub fn finish<T>(self, value: T) -> Result<T, Vec<Problem>> {
-        if self.0.is_empty() {
-            Ok(value)
-        } else {
-            Err(self.0)
-        }
+        if self.0.is_empty() { Ok(value) } else { Err(self.0) }
     }
 }

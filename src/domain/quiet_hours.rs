@@ -36,10 +36,7 @@ impl Zone {
 
     /// The zone of a stored name; UTC should the tz database have dropped it.
     pub fn stored(name: &str) -> Self {
-        Self::named("zone", name).unwrap_or_else(|_| Self {
-            name: "UTC".to_owned(),
-            zone: TimeZone::UTC,
-        })
+        Self::named("zone", name).unwrap_or_else(|_| Self { name: "UTC".to_owned(), zone: TimeZone::UTC })
     }
 
     /// The IANA name.
@@ -65,19 +62,13 @@ impl Zone {
     /// The instant of `minute` on `date`; the later one where a clock change skips or repeats it (R17).
     fn later(&self, date: Date, minute: u16) -> Timestamp {
         let local = date.to_datetime(time_of(minute));
-        self.zone
-            .to_ambiguous_timestamp(local)
-            .later()
-            .unwrap_or(Timestamp::MAX)
+        self.zone.to_ambiguous_timestamp(local).later().unwrap_or(Timestamp::MAX)
     }
 
     /// The instant of `minute` on `date`; the earlier one where a clock change skips or repeats it.
     fn earlier(&self, date: Date, minute: u16) -> Timestamp {
         let local = date.to_datetime(time_of(minute));
-        self.zone
-            .to_ambiguous_timestamp(local)
-            .earlier()
-            .unwrap_or(Timestamp::MIN)
+        self.zone.to_ambiguous_timestamp(local).earlier().unwrap_or(Timestamp::MIN)
     }
 }
 
@@ -97,10 +88,7 @@ pub struct QuietHours {
 
 impl QuietHours {
     /// What a new account has: 22:00 to 08:00.
-    pub const DEFAULT: Self = Self {
-        from: 22 * 60,
-        until: 8 * 60,
-    };
+    pub const DEFAULT: Self = Self { from: 22 * 60, until: 8 * 60 };
 
     /// The longest quiet time: 20 hours, so that every day has a time in which somebody can be reached.
     pub const LONGEST: u16 = 20 * 60;
@@ -120,25 +108,16 @@ impl QuietHours {
             if !digits(h) || !digits(m) {
                 return Err(malformed());
             }
-            let (h, m): (u16, u16) = (
-                h.parse().map_err(|_| malformed())?,
-                m.parse().map_err(|_| malformed())?,
-            );
-            if h > 23 || m > 59 {
-                Err(malformed())
-            } else {
-                Ok(h * 60 + m)
-            }
+            let (h, m): (u16, u16) =
+                (h.parse().map_err(|_| malformed())?, m.parse().map_err(|_| malformed())?);
+            if h > 23 || m > 59 { Err(malformed()) } else { Ok(h * 60 + m) }
         };
         Self::of(field, minutes("from", from)?, minutes("until", until)?)
     }
 
     /// Quiet hours from minutes after midnight.
     pub fn of(field: &str, from: u16, until: u16) -> Result<Self, Problem> {
-        let quiet = Self {
-            from: from % DAY,
-            until: until % DAY,
-        };
+        let quiet = Self { from: from % DAY, until: until % DAY };
         let length = (quiet.until + DAY - quiet.from) % DAY;
         if length == 0 || length > Self::LONGEST {
             let sentence = "Quiet hours must leave at least four hours of the day free.";
@@ -160,15 +139,8 @@ impl QuietHours {
     /// The quiet time that begins on the local date `date`, as instants: from the earlier start to the later
     /// end, so that no reading of a repeated hour is outside it.
     fn night(self, zone: &Zone, date: Date) -> (Timestamp, Timestamp) {
-        let end_date = if self.from < self.until {
-            date
-        } else {
-            date.saturating_add(1.day())
-        };
-        (
-            zone.earlier(date, self.from),
-            zone.later(end_date, self.until),
-        )
+        let end_date = if self.from < self.until { date } else { date.saturating_add(1.day()) };
+        (zone.earlier(date, self.from), zone.later(end_date, self.until))
     }
 
     /// The nights that can hold or follow `at`.
@@ -190,11 +162,8 @@ pub struct Rhythm {
 impl Rhythm {
     /// Whether `at` lies in the quiet hours.
     pub fn is_quiet(&self, at: Timestamp) -> bool {
-        self.quiet.is_some_and(|quiet| {
-            quiet
-                .nights(&self.zone, at)
-                .any(|(from, until)| from <= at && at < until)
-        })
+        self.quiet
+            .is_some_and(|quiet| quiet.nights(&self.zone, at).any(|(from, until)| from <= at && at < until))
     }
 
     /// `at` itself, or the end of the quiet hours that it lies in (R17).
@@ -202,9 +171,8 @@ impl Rhythm {
         let Some(quiet) = self.quiet else { return at };
         let mut at = at;
         // On a clock change night two nights can touch; each step leaves one of them.
-        while let Some((_, until)) = quiet
-            .nights(&self.zone, at)
-            .find(|(from, until)| *from <= at && at < *until)
+        while let Some((_, until)) =
+            quiet.nights(&self.zone, at).find(|(from, until)| *from <= at && at < *until)
         {
             at = until;
         }
@@ -214,17 +182,11 @@ impl Rhythm {
     /// The first waking morning after `at`: the next end of quiet hours, or 09:00 for somebody without any.
     pub fn next_morning(&self, at: Timestamp) -> Timestamp {
         let next = match self.quiet {
-            Some(quiet) => quiet
-                .nights(&self.zone, at)
-                .map(|(_, until)| until)
-                .find(|until| *until > at),
+            Some(quiet) => quiet.nights(&self.zone, at).map(|(_, until)| until).find(|until| *until > at),
             None => {
                 let today = self.zone.date(at);
                 (0..3)
-                    .map(|n| {
-                        self.zone
-                            .later(today.saturating_add(n.days()), DEFAULT_MORNING)
-                    })
+                    .map(|n| self.zone.later(today.saturating_add(n.days()), DEFAULT_MORNING))
                     .find(|morning| *morning > at)
             }
         };
@@ -251,10 +213,7 @@ mod tests {
 
     fn rhythm(zone: &str, from: &str, until: &str) -> Rhythm {
         let quiet = QuietHours::parse("quietHours", from, until).unwrap();
-        Rhythm {
-            zone: Zone::named("zone", zone).unwrap(),
-            quiet: Some(quiet),
-        }
+        Rhythm { zone: Zone::named("zone", zone).unwrap(), quiet: Some(quiet) }
     }
 
     fn at(text: &str) -> Timestamp {
@@ -264,42 +223,24 @@ mod tests {
     #[test]
     fn quiet_hours_move_to_their_end_over_midnight() {
         let berlin = rhythm("Europe/Berlin", "22:00", "08:00");
-        assert_eq!(
-            berlin.awake(at("2026-07-01T21:30:00Z")),
-            at("2026-07-02T06:00:00Z")
-        );
-        assert_eq!(
-            berlin.awake(at("2026-07-02T06:00:00Z")),
-            at("2026-07-02T06:00:00Z")
-        );
-        assert_eq!(
-            berlin.awake(at("2026-07-01T19:59:59Z")),
-            at("2026-07-01T19:59:59Z")
-        );
+        assert_eq!(berlin.awake(at("2026-07-01T21:30:00Z")), at("2026-07-02T06:00:00Z"));
+        assert_eq!(berlin.awake(at("2026-07-02T06:00:00Z")), at("2026-07-02T06:00:00Z"));
+        assert_eq!(berlin.awake(at("2026-07-01T19:59:59Z")), at("2026-07-01T19:59:59Z"));
     }
 
     #[test]
     fn an_end_in_the_skipped_hour_is_the_later_instant() {
         // 2026-03-29: Berlin goes from 02:00 to 03:00.
         let berlin = rhythm("Europe/Berlin", "22:00", "02:30");
-        assert_eq!(
-            berlin.awake(at("2026-03-28T23:00:00Z")),
-            at("2026-03-29T01:30:00Z")
-        );
+        assert_eq!(berlin.awake(at("2026-03-28T23:00:00Z")), at("2026-03-29T01:30:00Z"));
     }
 
     #[test]
     fn an_end_in_the_repeated_hour_is_the_later_instant() {
         // 2026-10-25: Berlin goes from 03:00 back to 02:00.
         let berlin = rhythm("Europe/Berlin", "22:00", "02:30");
-        assert_eq!(
-            berlin.awake(at("2026-10-25T00:15:00Z")),
-            at("2026-10-25T01:30:00Z")
-        );
-        assert!(
-            berlin.is_quiet(at("2026-10-25T00:45:00Z")),
-            "02:45, the first time: the hour comes again"
-        );
+        assert_eq!(berlin.awake(at("2026-10-25T00:15:00Z")), at("2026-10-25T01:30:00Z"));
+        assert!(berlin.is_quiet(at("2026-10-25T00:45:00Z")), "02:45, the first time: the hour comes again");
     }
 
     #[test]
@@ -320,9 +261,6 @@ mod tests {
             berlin.both_awake(&la, from, at("2026-07-02T10:00:00Z")),
             Some(at("2026-07-01T16:00:00Z"))
         );
-        assert_eq!(
-            berlin.both_awake(&la, from, at("2026-07-01T15:00:00Z")),
-            None
-        );
+        assert_eq!(berlin.both_awake(&la, from, at("2026-07-01T15:00:00Z")), None);
     }
 }

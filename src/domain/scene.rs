@@ -83,18 +83,10 @@ pub fn judge_event(status: SceneStatus, event: SceneEvent) -> SceneVerdict {
 /// An instant at which something has happened: not ahead of now (but for a phone's skew) and not too long ago.
 pub fn check_past(field: &str, at: Timestamp, now: Timestamp) -> Result<Timestamp, Problem> {
     if at > now + SKEW {
-        return Err(Problem::new(
-            field,
-            ProblemCode::OutOfRange,
-            "This lies in the future.",
-        ));
+        return Err(Problem::new(field, ProblemCode::OutOfRange, "This lies in the future."));
     }
     if at < now - PAST_MAX {
-        return Err(Problem::new(
-            field,
-            ProblemCode::OutOfRange,
-            "This lies more than 30 days in the past.",
-        ));
+        return Err(Problem::new(field, ProblemCode::OutOfRange, "This lies more than 30 days in the past."));
     }
     Ok(at.min(now))
 }

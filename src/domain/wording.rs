@@ -8,13 +8,74 @@ pub const PUSH_TITLE: &str = "Reminder";
 pub const PUSH_BODY: &str = "You have a reminder.";
 /// The subject of every mail about a check-in.
 pub const MAIL_SUBJECT: &str = "Your reminder";
+/// The subject of every mail that somebody asked for at the service's pages or in an app.
+pub const REQUEST_SUBJECT: &str = "You asked for this e-mail";
 
-/// What the partner is told (R13): the agreed action, never the answer.
-pub fn welcome(action: ContactWay) -> &'static str {
-    match action {
-        ContactWay::Message => "a message would be welcome",
-        ContactWay::Call => "a call would be welcome",
-        ContactWay::Video => "a video call would be welcome",
-        ContactWay::InPerson => "a visit would be welcome",
-    }
+/// The words of a mail; the link and the surroundings are the template's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// The subject line.
+    pub subject: &'static str,
+    /// The paragraphs.
+    pub paragraphs: &'static [&'static str],
+    /// What the link says.
+    pub link: &'static str,
+}
+
+/// To confirm an address.
+pub const CONFIRM: Letter = Letter {
+    subject: REQUEST_SUBJECT,
+    paragraphs: &[
+        "Welcome. Please confirm that this address is yours.",
+        "The link works for one day. If you did not ask for it, you need not do anything.",
+    ],
+    link: "Confirm the address",
+};
+
+/// To somebody who signed up again (R28: the answer on the screen does not tell).
+pub const ALREADY_REGISTERED: Letter = Letter {
+    subject: REQUEST_SUBJECT,
+    paragraphs: &[
+        "Somebody, perhaps you, tried to sign up with this address. You have an account already.",
+        "You can log in as before. If you forgot the password, you can ask for a new one there.",
+    ],
+    link: "Open",
+};
+
+/// To set a password anew.
+pub const RESET: Letter = Letter {
+    subject: REQUEST_SUBJECT,
+    paragraphs: &[
+        "Here you can set a new password. All devices will be signed out.",
+        "The link works for one day. If you did not ask for it, you need not do anything.",
+    ],
+    link: "Set a new password",
+};
+
+/// To ask the subject.
+pub const ASK: Letter = Letter {
+    subject: MAIL_SUBJECT,
+    paragraphs: &[
+        "You asked to be reminded: how are you today?",
+        "One tap is enough, and you can skip it or put it off.",
+    ],
+    link: "Open",
+};
+
+/// To remind somebody to reach out.
+pub const REACH_OUT: Letter = Letter {
+    subject: MAIL_SUBJECT,
+    paragraphs: &["You asked to be reminded to get in touch, about now."],
+    link: "Open",
+};
+
+/// To tell the partner what would be welcome (R13).
+pub fn tell_partner(action: ContactWay) -> Letter {
+    let paragraphs: &[&str] = match action {
+        ContactWay::Message => &["A message would be welcome."],
+        ContactWay::Call => &["A call would be welcome."],
+        ContactWay::Video => &["A video call would be welcome."],
+        ContactWay::InPerson => &["A visit would be welcome."],
+    };
+    Letter { subject: MAIL_SUBJECT, paragraphs, link: "Open" }
 }

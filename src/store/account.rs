@@ -71,10 +71,7 @@ impl AccountRow {
             _ => None,
         };
         Reach {
-            rhythm: Rhythm {
-                zone: Zone::stored(&self.zone),
-                quiet,
-            },
+            rhythm: Rhythm { zone: Zone::stored(&self.zone), quiet },
             paused_until: self.paused_until.map(Ts::get),
             push: self.push,
             mail: self.mail,
@@ -129,19 +126,12 @@ pub fn consents(db: &mut Db, account: AccountId) -> QueryResult<Vec<ConsentRow>>
 
 /// The account of that id.
 pub fn find(db: &mut Db, id: AccountId) -> QueryResult<Option<AccountRow>> {
-    accounts::table
-        .find(id)
-        .select(AccountRow::as_select())
-        .first(db)
-        .optional()
+    accounts::table.find(id).select(AccountRow::as_select()).first(db).optional()
 }
 
 /// The accounts of those ids, in any order.
 pub fn find_all(db: &mut Db, ids: &[AccountId]) -> QueryResult<Vec<AccountRow>> {
-    accounts::table
-        .filter(accounts::id.eq_any(ids))
-        .select(AccountRow::as_select())
-        .load(db)
+    accounts::table.filter(accounts::id.eq_any(ids)).select(AccountRow::as_select()).load(db)
 }
 
 /// The account of that blind index.
@@ -155,8 +145,5 @@ pub fn find_by_email(db: &mut Db, index: &[u8]) -> QueryResult<Option<AccountRow
 
 /// Changes an account and returns it as it is then.
 pub fn update(db: &mut Db, id: AccountId, change: &AccountChange) -> QueryResult<AccountRow> {
-    diesel::update(accounts::table.find(id))
-        .set(change)
-        .returning(columns::<AccountRow>())
-        .get_result(db)
+    diesel::update(accounts::table.find(id)).set(change).returning(columns::<AccountRow>()).get_result(db)
 }

@@ -33,18 +33,12 @@ pub struct AddressRequestRow {
 
 /// Saves a request.
 pub fn insert(db: &mut Db, row: &AddressRequestRow) -> QueryResult<usize> {
-    diesel::insert_into(address_requests::table)
-        .values(row)
-        .execute(db)
+    diesel::insert_into(address_requests::table).values(row).execute(db)
 }
 
 /// The request of that id.
 pub fn find(db: &mut Db, id: AddressRequestId) -> QueryResult<Option<AddressRequestRow>> {
-    address_requests::table
-        .find(id)
-        .select(AddressRequestRow::as_select())
-        .first(db)
-        .optional()
+    address_requests::table.find(id).select(AddressRequestRow::as_select()).first(db).optional()
 }
 
 /// The request of that token, used or not.
@@ -67,8 +61,5 @@ pub fn use_up(db: &mut Db, id: AddressRequestId, now: Ts) -> QueryResult<bool> {
         .filter(address_requests::id.eq(id))
         .filter(address_requests::used_at.is_null())
         .filter(address_requests::expires_at.gt(now));
-    Ok(diesel::update(fresh)
-        .set(address_requests::used_at.eq(Some(now)))
-        .execute(db)?
-        == 1)
+    Ok(diesel::update(fresh).set(address_requests::used_at.eq(Some(now))).execute(db)? == 1)
 }

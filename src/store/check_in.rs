@@ -74,9 +74,7 @@ pub struct CheckInChange {
 
 /// Saves new check-ins.
 pub fn insert(db: &mut Db, rows: &[CheckInRow]) -> QueryResult<usize> {
-    on_both!(db, |c| diesel::insert_into(check_ins::table)
-        .values(rows)
-        .execute(c))
+    on_both!(db, |c| diesel::insert_into(check_ins::table).values(rows).execute(c))
 }
 
 /// The check-in, if that person is asked in it.
@@ -91,10 +89,7 @@ pub fn find_for(db: &mut Db, id: CheckInId, subject: AccountId) -> QueryResult<O
 
 /// The check-ins of those ids.
 pub fn find_all(db: &mut Db, ids: &[CheckInId]) -> QueryResult<Vec<CheckInRow>> {
-    check_ins::table
-        .filter(check_ins::id.eq_any(ids))
-        .select(CheckInRow::as_select())
-        .load(db)
+    check_ins::table.filter(check_ins::id.eq_any(ids)).select(CheckInRow::as_select()).load(db)
 }
 
 /// All check-ins of some scenes, by due time.
@@ -158,42 +153,25 @@ pub fn page(
         None => {}
         Some(Span::Coming) => query = query.filter(check_ins::due_at.gt(now)),
         Some(Span::Due) => {
-            query = query
-                .filter(check_ins::due_at.le(now))
-                .filter(check_ins::closes_at.gt(now))
+            query = query.filter(check_ins::due_at.le(now)).filter(check_ins::closes_at.gt(now))
         }
         Some(Span::Past) => query = query.filter(check_ins::closes_at.le(now)),
     }
     if let Some((at, id)) = after {
         query = if rising {
-            query.filter(
-                check_ins::due_at
-                    .gt(at)
-                    .or(check_ins::due_at.eq(at).and(check_ins::id.gt(id))),
-            )
+            query.filter(check_ins::due_at.gt(at).or(check_ins::due_at.eq(at).and(check_ins::id.gt(id))))
         } else {
-            query.filter(
-                check_ins::due_at
-                    .lt(at)
-                    .or(check_ins::due_at.eq(at).and(check_ins::id.lt(id))),
-            )
+            query.filter(check_ins::due_at.lt(at).or(check_ins::due_at.eq(at).and(check_ins::id.lt(id))))
         };
     }
     if rising {
-        query
-            .order((check_ins::due_at.asc(), check_ins::id.asc()))
-            .load(db)
+        query.order((check_ins::due_at.asc(), check_ins::id.asc())).load(db)
     } else {
-        query
-            .order((check_ins::due_at.desc(), check_ins::id.desc()))
-            .load(db)
+        query.order((check_ins::due_at.desc(), check_ins::id.desc())).load(db)
     }
 }
 
 /// Changes a check-in and returns it as it is then.
 pub fn update(db: &mut Db, id: CheckInId, change: &CheckInChange) -> QueryResult<CheckInRow> {
-    diesel::update(check_ins::table.find(id))
-        .set(change)
-        .returning(columns::<CheckInRow>())
-        .get_result(db)
+    diesel::update(check_ins::table.find(id)).set(change).returning(columns::<CheckInRow>()).get_result(db)
 }

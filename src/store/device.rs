@@ -42,17 +42,9 @@ pub fn find_live_endpoint(db: &mut Db, index: &[u8]) -> QueryResult<Option<Devic
 }
 
 /// Renews what a live subscription says.
-pub fn renew(
-    db: &mut Db,
-    id: DeviceId,
-    subscription: Vec<u8>,
-    label: Vec<u8>,
-) -> QueryResult<usize> {
+pub fn renew(db: &mut Db, id: DeviceId, subscription: Vec<u8>, label: Vec<u8>) -> QueryResult<usize> {
     diesel::update(devices::table.find(id))
-        .set((
-            devices::subscription.eq(subscription),
-            devices::label.eq(label),
-        ))
+        .set((devices::subscription.eq(subscription), devices::label.eq(label)))
         .execute(db)
 }
 
@@ -68,14 +60,10 @@ pub fn live(db: &mut Db, accounts: &[AccountId]) -> QueryResult<Vec<DeviceRow>> 
 
 /// Ends a subscription; false if there is no such live one. `owner`: only if it is that person's.
 pub fn end(db: &mut Db, id: DeviceId, owner: Option<AccountId>, now: Ts) -> QueryResult<bool> {
-    let live = devices::table
-        .filter(devices::id.eq(id))
-        .filter(devices::ended_at.is_null());
+    let live = devices::table.filter(devices::id.eq(id)).filter(devices::ended_at.is_null());
     let ended = devices::ended_at.eq(Some(now));
     let rows = match owner {
-        Some(owner) => diesel::update(live.filter(devices::account_id.eq(owner)))
-            .set(ended)
-            .execute(db)?,
+        Some(owner) => diesel::update(live.filter(devices::account_id.eq(owner))).set(ended).execute(db)?,
         None => diesel::update(live).set(ended).execute(db)?,
     };
     Ok(rows == 1)

@@ -46,9 +46,9 @@ impl Location {
     /// Reads a `DATABASE_URL`. Every scheme that is not known is refused: a mistyped one must not become a file.
     pub fn parse(url: &str) -> Result<Self, String> {
         match url.split_once(':') {
-            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(
-                path.strip_prefix("//").unwrap_or(path).to_owned(),
-            )),
+            Some(("sqlite", path)) if !path.is_empty() => {
+                Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).to_owned()))
+            }
             Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url.to_owned())),
             _ => Err("the valid forms are sqlite:PATH and postgres://USER@HOST/NAME".to_owned()),
         }
@@ -86,16 +86,11 @@ impl Db {
         let migrated = match self {
             Self::Postgres(connection) => {
                 connection.batch_execute(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"))?;
-                let migrated = connection
-                    .run_pending_migrations(POSTGRES_MIGRATIONS)
-                    .map(drop);
-                connection
-                    .batch_execute(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK})"))?;
+                let migrated = connection.run_pending_migrations(POSTGRES_MIGRATIONS).map(drop);
+                connection.batch_execute(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK})"))?;
                 migrated
             }
-            Self::Sqlite(connection) => connection
-                .run_pending_migrations(SQLITE_MIGRATIONS)
-                .map(drop),
+            Self::Sqlite(connection) => connection.run_pending_migrations(SQLITE_MIGRATIONS).map(drop),
         };
         migrated.map_err(|error| StoreError::Migration(error.to_string()))
     }
@@ -177,15 +172,8 @@ pub fn claim(
     let ready = due
         .filter(due.field(nudges::state).eq(NudgeState::Waiting))
         .filter(due.field(nudges::send_at).le(now))
-        .filter(
-            due.field(nudges::lease_until)
-                .is_null()
-                .or(due.field(nudges::lease_until).le(now)),
-        )
-        .order((
-            due.field(nudges::send_at).asc(),
-            due.field(nudges::id).asc(),
-        ))
+        .filter(due.field(nudges::lease_until).is_null().or(due.field(nudges::lease_until).le(now)))
+        .order((due.field(nudges::send_at).asc(), due.field(nudges::id).asc()))
         .select(due.field(nudges::id))
         .limit(most);
     let lease = (
@@ -196,9 +184,9 @@ pub fn claim(
     match db {
         // ANY(ARRAY(…)) runs the subquery once; IN (… LIMIT …) may run it again and claim more than asked.
         Db::Postgres(connection) => diesel::update(nudges::table)
-            .filter(nudges::id.eq_any(diesel::dsl::array::<crate::ids::Uid, _>(
-                ready.for_update().skip_locked(),
-            )))
+            .filter(
+                nudges::id.eq_any(diesel::dsl::array::<crate::ids::Uid, _>(ready.for_update().skip_locked())),
+            )
             .set(lease)
             .returning(nudges::all_columns)
             .get_results(connection),

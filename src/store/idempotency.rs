@@ -21,18 +21,12 @@ pub struct KeyRow {
 
 /// Saves a key. A key that exists is a unique violation: the same mutation was or is being done.
 pub fn insert(db: &mut Db, row: &KeyRow) -> QueryResult<usize> {
-    diesel::insert_into(idempotency_keys::table)
-        .values(row)
-        .execute(db)
+    diesel::insert_into(idempotency_keys::table).values(row).execute(db)
 }
 
 /// The key of that hash.
 pub fn find(db: &mut Db, key_hash: &[u8]) -> QueryResult<Option<KeyRow>> {
-    idempotency_keys::table
-        .find(key_hash)
-        .select(KeyRow::as_select())
-        .first(db)
-        .optional()
+    idempotency_keys::table.find(key_hash).select(KeyRow::as_select()).first(db).optional()
 }
 
 /// Keeps the answer that was given.
@@ -44,6 +38,5 @@ pub fn keep_response(db: &mut Db, key_hash: &[u8], response: Vec<u8>) -> QueryRe
 
 /// Forgets keys from before `before`.
 pub fn forget(db: &mut Db, before: Ts) -> QueryResult<usize> {
-    diesel::delete(idempotency_keys::table.filter(idempotency_keys::created_at.lt(before)))
-        .execute(db)
+    diesel::delete(idempotency_keys::table.filter(idempotency_keys::created_at.lt(before))).execute(db)
 }

@@ -43,11 +43,7 @@ impl Store {
                 (lane.clone(), lane)
             }
         };
-        Ok(Self {
-            readers,
-            writers,
-            backend: location.backend(),
-        })
+        Ok(Self { readers, writers, backend: location.backend() })
     }
 
     /// The backend's name.
@@ -97,10 +93,7 @@ impl Lane {
             let serve = move || {
                 loop {
                     // The guard is dropped at the end of this statement: the others wait for work, not for ours.
-                    let next = receiver
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .recv();
+                    let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok(work) = next else { return };
                     let Some(mut db) = connection.take().or_else(|| reopen(&location)) else {
                         continue;
@@ -114,25 +107,14 @@ impl Lane {
                     };
                 }
             };
-            std::thread::Builder::new()
-                .name(format!("database-{n}"))
-                .spawn(serve)
-                .map_err(|error| {
-                    StoreError::Connection(diesel::ConnectionError::BadConnection(
-                        error.to_string(),
-                    ))
-                })?;
+            std::thread::Builder::new().name(format!("database-{n}")).spawn(serve).map_err(|error| {
+                StoreError::Connection(diesel::ConnectionError::BadConnection(error.to_string()))
+            })?;
         }
-        Ok(Self {
-            sender,
-            room: Arc::new(Semaphore::new(QUEUE)),
-        })
+        Ok(Self { sender, room: Arc::new(Semaphore::new(QUEUE)) })
     }
 
-    async fn run<T, E>(
-        &self,
-        work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
+    async fn run<T, E>(&self, work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
@@ -150,21 +132,15 @@ impl Lane {
             let _ = reply.send(result);
             sound
         });
-        self.sender
-            .send(unit)
-            .map_err(|_| E::from(StoreError::Dropped))?;
-        answer
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Dropped.into()))
+        self.sender.send(unit).map_err(|_| E::from(StoreError::Dropped))?;
+        answer.await.unwrap_or_else(|_| Err(StoreError::Dropped.into()))
     }
 }
 
 /// A new connection in place of one that broke. If there is none to be had, the unit that asked for it is
 /// dropped (its caller hears so) and the next one tries again.
 fn reopen(location: &Location) -> Option<Db> {
-    Db::open(location)
-        .inspect_err(|error| tracing::error!(%error, "no database connection"))
-        .ok()
+    Db::open(location).inspect_err(|error| tracing::error!(%error, "no database connection")).ok()
 }
 
 #[cfg(test)]
@@ -181,8 +157,7 @@ mod tests {
     async fn one(store: &Store) -> i32 {
         let select = |db: &mut Db| {
             Ok::<_, StoreError>(
-                diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("1"))
-                    .get_result(db)?,
+                diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("1")).get_result(db)?,
             )
         };
         store.read(select).await.unwrap()
@@ -192,8 +167,7 @@ mod tests {
     async fn a_panic_in_a_unit_is_an_error_and_the_lane_goes_on() {
         let (_folder, store) = store();
         for _ in 0..READERS * 2 {
-            let result: Result<(), StoreError> =
-                store.write(|_| panic!("a unit of work went wrong")).await;
+            let result: Result<(), StoreError> = store.write(|_| panic!("a unit of work went wrong")).await;
             assert!(matches!(result, Err(StoreError::Dropped)));
         }
         assert_eq!(one(&store).await, 1);
@@ -204,8 +178,7 @@ mod tests {
     async fn an_error_undoes_the_whole_unit() {
         let (_folder, store) = store();
         let insert = |db: &mut Db| {
-            diesel::sql_query("INSERT INTO idempotency_keys VALUES (x'01', x'02', NULL, 0)")
-                .execute(db)
+            diesel::sql_query("INSERT INTO idempotency_keys VALUES (x'01', x'02', NULL, 0)").execute(db)
         };
         let failed: Result<(), StoreError> = store
             .write(move |db| {
@@ -214,10 +187,7 @@ mod tests {
             })
             .await;
         assert!(failed.is_err());
-        store
-            .write(move |db| Ok::<_, StoreError>(insert(db)?))
-            .await
-            .unwrap();
+        store.write(move |db| Ok::<_, StoreError>(insert(db)?)).await.unwrap();
     }
 
     #[tokio::test]

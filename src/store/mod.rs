@@ -59,13 +59,7 @@ impl From<DieselError> for StoreError {
 impl StoreError {
     /// Whether a unique key refused a row.
     pub fn is_conflict(&self) -> bool {
-        matches!(
-            self,
-            Self::Query(DieselError::DatabaseError(
-                DatabaseErrorKind::UniqueViolation,
-                _
-            ))
-        )
+        matches!(self, Self::Query(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)))
     }
 }
 

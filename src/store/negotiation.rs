@@ -46,9 +46,7 @@ pub struct AgreementRow {
 
 /// Saves a new Revision. The unique (link, number) refuses the second of two that were made at once.
 pub fn insert(db: &mut Db, row: &RevisionRow) -> QueryResult<usize> {
-    diesel::insert_into(revisions::table)
-        .values(row)
-        .execute(db)
+    diesel::insert_into(revisions::table).values(row).execute(db)
 }
 
 /// The Revisions of some links, the newest of each first.
@@ -62,11 +60,7 @@ pub fn list(db: &mut Db, links: &[LinkId]) -> QueryResult<Vec<RevisionRow>> {
 
 /// The Revision of that id.
 pub fn find(db: &mut Db, id: RevisionId) -> QueryResult<Option<RevisionRow>> {
-    revisions::table
-        .find(id)
-        .select(RevisionRow::as_select())
-        .first(db)
-        .optional()
+    revisions::table.find(id).select(RevisionRow::as_select()).first(db).optional()
 }
 
 /// Every yes to some Revisions, taken back or not, the oldest first.
@@ -80,24 +74,14 @@ pub fn agreements(db: &mut Db, of: &[RevisionId]) -> QueryResult<Vec<AgreementRo
 
 /// Saves a yes.
 pub fn agree(db: &mut Db, row: &AgreementRow) -> QueryResult<usize> {
-    diesel::insert_into(agreements::table)
-        .values(row)
-        .execute(db)
+    diesel::insert_into(agreements::table).values(row).execute(db)
 }
 
 /// Takes a yes back; false if none stands.
-pub fn withdraw(
-    db: &mut Db,
-    revision: RevisionId,
-    account: AccountId,
-    now: Ts,
-) -> QueryResult<bool> {
+pub fn withdraw(db: &mut Db, revision: RevisionId, account: AccountId, now: Ts) -> QueryResult<bool> {
     let standing = agreements::table
         .filter(agreements::revision_id.eq(revision))
         .filter(agreements::account_id.eq(account))
         .filter(agreements::withdrawn_at.is_null());
-    Ok(diesel::update(standing)
-        .set(agreements::withdrawn_at.eq(Some(now)))
-        .execute(db)?
-        > 0)
+    Ok(diesel::update(standing).set(agreements::withdrawn_at.eq(Some(now))).execute(db)? > 0)
 }

@@ -66,8 +66,8 @@ pub struct AttemptRow {
     pub finished_at: Ts,
 }
 
-/// Saves planned nudges. One whose key exists keeps its row: if it still waits or was dropped, it is planned
-/// anew; if it was sent, it stays sent (R14).
+/// Saves planned nudges. One whose key exists keeps its row: if it still waits, or waited for a consent that is
+/// there again, it is planned anew; if it was sent, it stays sent (R14).
 pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
     use diesel::query_dsl::methods::FilterDsl;
     use diesel::upsert::excluded;
@@ -85,7 +85,9 @@ pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
                 nudges::drop_reason.eq(None::<DropReason>),
                 nudges::finished_at.eq(None::<Ts>),
             ))
-            .filter(nudges::state.eq(NudgeState::Waiting).or(nudges::state.eq(NudgeState::Dropped)))
+            .filter(
+                nudges::state.eq(NudgeState::Waiting).or(nudges::drop_reason.eq(DropReason::NotConsented))
+            )
             .execute(c))?;
     }
     Ok(planned)
@@ -93,11 +95,7 @@ pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
 
 /// The nudge of that id.
 pub fn find(db: &mut Db, id: NudgeId) -> QueryResult<Option<NudgeRow>> {
-    nudges::table
-        .find(id)
-        .select(NudgeRow::as_select())
-        .first(db)
-        .optional()
+    nudges::table.find(id).select(NudgeRow::as_select()).first(db).optional()
 }
 
 /// Drops what waits of some check-ins, on some rungs. A nudge that is being sent loses its lease.
@@ -121,21 +119,9 @@ pub fn drop_waiting(
         nudges::lease_until.eq(None::<Ts>),
     );
     match recipient {
-        Some(to) => diesel::update(waiting.filter(nudges::recipient_id.eq(to)))
-            .set(dropped)
-            .execute(db),
+        Some(to) => diesel::update(waiting.filter(nudges::recipient_id.eq(to))).set(dropped).execute(db),
         None => diesel::update(waiting).set(dropped).execute(db),
     }
-}
-
-/// The waiting nudges of some check-ins that are due at `now`.
-pub fn due_of(db: &mut Db, check_ins: &[CheckInId], now: Ts) -> QueryResult<Vec<NudgeRow>> {
-    nudges::table
-        .filter(nudges::check_in_id.eq_any(check_ins.iter().copied().map(Some)))
-        .filter(nudges::state.eq(NudgeState::Waiting))
-        .filter(nudges::send_at.le(now))
-        .select(NudgeRow::as_select())
-        .load(db)
 }
 
 /// How many nudges a person got since `since` that count for the daily cap (R22).
@@ -149,15 +135,11 @@ pub fn sent_since(db: &mut Db, recipient: AccountId, since: Ts) -> QueryResult<i
         .get_result(db)
 }
 
-/// The rungs of some check-ins on which a push or mail went out.
-pub fn sent_rungs(
-    db: &mut Db,
-    check_ins: &[CheckInId],
-) -> QueryResult<Vec<(Option<CheckInId>, i32, Rung)>> {
+/// All nudges of some check-ins.
+pub fn of_check_ins(db: &mut Db, check_ins: &[CheckInId]) -> QueryResult<Vec<NudgeRow>> {
     nudges::table
         .filter(nudges::check_in_id.eq_any(check_ins.iter().copied().map(Some)))
-        .filter(nudges::state.eq(NudgeState::Sent))
-        .select((nudges::check_in_id, nudges::round, nudges::rung))
+        .select(NudgeRow::as_select())
         .load(db)
 }
 
@@ -175,11 +157,7 @@ pub fn page(
         .select(NudgeRow::as_select())
         .into_boxed();
     if let Some((at, id)) = after {
-        query = query.filter(
-            nudges::send_at
-                .lt(at)
-                .or(nudges::send_at.eq(at).and(nudges::id.lt(id))),
-        );
+        query = query.filter(nudges::send_at.lt(at).or(nudges::send_at.eq(at).and(nudges::id.lt(id))));
     }
     query.load(db)
 }
@@ -234,14 +212,9 @@ pub fn release(
 /// Gives back what a worker holds, when it stops: no attempt was made.
 pub fn give_back(db: &mut Db, worker: WorkerId) -> QueryResult<usize> {
     diesel::update(
-        nudges::table
-            .filter(nudges::leased_by.eq(worker))
-            .filter(nudges::state.eq(NudgeState::Waiting)),
+        nudges::table.filter(nudges::leased_by.eq(worker)).filter(nudges::state.eq(NudgeState::Waiting)),
     )
-    .set((
-        nudges::leased_by.eq(None::<WorkerId>),
-        nudges::lease_until.eq(None::<Ts>),
-    ))
+    .set((nudges::leased_by.eq(None::<WorkerId>), nudges::lease_until.eq(None::<Ts>)))
     .execute(db)
 }
 
@@ -250,18 +223,7 @@ pub fn insert_attempts(db: &mut Db, rows: &[AttemptRow]) -> QueryResult<usize> {
     if rows.is_empty() {
         return Ok(0);
     }
-    on_both!(db, |c| diesel::insert_into(attempts::table)
-        .values(rows)
-        .execute(c))
-}
-
-/// The devices that a nudge reached already.
-pub fn reached(db: &mut Db, nudges: &[NudgeId]) -> QueryResult<Vec<(NudgeId, Option<DeviceId>)>> {
-    attempts::table
-        .filter(attempts::nudge_id.eq_any(nudges))
-        .filter(attempts::outcome.eq(Outcome::Accepted))
-        .select((attempts::nudge_id, attempts::device_id))
-        .load(db)
+    on_both!(db, |c| diesel::insert_into(attempts::table).values(rows).execute(c))
 }
 
 /// The attempts of some nudges, the oldest first.

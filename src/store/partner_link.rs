@@ -54,11 +54,7 @@ pub struct MemberRow {
 /// Both accounts' ids in order: the key of an active pair.
 pub fn pair(a: AccountId, b: AccountId) -> Vec<u8> {
     let (first, second) = if a < b { (a, b) } else { (b, a) };
-    [
-        first.0.as_bytes().as_slice(),
-        second.0.as_bytes().as_slice(),
-    ]
-    .concat()
+    [first.0.as_bytes().as_slice(), second.0.as_bytes().as_slice()].concat()
 }
 
 /// What of a link can be changed.
@@ -93,16 +89,12 @@ pub struct MemberChange {
 
 /// Saves a new link.
 pub fn insert(db: &mut Db, row: &LinkRow) -> QueryResult<usize> {
-    diesel::insert_into(partner_links::table)
-        .values(row)
-        .execute(db)
+    diesel::insert_into(partner_links::table).values(row).execute(db)
 }
 
 /// Saves one side of a link.
 pub fn insert_member(db: &mut Db, row: &MemberRow) -> QueryResult<usize> {
-    diesel::insert_into(link_members::table)
-        .values(row)
-        .execute(db)
+    diesel::insert_into(link_members::table).values(row).execute(db)
 }
 
 /// The link, if that person is part of it: somebody else's is as good as missing (R29).
@@ -135,10 +127,7 @@ pub fn are_linked(db: &mut Db, a: AccountId, b: AccountId) -> QueryResult<bool> 
 
 /// The links of those ids.
 pub fn find_all(db: &mut Db, ids: &[LinkId]) -> QueryResult<Vec<LinkRow>> {
-    partner_links::table
-        .filter(partner_links::id.eq_any(ids))
-        .select(LinkRow::as_select())
-        .load(db)
+    partner_links::table.filter(partner_links::id.eq_any(ids)).select(LinkRow::as_select()).load(db)
 }
 
 /// Both sides of some links, in the order of the accounts' ids.
@@ -151,12 +140,7 @@ pub fn members(db: &mut Db, links: &[LinkId]) -> QueryResult<Vec<MemberRow>> {
 }
 
 /// A person's links, the newest first.
-pub fn list(
-    db: &mut Db,
-    account: AccountId,
-    ended_too: bool,
-    limit: i64,
-) -> QueryResult<Vec<LinkRow>> {
+pub fn list(db: &mut Db, account: AccountId, ended_too: bool, limit: i64) -> QueryResult<Vec<LinkRow>> {
     let mut query = partner_links::table
         .inner_join(link_members::table)
         .filter(link_members::account_id.eq(account))
@@ -182,10 +166,7 @@ pub fn count_open(db: &mut Db, account: AccountId) -> QueryResult<i64> {
 
 /// Changes a link and returns it as it is then.
 pub fn update(db: &mut Db, id: LinkId, change: &LinkChange) -> QueryResult<LinkRow> {
-    diesel::update(partner_links::table.find(id))
-        .set(change)
-        .returning(columns::<LinkRow>())
-        .get_result(db)
+    diesel::update(partner_links::table.find(id)).set(change).returning(columns::<LinkRow>()).get_result(db)
 }
 
 /// Changes one side of a link.
@@ -195,7 +176,5 @@ pub fn update_member(
     account: AccountId,
     change: &MemberChange,
 ) -> QueryResult<usize> {
-    diesel::update(link_members::table.find((link, account)))
-        .set(change)
-        .execute(db)
+    diesel::update(link_members::table.find((link, account))).set(change).execute(db)
 }

@@ -107,27 +107,17 @@ pub struct SceneChange {
 /// Saves a new scene with both parts.
 pub fn insert(db: &mut Db, row: &SceneRow, members: &[SceneMemberRow]) -> QueryResult<()> {
     diesel::insert_into(scenes::table).values(row).execute(db)?;
-    on_both!(db, |c| diesel::insert_into(scene_members::table)
-        .values(members)
-        .execute(c))
-    .map(drop)
+    on_both!(db, |c| diesel::insert_into(scene_members::table).values(members).execute(c)).map(drop)
 }
 
 /// The scene of that id.
 pub fn find(db: &mut Db, id: SceneId) -> QueryResult<Option<SceneRow>> {
-    scenes::table
-        .find(id)
-        .select(SceneRow::as_select())
-        .first(db)
-        .optional()
+    scenes::table.find(id).select(SceneRow::as_select()).first(db).optional()
 }
 
 /// The scenes of those ids.
 pub fn find_all(db: &mut Db, ids: &[SceneId]) -> QueryResult<Vec<SceneRow>> {
-    scenes::table
-        .filter(scenes::id.eq_any(ids))
-        .select(SceneRow::as_select())
-        .load(db)
+    scenes::table.filter(scenes::id.eq_any(ids)).select(SceneRow::as_select()).load(db)
 }
 
 /// A page of a link's scenes, the newest first, after the one at `after`.
@@ -144,11 +134,7 @@ pub fn page(
         .select(SceneRow::as_select())
         .into_boxed();
     if let Some((at, id)) = after {
-        query = query.filter(
-            scenes::created_at
-                .lt(at)
-                .or(scenes::created_at.eq(at).and(scenes::id.lt(id))),
-        );
+        query = query.filter(scenes::created_at.lt(at).or(scenes::created_at.eq(at).and(scenes::id.lt(id))));
     }
     query.load(db)
 }
@@ -157,27 +143,19 @@ pub fn page(
 pub fn members(db: &mut Db, of: &[SceneId]) -> QueryResult<Vec<SceneMemberRow>> {
     scene_members::table
         .filter(scene_members::scene_id.eq_any(of))
-        .order((
-            scene_members::scene_id.asc(),
-            scene_members::account_id.asc(),
-        ))
+        .order((scene_members::scene_id.asc(), scene_members::account_id.asc()))
         .select(SceneMemberRow::as_select())
         .load(db)
 }
 
 /// Changes a scene and returns it as it is then.
 pub fn update(db: &mut Db, id: SceneId, change: &SceneChange) -> QueryResult<SceneRow> {
-    diesel::update(scenes::table.find(id))
-        .set(change)
-        .returning(columns::<SceneRow>())
-        .get_result(db)
+    diesel::update(scenes::table.find(id)).set(change).returning(columns::<SceneRow>()).get_result(db)
 }
 
 /// Sets a person's role in a scene.
 pub fn set_role(db: &mut Db, scene: SceneId, account: AccountId, role: Role) -> QueryResult<usize> {
-    diesel::update(scene_members::table.find((scene, account)))
-        .set(scene_members::role.eq(role))
-        .execute(db)
+    diesel::update(scene_members::table.find((scene, account))).set(scene_members::role.eq(role)).execute(db)
 }
 
 /// Says whether the partner may be told, for one scene.
@@ -194,9 +172,7 @@ pub fn set_alert(
 
 /// Saves what was given.
 pub fn insert_aftercare(db: &mut Db, row: &AftercareRow) -> QueryResult<usize> {
-    diesel::insert_into(aftercare::table)
-        .values(row)
-        .execute(db)
+    diesel::insert_into(aftercare::table).values(row).execute(db)
 }
 
 /// What was given after some scenes, the oldest first.
@@ -210,9 +186,7 @@ pub fn aftercare(db: &mut Db, of: &[SceneId]) -> QueryResult<Vec<AftercareRow>> 
 
 /// Saves an outreach.
 pub fn insert_outreach(db: &mut Db, row: &OutreachRow) -> QueryResult<usize> {
-    diesel::insert_into(outreaches::table)
-        .values(row)
-        .execute(db)
+    diesel::insert_into(outreaches::table).values(row).execute(db)
 }
 
 /// The outreaches about some scenes, the oldest first.

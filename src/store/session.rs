@@ -49,9 +49,7 @@ pub fn insert(db: &mut Db, row: &SessionRow) -> QueryResult<usize> {
 
 /// Saves a refresh token.
 pub fn insert_token(db: &mut Db, row: &RefreshTokenRow) -> QueryResult<usize> {
-    diesel::insert_into(refresh_tokens::table)
-        .values(row)
-        .execute(db)
+    diesel::insert_into(refresh_tokens::table).values(row).execute(db)
 }
 
 /// The token of that hash with its session.
@@ -66,28 +64,17 @@ pub fn find_token(db: &mut Db, hash: &[u8]) -> QueryResult<Option<(RefreshTokenR
 
 /// Marks a token exchanged; false if somebody else did so first.
 pub fn replace_token(db: &mut Db, id: RefreshTokenId, now: Ts) -> QueryResult<bool> {
-    let unused = refresh_tokens::table
-        .find(id)
-        .filter(refresh_tokens::replaced_at.is_null());
-    Ok(diesel::update(unused)
-        .set(refresh_tokens::replaced_at.eq(Some(now)))
-        .execute(db)?
-        == 1)
+    let unused = refresh_tokens::table.find(id).filter(refresh_tokens::replaced_at.is_null());
+    Ok(diesel::update(unused).set(refresh_tokens::replaced_at.eq(Some(now))).execute(db)? == 1)
 }
 
 /// Notes that a session asked for tokens.
 pub fn touch(db: &mut Db, id: SessionId, now: Ts) -> QueryResult<usize> {
-    diesel::update(sessions::table.find(id))
-        .set(sessions::last_used_at.eq(now))
-        .execute(db)
+    diesel::update(sessions::table.find(id)).set(sessions::last_used_at.eq(now)).execute(db)
 }
 
 /// The session, if it is live.
-pub fn find_live(
-    db: &mut Db,
-    id: SessionId,
-    account: AccountId,
-) -> QueryResult<Option<SessionRow>> {
+pub fn find_live(db: &mut Db, id: SessionId, account: AccountId) -> QueryResult<Option<SessionRow>> {
     sessions::table
         .find(id)
         .filter(sessions::account_id.eq(account))
@@ -114,27 +101,15 @@ pub fn end(db: &mut Db, id: SessionId, account: AccountId, now: Ts) -> QueryResu
         .filter(sessions::id.eq(id))
         .filter(sessions::account_id.eq(account))
         .filter(sessions::ended_at.is_null());
-    Ok(diesel::update(live)
-        .set(sessions::ended_at.eq(Some(now)))
-        .execute(db)?
-        == 1)
+    Ok(diesel::update(live).set(sessions::ended_at.eq(Some(now))).execute(db)? == 1)
 }
 
 /// Ends all sessions of a person but `kept`.
-pub fn end_others(
-    db: &mut Db,
-    account: AccountId,
-    kept: Option<SessionId>,
-    now: Ts,
-) -> QueryResult<usize> {
-    let live = sessions::table
-        .filter(sessions::account_id.eq(account))
-        .filter(sessions::ended_at.is_null());
+pub fn end_others(db: &mut Db, account: AccountId, kept: Option<SessionId>, now: Ts) -> QueryResult<usize> {
+    let live = sessions::table.filter(sessions::account_id.eq(account)).filter(sessions::ended_at.is_null());
     let ended = sessions::ended_at.eq(Some(now));
     match kept {
-        Some(kept) => diesel::update(live.filter(sessions::id.ne(kept)))
-            .set(ended)
-            .execute(db),
+        Some(kept) => diesel::update(live.filter(sessions::id.ne(kept))).set(ended).execute(db),
         None => diesel::update(live).set(ended).execute(db),
     }
 }

@@ -14,13 +14,8 @@ use jiff::Timestamp;
 /// The SQL types of our own.
 pub mod sql {
     /// `timestamptz` on PostgreSQL, INTEGER microseconds since 1970 on SQLite.
-    #[derive(
-        diesel::sql_types::SqlType, diesel::query_builder::QueryId, Clone, Copy, Debug, Default,
-    )]
-    #[diesel(
-        postgres_type(oid = 1184, array_oid = 1185),
-        sqlite_type(name = "Long")
-    )]
+    #[derive(diesel::sql_types::SqlType, diesel::query_builder::QueryId, Clone, Copy, Debug, Default)]
+    #[diesel(postgres_type(oid = 1184, array_oid = 1185), sqlite_type(name = "Long"))]
     pub struct Ts;
 
     impl diesel::sql_types::SqlOrd for Ts {}
@@ -75,9 +70,7 @@ macro_rules! multi_value {
             }
         }
         impl FromSql<$sql, MultiBackend> for $rust {
-            fn from_sql(
-                value: <MultiBackend as Backend>::RawValue<'_>,
-            ) -> deserialize::Result<Self> {
+            fn from_sql(value: <MultiBackend as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
                 value.from_sql::<$rust, $sql>()
             }
         }

@@ -1,0 +1,401 @@
+//! Accounts: sign up, confirm, change the profile and the password, pause.
+
+use super::people::{Person, account_key_place, email_index};
+use super::{Caller, Done, Fault, House, Outcome, RequestKey, Unit, planning};
+use crate::auth::tokens::opaque_hash;
+use crate::domain::account::{CONSENT_VERSION, ConsentKind, Email, NAME_MAX, Share, check_password};
+use crate::domain::nudge::{About, Channel, DropReason, NudgeState, Rung, key};
+use crate::domain::problem::{Checks, Problem, ProblemCode};
+use crate::domain::quiet_hours::{QuietHours, Zone};
+use crate::ids::{AccountId, AddressRequestId, ConsentId, NudgeId, TypedId};
+use crate::store;
+use crate::store::account::{AccountChange, AccountRow, ConsentRow};
+use crate::store::address_request::AddressRequestRow;
+use crate::store::nudge::NudgeRow;
+use crate::vault::{DataKey, Place};
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// How long a link in a mail works.
+pub const REQUEST_LIFE: SignedDuration = SignedDuration::from_hours(24);
+
+/// Quiet hours as they are typed: local times `HH:MM`.
+#[derive(Clone, Debug)]
+pub struct TypedQuietHours {
+    /// Start.
+    pub from: String,
+    /// End.
+    pub until: String,
+}
+
+/// What a person writes to sign up.
+pub struct SignUp {
+    /// Their address.
+    pub email: String,
+    /// Their new password.
+    pub password: SecretString,
+    /// What partners will see.
+    pub display_name: String,
+    /// IANA name.
+    pub zone: String,
+    /// None: the default.
+    pub quiet_hours: Option<TypedQuietHours>,
+    /// "I am an adult."
+    pub adult: bool,
+    /// "Evenkeel may keep what I write about my wellbeing."
+    pub health_data: bool,
+}
+
+/// What waits, sealed, for the address to be confirmed.
+#[derive(Serialize, Deserialize)]
+struct SignUpDetails {
+    display_name: String,
+    zone: String,
+    quiet: (u16, u16),
+    password_hash: String,
+    stated_at: Timestamp,
+}
+
+/// Asks to confirm an address. Whether it has an account makes no difference to what is done or answered here;
+/// the mail says what it is (R28).
+pub async fn sign_up(house: &Arc<House>, key: Option<&RequestKey>, input: SignUp) -> Outcome<()> {
+    use secrecy::ExposeSecret;
+    let mut checks = Checks::new();
+    let email = checks.take(Email::parse("email", &input.email));
+    check_password(&mut checks, "password", input.password.expose_secret());
+    let display_name = checks.line("displayName", input.display_name, NAME_MAX);
+    let zone = checks.take(Zone::named("zone", &input.zone));
+    let quiet = match input.quiet_hours {
+        Some(typed) => checks.take(QuietHours::parse("quietHours", &typed.from, &typed.until)),
+        None => Some(QuietHours::DEFAULT),
+    };
+    for (field, said) in [("adult", input.adult), ("healthDataConsent", input.health_data)] {
+        if !said {
+            let sentence = "An account needs this statement.";
+            checks.note(Problem::new(field, ProblemCode::Required, sentence));
+        }
+    }
+    let (email, zone, quiet) = match (email, zone, quiet) {
+        (Some(email), Some(zone), Some(quiet)) => checks.finish((email, zone, quiet))?,
+        _ => return Err(checks.finish(()).err().unwrap_or_default().into()),
+    };
+    let password_hash = house.passwords.hash(input.password).await?;
+    house
+        .change(key, move |unit| {
+            let details = SignUpDetails {
+                display_name,
+                zone: zone.name().to_owned(),
+                quiet: (quiet.from(), quiet.until()),
+                password_hash,
+                stated_at: unit.now,
+            };
+            ask_by_mail(unit, Rung::ConfirmAddress, &email, Some(&details))
+        })
+        .await
+}
+
+/// Asks for a mail by which a password can be set anew. The answer is always the same (R28).
+pub async fn request_password_reset(
+    house: &Arc<House>,
+    key: Option<&RequestKey>,
+    email: String,
+) -> Outcome<()> {
+    let email = Email::parse("email", &email)?;
+    house.change(key, move |unit| ask_by_mail(unit, Rung::ResetPassword, &email, None)).await
+}
+
+/// Where a sealed column of an address request belongs.
+fn request_place(column: &'static str, id: AddressRequestId) -> Place {
+    Place::new("address_requests", column, id.uuid())
+}
+
+/// The token in the mail of a request.
+pub fn request_token(vault: &crate::vault::Vault, purpose: Rung, id: AddressRequestId) -> String {
+    vault.derived_token(purpose.word(), id.uuid())
+}
+
+fn ask_by_mail(
+    unit: &mut Unit<'_>,
+    rung: Rung,
+    email: &Email,
+    details: Option<&SignUpDetails>,
+) -> Outcome<()> {
+    let id = AddressRequestId::at(unit.now);
+    let system = unit.vault.system();
+    let expires_at = (unit.now + REQUEST_LIFE).into();
+    let row = AddressRequestRow {
+        id,
+        purpose: rung,
+        email_index: email_index(unit.vault, email),
+        email: system.seal_text(request_place("email", id), email.as_str()),
+        details: details.map(|details| system.seal_json(request_place("details", id), details)),
+        token_hash: opaque_hash(&request_token(unit.vault, rung, id)),
+        created_at: unit.ts(),
+        expires_at,
+        used_at: None,
+    };
+    store::address_request::insert(unit.db, &row)?;
+    let nudge = NudgeRow {
+        id: NudgeId::at(unit.now),
+        key: key(About::Address(id), rung, None, Channel::Mail),
+        rung,
+        channel: Channel::Mail,
+        recipient_id: None,
+        check_in_id: None,
+        address_request_id: Some(id),
+        round: 0,
+        send_at: unit.ts(),
+        expires_at,
+        state: NudgeState::Waiting,
+        drop_reason: None,
+        attempts: 0,
+        leased_by: None,
+        lease_until: None,
+        created_at: unit.ts(),
+        finished_at: None,
+    };
+    store::nudge::plan(unit.db, &[nudge])?;
+    Ok(())
+}
+
+/// The address of a request, opened.
+pub fn request_email(vault: &crate::vault::Vault, row: &AddressRequestRow) -> Result<String, Fault> {
+    Ok(vault.system().open_text(request_place("email", row.id), &row.email)?)
+}
+
+/// Confirms an address by the token of its mail: from here on there is an account.
+pub async fn confirm_address(house: &Arc<House>, key: Option<&RequestKey>, token: String) -> Outcome<()> {
+    house
+        .change(key, move |unit| {
+            let request = take_request(unit, Rung::ConfirmAddress, &token)?;
+            let sealed =
+                request.details.as_deref().ok_or(Fault::Inconsistent("a sign-up without details"))?;
+            let details: SignUpDetails =
+                unit.vault.system().open_json(request_place("details", request.id), sealed)?;
+            if store::account::find_by_email(unit.db, &request.email_index)?.is_some() {
+                // Confirmed through another mail meanwhile; that one stands.
+                return Err(expired().into());
+            }
+            let email = request_email(unit.vault, &request)?;
+            create(unit, request.email_index, &email, details)
+        })
+        .await
+}
+
+fn create(unit: &mut Unit<'_>, email_index: Vec<u8>, email: &str, details: SignUpDetails) -> Outcome<()> {
+    let id = AccountId::at(unit.now);
+    let (key, wrapped): (DataKey, Vec<u8>) = unit.vault.new_data_key(account_key_place(id));
+    let place = |column| Place::new("accounts", column, id.uuid());
+    let row = AccountRow {
+        id,
+        email_index,
+        email: key.seal_text(place("email"), email),
+        display_name: key.seal_text(place("display_name"), &details.display_name),
+        password_hash: details.password_hash,
+        data_key: wrapped,
+        zone: details.zone,
+        quiet_from: Some(details.quiet.0.into()),
+        quiet_until: Some(details.quiet.1.into()),
+        default_share: Share::Nothing,
+        push: true,
+        mail: true,
+        paused_until: None,
+        address_failed_at: None,
+        created_at: unit.ts(),
+    };
+    store::account::insert(unit.db, &row)?;
+    for kind in ConsentKind::ALL.iter().copied() {
+        let consent = ConsentRow {
+            id: ConsentId::at(unit.now),
+            account_id: id,
+            kind,
+            version: CONSENT_VERSION.to_owned(),
+            given_at: details.stated_at.into(),
+            withdrawn_at: None,
+        };
+        store::account::insert_consent(unit.db, &consent)?;
+    }
+    Ok(())
+}
+
+fn expired() -> Problem {
+    Problem::new(
+        "token",
+        ProblemCode::Expired,
+        "This link was used already or is too old. Please ask for a new one.",
+    )
+}
+
+fn take_request(unit: &mut Unit<'_>, purpose: Rung, token: &str) -> Outcome<AddressRequestRow> {
+    let found = store::address_request::find_by_token(unit.db, purpose, &opaque_hash(token))?;
+    let request = found.ok_or_else(expired)?;
+    let now = unit.ts();
+    if store::address_request::use_up(unit.db, request.id, now)? {
+        Ok(request)
+    } else {
+        Err(expired().into())
+    }
+}
+
+/// Sets a new password by the token of a mail, and signs every device out.
+pub async fn reset_password(
+    house: &Arc<House>,
+    key: Option<&RequestKey>,
+    token: String,
+    password: SecretString,
+) -> Outcome<()> {
+    let password_hash = hash_new(house, "newPassword", password).await?;
+    house
+        .change(key, move |unit| {
+            let request = take_request(unit, Rung::ResetPassword, &token)?;
+            let account =
+                store::account::find_by_email(unit.db, &request.email_index)?.ok_or_else(expired)?;
+            let change = AccountChange { password_hash: Some(password_hash), ..Default::default() };
+            store::account::update(unit.db, account.id, &change)?;
+            let now = unit.ts();
+            store::session::end_others(unit.db, account.id, None, now)?;
+            Ok(())
+        })
+        .await
+}
+
+async fn hash_new(house: &Arc<House>, field: &str, password: SecretString) -> Outcome<String> {
+    use secrecy::ExposeSecret;
+    let mut checks = Checks::new();
+    check_password(&mut checks, field, password.expose_secret());
+    checks.finish(())?;
+    Ok(house.passwords.hash(password).await?)
+}
+
+/// Changes the password, on proof of the current one, and signs every other device out.
+pub async fn change_password(
+    house: &Arc<House>,
+    by: &Caller,
+    current: SecretString,
+    new: SecretString,
+) -> Outcome<()> {
+    let requester = by.requester;
+    let row = house.look(move |unit| Ok(store::account::find(unit.db, requester.account)?)).await?;
+    let stored = row.map(|row| row.password_hash);
+    if !house.passwords.verify(current, stored.clone()).await? {
+        let sentence = "This is not the current password.";
+        return Err(Problem::new("currentPassword", ProblemCode::Malformed, sentence).into());
+    }
+    let password_hash = hash_new(house, "newPassword", new).await?;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let row = store::account::find(unit.db, requester.account)?;
+            if row.map(|row| row.password_hash) != stored {
+                let sentence = "The password was changed meanwhile.";
+                return Err(Problem::new("currentPassword", ProblemCode::Changed, sentence).into());
+            }
+            let change = AccountChange { password_hash: Some(password_hash), ..Default::default() };
+            store::account::update(unit.db, requester.account, &change)?;
+            let now = unit.ts();
+            store::session::end_others(unit.db, requester.account, Some(requester.session), now)?;
+            Ok(())
+        })
+        .await
+}
+
+/// What of a profile is to be changed; None leaves it.
+#[derive(Default)]
+pub struct ProfileChange {
+    /// What partners see.
+    pub display_name: Option<String>,
+    /// IANA name.
+    pub zone: Option<String>,
+    /// `Some(None)`: no quiet hours.
+    pub quiet_hours: Option<Option<TypedQuietHours>>,
+    /// The standing choice.
+    pub default_share: Option<Share>,
+    /// Whether pushes are wanted.
+    pub push: Option<bool>,
+    /// Whether mails are wanted.
+    pub mail: Option<bool>,
+}
+
+/// Changes the profile; what waits is planned anew for the new zone and quiet hours.
+pub async fn update_profile(house: &Arc<House>, by: &Caller, input: ProfileChange) -> Outcome<Person> {
+    let account = by.requester.account;
+    let mut checks = Checks::new();
+    let display_name = input.display_name.map(|name| checks.line("displayName", name, NAME_MAX));
+    let zone = input.zone.and_then(|zone| checks.take(Zone::named("zone", &zone)));
+    let quiet = input.quiet_hours.map(|typed| {
+        typed.and_then(|typed| checks.take(QuietHours::parse("quietHours", &typed.from, &typed.until)))
+    });
+    checks.finish(())?;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let person = Person::load(unit, account)?;
+            let change = AccountChange {
+                display_name: display_name
+                    .map(|name| person.key.seal_text(person.place("display_name"), &name)),
+                zone: zone.map(|zone| zone.name().to_owned()),
+                quiet_from: quiet.map(|quiet| quiet.map(|q| q.from().into())),
+                quiet_until: quiet.map(|quiet| quiet.map(|q| q.until().into())),
+                default_share: input.default_share,
+                push: input.push,
+                mail: input.mail,
+                // A column that is not named stays; a change of nothing at all would be no valid statement.
+                address_failed_at: Some(person.row.address_failed_at),
+                ..Default::default()
+            };
+            let rhythm = person.row.reach().rhythm;
+            let row = store::account::update(unit.db, account, &change)?;
+            if row.reach().rhythm != rhythm {
+                planning::replan_rhythm(unit, account)?;
+            }
+            Ok(Person { row, key: person.key })
+        })
+        .await
+}
+
+/// Pauses all nudges, until an instant or until further notice. What is under way stops at once (R05).
+pub async fn pause(house: &Arc<House>, by: &Caller, until: Option<Timestamp>) -> Outcome<Person> {
+    let account = by.requester.account;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            if until.is_some_and(|until| until <= unit.now) {
+                return Err(Problem::new("until", ProblemCode::OutOfRange, "This lies in the past.").into());
+            }
+            let until = until.unwrap_or(Timestamp::MAX);
+            set_paused(unit, account, Some(until))?;
+            planning::stop_under_way(unit, account, DropReason::Paused)?;
+            Ok(Person::load(unit, account)?)
+        })
+        .await
+}
+
+/// Takes a pause back: what has not begun meanwhile comes as planned.
+pub async fn resume(house: &Arc<House>, by: &Caller) -> Outcome<Done<Person>> {
+    let account = by.requester.account;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let person = Person::load(unit, account)?;
+            if !person.row.reach().is_paused(unit.now) {
+                return Ok(Done::already(person));
+            }
+            set_paused(unit, account, None)?;
+            Ok(Done::now(Person::load(unit, account)?))
+        })
+        .await
+}
+
+fn set_paused(unit: &mut Unit<'_>, account: AccountId, until: Option<Timestamp>) -> Outcome<()> {
+    let change = AccountChange { paused_until: Some(until.map(Into::into)), ..Default::default() };
+    store::account::update(unit.db, account, &change)?;
+    Ok(())
+}
+
+/// The signed-in person with their statements.
+pub async fn me(house: &Arc<House>, account: AccountId) -> Result<Person, Fault> {
+    house.look(move |unit| Person::load(unit, account)).await
+}
+
+/// The statements that a person made.
+pub async fn consents(house: &Arc<House>, account: AccountId) -> Result<Vec<ConsentRow>, Fault> {
+    house.look(move |unit| Ok(store::account::consents(unit.db, account)?)).await
+}

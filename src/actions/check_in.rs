@@ -1,0 +1,294 @@
+//! Check-ins: answer, skip, snooze, choose what is shared, and what each of the two sees.
+
+use super::people::Person;
+use super::{Caller, Done, Fault, House, Outcome, Unit, planning};
+use crate::domain::account::Share;
+use crate::domain::answer::{AnswerContent, SharedAnswer, partners_view};
+use crate::domain::check_in::{CheckInEvent, CheckInState, CheckInVerdict, SNOOZE, Times, judge_event};
+use crate::domain::nudge::DropReason;
+use crate::domain::partner_link::LinkStatus;
+use crate::domain::problem::{Checks, Problem, ProblemCode};
+use crate::ids::{AccountId, CheckInId, SceneId, TypedId};
+use crate::store;
+use crate::store::check_in::{CheckInChange, CheckInRow, Span};
+use crate::vault::Place;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+
+/// An answer as its author sees it.
+#[derive(Clone, Debug)]
+pub struct AnswerView {
+    /// What was said.
+    pub content: AnswerContent,
+    /// What of it the partner sees.
+    pub share: Share,
+    /// When it was given.
+    pub answered_at: Timestamp,
+}
+
+/// A check-in as its subject sees it.
+#[derive(Clone, Debug)]
+pub struct CheckInView {
+    /// Its id.
+    pub id: CheckInId,
+    /// Its scene.
+    pub scene: SceneId,
+    /// Its times.
+    pub times: Times,
+    /// What the subject did.
+    pub state: CheckInState,
+    /// Until when it is put off.
+    pub snoozed_until: Option<Timestamp>,
+    /// The answer.
+    pub answer: Option<AnswerView>,
+}
+
+/// A check-in of the other one: its times, and what they chose to share. Nothing else tells them apart (R11).
+#[derive(Clone, Debug)]
+pub struct PartnersCheckIn {
+    /// When it fell due.
+    pub due_at: Timestamp,
+    /// None: no update.
+    pub shared: Option<SharedAnswer>,
+}
+
+fn answer_place(id: CheckInId) -> Place {
+    Place::new("check_ins", "answer", id.uuid())
+}
+
+fn open_answer(person: &Person, row: &CheckInRow) -> Result<Option<AnswerView>, Fault> {
+    let (Some(sealed), Some(at)) = (row.answer.as_deref(), row.answered_at) else { return Ok(None) };
+    Ok(Some(AnswerView {
+        content: person.key.open_json(answer_place(row.id), sealed)?,
+        share: row.share.unwrap_or(Share::Nothing),
+        answered_at: at.get(),
+    }))
+}
+
+fn view(person: &Person, row: &CheckInRow) -> Result<CheckInView, Fault> {
+    Ok(CheckInView {
+        id: row.id,
+        scene: row.scene_id,
+        times: row.times(),
+        state: row.state,
+        snoozed_until: row.snoozed_until.map(|at| at.get()),
+        answer: open_answer(person, row)?,
+    })
+}
+
+/// A check-in in which the person is asked, and the person. The account is locked: two phones of one person act
+/// one after the other.
+fn load(unit: &mut Unit<'_>, id: CheckInId, account: AccountId) -> Outcome<(Person, CheckInRow)> {
+    store::dialect::lock_account(unit.db, account)?;
+    let row =
+        store::check_in::find_for(unit.db, id, account)?.ok_or_else(|| Problem::not_found("checkInId"))?;
+    Ok((Person::load(unit, account)?, row))
+}
+
+/// Turns a verdict that is no `Do` into what the person is told.
+fn judge(unit: &Unit<'_>, row: &CheckInRow, event: CheckInEvent) -> Outcome<bool> {
+    let refused = |sentence: &str| Err(Problem::wrong_state("checkInId", sentence).into());
+    match judge_event(row.state, row.times(), event, unit.now) {
+        CheckInVerdict::Do => Ok(true),
+        CheckInVerdict::Already => Ok(false),
+        CheckInVerdict::TooLate => refused("It is too late for this now."),
+        CheckInVerdict::NotDue => refused("This check-in has not fallen due yet."),
+        CheckInVerdict::Settled => refused("This check-in was answered or skipped already."),
+    }
+}
+
+/// Answers a check-in, or answers it again; its ladder stops at once (R05). `share`: None takes the standing
+/// choice (R09).
+pub async fn answer(
+    house: &Arc<House>,
+    by: &Caller,
+    id: CheckInId,
+    content: AnswerContent,
+    share: Option<Share>,
+) -> Outcome<CheckInView> {
+    let account = by.requester.account;
+    let mut checks = Checks::new();
+    let content = content.checked(&mut checks);
+    checks.finish(())?;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let (person, row) = load(unit, id, account)?;
+            judge(unit, &row, CheckInEvent::Answer)?;
+            let change = CheckInChange {
+                state: Some(CheckInState::Answered),
+                answer: Some(Some(person.key.seal_json(answer_place(id), &content))),
+                share: Some(Some(share.unwrap_or(person.row.default_share))),
+                answered_at: Some(Some(unit.ts())),
+                ..Default::default()
+            };
+            let row = store::check_in::update(unit.db, id, &change)?;
+            planning::stop(unit, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
+            Ok(view(&person, &row)?)
+        })
+        .await
+}
+
+/// Lets a check-in pass; its ladder stops at once (R05). To the partner it looks like any other without an
+/// update (R11).
+pub async fn skip(house: &Arc<House>, by: &Caller, id: CheckInId) -> Outcome<Done<CheckInView>> {
+    let account = by.requester.account;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let (person, row) = load(unit, id, account)?;
+            if !judge(unit, &row, CheckInEvent::Skip)? {
+                return Ok(Done::already(view(&person, &row)?));
+            }
+            let change = CheckInChange { state: Some(CheckInState::Skipped), ..Default::default() };
+            let row = store::check_in::update(unit.db, id, &change)?;
+            planning::stop(unit, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
+            Ok(Done::now(view(&person, &row)?))
+        })
+        .await
+}
+
+/// Puts a check-in off; the ladder begins anew then (R05).
+pub async fn snooze(house: &Arc<House>, by: &Caller, id: CheckInId, minutes: i32) -> Outcome<CheckInView> {
+    let account = by.requester.account;
+    let mut checks = Checks::new();
+    checks.range("minutes", minutes.into(), (*SNOOZE.start()).into(), (*SNOOZE.end()).into());
+    checks.finish(())?;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let (person, row) = load(unit, id, account)?;
+            judge(unit, &row, CheckInEvent::Snooze)?;
+            let until = unit.now + SignedDuration::from_mins(minutes.into());
+            if until >= row.closes_at.get() {
+                let sentence = "The check-in closes before that.";
+                return Err(Problem::new("minutes", ProblemCode::OutOfRange, sentence).into());
+            }
+            planning::stop(unit, &[id], planning::SUBJECTS_LADDER, DropReason::Superseded)?;
+            let change = CheckInChange {
+                snoozed_until: Some(Some(until.into())),
+                round: Some(row.round + 1),
+                ..Default::default()
+            };
+            let row = store::check_in::update(unit.db, id, &change)?;
+            planning::plan_ladders(unit, vec![row.clone()])?;
+            Ok(view(&person, &row)?)
+        })
+        .await
+}
+
+/// Changes what the partner sees of an answer; it can be taken back at any time (R09).
+pub async fn change_sharing(
+    house: &Arc<House>,
+    by: &Caller,
+    id: CheckInId,
+    share: Share,
+) -> Outcome<Done<CheckInView>> {
+    let account = by.requester.account;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let (person, row) = load(unit, id, account)?;
+            if row.state != CheckInState::Answered {
+                return Err(Problem::wrong_state("checkInId", "There is no answer to share.").into());
+            }
+            if row.share == Some(share) {
+                return Ok(Done::already(view(&person, &row)?));
+            }
+            let change = CheckInChange { share: Some(Some(share)), ..Default::default() };
+            let row = store::check_in::update(unit.db, id, &change)?;
+            Ok(Done::now(view(&person, &row)?))
+        })
+        .await
+}
+
+/// A page of one's own check-ins.
+pub async fn page(
+    house: &Arc<House>,
+    account: AccountId,
+    span: Option<Span>,
+    after: Option<(Timestamp, CheckInId)>,
+    limit: i64,
+) -> Result<Vec<CheckInView>, Fault> {
+    house
+        .look(move |unit| {
+            let person = Person::load(unit, account)?;
+            let (now, after) = (unit.ts(), after.map(|(at, id)| (at.into(), id)));
+            let rows = store::check_in::page(unit.db, account, span, now, after, limit)?;
+            rows.iter().map(|row| view(&person, row)).collect()
+        })
+        .await
+}
+
+/// Some of one's own check-ins; those of others are left out.
+pub async fn find(
+    house: &Arc<House>,
+    account: AccountId,
+    ids: Vec<CheckInId>,
+) -> Result<Vec<CheckInView>, Fault> {
+    house
+        .look(move |unit| {
+            let person = Person::load(unit, account)?;
+            let rows = store::check_in::find_all(unit.db, &ids)?;
+            rows.iter().filter(|row| row.subject_id == account).map(|row| view(&person, row)).collect()
+        })
+        .await
+}
+
+/// Both sides of some scenes' check-ins.
+#[derive(Clone, Debug, Default)]
+pub struct SceneCheckIns {
+    /// One's own.
+    pub mine: Vec<CheckInView>,
+    /// The other's, as far as shared.
+    pub partners: Vec<PartnersCheckIn>,
+}
+
+/// The check-ins of scenes that the reader took part in (R09, R11). Once a link has ended, nothing of the other
+/// is shown any more (R12).
+pub async fn of_scenes(
+    house: &Arc<House>,
+    reader: AccountId,
+    scenes: Vec<SceneId>,
+) -> Result<Vec<(SceneId, SceneCheckIns)>, Fault> {
+    house
+        .look(move |unit| {
+            let parts = store::scene::members(unit.db, &scenes)?;
+            let own: Vec<_> = parts.iter().filter(|p| p.account_id == reader).map(|p| p.scene_id).collect();
+            let rows = store::check_in::of_scenes(unit.db, &own)?;
+            let mut link_ids: Vec<_> = rows.iter().map(|row| row.link_id).collect();
+            link_ids.sort_unstable();
+            link_ids.dedup();
+            let links = store::partner_link::find_all(unit.db, &link_ids)?;
+            let active = |row: &CheckInRow| {
+                links.iter().any(|link| link.id == row.link_id && link.status == LinkStatus::Active)
+            };
+            let mut subjects: Vec<_> = rows.iter().map(|row| row.subject_id).collect();
+            subjects.sort_unstable();
+            subjects.dedup();
+            let mut people = std::collections::HashMap::new();
+            for row in store::account::find_all(unit.db, &subjects)? {
+                people.insert(row.id, Person::open(unit.vault, row)?);
+            }
+            let mut result: Vec<(SceneId, SceneCheckIns)> =
+                own.iter().map(|scene| (*scene, SceneCheckIns::default())).collect();
+            for row in &rows {
+                let person = people
+                    .get(&row.subject_id)
+                    .ok_or(Fault::Inconsistent("a check-in without its subject"))?;
+                let Some((_, side)) = result.iter_mut().find(|(scene, _)| *scene == row.scene_id) else {
+                    continue;
+                };
+                if row.subject_id == reader {
+                    side.mine.push(view(person, row)?);
+                } else {
+                    // Opened whatever is shared, so that it takes the same time.
+                    let answer = open_answer(person, row)?;
+                    let shown =
+                        answer.as_ref().filter(|_| active(row) && row.state == CheckInState::Answered);
+                    side.partners.push(PartnersCheckIn {
+                        due_at: row.due_at.get(),
+                        shared: partners_view(shown.map(|answer| (&answer.content, answer.share))),
+                    });
+                }
+            }
+            Ok(result)
+        })
+        .await
+}

@@ -1,0 +1,147 @@
+//! Devices: register, list and remove Web Push subscriptions.
+
+use super::people::Person;
+use super::{Caller, Done, Fault, House, Outcome};
+use crate::domain::device::{DEVICES_MAX, LABEL_MAX};
+use crate::domain::problem::{Checks, Problem, ProblemCode};
+use crate::ids::{AccountId, DeviceId, TypedId};
+use crate::store;
+use crate::store::device::DeviceRow;
+use crate::vault::Place;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A Web Push subscription as a browser or app gives it (RFC 8291, 2).
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Where pushes go.
+    pub endpoint: String,
+    /// The device's public key, base64url.
+    pub p256dh: String,
+    /// The shared secret, base64url.
+    pub auth: String,
+}
+
+/// A device as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct DeviceView {
+    /// Its id.
+    pub id: DeviceId,
+    /// Its name.
+    pub label: String,
+    /// When it was registered.
+    pub created_at: Timestamp,
+}
+
+/// Opens a device's subscription.
+pub fn open_subscription(person: &Person, row: &DeviceRow) -> Result<Subscription, Fault> {
+    let place = Place::new("devices", "subscription", row.id.uuid());
+    Ok(person.key.open_json(place, &row.subscription)?)
+}
+
+/// Registers a subscription. Registering it again renews it; registering one that another account holds on the
+/// same device ends that one's, since its reminders would show to somebody else.
+pub async fn register(
+    house: &Arc<House>,
+    by: &Caller,
+    subscription: Subscription,
+    label: String,
+) -> Outcome<Done<DeviceView>> {
+    let account = by.requester.account;
+    let mut checks = Checks::new();
+    let label = checks.line("label", label, LABEL_MAX);
+    checks.take(house.push_policy.endpoint("endpoint", &subscription.endpoint));
+    check_keys(&mut checks, &subscription);
+    checks.finish(())?;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let person = Person::load(unit, account)?;
+            let index = unit.vault.blind_index("endpoint", &subscription.endpoint);
+            let now = unit.ts();
+            store::dialect::lock_account(unit.db, account)?;
+            let existing = store::device::find_live_endpoint(unit.db, &index)?;
+            let seal = |id: DeviceId| {
+                let place = |column| Place::new("devices", column, id.uuid());
+                let sealed = person.key.seal_json(place("subscription"), &subscription);
+                (sealed, person.key.seal_text(place("label"), &label))
+            };
+            if let Some(mine) = existing.as_ref().filter(|row| row.account_id == account) {
+                let (sealed, sealed_label) = seal(mine.id);
+                store::device::renew(unit.db, mine.id, sealed, sealed_label)?;
+                let view = DeviceView { id: mine.id, label, created_at: mine.created_at.get() };
+                return Ok(Done::already(view));
+            }
+            if let Some(others) = existing {
+                store::device::end(unit.db, others.id, None, now)?;
+            }
+            if store::device::live(unit.db, &[account])?.len() >= DEVICES_MAX {
+                let sentence =
+                    format!("At most {DEVICES_MAX} devices can be registered; please remove one first.");
+                return Err(Problem::new("endpoint", ProblemCode::OutOfRange, sentence).into());
+            }
+            let id = DeviceId::at(unit.now);
+            let (sealed, sealed_label) = seal(id);
+            let row = DeviceRow {
+                id,
+                account_id: account,
+                endpoint_index: index,
+                subscription: sealed,
+                label: sealed_label,
+                created_at: now,
+                ended_at: None,
+            };
+            store::device::insert(unit.db, &row)?;
+            Ok(Done::now(DeviceView { id, label, created_at: unit.now }))
+        })
+        .await
+}
+
+/// Checks that the keys can be encrypted to: a point of P-256 and 16 bytes (RFC 8291, 2.1 and 3.2).
+fn check_keys(checks: &mut Checks, subscription: &Subscription) {
+    let decode = |text: &str| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok();
+    let malformed = |field: &str, sentence: &str| Problem::new(field, ProblemCode::Malformed, sentence);
+    let auth = decode(&subscription.auth).filter(|auth| auth.len() == 16);
+    if auth.is_none() {
+        checks.note(malformed("auth", "This is not a push secret of 16 bytes in base64url."));
+    }
+    let point = decode(&subscription.p256dh).filter(|point| point.len() == 65 && point[0] == 4);
+    let usable = point.is_some_and(|point| ece::encrypt(&point, &[0; 16], b"-").is_ok());
+    if !usable {
+        checks.note(malformed("p256dh", "This is not a P-256 public key of 65 bytes in base64url."));
+    }
+}
+
+/// Removes a device.
+pub async fn remove(house: &Arc<House>, by: &Caller, id: DeviceId) -> Outcome<()> {
+    let account = by.requester.account;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let now = unit.ts();
+            if store::device::end(unit.db, id, Some(account), now)? {
+                Ok(())
+            } else {
+                Err(Problem::not_found("deviceId").into())
+            }
+        })
+        .await
+}
+
+/// A person's live devices.
+pub async fn list(house: &Arc<House>, account: AccountId) -> Result<Vec<DeviceView>, Fault> {
+    house
+        .look(move |unit| {
+            let person = Person::load(unit, account)?;
+            let rows = store::device::live(unit.db, &[account])?;
+            rows.into_iter()
+                .map(|row| {
+                    let place = Place::new("devices", "label", row.id.uuid());
+                    let label = person.key.open_text(place, &row.label)?;
+                    Ok(DeviceView { id: row.id, label, created_at: row.created_at.get() })
+                })
+                .collect()
+        })
+        .await
+}

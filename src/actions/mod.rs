@@ -1,0 +1,208 @@
+//! What people do: each action authorises, lets the domain decide, and saves the result with its nudges at once.
+
+pub mod account;
+pub mod check_in;
+pub mod device;
+pub mod negotiation;
+pub mod nudge;
+pub mod partner_link;
+pub mod people;
+pub mod planning;
+pub mod scene;
+pub mod session;
+
+use crate::auth::Requester;
+use crate::auth::passwords::{HashError, Passwords};
+use crate::auth::tokens::{AccessTokens, TokenError};
+use crate::clock::Clock;
+use crate::domain::device::PushPolicy;
+use crate::domain::problem::Problem;
+use crate::store::types::Ts;
+use crate::store::{Db, Store, StoreError, idempotency};
+use crate::vault::{Vault, VaultError};
+use jiff::Timestamp;
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// What every action needs. One per process.
+pub struct House {
+    /// The database.
+    pub store: Store,
+    /// What seals and opens.
+    pub vault: Vault,
+    /// What time it is.
+    pub clock: Clock,
+    /// Access tokens.
+    pub tokens: AccessTokens,
+    /// Password hashing.
+    pub passwords: Passwords,
+    /// Which push services may be used.
+    pub push_policy: PushPolicy,
+    /// The public half of the VAPID key (RFC 8292, 3.2), base64url.
+    pub vapid_public_key: String,
+    /// Told when nudges were planned, so that the worker looks.
+    pub planned: Notify,
+}
+
+/// Something unexpected went wrong. The cause is for the log alone (R36).
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A sealed value.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Password hashing.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// Token signing.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// Two rows contradict each other.
+    #[error("inconsistent data: {0}")]
+    Inconsistent(&'static str),
+}
+
+/// Why an action did not take place.
+#[derive(Debug)]
+pub enum Refusal {
+    /// What the person can mend.
+    Problems(Vec<Problem>),
+    /// The mutation was sent before under the same idempotency key (R04).
+    Repeated,
+    /// What they cannot.
+    Fault(Fault),
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Problems(vec![problem])
+    }
+}
+
+impl From<Vec<Problem>> for Refusal {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self::Problems(problems)
+    }
+}
+
+impl From<diesel::result::Error> for Refusal {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Fault(StoreError::from(error).into())
+    }
+}
+
+impl From<diesel::result::Error> for Fault {
+    fn from(error: diesel::result::Error) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+macro_rules! refusal_from {
+    ($($fault:ty),*) => {$(
+        impl From<$fault> for Refusal {
+            fn from(error: $fault) -> Self {
+                Self::Fault(error.into())
+            }
+        }
+    )*};
+}
+refusal_from!(StoreError, VaultError, HashError, TokenError, Fault);
+
+/// What an action came to.
+pub type Outcome<T> = Result<T, Refusal>;
+
+/// The result of an action that may find everything done already.
+#[derive(Clone, Debug)]
+pub struct Done<T> {
+    /// What stands now.
+    pub value: T,
+    /// False: it stood already, and nothing was changed.
+    pub changed: bool,
+}
+
+impl<T> Done<T> {
+    /// It was done.
+    pub fn now(value: T) -> Self {
+        Self { value, changed: true }
+    }
+
+    /// It was so already.
+    pub fn already(value: T) -> Self {
+        Self { value, changed: false }
+    }
+}
+
+/// The idempotency key of a request, hashed, with the hash of what was asked (R04).
+#[derive(Clone, Debug)]
+pub struct RequestKey {
+    /// Hash of the account and the client's key.
+    pub key_hash: Vec<u8>,
+    /// Hash of the request.
+    pub body_hash: Vec<u8>,
+}
+
+/// A unit of work inside one transaction.
+pub struct Unit<'a> {
+    /// The open transaction.
+    pub db: &'a mut Db,
+    /// What seals and opens.
+    pub vault: &'a Vault,
+    /// The instant of the whole unit.
+    pub now: Timestamp,
+}
+
+impl Unit<'_> {
+    /// Now, as it is stored.
+    pub fn ts(&self) -> Ts {
+        self.now.into()
+    }
+}
+
+/// Who does something, and under which idempotency key.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The signed-in person.
+    pub requester: Requester,
+    /// The request's key, if it has one.
+    pub key: Option<RequestKey>,
+}
+
+impl House {
+    /// Reads in one go.
+    pub async fn look<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Unit<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let house = Arc::clone(self);
+        self.store.read(move |db| work(&mut Unit { db, vault: &house.vault, now: house.clock.now() })).await
+    }
+
+    /// Changes something in one transaction, together with the request's idempotency key: either all of it is
+    /// saved, or nothing.
+    pub async fn change<T: Send + 'static>(
+        self: &Arc<Self>,
+        key: Option<&RequestKey>,
+        work: impl FnOnce(&mut Unit<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        let house = Arc::clone(self);
+        let key = key.cloned();
+        let done = self
+            .store
+            .write(move |db| {
+                let now = house.clock.now();
+                if let Some(RequestKey { key_hash, body_hash }) = key {
+                    let row =
+                        idempotency::KeyRow { key_hash, body_hash, response: None, created_at: now.into() };
+                    idempotency::insert(db, &row).map_err(StoreError::from).map_err(|error| {
+                        if error.is_conflict() { Refusal::Repeated } else { error.into() }
+                    })?;
+                }
+                work(&mut Unit { db, vault: &house.vault, now })
+            })
+            .await?;
+        self.planned.notify_one();
+        Ok(done)
+    }
+}

@@ -1,0 +1,353 @@
+//! Negotiation: write one's Needs, propose a Revision, agree to exactly its text, withdraw, read the history.
+
+use super::partner_link::{OwnLink, needs_place};
+use super::people::link_key;
+use super::{Caller, Done, Fault, House, Outcome, Unit, planning};
+use crate::domain::negotiation::{
+    AgreeVerdict, CheckInProtocol, ContactWay, Content, Needs, PersonsNeeds, RevisionState, Terms, Yes,
+    judge_yes, revision_state,
+};
+use crate::domain::problem::{Checks, Problem, ProblemCode};
+use crate::ids::{AccountId, AgreementId, LinkId, RevisionId, TypedId};
+use crate::store;
+use crate::store::negotiation::{AgreementRow, RevisionRow};
+use crate::store::partner_link::{LinkRow, MemberChange};
+use crate::vault::{DataKey, Place, sha256};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// Most Revisions of one link.
+const REVISIONS_MAX: i32 = 1000;
+
+/// One yes.
+#[derive(Clone, Debug)]
+pub struct AgreementView {
+    /// Whose.
+    pub account: AccountId,
+    /// When.
+    pub agreed_at: Timestamp,
+    /// When it was taken back.
+    pub withdrawn_at: Option<Timestamp>,
+}
+
+/// A Revision, opened.
+#[derive(Clone, Debug)]
+pub struct RevisionView {
+    /// Its id.
+    pub id: RevisionId,
+    /// Its link.
+    pub link: LinkId,
+    /// Its number, from 1.
+    pub number: i32,
+    /// Who proposed it; None: an account that is gone.
+    pub author: Option<AccountId>,
+    /// When.
+    pub created_at: Timestamp,
+    /// The whole text.
+    pub content: Content,
+    /// What an agreement names, in lower-case hex.
+    pub content_hash: String,
+    /// Every yes, the oldest first.
+    pub agreements: Vec<AgreementView>,
+    /// Where it stands.
+    pub state: RevisionState,
+    /// The hash as it is stored.
+    hash: Vec<u8>,
+    /// Whether every yes that sealed it still stands.
+    sealed: bool,
+}
+
+impl RevisionView {
+    /// What the partner may be told under this text, as long as both stand by it (R06, R13).
+    pub fn standing_alert(&self) -> Option<ContactWay> {
+        self.content.terms.partner_alert.filter(|_| self.sealed)
+    }
+
+    /// Whether both stood by it at `at`, and still do.
+    fn stood_at(&self, at: Timestamp, members: &[AccountId]) -> bool {
+        let stands = |yes: &AgreementView| yes.agreed_at <= at && yes.withdrawn_at.is_none();
+        members.len() == 2
+            && members.iter().all(|m| self.agreements.iter().any(|y| y.account == *m && stands(y)))
+    }
+}
+
+fn content_place(id: RevisionId) -> Place {
+    Place::new("revisions", "content", id.uuid())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A link's Revisions, the newest first.
+pub fn history(unit: &mut Unit<'_>, link: &LinkRow, key: &DataKey) -> Result<Vec<RevisionView>, Fault> {
+    let rows = store::negotiation::list(unit.db, &[link.id])?;
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let yeses = store::negotiation::agreements(unit.db, &ids)?;
+    let members: Vec<_> = store::partner_link::members(unit.db, &[link.id])?
+        .into_iter()
+        .map(|member| member.account_id)
+        .collect();
+    let mut newer_agreed = false;
+    let mut views = Vec::with_capacity(rows.len());
+    for (n, row) in rows.into_iter().enumerate() {
+        let of_row = || yeses.iter().filter(|yes| yes.revision_id == row.id);
+        let marks: Vec<Yes> = of_row()
+            .map(|yes| Yes { account: yes.account_id, withdrawn: yes.withdrawn_at.is_some() })
+            .collect();
+        let state = revision_state(&marks, &members, n == 0, newer_agreed);
+        let sealed = members.len() == 2
+            && members.iter().all(|m| marks.iter().any(|yes| yes.account == *m && !yes.withdrawn));
+        newer_agreed |= state == RevisionState::Agreed;
+        views.push(RevisionView {
+            id: row.id,
+            link: row.link_id,
+            number: row.number,
+            author: row.author_id,
+            created_at: row.created_at.get(),
+            content: key.open_json(content_place(row.id), &row.content)?,
+            content_hash: hex(&row.content_hash),
+            hash: row.content_hash,
+            agreements: of_row()
+                .map(|yes| AgreementView {
+                    account: yes.account_id,
+                    agreed_at: yes.agreed_at.get(),
+                    withdrawn_at: yes.withdrawn_at.map(|at| at.get()),
+                })
+                .collect(),
+            state,
+            sealed,
+        });
+    }
+    Ok(views)
+}
+
+/// The Revision that a scene which began at `at` stood under: agreed by both before it began, and not withdrawn.
+pub fn standing_at(
+    unit: &mut Unit<'_>,
+    link: &OwnLink,
+    at: Timestamp,
+) -> Result<Option<RevisionView>, Fault> {
+    let members = link.accounts();
+    Ok(history(unit, &link.row, &link.key)?.into_iter().find(|revision| revision.stood_at(at, &members)))
+}
+
+/// Writes one's own Needs on a link (R07). They become part of the next Revision.
+pub async fn write_needs(house: &Arc<House>, by: &Caller, link: LinkId, needs: Needs) -> Outcome<LinkId> {
+    let account = by.requester.account;
+    let mut checks = Checks::new();
+    let needs = needs.checked(&mut checks, "needs");
+    checks.finish(())?;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let own = OwnLink::load_active(unit, "linkId", link, account)?;
+            let sealed = own.key.seal_json(needs_place(link, account), &needs);
+            let change = MemberChange {
+                needs: Some(Some(sealed)),
+                needs_written_at: Some(Some(unit.ts())),
+                ..Default::default()
+            };
+            store::partner_link::update_member(unit.db, link, account, &change)?;
+            Ok(link)
+        })
+        .await
+}
+
+/// What is proposed besides both people's Needs.
+pub struct Proposal {
+    /// On which link.
+    pub link: LinkId,
+    /// The Revision that the proposer had before their eyes; None: there was none.
+    pub based_on: Option<RevisionId>,
+    /// Limits, in their words.
+    pub limits: String,
+    /// The signal that stops everything.
+    pub stop_signal: String,
+    /// Offsets in minutes; None: the default protocol.
+    pub protocol: Option<Vec<i32>>,
+    /// How and when they want to be in touch.
+    pub contact_plan: String,
+    /// What a partner may be told would be welcome.
+    pub partner_alert: Option<ContactWay>,
+}
+
+/// Proposes a Revision: both people's Needs as they are now, and the terms. Nobody edits one that exists (R07).
+pub async fn propose(house: &Arc<House>, by: &Caller, input: Proposal) -> Outcome<Done<RevisionView>> {
+    let account = by.requester.account;
+    let mut checks = Checks::new();
+    let protocol = match input.protocol {
+        Some(minutes) => CheckInProtocol::parse(&mut checks, "terms.protocol", minutes),
+        None => CheckInProtocol::default(),
+    };
+    let terms = Terms {
+        limits: input.limits,
+        stop_signal: input.stop_signal,
+        protocol,
+        contact_plan: input.contact_plan,
+        partner_alert: input.partner_alert,
+    }
+    .checked(&mut checks, "terms");
+    checks.finish(())?;
+    let (link, based_on) = (input.link, input.based_on);
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let own = OwnLink::load_active(unit, "linkId", link, account)?;
+            let latest = history(unit, &own.row, &own.key)?.into_iter().next();
+            if latest.as_ref().map(|revision| revision.id) != based_on {
+                let sentence = "There is a newer Revision. Please read it first.";
+                return Err(Problem::new("basedOn", ProblemCode::Changed, sentence).into());
+            }
+            let number = latest.as_ref().map_or(0, |revision| revision.number) + 1;
+            if number > REVISIONS_MAX {
+                return Err(Problem::wrong_state("linkId", "This link has too many Revisions.").into());
+            }
+            let mut needs = Vec::new();
+            for member in &own.members {
+                let place = needs_place(link, member.account_id);
+                let written =
+                    member.needs.as_deref().map(|sealed| own.key.open_json(place, sealed)).transpose()?;
+                needs.push(PersonsNeeds { account: member.account_id, needs: written });
+            }
+            let content = Content { version: 1, link, number, needs, terms };
+            if let Some(latest) = latest.filter(|latest| same_words(&latest.content, &content)) {
+                if matches!(latest.state, RevisionState::Proposed | RevisionState::Agreed) {
+                    return Ok(Done::already(latest));
+                }
+            }
+            let id = RevisionId::at(unit.now);
+            let text =
+                serde_json::to_vec(&content).map_err(|_| Fault::Inconsistent("a text without a form"))?;
+            let row = RevisionRow {
+                id,
+                link_id: link,
+                number,
+                author_id: Some(account),
+                content: own.key.seal(content_place(id), &text),
+                content_hash: sha256(&text),
+                created_at: unit.ts(),
+            };
+            store::negotiation::insert(unit.db, &row)?;
+            let proposed = history(unit, &own.row, &own.key)?.into_iter().next();
+            Ok(Done::now(proposed.ok_or(Fault::Inconsistent("a Revision that vanished"))?))
+        })
+        .await
+}
+
+fn same_words(a: &Content, b: &Content) -> bool {
+    a.needs == b.needs && a.terms == b.terms
+}
+
+/// A Revision of one's own link, with the link locked.
+fn load_revision(
+    unit: &mut Unit<'_>,
+    id: RevisionId,
+    account: AccountId,
+) -> Outcome<(OwnLink, Vec<RevisionView>)> {
+    let missing = || Problem::not_found("revisionId");
+    let row = store::negotiation::find(unit.db, id)?.ok_or_else(missing)?;
+    let link = OwnLink::load(unit, "revisionId", row.link_id, account)?;
+    let all = history(unit, &link.row, &link.key)?;
+    Ok((link, all))
+}
+
+fn pick(all: Vec<RevisionView>, id: RevisionId) -> Result<RevisionView, Fault> {
+    all.into_iter().find(|revision| revision.id == id).ok_or(Fault::Inconsistent("a Revision that vanished"))
+}
+
+/// Says yes to a Revision by the hash of its text (R08).
+pub async fn agree(
+    house: &Arc<House>,
+    by: &Caller,
+    id: RevisionId,
+    content_hash: String,
+) -> Outcome<Done<RevisionView>> {
+    let account = by.requester.account;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let (link, all) = load_revision(unit, id, account)?;
+            if link.row.status != crate::domain::partner_link::LinkStatus::Active {
+                return Err(Problem::wrong_state("revisionId", "This link is not active.").into());
+            }
+            let is_latest = all.first().is_some_and(|latest| latest.id == id);
+            let revision = pick(all, id)?;
+            let stands = |yes: &AgreementView| yes.account == account && yes.withdrawn_at.is_none();
+            let verdict = judge_yes(
+                revision.content_hash == content_hash.trim().to_ascii_lowercase(),
+                is_latest,
+                revision.agreements.iter().any(stands),
+            );
+            match verdict {
+                AgreeVerdict::Already => Ok(Done::already(revision)),
+                AgreeVerdict::OtherText => {
+                    let sentence = "This is not the hash of the Revision's text. Please read it again.";
+                    Err(Problem::new("contentHash", ProblemCode::Changed, sentence).into())
+                }
+                AgreeVerdict::Superseded => {
+                    let sentence = "A newer Revision was proposed. Please read that one.";
+                    Err(Problem::new("revisionId", ProblemCode::Changed, sentence).into())
+                }
+                AgreeVerdict::Take => {
+                    let row = AgreementRow {
+                        id: AgreementId::at(unit.now),
+                        revision_id: id,
+                        account_id: account,
+                        content_hash: revision.hash,
+                        agreed_at: unit.ts(),
+                        withdrawn_at: None,
+                    };
+                    store::negotiation::agree(unit.db, &row)?;
+                    let now_stands = pick(history(unit, &link.row, &link.key)?, id)?;
+                    planning::review_alerts(unit, link.row.id)?;
+                    Ok(Done::now(now_stands))
+                }
+            }
+        })
+        .await
+}
+
+/// Takes one's yes back: new scenes no longer stand under the text, and alerts stop at once (R06).
+pub async fn withdraw(house: &Arc<House>, by: &Caller, id: RevisionId) -> Outcome<Done<RevisionView>> {
+    let account = by.requester.account;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let (link, all) = load_revision(unit, id, account)?;
+            let now = unit.ts();
+            if !store::negotiation::withdraw(unit.db, id, account, now)? {
+                return Ok(Done::already(pick(all, id)?));
+            }
+            planning::review_alerts(unit, link.row.id)?;
+            Ok(Done::now(pick(history(unit, &link.row, &link.key)?, id)?))
+        })
+        .await
+}
+
+/// The Revisions of one's own link, the newest first; None: no such link.
+pub async fn read(house: &Arc<House>, account: AccountId, link: LinkId) -> Result<Vec<RevisionView>, Fault> {
+    house
+        .look(move |unit| {
+            let Some(row) = store::partner_link::find_for(unit.db, link, account)? else {
+                return Ok(Vec::new());
+            };
+            let key = link_key(unit.vault, &row)?;
+            history(unit, &row, &key)
+        })
+        .await
+}
+
+/// One Revision of one's own links.
+pub async fn find(
+    house: &Arc<House>,
+    account: AccountId,
+    id: RevisionId,
+) -> Result<Option<RevisionView>, Fault> {
+    house
+        .look(move |unit| {
+            let Some(row) = store::negotiation::find(unit.db, id)? else { return Ok(None) };
+            let Some(link) = store::partner_link::find_for(unit.db, row.link_id, account)? else {
+                return Ok(None);
+            };
+            let key = link_key(unit.vault, &link)?;
+            Ok(history(unit, &link, &key)?.into_iter().find(|revision| revision.id == id))
+        })
+        .await
+}

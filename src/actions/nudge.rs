@@ -1,0 +1,352 @@
+//! Nudges whose time has come: claimed, checked again, and either readied for a sender, moved or dropped; and the
+//! nudges that a person can look at.
+
+use super::account::{request_email, request_token};
+use super::device::{Subscription, open_subscription};
+use super::people::Person;
+use super::planning::{self, Bundle, bundles};
+use super::{Fault, House, Unit};
+use crate::domain::account::Reach;
+use crate::domain::nudge::{Channel, DropReason, Facts, NudgeState, Rung, Verdict, judge};
+use crate::domain::wording::{self, Letter};
+use crate::ids::{AccountId, CheckInId, DeviceId, NudgeId, WorkerId};
+use crate::store;
+use crate::store::device::DeviceRow;
+use crate::store::nudge::{NudgeRow, Release};
+use crate::store::scene::OutreachRow;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A nudge that may go out now.
+pub struct Ready {
+    /// The claimed row.
+    pub nudge: NudgeRow,
+    /// What a sender needs.
+    pub parcel: Parcel,
+}
+
+/// What a sender needs.
+pub enum Parcel {
+    /// For every live device.
+    Push(Vec<(DeviceId, Subscription)>),
+    /// For an address.
+    Mail {
+        /// The address.
+        to: String,
+        /// The words.
+        letter: Letter,
+        /// Where the link leads, below the public address.
+        path: String,
+    },
+}
+
+/// Claims what is due and judges it in the same transaction (R16): what comes back may be sent; the rest was
+/// moved or dropped.
+///
+/// # Errors
+/// A fault leaves everything unclaimed.
+pub fn claim(
+    unit: &mut Unit<'_>,
+    worker: WorkerId,
+    lease: SignedDuration,
+    most: i64,
+) -> Result<Claimed, Fault> {
+    let until = (unit.now + lease).into();
+    let now = unit.ts();
+    let mut rows = store::dialect::claim(unit.db, worker, now, until, most)?;
+    rows.sort_by_key(|row| (row.send_at, row.id));
+    let total = rows.len();
+    let surroundings = Surroundings::load(unit, &rows)?;
+    let mut readied: HashMap<AccountId, i64> = HashMap::new();
+    let mut ready = Vec::new();
+    for row in rows {
+        let judged = match (row.check_in_id, row.address_request_id) {
+            (Some(check_in), _) => surroundings.judge(unit, &row, check_in, &readied)?,
+            (None, Some(_)) => judge_request(unit, &row)?,
+            (None, None) => Judged::Drop(DropReason::Expired),
+        };
+        match judged {
+            Judged::Send(parcel) => {
+                if let Some(recipient) = row.recipient_id {
+                    *readied.entry(recipient).or_default() += 1;
+                }
+                ready.push(Ready { nudge: row, parcel });
+            }
+            Judged::Move(at) => {
+                release(unit, worker, &row, NudgeState::Waiting, at, None)?;
+            }
+            Judged::Drop(reason) => {
+                release(unit, worker, &row, NudgeState::Dropped, unit.now, Some(reason))?;
+                if let (DropReason::Paused, Some(check_in)) = (reason, row.check_in_id)
+                    && row.rung != Rung::ReachOut
+                    && row.rung != Rung::TellPartner
+                {
+                    // Who is paused is not asked later either, and nobody is told that they did not answer.
+                    planning::stop(unit, &[check_in], planning::SUBJECTS_LADDER, DropReason::Paused)?;
+                }
+            }
+        }
+    }
+    Ok(Claimed { total, ready })
+}
+
+/// What a claim came to.
+pub struct Claimed {
+    /// How many nudges were due.
+    pub total: usize,
+    /// Those that may go out.
+    pub ready: Vec<Ready>,
+}
+
+enum Judged {
+    Send(Parcel),
+    Move(Timestamp),
+    Drop(DropReason),
+}
+
+fn release(
+    unit: &mut Unit<'_>,
+    worker: WorkerId,
+    row: &NudgeRow,
+    state: NudgeState,
+    send_at: Timestamp,
+    reason: Option<DropReason>,
+) -> Result<(), Fault> {
+    let change = Release {
+        state,
+        drop_reason: Some(reason),
+        channel: row.channel,
+        send_at: send_at.into(),
+        finished_at: Some((state != NudgeState::Waiting).then(|| unit.ts())),
+        leased_by: Some(None),
+        lease_until: Some(None),
+    };
+    store::nudge::release(unit.db, row.id, worker, row.attempts, &change)?;
+    Ok(())
+}
+
+/// A mail that somebody asked for by address. What it says depends on whether there is an account; what they saw
+/// when they asked did not (R28).
+fn judge_request(unit: &mut Unit<'_>, row: &NudgeRow) -> Result<Judged, Fault> {
+    let Some(id) = row.address_request_id else { return Ok(Judged::Drop(DropReason::Expired)) };
+    let request = store::address_request::find(unit.db, id)?;
+    let Some(request) = request.filter(|request| request.used_at.is_none() && request.expires_at > unit.ts())
+    else {
+        return Ok(Judged::Drop(DropReason::Expired));
+    };
+    let known = store::account::find_by_email(unit.db, &request.email_index)?;
+    let token = request_token(unit.vault, row.rung, id);
+    let (letter, path) = match (row.rung, known) {
+        (Rung::ConfirmAddress, None) => (wording::CONFIRM, format!("verify/{token}")),
+        (Rung::ConfirmAddress, Some(_)) => (wording::ALREADY_REGISTERED, "open".to_owned()),
+        (Rung::ResetPassword, Some(_)) => (wording::RESET, format!("reset/{token}")),
+        (Rung::ResetPassword, None) => return Ok(Judged::Drop(DropReason::Unreachable)),
+        (Rung::Ask | Rung::Email | Rung::AskAgain | Rung::TellPartner | Rung::ReachOut, _) => {
+            return Ok(Judged::Drop(DropReason::Expired));
+        }
+    };
+    Ok(Judged::Send(Parcel::Mail { to: request_email(unit.vault, &request)?, letter, path }))
+}
+
+/// Everything around some claimed nudges, read in a number of statements that does not grow with theirs.
+struct Surroundings {
+    bundles: HashMap<CheckInId, Bundle>,
+    siblings: Vec<NudgeRow>,
+    outreaches: Vec<OutreachRow>,
+    devices: Vec<DeviceRow>,
+}
+
+impl Surroundings {
+    fn load(unit: &mut Unit<'_>, rows: &[NudgeRow]) -> Result<Self, Fault> {
+        let mut ids: Vec<CheckInId> = rows.iter().filter_map(|row| row.check_in_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let check_ins = store::check_in::find_all(unit.db, &ids)?;
+        let mut scenes: Vec<_> = check_ins.iter().map(|row| row.scene_id).collect();
+        scenes.sort_unstable();
+        scenes.dedup();
+        let recipients: Vec<AccountId> = rows.iter().filter_map(|row| row.recipient_id).collect();
+        let bundles =
+            bundles(unit, check_ins)?.into_iter().map(|bundle| (bundle.check_in.id, bundle)).collect();
+        Ok(Self {
+            bundles,
+            siblings: store::nudge::of_check_ins(unit.db, &ids)?,
+            outreaches: store::scene::outreaches(unit.db, &scenes)?,
+            devices: store::device::live(unit.db, &recipients)?,
+        })
+    }
+
+    fn judge(
+        &self,
+        unit: &mut Unit<'_>,
+        row: &NudgeRow,
+        check_in: CheckInId,
+        readied: &HashMap<AccountId, i64>,
+    ) -> Result<Judged, Fault> {
+        let Some(bundle) = self.bundles.get(&check_in) else { return Ok(Judged::Drop(DropReason::Expired)) };
+        let people = [Some(&bundle.subject), bundle.partner.as_ref()];
+        let recipient = people.into_iter().flatten().find(|account| Some(account.id) == row.recipient_id);
+        let Some(recipient) = recipient else { return Ok(Judged::Drop(DropReason::LinkEnded)) };
+        let reach: Reach = recipient.reach();
+        let zone = &reach.rhythm.zone;
+        let today = zone.start_of(zone.date(unit.now));
+        let sent = store::nudge::sent_since(unit.db, recipient.id, today.into())?;
+        let devices: Vec<_> =
+            self.devices.iter().filter(|device| device.account_id == recipient.id).collect();
+        let on_ladder = |other: &&NudgeRow| {
+            other.check_in_id == Some(check_in)
+                && other.round == row.round
+                && other.recipient_id == row.recipient_id
+                && other.id != row.id
+        };
+        let siblings = || self.siblings.iter().filter(on_ladder);
+        let is_later = |other: &NudgeRow| {
+            row.rung.later().contains(&other.rung)
+                && (other.state == NudgeState::Sent
+                    || (other.state == NudgeState::Waiting && other.send_at.get() <= unit.now))
+        };
+        let partner = bundle.partner.as_ref().map(|partner| partner.id);
+        let facts = Facts {
+            rung: row.rung,
+            channel: row.channel,
+            expires_at: row.expires_at.get(),
+            recipient: &reach,
+            live_devices: devices.len(),
+            address_works: recipient.address_failed_at.is_none(),
+            state: bundle.check_in.state,
+            subject_paused: bundle.subject.reach().is_paused(unit.now),
+            linked: bundle.linked,
+            alert_allowed: bundle.alert.is_some(),
+            reached_out: self.outreaches.iter().any(|outreach| {
+                outreach.scene_id == bundle.check_in.scene_id
+                    && Some(outreach.account_id) == partner
+                    && outreach.happened_at >= bundle.check_in.due_at
+            }),
+            later_rung_due: siblings().any(is_later),
+            asked_by_mail: siblings().any(|other| {
+                other.rung == Rung::Ask && other.state == NudgeState::Sent && other.channel == Channel::Mail
+            }),
+            sent_today: sent + readied.get(&recipient.id).copied().unwrap_or(0),
+        };
+        match judge(&facts, unit.now) {
+            Verdict::Move(at) => Ok(Judged::Move(at)),
+            Verdict::Drop(reason) => Ok(Judged::Drop(reason)),
+            Verdict::Send(channel) => {
+                let person = Person::open(unit.vault, recipient.clone())?;
+                Ok(Judged::Send(parcel(&person, channel, row.rung, bundle, &devices)?))
+            }
+        }
+    }
+}
+
+fn parcel(
+    person: &Person,
+    channel: Channel,
+    rung: Rung,
+    bundle: &Bundle,
+    devices: &[&DeviceRow],
+) -> Result<Parcel, Fault> {
+    match channel {
+        Channel::Push => {
+            let targets = devices.iter().map(|device| Ok((device.id, open_subscription(person, device)?)));
+            Ok(Parcel::Push(targets.collect::<Result<_, Fault>>()?))
+        }
+        Channel::Mail => {
+            let letter = match (rung, bundle.alert) {
+                (Rung::TellPartner, Some(action)) => wording::tell_partner(action),
+                (Rung::TellPartner, None) | (Rung::ReachOut, _) => wording::REACH_OUT,
+                (
+                    Rung::Ask | Rung::Email | Rung::AskAgain | Rung::ConfirmAddress | Rung::ResetPassword,
+                    _,
+                ) => wording::ASK,
+            };
+            Ok(Parcel::Mail { to: person.email()?, letter, path: "open".to_owned() })
+        }
+    }
+}
+
+/// A nudge as its recipient sees it.
+#[derive(Clone, Debug)]
+pub struct NudgeView {
+    /// Its id.
+    pub id: NudgeId,
+    /// Its rung.
+    pub rung: Rung,
+    /// The way that it takes.
+    pub channel: Channel,
+    /// Where it stands.
+    pub state: NudgeState,
+    /// When it may go out, or went out.
+    pub send_at: Timestamp,
+    /// When it was finished.
+    pub finished_at: Option<Timestamp>,
+    /// The recipient's own check-in that it asks about.
+    pub check_in: Option<CheckInId>,
+    /// The scene that it is about.
+    pub scene: Option<crate::ids::SceneId>,
+    /// What it means, in words for its recipient alone.
+    pub message: &'static str,
+}
+
+/// Opens nudges of their recipient. Those that have not gone out yet are shown for one's own check-ins only: what
+/// is to come about the other depends on them (R11).
+fn views(unit: &mut Unit<'_>, rows: Vec<NudgeRow>) -> Result<Vec<NudgeView>, Fault> {
+    let mut ids: Vec<CheckInId> = rows.iter().filter_map(|row| row.check_in_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let check_ins = store::check_in::find_all(unit.db, &ids)?;
+    let by_id: HashMap<_, _> = bundles(unit, check_ins)?.into_iter().map(|b| (b.check_in.id, b)).collect();
+    let mut views = Vec::new();
+    for row in rows {
+        let bundle = row.check_in_id.and_then(|id| by_id.get(&id));
+        let own = bundle.is_some_and(|bundle| Some(bundle.subject.id) == row.recipient_id);
+        if !own && row.state != NudgeState::Sent {
+            continue;
+        }
+        let letter = match (row.rung, bundle.and_then(|bundle| bundle.alert)) {
+            (Rung::TellPartner, Some(action)) => wording::tell_partner(action),
+            (Rung::TellPartner, None) | (Rung::ReachOut, _) => wording::REACH_OUT,
+            (Rung::Ask | Rung::Email | Rung::AskAgain, _) => wording::ASK,
+            (Rung::ConfirmAddress, _) => wording::CONFIRM,
+            (Rung::ResetPassword, _) => wording::RESET,
+        };
+        views.push(NudgeView {
+            id: row.id,
+            rung: row.rung,
+            channel: row.channel,
+            state: row.state,
+            send_at: row.send_at.get(),
+            finished_at: row.finished_at.map(|at| at.get()),
+            check_in: row.check_in_id.filter(|_| own),
+            scene: bundle.map(|bundle| bundle.scene.id),
+            message: letter.paragraphs.first().copied().unwrap_or_default(),
+        });
+    }
+    Ok(views)
+}
+
+/// A page of what a person got or is to get about their own check-ins, the newest first.
+pub async fn page(
+    house: &Arc<House>,
+    account: AccountId,
+    after: Option<(Timestamp, NudgeId)>,
+    limit: i64,
+) -> Result<Vec<NudgeView>, Fault> {
+    house
+        .look(move |unit| {
+            let rows = store::nudge::page(unit.db, account, after.map(|(at, id)| (at.into(), id)), limit)?;
+            views(unit, rows)
+        })
+        .await
+}
+
+/// One nudge of the person.
+pub async fn find(house: &Arc<House>, account: AccountId, id: NudgeId) -> Result<Option<NudgeView>, Fault> {
+    house
+        .look(move |unit| {
+            let row = store::nudge::find(unit.db, id)?.filter(|row| row.recipient_id == Some(account));
+            Ok(views(unit, row.into_iter().collect())?.pop())
+        })
+        .await
+}

@@ -1,0 +1,363 @@
+//! Partner links: invite by code, look, accept, decline, end, and what each side chooses on them.
+
+use super::people::{Person, link_key, link_key_place};
+use super::{Caller, Done, Fault, House, Outcome, Unit, planning};
+use crate::domain::negotiation::Needs;
+use crate::domain::nudge::DropReason;
+use crate::domain::partner_link::{
+    CODE_ALPHABET, CODE_LENGTH, INVITATION_LIFE, Invitation, LINKS_MAX, LinkStatus, Role, canonical_code,
+    judge_invitation, shown_code,
+};
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::ids::{AccountId, LinkId, TypedId};
+use crate::store;
+use crate::store::check_in::Whose;
+use crate::store::partner_link::{LinkChange, LinkRow, MemberChange, MemberRow, pair};
+use crate::vault::{DataKey, Place};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// One side of a link as the signed-in person sees it.
+#[derive(Clone, Debug)]
+pub struct SideView {
+    /// Whose side.
+    pub account: AccountId,
+    /// The display name.
+    pub display_name: String,
+    /// Default role.
+    pub role: Role,
+    /// Whether the partner may be told; only one's own is shown.
+    pub alert_allowed: bool,
+    /// The Needs as last written; only one's own: the partner's are read in a Revision.
+    pub needs: Option<Needs>,
+}
+
+/// A link as one of its two people sees it.
+#[derive(Clone, Debug)]
+pub struct LinkView {
+    /// Its id.
+    pub id: LinkId,
+    /// Where it stands.
+    pub status: LinkStatus,
+    /// When the invitation was made.
+    pub created_at: Timestamp,
+    /// Until when the invitation's code works.
+    pub code_expires_at: Option<Timestamp>,
+    /// When it became active.
+    pub active_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// One's own side.
+    pub mine: SideView,
+    /// The other's; None before somebody has accepted.
+    pub partners: Option<SideView>,
+}
+
+/// What an invitation shows before it is accepted.
+#[derive(Clone, Debug)]
+pub struct InvitationView {
+    /// Who invites.
+    pub display_name: String,
+    /// The role that they start from.
+    pub role: Role,
+    /// Until when it can be accepted.
+    pub expires_at: Timestamp,
+}
+
+/// A link, locked for this unit, of which the person is a part.
+pub struct OwnLink {
+    /// The row.
+    pub row: LinkRow,
+    /// Opens what is the link's.
+    pub key: DataKey,
+    /// Both sides, in the order of the accounts' ids.
+    pub members: Vec<MemberRow>,
+}
+
+impl OwnLink {
+    /// Loads and locks a link; somebody else's is as good as missing (R29).
+    pub fn load(unit: &mut Unit<'_>, field: &str, id: LinkId, account: AccountId) -> Outcome<Self> {
+        store::dialect::lock_link(unit.db, id)?;
+        let row =
+            store::partner_link::find_for(unit.db, id, account)?.ok_or_else(|| Problem::not_found(field))?;
+        let members = store::partner_link::members(unit.db, &[id])?;
+        Ok(Self { key: link_key(unit.vault, &row)?, row, members })
+    }
+
+    /// As [`OwnLink::load`], and the link must be active.
+    pub fn load_active(unit: &mut Unit<'_>, field: &str, id: LinkId, account: AccountId) -> Outcome<Self> {
+        let link = Self::load(unit, field, id, account)?;
+        if link.row.status == LinkStatus::Active {
+            Ok(link)
+        } else {
+            Err(Problem::wrong_state(field, "This link is not active.").into())
+        }
+    }
+
+    /// Both people's ids.
+    pub fn accounts(&self) -> Vec<AccountId> {
+        self.members.iter().map(|member| member.account_id).collect()
+    }
+}
+
+/// Where one side's Needs belong.
+pub fn needs_place(link: LinkId, account: AccountId) -> Place {
+    Place::pair("link_members", "needs", link.uuid(), account.uuid())
+}
+
+/// Opens links for one of their people: in a fixed number of statements.
+pub fn views(unit: &mut Unit<'_>, links: Vec<LinkRow>, reader: AccountId) -> Result<Vec<LinkView>, Fault> {
+    let ids: Vec<_> = links.iter().map(|link| link.id).collect();
+    let members = store::partner_link::members(unit.db, &ids)?;
+    let accounts: Vec<_> = members.iter().map(|member| member.account_id).collect();
+    let mut names = HashMap::new();
+    for row in store::account::find_all(unit.db, &accounts)? {
+        let person = Person::open(unit.vault, row)?;
+        names.insert(person.row.id, person.display_name()?);
+    }
+    let mut views = Vec::with_capacity(links.len());
+    for link in links {
+        let key = link_key(unit.vault, &link)?;
+        let side = |member: &MemberRow| -> Result<SideView, Fault> {
+            let own = member.account_id == reader;
+            let needs = member.needs.as_deref().filter(|_| own);
+            let needs =
+                needs.map(|sealed| key.open_json(needs_place(link.id, reader), sealed)).transpose()?;
+            Ok(SideView {
+                account: member.account_id,
+                display_name: names.get(&member.account_id).cloned().unwrap_or_default(),
+                role: member.role,
+                alert_allowed: own && member.alert_allowed,
+                needs,
+            })
+        };
+        let of_link = || members.iter().filter(|member| member.link_id == link.id);
+        let mine = of_link().find(|member| member.account_id == reader);
+        let mine = side(mine.ok_or(Fault::Inconsistent("a link without its reader"))?)?;
+        let partners = of_link().find(|member| member.account_id != reader).map(side).transpose()?;
+        views.push(LinkView {
+            id: link.id,
+            status: link.status,
+            created_at: link.created_at.get(),
+            code_expires_at: link
+                .code_expires_at
+                .filter(|_| link.status == LinkStatus::Invited)
+                .map(|at| at.get()),
+            active_at: link.active_at.map(|at| at.get()),
+            ended_at: link.ended_at.map(|at| at.get()),
+            mine,
+            partners,
+        });
+    }
+    Ok(views)
+}
+
+fn view(unit: &mut Unit<'_>, link: LinkRow, reader: AccountId) -> Result<LinkView, Fault> {
+    views(unit, vec![link], reader)?.pop().ok_or(Fault::Inconsistent("a link that vanished"))
+}
+
+fn new_code() -> String {
+    let mut bytes = [0u8; CODE_LENGTH];
+    rand::fill(&mut bytes);
+    bytes.iter().map(|byte| char::from(CODE_ALPHABET[usize::from(byte % 32)])).collect()
+}
+
+fn too_many() -> Problem {
+    let sentence = format!("At most {LINKS_MAX} links can be open at once.");
+    Problem::new("linkId", ProblemCode::OutOfRange, sentence)
+}
+
+/// Makes an invitation. Its code is shown once, here; the person hands it on as they like.
+pub async fn invite(house: &Arc<House>, by: &Caller, role: Role) -> Outcome<(LinkView, String)> {
+    let account = by.requester.account;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            store::dialect::lock_account(unit.db, account)?;
+            if store::partner_link::count_open(unit.db, account)? >= LINKS_MAX {
+                return Err(too_many().into());
+            }
+            let id = LinkId::at(unit.now);
+            let (_, wrapped) = unit.vault.new_data_key(link_key_place(id));
+            let code = new_code();
+            let row = LinkRow {
+                id,
+                status: LinkStatus::Invited,
+                data_key: wrapped,
+                inviter_id: Some(account),
+                code_hash: Some(unit.vault.blind_index("invitation", &code)),
+                code_expires_at: Some((unit.now + INVITATION_LIFE).into()),
+                pair: None,
+                created_at: unit.ts(),
+                active_at: None,
+                ended_at: None,
+            };
+            store::partner_link::insert(unit.db, &row)?;
+            store::partner_link::insert_member(unit.db, &new_member(id, account, role))?;
+            Ok((view(unit, row, account)?, shown_code(&code)))
+        })
+        .await
+}
+
+fn new_member(link: LinkId, account: AccountId, role: Role) -> MemberRow {
+    MemberRow {
+        link_id: link,
+        account_id: account,
+        role,
+        alert_allowed: false,
+        needs: None,
+        needs_written_at: None,
+    }
+}
+
+/// An open invitation with its link and inviter.
+struct OpenInvitation {
+    link: LinkRow,
+    inviter: MemberRow,
+}
+
+fn find_invitation(unit: &mut Unit<'_>, typed: &str, reader: AccountId) -> Outcome<OpenInvitation> {
+    let gone =
+        || Problem::new("code", ProblemCode::Expired, "This code is not known, was used, or is too old.");
+    let code = canonical_code(typed).ok_or_else(gone)?;
+    let index = unit.vault.blind_index("invitation", &code);
+    let found = store::partner_link::find_by_code(unit.db, &index)?.ok_or_else(gone)?;
+    store::dialect::lock_link(unit.db, found.id)?;
+    let link = store::partner_link::find_by_code(unit.db, &index)?.ok_or_else(gone)?;
+    let inviter = store::partner_link::members(unit.db, &[link.id])?.into_iter().next().ok_or_else(gone)?;
+    let linked = store::partner_link::are_linked(unit.db, inviter.account_id, reader)?;
+    let own = inviter.account_id == reader;
+    let expires_at = link.code_expires_at.map(|at| at.get());
+    match judge_invitation(link.status, expires_at, own, linked, unit.now) {
+        Invitation::Open => Ok(OpenInvitation { link, inviter }),
+        Invitation::Gone => Err(gone().into()),
+        Invitation::Own => Err(Problem::wrong_state("code", "This is your own invitation.").into()),
+        Invitation::Linked => Err(Problem::wrong_state("code", "You two are linked already.").into()),
+    }
+}
+
+/// Shows an invitation to whoever holds its code, before they decide.
+pub async fn look_at(house: &Arc<House>, reader: AccountId, code: String) -> Outcome<InvitationView> {
+    let keeper = Arc::clone(house);
+    // A look locks the row for a moment, so it is a unit that writes, though it writes nothing.
+    house
+        .store
+        .write(move |db| {
+            let unit = &mut Unit { db, vault: &keeper.vault, now: keeper.clock.now() };
+            let found = find_invitation(unit, &code, reader)?;
+            let person = Person::load(unit, found.inviter.account_id)?;
+            let expires_at = found.link.code_expires_at.map_or(unit.now, |at| at.get());
+            Ok(InvitationView { display_name: person.display_name()?, role: found.inviter.role, expires_at })
+        })
+        .await
+}
+
+/// Accepts an invitation: the link is active.
+pub async fn accept(house: &Arc<House>, by: &Caller, code: String, role: Role) -> Outcome<LinkView> {
+    let account = by.requester.account;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            store::dialect::lock_account(unit.db, account)?;
+            let OpenInvitation { link, inviter } = find_invitation(unit, &code, account)?;
+            if store::partner_link::count_open(unit.db, account)? >= LINKS_MAX {
+                return Err(too_many().into());
+            }
+            store::partner_link::insert_member(unit.db, &new_member(link.id, account, role))?;
+            let change = LinkChange {
+                status: Some(LinkStatus::Active),
+                code_hash: Some(None),
+                pair: Some(Some(pair(account, inviter.account_id))),
+                active_at: Some(Some(unit.ts())),
+                ..Default::default()
+            };
+            let row = store::partner_link::update(unit.db, link.id, &change)?;
+            Ok(view(unit, row, account)?)
+        })
+        .await
+}
+
+/// Declines an invitation: its code stops working. The inviter sees it as ended and hears nothing.
+pub async fn decline(house: &Arc<House>, by: &Caller, code: String) -> Outcome<()> {
+    let account = by.requester.account;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let found = find_invitation(unit, &code, account)?;
+            end_row(unit, found.link.id)?;
+            Ok(())
+        })
+        .await
+}
+
+fn end_row(unit: &mut Unit<'_>, id: LinkId) -> Result<LinkRow, Fault> {
+    let change = LinkChange {
+        status: Some(LinkStatus::Ended),
+        code_hash: Some(None),
+        ended_at: Some(Some(unit.ts())),
+        ..Default::default()
+    };
+    Ok(store::partner_link::update(unit.db, id, &change)?)
+}
+
+/// Ends a link at once, or takes an invitation back. The other is sent nothing; alerts and prompts about each
+/// other stop; each one's own check-ins stay (R12).
+pub async fn end(house: &Arc<House>, by: &Caller, id: LinkId) -> Outcome<Done<LinkView>> {
+    let account = by.requester.account;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let link = OwnLink::load(unit, "linkId", id, account)?;
+            if link.row.status == LinkStatus::Ended {
+                return Ok(Done::already(view(unit, link.row, account)?));
+            }
+            let row = end_row(unit, id)?;
+            let now = unit.ts();
+            let open = store::check_in::open(unit.db, Whose::Links(vec![id]), now)?;
+            let open: Vec<_> = open.iter().map(|row| row.id).collect();
+            planning::stop(unit, &open, planning::ABOUT_EACH_OTHER, DropReason::LinkEnded)?;
+            Ok(Done::now(view(unit, row, account)?))
+        })
+        .await
+}
+
+/// Sets one's own default role, and whether the partner may be told that reaching out would be welcome (R10).
+pub async fn set_preferences(
+    house: &Arc<House>,
+    by: &Caller,
+    id: LinkId,
+    role: Option<Role>,
+    alert_allowed: Option<bool>,
+) -> Outcome<LinkView> {
+    let account = by.requester.account;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            let link = OwnLink::load_active(unit, "linkId", id, account)?;
+            if role.is_some() || alert_allowed.is_some() {
+                let change = MemberChange { role, alert_allowed, ..Default::default() };
+                store::partner_link::update_member(unit.db, id, account, &change)?;
+                planning::review_alerts(unit, id)?;
+            }
+            Ok(view(unit, link.row, account)?)
+        })
+        .await
+}
+
+/// A person's links, the newest first.
+pub async fn list(house: &Arc<House>, account: AccountId, ended_too: bool) -> Result<Vec<LinkView>, Fault> {
+    house
+        .look(move |unit| {
+            let rows = store::partner_link::list(unit.db, account, ended_too, 200)?;
+            views(unit, rows, account)
+        })
+        .await
+}
+
+/// Some links of a person; those of others are left out.
+pub async fn find(house: &Arc<House>, account: AccountId, ids: Vec<LinkId>) -> Result<Vec<LinkView>, Fault> {
+    house
+        .look(move |unit| {
+            let members = store::partner_link::members(unit.db, &ids)?;
+            let own: Vec<_> = members.iter().filter(|m| m.account_id == account).map(|m| m.link_id).collect();
+            let rows = store::partner_link::find_all(unit.db, &own)?;
+            views(unit, rows, account)
+        })
+        .await
+}

@@ -1,0 +1,67 @@
+//! People as actions see them: an account's row with the key that opens it.
+
+use super::{Fault, Unit};
+use crate::domain::account::Email;
+use crate::ids::{AccountId, LinkId, TypedId};
+use crate::store;
+use crate::store::account::AccountRow;
+use crate::store::partner_link::LinkRow;
+use crate::vault::{DataKey, Place, Vault, VaultError};
+
+/// Where an account's data key belongs.
+pub fn account_key_place(id: AccountId) -> Place {
+    Place::new("accounts", "data_key", id.uuid())
+}
+
+/// Where a link's data key belongs.
+pub fn link_key_place(id: LinkId) -> Place {
+    Place::new("partner_links", "data_key", id.uuid())
+}
+
+/// An account and its opened key.
+#[derive(Clone)]
+pub struct Person {
+    /// The row.
+    pub row: AccountRow,
+    /// Opens what is the person's.
+    pub key: DataKey,
+}
+
+impl Person {
+    /// Opens an account's key.
+    pub fn open(vault: &Vault, row: AccountRow) -> Result<Self, VaultError> {
+        let key = vault.unwrap(account_key_place(row.id), &row.data_key)?;
+        Ok(Self { row, key })
+    }
+
+    /// The person of that id, who must exist.
+    pub fn load(unit: &mut Unit<'_>, id: AccountId) -> Result<Self, Fault> {
+        let row = store::account::find(unit.db, id)?.ok_or(Fault::Inconsistent("the account is gone"))?;
+        Ok(Self::open(unit.vault, row)?)
+    }
+
+    /// A place in one of the person's own columns.
+    pub fn place(&self, column: &'static str) -> Place {
+        Place::new("accounts", column, self.row.id.uuid())
+    }
+
+    /// What partners see.
+    pub fn display_name(&self) -> Result<String, VaultError> {
+        self.key.open_text(self.place("display_name"), &self.row.display_name)
+    }
+
+    /// The address.
+    pub fn email(&self) -> Result<String, VaultError> {
+        self.key.open_text(self.place("email"), &self.row.email)
+    }
+}
+
+/// Opens a link's key.
+pub fn link_key(vault: &Vault, link: &LinkRow) -> Result<DataKey, VaultError> {
+    vault.unwrap(link_key_place(link.id), &link.data_key)
+}
+
+/// The blind index of an address.
+pub fn email_index(vault: &Vault, email: &Email) -> Vec<u8> {
+    vault.blind_index("email", &email.normalised())
+}

@@ -1,0 +1,215 @@
+//! Planning: what the ladder of a check-in depends on, read in a fixed number of statements, and its nudges, saved.
+
+use super::people::link_key;
+use super::{Fault, Unit, negotiation};
+use crate::domain::check_in::CheckInState;
+use crate::domain::ladder::{Situation, Step, To, plan};
+use crate::domain::negotiation::ContactWay;
+use crate::domain::nudge::{About, DropReason, NudgeState, Rung, key};
+use crate::domain::partner_link::LinkStatus;
+use crate::ids::{AccountId, CheckInId, LinkId, NudgeId};
+use crate::store;
+use crate::store::account::AccountRow;
+use crate::store::check_in::{CheckInRow, Whose};
+use crate::store::nudge::NudgeRow;
+use crate::store::partner_link::{LinkRow, MemberRow};
+use crate::store::scene::{SceneMemberRow, SceneRow};
+use std::collections::HashMap;
+
+/// The rungs that end when the subject answers, skips or pauses (R05).
+pub const SUBJECTS_LADDER: &[Rung] = &[Rung::Ask, Rung::Email, Rung::AskAgain, Rung::TellPartner];
+/// The rungs that end with the link (R12).
+pub const ABOUT_EACH_OTHER: &[Rung] = &[Rung::TellPartner, Rung::ReachOut];
+
+/// A check-in with everything that decides about its nudges.
+#[derive(Clone)]
+pub struct Bundle {
+    /// The check-in.
+    pub check_in: CheckInRow,
+    /// Its scene.
+    pub scene: SceneRow,
+    /// Whether the link is active.
+    pub linked: bool,
+    /// Who is asked.
+    pub subject: AccountRow,
+    /// The other one, as long as they are there.
+    pub partner: Option<AccountRow>,
+    /// What the partner may be told would be welcome; None: nothing (R02, R06, R10, R13).
+    pub alert: Option<ContactWay>,
+}
+
+impl Bundle {
+    /// The recipient of a step.
+    fn recipient(&self, to: To) -> Option<AccountId> {
+        match to {
+            To::Subject => Some(self.subject.id),
+            To::Partner => self.partner.as_ref().map(|partner| partner.id),
+        }
+    }
+
+    fn steps(&self, unit: &Unit<'_>) -> Vec<Step> {
+        let subject = self.subject.reach().rhythm;
+        let partner = self.partner.as_ref().filter(|_| self.linked).map(|partner| partner.reach().rhythm);
+        let situation = Situation {
+            times: self.check_in.times(),
+            made_at: self.check_in.created_at.get(),
+            state: self.check_in.state,
+            snoozed_until: self.check_in.snoozed_until.map(store::types::Ts::get),
+            subject: &subject,
+            partner: partner.as_ref(),
+            alert_allowed: self.alert.is_some(),
+        };
+        plan(&situation, unit.now)
+    }
+}
+
+/// Reads what decides about some check-ins, in a number of statements that does not grow with theirs.
+pub fn bundles(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<Vec<Bundle>, Fault> {
+    if check_ins.is_empty() {
+        return Ok(Vec::new());
+    }
+    let distinct = |ids: Vec<LinkId>| -> Vec<LinkId> {
+        let mut ids = ids;
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    };
+    let links = distinct(check_ins.iter().map(|row| row.link_id).collect());
+    let mut scene_ids: Vec<_> = check_ins.iter().map(|row| row.scene_id).collect();
+    scene_ids.sort_unstable();
+    scene_ids.dedup();
+    let scenes: HashMap<_, _> =
+        store::scene::find_all(unit.db, &scene_ids)?.into_iter().map(|row| (row.id, row)).collect();
+    let parts = store::scene::members(unit.db, &scene_ids)?;
+    let link_rows: HashMap<_, _> =
+        store::partner_link::find_all(unit.db, &links)?.into_iter().map(|row| (row.id, row)).collect();
+    let members = store::partner_link::members(unit.db, &links)?;
+    let people: Vec<_> = members.iter().map(|row| row.account_id).collect();
+    let accounts: HashMap<_, _> =
+        store::account::find_all(unit.db, &people)?.into_iter().map(|row| (row.id, row)).collect();
+    let mut actions = HashMap::new();
+    for link in link_rows.values() {
+        let stood: Vec<_> =
+            scenes.values().filter(|s| s.link_id == link.id).filter_map(|s| s.revision_id).collect();
+        if !stood.is_empty() {
+            let key = link_key(unit.vault, link)?;
+            for revision in negotiation::history(unit, link, &key)? {
+                actions.insert(revision.id, revision.standing_alert());
+            }
+        }
+    }
+    check_ins
+        .into_iter()
+        .map(|check_in| {
+            let missing = || Fault::Inconsistent("a check-in without its scene, link or subject");
+            let scene = scenes.get(&check_in.scene_id).cloned().ok_or_else(missing)?;
+            let link = link_rows.get(&check_in.link_id).ok_or_else(missing)?;
+            let subject = accounts.get(&check_in.subject_id).cloned().ok_or_else(missing)?;
+            let other = members.iter().find(|m| m.link_id == link.id && m.account_id != subject.id);
+            let partner = other.and_then(|member| accounts.get(&member.account_id)).cloned();
+            let allowed = alert_allowed(link, &members, &parts, &check_in);
+            let action = scene.revision_id.and_then(|revision| actions.get(&revision).copied().flatten());
+            let linked = link.status == LinkStatus::Active;
+            Ok(Bundle { check_in, scene, linked, subject, partner, alert: action.filter(|_| allowed) })
+        })
+        .collect()
+}
+
+/// Whether the subject allows the partner to be told: for this scene, or else on the link (R10).
+fn alert_allowed(
+    link: &LinkRow,
+    members: &[MemberRow],
+    parts: &[SceneMemberRow],
+    check_in: &CheckInRow,
+) -> bool {
+    let part = parts.iter().find(|p| p.scene_id == check_in.scene_id && p.account_id == check_in.subject_id);
+    let member = members.iter().find(|m| m.link_id == link.id && m.account_id == check_in.subject_id);
+    let on_link = member.is_some_and(|member| member.alert_allowed);
+    link.status == LinkStatus::Active && part.and_then(|part| part.alert_allowed).unwrap_or(on_link)
+}
+
+/// Plans the ladders of some check-ins and saves their nudges; what was sent stays sent.
+pub fn plan_ladders(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<(), Fault> {
+    let mut rows = Vec::new();
+    for bundle in bundles(unit, check_ins)? {
+        for step in bundle.steps(unit) {
+            let recipient = bundle.recipient(step.to);
+            let about = About::CheckIn(bundle.check_in.id, round_of(step.rung, &bundle.check_in));
+            rows.push(NudgeRow {
+                id: NudgeId::at(unit.now),
+                key: key(about, step.rung, recipient, step.channel),
+                rung: step.rung,
+                channel: step.channel,
+                recipient_id: recipient,
+                check_in_id: Some(bundle.check_in.id),
+                address_request_id: None,
+                round: round_of(step.rung, &bundle.check_in),
+                send_at: step.send_at.into(),
+                expires_at: bundle.check_in.closes_at,
+                state: NudgeState::Waiting,
+                drop_reason: None,
+                attempts: 0,
+                leased_by: None,
+                lease_until: None,
+                created_at: unit.ts(),
+                finished_at: None,
+            });
+        }
+    }
+    store::nudge::plan(unit.db, &rows)?;
+    Ok(())
+}
+
+/// A snooze begins a new round for the subject's own ladder. The prompt to the partner knows none: that the
+/// subject put a check-in off must not show (R11).
+fn round_of(rung: Rung, check_in: &CheckInRow) -> i32 {
+    if rung == Rung::ReachOut { 0 } else { check_in.round }
+}
+
+/// Plans anew what waits, after somebody's zone or quiet hours changed: their own ladders, and the prompts that
+/// look for a time at which both are awake (R17, R18).
+pub fn replan_rhythm(unit: &mut Unit<'_>, account: AccountId) -> Result<(), Fault> {
+    let links = store::partner_link::list(unit.db, account, true, i64::MAX)?;
+    let now = unit.ts();
+    let links = links.into_iter().map(|link| link.id).collect();
+    let open = store::check_in::open(unit.db, Whose::Links(links), now)?;
+    plan_ladders(unit, open)
+}
+
+/// Stops the ladders of a person's check-ins that have fallen due (R05).
+pub fn stop_under_way(unit: &mut Unit<'_>, subject: AccountId, reason: DropReason) -> Result<(), Fault> {
+    let now = unit.ts();
+    let open = store::check_in::open(unit.db, Whose::Subject(subject), now)?;
+    let due: Vec<CheckInId> = open
+        .iter()
+        .filter(|row| row.due_at <= now && row.state == CheckInState::Unanswered)
+        .map(|row| row.id)
+        .collect();
+    stop(unit, &due, SUBJECTS_LADDER, reason)
+}
+
+/// Drops what waits of some check-ins on some rungs.
+pub fn stop(
+    unit: &mut Unit<'_>,
+    check_ins: &[CheckInId],
+    rungs: &[Rung],
+    reason: DropReason,
+) -> Result<(), Fault> {
+    let now = unit.ts();
+    store::nudge::drop_waiting(unit.db, check_ins, rungs, None, reason, now)?;
+    Ok(())
+}
+
+/// Drops the alerts about a subject that wait on a link, or plans them again, after a consent changed (R06, R10).
+pub fn review_alerts(unit: &mut Unit<'_>, link: LinkId) -> Result<(), Fault> {
+    let now = unit.ts();
+    let open = store::check_in::open(unit.db, Whose::Links(vec![link]), now)?;
+    let refused: Vec<CheckInId> = bundles(unit, open.clone())?
+        .iter()
+        .filter(|bundle| bundle.alert.is_none())
+        .map(|bundle| bundle.check_in.id)
+        .collect();
+    stop(unit, &refused, &[Rung::TellPartner], DropReason::NotConsented)?;
+    let allowed = open.into_iter().filter(|row| !refused.contains(&row.id)).collect();
+    plan_ladders(unit, allowed)
+}

@@ -1,0 +1,15 @@
+//! Who is asking: passwords, tokens, and the requester that the rest of the house is handed.
+
+pub mod passwords;
+pub mod tokens;
+
+use crate::ids::{AccountId, SessionId};
+
+/// The signed-in person behind a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requester {
+    /// The person.
+    pub account: AccountId,
+    /// The device.
+    pub session: SessionId,
+}

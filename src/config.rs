@@ -1,0 +1,292 @@
+//! Settings: the only place that reads the environment and `evenkeel.toml`, and checks both at start.
+
+use crate::store::Location;
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use url::Url;
+
+/// Whether the service is being tried out or used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Everything has a default; GraphiQL and introspection are on; mail goes to files.
+    Development,
+    /// Defaults that are fit for development only are refused.
+    Production,
+}
+
+/// The settings as they are written. Each can be said as `EVENKEEL_<NAME>` or as `<name>` in `evenkeel.toml`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    mode: Mode,
+    listen: SocketAddr,
+    public_url: Option<Url>,
+    data_dir: PathBuf,
+    /// Also read from `DATABASE_URL`.
+    #[serde(skip_serializing)]
+    database_url: Option<SecretString>,
+    #[serde(skip_serializing)]
+    smtp_url: Option<SecretString>,
+    mail_from: String,
+    push_contact: Option<Url>,
+    push_hosts: Vec<String>,
+    push_insecure_origins: Vec<Url>,
+    introspection: Option<bool>,
+    log_format: LogFormat,
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Development,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            data_dir: PathBuf::from("data"),
+            database_url: None,
+            smtp_url: None,
+            mail_from: "Evenkeel <reminders@localhost>".to_owned(),
+            push_contact: None,
+            push_hosts: Vec::new(),
+            push_insecure_origins: Vec::new(),
+            introspection: None,
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The settings as they are used: checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `EVENKEEL_MODE`: `development` (default) or `production`.
+    pub mode: Mode,
+    /// `EVENKEEL_LISTEN`: address and port, default `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// `EVENKEEL_PUBLIC_URL`: how people reach the service; links in mails begin with it.
+    pub public_url: Url,
+    /// `EVENKEEL_DATA_DIR`: database, keys and outbox; default `data`.
+    pub data_dir: PathBuf,
+    /// `DATABASE_URL` (or `EVENKEEL_DATABASE_URL`): default SQLite in the data folder.
+    pub database: Location,
+    /// `EVENKEEL_SMTP_URL`: such as `smtps://user:password@mail.example.org`; without it mail goes to files.
+    pub smtp_url: Option<SecretString>,
+    /// `EVENKEEL_MAIL_FROM`: the sender of every mail; keep its name neutral.
+    pub mail_from: String,
+    /// `EVENKEEL_PUSH_CONTACT`: `mailto:` or `https:` address of the operator, for push services (RFC 8292, 2.1).
+    pub push_contact: Url,
+    /// `EVENKEEL_PUSH_HOSTS`: hosts of push services besides the known ones, such as `["up.example.org"]`.
+    pub push_hosts: Vec<String>,
+    /// `EVENKEEL_PUSH_INSECURE_ORIGINS`: origins that may be plain http and local. Development only.
+    pub push_insecure_origins: Vec<Url>,
+    /// `EVENKEEL_INTROSPECTION`: whether the schema can be asked for, and GraphiQL served; default: in development.
+    pub introspection: bool,
+    /// `EVENKEEL_LOG_FORMAT`: `text` (default) or `json`.
+    pub log_format: LogFormat,
+}
+
+/// A setting that is wrong: which, and what would be right.
+#[derive(Debug, thiserror::Error)]
+#[error("setting {field}: {sentence}")]
+pub struct ConfigError {
+    /// The setting's name as it is written in `evenkeel.toml`.
+    pub field: String,
+    /// What is wrong with it.
+    pub sentence: String,
+}
+
+fn wrong(field: &str, sentence: impl Into<String>) -> ConfigError {
+    ConfigError { field: field.to_owned(), sentence: sentence.into() }
+}
+
+impl Config {
+    /// Reads `evenkeel.toml` (if there is one) and the environment, which wins.
+    pub fn load() -> Result<Self, ConfigError> {
+        let figment = Figment::from(Serialized::defaults(Written::default()))
+            .merge(Toml::file("evenkeel.toml"))
+            .merge(Env::raw().only(&["DATABASE_URL"]))
+            .merge(
+                Env::prefixed("EVENKEEL_")
+                    .filter(|name| !name.as_str().to_ascii_lowercase().starts_with("test_")),
+            );
+        Self::read(&figment)
+    }
+
+    /// Settings for the demo and for tests: development mode with a folder and a database of their own.
+    pub fn for_tests(data_dir: PathBuf, database: Location) -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let public_url =
+            Url::parse("http://127.0.0.1:8080").unwrap_or_else(|_| unreachable!("a constant URL"));
+        Self {
+            mode: Mode::Development,
+            listen,
+            push_contact: public_url.clone(),
+            public_url,
+            data_dir,
+            database,
+            smtp_url: None,
+            mail_from: "Evenkeel <reminders@evenkeel.test>".to_owned(),
+            push_hosts: Vec::new(),
+            push_insecure_origins: Vec::new(),
+            introspection: true,
+            log_format: LogFormat::Text,
+        }
+    }
+
+    fn read(figment: &Figment) -> Result<Self, ConfigError> {
+        let written: Written = figment.extract().map_err(|error| {
+            let field = match &error.kind {
+                figment::error::Kind::UnknownField(name, _) => name.clone(),
+                _ => error.path.join("."),
+            };
+            // The kind may quote the value, which may be a secret: for those only the form is told.
+            let sentence = match field.as_str() {
+                "smtp_url" | "database_url" => "this is not a URL".to_owned(),
+                _ => error.kind.to_string(),
+            };
+            ConfigError { field, sentence }
+        })?;
+        written.check()
+    }
+}
+
+impl Written {
+    fn check(self) -> Result<Config, ConfigError> {
+        let production = self.mode == Mode::Production;
+        let database = match &self.database_url {
+            Some(url) => {
+                Location::parse(url.expose_secret()).map_err(|sentence| wrong("database_url", sentence))?
+            }
+            None => Location::Sqlite(self.data_dir.join("evenkeel.db").display().to_string()),
+        };
+        let public_url = match self.public_url {
+            Some(url) => url,
+            None if production => {
+                return Err(wrong(
+                    "public_url",
+                    "production needs the address under which people reach the service",
+                ));
+            }
+            None => Url::parse(&format!("http://{}", self.listen))
+                .map_err(|e| wrong("public_url", e.to_string()))?,
+        };
+        if !matches!(public_url.scheme(), "http" | "https") || public_url.cannot_be_a_base() {
+            return Err(wrong("public_url", "this must begin with https:// (or http:// in development)"));
+        }
+        if production && public_url.scheme() != "https" {
+            return Err(wrong("public_url", "production needs https"));
+        }
+        if production && self.smtp_url.is_none() {
+            return Err(wrong("smtp_url", "production needs a mail server; without one mail goes to files"));
+        }
+        if let Some(url) = &self.smtp_url {
+            let scheme = url.expose_secret().split_once("://").map(|(scheme, _)| scheme);
+            if !matches!(scheme, Some("smtp" | "smtps")) {
+                return Err(wrong("smtp_url", "the valid forms are smtp://… and smtps://…"));
+            }
+        }
+        if self.mail_from.parse::<lettre::message::Mailbox>().is_err() {
+            return Err(wrong("mail_from", "this is not of the form Name <address@example.org>"));
+        }
+        if production && self.mail_from.contains("@localhost") {
+            return Err(wrong("mail_from", "production needs a sender's address that people can trust"));
+        }
+        let push_contact = match self.push_contact {
+            Some(url) if matches!(url.scheme(), "mailto" | "https") => url,
+            Some(_) => return Err(wrong("push_contact", "this must begin with mailto: or https://")),
+            None if production => {
+                return Err(wrong("push_contact", "production needs the operator's mailto: or https:"));
+            }
+            None => {
+                Url::parse("mailto:operator@localhost").map_err(|e| wrong("push_contact", e.to_string()))?
+            }
+        };
+        if production && !self.push_insecure_origins.is_empty() {
+            return Err(wrong("push_insecure_origins", "this is for development only"));
+        }
+        Ok(Config {
+            mode: self.mode,
+            listen: self.listen,
+            public_url,
+            data_dir: self.data_dir,
+            database,
+            smtp_url: self.smtp_url,
+            mail_from: self.mail_from,
+            push_contact,
+            push_hosts: self.push_hosts,
+            push_insecure_origins: self.push_insecure_origins,
+            introspection: self.introspection.unwrap_or(!production),
+            log_format: self.log_format,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(toml: &str) -> Result<Config, ConfigError> {
+        let figment = Figment::from(Serialized::defaults(Written::default())).merge(Toml::string(toml));
+        Config::read(&figment)
+    }
+
+    #[test]
+    fn nothing_set_is_a_working_development_service() {
+        let config = read("").unwrap();
+        assert_eq!(config.database, Location::Sqlite("data/evenkeel.db".to_owned()));
+        assert_eq!(config.public_url.as_str(), "http://127.0.0.1:8080/");
+        assert!(config.introspection);
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        for (toml, field) in [
+            ("listen = 'here'", "listen"),
+            ("mode = 'prod'", "mode"),
+            ("databse_url = 'sqlite:x'", "databse_url"),
+            ("database_url = 'mysql://x'", "database_url"),
+            ("database_url = 'postgre://x'", "database_url"),
+            ("smtp_url = 'mail.example.org'", "smtp_url"),
+            ("mail_from = 'nobody'", "mail_from"),
+            ("push_contact = 'ftp://x.org'", "push_contact"),
+            ("public_url = 'mailto:x'", "public_url"),
+        ] {
+            let error = read(toml).unwrap_err();
+            assert_eq!(error.field, field, "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn production_refuses_the_defaults_of_development() {
+        let mut toml = "mode = 'production'\n".to_owned();
+        for (field, line) in [
+            ("public_url", "public_url = 'https://care.example.org'"),
+            ("smtp_url", "smtp_url = 'smtps://mail.example.org'"),
+            ("mail_from", "mail_from = 'Reminders <reminders@example.org>'"),
+            ("push_contact", "push_contact = 'mailto:admin@example.org'"),
+        ] {
+            assert_eq!(read(&toml).unwrap_err().field, field);
+            toml = format!("{toml}{line}\n");
+        }
+        assert!(!read(&toml).unwrap().introspection);
+    }
+
+    #[test]
+    fn a_wrong_secret_is_not_quoted() {
+        let error = read("smtp_url = 'user:hunter2@mail'").unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,156 @@
+//! Sending by e-mail: text first, discreet, by SMTP or (without a mail server) as files.
+
+use super::Sent;
+use crate::domain::nudge::Outcome;
+use crate::domain::wording::Letter;
+use crate::store::nudge::NudgeRow;
+use askama::Template;
+use jiff::Timestamp;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+use url::Url;
+
+/// How long a mail server may take in all. lettre's own limit covers connecting only.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The text part.
+#[derive(Template)]
+#[template(path = "mail.txt", escape = "none")]
+struct TextPart<'a> {
+    letter: &'a Letter,
+    link: &'a str,
+}
+
+/// The HTML part.
+#[derive(Template)]
+#[template(path = "mail.html")]
+struct HtmlPart<'a> {
+    letter: &'a Letter,
+    link: &'a str,
+}
+
+/// The sender could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    /// The sender's address or the server's URL is wrong.
+    #[error("mail settings: {0}")]
+    Settings(String),
+    /// The folder for mails cannot be made.
+    #[error("the folder for mails: {0}")]
+    Outbox(#[from] std::io::Error),
+}
+
+enum Transport {
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Files(PathBuf),
+}
+
+/// Hands mails to a mail server, or writes them to files.
+pub struct MailSender {
+    transport: Transport,
+    from: Mailbox,
+    public_url: Url,
+}
+
+impl MailSender {
+    /// A sender through a mail server.
+    pub fn smtp(url: &str, from: &str, public_url: Url) -> Result<Self, MailError> {
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+            .map_err(|_| MailError::Settings("smtp_url is not usable".to_owned()))?
+            .timeout(Some(Duration::from_secs(10)))
+            .build();
+        Self::new(Transport::Smtp(transport), from, public_url)
+    }
+
+    /// A sender that writes `*.eml` files, for trying the service out.
+    pub fn files(folder: &Path, from: &str, public_url: Url) -> Result<Self, MailError> {
+        std::fs::create_dir_all(folder)?;
+        Self::new(Transport::Files(folder.to_owned()), from, public_url)
+    }
+
+    fn new(transport: Transport, from: &str, public_url: Url) -> Result<Self, MailError> {
+        let from = from.parse().map_err(|_| MailError::Settings("mail_from is not an address".to_owned()))?;
+        Ok(Self { transport, from, public_url })
+    }
+
+    /// Sends one nudge to one address.
+    pub async fn send(
+        &self,
+        nudge: &NudgeRow,
+        to: &str,
+        letter: &Letter,
+        path: &str,
+        now: Timestamp,
+    ) -> Sent {
+        let link =
+            self.public_url.join(path).map_or_else(|_| self.public_url.to_string(), |url| url.to_string());
+        let mail = match self.compose(nudge, to, letter, &link, now) {
+            Ok(mail) => mail,
+            Err(error) => {
+                tracing::error!(%error, nudge = %nudge.id, "a mail could not be composed");
+                return Sent::new(Outcome::Refused, None);
+            }
+        };
+        match &self.transport {
+            Transport::Smtp(server) => match tokio::time::timeout(TIMEOUT, server.send(mail)).await {
+                Ok(Ok(answer)) => Sent::new(Outcome::Accepted, Some(u16::from(answer.code()).into())),
+                Ok(Err(error)) => {
+                    let code = error.status().map(|code| i32::from(u16::from(code)));
+                    // Not the error's text: it quotes the address (R35).
+                    tracing::warn!(nudge = %nudge.id, code, "a mail server did not take a mail");
+                    let outcome = if error.is_permanent() { Outcome::Refused } else { Outcome::Deferred };
+                    Sent::new(outcome, code)
+                }
+                Err(_) => Sent::new(Outcome::Deferred, None),
+            },
+            Transport::Files(folder) => {
+                let file = folder.join(format!("{}.eml", nudge.id));
+                match tokio::fs::write(&file, mail.formatted()).await {
+                    Ok(()) => {
+                        // Only without a mail server, where nobody would find the link otherwise.
+                        tracing::info!("a mail was written to {}; its link: {link}", file.display());
+                        Sent::new(Outcome::Accepted, None)
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "a mail could not be written");
+                        Sent::new(Outcome::Deferred, None)
+                    }
+                }
+            }
+        }
+    }
+
+    fn compose(
+        &self,
+        nudge: &NudgeRow,
+        to: &str,
+        letter: &Letter,
+        link: &str,
+        now: Timestamp,
+    ) -> Result<Message, Box<dyn std::error::Error + Send + Sync>> {
+        let text = TextPart { letter, link }.render()?;
+        let html = HtmlPart { letter, link }.render()?;
+        let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+        let header =
+            |name, value: &str| HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned());
+        Ok(Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(None, to.parse()?))
+            .subject(letter.subject)
+            .date(UNIX_EPOCH + Duration::from_secs(seconds))
+            .message_id(Some(self.message_id(nudge)))
+            .raw_header(header("Auto-Submitted", "auto-generated"))
+            .raw_header(header("X-Auto-Response-Suppress", "All"))
+            .multipart(MultiPart::alternative_plain_html(text, html))?)
+    }
+
+    /// The Message-ID is made of the nudge's key: a repeat has the same one, and mail programs show it once (R14).
+    fn message_id(&self, nudge: &NudgeRow) -> String {
+        let hash = crate::vault::sha256(nudge.key.as_bytes());
+        let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        format!("<{hex}@{}>", self.from.email.domain())
+    }
+}

@@ -1,0 +1,258 @@
+//! Sending by Web Push: encrypted for one device (RFC 8291), signed for its service (RFC 8292), one size for all.
+
+use super::{Sent, retry};
+use crate::actions::device::Subscription;
+use crate::domain::device::{PushPolicy, is_public};
+use crate::domain::nudge::Outcome;
+use crate::domain::wording::{PUSH_BODY, PUSH_TITLE};
+use crate::store::nudge::NudgeRow;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use url::Url;
+use web_push::{
+    ContentEncoding, SubscriptionInfo, Urgency, VapidSignature, WebPushMessage, WebPushMessageBuilder,
+};
+
+/// Every payload has this many bytes before encryption, whatever it says (R24). It and the delimiter fill eight
+/// blocks of 128 bytes, as the encryption pads to whole ones: 1126 bytes on the wire.
+const PAYLOAD: usize = 1023;
+/// How long a push service may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a VAPID token works; at most a day (RFC 8292, 2).
+const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(12);
+/// How long before its end a token is replaced.
+const TOKEN_RENEWAL: SignedDuration = SignedDuration::from_hours(1);
+/// Origins whose token is kept; beyond that the memory is cleared.
+const TOKENS_MAX: usize = 1024;
+
+/// PKCS #8 (RFC 5915 inside) of a P-256 key without its public half: this, then the 32 bytes of the scalar.
+const PKCS8_P256: [u8; 35] = [
+    0x30, 0x41, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
+    0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x27, 0x30, 0x25, 0x02, 0x01, 0x01, 0x04,
+    0x20,
+];
+
+/// The sender could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    /// The key is not one of P-256.
+    #[error("VAPID key: {0}")]
+    Key(#[from] jsonwebtoken::errors::Error),
+    /// The public half could not be computed.
+    #[error("VAPID key: it has no public half")]
+    PublicKey,
+    /// No HTTP client could be made.
+    #[error("HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// The key that signs VAPID tokens.
+pub struct VapidKey {
+    signing: EncodingKey,
+    public: Vec<u8>,
+}
+
+impl VapidKey {
+    /// The key of that scalar.
+    pub fn new(scalar: &[u8; 32]) -> Result<Self, PushError> {
+        let pkcs8 = zeroize::Zeroizing::new([PKCS8_P256.as_slice(), scalar].concat());
+        let signing = EncodingKey::from_ec_der(&pkcs8);
+        let jwk = Jwk::from_encoding_key(&signing, Algorithm::ES256)?;
+        let AlgorithmParameters::EllipticCurve(point) = jwk.algorithm else {
+            return Err(PushError::PublicKey);
+        };
+        let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| PushError::PublicKey);
+        let public = [vec![4], decode(&point.x)?, decode(&point.y)?].concat();
+        Ok(Self { signing, public })
+    }
+
+    /// The public half as browsers take it: an uncompressed point in base64url (RFC 8292, 3.2).
+    pub fn public(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&self.public)
+    }
+
+    fn sign(&self, origin: &str, contact: &Url, expires: Timestamp) -> Result<VapidSignature, PushError> {
+        let claims =
+            serde_json::json!({ "aud": origin, "exp": expires.as_second(), "sub": contact.as_str() });
+        let auth_t = jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &self.signing)?;
+        Ok(VapidSignature { auth_t, auth_k: self.public.clone() })
+    }
+}
+
+/// Hands pushes to push services.
+pub struct PushSender {
+    client: reqwest::Client,
+    key: VapidKey,
+    contact: Url,
+    policy: PushPolicy,
+    public_url: Url,
+    tokens: Mutex<HashMap<String, (VapidSignature, Timestamp)>>,
+}
+
+impl PushSender {
+    /// A sender; one per process, since it keeps connections and tokens.
+    pub fn new(key: VapidKey, contact: Url, policy: PushPolicy, public_url: Url) -> Result<Self, PushError> {
+        let insecure =
+            policy.insecure_origins.iter().filter_map(|url| url.host_str().map(str::to_owned)).collect();
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(TIMEOUT)
+            .connect_timeout(Duration::from_secs(5))
+            .dns_resolver(Arc::new(PublicOnly { insecure }))
+            .build()?;
+        Ok(Self { client, key, contact, policy, public_url, tokens: Mutex::default() })
+    }
+
+    /// Sends one nudge to one device.
+    pub async fn send(&self, nudge: &NudgeRow, to: &Subscription, now: Timestamp) -> Sent {
+        // Checked again: the operator may have narrowed what is allowed since the device was registered (R33).
+        let Ok(endpoint) = self.policy.endpoint("endpoint", &to.endpoint) else {
+            return Sent::new(Outcome::Refused, None);
+        };
+        let message = match self.message(nudge, to, &endpoint, now) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::error!(%error, nudge = %nudge.id, "a push could not be made");
+                return Sent::new(Outcome::Refused, None);
+            }
+        };
+        let answer = match request(&self.client, endpoint, message).send().await {
+            Ok(answer) => answer,
+            // Not the error itself: it names the endpoint, which is personal (R35).
+            Err(error) => {
+                tracing::warn!(nudge = %nudge.id, timeout = error.is_timeout(), "a push service did not answer");
+                return Sent::new(Outcome::Deferred, None);
+            }
+        };
+        let status = answer.status().as_u16();
+        let header = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let retry_after = header.and_then(|text| retry::retry_after(text, now));
+        let outcome = match status {
+            200..=299 => Outcome::Accepted,
+            404 | 410 => Outcome::Gone,
+            429 | 500..=599 => Outcome::Deferred,
+            401 | 403 => {
+                tracing::error!(status, "a push service refuses this server's VAPID key");
+                Outcome::Refused
+            }
+            _ => Outcome::Refused,
+        };
+        Sent { outcome, code: Some(status.into()), retry_after }
+    }
+
+    fn message(
+        &self,
+        nudge: &NudgeRow,
+        to: &Subscription,
+        endpoint: &Url,
+        now: Timestamp,
+    ) -> Result<WebPushMessage, Box<dyn std::error::Error + Send + Sync>> {
+        let unpadded = |text: &str| text.trim_end_matches('=').to_owned();
+        let info = SubscriptionInfo::new(to.endpoint.clone(), unpadded(&to.p256dh), unpadded(&to.auth));
+        let payload = self.payload(nudge)?;
+        let mut builder = WebPushMessageBuilder::new(&info);
+        let left = nudge.expires_at.get().duration_since(now).as_secs().max(0);
+        builder.set_ttl(u32::try_from(left).unwrap_or(u32::MAX));
+        builder.set_urgency(Urgency::Normal);
+        builder.set_topic(topic(&nudge.key));
+        builder.set_payload(ContentEncoding::Aes128Gcm, &payload);
+        builder.set_vapid_signature(self.token(endpoint, now)?);
+        Ok(builder.build()?)
+    }
+
+    /// The payload in the form of Declarative Web Push (WebKit's explainer; W3C Push API, "declarative push
+    /// message"), which also a service worker can read. All kinds of nudge look alike in it (R24).
+    fn payload(&self, nudge: &NudgeRow) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+        let mut navigate = self.public_url.join("open")?;
+        navigate.set_fragment(Some(&nudge.id.to_string()));
+        let message = serde_json::json!({
+            "web_push": 8030,
+            "notification": {
+                "title": PUSH_TITLE,
+                "body": PUSH_BODY,
+                "lang": "en",
+                "dir": "ltr",
+                "navigate": navigate.as_str(),
+            },
+            "nudge": nudge.id.to_string(),
+        });
+        let mut text = serde_json::to_vec(&message)?;
+        if text.len() > PAYLOAD {
+            return Err("the public URL is too long for a push".into());
+        }
+        text.resize(PAYLOAD, b' ');
+        Ok(text)
+    }
+
+    /// The VAPID token for an endpoint's origin: signed once and used again until it is nearly out of date.
+    fn token(&self, endpoint: &Url, now: Timestamp) -> Result<VapidSignature, PushError> {
+        let origin = endpoint.origin().ascii_serialization();
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((token, expires)) = tokens.get(&origin)
+            && now + TOKEN_RENEWAL < *expires
+            && *expires <= now + TOKEN_LIFE
+        {
+            return Ok(token.clone());
+        }
+        if tokens.len() >= TOKENS_MAX {
+            tokens.clear();
+        }
+        let expires = now + TOKEN_LIFE;
+        let token = self.key.sign(&origin, &self.contact, expires)?;
+        tokens.insert(origin, (token.clone(), expires));
+        Ok(token)
+    }
+}
+
+fn request(client: &reqwest::Client, endpoint: Url, message: WebPushMessage) -> reqwest::RequestBuilder {
+    let mut request = client.post(endpoint).header("TTL", message.ttl);
+    if let Some(urgency) = message.urgency {
+        request = request.header("Urgency", urgency.to_string());
+    }
+    if let Some(topic) = message.topic {
+        request = request.header("Topic", topic);
+    }
+    let Some(payload) = message.payload else { return request };
+    request = request
+        .header("Content-Encoding", payload.content_encoding.to_str())
+        .header("Content-Type", "application/octet-stream");
+    for (name, value) in payload.crypto_headers {
+        request = request.header(name, value);
+    }
+    request.body(payload.content)
+}
+
+/// The Topic of a nudge (RFC 8030, 5.4): 32 characters made of its key, so that a repeat replaces the first and
+/// the service learns nothing (R14).
+fn topic(key: &str) -> String {
+    URL_SAFE_NO_PAD.encode(&crate::vault::sha256(key.as_bytes())[..24])
+}
+
+/// Resolves names to public addresses only. The connection is made to what was resolved and checked here, so a
+/// name that changes its mind gains nothing.
+struct PublicOnly {
+    insecure: Vec<String>,
+}
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        let host = name.as_str().to_owned();
+        let insecure = self.insecure.contains(&host);
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
+            let allowed: Vec<_> = found.filter(|address| insecure || is_public(address.ip())).collect();
+            if allowed.is_empty() {
+                return Err("the name has no public address".into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! What the receivers share: a listener that lives beside its owner, a gate for scripted answers, and HTTP/1.1 by hand.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    io,
+    net::TcpListener as StdListener,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+};
+
+use jiff::Timestamp;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, oneshot},
+};
+
+const MAX_HEAD: u64 = 16 * 1024;
+
+/// The clock that a receiver stamps and checks with: the real one or a simulated one.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Holds answers back until a test releases them, and tells how many have come: concurrency proven without sleeping.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    arrived: Arc<Semaphore>,
+    released: Arc<Semaphore>,
+}
+
+impl Gate {
+    /// A gate that is shut.
+    #[expect(clippy::new_without_default, reason = "a shut gate is no natural default")]
+    pub fn new() -> Self {
+        Self { arrived: Arc::new(Semaphore::new(0)), released: Arc::new(Semaphore::new(0)) }
+    }
+
+    /// Waits until `count` more requests than so far waited for stand at the gate.
+    pub async fn arrived(&self, count: u32) {
+        if let Ok(permits) = self.arrived.acquire_many(count).await {
+            permits.forget();
+        }
+    }
+
+    /// Lets `count` requests through, now or when they come.
+    pub fn release(&self, count: usize) {
+        self.released.add_permits(count);
+    }
+
+    /// Lets every request through from now on.
+    pub fn open(&self) {
+        self.released.close();
+    }
+
+    pub(super) async fn pass(&self) {
+        self.arrived.add_permits(1);
+        if let Ok(permit) = self.released.acquire().await {
+            permit.forget();
+        }
+    }
+}
+
+/// An HTTP request, its header names in lower case.
+pub(super) struct Request {
+    pub(super) method: String,
+    pub(super) path: String,
+    headers: HashMap<String, String>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Request {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+}
+
+/// The answer's head; `None` announces a chunked body.
+pub(super) fn head(status: u16, headers: &[(String, String)], length: Option<usize>) -> String {
+    let mut head = format!("HTTP/1.1 {} -\r\n", status);
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    match length {
+        Some(length) => head.push_str(&format!("Content-Length: {length}\r\n\r\n")),
+        None => head.push_str("Transfer-Encoding: chunked\r\n\r\n"),
+    }
+    head
+}
+
+/// Reads one HTTP/1.1 request with a `Content-Length` body; `None` when the sender is done or makes no sense.
+pub(super) async fn read_request(
+    stream: &mut BufReader<TcpStream>,
+    max_body: usize,
+) -> io::Result<Option<Request>> {
+    let mut limited = (&mut *stream).take(MAX_HEAD);
+    let mut lines = Vec::new();
+    loop {
+        let mut line = Vec::new();
+        limited.read_until(b'\n', &mut line).await?;
+        if line.pop() != Some(b'\n') {
+            return Ok(None);
+        }
+        match String::from_utf8_lossy(&line).trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let mut words = lines.first().map(String::as_str).unwrap_or_default().split(' ');
+    let (Some(method), Some(path)) = (words.next(), words.next()) else {
+        return Ok(None);
+    };
+    let (method, path) = (method.to_owned(), path.to_owned());
+    let headers: HashMap<String, String> = lines
+        .iter()
+        .skip(1)
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let length = headers.get("content-length").and_then(|length| length.parse::<usize>().ok()).unwrap_or(0);
+    let mut body = vec![0; length.min(max_body * 16)];
+    stream.read_exact(&mut body).await?;
+    Ok(Some(Request { method, path, headers, body }))
+}
+
+/// A listener with a thread and a runtime of its own, so that it answers even while its owner's runtime is blocked.
+pub(super) struct Loopback {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Loopback {
+    pub(super) fn run<F, S>(listener: StdListener, serve: F) -> io::Result<Self>
+    where
+        F: Fn(TcpStream) -> S + Send + 'static,
+        S: Future<Output = ()> + Send + 'static,
+    {
+        listener.set_nonblocking(true)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_io().build()?;
+        let listener = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener)?
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new().name("loopback".to_owned()).spawn(move || {
+            runtime.block_on(async move {
+                let accepting = async {
+                    loop {
+                        match listener.accept().await {
+                            Ok((stream, _)) => drop(tokio::spawn(serve(stream))),
+                            Err(_) => tokio::task::yield_now().await,
+                        }
+                    }
+                };
+                tokio::select! {
+                    () = accepting => {}
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Loopback {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic in it was already printed, and a drop has nobody to tell.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Takes the lock also after a panic elsewhere: what it guards is whole after every step.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

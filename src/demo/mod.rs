@@ -1,0 +1,5 @@
+//! The demo: the story lived on a simulated clock, with a push service and a mail server of its own.
+
+pub mod loopback;
+pub mod push_receiver;
+pub mod smtp_receiver;

@@ -1,0 +1,174 @@
+//! Devices: which push endpoints may be used at all (R33).
+
+use super::problem::{Problem, ProblemCode};
+use std::net::IpAddr;
+use url::{Host, Url};
+
+/// Longest endpoint, in characters.
+pub const ENDPOINT_MAX: usize = 2000;
+/// Longest label, in characters.
+pub const LABEL_MAX: usize = 60;
+/// Most live devices of one account.
+pub const DEVICES_MAX: usize = 20;
+
+/// Hosts of the known push services; a leading dot stands for every host below.
+const KNOWN: &[&str] = &[
+    "fcm.googleapis.com",
+    "jmt17.google.com",
+    ".push.services.mozilla.com",
+    ".push.apple.com",
+    ".notify.windows.com",
+];
+
+/// Which endpoints may be used.
+#[derive(Clone, Debug, Default)]
+pub struct PushPolicy {
+    /// Hosts besides the known ones, as the operator set them.
+    pub hosts: Vec<String>,
+    /// Origins that may be plain http and local, in development.
+    pub insecure_origins: Vec<Url>,
+}
+
+impl PushPolicy {
+    /// Reads an endpoint: https on its usual port, a known host, no credentials. Somebody who may choose any
+    /// address could let the server knock at doors inside its network.
+    pub fn endpoint(&self, field: &str, text: &str) -> Result<Url, Problem> {
+        let refused = |sentence: &str| Problem::new(field, ProblemCode::Malformed, sentence);
+        if text.chars().count() > ENDPOINT_MAX {
+            return Err(Problem::new(
+                field,
+                ProblemCode::TooLong,
+                format!("At most {ENDPOINT_MAX} characters fit here."),
+            ));
+        }
+        let url = Url::parse(text).map_err(|_| refused("This is not a URL."))?;
+        if self.is_insecure_origin(&url) {
+            return Ok(url);
+        }
+        let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+        if url.scheme() != "https" || url.port().is_some() || !plain {
+            return Err(refused("This is not the https address of a push service."));
+        }
+        let Some(Host::Domain(host)) = url.host() else {
+            return Err(refused("This is not the https address of a push service."));
+        };
+        let known =
+            KNOWN.iter().copied().chain(self.hosts.iter().map(String::as_str)).any(|known| {
+                match known.strip_prefix('.') {
+                    Some(parent) => host.strip_suffix(parent).is_some_and(|sub| sub.ends_with('.')),
+                    None => host == known,
+                }
+            });
+        if known { Ok(url) } else { Err(refused("This push service is not one that this server may use.")) }
+    }
+
+    /// Whether the operator allowed this origin to be plain http and local.
+    pub fn is_insecure_origin(&self, url: &Url) -> bool {
+        self.insecure_origins.iter().any(|allowed| allowed.origin() == url.origin())
+    }
+}
+
+/// Whether an address is on the public internet: not private, loopback, link-local, shared (CGNAT), multicast,
+/// reserved, or an IPv6 form that hides an IPv4 address (IANA special-purpose registries; RFC 6890).
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            !(v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_multicast()
+                || v4.is_broadcast()
+                || v4.is_documentation()
+                || a == 0
+                || a >= 240
+                || (a == 100 && (64..128).contains(&b))
+                || (a == 192 && b == 0 && c == 0)
+                || (a == 192 && b == 88 && c == 99)
+                || (a == 198 && (b == 18 || b == 19)))
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, ..] = v6.segments();
+            // Only global unicast (2000::/3) is public, and in it not Teredo, documentation, 6to4 and their like.
+            // IPv4-mapped, NAT64, unique local, link-local and multicast addresses all lie outside 2000::/3.
+            (0x2000..0x4000).contains(&a)
+                && !(a == 0x2001 && b < 0x0200)
+                && !(a == 0x2001 && b == 0x0db8)
+                && a != 0x2002
+                && !(a == 0x3fff && b < 0x1000)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r33_only_known_push_services_over_https_are_taken() {
+        let policy = PushPolicy {
+            hosts: vec!["up.example.org".to_owned()],
+            insecure_origins: vec!["http://127.0.0.1:4000".parse().unwrap()],
+        };
+        for good in [
+            "https://fcm.googleapis.com/fcm/send/abc",
+            "https://updates.push.services.mozilla.com/wpush/v2/abc",
+            "https://web.push.apple.com/abc",
+            "https://up.example.org/abc",
+            "http://127.0.0.1:4000/push/abc",
+        ] {
+            assert!(policy.endpoint("endpoint", good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://fcm.googleapis.com/abc",
+            "https://fcm.googleapis.com:8443/abc",
+            "https://fcm.googleapis.com@10.0.0.1/abc",
+            "https://user:pw@fcm.googleapis.com/abc",
+            "https://evilpush.apple.com/abc",
+            "https://push.apple.com.evil.org/abc",
+            "https://example.org/abc",
+            "https://127.0.0.1/abc",
+            "https://[::1]/abc",
+            "https://2130706433/abc",
+            "http://127.0.0.1:4001/push/abc",
+            "file:///etc/passwd",
+            "gopher://fcm.googleapis.com/",
+            "",
+        ] {
+            assert!(policy.endpoint("endpoint", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn r33_only_public_addresses_are_connected_to() {
+        for public in ["8.8.8.8", "100.63.0.1", "100.128.0.1", "172.32.0.1", "2606:4700::1", "2a00:1450::1"] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+        for hidden in [
+            "127.0.0.1",
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "192.0.2.1",
+            "198.18.0.1",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "ff02::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "64:ff9b:1::1",
+            "2002:a00:1::",
+            "2001::1",
+            "2001:db8::1",
+        ] {
+            assert!(!is_public(hidden.parse().unwrap()), "{hidden}");
+        }
+    }
+}
