@@ -7,12 +7,15 @@
 #![forbid(unsafe_code)]
 
 pub mod actions;
+pub mod app;
 pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod delivery;
 pub mod demo;
 pub mod domain;
+pub mod graphql;
+pub mod http;
 pub mod ids;
 pub mod store;
 pub mod vault;

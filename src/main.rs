@@ -1,1 +1,190 @@
-fn main() {}
+//! The commands: `serve` (default), `worker`, `migrate`, `schema`, `keys`, `demo`, `healthcheck`.
+#![forbid(unsafe_code)]
+
+use clap::{Parser, Subcommand};
+use evenkeel::app::{App, StartError};
+use evenkeel::clock::Clock;
+use evenkeel::config::{Config, LogFormat, Mode};
+use evenkeel::delivery::web_push::VapidKey;
+use evenkeel::store::Store;
+use evenkeel::vault::keys::Keys;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Keeps the aftercare promises of couples who live apart.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum Command {
+    /// Serve the API and deliver nudges, in one process (the default).
+    Serve,
+    /// Deliver nudges only; several may share one PostgreSQL.
+    Worker,
+    /// Bring the database's schema up to date and stop.
+    Migrate,
+    /// Print the GraphQL schema.
+    Schema,
+    /// Make the keys that are missing, and print their public halves.
+    Keys,
+    /// Live the story on a simulated clock and print what each phone and inbox receives.
+    Demo,
+    /// Ask the service on this machine whether it is there; for containers.
+    Healthcheck,
+}
+
+fn main() -> ExitCode {
+    let command = Arguments::parse().command.unwrap_or(Command::Serve);
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("evenkeel: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), StartError> {
+    match command {
+        Command::Schema => {
+            print!("{}", evenkeel::graphql::print());
+            Ok(())
+        }
+        Command::Demo => {
+            log(LogFormat::Text, "error");
+            actix_web::rt::System::new().block_on(evenkeel::demo::run(&mut std::io::stdout()))
+        }
+        Command::Serve => {
+            let config = configure()?;
+            actix_web::rt::System::new().block_on(serve(&config))
+        }
+        Command::Worker => {
+            let config = configure()?;
+            actix_web::rt::System::new().block_on(work(&config))
+        }
+        Command::Migrate => {
+            let config = configure()?;
+            make_folder(&config)?;
+            Store::open(&config.database)?;
+            tracing::info!("the {} schema is up to date", config.database.backend());
+            Ok(())
+        }
+        Command::Keys => {
+            let config = configure()?;
+            make_folder(&config)?;
+            let folder = config.data_dir.join("keys");
+            let keys = Keys::load_or_make(&folder)?;
+            println!(
+                "Keys are in {}. Keep a copy of master.key: without it nothing can be read.",
+                folder.display()
+            );
+            println!("VAPID public key: {}", VapidKey::new(&keys.vapid)?.public());
+            Ok(())
+        }
+        Command::Healthcheck => healthcheck(&Config::load()?),
+    }
+}
+
+fn configure() -> Result<Config, StartError> {
+    let config = Config::load()?;
+    log(config.log_format, "info");
+    Ok(config)
+}
+
+fn log(format: LogFormat, level: &str) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => lines.with_target(false).init(),
+        LogFormat::Json => lines.json().init(),
+    }
+}
+
+fn make_folder(config: &Config) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let folder = &config.data_dir;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| format!("setting data_dir: {} cannot be made: {error}", folder.display()).into())
+}
+
+fn build(config: &Config) -> Result<App, StartError> {
+    make_folder(config)?;
+    let keys = Keys::load_or_make(&config.data_dir.join("keys"))?;
+    App::build(config, &keys, Clock::System)
+}
+
+async fn serve(config: &Config) -> Result<(), StartError> {
+    let app = build(config)?;
+    let listener = TcpListener::bind(config.listen)
+        .map_err(|error| format!("setting listen: {} cannot be listened on: {error}", config.listen))?;
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let server = app.server(listener, threads)?;
+    let (handle, stop) = (server.handle(), CancellationToken::new());
+    let serving = actix_web::rt::spawn(server);
+    let worker = app.worker();
+    let working = actix_web::rt::spawn({
+        let stop = stop.clone();
+        async move { worker.run(stop).await }
+    });
+    if config.mode == Mode::Development {
+        tracing::warn!(
+            "development mode: mail without a server goes to {}",
+            config.data_dir.join("outbox").display()
+        );
+    }
+    tracing::info!("Evenkeel is ready on {}. Open {}", app.house.store.backend(), config.public_url);
+    stop_signal().await?;
+    tracing::info!("stopping: what runs may finish");
+    stop.cancel();
+    handle.stop(true).await;
+    serving.await??;
+    working.await?;
+    Ok(())
+}
+
+async fn work(config: &Config) -> Result<(), StartError> {
+    let app = build(config)?;
+    let stop = CancellationToken::new();
+    let worker = app.worker();
+    let working = actix_web::rt::spawn({
+        let stop = stop.clone();
+        async move { worker.run(stop).await }
+    });
+    tracing::info!("the worker is ready on {}", app.house.store.backend());
+    stop_signal().await?;
+    stop.cancel();
+    working.await?;
+    Ok(())
+}
+
+async fn stop_signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn healthcheck(config: &Config) -> Result<(), StartError> {
+    let host = match config.listen.ip() {
+        ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ip => ip,
+    };
+    let limit = Duration::from_secs(3);
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(host, config.listen.port()), limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut start = [0; 12];
+    stream.read_exact(&mut start)?;
+    if &start == b"HTTP/1.1 200" { Ok(()) } else { Err("the service does not answer with 200".into()) }
+}

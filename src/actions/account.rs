@@ -9,7 +9,7 @@ use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::quiet_hours::{QuietHours, Zone};
 use crate::ids::{AccountId, AddressRequestId, ConsentId, NudgeId, TypedId};
 use crate::store;
-use crate::store::account::{AccountChange, AccountRow, ConsentRow};
+use crate::store::account::{AccountChange, AccountRow};
 use crate::store::address_request::AddressRequestRow;
 use crate::store::nudge::NudgeRow;
 use crate::vault::{DataKey, Place};
@@ -17,6 +17,8 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+pub use crate::store::account::ConsentRow;
 
 /// How long a link in a mail works.
 pub const REQUEST_LIFE: SignedDuration = SignedDuration::from_hours(24);

@@ -10,10 +10,13 @@ use crate::domain::partner_link::LinkStatus;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::ids::{AccountId, CheckInId, SceneId, TypedId};
 use crate::store;
-use crate::store::check_in::{CheckInChange, CheckInRow, Span};
+use crate::store::check_in::{CheckInChange, CheckInRow};
 use crate::vault::Place;
+
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
+
+pub use crate::store::check_in::Span;
 
 /// An answer as its author sees it.
 #[derive(Clone, Debug)]

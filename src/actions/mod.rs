@@ -3,6 +3,7 @@
 pub mod account;
 pub mod check_in;
 pub mod device;
+pub mod idempotency;
 pub mod negotiation;
 pub mod nudge;
 pub mod partner_link;
@@ -17,12 +18,16 @@ use crate::auth::tokens::{AccessTokens, TokenError};
 use crate::clock::Clock;
 use crate::domain::device::PushPolicy;
 use crate::domain::problem::Problem;
+use crate::store::idempotency as keys;
 use crate::store::types::Ts;
-use crate::store::{Db, Store, StoreError, idempotency};
+use crate::store::{Db, Store, StoreError};
 use crate::vault::{Vault, VaultError};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use tokio::sync::Notify;
+
+/// How long an idempotency key is remembered.
+pub const KEY_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// What every action needs. One per process.
 pub struct House {
@@ -193,9 +198,9 @@ impl House {
             .write(move |db| {
                 let now = house.clock.now();
                 if let Some(RequestKey { key_hash, body_hash }) = key {
-                    let row =
-                        idempotency::KeyRow { key_hash, body_hash, response: None, created_at: now.into() };
-                    idempotency::insert(db, &row).map_err(StoreError::from).map_err(|error| {
+                    keys::forget(db, (now - KEY_LIFE).into())?;
+                    let row = keys::KeyRow { key_hash, body_hash, response: None, created_at: now.into() };
+                    keys::insert(db, &row).map_err(StoreError::from).map_err(|error| {
                         if error.is_conflict() { Refusal::Repeated } else { error.into() }
                     })?;
                 }

@@ -96,8 +96,8 @@ impl Db {
     }
 
     /// Whether the connection still answers.
-    pub(super) fn answers(&mut self) -> bool {
-        self.batch_execute("SELECT 1").is_ok()
+    pub fn ping(&mut self) -> QueryResult<()> {
+        self.batch_execute("SELECT 1")
     }
 
     /// A transaction that writes: `BEGIN IMMEDIATE` on SQLite, so that no lock upgrade can fail half way.

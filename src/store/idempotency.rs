@@ -29,9 +29,9 @@ pub fn find(db: &mut Db, key_hash: &[u8]) -> QueryResult<Option<KeyRow>> {
     idempotency_keys::table.find(key_hash).select(KeyRow::as_select()).first(db).optional()
 }
 
-/// Keeps the answer that was given.
+/// Keeps the answer that was given first.
 pub fn keep_response(db: &mut Db, key_hash: &[u8], response: Vec<u8>) -> QueryResult<usize> {
-    diesel::update(idempotency_keys::table.find(key_hash))
+    diesel::update(idempotency_keys::table.find(key_hash).filter(idempotency_keys::response.is_null()))
         .set(idempotency_keys::response.eq(Some(response)))
         .execute(db)
 }

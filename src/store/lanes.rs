@@ -102,7 +102,7 @@ impl Lane {
                     let sound = catch_unwind(AssertUnwindSafe(|| work(&mut db)));
                     connection = match sound {
                         Ok(true) => Some(db),
-                        Ok(false) if db.answers() => Some(db),
+                        Ok(false) if db.ping().is_ok() => Some(db),
                         Ok(false) | Err(_) => None,
                     };
                 }

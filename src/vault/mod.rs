@@ -56,6 +56,15 @@ impl Place {
         Self { table, column, row }
     }
 
+    /// A column of a row whose key is a hash.
+    pub fn hashed(table: &'static str, column: &'static str, hash: &[u8]) -> Self {
+        let mut row = [0; 32];
+        for (to, from) in row.iter_mut().zip(hash) {
+            *to = *from;
+        }
+        Self { table, column, row }
+    }
+
     fn aad(&self) -> Vec<u8> {
         [self.table.as_bytes(), b"\0", self.column.as_bytes(), b"\0", &self.row].concat()
     }

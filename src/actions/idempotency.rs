@@ -1,0 +1,64 @@
+//! Idempotency: a mutation that is sent again under its key gets the answer that it got (R04).
+
+use super::{Fault, House, RequestKey};
+use crate::auth::Requester;
+use crate::ids::TypedId;
+use crate::store;
+use crate::vault::{Place, sha256};
+use std::sync::Arc;
+
+/// What is known of a key.
+pub enum Remembered {
+    /// Nothing: the mutation is to be done.
+    New(RequestKey),
+    /// The answer that was given.
+    Answer(Vec<u8>),
+    /// The mutation was done, and no answer is kept (yet).
+    Unanswered,
+    /// Another request was sent under the key.
+    Reused,
+}
+
+fn place(key: &RequestKey) -> Place {
+    Place::hashed("idempotency_keys", "response", &key.key_hash)
+}
+
+/// Looks a client's key up. Keys of different people, and of nobody, never meet.
+pub async fn remember(
+    house: &Arc<House>,
+    requester: Option<Requester>,
+    key: &str,
+    body: &[u8],
+) -> Result<Remembered, Fault> {
+    let whose = requester.map_or_else(|| "nobody".to_owned(), |r| r.account.uuid().simple().to_string());
+    let key_hash = house.vault.blind_index("idempotency", &format!("{whose}\0{key}"));
+    let key = RequestKey { key_hash, body_hash: sha256(body) };
+    house
+        .look(move |unit| {
+            let oldest = unit.now - super::KEY_LIFE;
+            let Some(row) = store::idempotency::find(unit.db, &key.key_hash)? else {
+                return Ok(Remembered::New(key));
+            };
+            if row.created_at.get() < oldest {
+                return Ok(Remembered::New(key));
+            }
+            if row.body_hash != key.body_hash {
+                return Ok(Remembered::Reused);
+            }
+            match row.response {
+                Some(sealed) => Ok(Remembered::Answer(unit.vault.system().open(place(&key), &sealed)?)),
+                None => Ok(Remembered::Unanswered),
+            }
+        })
+        .await
+}
+
+/// Keeps the answer to a mutation that was done; of one that changed nothing, nothing is kept.
+pub async fn keep(house: &Arc<House>, key: RequestKey, response: &[u8]) -> Result<(), Fault> {
+    let sealed = house.vault.system().seal(place(&key), response);
+    house
+        .store
+        .write(move |db| Ok::<_, Fault>(store::idempotency::keep_response(db, &key.key_hash, sealed)?))
+        .await?;
+    Ok(())
+}

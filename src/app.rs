@@ -1,0 +1,88 @@
+//! Wires everything together: settings, keys, clock, database, senders, API.
+
+use crate::actions::House;
+use crate::auth::passwords::Passwords;
+use crate::auth::tokens::AccessTokens;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::delivery::mail::MailSender;
+use crate::delivery::web_push::{PushSender, VapidKey};
+use crate::delivery::{Senders, Worker};
+use crate::domain::device::PushPolicy;
+use crate::graphql::{self, Schema};
+use crate::http::{Web, headers, routes};
+use crate::store::Store;
+use crate::vault::Vault;
+use crate::vault::keys::Keys;
+use actix_web::dev::Server;
+use actix_web::{App as ActixApp, HttpServer};
+use secrecy::ExposeSecret;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+/// Why the service could not be put together. Each says what to mend.
+pub type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long running requests may take to finish when the service stops, in seconds.
+const SHUTDOWN_SECONDS: u64 = 20;
+
+/// The whole service, not yet listening.
+pub struct App {
+    /// What actions need.
+    pub house: Arc<House>,
+    /// The ways out.
+    pub senders: Arc<Senders>,
+    /// The API.
+    pub schema: Schema,
+    explorer: bool,
+}
+
+impl App {
+    /// Puts the service together: opens the database and brings its schema up to date.
+    pub fn build(config: &Config, keys: &Keys, clock: Clock) -> Result<Self, StartError> {
+        let vapid = VapidKey::new(&keys.vapid)?;
+        let push_policy = PushPolicy {
+            hosts: config.push_hosts.clone(),
+            insecure_origins: config.push_insecure_origins.clone(),
+        };
+        let house = Arc::new(House {
+            store: Store::open(&config.database)?,
+            vault: Vault::new(keys.master.clone()),
+            clock,
+            tokens: AccessTokens::new(&keys.token_seed)?,
+            passwords: Passwords::new()?,
+            push_policy: push_policy.clone(),
+            vapid_public_key: vapid.public(),
+            planned: tokio::sync::Notify::new(),
+        });
+        let public_url = config.public_url.clone();
+        let push = PushSender::new(vapid, config.push_contact.clone(), push_policy, public_url.clone())?;
+        let mail = match &config.smtp_url {
+            Some(url) => MailSender::smtp(url.expose_secret(), &config.mail_from, public_url)?,
+            None => MailSender::files(&config.data_dir.join("outbox"), &config.mail_from, public_url)?,
+        };
+        let schema = graphql::schema(Arc::clone(&house), config.introspection);
+        let senders = Arc::new(Senders { push, mail });
+        Ok(Self { house, senders, schema, explorer: config.introspection })
+    }
+
+    /// A worker of this service.
+    pub fn worker(&self) -> Worker {
+        Worker::new(Arc::clone(&self.house), Arc::clone(&self.senders))
+    }
+
+    /// The HTTP server on a bound listener. It runs when it is awaited or spawned; signals are the caller's.
+    pub fn server(&self, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
+        let web =
+            Web { house: Arc::clone(&self.house), schema: self.schema.clone(), explorer: self.explorer };
+        let server = HttpServer::new(move || {
+            let web = web.clone();
+            ActixApp::new().wrap(headers()).configure(move |config| routes(config, &web))
+        })
+        .workers(workers)
+        .disable_signals()
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .listen(listener)?;
+        Ok(server.run())
+    }
+}

@@ -1,0 +1,177 @@
+//! Errors and problems: what a client is told, with stable codes, and what only the log hears (R36).
+
+use crate::actions::{Done, Fault, Outcome, Refusal};
+use crate::domain::problem::{Problem, ProblemCode};
+use async_graphql::{Enum, ErrorExtensions, ID, SimpleObject};
+use std::str::FromStr;
+
+/// The codes that stand in `errors[].extensions.code`. An expected outcome is not among them: that is data, in a
+/// payload's `status` and `problems`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum ErrorCode {
+    /// The request needs a valid access token in `Authorization: Bearer …`; refresh it or log in.
+    Unauthenticated,
+    /// The document, its variables or an argument such as `first` is not acceptable.
+    BadRequest,
+    /// The same `Idempotency-Key` was sent with another request. Use a new key for a new mutation.
+    IdempotencyKeyReused,
+    /// A mutation with this `Idempotency-Key` is being done, or was done and its answer was lost. Read the state.
+    IdempotencyKeyInProgress,
+    /// An unexpected fault. `extensions.id` is what to tell the operator; the cause stands in the log.
+    Internal,
+}
+
+impl ErrorCode {
+    /// The code as it stands in `extensions.code`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::BadRequest => "BAD_REQUEST",
+            Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::IdempotencyKeyInProgress => "IDEMPOTENCY_KEY_IN_PROGRESS",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
+/// Why a field has no value. It has no `Display`, so that no cause becomes client text by `?`.
+#[derive(Debug)]
+pub enum Failure {
+    /// Nobody is signed in.
+    SignInNeeded,
+    /// An argument is not acceptable.
+    BadRequest(&'static str),
+    /// The mutation was sent before under the same key.
+    Repeated,
+    /// Something unexpected.
+    Fault(Fault),
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Logs a fault under a new id and returns the id, which is all that a client is told (R36).
+pub fn log_fault(fault: &dyn std::error::Error) -> String {
+    let mut bytes = [0u8; 8];
+    rand::fill(&mut bytes);
+    let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    tracing::error!(id, cause = %fault, "internal error");
+    id
+}
+
+impl From<Failure> for async_graphql::Error {
+    fn from(failure: Failure) -> Self {
+        let coded = |sentence: &str, code: ErrorCode| {
+            async_graphql::Error::new(sentence).extend_with(|_, e| e.set("code", code.name()))
+        };
+        match failure {
+            Failure::SignInNeeded => coded("Please sign in.", ErrorCode::Unauthenticated),
+            Failure::BadRequest(sentence) => coded(sentence, ErrorCode::BadRequest),
+            Failure::Repeated => coded(
+                "This mutation was sent before under the same key; its answer is not there (yet).",
+                ErrorCode::IdempotencyKeyInProgress,
+            ),
+            Failure::Fault(fault) => {
+                let id = log_fault(&fault);
+                coded("internal error", ErrorCode::Internal).extend_with(|_, e| e.set("id", id.clone()))
+            }
+        }
+    }
+}
+
+/// What came of a mutation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum Status {
+    /// It was done.
+    Done,
+    /// It stood so already; nothing was changed.
+    Unchanged,
+    /// It was not done, and nothing was changed; `problems` says why.
+    Refused,
+}
+
+/// One thing that stood in the way of a mutation.
+#[derive(Clone, Debug, SimpleObject)]
+#[graphql(name = "Problem")]
+pub struct ProblemView {
+    /// The path of the field inside `input`, such as `terms.protocol`; list entries by number from 0.
+    field: String,
+    /// The stable code.
+    code: ProblemCode,
+    /// A sentence in English that may be shown to the person.
+    sentence: String,
+}
+
+impl From<Problem> for ProblemView {
+    fn from(problem: Problem) -> Self {
+        Self { field: problem.field, code: problem.code, sentence: problem.sentence }
+    }
+}
+
+/// The parts of every payload: what came of it, the object (if it was done or stood already), the problems.
+pub type Settled<T> = (Status, Option<T>, Vec<ProblemView>);
+
+/// Sorts an outcome into data and failure.
+pub fn settle<T>(outcome: Outcome<Done<T>>) -> Result<Settled<T>, Failure> {
+    match outcome {
+        Ok(Done { value, changed: true }) => Ok((Status::Done, Some(value), Vec::new())),
+        Ok(Done { value, changed: false }) => Ok((Status::Unchanged, Some(value), Vec::new())),
+        Err(Refusal::Problems(problems)) => {
+            Ok((Status::Refused, None, problems.into_iter().map(Into::into).collect()))
+        }
+        Err(Refusal::Repeated) => Err(Failure::Repeated),
+        Err(Refusal::Fault(fault)) => Err(Failure::Fault(fault)),
+    }
+}
+
+/// As [`settle`], for an action that is never "so already".
+pub fn settle_done<T>(outcome: Outcome<T>) -> Result<Settled<T>, Failure> {
+    settle(outcome.map(Done::now))
+}
+
+/// Reads a typed id from an input field. A malformed one is as good as a missing object (R29).
+pub fn id<T: FromStr>(field: &str, text: &ID) -> Result<T, Problem> {
+    text.parse().map_err(|_| Problem::not_found(field))
+}
+
+/// Declares a mutation's payload: its status, one object (or none), its problems.
+macro_rules! payload {
+    ($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident : $type:ty }) => {
+        $(#[$doc])*
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $name {
+            /// What came of it.
+            status: $crate::graphql::errors::Status,
+            $(#[$field_doc])*
+            $field: Option<$type>,
+            /// Why it was refused; empty otherwise.
+            problems: Vec<$crate::graphql::errors::ProblemView>,
+        }
+
+        impl<T: Into<$type>> From<$crate::graphql::errors::Settled<T>> for $name {
+            fn from((status, value, problems): $crate::graphql::errors::Settled<T>) -> Self {
+                Self { status, $field: value.map(Into::into), problems }
+            }
+        }
+    };
+    ($(#[$doc:meta])* $name:ident {}) => {
+        $(#[$doc])*
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $name {
+            /// What came of it.
+            status: $crate::graphql::errors::Status,
+            /// Why it was refused; empty otherwise.
+            problems: Vec<$crate::graphql::errors::ProblemView>,
+        }
+
+        impl From<$crate::graphql::errors::Settled<()>> for $name {
+            fn from((status, _, problems): $crate::graphql::errors::Settled<()>) -> Self {
+                Self { status, problems }
+            }
+        }
+    };
+}
+pub(crate) use payload;

@@ -1,0 +1,103 @@
+//! Loaders: objects behind objects, read together, whatever the length of the list that asks for them.
+
+use super::errors::Failure;
+use crate::actions::check_in::{CheckInView, SceneCheckIns};
+use crate::actions::partner_link::LinkView;
+use crate::actions::scene::SceneView;
+use crate::actions::{Fault, House, check_in, partner_link, scene};
+use crate::ids::{AccountId, CheckInId, LinkId, SceneId};
+use async_graphql::dataloader::{DataLoader, Loader};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Reads for one person: whatever they may not see is not found.
+pub struct Reader {
+    house: Arc<House>,
+    account: AccountId,
+}
+
+/// The loaders of one request.
+pub struct Loaders(DataLoader<Reader>);
+
+impl Loaders {
+    /// Loaders for one person.
+    pub fn new(house: &Arc<House>, account: AccountId) -> Self {
+        Self(DataLoader::new(Reader { house: Arc::clone(house), account }, tokio::spawn))
+    }
+
+    /// A link of the person.
+    pub async fn link(&self, id: LinkId) -> Result<Option<LinkView>, Failure> {
+        self.0.load_one(id).await.map_err(shared)
+    }
+
+    /// A scene of the person.
+    pub async fn scene(&self, id: SceneId) -> Result<Option<SceneView>, Failure> {
+        self.0.load_one(id).await.map_err(shared)
+    }
+
+    /// A check-in in which the person is asked.
+    pub async fn check_in(&self, id: CheckInId) -> Result<Option<CheckInView>, Failure> {
+        self.0.load_one(id).await.map_err(shared)
+    }
+
+    /// Both sides of a scene's check-ins.
+    pub async fn scene_check_ins(&self, id: SceneId) -> Result<SceneCheckIns, Failure> {
+        Ok(self.0.load_one(SidesOf(id)).await.map_err(shared)?.unwrap_or_default())
+    }
+}
+
+/// One fault is behind all fields of a batch: it is logged where it happened, once.
+fn shared(fault: Arc<Fault>) -> Failure {
+    match Arc::try_unwrap(fault) {
+        Ok(fault) => Failure::Fault(fault),
+        Err(fault) => {
+            tracing::error!(cause = %fault, "a batch could not be loaded");
+            Failure::Fault(Fault::Inconsistent("a batch could not be loaded"))
+        }
+    }
+}
+
+/// Asks for both sides of a scene's check-ins.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SidesOf(SceneId);
+
+impl Loader<LinkId> for Reader {
+    type Value = LinkView;
+    type Error = Arc<Fault>;
+
+    async fn load(&self, keys: &[LinkId]) -> Result<HashMap<LinkId, LinkView>, Arc<Fault>> {
+        let found = partner_link::find(&self.house, self.account, keys.to_vec()).await?;
+        Ok(found.into_iter().map(|view| (view.id, view)).collect())
+    }
+}
+
+impl Loader<SceneId> for Reader {
+    type Value = SceneView;
+    type Error = Arc<Fault>;
+
+    async fn load(&self, keys: &[SceneId]) -> Result<HashMap<SceneId, SceneView>, Arc<Fault>> {
+        let found = scene::find(&self.house, self.account, keys.to_vec()).await?;
+        Ok(found.into_iter().map(|view| (view.id, view)).collect())
+    }
+}
+
+impl Loader<CheckInId> for Reader {
+    type Value = CheckInView;
+    type Error = Arc<Fault>;
+
+    async fn load(&self, keys: &[CheckInId]) -> Result<HashMap<CheckInId, CheckInView>, Arc<Fault>> {
+        let found = check_in::find(&self.house, self.account, keys.to_vec()).await?;
+        Ok(found.into_iter().map(|view| (view.id, view)).collect())
+    }
+}
+
+impl Loader<SidesOf> for Reader {
+    type Value = SceneCheckIns;
+    type Error = Arc<Fault>;
+
+    async fn load(&self, keys: &[SidesOf]) -> Result<HashMap<SidesOf, SceneCheckIns>, Arc<Fault>> {
+        let scenes = keys.iter().map(|key| key.0).collect();
+        let found = check_in::of_scenes(&self.house, self.account, scenes).await?;
+        Ok(found.into_iter().map(|(scene, sides)| (SidesOf(scene), sides)).collect())
+    }
+}

@@ -1,0 +1,88 @@
+//! The GraphQL API: the nouns of the house, read through `viewer`, changed by mutations with payloads.
+
+pub mod errors;
+pub mod limits;
+pub mod loaders;
+pub mod mutation;
+pub mod paging;
+pub mod query;
+pub mod types;
+
+use crate::actions::{Caller, House, RequestKey};
+use crate::auth::Requester;
+use async_graphql::{Context, EmptySubscription};
+use errors::Failure;
+use loaders::Loaders;
+use std::sync::Arc;
+
+/// The schema.
+pub type Schema = async_graphql::Schema<query::Query, mutation::Mutation, EmptySubscription>;
+
+/// Who asks, for one request.
+#[derive(Clone, Debug, Default)]
+pub struct Asker {
+    /// The signed-in person.
+    pub requester: Option<Requester>,
+    /// The request's idempotency key.
+    pub key: Option<RequestKey>,
+}
+
+/// The schema without a house: enough to print it.
+pub fn builder(
+    introspection: bool,
+) -> async_graphql::SchemaBuilder<query::Query, mutation::Mutation, EmptySubscription> {
+    let builder = Schema::build(query::Query, mutation::Mutation::default(), EmptySubscription)
+        .register_output_type::<errors::ErrorCode>()
+        .limit_depth(limits::DEPTH)
+        .limit_complexity(limits::COMPLEXITY)
+        .limit_recursive_depth(limits::RECURSION)
+        .limit_directives(limits::DIRECTIVES);
+    if introspection { builder } else { builder.disable_introspection().disable_suggestions() }
+}
+
+/// The schema as text: what `schema.graphql` holds.
+pub fn print() -> String {
+    let options = async_graphql::SDLExportOptions::new().include_specified_by();
+    builder(true).finish().sdl_with_options(options)
+}
+
+/// The schema of a running service.
+pub fn schema(house: Arc<House>, introspection: bool) -> Schema {
+    builder(introspection).data(house).finish()
+}
+
+/// A request with everything that its resolvers ask for.
+pub fn prepare(request: async_graphql::Request, house: &Arc<House>, asker: Asker) -> async_graphql::Request {
+    let loaders = asker.requester.map(|requester| Loaders::new(house, requester.account));
+    let request = request.data(asker);
+    match loaders {
+        Some(loaders) => request.data(loaders),
+        None => request,
+    }
+}
+
+/// The house behind a resolver.
+pub(crate) fn house<'a>(ctx: &Context<'a>) -> &'a Arc<House> {
+    ctx.data_unchecked()
+}
+
+/// The signed-in person, or the error that says that there is none.
+pub(crate) fn requester(ctx: &Context<'_>) -> Result<Requester, Failure> {
+    ctx.data_unchecked::<Asker>().requester.ok_or(Failure::SignInNeeded)
+}
+
+/// The signed-in person, about to change something.
+pub(crate) fn caller(ctx: &Context<'_>) -> Result<Caller, Failure> {
+    let asker = ctx.data_unchecked::<Asker>();
+    Ok(Caller { requester: asker.requester.ok_or(Failure::SignInNeeded)?, key: asker.key.clone() })
+}
+
+/// The idempotency key of a mutation that needs nobody signed in.
+pub(crate) fn key(ctx: &Context<'_>) -> Option<RequestKey> {
+    ctx.data_unchecked::<Asker>().key.clone()
+}
+
+/// The loaders of the signed-in person.
+pub(crate) fn loaders<'a>(ctx: &Context<'a>) -> &'a Loaders {
+    ctx.data_unchecked()
+}

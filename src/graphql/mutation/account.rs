@@ -1,0 +1,227 @@
+//! Sign up, confirm, reset and change the password, profile, pause.
+
+use crate::actions::account::{self, ProfileChange, SignUp};
+use crate::domain::account::Share;
+use crate::graphql::errors::{Failure, payload, settle, settle_done};
+use crate::graphql::types::DateTime;
+use crate::graphql::types::account::{Account, QuietHours};
+use crate::graphql::{caller, house, key};
+use async_graphql::{Context, InputObject, MaybeUndefined, Object};
+
+/// What signs a person up.
+#[derive(InputObject)]
+struct SignUpInput {
+    /// The e-mail address; a mail there confirms it.
+    email: String,
+    /// At least 15 characters, at most 128 bytes, of any kind; not one that is easily guessed.
+    password: String,
+    /// The name that partners will see; at most 60 characters.
+    display_name: String,
+    /// The IANA time zone, such as `Europe/Berlin`.
+    zone: String,
+    /// The hours in which nothing is sent; default 22:00 to 08:00.
+    quiet_hours: Option<QuietHours>,
+    /// The statement "I am an adult (18 or older)."
+    adult: bool,
+    /// The statement "Evenkeel may keep what I write about my wellbeing, to remind me and, as I choose, my partner."
+    health_data_consent: bool,
+}
+
+/// Names an account by its address.
+#[derive(InputObject)]
+struct RequestPasswordResetInput {
+    /// The e-mail address.
+    email: String,
+}
+
+/// Confirms an address.
+#[derive(InputObject)]
+struct ConfirmAddressInput {
+    /// The last part of the link in the mail.
+    token: String,
+}
+
+/// Sets a new password by a mail.
+#[derive(InputObject)]
+struct ResetPasswordInput {
+    /// The last part of the link in the mail.
+    token: String,
+    /// At least 15 characters, at most 128 bytes.
+    new_password: String,
+}
+
+/// Changes the password.
+#[derive(InputObject)]
+struct ChangePasswordInput {
+    /// The current password.
+    current_password: String,
+    /// At least 15 characters, at most 128 bytes.
+    new_password: String,
+}
+
+/// What of the profile changes; what is left out stays.
+#[derive(InputObject)]
+struct UpdateProfileInput {
+    /// The name that partners see; at most 60 characters.
+    display_name: Option<String>,
+    /// The IANA time zone.
+    zone: Option<String>,
+    /// The hours in which nothing is sent; null: none.
+    quiet_hours: MaybeUndefined<QuietHours>,
+    /// What of an answer the partner sees unless the answer itself says otherwise.
+    default_share: Option<Share>,
+    /// Whether pushes are wanted.
+    push_wanted: Option<bool>,
+    /// Whether mails about check-ins are wanted.
+    mail_wanted: Option<bool>,
+}
+
+/// Pauses nudges.
+#[derive(InputObject)]
+struct PauseNudgesInput {
+    /// Until then; left out: until further notice.
+    until: Option<DateTime>,
+}
+
+payload!(
+    /// The answer to `signUp`: the same whether or not the address has an account.
+    SignUpPayload {}
+);
+payload!(
+    /// The answer to `requestPasswordReset`: the same whether or not the address has an account.
+    RequestPasswordResetPayload {}
+);
+payload!(
+    /// The answer to `confirmAddress`.
+    ConfirmAddressPayload {}
+);
+payload!(
+    /// The answer to `resetPassword`.
+    ResetPasswordPayload {}
+);
+payload!(
+    /// The answer to `changePassword`.
+    ChangePasswordPayload {}
+);
+payload!(
+    /// The answer to `updateProfile`.
+    UpdateProfilePayload {
+        /// The account as it is now.
+        account: Account
+    }
+);
+payload!(
+    /// The answer to `pauseNudges`.
+    PauseNudgesPayload {
+        /// The account as it is now.
+        account: Account
+    }
+);
+payload!(
+    /// The answer to `resumeNudges`.
+    ResumeNudgesPayload {
+        /// The account as it is now.
+        account: Account
+    }
+);
+
+/// Changes to accounts.
+#[derive(Default)]
+pub struct AccountMutation;
+
+#[Object]
+impl AccountMutation {
+    /// Asks to sign up. A mail to the address says how to go on; this answer does not tell whether it has an account.
+    async fn sign_up(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who signs up.")] input: SignUpInput,
+    ) -> Result<SignUpPayload, Failure> {
+        let sign_up = SignUp {
+            email: input.email,
+            password: input.password.into(),
+            display_name: input.display_name,
+            zone: input.zone,
+            quiet_hours: input.quiet_hours.map(Into::into),
+            adult: input.adult,
+            health_data: input.health_data_consent,
+        };
+        Ok(settle_done(account::sign_up(house(ctx), key(ctx).as_ref(), sign_up).await)?.into())
+    }
+
+    /// Confirms an address by the token of its mail; then one can log in.
+    async fn confirm_address(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The token.")] input: ConfirmAddressInput,
+    ) -> Result<ConfirmAddressPayload, Failure> {
+        Ok(settle_done(account::confirm_address(house(ctx), key(ctx).as_ref(), input.token).await)?.into())
+    }
+
+    /// Asks for a mail by which a new password can be set.
+    async fn request_password_reset(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "For which address.")] input: RequestPasswordResetInput,
+    ) -> Result<RequestPasswordResetPayload, Failure> {
+        Ok(settle_done(account::request_password_reset(house(ctx), key(ctx).as_ref(), input.email).await)?
+            .into())
+    }
+
+    /// Sets a new password by the token of a mail, and signs every device out.
+    async fn reset_password(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The token and the new password.")] input: ResetPasswordInput,
+    ) -> Result<ResetPasswordPayload, Failure> {
+        let password = input.new_password.into();
+        Ok(settle_done(account::reset_password(house(ctx), key(ctx).as_ref(), input.token, password).await)?
+            .into())
+    }
+
+    /// Changes the password and signs every other device out.
+    async fn change_password(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Both passwords.")] input: ChangePasswordInput,
+    ) -> Result<ChangePasswordPayload, Failure> {
+        let (current, new) = (input.current_password.into(), input.new_password.into());
+        Ok(settle_done(account::change_password(house(ctx), &caller(ctx)?, current, new).await)?.into())
+    }
+
+    /// Changes the profile. What waits is planned anew for a new zone or new quiet hours.
+    async fn update_profile(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What changes.")] input: UpdateProfileInput,
+    ) -> Result<UpdateProfilePayload, Failure> {
+        let change = ProfileChange {
+            display_name: input.display_name,
+            zone: input.zone,
+            quiet_hours: match input.quiet_hours {
+                MaybeUndefined::Undefined => None,
+                MaybeUndefined::Null => Some(None),
+                MaybeUndefined::Value(quiet) => Some(Some(quiet.into())),
+            },
+            default_share: input.default_share,
+            push: input.push_wanted,
+            mail: input.mail_wanted,
+        };
+        Ok(settle_done(account::update_profile(house(ctx), &caller(ctx)?, change).await)?.into())
+    }
+
+    /// Pauses all nudges at once. Nobody is told; to a partner it looks like any other silence.
+    async fn pause_nudges(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Until when.")] input: PauseNudgesInput,
+    ) -> Result<PauseNudgesPayload, Failure> {
+        let until = input.until.map(|until| until.0);
+        Ok(settle_done(account::pause(house(ctx), &caller(ctx)?, until).await)?.into())
+    }
+
+    /// Takes a pause back. What has not begun meanwhile comes as planned.
+    async fn resume_nudges(&self, ctx: &Context<'_>) -> Result<ResumeNudgesPayload, Failure> {
+        Ok(settle(account::resume(house(ctx), &caller(ctx)?).await)?.into())
+    }
+}

@@ -1,0 +1,149 @@
+//! Answer, skip, snooze, and choose what is shared.
+
+use crate::actions::check_in;
+use crate::domain::account::Share;
+use crate::domain::answer::AnswerContent;
+use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
+use crate::graphql::types::check_in::{CheckIn, NoticedSignView};
+use crate::graphql::{caller, house};
+use async_graphql::{Context, ID, InputObject, Object};
+
+/// Answers a check-in.
+#[derive(InputObject)]
+struct AnswerCheckInInput {
+    /// One of one's own check-ins, due within the last 14 days.
+    check_in_id: ID,
+    /// From 1 (very low) to 5 (very well).
+    mood: i32,
+    /// What one notices; each sign once.
+    #[graphql(default)]
+    signs: Vec<NoticedSignView>,
+    /// What would help now; at most 2000 characters.
+    #[graphql(default)]
+    need: String,
+    /// A note; at most 2000 characters.
+    #[graphql(default)]
+    note: String,
+    /// What of it the partner sees; default: one's standing choice.
+    share: Option<Share>,
+}
+
+/// Names a check-in to skip.
+#[derive(InputObject)]
+struct SkipCheckInInput {
+    /// One of one's own check-ins.
+    check_in_id: ID,
+}
+
+/// Puts a check-in off.
+#[derive(InputObject)]
+struct SnoozeCheckInInput {
+    /// One of one's own check-ins, due and open.
+    check_in_id: ID,
+    /// For how long: 10 to 720 minutes, and not beyond the time at which it closes.
+    minutes: i32,
+}
+
+/// Changes what is shared.
+#[derive(InputObject)]
+struct ChangeSharingInput {
+    /// One of one's own answered check-ins.
+    check_in_id: ID,
+    /// What of the answer the partner sees from now on.
+    share: Share,
+}
+
+payload!(
+    /// The answer to `answerCheckIn`.
+    AnswerCheckInPayload {
+        /// The check-in, answered.
+        check_in: CheckIn
+    }
+);
+payload!(
+    /// The answer to `skipCheckIn`.
+    SkipCheckInPayload {
+        /// The check-in, skipped.
+        check_in: CheckIn
+    }
+);
+payload!(
+    /// The answer to `snoozeCheckIn`.
+    SnoozeCheckInPayload {
+        /// The check-in, put off.
+        check_in: CheckIn
+    }
+);
+payload!(
+    /// The answer to `changeSharing`.
+    ChangeSharingPayload {
+        /// The check-in as it is now.
+        check_in: CheckIn
+    }
+);
+
+/// Changes to check-ins.
+#[derive(Default)]
+pub struct CheckInMutation;
+
+#[Object]
+impl CheckInMutation {
+    /// Answers a check-in, or answers it anew. No more nudges come for it.
+    async fn answer_check_in(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The answer.")] input: AnswerCheckInInput,
+    ) -> Result<AnswerCheckInPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let check_in = id("checkInId", &input.check_in_id)?;
+            let content = AnswerContent {
+                mood: input.mood,
+                signs: input.signs.into_iter().map(Into::into).collect(),
+                need: input.need,
+                note: input.note,
+            };
+            check_in::answer(house(ctx), &by, check_in, content, input.share).await
+        };
+        Ok(settle_done(outcome.await)?.into())
+    }
+
+    /// Lets a check-in pass. No more nudges come for it; to the partner it looks like any other silence.
+    async fn skip_check_in(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one.")] input: SkipCheckInInput,
+    ) -> Result<SkipCheckInPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async { check_in::skip(house(ctx), &by, id("checkInId", &input.check_in_id)?).await };
+        Ok(settle(outcome.await)?.into())
+    }
+
+    /// Puts a check-in off: one is asked again then.
+    async fn snooze_check_in(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one, for how long.")] input: SnoozeCheckInInput,
+    ) -> Result<SnoozeCheckInPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let check_in = id("checkInId", &input.check_in_id)?;
+            check_in::snooze(house(ctx), &by, check_in, input.minutes).await
+        };
+        Ok(settle_done(outcome.await)?.into())
+    }
+
+    /// Changes what the partner sees of an answer; sharing can be taken back at any time.
+    async fn change_sharing(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one, and what is shared.")] input: ChangeSharingInput,
+    ) -> Result<ChangeSharingPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let check_in = id("checkInId", &input.check_in_id)?;
+            check_in::change_sharing(house(ctx), &by, check_in, input.share).await
+        };
+        Ok(settle(outcome.await)?.into())
+    }
+}

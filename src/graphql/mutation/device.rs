@@ -1,0 +1,68 @@
+//! Register and remove devices.
+
+use crate::actions::device::{self, Subscription};
+use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
+use crate::graphql::types::account::Device;
+use crate::graphql::{caller, house};
+use async_graphql::{Context, ID, InputObject, Object};
+
+/// A Web Push subscription, as `PushSubscription.toJSON()` or UnifiedPush gives it.
+#[derive(InputObject)]
+struct RegisterDeviceInput {
+    /// The https address of a known push service; at most 2000 characters.
+    endpoint: String,
+    /// The public key: 65 bytes of P-256 in base64url.
+    p256dh: String,
+    /// The secret: 16 bytes in base64url.
+    auth: String,
+    /// A name for the device; at most 60 characters.
+    label: String,
+}
+
+/// Names a device.
+#[derive(InputObject)]
+struct RemoveDeviceInput {
+    /// One of one's own devices.
+    device_id: ID,
+}
+
+payload!(
+    /// The answer to `registerDevice`.
+    RegisterDevicePayload {
+        /// The device.
+        device: Device
+    }
+);
+payload!(
+    /// The answer to `removeDevice`.
+    RemoveDevicePayload {}
+);
+
+/// Changes to devices.
+#[derive(Default)]
+pub struct DeviceMutation;
+
+#[Object]
+impl DeviceMutation {
+    /// Lets a device take Web Push. Registering the same endpoint again renews its keys and name.
+    async fn register_device(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The subscription.")] input: RegisterDeviceInput,
+    ) -> Result<RegisterDevicePayload, Failure> {
+        let RegisterDeviceInput { endpoint, p256dh, auth, label } = input;
+        let subscription = Subscription { endpoint, p256dh, auth };
+        Ok(settle(device::register(house(ctx), &caller(ctx)?, subscription, label).await)?.into())
+    }
+
+    /// Removes a device: nothing is pushed to it any more.
+    async fn remove_device(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one.")] input: RemoveDeviceInput,
+    ) -> Result<RemoveDevicePayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async { device::remove(house(ctx), &by, id("deviceId", &input.device_id)?).await };
+        Ok(settle_done(outcome.await)?.into())
+    }
+}

@@ -1,0 +1,24 @@
+//! The mutations, one file a noun. Each takes one `input` and returns a payload with `status` and `problems`.
+
+mod account;
+mod check_in;
+mod device;
+mod negotiation;
+mod partner_link;
+mod scene;
+mod session;
+
+use async_graphql::MergedObject;
+
+/// What can be changed. Every mutation may be sent with an `Idempotency-Key` header: the same key and request give
+/// the same answer for a day, and are done once.
+#[derive(Default, MergedObject)]
+pub struct Mutation(
+    account::AccountMutation,
+    session::SessionMutation,
+    device::DeviceMutation,
+    partner_link::LinkMutation,
+    negotiation::NegotiationMutation,
+    scene::SceneMutation,
+    check_in::CheckInMutation,
+);

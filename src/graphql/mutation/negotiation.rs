@@ -1,0 +1,176 @@
+//! Write Needs, propose Revisions, agree and withdraw.
+
+use crate::actions::negotiation::{self, Proposal};
+use crate::actions::{Done, partner_link};
+use crate::domain::negotiation::ContactWay;
+use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
+use crate::graphql::types::negotiation::{Needs, Revision};
+use crate::graphql::types::partner_link::PartnerLink;
+use crate::graphql::{caller, house};
+use async_graphql::{Context, ID, InputObject, Object};
+
+/// Writes one's own Needs.
+#[derive(InputObject)]
+struct WriteNeedsInput {
+    /// One of one's own active links.
+    link_id: ID,
+    /// All of them: what was written before is replaced.
+    needs: Needs,
+}
+
+/// What both would agree on together.
+#[derive(InputObject)]
+struct TermsInput {
+    /// Limits, in their words; at most 4000 characters.
+    #[graphql(default)]
+    limits: String,
+    /// The signal that stops everything; needed, at most 200 characters.
+    stop_signal: String,
+    /// When check-ins fall due: one to eight different offsets of 0 to 20160 minutes (14 days) after a scene's end.
+    /// Default: 60, 1440, 2880.
+    protocol: Option<Vec<i32>>,
+    /// How and when they want to be in touch; at most 4000 characters.
+    #[graphql(default)]
+    contact_plan: String,
+    /// What a partner may be told would be welcome; left out: nothing, and no partner is ever told.
+    partner_alert: Option<ContactWay>,
+}
+
+/// Proposes a Revision.
+#[derive(InputObject)]
+struct ProposeRevisionInput {
+    /// One of one's own active links.
+    link_id: ID,
+    /// The newest Revision that the proposer has read; left out: there is none yet.
+    based_on: Option<ID>,
+    /// The shared terms. Both people's Needs are taken as last written.
+    terms: TermsInput,
+}
+
+/// Says yes to a Revision.
+#[derive(InputObject)]
+struct AgreeToRevisionInput {
+    /// The newest Revision of one of one's own links.
+    revision_id: ID,
+    /// Its `contentHash`, as read with the text that is agreed to.
+    content_hash: String,
+}
+
+/// Takes a yes back.
+#[derive(InputObject)]
+struct WithdrawAgreementInput {
+    /// The Revision.
+    revision_id: ID,
+}
+
+payload!(
+    /// The answer to `writeNeeds`.
+    WriteNeedsPayload {
+        /// The link with the Needs as they are now.
+        link: PartnerLink
+    }
+);
+payload!(
+    /// The answer to `proposeRevision`.
+    ProposeRevisionPayload {
+        /// The new Revision; with `UNCHANGED` the newest one, which says the same already.
+        revision: Revision
+    }
+);
+payload!(
+    /// The answer to `agreeToRevision`.
+    AgreeToRevisionPayload {
+        /// The Revision as it stands now.
+        revision: Revision
+    }
+);
+payload!(
+    /// The answer to `withdrawAgreement`.
+    WithdrawAgreementPayload {
+        /// The Revision as it stands now.
+        revision: Revision
+    }
+);
+
+/// Changes to negotiations.
+#[derive(Default)]
+pub struct NegotiationMutation;
+
+#[Object]
+impl NegotiationMutation {
+    /// Writes one's own Needs on a link. They become part of the next Revision; what was agreed stays as it is.
+    async fn write_needs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The Needs.")] input: WriteNeedsInput,
+    ) -> Result<WriteNeedsPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let link = id("linkId", &input.link_id)?;
+            let link = negotiation::write_needs(house(ctx), &by, link, input.needs.into()).await?;
+            let mut found = partner_link::find(house(ctx), by.requester.account, vec![link]).await?;
+            Ok(found.pop().ok_or(crate::actions::Fault::Inconsistent("a link that vanished"))?)
+        };
+        Ok(settle_done(outcome.await)?.into())
+    }
+
+    /// Proposes a Revision: both people's Needs as last written, and these terms. It needs a yes of both, the
+    /// proposer's own too.
+    async fn propose_revision(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The proposal.")] input: ProposeRevisionInput,
+    ) -> Result<ProposeRevisionPayload, Failure> {
+        let by = caller(ctx)?;
+        let me = by.requester.account;
+        let outcome = async {
+            let terms = input.terms;
+            let proposal = Proposal {
+                link: id("linkId", &input.link_id)?,
+                based_on: input.based_on.as_ref().map(|text| id("basedOn", text)).transpose()?,
+                limits: terms.limits,
+                stop_signal: terms.stop_signal,
+                protocol: terms.protocol,
+                contact_plan: terms.contact_plan,
+                partner_alert: terms.partner_alert,
+            };
+            let Done { value, changed } = negotiation::propose(house(ctx), &by, proposal).await?;
+            Ok(Done { value: Revision::new(value, me), changed })
+        };
+        Ok(settle(outcome.await)?.into())
+    }
+
+    /// Says yes to exactly the text whose hash is named. When both have, it is agreed, and new scenes stand under it.
+    async fn agree_to_revision(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which text.")] input: AgreeToRevisionInput,
+    ) -> Result<AgreeToRevisionPayload, Failure> {
+        let by = caller(ctx)?;
+        let me = by.requester.account;
+        let outcome = async {
+            let revision = id("revisionId", &input.revision_id)?;
+            let Done { value, changed } =
+                negotiation::agree(house(ctx), &by, revision, input.content_hash).await?;
+            Ok(Done { value: Revision::new(value, me), changed })
+        };
+        Ok(settle(outcome.await)?.into())
+    }
+
+    /// Takes one's own yes back, without a reason. New scenes no longer stand under the text, and no partner is told
+    /// anything under it; check-ins that were promised stay.
+    async fn withdraw_agreement(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "To which text.")] input: WithdrawAgreementInput,
+    ) -> Result<WithdrawAgreementPayload, Failure> {
+        let by = caller(ctx)?;
+        let me = by.requester.account;
+        let outcome = async {
+            let revision = id("revisionId", &input.revision_id)?;
+            let Done { value, changed } = negotiation::withdraw(house(ctx), &by, revision).await?;
+            Ok(Done { value: Revision::new(value, me), changed })
+        };
+        Ok(settle(outcome.await)?.into())
+    }
+}

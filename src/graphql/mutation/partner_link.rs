@@ -1,0 +1,153 @@
+//! Invite, accept, decline, end, and choose on a link.
+
+use crate::actions::partner_link;
+use crate::domain::partner_link::Role;
+use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, settle_done};
+use crate::graphql::types::partner_link::PartnerLink;
+use crate::graphql::{caller, house};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+
+/// Invites somebody.
+#[derive(InputObject)]
+struct InvitePartnerInput {
+    /// One's own default role.
+    role: Role,
+}
+
+/// Accepts an invitation.
+#[derive(InputObject)]
+struct AcceptInvitationInput {
+    /// The code; blanks, hyphens and case do not matter.
+    code: String,
+    /// One's own default role.
+    role: Role,
+}
+
+/// Declines an invitation.
+#[derive(InputObject)]
+struct DeclineInvitationInput {
+    /// The code.
+    code: String,
+}
+
+/// Names a link to end.
+#[derive(InputObject)]
+struct EndLinkInput {
+    /// One of one's own links.
+    link_id: ID,
+}
+
+/// One's own choices on a link; what is left out stays.
+#[derive(InputObject)]
+struct UpdateLinkInput {
+    /// One of one's own active links.
+    link_id: ID,
+    /// One's own default role.
+    role: Option<Role>,
+    /// Whether the partner may be told, after three unanswered nudges, that reaching out would be welcome.
+    partner_alert_allowed: Option<bool>,
+}
+
+/// The answer to `invitePartner`.
+#[derive(SimpleObject)]
+pub struct InvitePartnerPayload {
+    /// What came of it.
+    status: Status,
+    /// The link, waiting for somebody to accept.
+    link: Option<PartnerLink>,
+    /// The code to hand on, shown this once; it works once, for 72 hours.
+    code: Option<String>,
+    /// Why it was refused; empty otherwise.
+    problems: Vec<ProblemView>,
+}
+
+payload!(
+    /// The answer to `acceptInvitation`.
+    AcceptInvitationPayload {
+        /// The link, active.
+        link: PartnerLink
+    }
+);
+payload!(
+    /// The answer to `declineInvitation`.
+    DeclineInvitationPayload {}
+);
+payload!(
+    /// The answer to `endLink`.
+    EndLinkPayload {
+        /// The link, ended.
+        link: PartnerLink
+    }
+);
+payload!(
+    /// The answer to `updateLink`.
+    UpdateLinkPayload {
+        /// The link as it is now.
+        link: PartnerLink
+    }
+);
+
+/// Changes to links.
+#[derive(Default)]
+pub struct LinkMutation;
+
+#[Object]
+impl LinkMutation {
+    /// Makes an invitation. How its code reaches the other one is up to the person: the server tells nobody.
+    async fn invite_partner(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "One's own part.")] input: InvitePartnerInput,
+    ) -> Result<InvitePartnerPayload, Failure> {
+        let outcome = partner_link::invite(house(ctx), &caller(ctx)?, input.role).await;
+        let (status, invited, problems) = settle_done(outcome)?;
+        let (link, code) = invited.map(|(view, code)| (PartnerLink(view), code)).unzip();
+        Ok(InvitePartnerPayload { status, link, code, problems })
+    }
+
+    /// Accepts an invitation by its code. Nobody links to themselves, or twice to the same person.
+    async fn accept_invitation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The code and one's own part.")] input: AcceptInvitationInput,
+    ) -> Result<AcceptInvitationPayload, Failure> {
+        let outcome = partner_link::accept(house(ctx), &caller(ctx)?, input.code, input.role).await;
+        Ok(settle_done(outcome)?.into())
+    }
+
+    /// Declines an invitation: its code stops working. The one who invited is not told.
+    async fn decline_invitation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The code.")] input: DeclineInvitationInput,
+    ) -> Result<DeclineInvitationPayload, Failure> {
+        Ok(settle_done(partner_link::decline(house(ctx), &caller(ctx)?, input.code).await)?.into())
+    }
+
+    /// Ends a link at once, or takes an invitation back. The other is sent nothing; alerts and prompts about each
+    /// other stop; each one keeps their own check-ins.
+    async fn end_link(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which link.")] input: EndLinkInput,
+    ) -> Result<EndLinkPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async { partner_link::end(house(ctx), &by, id("linkId", &input.link_id)?).await };
+        Ok(settle(outcome.await)?.into())
+    }
+
+    /// Changes one's own choices on a link. The other is not told.
+    async fn update_link(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which link, and what changes.")] input: UpdateLinkInput,
+    ) -> Result<UpdateLinkPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let link = id("linkId", &input.link_id)?;
+            partner_link::set_preferences(house(ctx), &by, link, input.role, input.partner_alert_allowed)
+                .await
+        };
+        Ok(settle_done(outcome.await)?.into())
+    }
+}

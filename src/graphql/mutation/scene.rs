@@ -1,0 +1,290 @@
+//! Plan, record, start, end and cancel scenes; aftercare and outreach.
+
+use crate::actions::scene::{self, AftercareContent, NewScene};
+use crate::domain::negotiation::{Comfort, ContactWay};
+use crate::domain::partner_link::Role;
+use crate::domain::scene::Setting;
+use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
+use crate::graphql::types::DateTime;
+use crate::graphql::types::scene::{Giver, Scene};
+use crate::graphql::{caller, house};
+use async_graphql::{Context, ID, InputObject, Object};
+
+/// Plans a scene.
+#[derive(InputObject)]
+struct PlanSceneInput {
+    /// One of one's own active links.
+    link_id: ID,
+    /// When it is to begin: within the next year, or the last 30 days.
+    planned_for: DateTime,
+    /// Where it takes place.
+    setting: Setting,
+    /// From 1 to 5.
+    intensity: Option<i32>,
+    /// One's own role; default: as on the link.
+    my_role: Option<Role>,
+    /// The other's role; default: as on the link.
+    partners_role: Option<Role>,
+}
+
+/// Records a scene that was not planned.
+#[derive(InputObject)]
+struct RecordSceneInput {
+    /// One of one's own active links.
+    link_id: ID,
+    /// Where it takes place.
+    setting: Setting,
+    /// From 1 to 5.
+    intensity: Option<i32>,
+    /// One's own role; default: as on the link.
+    my_role: Option<Role>,
+    /// The other's role; default: as on the link.
+    partners_role: Option<Role>,
+    /// When it began: now (the default) or within the last 30 days.
+    started_at: Option<DateTime>,
+    /// When it ended, if it is over: then check-ins exist at once. Left out: it is under way.
+    ended_at: Option<DateTime>,
+}
+
+/// Starts a planned scene.
+#[derive(InputObject)]
+struct StartSceneInput {
+    /// A scene of one of one's own links.
+    scene_id: ID,
+    /// When it began: now (the default) or within the last 30 days.
+    started_at: Option<DateTime>,
+}
+
+/// Ends a scene.
+#[derive(InputObject)]
+struct EndSceneInput {
+    /// A scene of one of one's own links.
+    scene_id: ID,
+    /// When it ended: now (the default) or within the last 30 days.
+    ended_at: Option<DateTime>,
+    /// From 1 to 5; left out: as recorded before.
+    intensity: Option<i32>,
+}
+
+/// Names a scene to cancel.
+#[derive(InputObject)]
+struct CancelSceneInput {
+    /// A scene of one of one's own links.
+    scene_id: ID,
+}
+
+/// Writes aftercare down.
+#[derive(InputObject)]
+struct RecordAftercareInput {
+    /// A scene of one of one's own active links, under way or ended.
+    scene_id: ID,
+    /// From whom it came.
+    given_by: Giver,
+    /// What it was.
+    #[graphql(default)]
+    comforts: Vec<Comfort>,
+    /// How long, in minutes: 0 to 1440.
+    minutes: Option<i32>,
+    /// A note that both can read; at most 2000 characters.
+    #[graphql(default)]
+    note: String,
+}
+
+/// One's own choice for one scene.
+#[derive(InputObject)]
+struct SetSceneAlertInput {
+    /// A scene of one of one's own links.
+    scene_id: ID,
+    /// Whether the partner may be told, for this scene; null: as on the link.
+    allowed: Option<bool>,
+}
+
+/// Writes an outreach down.
+#[derive(InputObject)]
+struct RecordOutreachInput {
+    /// An ended scene of one of one's own active links.
+    scene_id: ID,
+    /// How one reached out.
+    way: ContactWay,
+    /// When: now (the default) or within the last 30 days.
+    happened_at: Option<DateTime>,
+}
+
+payload!(
+    /// The answer to `planScene`.
+    PlanScenePayload {
+        /// The scene.
+        scene: Scene
+    }
+);
+payload!(
+    /// The answer to `recordScene`.
+    RecordScenePayload {
+        /// The scene.
+        scene: Scene
+    }
+);
+payload!(
+    /// The answer to `startScene`.
+    StartScenePayload {
+        /// The scene, under way.
+        scene: Scene
+    }
+);
+payload!(
+    /// The answer to `endScene`.
+    EndScenePayload {
+        /// The scene, ended; with its check-ins.
+        scene: Scene
+    }
+);
+payload!(
+    /// The answer to `cancelScene`.
+    CancelScenePayload {
+        /// The scene, cancelled.
+        scene: Scene
+    }
+);
+payload!(
+    /// The answer to `recordAftercare`.
+    RecordAftercarePayload {
+        /// The scene with what was written down.
+        scene: Scene
+    }
+);
+payload!(
+    /// The answer to `setSceneAlert`.
+    SetSceneAlertPayload {
+        /// The scene as it is now.
+        scene: Scene
+    }
+);
+payload!(
+    /// The answer to `recordOutreach`.
+    RecordOutreachPayload {
+        /// The scene with what was written down.
+        scene: Scene
+    }
+);
+
+/// Changes to scenes.
+#[derive(Default)]
+pub struct SceneMutation;
+
+#[Object]
+impl SceneMutation {
+    /// Plans a scene.
+    async fn plan_scene(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The scene.")] input: PlanSceneInput,
+    ) -> Result<PlanScenePayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let PlanSceneInput { link_id, planned_for, setting, intensity, my_role, partners_role } = input;
+            let new = NewScene { link: id("linkId", &link_id)?, setting, intensity, my_role, partners_role };
+            scene::plan(house(ctx), &by, new, planned_for.0).await
+        };
+        Ok(settle_done(outcome.await)?.into())
+    }
+
+    /// Records a scene that was not planned: one that begins now, or one that is over already.
+    async fn record_scene(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The scene.")] input: RecordSceneInput,
+    ) -> Result<RecordScenePayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let RecordSceneInput { link_id, setting, intensity, my_role, partners_role, .. } = input;
+            let new = NewScene { link: id("linkId", &link_id)?, setting, intensity, my_role, partners_role };
+            let (started_at, ended_at) = (input.started_at.map(|at| at.0), input.ended_at.map(|at| at.0));
+            scene::record(house(ctx), &by, new, started_at, ended_at).await
+        };
+        Ok(settle_done(outcome.await)?.into())
+    }
+
+    /// Starts a planned scene. It stands under what both had agreed on before it began.
+    async fn start_scene(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which scene.")] input: StartSceneInput,
+    ) -> Result<StartScenePayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let scene = id("sceneId", &input.scene_id)?;
+            scene::start(house(ctx), &by, scene, input.started_at.map(|at| at.0)).await
+        };
+        Ok(settle(outcome.await)?.into())
+    }
+
+    /// Ends a scene: both get their check-ins at once. Ending it again changes nothing.
+    async fn end_scene(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which scene, and when it ended.")] input: EndSceneInput,
+    ) -> Result<EndScenePayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let scene = id("sceneId", &input.scene_id)?;
+            scene::end(house(ctx), &by, scene, input.ended_at.map(|at| at.0), input.intensity).await
+        };
+        Ok(settle(outcome.await)?.into())
+    }
+
+    /// Cancels a scene that did not take place.
+    async fn cancel_scene(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which scene.")] input: CancelSceneInput,
+    ) -> Result<CancelScenePayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async { scene::cancel(house(ctx), &by, id("sceneId", &input.scene_id)?).await };
+        Ok(settle(outcome.await)?.into())
+    }
+
+    /// Writes down what was given right after a scene; either of the two may.
+    async fn record_aftercare(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What was given.")] input: RecordAftercareInput,
+    ) -> Result<RecordAftercarePayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let scene = id("sceneId", &input.scene_id)?;
+            let RecordAftercareInput { given_by, comforts, minutes, note, .. } = input;
+            let content = AftercareContent { given_by: None, comforts, minutes, note };
+            scene::record_aftercare(house(ctx), &by, scene, given_by.into(), content).await
+        };
+        Ok(settle_done(outcome.await)?.into())
+    }
+
+    /// Says, for one scene, whether the partner may be told that reaching out would be welcome. It works up to the
+    /// moment of sending, and nobody is told of it.
+    async fn set_scene_alert(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which scene, and the choice.")] input: SetSceneAlertInput,
+    ) -> Result<SetSceneAlertPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let scene = id("sceneId", &input.scene_id)?;
+            scene::set_alert(house(ctx), &by, scene, input.allowed).await
+        };
+        Ok(settle_done(outcome.await)?.into())
+    }
+
+    /// Writes down that one reached out to the other; the prompts to do so stop.
+    async fn record_outreach(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How and when.")] input: RecordOutreachInput,
+    ) -> Result<RecordOutreachPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let scene = id("sceneId", &input.scene_id)?;
+            scene::record_outreach(house(ctx), &by, scene, input.way, input.happened_at.map(|at| at.0)).await
+        };
+        Ok(settle_done(outcome.await)?.into())
+    }
+}

@@ -1,0 +1,181 @@
+//! The queries: `viewer` is the signed-in person and the only way to their data; `node` goes the same way.
+
+use super::errors::Failure;
+use super::paging::Page;
+use super::types::account::{Account, Consent, Device, Session};
+use super::types::check_in::{CheckIn, CheckInSpan};
+use super::types::negotiation::Revision;
+use super::types::nudge::Nudge;
+use super::types::partner_link::{Invitation, PartnerLink};
+use super::types::scene::Scene;
+use super::{house, loaders, requester};
+use crate::actions::{self, Refusal};
+use crate::auth::Requester;
+use crate::ids::{self, TypedId};
+use async_graphql::connection::Connection;
+use async_graphql::{Context, ID, Interface, Object};
+
+/// What can be read.
+pub struct Query;
+
+/// What can be read.
+#[Object]
+impl Query {
+    /// The signed-in person, and the way to everything that is theirs.
+    async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer, Failure> {
+        Ok(Viewer(requester(ctx)?))
+    }
+
+    /// An object of the signed-in person by its id. Missing, malformed and somebody else's ids give null alike.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The opaque id.")] id: ID,
+    ) -> Result<Option<Node>, Failure> {
+        let me = requester(ctx)?.account;
+        let Some(noun) = ids::noun(&id) else { return Ok(None) };
+        let text = id.as_str();
+        Ok(match noun {
+            ids::AccountId::NOUN if text.parse() == Ok(me) => {
+                Some(Node::Account(Box::new(Account(actions::account::me(house(ctx), me).await?))))
+            }
+            ids::LinkId::NOUN => match text.parse() {
+                Ok(id) => {
+                    loaders(ctx).link(id).await?.map(|view| Node::PartnerLink(Box::new(PartnerLink(view))))
+                }
+                Err(_) => None,
+            },
+            ids::RevisionId::NOUN => match text.parse() {
+                Ok(id) => {
+                    let found = actions::negotiation::find(house(ctx), me, id).await?;
+                    found.map(|view| Node::Revision(Box::new(Revision::new(view, me))))
+                }
+                Err(_) => None,
+            },
+            ids::SceneId::NOUN => match text.parse() {
+                Ok(id) => loaders(ctx).scene(id).await?.map(|view| Node::Scene(Box::new(Scene(view)))),
+                Err(_) => None,
+            },
+            ids::CheckInId::NOUN => match text.parse() {
+                Ok(id) => loaders(ctx).check_in(id).await?.map(|view| Node::CheckIn(Box::new(CheckIn(view)))),
+                Err(_) => None,
+            },
+            ids::NudgeId::NOUN => match text.parse() {
+                Ok(id) => {
+                    let found = actions::nudge::find(house(ctx), me, id).await?;
+                    found.map(|view| Node::Nudge(Box::new(Nudge(view))))
+                }
+                Err(_) => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// What an invitation says, for a signed-in person who holds its code. Null: the code is not known, was used, is
+    /// too old, is one's own, or one is linked to that person already.
+    async fn invitation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The code, such as `ABCD-EFGH-JKM0`; blanks, hyphens and case do not matter.")] code: String,
+    ) -> Result<Option<Invitation>, Failure> {
+        let me = requester(ctx)?.account;
+        match actions::partner_link::look_at(house(ctx), me, code).await {
+            Ok(view) => Ok(Some(view.into())),
+            Err(Refusal::Problems(_)) => Ok(None),
+            Err(Refusal::Repeated) => Err(Failure::Repeated),
+            Err(Refusal::Fault(fault)) => Err(Failure::Fault(fault)),
+        }
+    }
+
+    /// The server's VAPID public key (RFC 8292), base64url: the `applicationServerKey` of a push subscription.
+    async fn vapid_public_key<'a>(&self, ctx: &Context<'a>) -> &'a str {
+        &house(ctx).vapid_public_key
+    }
+}
+
+/// An object with an id of its own.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "The opaque id."))]
+pub enum Node {
+    /// The signed-in person.
+    Account(Box<Account>),
+    /// A tie of two accounts.
+    PartnerLink(Box<PartnerLink>),
+    /// A text of a negotiation.
+    Revision(Box<Revision>),
+    /// An occasion.
+    Scene(Box<Scene>),
+    /// A question.
+    CheckIn(Box<CheckIn>),
+    /// A message.
+    Nudge(Box<Nudge>),
+}
+
+/// The signed-in person, and the way to everything that is theirs.
+pub struct Viewer(Requester);
+
+/// The signed-in person, and the way to everything that is theirs.
+#[Object]
+impl Viewer {
+    /// The account.
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account, Failure> {
+        Ok(Account(actions::account::me(house(ctx), self.0.account).await?))
+    }
+
+    /// The statements made at sign-up.
+    async fn consents(&self, ctx: &Context<'_>) -> Result<Vec<Consent>, Failure> {
+        let rows = actions::account::consents(house(ctx), self.0.account).await?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    /// The signed-in devices, the latest used first; at most 200.
+    async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>, Failure> {
+        let views = actions::session::list(house(ctx), self.0).await?;
+        Ok(views.into_iter().map(|view| Session::new(view, self.0)).collect())
+    }
+
+    /// The devices that take Web Push, the oldest first; at most 20.
+    async fn devices(&self, ctx: &Context<'_>) -> Result<Vec<Device>, Failure> {
+        let views = actions::device::list(house(ctx), self.0.account).await?;
+        Ok(views.into_iter().map(Into::into).collect())
+    }
+
+    /// The links, the newest first; at most 200.
+    async fn partner_links(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whether ended links are wanted too.", default = false)] ended_too: bool,
+    ) -> Result<Vec<PartnerLink>, Failure> {
+        let views = actions::partner_link::list(house(ctx), self.0.account, ended_too).await?;
+        Ok(views.into_iter().map(PartnerLink).collect())
+    }
+
+    /// One's own check-ins. At most 50 at once.
+    #[graphql(complexity = "first.unwrap_or(20).clamp(1, 50) as usize * child_complexity / 4 + 1")]
+    async fn check_ins(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which part; default: all, the latest due time first.")] span: Option<CheckInSpan>,
+        #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<String, CheckIn>, Failure> {
+        let page = Page::read(first, after)?;
+        let span = span.map(Into::into);
+        let rows =
+            actions::check_in::page(house(ctx), self.0.account, span, page.after, page.limit()).await?;
+        Ok(page.connection(rows, |view| (view.times.due_at, view.id), CheckIn))
+    }
+
+    /// What one got, and what is to come about one's own check-ins; the latest first. At most 50 at once.
+    #[graphql(complexity = "first.unwrap_or(20).clamp(1, 50) as usize * child_complexity / 4 + 1")]
+    async fn nudges(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<String, Nudge>, Failure> {
+        let page = Page::read(first, after)?;
+        let rows = actions::nudge::page(house(ctx), self.0.account, page.after, page.limit()).await?;
+        Ok(page.connection(rows, |view| (view.send_at, view.id), Nudge))
+    }
+}

@@ -1,0 +1,204 @@
+//! The signed-in person: profile, statements, sessions and devices.
+
+use super::DateTime;
+use crate::actions::account::ConsentRow;
+use crate::actions::device::DeviceView;
+use crate::actions::people::Person;
+use crate::actions::session::{SessionView, Tokens};
+use crate::auth::Requester;
+use crate::domain::account::{ConsentKind, Share};
+use crate::domain::quiet_hours::QuietHours as Quiet;
+use crate::graphql::errors::Failure;
+use async_graphql::{ID, InputObject, Object, SimpleObject};
+use jiff::Timestamp;
+
+/// The account of the signed-in person; nobody else sees it.
+pub struct Account(pub Person);
+
+impl From<Person> for Account {
+    fn from(person: Person) -> Self {
+        Self(person)
+    }
+}
+
+/// The account of the signed-in person; nobody else sees it.
+#[Object]
+impl Account {
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        self.0.row.id.to_string().into()
+    }
+
+    /// The confirmed e-mail address.
+    async fn email(&self) -> Result<String, Failure> {
+        Ok(self.0.email().map_err(crate::actions::Fault::from)?)
+    }
+
+    /// The name that partners see, at most 60 characters.
+    async fn display_name(&self) -> Result<String, Failure> {
+        Ok(self.0.display_name().map_err(crate::actions::Fault::from)?)
+    }
+
+    /// The IANA time zone, such as `Europe/Berlin`.
+    async fn zone(&self) -> &str {
+        &self.0.row.zone
+    }
+
+    /// The hours in which nothing is sent; null: any hour will do.
+    async fn quiet_hours(&self) -> Option<QuietHours> {
+        self.0.row.reach().rhythm.quiet.map(Into::into)
+    }
+
+    /// What of an answer the partner sees unless the answer itself says otherwise.
+    async fn default_share(&self) -> Share {
+        self.0.row.default_share
+    }
+
+    /// Whether pushes are wanted.
+    async fn push_wanted(&self) -> bool {
+        self.0.row.push
+    }
+
+    /// Whether mails about check-ins are wanted.
+    async fn mail_wanted(&self) -> bool {
+        self.0.row.mail
+    }
+
+    /// Whether nudges are paused.
+    async fn paused(&self, ctx: &async_graphql::Context<'_>) -> bool {
+        self.0.row.reach().is_paused(crate::graphql::house(ctx).clock.now())
+    }
+
+    /// Until when nudges are paused; null if they are not, or until further notice.
+    async fn paused_until(&self) -> Option<DateTime> {
+        let until = self.0.row.paused_until.map(|at| at.get())?;
+        // The end of time, as a database keeps it, stands for "until I say so".
+        (until < Timestamp::MAX - jiff::SignedDuration::from_hours(24)).then_some(DateTime(until))
+    }
+
+    /// Whether the mail server refused the address for good: then only a device can be reached.
+    async fn address_fails(&self) -> bool {
+        self.0.row.address_failed_at.is_some()
+    }
+
+    /// When the account began.
+    async fn created_at(&self) -> DateTime {
+        self.0.row.created_at.get().into()
+    }
+}
+
+/// Hours of the local day in which nothing is sent; they may run over midnight.
+#[derive(Clone, Debug, SimpleObject, InputObject)]
+#[graphql(input_name = "QuietHoursInput")]
+pub struct QuietHours {
+    /// Start, a local time `HH:MM`.
+    pub from: String,
+    /// End, a local time `HH:MM`. At least four hours of the day must stay free.
+    pub until: String,
+}
+
+impl From<Quiet> for QuietHours {
+    fn from(quiet: Quiet) -> Self {
+        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+        Self { from: clock(quiet.from()), until: clock(quiet.until()) }
+    }
+}
+
+impl From<QuietHours> for crate::actions::account::TypedQuietHours {
+    fn from(quiet: QuietHours) -> Self {
+        Self { from: quiet.from, until: quiet.until }
+    }
+}
+
+/// A statement that the person made at sign-up.
+#[derive(SimpleObject)]
+pub struct Consent {
+    /// Which statement.
+    kind: ConsentKind,
+    /// The version of its words.
+    version: String,
+    /// When it was made.
+    given_at: DateTime,
+    /// When it was taken back.
+    withdrawn_at: Option<DateTime>,
+}
+
+impl From<ConsentRow> for Consent {
+    fn from(row: ConsentRow) -> Self {
+        Self {
+            kind: row.kind,
+            version: row.version,
+            given_at: row.given_at.get().into(),
+            withdrawn_at: row.withdrawn_at.map(|at| at.get().into()),
+        }
+    }
+}
+
+/// One signed-in device.
+#[derive(SimpleObject)]
+pub struct Session {
+    /// The opaque id.
+    id: ID,
+    /// The device's name.
+    label: String,
+    /// Whether it is the one that asks.
+    current: bool,
+    /// When it was signed in.
+    created_at: DateTime,
+    /// When it last asked for tokens.
+    last_used_at: DateTime,
+}
+
+impl Session {
+    /// A session as the requester sees it.
+    pub fn new(view: SessionView, requester: Requester) -> Self {
+        Self {
+            id: view.id.to_string().into(),
+            label: view.label,
+            current: view.id == requester.session,
+            created_at: view.created_at.into(),
+            last_used_at: view.last_used_at.into(),
+        }
+    }
+}
+
+/// A device that takes Web Push.
+#[derive(SimpleObject)]
+pub struct Device {
+    /// The opaque id.
+    id: ID,
+    /// The device's name, at most 60 characters.
+    label: String,
+    /// When it was registered.
+    created_at: DateTime,
+}
+
+impl From<DeviceView> for Device {
+    fn from(view: DeviceView) -> Self {
+        Self { id: view.id.to_string().into(), label: view.label, created_at: view.created_at.into() }
+    }
+}
+
+/// What a signed-in device holds.
+#[derive(SimpleObject)]
+pub struct SessionTokens {
+    /// The session's opaque id.
+    session_id: ID,
+    /// For `Authorization: Bearer …`; a JWT that works for ten minutes.
+    access_token: String,
+    /// When the access token stops working.
+    access_token_expires_at: DateTime,
+    /// To be exchanged with `refreshSession`, once. Keep it where only the app can read it.
+    refresh_token: String,
+}
+
+impl From<Tokens> for SessionTokens {
+    fn from(tokens: Tokens) -> Self {
+        Self {
+            session_id: tokens.requester.session.to_string().into(),
+            access_token: tokens.access,
+            access_token_expires_at: tokens.access_expires_at.into(),
+            refresh_token: tokens.refresh,
+        }
+    }
+}

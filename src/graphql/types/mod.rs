@@ -1,0 +1,54 @@
+//! The nouns of the API, one file each.
+
+pub mod account;
+pub mod check_in;
+pub mod negotiation;
+pub mod nudge;
+pub mod partner_link;
+pub mod scene;
+
+use async_graphql::{Enum, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use jiff::Timestamp;
+
+/// An instant as RFC 3339 says it, in UTC, such as `2026-10-24T20:15:00Z`. Microseconds are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DateTime(pub Timestamp);
+
+#[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
+        // Years far from ours are nobody's scene, and would overflow the reckoning with them.
+        let instant =
+            text.parse::<Timestamp>().ok().filter(|at| (0..=7_258_118_400).contains(&at.as_second()));
+        instant.map(|at| Self(crate::clock::whole_micros(at))).ok_or_else(|| {
+            InputValueError::custom("not an instant such as 2026-10-24T20:15:00Z, from 1970 to 2199")
+        })
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+impl From<Timestamp> for DateTime {
+    fn from(at: Timestamp) -> Self {
+        Self(at)
+    }
+}
+
+/// Which of the two people of a link is meant, seen by the signed-in person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum Who {
+    /// The signed-in person.
+    Me,
+    /// The other one.
+    Partner,
+}
+
+impl Who {
+    /// Which of the two an account is.
+    pub fn of(account: crate::ids::AccountId, me: crate::ids::AccountId) -> Self {
+        if account == me { Self::Me } else { Self::Partner }
+    }
+}

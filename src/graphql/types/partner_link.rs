@@ -1,0 +1,158 @@
+//! Partner links, their sides, and invitations.
+
+use super::negotiation::{Needs, Revision};
+use super::scene::Scene;
+use super::{DateTime, Who};
+use crate::actions::partner_link::{InvitationView, LinkView, SideView};
+use crate::actions::{negotiation, scene};
+use crate::domain::negotiation::RevisionState;
+use crate::domain::partner_link::{LinkStatus, Role};
+use crate::graphql::errors::Failure;
+use crate::graphql::paging::Page;
+use crate::graphql::{house, requester};
+use async_graphql::connection::Connection;
+use async_graphql::{Context, ID, Object, SimpleObject};
+
+/// The tie of two accounts, seen by one of them.
+pub struct PartnerLink(pub LinkView);
+
+impl From<LinkView> for PartnerLink {
+    fn from(view: LinkView) -> Self {
+        Self(view)
+    }
+}
+
+/// One person's side of a link.
+#[derive(SimpleObject)]
+pub struct LinkSide {
+    /// Whose side.
+    who: Who,
+    /// The name that this person chose to show.
+    display_name: String,
+    /// The default role on scenes of this link.
+    role: Role,
+}
+
+fn side(view: &SideView, who: Who) -> LinkSide {
+    LinkSide { who, display_name: view.display_name.clone(), role: view.role }
+}
+
+/// The tie of two accounts, seen by one of them.
+#[Object]
+impl PartnerLink {
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// Where the link stands.
+    async fn status(&self) -> LinkStatus {
+        self.0.status
+    }
+
+    /// One's own side.
+    async fn me(&self) -> LinkSide {
+        side(&self.0.mine, Who::Me)
+    }
+
+    /// The other's side; null until somebody has accepted.
+    async fn partner(&self) -> Option<LinkSide> {
+        self.0.partners.as_ref().map(|view| side(view, Who::Partner))
+    }
+
+    /// Whether the partner may be told, after three unanswered nudges, that reaching out would be welcome. One's own
+    /// choice; the partner does not see it. It takes effect only under an agreement that says what may be told.
+    async fn partner_alert_allowed(&self) -> bool {
+        self.0.mine.alert_allowed
+    }
+
+    /// One's own Needs as last written; they become part of the next Revision.
+    async fn my_needs(&self) -> Option<Needs> {
+        self.0.mine.needs.clone().map(Into::into)
+    }
+
+    /// When the invitation was made.
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+
+    /// Until when the invitation's code works, while it is open.
+    async fn invitation_expires_at(&self) -> Option<DateTime> {
+        self.0.code_expires_at.map(Into::into)
+    }
+
+    /// When it was accepted.
+    async fn active_at(&self) -> Option<DateTime> {
+        self.0.active_at.map(Into::into)
+    }
+
+    /// When it ended.
+    async fn ended_at(&self) -> Option<DateTime> {
+        self.0.ended_at.map(Into::into)
+    }
+
+    /// The Revisions, the newest first: the full history stays readable. At most 50 at once.
+    async fn revisions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<String, Revision>, Failure> {
+        let page = Page::read(first, after)?;
+        let account = requester(ctx)?.account;
+        let all = negotiation::read(house(ctx), account, self.0.id).await?;
+        let skipped = all.into_iter().skip_while(|view| page.after.is_some_and(|(_, id)| view.id != id));
+        let rows = skipped.skip(usize::from(page.after.is_some())).take(page.first + 1).collect();
+        Ok(page.connection(
+            rows,
+            |view: &negotiation::RevisionView| (view.created_at, view.id),
+            |view| Revision::new(view, account),
+        ))
+    }
+
+    /// The newest Revision, whatever its state.
+    async fn latest_revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
+        let account = requester(ctx)?.account;
+        let all = negotiation::read(house(ctx), account, self.0.id).await?;
+        Ok(all.into_iter().next().map(|view| Revision::new(view, account)))
+    }
+
+    /// The Revision that both agreed to and that new scenes stand under; null: none.
+    async fn agreed_revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
+        let account = requester(ctx)?.account;
+        let all = negotiation::read(house(ctx), account, self.0.id).await?;
+        let agreed = all.into_iter().find(|view| view.state == RevisionState::Agreed);
+        Ok(agreed.map(|view| Revision::new(view, account)))
+    }
+
+    /// The scenes, the newest first. At most 50 at once.
+    #[graphql(complexity = "first.unwrap_or(20).clamp(1, 50) as usize * child_complexity / 4 + 1")]
+    async fn scenes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<String, Scene>, Failure> {
+        let page = Page::read(first, after)?;
+        let account = requester(ctx)?.account;
+        let rows = scene::page(house(ctx), account, self.0.id, page.after, page.limit()).await?;
+        Ok(page.connection(rows, |view| (view.created_at, view.id), Scene))
+    }
+}
+
+/// What an invitation shows before it is accepted.
+#[derive(SimpleObject)]
+pub struct Invitation {
+    /// The name of the person who invites.
+    display_name: String,
+    /// The role that they start from.
+    role: Role,
+    /// Until when it can be accepted.
+    expires_at: DateTime,
+}
+
+impl From<InvitationView> for Invitation {
+    fn from(view: InvitationView) -> Self {
+        Self { display_name: view.display_name, role: view.role, expires_at: view.expires_at.into() }
+    }
+}

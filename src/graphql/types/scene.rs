@@ -1,0 +1,194 @@
+//! Scenes, aftercare and outreach.
+
+use super::check_in::{CheckIn, PartnerCheckIn};
+use super::negotiation::Revision;
+use super::partner_link::PartnerLink;
+use super::{DateTime, Who};
+use crate::actions::scene::{AftercareView, OutreachView, SceneView};
+use crate::actions::{negotiation, scene};
+use crate::domain::negotiation::{Comfort, ContactWay};
+use crate::domain::partner_link::Role;
+use crate::domain::scene::{SceneStatus, Setting};
+use crate::graphql::errors::Failure;
+use crate::graphql::{house, loaders, requester};
+use crate::ids::AccountId;
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+
+/// One occasion.
+pub struct Scene(pub SceneView);
+
+impl From<SceneView> for Scene {
+    fn from(view: SceneView) -> Self {
+        Self(view)
+    }
+}
+
+/// From whom aftercare came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum Giver {
+    /// From the signed-in person.
+    Me,
+    /// From the other one.
+    Partner,
+    /// From each to the other.
+    Both,
+}
+
+impl From<Giver> for scene::GivenBy {
+    fn from(giver: Giver) -> Self {
+        match giver {
+            Giver::Me => Self::Me,
+            Giver::Partner => Self::Partner,
+            Giver::Both => Self::Both,
+        }
+    }
+}
+
+/// What was given right after a scene.
+#[derive(SimpleObject)]
+pub struct Aftercare {
+    /// The opaque id.
+    id: ID,
+    /// From whom it came.
+    given_by: Giver,
+    /// What it was.
+    comforts: Vec<Comfort>,
+    /// How long, in minutes.
+    minutes: Option<i32>,
+    /// A note that both can read.
+    note: String,
+    /// Who wrote it down; null: an account that is gone.
+    recorded_by: Option<Who>,
+    /// When it was written down.
+    created_at: DateTime,
+}
+
+fn aftercare(view: &AftercareView, me: AccountId) -> Aftercare {
+    let given_by = match view.content.given_by {
+        None => Giver::Both,
+        Some(giver) if giver == me => Giver::Me,
+        Some(_) => Giver::Partner,
+    };
+    Aftercare {
+        id: view.id.to_string().into(),
+        given_by,
+        comforts: view.content.comforts.clone(),
+        minutes: view.content.minutes,
+        note: view.content.note.clone(),
+        recorded_by: view.recorded_by.map(|account| Who::of(account, me)),
+        created_at: view.created_at.into(),
+    }
+}
+
+/// A record of having reached out.
+#[derive(SimpleObject)]
+pub struct Outreach {
+    /// The opaque id.
+    id: ID,
+    /// Who reached out.
+    who: Who,
+    /// How.
+    way: ContactWay,
+    /// When.
+    happened_at: DateTime,
+}
+
+fn outreach(view: &OutreachView, me: AccountId) -> Outreach {
+    Outreach {
+        id: view.id.to_string().into(),
+        who: Who::of(view.account, me),
+        way: view.way,
+        happened_at: view.happened_at.into(),
+    }
+}
+
+/// One occasion.
+#[Object]
+impl Scene {
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// The link that it belongs to.
+    async fn link(&self, ctx: &Context<'_>) -> Result<Option<PartnerLink>, Failure> {
+        Ok(loaders(ctx).link(self.0.link).await?.map(PartnerLink))
+    }
+
+    /// Where it stands.
+    async fn status(&self) -> SceneStatus {
+        self.0.status
+    }
+
+    /// Where it takes place.
+    async fn setting(&self) -> Setting {
+        self.0.setting
+    }
+
+    /// From 1 to 5.
+    async fn intensity(&self) -> Option<i32> {
+        self.0.intensity
+    }
+
+    /// When it is planned to begin.
+    async fn planned_for(&self) -> Option<DateTime> {
+        self.0.planned_for.map(Into::into)
+    }
+
+    /// When it began.
+    async fn started_at(&self) -> Option<DateTime> {
+        self.0.started_at.map(Into::into)
+    }
+
+    /// When it ended; check-ins fall due after that.
+    async fn ended_at(&self) -> Option<DateTime> {
+        self.0.ended_at.map(Into::into)
+    }
+
+    /// One's own role.
+    async fn my_role(&self) -> Role {
+        self.0.my_role
+    }
+
+    /// The other's role.
+    async fn partners_role(&self) -> Option<Role> {
+        self.0.partners_role
+    }
+
+    /// One's own choice whether the partner may be told, for this scene; null: as on the link. The partner does not
+    /// see it.
+    async fn partner_alert_allowed(&self) -> Option<bool> {
+        self.0.alert_allowed
+    }
+
+    /// The agreed Revision that it stood under; null: none, and the default protocol holds.
+    async fn revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
+        let me = requester(ctx)?.account;
+        let Some(id) = self.0.revision else { return Ok(None) };
+        Ok(negotiation::find(house(ctx), me, id).await?.map(|view| Revision::new(view, me)))
+    }
+
+    /// What was given right after it, the oldest first.
+    async fn aftercare(&self, ctx: &Context<'_>) -> Result<Vec<Aftercare>, Failure> {
+        let me = requester(ctx)?.account;
+        Ok(self.0.aftercare.iter().map(|view| aftercare(view, me)).collect())
+    }
+
+    /// Who reached out to the other, the oldest first.
+    async fn outreaches(&self, ctx: &Context<'_>) -> Result<Vec<Outreach>, Failure> {
+        let me = requester(ctx)?.account;
+        Ok(self.0.outreaches.iter().map(|view| outreach(view, me)).collect())
+    }
+
+    /// One's own check-ins, by due time.
+    async fn my_check_ins(&self, ctx: &Context<'_>) -> Result<Vec<CheckIn>, Failure> {
+        let sides = loaders(ctx).scene_check_ins(self.0.id).await?;
+        Ok(sides.mine.into_iter().map(CheckIn).collect())
+    }
+
+    /// The other's check-ins, by due time, with what they chose to share.
+    async fn partners_check_ins(&self, ctx: &Context<'_>) -> Result<Vec<PartnerCheckIn>, Failure> {
+        let sides = loaders(ctx).scene_check_ins(self.0.id).await?;
+        Ok(sides.partners.into_iter().map(Into::into).collect())
+    }
+}

@@ -1,0 +1,72 @@
+//! HTTP: the routes, and the headers that every answer has.
+
+mod graphql;
+mod health;
+mod pages;
+
+use crate::actions::House;
+use crate::graphql::{Schema, limits};
+use actix_web::middleware::DefaultHeaders;
+use actix_web::web;
+use std::sync::Arc;
+
+/// What the routes need.
+#[derive(Clone)]
+pub struct Web {
+    /// The house.
+    pub house: Arc<House>,
+    /// The API.
+    pub schema: Schema,
+    /// Whether GraphiQL is served.
+    pub explorer: bool,
+}
+
+/// The table of contents.
+pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
+    config
+        .app_data(web::Data::new(web_data.clone()))
+        .app_data(web::PayloadConfig::new(limits::BODY))
+        .service(
+            web::resource("/graphql")
+                .route(web::post().to(graphql::post))
+                .route(web::get().to(graphql::get))
+                .default_service(web::to(graphql::method_not_allowed)),
+        )
+        .route("/.well-known/jwks.json", web::get().to(health::jwks))
+        .route("/healthz", web::get().to(health::healthz))
+        .route("/readyz", web::get().to(health::readyz))
+        .route("/open", web::get().to(pages::open))
+        .service(
+            web::resource("/verify/{token}")
+                .route(web::get().to(pages::verify_form))
+                .route(web::post().to(pages::verify)),
+        )
+        .service(
+            web::resource("/reset/{token}")
+                .route(web::get().to(pages::reset_form))
+                .route(web::post().to(pages::reset)),
+        );
+    if web_data.explorer {
+        config
+            .route("/", web::get().to(pages::explorer))
+            .route("/graphiql/{file}", web::get().to(pages::explorer_file));
+    } else {
+        config.route("/", web::get().to(pages::open));
+    }
+}
+
+/// The headers that every answer has: nothing is cached, framed, sniffed or told to the next site.
+pub fn headers() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add(("Cache-Control", "no-store"))
+        .add(("X-Content-Type-Options", "nosniff"))
+        .add(("Referrer-Policy", "no-referrer"))
+        .add(("X-Frame-Options", "DENY"))
+        .add(("Cross-Origin-Opener-Policy", "same-origin"))
+        .add(("Permissions-Policy", "geolocation=(), camera=(), microphone=()"))
+        .add((
+            "Content-Security-Policy",
+            "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self'; form-action 'self'; \
+             base-uri 'none'; frame-ancestors 'none'",
+        ))
+}
