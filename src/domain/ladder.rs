@@ -68,7 +68,8 @@ fn ask(situation: &Situation<'_>, steps: &mut Vec<Step>) {
     let due = situation.snoozed_until.unwrap_or(times.due_at).max(times.due_at).max(situation.made_at);
     let ask_at = subject.awake(due);
     let mail_at = subject.awake(ask_at + PATIENCE);
-    let again_at = subject.next_morning(mail_at);
+    // A mail that quiet hours moved to that same morning gets its time too, before the person is asked again.
+    let again_at = subject.next_morning(ask_at).max(subject.awake(mail_at + PATIENCE));
     let mut step = |rung, to, channel, send_at| {
         if send_at < times.closes_at {
             steps.push(Step { rung, to, channel, send_at });

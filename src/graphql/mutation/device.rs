@@ -12,6 +12,7 @@ struct RegisterDeviceInput {
     /// The https address of a known push service; at most 2000 characters.
     endpoint: String,
     /// The public key: 65 bytes of P-256 in base64url.
+    #[graphql(name = "p256dh")]
     p256dh: String,
     /// The secret: 16 bytes in base64url.
     auth: String,
