@@ -3,7 +3,7 @@
 use super::people::{Person, account_key_place, email_index};
 use super::{Caller, Done, Fault, House, Outcome, RequestKey, Unit, planning};
 use crate::auth::tokens::opaque_hash;
-use crate::domain::account::{CONSENT_VERSION, ConsentKind, Email, NAME_MAX, Share, check_password};
+use crate::domain::account::{CONSENT_VERSION, ConsentKind, Email, FURTHER_NOTICE, NAME_MAX, Share, check_password};
 use crate::domain::nudge::{About, Channel, DropReason, NudgeState, Rung, key};
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::quiet_hours::{QuietHours, Zone};
@@ -363,7 +363,7 @@ pub async fn pause(house: &Arc<House>, by: &Caller, until: Option<Timestamp>) ->
             if until.is_some_and(|until| until <= unit.now) {
                 return Err(Problem::new("until", ProblemCode::OutOfRange, "This lies in the past.").into());
             }
-            let until = until.unwrap_or(Timestamp::MAX);
+            let until = until.unwrap_or(FURTHER_NOTICE);
             set_paused(unit, account, Some(until))?;
             planning::stop_under_way(unit, account, DropReason::Paused)?;
             Ok(Person::load(unit, account)?)

@@ -120,16 +120,16 @@ fn is_common(password: &str) -> bool {
 /// The commonest long passwords of public lists, one a line, in lower case.
 const COMMON: &str = include_str!("common_passwords.txt");
 
-/// Until when a person is not nudged: an instant, or [`Timestamp::MAX`] for "until I say so".
-pub type PausedUntil = Option<Timestamp>;
+/// Stands for "until I say so" where an instant is kept: the year 9999.
+pub const FURTHER_NOTICE: Timestamp = Timestamp::constant(253_370_764_800, 0);
 
 /// What of an account decides when and whether it is nudged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reach {
     /// Zone and quiet hours.
     pub rhythm: Rhythm,
-    /// Set while the person wants no nudges.
-    pub paused_until: PausedUntil,
+    /// Until when the person wants no nudges; [`FURTHER_NOTICE`]: until they say so.
+    pub paused_until: Option<Timestamp>,
     /// Whether pushes are wanted.
     pub push: bool,
     /// Whether mails are wanted.

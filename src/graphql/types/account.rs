@@ -6,11 +6,10 @@ use crate::actions::device::DeviceView;
 use crate::actions::people::Person;
 use crate::actions::session::{SessionView, Tokens};
 use crate::auth::Requester;
-use crate::domain::account::{ConsentKind, Share};
+use crate::domain::account::{ConsentKind, FURTHER_NOTICE, Share};
 use crate::domain::quiet_hours::QuietHours as Quiet;
 use crate::graphql::errors::Failure;
 use async_graphql::{ID, InputObject, Object, SimpleObject};
-use jiff::Timestamp;
 
 /// The account of the signed-in person; nobody else sees it.
 pub struct Account(pub Person);
@@ -72,8 +71,7 @@ impl Account {
     /// Until when nudges are paused; null if they are not, or until further notice.
     async fn paused_until(&self) -> Option<DateTime> {
         let until = self.0.row.paused_until.map(|at| at.get())?;
-        // The end of time, as a database keeps it, stands for "until I say so".
-        (until < Timestamp::MAX - jiff::SignedDuration::from_hours(24)).then_some(DateTime(until))
+        (until < FURTHER_NOTICE).then_some(DateTime(until))
     }
 
     /// Whether the mail server refused the address for good: then only a device can be reached.

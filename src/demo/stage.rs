@@ -1,0 +1,194 @@
+//! The demo's stage: a whole service on loopback with a clock that is moved by hand, and people who use it by HTTP.
+
+use super::push_receiver::{PushReceiver, Subscription};
+use super::smtp_receiver::SmtpReceiver;
+use crate::app::{App, StartError};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::{self, Location, StoreError};
+use crate::vault::keys::Keys;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Lets time pass on a simulated clock until `to`, delivering everything at the instant at which it falls due.
+pub async fn live_until(app: &App, clock: &Clock, to: Timestamp) -> Result<(), StartError> {
+    let worker = app.worker();
+    worker.deliver_due().await?;
+    loop {
+        let next = app.house.store.read(|db| Ok::<_, StoreError>(store::nudge::next_due(db)?)).await?;
+        let Some(next) = next.map(|at| at.get()).filter(|next| *next <= to) else { break };
+        clock.set(next.max(clock.now()));
+        worker.deliver_due().await?;
+    }
+    clock.set(to);
+    worker.deliver_due().await?;
+    Ok(())
+}
+
+/// A folder that is gone when the demo is over.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left in a folder for temporary files is the system's to clean.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The service and what surrounds it.
+pub struct Stage {
+    app: App,
+    clock: Clock,
+    url: String,
+    push: PushReceiver,
+    mail: SmtpReceiver,
+    http: reqwest::Client,
+    server: actix_web::dev::ServerHandle,
+    _folder: Folder,
+}
+
+/// Somebody with a phone and an inbox.
+pub struct Actor {
+    /// What they are called.
+    pub name: &'static str,
+    /// Their clock.
+    pub zone: TimeZone,
+    email: String,
+    phone: Subscription,
+    refresh_token: String,
+}
+
+/// Something that a phone or an inbox received.
+pub struct Arrival {
+    /// When.
+    pub at: Timestamp,
+    /// "phone" or "inbox".
+    pub place: &'static str,
+    /// What a glance shows.
+    pub shown: String,
+}
+
+impl Stage {
+    /// Starts everything at an instant.
+    pub fn open(start: Timestamp) -> Result<Self, StartError> {
+        let clock = Clock::simulated(start);
+        let ticks = clock.clone();
+        let now: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(move || ticks.now());
+        let (push, mail) = (PushReceiver::start(Arc::clone(&now))?, SmtpReceiver::start(now)?);
+        let folder = Folder(std::env::temp_dir().join(format!("evenkeel-demo-{:016x}", rand::random::<u64>())));
+        std::fs::create_dir_all(&folder.0)?;
+        let location = Location::Sqlite(folder.0.join("evenkeel.db").display().to_string());
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let mut config = Config::for_tests(folder.0.clone(), location);
+        config.public_url = url.parse()?;
+        config.smtp_url = Some(mail.url().into());
+        config.push_insecure_origins = vec![push.origin().parse()?];
+        let app = App::build(&config, &Keys::ephemeral(), clock.clone())?;
+        let server = app.server(listener, 1)?;
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        Ok(Self { app, clock, url, push, mail, http, server: handle, _folder: folder })
+    }
+
+    /// Stops the service.
+    pub async fn close(self) {
+        self.server.stop(true).await;
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets time pass.
+    pub async fn live_until(&self, to: Timestamp) -> Result<(), StartError> {
+        live_until(&self.app, &self.clock, to).await
+    }
+
+    /// Somebody signs up, confirms the address by the mail, and lets the phone take push.
+    pub async fn enter(
+        &self,
+        name: &'static str,
+        zone: &str,
+        quiet: (&str, &str),
+    ) -> Result<Actor, StartError> {
+        let email = format!("{}@example.org", name.to_lowercase());
+        let password = "four calm boats on a lake";
+        let input = json!({
+            "email": email, "password": password, "displayName": name, "zone": zone, "adult": true,
+            "healthDataConsent": true, "quietHours": { "from": quiet.0, "until": quiet.1 },
+        });
+        self.post(None, "mutation($input: SignUpInput!) { signUp(input: $input) { status problems { sentence } } }", input)
+            .await?;
+        self.live_until(self.now()).await?;
+        let mails = self.mail.inbox(&email);
+        let text = mails.last().and_then(|mail| mail.text()).ok_or("no mail came to confirm the address")?;
+        let link = text.lines().find(|line| line.starts_with("http")).ok_or("the mail has no link")?;
+        self.http.post(link).send().await?.error_for_status()?;
+        let input = json!({ "email": email, "password": password, "deviceLabel": "phone" });
+        let query = "mutation($input: LogInInput!) { logIn(input: $input) { status tokens { accessToken refreshToken } } }";
+        let data = self.post(None, query, input).await?;
+        let tokens = &data["tokens"];
+        let phone = self.push.subscribe();
+        let input = json!({ "endpoint": phone.endpoint, "p256dh": phone.p256dh, "auth": phone.auth, "label": "phone" });
+        let query = "mutation($input: RegisterDeviceInput!) { registerDevice(input: $input) { status problems { sentence } } }";
+        self.post(tokens["accessToken"].as_str(), query, input).await?;
+        let refresh_token = tokens["refreshToken"].as_str().ok_or("no refresh token")?.to_owned();
+        Ok(Actor { name, zone: TimeZone::get(zone)?, email, phone, refresh_token })
+    }
+
+    /// Somebody does something in the app; the one field of the answer.
+    pub async fn does(&self, actor: &mut Actor, query: &str, input: Value) -> Result<Value, StartError> {
+        let refresh = "mutation($input: RefreshSessionInput!) { refreshSession(input: $input) {
+            status tokens { accessToken refreshToken } } }";
+        let data = self.post(None, refresh, json!({ "refreshToken": actor.refresh_token })).await?;
+        actor.refresh_token = data["tokens"]["refreshToken"].as_str().ok_or("signed out")?.to_owned();
+        self.post(data["tokens"]["accessToken"].as_str(), query, input).await
+    }
+
+    async fn post(&self, token: Option<&str>, query: &str, input: Value) -> Result<Value, StartError> {
+        let body = json!({ "query": query, "variables": { "input": input } }).to_string();
+        let mut request = self.http.post(format!("{}/graphql", self.url)).header("Content-Type", "application/json");
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let answer: Value = serde_json::from_str(&request.body(body).send().await?.text().await?)?;
+        let field = answer["data"].as_object().and_then(|data| data.values().next()).cloned().unwrap_or_default();
+        let refused = field.get("status").is_some_and(|status| status == "REFUSED");
+        if answer.get("errors").is_some() || field.is_null() || refused {
+            return Err(format!("the demo's request was not taken: {answer}").into());
+        }
+        Ok(field)
+    }
+
+    /// Everything that an actor received, in order.
+    pub fn received(&self, actor: &Actor) -> Result<Vec<Arrival>, StartError> {
+        let mut arrivals = Vec::new();
+        for push in self.push.received().into_iter().filter(|push| push.endpoint == actor.phone.endpoint) {
+            let payload: Value = serde_json::from_slice(&push.payload)?;
+            let words = |name: &str| payload["notification"][name].as_str().unwrap_or_default().to_owned();
+            arrivals.push(Arrival { at: push.at, place: "phone", shown: format!("{}: {}", words("title"), words("body")) });
+        }
+        for mail in self.mail.inbox(&actor.email) {
+            let shown = format!("from {}: {}", mail.from, mail.subject().unwrap_or_default());
+            arrivals.push(Arrival { at: mail.at, place: "inbox", shown });
+        }
+        arrivals.sort_by_key(|arrival| arrival.at);
+        Ok(arrivals)
+    }
+
+    /// What the newest push on a phone is about, as its owner reads it in the app.
+    pub async fn reads(&self, actor: &mut Actor) -> Result<Value, StartError> {
+        let own = self.push.displayed(&actor.phone.endpoint);
+        let newest = own.last().ok_or("no push came")?;
+        let payload: Value = serde_json::from_slice(&newest.payload)?;
+        let query = "query($input: ID!) { node(id: $input) { ... on Nudge { rung message checkIn { id } } } }";
+        self.does(actor, query, payload["nudge"].clone()).await
+    }
+}
