@@ -1,7 +1,7 @@
 //! Partner links: invite by code, look, accept, decline, end, and what each side chooses on them.
 
 use super::people::{Person, link_key, link_key_place};
-use super::{Caller, Done, Fault, House, Outcome, Unit, planning};
+use super::{Caller, Done, Fault, House, Outcome, Refusal, Unit, planning};
 use crate::domain::negotiation::Needs;
 use crate::domain::nudge::DropReason;
 use crate::domain::partner_link::{
@@ -11,6 +11,7 @@ use crate::domain::partner_link::{
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::ids::{AccountId, LinkId, TypedId};
 use crate::store;
+use crate::store::StoreError;
 use crate::store::check_in::Whose;
 use crate::store::partner_link::{LinkChange, LinkRow, MemberChange, MemberRow, pair};
 use crate::vault::{DataKey, Place};
@@ -232,8 +233,12 @@ fn find_invitation(unit: &mut Unit<'_>, typed: &str, reader: AccountId) -> Outco
         Invitation::Open => Ok(OpenInvitation { link, inviter }),
         Invitation::Gone => Err(gone().into()),
         Invitation::Own => Err(Problem::wrong_state("code", "This is your own invitation.").into()),
-        Invitation::Linked => Err(Problem::wrong_state("code", "You two are linked already.").into()),
+        Invitation::Linked => Err(linked_already().into()),
     }
+}
+
+fn linked_already() -> Problem {
+    Problem::wrong_state("code", "You two are linked already.")
 }
 
 /// Shows an invitation to whoever holds its code, before they decide.
@@ -270,7 +275,11 @@ pub async fn accept(house: &Arc<House>, by: &Caller, code: String, role: Role) -
                 active_at: Some(Some(unit.ts())),
                 ..Default::default()
             };
-            let row = store::partner_link::update(unit.db, link.id, &change)?;
+            // Two who accept each other's codes at once lock different rows: the unique pair decides.
+            let row =
+                store::partner_link::update(unit.db, link.id, &change).map_err(StoreError::from).map_err(
+                    |error| if error.is_conflict() { linked_already().into() } else { Refusal::from(error) },
+                )?;
             Ok(view(unit, row, account)?)
         })
         .await

@@ -1,7 +1,7 @@
 //! Sending by e-mail: text first, discreet, by SMTP or (without a mail server) as files.
 
 use super::Sent;
-use crate::domain::nudge::Outcome;
+use crate::domain::nudge::{Outcome, fingerprint};
 use crate::domain::wording::Letter;
 use crate::store::nudge::NudgeRow;
 use askama::Template;
@@ -149,8 +149,7 @@ impl MailSender {
 
     /// The Message-ID is made of the nudge's key: a repeat has the same one, and mail programs show it once (R14).
     fn message_id(&self, nudge: &NudgeRow) -> String {
-        let hash = crate::vault::sha256(nudge.key.as_bytes());
-        let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = fingerprint(&nudge.key).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         format!("<{hex}@{}>", self.from.email.domain())
     }
 }

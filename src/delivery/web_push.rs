@@ -3,7 +3,7 @@
 use super::{Sent, retry};
 use crate::actions::device::Subscription;
 use crate::domain::device::{PushPolicy, is_public};
-use crate::domain::nudge::Outcome;
+use crate::domain::nudge::{Outcome, fingerprint};
 use crate::domain::wording::{PUSH_BODY, PUSH_TITLE};
 use crate::store::nudge::NudgeRow;
 use base64::Engine as _;
@@ -233,7 +233,7 @@ fn request(client: &reqwest::Client, endpoint: Url, message: WebPushMessage) -> 
 /// The Topic of a nudge (RFC 8030, 5.4): 32 characters made of its key, so that a repeat replaces the first and
 /// the service learns nothing (R14).
 fn topic(key: &str) -> String {
-    URL_SAFE_NO_PAD.encode(&crate::vault::sha256(key.as_bytes())[..24])
+    URL_SAFE_NO_PAD.encode(&fingerprint(key)[..24])
 }
 
 /// Resolves names to public addresses only. The connection is made to what was resolved and checked here, so a

@@ -129,6 +129,13 @@ pub fn key(about: About, rung: Rung, recipient: Option<AccountId>, channel: Chan
     }
 }
 
+/// A fingerprint of a key: Web Push `Topic` and mail `Message-ID` are made of it, so that a repeat replaces the
+/// first and a provider learns nothing (R14).
+pub fn fingerprint(key: &str) -> [u8; 32] {
+    use sha2::Digest;
+    sha2::Sha256::digest(key.as_bytes()).into()
+}
+
 /// What counts at the moment of sending (R16).
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {

@@ -3,11 +3,12 @@
 use super::errors::Failure;
 use super::limits::{FIRST_DEFAULT, FIRST_MAX};
 use crate::ids::TypedId;
-use async_graphql::OutputType;
-use async_graphql::connection::{Connection, Edge, EmptyFields};
+use async_graphql::connection::PageInfo;
+use async_graphql::{Object, OutputType, TypeName};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use std::borrow::Cow;
 use std::str::FromStr;
 
 /// What is asked for.
@@ -39,19 +40,81 @@ impl<Id: TypedId + FromStr> Page<Id> {
     }
 
     /// The connection of the rows that were loaded.
-    pub fn connection<Row, Node: OutputType>(
+    pub fn connection<Row, Node>(
         &self,
         rows: Vec<Row>,
         key: impl Fn(&Row) -> (Timestamp, Id),
         node: impl Fn(Row) -> Node,
-    ) -> Connection<String, Node, EmptyFields, EmptyFields> {
+    ) -> Connection<Node> {
         let more = rows.len() > self.first;
-        let mut connection = Connection::new(self.after.is_some(), more);
-        connection.edges.extend(rows.into_iter().take(self.first).map(|row| {
+        let edges = rows.into_iter().take(self.first).map(|row| {
             let (at, id) = key(&row);
-            Edge::new(cursor(at, id), node(row))
-        }));
-        connection
+            Edge { cursor: cursor(at, id), node: node(row) }
+        });
+        Connection { edges: edges.collect(), earlier: self.after.is_some(), more }
+    }
+}
+
+/// A page of a list, as Relay's connection specification says it.
+pub struct Connection<Node> {
+    edges: Vec<Edge<Node>>,
+    earlier: bool,
+    more: bool,
+}
+
+impl<Node: OutputType> TypeName for Connection<Node> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Connection", Node::type_name()).into()
+    }
+}
+
+/// A page of a list, as Relay's connection specification says it.
+#[Object(name_type)]
+impl<Node: OutputType> Connection<Node> {
+    /// The entries with their cursors.
+    async fn edges(&self) -> &[Edge<Node>] {
+        &self.edges
+    }
+
+    /// The entries.
+    async fn nodes(&self) -> Vec<&Node> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+
+    /// Where this page lies in the list.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo {
+            has_previous_page: self.earlier,
+            has_next_page: self.more,
+            start_cursor: self.edges.first().map(|edge| edge.cursor.clone()),
+            end_cursor: self.edges.last().map(|edge| edge.cursor.clone()),
+        }
+    }
+}
+
+/// One entry of a page.
+pub struct Edge<Node> {
+    cursor: String,
+    node: Node,
+}
+
+impl<Node: OutputType> TypeName for Edge<Node> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Edge", Node::type_name()).into()
+    }
+}
+
+/// One entry of a page.
+#[Object(name_type)]
+impl<Node: OutputType> Edge<Node> {
+    /// The place of this entry, for `after`.
+    async fn cursor(&self) -> &str {
+        &self.cursor
+    }
+
+    /// The entry.
+    async fn node(&self) -> &Node {
+        &self.node
     }
 }
 

@@ -1,7 +1,7 @@
 //! The queries: `viewer` is the signed-in person and the only way to their data; `node` goes the same way.
 
 use super::errors::Failure;
-use super::paging::Page;
+use super::paging::{Connection, Page};
 use super::types::account::{Account, Consent, Device, Session};
 use super::types::check_in::{CheckIn, CheckInSpan};
 use super::types::negotiation::Revision;
@@ -12,7 +12,6 @@ use super::{house, loaders, requester};
 use crate::actions::{self, Refusal};
 use crate::auth::Requester;
 use crate::ids::{self, TypedId};
-use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, Interface, Object};
 
 /// What can be read.
@@ -158,7 +157,7 @@ impl Viewer {
         #[graphql(desc = "Which part; default: all, the latest due time first.")] span: Option<CheckInSpan>,
         #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
-    ) -> Result<Connection<String, CheckIn>, Failure> {
+    ) -> Result<Connection<CheckIn>, Failure> {
         let page = Page::read(first, after)?;
         let span = span.map(Into::into);
         let rows =
@@ -173,7 +172,7 @@ impl Viewer {
         ctx: &Context<'_>,
         #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
-    ) -> Result<Connection<String, Nudge>, Failure> {
+    ) -> Result<Connection<Nudge>, Failure> {
         let page = Page::read(first, after)?;
         let rows = actions::nudge::page(house(ctx), self.0.account, page.after, page.limit()).await?;
         Ok(page.connection(rows, |view| (view.send_at, view.id), Nudge))

@@ -2,13 +2,15 @@
 #![allow(dead_code, reason = "every test binary uses another part of the harness")]
 
 pub mod people;
+pub mod race;
 
 use evenkeel::app::App;
 use evenkeel::clock::Clock;
 use evenkeel::config::Config;
 use evenkeel::demo::push_receiver::PushReceiver;
 use evenkeel::demo::smtp_receiver::SmtpReceiver;
-use evenkeel::store::{self, Location, StoreError};
+use evenkeel::demo::stage::live_until;
+use evenkeel::store::Location;
 use evenkeel::vault::keys::Keys;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -139,7 +141,11 @@ impl TestApp {
         let server = app.server(listener, 1).unwrap();
         let handle = server.handle();
         actix_web::rt::spawn(server);
-        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
         Self { app, clock, url, push, mail, http, config, keys, server: handle, home }
     }
 
@@ -156,19 +162,7 @@ impl TestApp {
     /// Lets time pass until `to`, delivering everything at the instant at which it falls due.
     pub async fn pass_until(&self, to: Timestamp) {
         assert!(to >= self.clock.now(), "time does not run backwards");
-        self.deliver().await;
-        loop {
-            let next = self.app.house.store.read(|db| Ok::<_, StoreError>(store::nudge::next_due(db)?)).await;
-            match next.unwrap().map(|at| at.get()) {
-                Some(next) if next <= to => {
-                    self.clock.set(next.max(self.clock.now()));
-                    self.deliver().await;
-                }
-                _ => break,
-            }
-        }
-        self.clock.set(to);
-        self.deliver().await;
+        live_until(&self.app, &self.clock, to).await.unwrap();
     }
 
     /// Lets so many minutes pass; see [`TestApp::pass_until`].
@@ -178,13 +172,35 @@ impl TestApp {
 
     /// Sends a GraphQL request and returns the whole answer, errors and all.
     pub async fn raw(&self, token: Option<&str>, query: &str, variables: Value) -> Value {
-        let mut request = self.http.post(format!("{}/graphql", self.url)).header("Content-Type", "application/json");
+        let mut request =
+            self.http.post(format!("{}/graphql", self.url)).header("Content-Type", "application/json");
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
         let body = json!({ "query": query, "variables": variables }).to_string();
         let answer = request.body(body).send().await.unwrap();
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    }
+
+    /// Sends a GraphQL request, perhaps under an idempotency key, and returns the answer's status and exact text.
+    pub async fn exact(
+        &self,
+        token: Option<&str>,
+        key: Option<&str>,
+        query: &str,
+        variables: Value,
+    ) -> (u16, String) {
+        let mut request =
+            self.http.post(format!("{}/graphql", self.url)).header("Content-Type", "application/json");
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let answer = request.body(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
     /// As [`TestApp::raw`] without a token, returning `data` of an answer without errors.

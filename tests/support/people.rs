@@ -39,7 +39,8 @@ impl TestApp {
             "email": email, "password": PASSWORD, "displayName": name, "zone": zone,
             "quietHours": { "from": quiet.0, "until": quiet.1 }, "adult": true, "healthDataConsent": true,
         } });
-        let query = "mutation($input: SignUpInput!) { signUp(input: $input) { status problems { field code } } }";
+        let query =
+            "mutation($input: SignUpInput!) { signUp(input: $input) { status problems { field code } } }";
         let data = self.anonymous(query, sign_up).await;
         assert_eq!(data["signUp"], json!({ "status": "DONE", "problems": [] }));
         self.deliver().await;
@@ -48,7 +49,13 @@ impl TestApp {
         let answer = self.http.post(&page).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         let tokens = RefCell::new(self.log_in(&email, PASSWORD).await);
-        Person { name: name.to_owned(), email, device: self.push.subscribe(), device_id: String::new(), tokens }
+        Person {
+            name: name.to_owned(),
+            email,
+            device: self.push.subscribe(),
+            device_id: String::new(),
+            tokens,
+        }
     }
 
     /// Registers a person's device.
@@ -166,7 +173,8 @@ impl Couple {
         let revision = &proposed["proposeRevision"]["revision"];
         let query = "mutation($input: AgreeToRevisionInput!) { agreeToRevision(input: $input) {
             status revision { state } problems { field code } } }";
-        let yes = json!({ "input": { "revisionId": revision["id"], "contentHash": revision["contentHash"] } });
+        let yes =
+            json!({ "input": { "revisionId": revision["id"], "contentHash": revision["contentHash"] } });
         for person in [&self.sam, &self.alex] {
             let agreed = person.ask(app, query, yes.clone()).await;
             assert_eq!(agreed["agreeToRevision"]["status"], "DONE", "{agreed}");

@@ -8,9 +8,8 @@ use crate::actions::{negotiation, scene};
 use crate::domain::negotiation::RevisionState;
 use crate::domain::partner_link::{LinkStatus, Role};
 use crate::graphql::errors::Failure;
-use crate::graphql::paging::Page;
+use crate::graphql::paging::{Connection, Page};
 use crate::graphql::{house, requester};
-use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 /// The tie of two accounts, seen by one of them.
@@ -97,7 +96,7 @@ impl PartnerLink {
         ctx: &Context<'_>,
         #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
-    ) -> Result<Connection<String, Revision>, Failure> {
+    ) -> Result<Connection<Revision>, Failure> {
         let page = Page::read(first, after)?;
         let account = requester(ctx)?.account;
         let all = negotiation::read(house(ctx), account, self.0.id).await?;
@@ -132,7 +131,7 @@ impl PartnerLink {
         ctx: &Context<'_>,
         #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
-    ) -> Result<Connection<String, Scene>, Failure> {
+    ) -> Result<Connection<Scene>, Failure> {
         let page = Page::read(first, after)?;
         let account = requester(ctx)?.account;
         let rows = scene::page(house(ctx), account, self.0.id, page.after, page.limit()).await?;
