@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::sync::Arc;
 
+#[allow(unused_imports, reason = "not every test binary has couples")]
 pub use people::{Couple, Person};
 
 /// Which database a test runs on.

@@ -1,0 +1,270 @@
+//! Sessions: short access tokens, refresh tokens that rotate, and devices that can be signed out.
+
+mod support;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::SignedDuration;
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde_json::{Value, json};
+use support::people::{PASSWORD, text};
+use support::{Person, TestApp};
+
+const ME: &str = "{ viewer { account { email } } }";
+const SESSIONS: &str = "{ viewer { sessions { id label current createdAt lastUsedAt } } }";
+const REFRESH: &str = "mutation($t: String!) { refreshSession(input: { refreshToken: $t }) {
+    status tokens { sessionId accessToken accessTokenExpiresAt refreshToken } problems { field code } } }";
+const END: &str =
+    "mutation($id: ID!) { endSession(input: { sessionId: $id }) { status problems { field code } } }";
+
+async fn works(app: &TestApp, access: &str) -> bool {
+    let answer = app.raw(Some(access), ME, json!({})).await;
+    let refused = answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED";
+    assert_ne!(refused, answer["data"]["viewer"]["account"]["email"].is_string(), "{answer}");
+    !refused
+}
+
+async fn refresh(app: &TestApp, token: &str) -> Value {
+    app.anonymous(REFRESH, json!({ "t": token })).await["refreshSession"].clone()
+}
+
+/// Exchanges a refresh token that must be good: the new access and refresh tokens.
+async fn refreshed(app: &TestApp, token: &str) -> (String, String) {
+    let answer = refresh(app, token).await;
+    assert_eq!(answer["status"], "DONE", "{answer}");
+    (text(&answer["tokens"]["accessToken"]), text(&answer["tokens"]["refreshToken"]))
+}
+
+async fn is_refused(app: &TestApp, token: &str) {
+    let answer = refresh(app, token).await;
+    let problems = json!([{ "field": "refreshToken", "code": "EXPIRED" }]);
+    assert_eq!(answer, json!({ "status": "REFUSED", "tokens": null, "problems": problems }));
+}
+
+async fn sessions(app: &TestApp, access: &str) -> Vec<Value> {
+    let answer = app.raw(Some(access), SESSIONS, json!({})).await;
+    answer["data"]["viewer"]["sessions"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
+}
+
+async fn alex(app: &TestApp) -> Person {
+    app.person_without_device("Alex", "Europe/Berlin", ("22:00", "08:00")).await
+}
+
+fn seconds(app: &TestApp, count: i64) {
+    app.clock.set(app.clock.now() + SignedDuration::from_secs(count));
+}
+
+/// The second part of a token, read without checking anything.
+fn claims(token: &str) -> Value {
+    let part = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+async fn published_keys(app: &TestApp) -> JwkSet {
+    let answer = app.http.get(format!("{}/.well-known/jwks.json", app.url)).send().await.unwrap();
+    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+}
+
+/// The Ed25519 key of a seed, in PKCS #8 (RFC 8410).
+fn signing_key(seed: &[u8]) -> EncodingKey {
+    const HEAD: [u8; 16] =
+        [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+    EncodingKey::from_ed_der(&[HEAD.as_slice(), seed].concat())
+}
+
+on_both_databases! {
+    async fn r31_an_access_token_works_for_ten_minutes(app) {
+        let alex = alex(&app).await;
+        let (access, _) = app.log_in(&alex.email, PASSWORD).await;
+        seconds(&app, 599);
+        assert!(works(&app, &access).await);
+        seconds(&app, 1);
+        assert!(!works(&app, &access).await);
+        assert!(!works(&app, "nonsense").await);
+        assert!(!works(&app, "").await);
+    }
+
+    async fn r31_a_refresh_token_is_exchanged_for_new_tokens_of_the_same_session(app) {
+        let alex = alex(&app).await;
+        let (access, token) = app.log_in(&alex.email, PASSWORD).await;
+        let before = sessions(&app, &access).await;
+        seconds(&app, 3600);
+        let answer = refresh(&app, &token).await;
+        let tokens = &answer["tokens"];
+        assert_eq!(tokens["sessionId"], before[0]["id"]);
+        assert_eq!(tokens["accessTokenExpiresAt"], json!((app.clock.now() + SignedDuration::from_mins(10)).to_string()));
+        assert_ne!(tokens["refreshToken"], json!(token));
+        let access = text(&tokens["accessToken"]);
+        assert!(works(&app, &access).await);
+        let after = sessions(&app, &access).await;
+        assert_eq!(after.len(), before.len());
+        assert_eq!(after[0]["createdAt"], before[0]["createdAt"]);
+        assert_eq!(after[0]["lastUsedAt"], json!(app.clock.now().to_string()));
+    }
+
+    async fn r31_a_lost_answer_is_forgiven_for_fifteen_seconds(app) {
+        let alex = alex(&app).await;
+        let (_, first) = app.log_in(&alex.email, PASSWORD).await;
+        let (_, second) = refreshed(&app, &first).await;
+        seconds(&app, 14);
+        let (access, third) = refreshed(&app, &first).await;
+        assert!(works(&app, &access).await);
+        for token in [second, third] {
+            let (access, _) = refreshed(&app, &token).await;
+            assert!(works(&app, &access).await);
+        }
+    }
+
+    async fn r31_use_after_the_grace_ends_the_whole_family(app) {
+        let alex = alex(&app).await;
+        let (_, first) = app.log_in(&alex.email, PASSWORD).await;
+        let (elsewhere, _) = app.log_in(&alex.email, PASSWORD).await;
+        let (access, second) = refreshed(&app, &first).await;
+        seconds(&app, 15);
+        assert!(works(&app, &access).await);
+        is_refused(&app, &first).await;
+        assert!(!works(&app, &access).await, "the access token of the family ends at once");
+        is_refused(&app, &second).await;
+        assert!(works(&app, &elsewhere).await, "another device is another family");
+    }
+
+    async fn r31_two_exchanges_at_once_end_nothing(app) {
+        let alex = alex(&app).await;
+        let (_, token) = app.log_in(&alex.email, PASSWORD).await;
+        let answers = futures::future::join_all((0..6).map(|_| refreshed(&app, &token))).await;
+        let mut tokens: Vec<_> = answers.iter().map(|(_, token)| token).collect();
+        tokens.sort();
+        tokens.dedup();
+        assert_eq!(tokens.len(), 6, "each has a token of its own");
+        for (access, token) in &answers {
+            assert!(works(&app, access).await);
+            refreshed(&app, token).await;
+        }
+    }
+
+    async fn r31_a_refresh_token_that_nobody_used_for_sixty_days_is_out_of_date(app) {
+        let alex = alex(&app).await;
+        let (_, kept) = app.log_in(&alex.email, PASSWORD).await;
+        let (_, left) = app.log_in(&alex.email, PASSWORD).await;
+        seconds(&app, 60 * 24 * 3600 - 1);
+        let (_, kept) = refreshed(&app, &kept).await;
+        seconds(&app, 1);
+        is_refused(&app, &left).await;
+        refreshed(&app, &kept).await;
+        is_refused(&app, "nonsense").await;
+        is_refused(&app, "").await;
+    }
+
+    async fn r31_an_access_token_can_be_checked_with_the_published_key(app) {
+        let alex = alex(&app).await;
+        let token = alex.access();
+        let keys = published_keys(&app).await;
+        let header = jsonwebtoken::decode_header(&token).unwrap();
+        assert_eq!(header.alg, Algorithm::EdDSA);
+        let key = keys.find(&header.kid.unwrap()).unwrap();
+        let mut rules = Validation::new(Algorithm::EdDSA);
+        rules.set_issuer(&["evenkeel"]);
+        rules.set_audience(&["evenkeel:api"]);
+        // The clock of the test stands still in the past or future of the machine's.
+        rules.validate_exp = false;
+        let claims = jsonwebtoken::decode::<Value>(&token, &DecodingKey::from_jwk(key).unwrap(), &rules).unwrap().claims;
+        assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 600);
+        assert_eq!(claims["iat"], app.clock.now().as_second());
+        assert!(!claims.to_string().contains("alex"), "no name or address in a token");
+        let published = serde_json::to_value(&keys).unwrap();
+        assert_eq!(published["keys"][0].get("d"), None, "the private half stays inside");
+    }
+
+    async fn r31_a_token_of_another_purpose_key_or_algorithm_is_refused(app) {
+        let alex = alex(&app).await;
+        let ours = claims(&alex.access());
+        let header = jsonwebtoken::decode_header(alex.access()).unwrap();
+        let key = signing_key(app.keys.token_seed.as_slice());
+        let sign = |header: &Header, change: Value| {
+            let mut claims = ours.clone();
+            for (name, value) in change.as_object().unwrap() {
+                claims[name] = value.clone();
+            }
+            jsonwebtoken::encode(header, &claims, &key).unwrap()
+        };
+        assert!(works(&app, &sign(&header, json!({}))).await, "else the rest would prove nothing");
+        let other_account = ours["sub"].as_str().unwrap().chars().rev().collect::<String>();
+        for change in [
+            json!({ "aud": "evenkeel:mail" }),
+            json!({ "aud": ["evenkeel:mail"] }),
+            json!({ "iss": "somebody" }),
+            json!({ "exp": app.clock.now().as_second() }),
+            json!({ "sid": ours["sub"] }),
+            json!({ "sub": ours["sid"] }),
+            json!({ "sub": other_account }),
+        ] {
+            assert!(!works(&app, &sign(&header, change.clone())).await, "{change}");
+        }
+        let nobodys = Header { kid: Some("another".to_owned()), ..header.clone() };
+        assert!(!works(&app, &sign(&nobodys, json!({}))).await);
+        let forged = jsonwebtoken::encode(&header, &ours, &signing_key(&[7; 32])).unwrap();
+        assert!(!works(&app, &forged).await);
+        let public = serde_json::to_vec(&published_keys(&app).await).unwrap();
+        let by_secret = Header { kid: header.kid.clone(), ..Header::new(Algorithm::HS256) };
+        let forged = jsonwebtoken::encode(&by_secret, &ours, &EncodingKey::from_secret(&public)).unwrap();
+        assert!(!works(&app, &forged).await);
+        let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let unsigned = part(json!({ "alg": "none", "typ": "JWT", "kid": header.kid }));
+        assert!(!works(&app, &format!("{unsigned}.{}.", part(ours.clone()))).await);
+    }
+
+    async fn logging_out_ends_this_device_at_once_and_no_other(app) {
+        let alex = alex(&app).await;
+        let (access, token) = app.log_in(&alex.email, PASSWORD).await;
+        let answer = app.raw(Some(&access), "mutation { logOut { status problems { code } } }", json!({})).await;
+        assert_eq!(answer["data"]["logOut"], json!({ "status": "DONE", "problems": [] }));
+        assert!(!works(&app, &access).await);
+        is_refused(&app, &token).await;
+        assert!(works(&app, &alex.access()).await);
+    }
+
+    async fn sessions_are_listed_and_ended_one_by_one_or_all_others(app) {
+        let alex = alex(&app).await;
+        seconds(&app, 60);
+        let query = "mutation($i: LogInInput!) { logIn(input: $i) { tokens { accessToken sessionId } } }";
+        let input = json!({ "i": { "email": alex.email, "password": PASSWORD, "deviceLabel": " tablet " } });
+        let tablet = app.anonymous(query, input).await["logIn"]["tokens"].clone();
+        let tablets = text(&tablet["accessToken"]);
+        let seen = sessions(&app, &alex.access()).await;
+        let list: Vec<_> = seen.iter().map(|s| (s["label"].as_str().unwrap(), s["current"].as_bool().unwrap())).collect();
+        assert_eq!(list, [("tablet", false), ("phone", true)], "the latest used first");
+        assert_eq!(seen[0]["id"], tablet["sessionId"]);
+
+        let ended = alex.ask(&app, END, json!({ "id": tablet["sessionId"] })).await;
+        assert_eq!(ended["endSession"], json!({ "status": "DONE", "problems": [] }));
+        assert!(!works(&app, &tablets).await);
+        assert_eq!(sessions(&app, &alex.access()).await.len(), 1);
+        let again = alex.ask(&app, END, json!({ "id": tablet["sessionId"] })).await;
+        assert_eq!(again["endSession"]["status"], "REFUSED");
+
+        let (one, one_more) = (app.log_in(&alex.email, PASSWORD).await, app.log_in(&alex.email, PASSWORD).await);
+        alex.ask(&app, "mutation { endOtherSessions { status } }", json!({})).await;
+        for (access, token) in [one, one_more] {
+            assert!(!works(&app, &access).await);
+            is_refused(&app, &token).await;
+        }
+        assert!(works(&app, &alex.access()).await);
+    }
+
+    async fn r29_somebody_elses_session_looks_like_a_missing_one(app) {
+        let alex = alex(&app).await;
+        let sam = app.person_without_device("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;
+        let sams = text(&sessions(&app, &sam.access()).await[0]["id"]);
+        let missing = format!("{}000000000000", &sams[..sams.len() - 12]);
+        let nobody = app.exact(None, None, END, json!({ "id": sams })).await;
+        assert!(nobody.1.contains("UNAUTHENTICATED"));
+        let mut answers = Vec::new();
+        for id in [&sams, &missing, "Session_1", "nonsense", ""] {
+            answers.push(app.exact(Some(&alex.access()), None, END, json!({ "id": id })).await);
+        }
+        assert!(answers[0].1.contains("NOT_FOUND"), "{}", answers[0].1);
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+        assert!(works(&app, &sam.access()).await);
+    }
+}
