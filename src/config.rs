@@ -133,7 +133,8 @@ impl Config {
         Self {
             mode: Mode::Development,
             listen,
-            push_contact: Url::parse("mailto:operator@evenkeel.test").unwrap_or_else(|_| unreachable!("a constant URL")),
+            push_contact: Url::parse("mailto:operator@evenkeel.test")
+                .unwrap_or_else(|_| unreachable!("a constant URL")),
             public_url,
             data_dir,
             database,

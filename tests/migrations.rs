@@ -46,7 +46,10 @@ fn both_trees_have_the_same_names_and_ways_back() {
     for name in sqlite {
         for side in ["sqlite", "postgres"] {
             let down = std::fs::read_to_string(root.join(side).join(&name).join("down.sql")).unwrap();
-            assert!(down.lines().any(|line| !line.trim().is_empty() && !line.starts_with("--")), "{side}/{name}");
+            assert!(
+                down.lines().any(|line| !line.trim().is_empty() && !line.starts_with("--")),
+                "{side}/{name}"
+            );
         }
     }
 }

@@ -80,6 +80,9 @@ fn every_mutation_takes_one_input_and_tells_status_and_problems() {
         assert!(arguments.is_empty() || arguments == ["input"], "{}", mutation.node.name.node);
         let payload = mutation.node.ty.node.to_string();
         let fields = &payloads[payload.trim_end_matches('!')];
-        assert!(fields.contains(&"status".to_owned()) && fields.contains(&"problems".to_owned()), "{payload}");
+        assert!(
+            fields.contains(&"status".to_owned()) && fields.contains(&"problems".to_owned()),
+            "{payload}"
+        );
     }
 }

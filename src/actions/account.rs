@@ -1,17 +1,19 @@
 //! Accounts: sign up, confirm, change the profile and the password, pause.
 
 use super::people::{Person, account_key_place, email_index};
-use super::{Caller, Done, Fault, House, Outcome, RequestKey, Unit, planning};
+use super::{Caller, Done, Fault, House, Outcome, Refusal, RequestKey, Unit, planning};
 use crate::auth::tokens::opaque_hash;
-use crate::domain::account::{CONSENT_VERSION, ConsentKind, Email, FURTHER_NOTICE, NAME_MAX, Share, check_password};
+use crate::domain::account::{
+    CONSENT_VERSION, ConsentKind, Email, FURTHER_NOTICE, NAME_MAX, Share, check_password,
+};
 use crate::domain::nudge::{About, Channel, DropReason, NudgeState, Rung, key};
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::quiet_hours::{QuietHours, Zone};
 use crate::ids::{AccountId, AddressRequestId, ConsentId, NudgeId, TypedId};
-use crate::store;
 use crate::store::account::{AccountChange, AccountRow};
 use crate::store::address_request::AddressRequestRow;
 use crate::store::nudge::NudgeRow;
+use crate::store::{self, StoreError};
 use crate::vault::{DataKey, Place};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -207,7 +209,10 @@ fn create(unit: &mut Unit<'_>, email_index: Vec<u8>, email: &str, details: SignU
         address_failed_at: None,
         created_at: unit.ts(),
     };
-    store::account::insert(unit.db, &row)?;
+    // Another mail for the same address may be confirmed at this very moment; that one stands.
+    store::account::insert(unit.db, &row)
+        .map_err(StoreError::from)
+        .map_err(|error| if error.is_conflict() { Refusal::from(expired()) } else { error.into() })?;
     for kind in ConsentKind::ALL.iter().copied() {
         let consent = ConsentRow {
             id: ConsentId::at(unit.now),

@@ -37,7 +37,10 @@ impl Story<'_> {
             let total = received.len();
             for arrival in received.into_iter().skip(*printed) {
                 let (name, place, shown) = (actor.name, arrival.place, arrival.shown);
-                lines.push((arrival.at, format!("{}    {name}'s {place} shows “{shown}”", local(arrival.at, actor))));
+                lines.push((
+                    arrival.at,
+                    format!("{}    {name}'s {place} shows “{shown}”", local(arrival.at, actor)),
+                ));
             }
             *printed = total;
         }
@@ -83,7 +86,9 @@ pub async fn run(out: &mut dyn Write) -> Result<(), StartError> {
 
     story.until(ended_at + SignedDuration::from_hours(1)).await?;
     answer(&mut story, 2, "MOOD").await?;
-    story.says("Sam answers in one tap: shares the mood, keeps the note. Sam is not asked again for this one.")?;
+    story.says(
+        "Sam answers in one tap: shares the mood, keeps the note. Sam is not asked again for this one.",
+    )?;
     let seen = partners_view(&story.stage, &mut story.alex, &scene).await?;
     story.says(&format!("Alex sees of Sam's first check-in: {}", seen[0]["shared"]))?;
 
@@ -113,21 +118,29 @@ pub async fn run(out: &mut dyn Write) -> Result<(), StartError> {
 }
 
 /// Invitation, Needs, a Revision, two yeses, and consent to being told.
-async fn come_together(stage: &Stage, alex: &mut Actor, sam: &mut Actor) -> Result<(Value, Value), StartError> {
+async fn come_together(
+    stage: &Stage,
+    alex: &mut Actor,
+    sam: &mut Actor,
+) -> Result<(Value, Value), StartError> {
     let query = "mutation($input: InvitePartnerInput!) { invitePartner(input: $input) { status code } }";
     let code = stage.does(alex, query, json!({ "role": "DOMINANT" })).await?["code"].clone();
-    let query = "mutation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { status link { id } } }";
+    let query =
+        "mutation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { status link { id } } }";
     let accepted = stage.does(sam, query, json!({ "code": code, "role": "SUBMISSIVE" })).await?;
     let link = accepted["link"]["id"].clone();
     let query = "mutation($input: WriteNeedsInput!) { writeNeeds(input: $input) { status } }";
-    let needs = json!({ "comforts": ["WARMTH", "TALK"], "words": "You did well. I am here.", "contact": ["CALL"] });
+    let needs =
+        json!({ "comforts": ["WARMTH", "TALK"], "words": "You did well. I am here.", "contact": ["CALL"] });
     stage.does(sam, query, json!({ "linkId": link, "needs": needs })).await?;
     let needs = json!({ "comforts": ["QUIET", "WATER"], "nearness": "SPACE", "contact": ["MESSAGE"] });
     stage.does(alex, query, json!({ "linkId": link, "needs": needs })).await?;
     let query = "mutation($input: ProposeRevisionInput!) { proposeRevision(input: $input) {
         status revision { id contentHash } } }";
-    let terms = json!({ "stopSignal": "red", "partnerAlert": "CALL", "contactPlan": "A call the next evening." });
-    let proposed = stage.does(alex, query, json!({ "linkId": link, "terms": terms })).await?["revision"].clone();
+    let terms =
+        json!({ "stopSignal": "red", "partnerAlert": "CALL", "contactPlan": "A call the next evening." });
+    let proposed =
+        stage.does(alex, query, json!({ "linkId": link, "terms": terms })).await?["revision"].clone();
     let yes = json!({ "revisionId": proposed["id"], "contentHash": proposed["contentHash"] });
     let query = "mutation($input: AgreeToRevisionInput!) { agreeToRevision(input: $input) { status } }";
     stage.does(sam, query, yes.clone()).await?;
@@ -137,9 +150,15 @@ async fn come_together(stage: &Stage, alex: &mut Actor, sam: &mut Actor) -> Resu
     Ok((link, proposed["id"].clone()))
 }
 
-async fn record(stage: &Stage, alex: &mut Actor, link: &Value, ended_at: Timestamp) -> Result<Value, StartError> {
+async fn record(
+    stage: &Stage,
+    alex: &mut Actor,
+    link: &Value,
+    ended_at: Timestamp,
+) -> Result<Value, StartError> {
     let query = "mutation($input: RecordSceneInput!) { recordScene(input: $input) { status scene { id } } }";
-    let times = json!({ "linkId": link, "setting": "ONLINE", "intensity": 4, "endedAt": ended_at.to_string() });
+    let times =
+        json!({ "linkId": link, "setting": "ONLINE", "intensity": 4, "endedAt": ended_at.to_string() });
     let scene = stage.does(alex, query, times).await?["scene"]["id"].clone();
     let query = "mutation($input: RecordAftercareInput!) { recordAftercare(input: $input) { status } }";
     let given = json!({ "sceneId": scene, "givenBy": "BOTH", "comforts": ["TALK", "WATER"], "minutes": 25 });
@@ -152,7 +171,8 @@ async fn answer(story: &mut Story<'_>, mood: i32, share: &str) -> Result<(), Sta
     let due = story.stage.does(&mut story.sam, query, json!(1)).await?;
     let check_in = due["checkIns"]["nodes"][0]["id"].clone();
     let signs = json!([{ "sign": "FRAGILE", "degree": "A_LITTLE" }]);
-    let input = json!({ "checkInId": check_in, "mood": mood, "signs": signs, "note": "for me", "share": share });
+    let input =
+        json!({ "checkInId": check_in, "mood": mood, "signs": signs, "note": "for me", "share": share });
     let query = "mutation($input: AnswerCheckInInput!) { answerCheckIn(input: $input) { status } }";
     story.stage.does(&mut story.sam, query, input).await?;
     Ok(())

@@ -79,7 +79,8 @@ impl Stage {
         let ticks = clock.clone();
         let now: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(move || ticks.now());
         let (push, mail) = (PushReceiver::start(Arc::clone(&now))?, SmtpReceiver::start(now)?);
-        let folder = Folder(std::env::temp_dir().join(format!("evenkeel-demo-{:016x}", rand::random::<u64>())));
+        let folder =
+            Folder(std::env::temp_dir().join(format!("evenkeel-demo-{:016x}", rand::random::<u64>())));
         std::fs::create_dir_all(&folder.0)?;
         let location = Location::Sqlite(folder.0.join("evenkeel.db").display().to_string());
         let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -124,8 +125,12 @@ impl Stage {
             "email": email, "password": password, "displayName": name, "zone": zone, "adult": true,
             "healthDataConsent": true, "quietHours": { "from": quiet.0, "until": quiet.1 },
         });
-        self.post(None, "mutation($input: SignUpInput!) { signUp(input: $input) { status problems { sentence } } }", input)
-            .await?;
+        self.post(
+            None,
+            "mutation($input: SignUpInput!) { signUp(input: $input) { status problems { sentence } } }",
+            input,
+        )
+        .await?;
         self.live_until(self.now()).await?;
         let mails = self.mail.inbox(&email);
         let text = mails.last().and_then(|mail| mail.text()).ok_or("no mail came to confirm the address")?;
@@ -154,12 +159,14 @@ impl Stage {
 
     async fn post(&self, token: Option<&str>, query: &str, input: Value) -> Result<Value, StartError> {
         let body = json!({ "query": query, "variables": { "input": input } }).to_string();
-        let mut request = self.http.post(format!("{}/graphql", self.url)).header("Content-Type", "application/json");
+        let mut request =
+            self.http.post(format!("{}/graphql", self.url)).header("Content-Type", "application/json");
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
         let answer: Value = serde_json::from_str(&request.body(body).send().await?.text().await?)?;
-        let field = answer["data"].as_object().and_then(|data| data.values().next()).cloned().unwrap_or_default();
+        let field =
+            answer["data"].as_object().and_then(|data| data.values().next()).cloned().unwrap_or_default();
         let refused = field.get("status").is_some_and(|status| status == "REFUSED");
         if answer.get("errors").is_some() || field.is_null() || refused {
             return Err(format!("the demo's request was not taken: {answer}").into());
@@ -173,7 +180,11 @@ impl Stage {
         for push in self.push.received().into_iter().filter(|push| push.endpoint == actor.phone.endpoint) {
             let payload: Value = serde_json::from_slice(&push.payload)?;
             let words = |name: &str| payload["notification"][name].as_str().unwrap_or_default().to_owned();
-            arrivals.push(Arrival { at: push.at, place: "phone", shown: format!("{}: {}", words("title"), words("body")) });
+            arrivals.push(Arrival {
+                at: push.at,
+                place: "phone",
+                shown: format!("{}: {}", words("title"), words("body")),
+            });
         }
         for mail in self.mail.inbox(&actor.email) {
             let shown = format!("from {}: {}", mail.from, mail.subject().unwrap_or_default());
@@ -188,7 +199,8 @@ impl Stage {
         let own = self.push.displayed(&actor.phone.endpoint);
         let newest = own.last().ok_or("no push came")?;
         let payload: Value = serde_json::from_slice(&newest.payload)?;
-        let query = "query($input: ID!) { node(id: $input) { ... on Nudge { rung message checkIn { id } } } }";
+        let query =
+            "query($input: ID!) { node(id: $input) { ... on Nudge { rung message checkIn { id } } } }";
         self.does(actor, query, payload["nudge"].clone()).await
     }
 }
