@@ -11,7 +11,7 @@ const welcome = `# Welcome to Evenkeel. This page talks
 #    While no mail server is set up, the letter is
 #    a file in data/outbox, and the log shows its
 #    link.
-# 2. Sign in, and put the access token into the
+# 2. Log in, and put the access token into the
 #    Headers tab at the bottom:
 #    { "Authorization": "Bearer YOUR_TOKEN" }
 # 3. The book on the left lists all that can be
@@ -26,8 +26,9 @@ mutation SignUp {
       email: "alex@example.org"
       password: "a calm sea and a warm blanket"
       displayName: "Alex"
-      timeZone: "Europe/Berlin"
+      zone: "Europe/Berlin"
       adult: true
+      healthDataConsent: true
     }
   ) {
     status
@@ -35,6 +36,47 @@ mutation SignUp {
       field
       code
       sentence
+    }
+  }
+}
+
+mutation LogIn {
+  logIn(
+    input: {
+      email: "alex@example.org"
+      password: "a calm sea and a warm blanket"
+      deviceLabel: "this browser"
+    }
+  ) {
+    status
+    tokens {
+      accessToken
+      refreshToken
+    }
+    problems {
+      sentence
+    }
+  }
+}
+
+query Home {
+  viewer {
+    account {
+      displayName
+      zone
+    }
+    partnerLinks {
+      id
+      status
+      partner {
+        displayName
+      }
+    }
+    checkIns(span: DUE) {
+      nodes {
+        id
+        dueAt
+      }
     }
   }
 }
@@ -50,12 +92,9 @@ const storage = {
   clear: () => tab.clear(),
 };
 
-const socket = new URL('/graphql', window.location.href);
-socket.protocol = socket.protocol === 'https:' ? 'wss:' : 'ws:';
-
 ReactDOM.createRoot(document.getElementById('graphiql')).render(
   React.createElement(GraphiQL, {
-    fetcher: GraphiQL.createFetcher({ url: '/graphql', subscriptionUrl: socket.href }),
+    fetcher: GraphiQL.createFetcher({ url: '/graphql' }),
     defaultQuery: welcome,
     defaultEditorToolsVisibility: 'headers',
     isHeadersEditorEnabled: true,
