@@ -71,9 +71,8 @@ impl Account {
     /// Until when nudges are paused; null if they are not, or until further notice.
     async fn paused_until(&self, ctx: &async_graphql::Context<'_>) -> Option<DateTime> {
         let until = self.0.row.reach().paused_until?;
-        // The end of time, as a database keeps it, stands for "until I say so".
-        let said = until < Timestamp::MAX - jiff::SignedDuration::from_hours(24);
-        (said && crate::graphql::house(ctx).clock.now() < until).then_some(DateTime(until))
+        let over = until <= crate::graphql::house(ctx).clock.now();
+        (!over && until < FURTHER_NOTICE).then_some(DateTime(until))
     }
 
     /// Whether the mail server refused the address for good: then only a device can be reached.
