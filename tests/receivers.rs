@@ -3,15 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
+use evenkeel::demo::{
+    loopback::{Gate, Now},
+    push_receiver::{Answer, Behaviour, PushReceiver, Subscription},
+    smtp_receiver::{Reply, SmtpReceiver, Stage},
+};
 use jiff::Timestamp;
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation,
     jwk::{AlgorithmParameters, Jwk, JwkSet},
-};
-use receivers_split::demo::{
-    loopback::{Gate, Now},
-    push_receiver::{Answer, Behaviour, PushReceiver, Subscription},
-    smtp_receiver::{Reply, SmtpReceiver, Stage},
 };
 use serde_json::json;
 use web_push::{
@@ -138,7 +138,7 @@ async fn a_good_push_is_decrypted_and_a_repeat_takes_its_place() {
 
 #[tokio::test]
 async fn web_pushs_own_signature_is_taken_on_the_real_clock_and_needs_aud_on_a_port() {
-    let receiver = PushReceiver::start(Arc::new(Timestamp::now)).unwrap();
+    let receiver = PushReceiver::start(Arc::new(|| evenkeel::clock::Clock::System.now())).unwrap();
     let phone = receiver.subscribe();
     let info = SubscriptionInfo::new(&phone.endpoint, &phone.p256dh, &phone.auth);
     let seed = B64.encode(Vapid::generate().seed);

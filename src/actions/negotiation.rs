@@ -5,7 +5,7 @@ use super::people::link_key;
 use super::{Caller, Done, Fault, House, Outcome, Unit, planning};
 use crate::domain::negotiation::{
     AgreeVerdict, CheckInProtocol, ContactWay, Content, Needs, PersonsNeeds, RevisionState, Terms, Yes,
-    judge_yes, revision_state,
+    first_agreed, judge_yes, revision_state,
 };
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::ids::{AccountId, AgreementId, LinkId, RevisionId, TypedId};
@@ -53,6 +53,8 @@ pub struct RevisionView {
     pub state: RevisionState,
     /// The hash as it is stored.
     hash: Vec<u8>,
+    /// When both first said yes to it.
+    first_agreed: Option<Timestamp>,
     /// Whether every yes that sealed it still stands.
     sealed: bool,
 }
@@ -88,17 +90,22 @@ pub fn history(unit: &mut Unit<'_>, link: &LinkRow, key: &DataKey) -> Result<Vec
         .into_iter()
         .map(|member| member.account_id)
         .collect();
-    let mut newer_agreed = false;
+    let mut replaced = false;
     let mut views = Vec::with_capacity(rows.len());
     for (n, row) in rows.into_iter().enumerate() {
         let of_row = || yeses.iter().filter(|yes| yes.revision_id == row.id);
         let marks: Vec<Yes> = of_row()
-            .map(|yes| Yes { account: yes.account_id, withdrawn: yes.withdrawn_at.is_some() })
+            .map(|yes| Yes {
+                account: yes.account_id,
+                from: yes.agreed_at.get(),
+                until: yes.withdrawn_at.map(|at| at.get()),
+            })
             .collect();
-        let state = revision_state(&marks, &members, n == 0, newer_agreed);
+        let state = revision_state(&marks, &members, n == 0, replaced);
+        let first_agreed = first_agreed(&marks, &members);
         let sealed = members.len() == 2
-            && members.iter().all(|m| marks.iter().any(|yes| yes.account == *m && !yes.withdrawn));
-        newer_agreed |= state == RevisionState::Agreed;
+            && members.iter().all(|m| marks.iter().any(|yes| yes.account == *m && yes.until.is_none()));
+        replaced |= first_agreed.is_some();
         views.push(RevisionView {
             id: row.id,
             link: row.link_id,
@@ -116,20 +123,24 @@ pub fn history(unit: &mut Unit<'_>, link: &LinkRow, key: &DataKey) -> Result<Vec
                 })
                 .collect(),
             state,
+            first_agreed,
             sealed,
         });
     }
     Ok(views)
 }
 
-/// The Revision that a scene which began at `at` stood under: agreed by both before it began, and not withdrawn.
+/// The Revision that a scene which began at `at` stood under: the newest that both had agreed to before it began,
+/// unless it was withdrawn. An older one that it had replaced does not stand in for it (R06).
 pub fn standing_at(
     unit: &mut Unit<'_>,
     link: &OwnLink,
     at: Timestamp,
 ) -> Result<Option<RevisionView>, Fault> {
     let members = link.accounts();
-    Ok(history(unit, &link.row, &link.key)?.into_iter().find(|revision| revision.stood_at(at, &members)))
+    let all = history(unit, &link.row, &link.key)?;
+    let newest = all.into_iter().find(|revision| revision.first_agreed.is_some_and(|agreed| agreed <= at));
+    Ok(newest.filter(|revision| revision.stood_at(at, &members)))
 }
 
 /// Writes one's own Needs on a link (R07). They become part of the next Revision.
@@ -209,10 +220,12 @@ pub async fn propose(house: &Arc<House>, by: &Caller, input: Proposal) -> Outcom
                 needs.push(PersonsNeeds { account: member.account_id, needs: written });
             }
             let content = Content { version: 1, link, number, needs, terms };
-            if let Some(latest) = latest.filter(|latest| same_words(&latest.content, &content)) {
-                if matches!(latest.state, RevisionState::Proposed | RevisionState::Agreed) {
-                    return Ok(Done::already(latest));
-                }
+            let says_the_same = |latest: &RevisionView| {
+                same_words(&latest.content, &content)
+                    && matches!(latest.state, RevisionState::Proposed | RevisionState::Agreed)
+            };
+            if let Some(latest) = latest.filter(says_the_same) {
+                return Ok(Done::already(latest));
             }
             let id = RevisionId::at(unit.now);
             let text =

@@ -3,6 +3,7 @@
 use super::problem::{Checks, Problem, ProblemCode};
 use super::words;
 use crate::ids::{AccountId, LinkId};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Most check-ins of a protocol.
@@ -287,28 +288,37 @@ fn camel(name: &str) -> String {
 pub struct Yes {
     /// Whose.
     pub account: AccountId,
-    /// Whether it was taken back.
-    pub withdrawn: bool,
+    /// Since when it stands.
+    pub from: Timestamp,
+    /// When it was taken back.
+    pub until: Option<Timestamp>,
 }
 
-/// Where a Revision stands, from every yes that it ever got and whether a newer one is agreed or proposed.
+/// When a Revision was first agreed: the earliest instant at which everybody's yes stood at once.
+pub fn first_agreed(yeses: &[Yes], members: &[AccountId]) -> Option<Timestamp> {
+    let stands = |yes: &Yes, at: Timestamp| yes.from <= at && yes.until.is_none_or(|until| at < until);
+    let by_all = |at: &Timestamp| {
+        members.len() == 2
+            && members.iter().all(|m| yeses.iter().any(|yes| yes.account == *m && stands(yes, *at)))
+    };
+    yeses.iter().map(|yes| yes.from).filter(by_all).min()
+}
+
+/// Where a Revision stands, from every yes that it ever got and whether a newer one was proposed, or ever agreed.
+/// What a newer agreement replaced does not come back when that one is withdrawn: nobody said yes to that.
 pub fn revision_state(
     yeses: &[Yes],
     members: &[AccountId],
     is_latest: bool,
-    newer_agreed: bool,
+    replaced: bool,
 ) -> RevisionState {
-    let all = |holds: &dyn Fn(&Yes) -> bool| {
-        !members.is_empty() && members.iter().all(|m| yeses.iter().any(|y| y.account == *m && holds(y)))
-    };
-    let agreed_now = all(&|y| !y.withdrawn);
-    let agreed_once = all(&|_| true);
-    match (newer_agreed, agreed_now, agreed_once, is_latest) {
+    let stand = members.iter().all(|m| yeses.iter().any(|yes| yes.account == *m && yes.until.is_none()));
+    match (replaced, first_agreed(yeses, members), is_latest) {
         (true, ..) => RevisionState::Superseded,
-        (false, true, ..) => RevisionState::Agreed,
-        (false, false, true, _) => RevisionState::Withdrawn,
-        (false, false, false, true) => RevisionState::Proposed,
-        (false, false, false, false) => RevisionState::Superseded,
+        (false, Some(_), _) if stand => RevisionState::Agreed,
+        (false, Some(_), _) => RevisionState::Withdrawn,
+        (false, None, true) => RevisionState::Proposed,
+        (false, None, false) => RevisionState::Superseded,
     }
 }
 

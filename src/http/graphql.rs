@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
 };
-use async_graphql::{Request, Response, ServerError, Variables};
+use async_graphql::{Request, Response, Variables};
 use serde::Deserialize;
 
 /// The answer's media type, by what the client accepts (GraphQL over HTTP, "Accept").
@@ -215,23 +215,20 @@ async fn answer(
     media.answer(status, body)
 }
 
-/// The response as JSON; of a request that was not executed, without `data`.
-fn body_of(response: Response, executed: bool) -> Result<Vec<u8>, serde_json::Error> {
-    if executed {
-        return serde_json::to_vec(&response);
+/// The response as JSON; of a request that was not executed, without `data`. An error without a code is one of
+/// the library's own, about an input that it could not read.
+fn body_of(mut response: Response, executed: bool) -> Result<Vec<u8>, serde_json::Error> {
+    for error in &mut response.errors {
+        let extensions = error.extensions.get_or_insert_default();
+        if extensions.get("code").is_none() {
+            extensions.set("code", ErrorCode::BadRequest.name());
+        }
     }
-    let errors: Vec<ServerError> = response
-        .errors
-        .into_iter()
-        .map(|mut error| {
-            let extensions = error.extensions.get_or_insert_default();
-            if extensions.get("code").is_none() {
-                extensions.set("code", ErrorCode::BadRequest.name());
-            }
-            error
-        })
-        .collect();
-    serde_json::to_vec(&serde_json::json!({ "errors": errors }))
+    if executed {
+        serde_json::to_vec(&response)
+    } else {
+        serde_json::to_vec(&serde_json::json!({ "errors": response.errors }))
+    }
 }
 
 fn has_code(response: &Response, code: ErrorCode) -> bool {

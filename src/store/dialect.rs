@@ -135,14 +135,14 @@ pub fn lock_link(db: &mut Db, id: crate::ids::LinkId) -> QueryResult<()> {
         Db::Postgres(connection) => partner_links::table
             .find(id)
             .select(partner_links::id)
-            .for_update()
+            .for_no_key_update()
             .first::<crate::ids::LinkId>(connection)
             .optional()
             .map(drop),
     }
 }
 
-/// Locks one row of `accounts` against others that lock it.
+/// Locks one row of `accounts` against others that lock it; rows that refer to it may still be added.
 pub fn lock_account(db: &mut Db, id: crate::ids::AccountId) -> QueryResult<()> {
     use super::schema::accounts;
     match db {
@@ -150,7 +150,7 @@ pub fn lock_account(db: &mut Db, id: crate::ids::AccountId) -> QueryResult<()> {
         Db::Postgres(connection) => accounts::table
             .find(id)
             .select(accounts::id)
-            .for_update()
+            .for_no_key_update()
             .first::<crate::ids::AccountId>(connection)
             .optional()
             .map(drop),
