@@ -6,10 +6,10 @@ use crate::auth::tokens::opaque_hash;
 use crate::domain::account::{
     CONSENT_VERSION, ConsentKind, Email, FURTHER_NOTICE, NAME_MAX, Share, check_password,
 };
-use crate::domain::nudge::{About, Channel, DropReason, NudgeState, Rung, key};
+use crate::domain::nudge::{About, Channel, DropReason, Rung};
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::quiet_hours::{QuietHours, Zone};
-use crate::ids::{AccountId, AddressRequestId, ConsentId, NudgeId, TypedId};
+use crate::ids::{AccountId, AddressRequestId, ConsentId, TypedId};
 use crate::store::account::{AccountChange, AccountRow};
 use crate::store::address_request::AddressRequestRow;
 use crate::store::nudge::NudgeRow;
@@ -141,25 +141,8 @@ fn ask_by_mail(
         used_at: None,
     };
     store::address_request::insert(unit.db, &row)?;
-    let nudge = NudgeRow {
-        id: NudgeId::at(unit.now),
-        key: key(About::Address(id), rung, None, Channel::Mail),
-        rung,
-        channel: Channel::Mail,
-        recipient_id: None,
-        check_in_id: None,
-        address_request_id: Some(id),
-        round: 0,
-        send_at: unit.ts(),
-        expires_at,
-        state: NudgeState::Waiting,
-        drop_reason: None,
-        attempts: 0,
-        leased_by: None,
-        lease_until: None,
-        created_at: unit.ts(),
-        finished_at: None,
-    };
+    let times = (unit.ts(), expires_at);
+    let nudge = NudgeRow::waiting(About::Address(id), rung, Channel::Mail, None, times, unit.now);
     store::nudge::plan(unit.db, &[nudge])?;
     Ok(())
 }

@@ -5,9 +5,9 @@ use super::{Fault, Unit, negotiation};
 use crate::domain::check_in::CheckInState;
 use crate::domain::ladder::{Situation, Step, To, plan};
 use crate::domain::negotiation::ContactWay;
-use crate::domain::nudge::{About, DropReason, NudgeState, Rung, key};
+use crate::domain::nudge::{About, DropReason, Rung};
 use crate::domain::partner_link::LinkStatus;
-use crate::ids::{AccountId, CheckInId, LinkId, NudgeId};
+use crate::ids::{AccountId, CheckInId, LinkId};
 use crate::store;
 use crate::store::account::AccountRow;
 use crate::store::check_in::{CheckInRow, Whose};
@@ -135,25 +135,8 @@ pub fn plan_ladders(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<(
         for step in bundle.steps(unit) {
             let recipient = bundle.recipient(step.to);
             let about = About::CheckIn(bundle.check_in.id, round_of(step.rung, &bundle.check_in));
-            rows.push(NudgeRow {
-                id: NudgeId::at(unit.now),
-                key: key(about, step.rung, recipient, step.channel),
-                rung: step.rung,
-                channel: step.channel,
-                recipient_id: recipient,
-                check_in_id: Some(bundle.check_in.id),
-                address_request_id: None,
-                round: round_of(step.rung, &bundle.check_in),
-                send_at: step.send_at.into(),
-                expires_at: bundle.check_in.closes_at,
-                state: NudgeState::Waiting,
-                drop_reason: None,
-                attempts: 0,
-                leased_by: None,
-                lease_until: None,
-                created_at: unit.ts(),
-                finished_at: None,
-            });
+            let times = (step.send_at.into(), bundle.check_in.closes_at);
+            rows.push(NudgeRow::waiting(about, step.rung, step.channel, recipient, times, unit.now));
         }
     }
     store::nudge::plan(unit.db, &rows)?;

@@ -245,11 +245,11 @@ pub async fn record(
     let account = by.requester.account;
     house
         .change(by.key.as_ref(), move |unit| {
-            let started_at = started_at.unwrap_or(ended_at.unwrap_or(unit.now).min(unit.now));
             let mut checks = Checks::new();
             check_intensity(&mut checks, new.intensity);
-            let started_at = checks.take(check_past("startedAt", started_at, unit.now)).unwrap_or(started_at);
             let ended_at = ended_at.and_then(|at| checks.take(check_past("endedAt", at, unit.now)));
+            let started_at = started_at.and_then(|at| checks.take(check_past("startedAt", at, unit.now)));
+            let started_at = started_at.or(ended_at).unwrap_or(unit.now);
             check_order(&mut checks, Some(started_at), ended_at);
             checks.finish(())?;
             let link = OwnLink::load_active(unit, "linkId", new.link, account)?;

@@ -296,7 +296,7 @@ pub struct Yes {
 
 /// When a Revision was first agreed: the earliest instant at which everybody's yes stood at once.
 pub fn first_agreed(yeses: &[Yes], members: &[AccountId]) -> Option<Timestamp> {
-    let stands = |yes: &Yes, at: Timestamp| yes.from <= at && yes.until.is_none_or(|until| at < until);
+    let stands = |yes: &Yes, at: Timestamp| yes.from <= at && yes.until.is_none_or(|until| at <= until);
     let by_all = |at: &Timestamp| {
         members.len() == 2
             && members.iter().all(|m| yeses.iter().any(|yes| yes.account == *m && stands(yes, *at)))

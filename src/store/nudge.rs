@@ -4,9 +4,10 @@ use super::dialect::on_both;
 use super::schema::{attempts, nudges};
 use super::types::Ts;
 use super::{Db, MultiBackend};
-use crate::domain::nudge::{Channel, DropReason, NudgeState, Outcome, Rung};
+use crate::domain::nudge::{About, Channel, DropReason, NudgeState, Outcome, Rung, key};
 use crate::ids::{AccountId, AddressRequestId, AttemptId, CheckInId, DeviceId, NudgeId, WorkerId};
 use diesel::prelude::*;
+use jiff::Timestamp;
 
 /// One message to one person on one channel on one rung: the job that gets delivered.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
@@ -64,6 +65,42 @@ pub struct AttemptRow {
     pub status_code: Option<i32>,
     /// When it ended.
     pub finished_at: Ts,
+}
+
+impl NudgeRow {
+    /// A new nudge that waits until `send_at` and is of no use from `expires_at` on.
+    pub fn waiting(
+        about: About,
+        rung: Rung,
+        channel: Channel,
+        recipient: Option<AccountId>,
+        times: (Ts, Ts),
+        now: Timestamp,
+    ) -> Self {
+        let (check_in_id, address_request_id, round) = match about {
+            About::CheckIn(id, round) => (Some(id), None, round),
+            About::Address(id) => (None, Some(id), 0),
+        };
+        Self {
+            id: NudgeId::at(now),
+            key: key(about, rung, recipient, channel),
+            rung,
+            channel,
+            recipient_id: recipient,
+            check_in_id,
+            address_request_id,
+            round,
+            send_at: times.0,
+            expires_at: times.1,
+            state: NudgeState::Waiting,
+            drop_reason: None,
+            attempts: 0,
+            leased_by: None,
+            lease_until: None,
+            created_at: now.into(),
+            finished_at: None,
+        }
+    }
 }
 
 /// Saves planned nudges. One whose key exists keeps its row: if it still waits, or waited for a consent that is
