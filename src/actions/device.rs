@@ -62,6 +62,8 @@ pub async fn register(
             let index = unit.vault.blind_index("endpoint", &subscription.endpoint);
             let now = unit.ts();
             store::dialect::lock_account(unit.db, account)?;
+            // Somebody else may be registering the same endpoint at this very moment.
+            store::dialect::lock_index(unit.db, &index)?;
             let existing = store::device::find_live_endpoint(unit.db, &index)?;
             let seal = |id: DeviceId| {
                 let place = |column| Place::new("devices", column, id.uuid());

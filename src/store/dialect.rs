@@ -157,6 +157,22 @@ pub fn lock_account(db: &mut Db, id: crate::ids::AccountId) -> QueryResult<()> {
     }
 }
 
+/// Locks a keyed hash against others that lock it, until the end of the transaction: two that would insert the same
+/// unique value do so one after the other, and the second finds the first's row.
+pub fn lock_index(db: &mut Db, index: &[u8]) -> QueryResult<()> {
+    match db {
+        Db::Sqlite(_) => Ok(()),
+        Db::Postgres(connection) => {
+            let mut number = [0; 8];
+            number.iter_mut().zip(index).for_each(|(to, from)| *to = *from);
+            diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
+                .bind::<diesel::sql_types::BigInt, _>(i64::from_be_bytes(number))
+                .execute(connection)
+                .map(drop)
+        }
+    }
+}
+
 diesel::alias!(super::schema::nudges as due: Due);
 
 /// Claims up to `most` nudges that are due: a lease until `lease_until` for `worker`, one attempt more (R15).
