@@ -2,22 +2,15 @@
 
 mod support;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
-use support::care::mutation;
+use support::care::{DAY, HOUR, minute, mutation};
 use support::people::text;
 use support::race::TwoServers;
 use support::{Couple, Person, START, TestApp, at};
 
-const HOUR: i64 = 60;
-const DAY: i64 = 24 * HOUR;
 const SCENE: &str = "scene { id status intensity startedAt endedAt plannedFor setting myRole partnersRole
     myCheckIns { id offsetMinutes dueAt closesAt state } }";
-
-/// So many minutes from [`START`].
-fn minute(minutes: i64) -> Timestamp {
-    at(START) + SignedDuration::from_mins(minutes)
-}
 
 /// A scene's input with what is given besides the link and the setting.
 fn scene_input(couple: &Couple, rest: Value) -> Value {

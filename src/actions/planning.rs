@@ -47,6 +47,14 @@ impl Bundle {
         }
     }
 
+    /// Whether this nudge shows that a pause of the subject stopped the ladder, in the check-in's present round.
+    fn was_stopped_by(&self, nudge: &NudgeRow) -> bool {
+        nudge.check_in_id == Some(self.check_in.id)
+            && nudge.round == self.check_in.round
+            && nudge.recipient_id == Some(self.subject.id)
+            && nudge.drop_reason == Some(DropReason::Paused)
+    }
+
     fn steps(&self, unit: &Unit<'_>) -> Vec<Step> {
         let subject = self.subject.reach().rhythm;
         let partner = self.partner.as_ref().filter(|_| self.linked).map(|partner| partner.reach().rhythm);
@@ -128,11 +136,18 @@ fn alert_allowed(
     link.status == LinkStatus::Active && part.and_then(|part| part.alert_allowed).unwrap_or(on_link)
 }
 
-/// Plans the ladders of some check-ins and saves their nudges; what was sent stays sent.
+/// Plans the ladders of some check-ins and saves their nudges; what was sent stays sent, and what a pause stopped
+/// stays stopped: nobody is asked, or told that somebody did not answer, because of it (R05).
 pub fn plan_ladders(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<(), Fault> {
+    let ids: Vec<_> = check_ins.iter().map(|row| row.id).collect();
+    let known = store::nudge::of_check_ins(unit.db, &ids)?;
     let mut rows = Vec::new();
     for bundle in bundles(unit, check_ins)? {
+        let stopped = known.iter().any(|nudge| bundle.was_stopped_by(nudge));
         for step in bundle.steps(unit) {
+            if stopped && SUBJECTS_LADDER.contains(&step.rung) {
+                continue;
+            }
             let recipient = bundle.recipient(step.to);
             let about = About::CheckIn(bundle.check_in.id, round_of(step.rung, &bundle.check_in));
             let times = (step.send_at.into(), bundle.check_in.closes_at);

@@ -1,8 +1,8 @@
 //! What people do about scenes, check-ins and nudges, one line each, and what each of them got.
 
 use super::people::text;
-use super::{Couple, Person, TestApp};
-use jiff::Timestamp;
+use super::{Couple, Person, START, TestApp, at};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 impl Person {
@@ -64,6 +64,21 @@ impl Person {
     }
 }
 
+impl TestApp {
+    /// As [`TestApp::couple`], with names that end in a number, so that a test can have several.
+    pub async fn pair(&self, number: usize) -> Couple {
+        let alex = self.person(&format!("Alex{number}"), "Europe/Berlin", ("22:00", "08:00")).await;
+        let sam = self.person(&format!("Sam{number}"), "America/Los_Angeles", ("23:00", "07:00")).await;
+        let link = self.link(&alex, &sam).await;
+        Couple { alex, sam, link }
+    }
+}
+
+/// So many minutes from [`START`].
+pub fn minute(minutes: i64) -> Timestamp {
+    at(START) + SignedDuration::from_mins(minutes)
+}
+
 impl Couple {
     /// Agrees on a protocol of these offsets, with a call as what the partner may be told.
     pub async fn agree_on(&self, app: &TestApp, offsets: &[u32]) -> String {
@@ -79,6 +94,11 @@ pub fn mutation(name: &str, select: &str) -> String {
         "mutation($input: {input}!) {{ {name}(input: $input) {{ status problems {{ field code }} {select} }} }}"
     )
 }
+
+/// An hour and a day, in minutes.
+pub const HOUR: i64 = 60;
+/// See [`HOUR`].
+pub const DAY: i64 = 24 * HOUR;
 
 fn stamp(at: Timestamp) -> String {
     at.strftime("%d %H:%M").to_string()
