@@ -4,6 +4,7 @@ use crate::actions::{Done, Fault, Outcome, Refusal};
 use crate::domain::problem::{Problem, ProblemCode};
 use async_graphql::{Enum, ErrorExtensions, ID, SimpleObject};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The codes that stand in `errors[].extensions.code`. An expected outcome is not among them: that is data, in a
 /// payload's `status` and `problems`.
@@ -45,6 +46,8 @@ pub enum Failure {
     Repeated,
     /// Something unexpected.
     Fault(Fault),
+    /// Something unexpected that is behind several fields, read together. Each gets an id with the cause.
+    Shared(Arc<Fault>),
 }
 
 impl From<Fault> for Failure {
@@ -67,6 +70,10 @@ impl From<Failure> for async_graphql::Error {
         let coded = |sentence: &str, code: ErrorCode| {
             async_graphql::Error::new(sentence).extend_with(|_, e| e.set("code", code.name()))
         };
+        let internal = |fault: &Fault| {
+            let id = log_fault(fault);
+            coded("internal error", ErrorCode::Internal).extend_with(|_, e| e.set("id", id.clone()))
+        };
         match failure {
             Failure::SignInNeeded => coded("Please sign in.", ErrorCode::Unauthenticated),
             Failure::BadRequest(sentence) => coded(sentence, ErrorCode::BadRequest),
@@ -74,10 +81,8 @@ impl From<Failure> for async_graphql::Error {
                 "This mutation was sent before under the same key; its answer is not there (yet).",
                 ErrorCode::IdempotencyKeyInProgress,
             ),
-            Failure::Fault(fault) => {
-                let id = log_fault(&fault);
-                coded("internal error", ErrorCode::Internal).extend_with(|_, e| e.set("id", id.clone()))
-            }
+            Failure::Fault(fault) => internal(&fault),
+            Failure::Shared(fault) => internal(&fault),
         }
     }
 }

@@ -27,33 +27,22 @@ impl Loaders {
 
     /// A link of the person.
     pub async fn link(&self, id: LinkId) -> Result<Option<LinkView>, Failure> {
-        self.0.load_one(id).await.map_err(shared)
+        self.0.load_one(id).await.map_err(Failure::Shared)
     }
 
     /// A scene of the person.
     pub async fn scene(&self, id: SceneId) -> Result<Option<SceneView>, Failure> {
-        self.0.load_one(id).await.map_err(shared)
+        self.0.load_one(id).await.map_err(Failure::Shared)
     }
 
     /// A check-in in which the person is asked.
     pub async fn check_in(&self, id: CheckInId) -> Result<Option<CheckInView>, Failure> {
-        self.0.load_one(id).await.map_err(shared)
+        self.0.load_one(id).await.map_err(Failure::Shared)
     }
 
     /// Both sides of a scene's check-ins.
     pub async fn scene_check_ins(&self, id: SceneId) -> Result<SceneCheckIns, Failure> {
-        Ok(self.0.load_one(SidesOf(id)).await.map_err(shared)?.unwrap_or_default())
-    }
-}
-
-/// One fault is behind all fields of a batch: it is logged where it happened, once.
-fn shared(fault: Arc<Fault>) -> Failure {
-    match Arc::try_unwrap(fault) {
-        Ok(fault) => Failure::Fault(fault),
-        Err(fault) => {
-            tracing::error!(cause = %fault, "a batch could not be loaded");
-            Failure::Fault(Fault::Inconsistent("a batch could not be loaded"))
-        }
+        Ok(self.0.load_one(SidesOf(id)).await.map_err(Failure::Shared)?.unwrap_or_default())
     }
 }
 
