@@ -304,7 +304,8 @@ fn views(unit: &mut Unit<'_>, rows: Vec<NudgeRow>) -> Result<Vec<NudgeView>, Fau
         if !own && row.state != NudgeState::Sent {
             continue;
         }
-        let letter = match (row.rung, bundle.and_then(|bundle| bundle.alert)) {
+        // As it was sent: a consent that was taken back since must not show (R10).
+        let letter = match (row.rung, bundle.and_then(|bundle| bundle.agreed_alert)) {
             (Rung::TellPartner, Some(action)) => wording::tell_partner(action),
             (Rung::TellPartner, None) | (Rung::ReachOut, _) => wording::REACH_OUT,
             (Rung::Ask | Rung::Email | Rung::AskAgain, _) => wording::ASK,

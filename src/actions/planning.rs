@@ -36,6 +36,9 @@ pub struct Bundle {
     pub partner: Option<AccountRow>,
     /// What the partner may be told would be welcome; None: nothing (R02, R06, R10, R13).
     pub alert: Option<ContactWay>,
+    /// What the text that the scene stood under says that the partner may be told, whoever took what back since:
+    /// what an alert said when it went out.
+    pub agreed_alert: Option<ContactWay>,
 }
 
 impl Bundle {
@@ -102,7 +105,8 @@ pub fn bundles(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<Vec<Bu
         if !stood.is_empty() {
             let key = link_key(unit.vault, link)?;
             for revision in negotiation::history(unit, link, &key)? {
-                actions.insert(revision.id, revision.standing_alert());
+                let agreed = revision.content.terms.partner_alert;
+                actions.insert(revision.id, (agreed, revision.standing_alert()));
             }
         }
     }
@@ -116,9 +120,11 @@ pub fn bundles(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<Vec<Bu
             let other = members.iter().find(|m| m.link_id == link.id && m.account_id != subject.id);
             let partner = other.and_then(|member| accounts.get(&member.account_id)).cloned();
             let allowed = alert_allowed(link, &members, &parts, &check_in);
-            let action = scene.revision_id.and_then(|revision| actions.get(&revision).copied().flatten());
+            let action = scene.revision_id.and_then(|revision| actions.get(&revision).copied());
+            let (agreed_alert, standing) = action.unwrap_or((None, None));
             let linked = link.status == LinkStatus::Active;
-            Ok(Bundle { check_in, scene, linked, subject, partner, alert: action.filter(|_| allowed) })
+            let alert = standing.filter(|_| allowed);
+            Ok(Bundle { check_in, scene, linked, subject, partner, alert, agreed_alert })
         })
         .collect()
 }
