@@ -90,7 +90,7 @@ impl Checks {
         if trimmed.chars().count() > max {
             let sentence = format!("At most {max} characters fit here.");
             self.note(Problem::new(field, ProblemCode::TooLong, sentence));
-        } else if trimmed.chars().any(|c| c.is_control() && c != '\n' && c != '\t' && c != '\r') {
+        } else if trimmed.chars().any(|c| c.is_control() && !is_layout(c)) {
             self.note(Problem::new(field, ProblemCode::Malformed, "Control characters cannot be kept."));
         }
         trimmed.to_owned()
@@ -101,7 +101,7 @@ impl Checks {
         let text = self.text(field, value, max);
         if text.is_empty() {
             self.note(Problem::new(field, ProblemCode::Required, "Please fill this in."));
-        } else if text.chars().any(char::is_control) {
+        } else if text.chars().any(is_layout) {
             self.note(Problem::new(field, ProblemCode::Malformed, "Only one line fits here."));
         }
         text
@@ -127,4 +127,9 @@ impl Checks {
     pub fn finish<T>(self, value: T) -> Result<T, Vec<Problem>> {
         if self.0.is_empty() { Ok(value) } else { Err(self.0) }
     }
+}
+
+/// The control characters that a text of several lines may have.
+fn is_layout(c: char) -> bool {
+    matches!(c, '\n' | '\t' | '\r')
 }

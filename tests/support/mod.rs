@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test binary uses another part of the harness")]
 
 pub mod care;
+pub mod leaves;
 pub mod people;
 pub mod race;
 

@@ -1,0 +1,214 @@
+//! A small world to send bad input into: Alex with a partner, an ex-partner and strangers, and what each of them sees.
+
+use crate::support::people::{PASSWORD, link_in};
+use crate::support::{Couple, Person, TestApp};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+/// What two people have together; `by` is who wrote it all down.
+pub struct Tie {
+    pub link: Value,
+    /// Proposed by `by`, who alone said yes.
+    pub open: Value,
+    pub planned: Vec<Value>,
+    /// Two scenes that ended an hour ago.
+    pub ended: Vec<Value>,
+    /// The check-ins of `by`, of either scene, by due time: the first is due.
+    pub check_ins: Vec<Vec<Value>>,
+}
+
+pub struct World {
+    pub alex: Person,
+    pub sam: Person,
+    others: Vec<Person>,
+    /// Alex and Sam's.
+    pub own: Tie,
+    /// The Revision that Alex and Sam agreed on, before the open one.
+    pub agreed: Value,
+    /// Of Jo with Alex, whose link has ended.
+    pub ex: Tie,
+    /// Of two strangers.
+    pub strangers: Tie,
+    /// A session of Alex's that can be refreshed, and two that can be ended.
+    pub refresh_token: String,
+    pub sessions: Vec<Value>,
+    pub sams_session: Value,
+    /// Of Alex's own open invitation: its code and link.
+    pub invitation: (Value, Value),
+    /// Codes that Alex may accept or decline, and one of Sam, who is linked already.
+    pub codes: [Value; 3],
+    /// Tokens that came by mail: to confirm an address, to reset a password.
+    pub confirm_token: String,
+    pub reset_token: String,
+    pub extra_device: Value,
+}
+
+async fn tie(app: &TestApp, by: &Person, with: &Person) -> Tie {
+    let link = json!(app.link(by, with).await);
+    let scene = |name: &'static str, mut input: Value| {
+        input["linkId"] = link.clone();
+        input["setting"] = json!("ONLINE");
+        async move { by.done(app, name, input, "scene { id }").await["scene"]["id"].clone() }
+    };
+    let later = app.clock.now() + SignedDuration::from_hours(48);
+    let now = app.clock.now().to_string();
+    let (mut planned, mut ended, mut check_ins) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..3 {
+        planned.push(scene("planScene", json!({ "plannedFor": later.to_string() })).await);
+    }
+    for _ in 0..3 {
+        let id = scene("recordScene", json!({ "startedAt": now, "endedAt": now })).await;
+        let query = "query($id: ID!) { node(id: $id) { ... on Scene { myCheckIns { id } } } }";
+        let own = by.ask(app, query, json!({ "id": id })).await["node"]["myCheckIns"].clone();
+        check_ins.push(own.as_array().unwrap().iter().map(|check_in| check_in["id"].clone()).collect());
+        ended.push(id);
+    }
+    Tie { open: open_revision(app, by, &link, None).await, link, planned, ended, check_ins }
+}
+
+async fn open_revision(app: &TestApp, by: &Person, link: &Value, based_on: Option<&Value>) -> Value {
+    let terms = json!({ "stopSignal": "red", "limits": format!("{based_on:?}") });
+    let input =
+        json!({ "linkId": link, "basedOn": based_on.map(|revision| &revision["id"]), "terms": terms });
+    let proposed = by.done(app, "proposeRevision", input, "revision { id contentHash }").await;
+    say_yes(app, by, &proposed["revision"]).await;
+    proposed["revision"].clone()
+}
+
+async fn say_yes(app: &TestApp, person: &Person, revision: &Value) {
+    let input = json!({ "revisionId": revision["id"], "contentHash": revision["contentHash"] });
+    person.done(app, "agreeToRevision", input, "").await;
+}
+
+async fn invite(app: &TestApp, person: &Person) -> (Value, Value) {
+    let invited = person.done(app, "invitePartner", json!({ "role": "SWITCH" }), "code link { id }").await;
+    (invited["code"].clone(), invited["link"]["id"].clone())
+}
+
+/// The token of the last mail to an address.
+async fn mailed_token(app: &TestApp, name: &str, input: Value, email: &str) -> String {
+    let mutation = format!(
+        "mutation($input: {}{}Input!) {{ {name}(input: $input) {{ status }} }}",
+        name[..1].to_uppercase(),
+        &name[1..]
+    );
+    assert_eq!(app.anonymous(&mutation, json!({ "input": input })).await[name]["status"], "DONE");
+    app.deliver().await;
+    let link = link_in(&app.mail.inbox(email).pop().unwrap());
+    link.rsplit_once('/').unwrap().1.to_owned()
+}
+
+impl World {
+    pub async fn build(app: &TestApp) -> Self {
+        let Couple { alex, sam, link } = app.couple().await;
+        let mut others = Vec::new();
+        for name in ["Jo", "Kim", "Lee"] {
+            others.push(app.person(name, "Europe/Berlin", ("22:00", "08:00")).await);
+        }
+        let [jo, kim, lee] = &others[..] else { unreachable!() };
+        sam.done(app, "endLink", json!({ "linkId": link }), "").await;
+        let ex = tie(app, jo, &alex).await;
+        jo.done(app, "endLink", json!({ "linkId": ex.link }), "").await;
+        let strangers = tie(app, kim, lee).await;
+        let mut own = tie(app, &alex, &sam).await;
+        let agreed = own.open.clone();
+        say_yes(app, &sam, &agreed).await;
+        own.open = open_revision(app, &sam, &own.link, Some(&agreed)).await;
+        let new = json!({ "email": "new@people.test", "password": PASSWORD, "displayName": "New",
+            "zone": "Europe/Berlin", "adult": true, "healthDataConsent": true });
+        let confirm_token = mailed_token(app, "signUp", new, "new@people.test").await;
+        let reset = json!({ "email": kim.email });
+        let reset_token = mailed_token(app, "requestPasswordReset", reset, &kim.email).await;
+        app.pass_minutes(65).await;
+
+        let answer = json!({ "checkInId": own.check_ins[0][0], "mood": 3 });
+        alex.done(app, "answerCheckIn", answer, "").await;
+        let another = app.push.subscribe();
+        let device = json!({ "endpoint": another.endpoint, "p256dh": another.p256dh, "auth": another.auth,
+            "label": "tablet" });
+        let device = alex.done(app, "registerDevice", device, "device { id }").await;
+        let sessions = "{ viewer { sessions { id current } } }";
+        let mut ids = Vec::new();
+        let mut refresh_token = String::new();
+        for _ in 0..2 {
+            refresh_token = app.log_in(&alex.email, PASSWORD).await.1;
+        }
+        let listed = alex.ask(app, sessions, json!({})).await["viewer"]["sessions"].clone();
+        ids.extend(
+            listed.as_array().unwrap().iter().filter(|s| s["current"] == false).map(|s| s["id"].clone()),
+        );
+        let sams = sam.ask(app, sessions, json!({})).await["viewer"]["sessions"][0]["id"].clone();
+        let codes = [invite(app, jo).await.0, invite(app, lee).await.0, invite(app, &sam).await.0];
+        Self {
+            invitation: invite(app, &alex).await,
+            refresh_token,
+            sessions: ids,
+            sams_session: sams,
+            codes,
+            confirm_token,
+            reset_token,
+            extra_device: device["device"]["id"].clone(),
+            own,
+            agreed,
+            ex,
+            strangers,
+            alex,
+            sam,
+            others,
+        }
+    }
+
+    /// Everything that everybody sees, and what their phones and inboxes got.
+    pub async fn dump(&self, app: &TestApp) -> Value {
+        app.deliver().await;
+        let mut seen = serde_json::Map::new();
+        let everybody = || [&self.alex, &self.sam].into_iter().chain(&self.others);
+        for person in everybody() {
+            for (n, query) in VIEWS.iter().enumerate() {
+                let view = person.ask(app, query, json!({})).await;
+                seen.insert(format!("{} {n}", person.name), view);
+            }
+            let received = json!([person.pushes(app).len(), person.mails(app).len()]);
+            seen.insert(format!("{} received", person.name), received);
+        }
+        seen.insert("new".to_owned(), json!(app.mail.inbox("new@people.test").len()));
+        Value::Object(seen)
+    }
+
+    /// The part of the dump that shows Jo's links.
+    pub async fn jos_links(&self, app: &TestApp) -> Value {
+        self.others[0].ask(app, VIEWS[1], json!({})).await
+    }
+
+    /// The values of others that an id field may be given: each must look like a missing object.
+    pub fn of_others(&self, field: &str) -> Vec<Value> {
+        let (ex, strangers) = (&self.ex, &self.strangers);
+        match field {
+            "linkId" => vec![strangers.link.clone()],
+            "revisionId" => vec![strangers.open["id"].clone()],
+            "sceneId" => vec![strangers.planned[0].clone(), strangers.ended[0].clone()],
+            "checkInId" => vec![strangers.check_ins[0][0].clone(), ex.check_ins[0][0].clone()],
+            "deviceId" => vec![json!(self.sam.device_id), json!(self.others[0].device_id)],
+            "sessionId" => vec![self.sams_session.clone()],
+            "basedOn" => vec![strangers.open["id"].clone(), ex.open["id"].clone()],
+            other => panic!("whose {other} could this be? Add it here."),
+        }
+    }
+}
+
+/// What a person can see, in requests that stay within the limits of one.
+const VIEWS: [&str; 5] = [
+    "{ viewer { account { email displayName zone quietHours { from until } defaultShare pushWanted mailWanted paused
+        pausedUntil } consents { kind version givenAt withdrawnAt } sessions { id label current }
+        devices { id label createdAt } } }",
+    "{ viewer { partnerLinks(endedToo: true) { id status me { displayName role } partner { displayName role }
+        partnerAlertAllowed myNeeds { comforts avoid grounding foodAndDrink words contact nearness anythingElse }
+        invitationExpiresAt activeAt endedAt agreedRevision { id } } } }",
+    "{ viewer { partnerLinks(endedToo: true) { revisions(first: 10) { nodes { id state contentHash
+        agreements { who withdrawnAt } terms { limits stopSignal protocol } } } } } }",
+    "{ viewer { partnerLinks(endedToo: true) { scenes(first: 10) { nodes { id status intensity plannedFor startedAt
+        endedAt myRole partnersRole partnerAlertAllowed revision { id } aftercare { id } outreaches { id }
+        partnersCheckIns { dueAt shared { mood need note } } } } } } }",
+    "{ viewer { checkIns(first: 50) { nodes { id state dueAt snoozedUntil answer { mood need note share } } }
+        nudges(first: 50) { nodes { id rung channel state sendAt } } } }",
+];
