@@ -244,11 +244,19 @@ pub async fn reset_password(
                 store::account::find_by_email(unit.db, &request.email_index)?.ok_or_else(expired)?;
             let change = AccountChange { password_hash: Some(password_hash), ..Default::default() };
             store::account::update(unit.db, account.id, &change)?;
+            close_resets(unit, &account.email_index)?;
             let now = unit.ts();
             store::session::end_others(unit.db, account.id, None, now)?;
             Ok(())
         })
         .await
+}
+
+/// Once the password is new, a mail that was sent to set it anew must not set it again.
+fn close_resets(unit: &mut Unit<'_>, email_index: &[u8]) -> Result<(), Fault> {
+    let now = unit.ts();
+    store::address_request::use_up_all(unit.db, Rung::ResetPassword, email_index, now)?;
+    Ok(())
 }
 
 async fn hash_new(house: &Arc<House>, field: &str, password: SecretString) -> Outcome<String> {
@@ -282,7 +290,8 @@ pub async fn change_password(
                 return Err(Problem::new("currentPassword", ProblemCode::Changed, sentence).into());
             }
             let change = AccountChange { password_hash: Some(password_hash), ..Default::default() };
-            store::account::update(unit.db, requester.account, &change)?;
+            let row = store::account::update(unit.db, requester.account, &change)?;
+            close_resets(unit, &row.email_index)?;
             let now = unit.ts();
             store::session::end_others(unit.db, requester.account, Some(requester.session), now)?;
             Ok(())

@@ -9,6 +9,7 @@ pub mod nudge;
 pub mod partner_link;
 pub mod people;
 pub mod planning;
+pub mod retention;
 pub mod scene;
 pub mod session;
 

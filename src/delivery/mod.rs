@@ -5,7 +5,7 @@ pub mod retry;
 pub mod web_push;
 
 use crate::actions::nudge::{Parcel, Ready, claim};
-use crate::actions::{Fault, House, Unit};
+use crate::actions::{Fault, House, Unit, retention};
 use crate::domain::nudge::{Channel, NudgeState, Outcome};
 use crate::ids::{AttemptId, DeviceId, WorkerId};
 use crate::store;
@@ -22,6 +22,8 @@ const LEASE: SignedDuration = SignedDuration::from_secs(90);
 const BATCH: i64 = 32;
 /// How often the worker looks even if nothing tells it to: another process may have planned something.
 const POLL: Duration = Duration::from_secs(5);
+/// How often what is out of date is forgotten.
+const SWEEP: SignedDuration = SignedDuration::from_hours(1);
 /// Attempts after which a nudge is given up and kept as dead (R20).
 const ATTEMPTS_MAX: i32 = 12;
 
@@ -85,7 +87,15 @@ impl Worker {
 
     /// Works until it is told to stop; then it finishes what it is sending and gives back what it holds.
     pub async fn run(&self, stop: CancellationToken) {
+        let mut swept_at = None;
         while !stop.is_cancelled() {
+            let now = self.house.clock.now();
+            if swept_at.is_none_or(|at| now >= at + SWEEP) {
+                swept_at = Some(now);
+                if let Err(error) = retention::sweep(&self.house).await {
+                    tracing::error!(%error, "what is out of date was not forgotten; the next sweep will");
+                }
+            }
             match self.pass().await {
                 Ok(0) => {}
                 Ok(_) => continue,

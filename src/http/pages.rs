@@ -43,7 +43,10 @@ pub async fn open() -> HttpResponse {
 
 /// Asks for the press of a button: mail scanners open links.
 pub async fn verify_form() -> HttpResponse {
-    let sentences = ["Press the button to confirm that this address is yours.".to_owned()];
+    let sentences = [
+        "Press the button to confirm that this address is yours and that you signed up yourself.".to_owned(),
+        "If it was not you, please close this page: without the button nothing happens.".to_owned(),
+    ];
     let form = Form { button: "Confirm", password: false };
     page(StatusCode::OK, "Confirm the address", &sentences, Some(form))
 }

@@ -63,3 +63,17 @@ pub fn use_up(db: &mut Db, id: AddressRequestId, now: Ts) -> QueryResult<bool> {
         .filter(address_requests::expires_at.gt(now));
     Ok(diesel::update(fresh).set(address_requests::used_at.eq(Some(now))).execute(db)? == 1)
 }
+
+/// Uses up every open request of one purpose for an address.
+pub fn use_up_all(db: &mut Db, purpose: Rung, email_index: &[u8], now: Ts) -> QueryResult<usize> {
+    let open = address_requests::table
+        .filter(address_requests::email_index.eq(email_index))
+        .filter(address_requests::purpose.eq(purpose))
+        .filter(address_requests::used_at.is_null());
+    diesel::update(open).set(address_requests::used_at.eq(Some(now))).execute(db)
+}
+
+/// Forgets requests that expired before `before`, with their nudges.
+pub fn forget(db: &mut Db, before: Ts) -> QueryResult<usize> {
+    diesel::delete(address_requests::table.filter(address_requests::expires_at.lt(before))).execute(db)
+}
