@@ -7,6 +7,7 @@ use super::people::Person;
 use super::planning::{self, Bundle, bundles};
 use super::{Fault, House, Unit};
 use crate::domain::account::Reach;
+use crate::domain::ladder::PATIENCE;
 use crate::domain::nudge::{Channel, DropReason, Facts, NudgeState, Rung, Verdict, judge};
 use crate::domain::wording::{self, Letter};
 use crate::ids::{AccountId, CheckInId, DeviceId, NudgeId, WorkerId};
@@ -201,13 +202,19 @@ impl Surroundings {
                 && other.id != row.id
         };
         let siblings = || self.siblings.iter().filter(on_ladder);
+        let mail_works = reach.mail && recipient.address_failed_at.is_none();
+        // A rung by mail takes nobody's place if no mail can be sent: then nothing would be (R21).
         let is_later = |other: &NudgeRow| {
             row.rung.later().contains(&other.rung)
+                && (mail_works || other.channel == Channel::Push || other.state == NudgeState::Sent)
                 && (other.state == NudgeState::Sent
                     || (other.state == NudgeState::Waiting && other.send_at.get() <= unit.now))
         };
         let partner = bundle.partner.as_ref().map(|partner| partner.id);
+        let not_before =
+            (row.rung == Rung::TellPartner).then(|| self.patience_ends(bundle, row.round, unit.now));
         let facts = Facts {
+            not_before: not_before.flatten(),
             rung: row.rung,
             channel: row.channel,
             expires_at: row.expires_at.get(),
@@ -237,6 +244,23 @@ impl Surroundings {
                 Ok(Judged::Send(parcel(&person, channel, row.rung, bundle, &devices)?))
             }
         }
+    }
+
+    /// Until when the subject has time to answer what was last asked, or is to be asked still: nobody is told that
+    /// somebody did not answer before they could (R19, R21).
+    fn patience_ends(&self, bundle: &Bundle, round: i32, now: Timestamp) -> Option<Timestamp> {
+        let asks = self.siblings.iter().filter(|nudge| {
+            nudge.check_in_id == Some(bundle.check_in.id)
+                && nudge.round == round
+                && nudge.recipient_id == Some(bundle.subject.id)
+                && matches!(nudge.rung, Rung::Ask | Rung::Email | Rung::AskAgain)
+        });
+        let asked = asks.filter_map(|nudge| match nudge.state {
+            NudgeState::Sent => nudge.finished_at.map(|at| at.get()),
+            NudgeState::Waiting => Some(nudge.send_at.get().max(now)),
+            NudgeState::Dropped | NudgeState::Dead => None,
+        });
+        asked.max().map(|at| at + PATIENCE)
     }
 }
 

@@ -6,11 +6,13 @@ use jiff::SignedDuration;
 const FIRST: SignedDuration = SignedDuration::from_secs(30);
 /// The longest wait's upper bound.
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
+/// The longest wait that a provider can ask for: no nudge is of use for longer.
+const LONGEST_ASKED: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long to wait after attempt number `attempts` (from 1). `chance` is a random number from 0 to 1.
 pub fn wait(attempts: i32, retry_after: Option<SignedDuration>, chance: f64) -> SignedDuration {
     if let Some(asked) = retry_after {
-        return asked.clamp(SignedDuration::from_secs(1), LONGEST);
+        return asked.clamp(SignedDuration::from_secs(1), LONGEST_ASKED);
     }
     let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(20);
     let bound = FIRST.as_secs().saturating_mul(1 << doublings).min(LONGEST.as_secs());

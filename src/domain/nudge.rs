@@ -143,6 +143,8 @@ pub struct Facts<'a> {
     pub rung: Rung,
     /// The way that it was planned to take.
     pub channel: Channel,
+    /// Before this it is too early, whenever it was planned for: an alert waits for the answer to what was asked.
+    pub not_before: Option<Timestamp>,
     /// After this it is of no use.
     pub expires_at: Timestamp,
     /// Whoever receives it.
@@ -195,7 +197,7 @@ pub fn judge(facts: &Facts<'_>, now: Timestamp) -> Verdict {
         (Channel::Push | Channel::Mail, ..) => return Verdict::Drop(DropReason::Unreachable),
     };
     let rhythm = &facts.recipient.rhythm;
-    let awake = rhythm.awake(now);
+    let awake = rhythm.awake(facts.not_before.map_or(now, |at| at.max(now)));
     let at = if facts.sent_today >= DAILY_CAP { rhythm.next_morning(awake) } else { awake };
     if at == now {
         Verdict::Send(channel)

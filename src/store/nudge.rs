@@ -199,14 +199,28 @@ pub fn page(
     query.load(db)
 }
 
-/// When the next waiting nudge is due; None: nothing waits.
+/// When the next waiting nudge can be claimed: when it is due, and its lease, if somebody holds it, has ended. None:
+/// nothing waits.
 pub fn next_due(db: &mut Db) -> QueryResult<Option<Ts>> {
-    nudges::table
+    let free: Option<Ts> = nudges::table
         .filter(nudges::state.eq(NudgeState::Waiting))
+        .filter(nudges::lease_until.is_null())
         .order((nudges::send_at.asc(), nudges::id.asc()))
         .select(nudges::send_at)
         .first(db)
-        .optional()
+        .optional()?;
+    // What is held can only come first if it was due first: no more rows than the workers have in hand.
+    let mut held = nudges::table
+        .filter(nudges::state.eq(NudgeState::Waiting))
+        .filter(nudges::lease_until.is_not_null())
+        .select((nudges::send_at, nudges::lease_until))
+        .into_boxed();
+    if let Some(free) = free {
+        held = held.filter(nudges::send_at.le(free));
+    }
+    let held: Vec<(Ts, Option<Ts>)> = held.load(db)?;
+    let held = held.into_iter().map(|(send_at, lease_until)| lease_until.unwrap_or(send_at).max(send_at));
+    Ok(free.into_iter().chain(held).min())
 }
 
 /// The end of one claim.
