@@ -166,7 +166,7 @@ fn new_code() -> String {
 
 fn too_many() -> Problem {
     let sentence = format!("At most {LINKS_MAX} links can be open at once.");
-    Problem::new("linkId", ProblemCode::OutOfRange, sentence)
+    Problem::new("input", ProblemCode::OutOfRange, sentence)
 }
 
 /// Makes an invitation. Its code is shown once, here; the person hands it on as they like.
@@ -175,7 +175,8 @@ pub async fn invite(house: &Arc<House>, by: &Caller, role: Role) -> Outcome<(Lin
     house
         .change(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, account)?;
-            if store::partner_link::count_open(unit.db, account)? >= LINKS_MAX {
+            let now = unit.ts();
+            if store::partner_link::count_open(unit.db, account, now)? >= LINKS_MAX {
                 return Err(too_many().into());
             }
             let id = LinkId::at(unit.now);
@@ -264,7 +265,8 @@ pub async fn accept(house: &Arc<House>, by: &Caller, code: String, role: Role) -
         .change(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, account)?;
             let OpenInvitation { link, inviter } = find_invitation(unit, &code, account)?;
-            if store::partner_link::count_open(unit.db, account)? >= LINKS_MAX {
+            let now = unit.ts();
+            if store::partner_link::count_open(unit.db, account, now)? >= LINKS_MAX {
                 return Err(too_many().into());
             }
             store::partner_link::insert_member(unit.db, &new_member(link.id, account, role))?;

@@ -102,7 +102,8 @@ pub enum Status {
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(name = "Problem")]
 pub struct ProblemView {
-    /// The path of the field inside `input`, such as `terms.protocol`; list entries by number from 0.
+    /// The path of the field inside `input`, such as `terms.protocol`; list entries by number from 0. `input` itself
+    /// where no one field is at fault.
     field: String,
     /// The stable code.
     code: ProblemCode,

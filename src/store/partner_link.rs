@@ -154,12 +154,13 @@ pub fn list(db: &mut Db, account: AccountId, ended_too: bool, limit: i64) -> Que
     query.load(db)
 }
 
-/// How many links of a person are invited or active.
-pub fn count_open(db: &mut Db, account: AccountId) -> QueryResult<i64> {
+/// How many links of a person are active, or invited with a code that still works at `now`.
+pub fn count_open(db: &mut Db, account: AccountId, now: Ts) -> QueryResult<i64> {
+    let invited = partner_links::status.eq(LinkStatus::Invited).and(partner_links::code_expires_at.gt(now));
     partner_links::table
         .inner_join(link_members::table)
         .filter(link_members::account_id.eq(account))
-        .filter(partner_links::status.ne(LinkStatus::Ended))
+        .filter(partner_links::status.eq(LinkStatus::Active).or(invited.assume_not_null()))
         .count()
         .get_result(db)
 }
