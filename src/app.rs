@@ -11,7 +11,8 @@ use crate::delivery::{Senders, Worker};
 use crate::domain::device::PushPolicy;
 use crate::graphql::{self, Schema};
 use crate::http::{Web, headers, routes};
-use crate::store::Store;
+use crate::store::key_check::{self, KeyCheckRow};
+use crate::store::{Db, Store, StoreError};
 use crate::vault::Vault;
 use crate::vault::keys::Keys;
 use actix_web::dev::Server;
@@ -37,17 +38,33 @@ pub struct App {
     explorer: bool,
 }
 
+/// Refuses a database that was sealed with another master key: to go on would seal new words with a key that
+/// does not fit the old ones.
+fn check_key(db: &mut Db, vault: &Vault) -> Result<(), StartError> {
+    let row = KeyCheckRow { name: "master".to_owned(), sealed: vault.key_check() };
+    let kept = key_check::keep(db, &row).map_err(StoreError::from)?;
+    if vault.is_own(&kept.sealed) {
+        return Ok(());
+    }
+    Err("keys/master.key is not the key that this database was sealed with; put the right file back".into())
+}
+
 impl App {
     /// Puts the service together: opens the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting, a master key that does not fit the database among it.
     pub fn build(config: &Config, keys: &Keys, clock: Clock) -> Result<Self, StartError> {
         let vapid = VapidKey::new(&keys.vapid)?;
         let push_policy = PushPolicy {
             hosts: config.push_hosts.clone(),
             insecure_origins: config.push_insecure_origins.clone(),
         };
+        let vault = Vault::new(keys.master.clone());
+        let store = Store::open_checked(&config.database, |db| check_key(db, &vault))?;
         let house = Arc::new(House {
-            store: Store::open(&config.database)?,
-            vault: Vault::new(keys.master.clone()),
+            store,
+            vault,
             clock,
             tokens: AccessTokens::new(&keys.token_seed)?,
             passwords: Passwords::new()?,

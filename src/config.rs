@@ -151,12 +151,14 @@ impl Config {
         let written: Written = figment.extract().map_err(|error| {
             let field = match &error.kind {
                 figment::error::Kind::UnknownField(name, _) => name.clone(),
+                _ if error.path.is_empty() => "evenkeel.toml".to_owned(),
                 _ => error.path.join("."),
             };
-            // The kind may quote the value, which may be a secret: for those only the form is told.
-            let sentence = match field.as_str() {
-                "smtp_url" | "database_url" => "this is not a URL".to_owned(),
-                _ => error.kind.to_string(),
+            // The kind may quote the value, which may hold a secret: of these only the form is told.
+            let sentence = match (field.as_str(), &error.kind) {
+                ("evenkeel.toml", _) => "the file is not valid TOML, or is not readable".to_owned(),
+                (name, _) if name.contains("url") || name.contains("contact") => "this is not a URL".to_owned(),
+                (_, kind) => kind.to_string(),
             };
             ConfigError { field, sentence }
         })?;
@@ -186,6 +188,9 @@ impl Written {
         };
         if !matches!(public_url.scheme(), "http" | "https") || public_url.cannot_be_a_base() {
             return Err(wrong("public_url", "this must begin with https:// (or http:// in development)"));
+        }
+        if public_url.path() != "/" || public_url.query().is_some() || !public_url.username().is_empty() {
+            return Err(wrong("public_url", "this must be a bare origin such as https://care.example.org"));
         }
         if production && public_url.scheme() != "https" {
             return Err(wrong("public_url", "production needs https"));
@@ -264,6 +269,8 @@ mod tests {
             ("mail_from = 'nobody'", "mail_from"),
             ("push_contact = 'ftp://x.org'", "push_contact"),
             ("public_url = 'mailto:x'", "public_url"),
+            ("public_url = 'https://example.org/sub'", "public_url"),
+            ("listen =", "evenkeel.toml"),
         ] {
             let error = read(toml).unwrap_err();
             assert_eq!(error.field, field, "{toml}: {error}");
@@ -287,7 +294,15 @@ mod tests {
 
     #[test]
     fn a_wrong_secret_is_not_quoted() {
-        let error = read("smtp_url = 'user:hunter2@mail'").unwrap_err().to_string();
-        assert!(!error.contains("hunter2"), "{error}");
+        for toml in [
+            "smtp_url = 'user:hunter2@mail'",
+            "smtp_url = 'smtps://user:hunter2@mail",
+            "public_url = 'http://u:hunter2@[x'",
+            "database_url = 'postgres://u:hunter2/x@localhost/db'",
+            "database_url = 'postgres://u:hunter2%ter@localhost/db'",
+        ] {
+            let error = read(toml).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 }

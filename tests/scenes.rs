@@ -115,16 +115,29 @@ on_both_databases! {
         }
     }
 
-    async fn r02_a_scene_that_ends_after_the_link_still_gives_each_their_own_check_ins(app) {
+    async fn r02_a_scene_under_way_ends_with_its_link_and_each_is_still_asked(app) {
         let couple = app.couple().await;
         let id = scene_that_is(&app, &couple, "UNDER_WAY").await;
         couple.sam.done(&app, "endLink", json!({ "linkId": couple.link }), "").await;
-        let ended = couple.alex.done(&app, "endScene", json!({ "sceneId": id }), SCENE).await;
-        assert_eq!(offsets(&ended["scene"]["myCheckIns"]), [60, 1440, 2880]);
+        let seen = look(&app, &couple.alex, &id, "status myCheckIns { offsetMinutes }").await;
+        assert_eq!(seen["status"], "ENDED");
+        assert_eq!(offsets(&seen["myCheckIns"]), [60, 1440, 2880]);
         app.pass_minutes(HOUR).await;
         for person in [&couple.alex, &couple.sam] {
             assert_eq!(person.timeline(&app).await, ["24 19:00 push ASK"], "and nothing about the other");
         }
+    }
+
+    async fn r12_after_the_link_nobody_makes_the_other_be_asked_by_a_planned_scene(app) {
+        let couple = app.couple().await;
+        let id = scene_that_is(&app, &couple, "PLANNED").await;
+        couple.sam.done(&app, "endLink", json!({ "linkId": couple.link }), "").await;
+        let query = "mutation($id: ID!) { endScene(input: { sceneId: $id }) { status problems { field code } } }";
+        let refused = couple.alex.ask(&app, query, json!({ "id": id })).await;
+        let problem = json!([{ "field": "sceneId", "code": "WRONG_STATE" }]);
+        assert_eq!(refused["endScene"], json!({ "status": "REFUSED", "problems": problem }));
+        app.pass_minutes(3 * DAY).await;
+        assert!(app.push.received().is_empty());
     }
 
     async fn r03_a_scene_that_ended_in_the_past_sends_what_is_open_and_not_what_has_closed(app) {

@@ -42,11 +42,15 @@ pub enum Parcel {
     },
 }
 
+/// How long a nudge that cannot be read waits, and how often it is tried.
+const UNREADABLE_WAIT: SignedDuration = SignedDuration::from_mins(10);
+const UNREADABLE_MAX: i32 = 12;
+
 /// Claims what is due and judges it in the same transaction (R16): what comes back may be sent; the rest was
 /// moved or dropped.
 ///
 /// # Errors
-/// A fault leaves everything unclaimed.
+/// A fault of the database leaves everything unclaimed; one nudge that cannot be read is put off by itself.
 pub fn claim(
     unit: &mut Unit<'_>,
     worker: WorkerId,
@@ -58,16 +62,17 @@ pub fn claim(
     let mut rows = store::dialect::claim(unit.db, worker, now, until, most)?;
     rows.sort_by_key(|row| (row.send_at, row.id));
     let total = rows.len();
-    let surroundings = Surroundings::load(unit, &rows)?;
+    // One row that cannot be read must not keep the others waiting: then each is looked at by itself.
+    let together = readable(Surroundings::load(unit, &rows))?.ok();
     let mut readied: HashMap<AccountId, i64> = HashMap::new();
     let mut ready = Vec::new();
     for row in rows {
         let judged = match (row.check_in_id, row.address_request_id) {
-            (Some(check_in), _) => surroundings.judge(unit, &row, check_in, &readied)?,
-            (None, Some(_)) => judge_request(unit, &row)?,
-            (None, None) => Judged::Drop(DropReason::Expired),
+            (Some(check_in), _) => judge_check_in(unit, &row, check_in, together.as_ref(), &readied),
+            (None, Some(_)) => judge_request(unit, &row),
+            (None, None) => Ok(Judged::Drop(DropReason::Expired)),
         };
-        match judged {
+        match readable(judged)?.unwrap_or_else(|cause| unreadable(unit, &row, &cause)) {
             Judged::Send(parcel) => {
                 if let Some(recipient) = row.recipient_id {
                     *readied.entry(recipient).or_default() += 1;
@@ -75,10 +80,17 @@ pub fn claim(
                 ready.push(Ready { nudge: row, parcel });
             }
             Judged::Move(at) => {
-                release(unit, worker, &row, NudgeState::Waiting, at, None)?;
+                // Nothing was tried: what only waited is planned anew like any other.
+                release(unit, worker, &row, NudgeState::Waiting, (at, row.attempts - 1), None)?;
+            }
+            Judged::Retry(at) => {
+                release(unit, worker, &row, NudgeState::Waiting, (at, row.attempts), None)?;
+            }
+            Judged::GiveUp => {
+                release(unit, worker, &row, NudgeState::Dead, (unit.now, row.attempts), None)?;
             }
             Judged::Drop(reason) => {
-                release(unit, worker, &row, NudgeState::Dropped, unit.now, Some(reason))?;
+                release(unit, worker, &row, NudgeState::Dropped, (unit.now, row.attempts), Some(reason))?;
                 if let (DropReason::Paused, Some(check_in)) = (reason, row.check_in_id)
                     && row.rung != Rung::ReachOut
                     && row.rung != Rung::TellPartner
@@ -104,6 +116,37 @@ enum Judged {
     Send(Parcel),
     Move(Timestamp),
     Drop(DropReason),
+    Retry(Timestamp),
+    GiveUp,
+}
+
+/// Tells a row that cannot be read from a database that does not work: only the latter ends the whole claim.
+fn readable<T>(result: Result<T, Fault>) -> Result<Result<T, Fault>, Fault> {
+    match result {
+        Err(fault @ (Fault::Vault(_) | Fault::Inconsistent(_))) => Ok(Err(fault)),
+        Err(fault) => Err(fault),
+        Ok(value) => Ok(Ok(value)),
+    }
+}
+
+/// What becomes of a nudge whose surroundings cannot be read: it is tried again later, since the operator may put
+/// the right key back, and kept as dead in the end.
+fn unreadable(unit: &Unit<'_>, row: &NudgeRow, cause: &Fault) -> Judged {
+    tracing::error!(nudge = %row.id, %cause, "a nudge cannot be read");
+    if row.attempts >= UNREADABLE_MAX { Judged::GiveUp } else { Judged::Retry(unit.now + UNREADABLE_WAIT) }
+}
+
+fn judge_check_in(
+    unit: &mut Unit<'_>,
+    row: &NudgeRow,
+    check_in: CheckInId,
+    together: Option<&Surroundings>,
+    readied: &HashMap<AccountId, i64>,
+) -> Result<Judged, Fault> {
+    match together {
+        Some(surroundings) => surroundings.judge(unit, row, check_in, readied),
+        None => Surroundings::load(unit, std::slice::from_ref(row))?.judge(unit, row, check_in, readied),
+    }
 }
 
 fn release(
@@ -111,11 +154,12 @@ fn release(
     worker: WorkerId,
     row: &NudgeRow,
     state: NudgeState,
-    send_at: Timestamp,
+    (send_at, attempts): (Timestamp, i32),
     reason: Option<DropReason>,
 ) -> Result<(), Fault> {
     let change = Release {
         state,
+        attempts,
         drop_reason: Some(reason),
         channel: row.channel,
         send_at: send_at.into(),

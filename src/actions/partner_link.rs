@@ -1,7 +1,7 @@
 //! Partner links: invite by code, look, accept, decline, end, and what each side chooses on them.
 
 use super::people::{Person, link_key, link_key_place};
-use super::{Caller, Done, Fault, House, Outcome, Refusal, Unit, planning};
+use super::{Caller, Done, Fault, House, Outcome, Refusal, Unit, planning, scene};
 use crate::domain::negotiation::Needs;
 use crate::domain::nudge::DropReason;
 use crate::domain::partner_link::{
@@ -320,6 +320,7 @@ pub async fn end(house: &Arc<House>, by: &Caller, id: LinkId) -> Outcome<Done<Li
                 return Ok(Done::already(view(unit, link.row, account)?));
             }
             let row = end_row(unit, id)?;
+            scene::finish_with_link(unit, &link)?;
             let now = unit.ts();
             let open = store::check_in::open(unit.db, Whose::Links(vec![id]), now)?;
             let open: Vec<_> = open.iter().map(|row| row.id).collect();

@@ -4,7 +4,7 @@ use super::people::link_key;
 use super::{Fault, Unit, negotiation};
 use crate::domain::check_in::CheckInState;
 use crate::domain::ladder::{Situation, Step, To, plan};
-use crate::domain::negotiation::ContactWay;
+use crate::domain::negotiation::{ContactWay, RevisionState};
 use crate::domain::nudge::{About, DropReason, Rung};
 use crate::domain::partner_link::LinkStatus;
 use crate::ids::{AccountId, CheckInId, LinkId};
@@ -104,9 +104,13 @@ pub fn bundles(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<Vec<Bu
             scenes.values().filter(|s| s.link_id == link.id).filter_map(|s| s.revision_id).collect();
         if !stood.is_empty() {
             let key = link_key(unit.vault, link)?;
-            for revision in negotiation::history(unit, link, &key)? {
+            let revisions = negotiation::history(unit, link, &key)?;
+            // What both agreed on last must allow it too: nobody falls back on an older text by a date.
+            let current = revisions.iter().find(|revision| revision.state == RevisionState::Agreed);
+            let allowed = current.is_some_and(|revision| revision.content.terms.partner_alert.is_some());
+            for revision in revisions {
                 let agreed = revision.content.terms.partner_alert;
-                actions.insert(revision.id, (agreed, revision.standing_alert()));
+                actions.insert(revision.id, (agreed, revision.standing_alert().filter(|_| allowed)));
             }
         }
     }

@@ -7,15 +7,15 @@ use crate::domain::negotiation::{CheckInProtocol, Comfort, ContactWay};
 use crate::domain::partner_link::Role;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::scene::{
-    INTENSITY, MINUTES_MAX, NOTE_MAX, SceneEvent, SceneStatus, SceneVerdict, Setting, check_past, check_plan,
-    judge_event,
+    INTENSITY, MINUTES_MAX, NOTE_MAX, SCENES_A_DAY, SceneEvent, SceneStatus, SceneVerdict, Setting,
+    check_past, check_plan, judge_event,
 };
 use crate::ids::{AccountId, AftercareId, CheckInId, LinkId, OutreachId, RevisionId, SceneId, TypedId};
 use crate::store;
 use crate::store::check_in::CheckInRow;
 use crate::store::scene::{AftercareRow, OutreachRow, SceneChange, SceneMemberRow, SceneRow};
 use crate::vault::Place;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -185,6 +185,11 @@ fn insert(
     status: SceneStatus,
     planned_for: Option<Timestamp>,
 ) -> Outcome<SceneRow> {
+    let since = (unit.now - SignedDuration::from_hours(24)).into();
+    if store::scene::count_since(unit.db, link.row.id, since)? >= SCENES_A_DAY {
+        let sentence = format!("At most {SCENES_A_DAY} scenes can be recorded within a day.");
+        return Err(Problem::new("input", ProblemCode::OutOfRange, sentence).into());
+    }
     let row = SceneRow {
         id: SceneId::at(unit.now),
         link_id: link.row.id,
@@ -324,8 +329,7 @@ fn begin(unit: &mut Unit<'_>, link: &OwnLink, row: SceneRow, at: Timestamp) -> O
 }
 
 /// Ends a scene, also one that ended in the past: both get their check-ins, and the nudges for them, in this
-/// same transaction (R01, R03). Ending it again changes nothing (R04). Care is not refused because a link has
-/// ended: then each one is asked, and nobody is told anything about the other (R02, R12).
+/// same transaction (R01, R03). Ending it again changes nothing (R04).
 pub async fn end(
     house: &Arc<House>,
     by: &Caller,
@@ -402,6 +406,22 @@ fn finish(unit: &mut Unit<'_>, link: &OwnLink, row: SceneRow, ended_at: Timestam
     store::check_in::insert(unit.db, &check_ins)?;
     planning::plan_ladders(unit, check_ins)?;
     Ok(row)
+}
+
+/// Finishes what is open when a link ends: what is under way ends now, so that both are asked how they are (R01);
+/// what was only planned will not take place. After that nobody can make the other receive anything (R12).
+pub fn finish_with_link(unit: &mut Unit<'_>, link: &OwnLink) -> Outcome<()> {
+    let now = unit.now;
+    for row in store::scene::unfinished(unit.db, link.row.id)? {
+        match row.status {
+            SceneStatus::UnderWay => drop(finish(unit, link, row, now)?),
+            SceneStatus::Planned | SceneStatus::Ended | SceneStatus::Cancelled => {
+                let change = SceneChange { status: Some(SceneStatus::Cancelled), ..Default::default() };
+                store::scene::update(unit.db, row.id, &change)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Cancels a scene that did not take place.

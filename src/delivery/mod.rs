@@ -99,7 +99,13 @@ impl Worker {
             match self.pass().await {
                 Ok(0) => {}
                 Ok(_) => continue,
-                Err(error) => tracing::error!(%error, "the worker could not work; it tries again"),
+                Err(error) => {
+                    tracing::error!(%error, "the worker could not work; it tries again");
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = tokio::time::sleep(POLL) => {}
+                    }
+                }
             }
             let wait = self.until_next().await;
             tokio::select! {
@@ -190,6 +196,7 @@ fn record(unit: &mut Unit<'_>, worker: WorkerId, finished: &Finished) -> Result<
     };
     let change = Release {
         state,
+        attempts: nudge.attempts,
         drop_reason: None,
         channel,
         send_at: send_at.into(),

@@ -70,6 +70,17 @@ fn error_body(sentence: &str, code: ErrorCode) -> Vec<u8> {
     error.to_string().into_bytes()
 }
 
+fn syntax_error(positions: &[(usize, usize)]) -> Vec<u8> {
+    let locations: Vec<_> =
+        positions.iter().map(|(line, column)| serde_json::json!({ "line": line, "column": column })).collect();
+    let error = serde_json::json!({ "errors": [{
+        "message": "The document is not valid GraphQL.",
+        "locations": locations,
+        "extensions": { "code": ErrorCode::BadRequest.name() },
+    }] });
+    error.to_string().into_bytes()
+}
+
 fn not_acceptable() -> HttpResponse {
     HttpResponse::NotAcceptable().json(serde_json::json!({
         "errors": [{ "message": "Accept application/graphql-response+json or application/json." }]
@@ -175,10 +186,17 @@ async fn answer(
     if !object(&parameters.variables) || !object(&parameters.extensions) {
         return bad_request(media, "variables and extensions are objects.");
     }
-    let is_mutation = async_graphql::parser::parse_query(&query).ok().and_then(|document| {
-        let operation = operation(&document, parameters.operation_name.as_deref())?;
-        (operation.ty == OperationType::Mutation).then(|| single_field(operation))
-    });
+    let document = match async_graphql::parser::parse_query(&query) {
+        Ok(document) => document,
+        // Not the parser's own words: they quote the line, which may hold a password.
+        Err(error) => {
+            let positions: Vec<_> = error.positions().map(|at| (at.line, at.column)).collect();
+            return media.answer(StatusCode::BAD_REQUEST, syntax_error(&positions));
+        }
+    };
+    let is_mutation = operation(&document, parameters.operation_name.as_deref())
+        .filter(|operation| operation.ty == OperationType::Mutation)
+        .map(single_field);
     if body.is_none() && is_mutation.is_some() {
         let body = error_body("GET is for queries only.", ErrorCode::BadRequest);
         return HttpResponse::MethodNotAllowed().insert_header((ALLOW, "POST")).body(body);
@@ -196,6 +214,7 @@ async fn answer(
     }
     let key = asker.key.clone();
     let mut graphql = Request::new(query);
+    graphql.set_parsed_query(document);
     graphql.operation_name = parameters.operation_name;
     graphql.variables = Variables::from_json(parameters.variables.unwrap_or_default());
     let response = web.schema.execute(prepare(graphql, &web.house, asker)).await;

@@ -34,7 +34,9 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
         )
         .route("/.well-known/jwks.json", web::get().to(health::jwks))
         .route("/healthz", web::get().to(health::healthz))
+        .route("/healthz", web::head().to(health::healthz))
         .route("/readyz", web::get().to(health::readyz))
+        .route("/readyz", web::head().to(health::readyz))
         .route("/open", web::get().to(pages::open))
         .service(
             web::resource("/verify/{token}")

@@ -49,7 +49,15 @@ impl Location {
             Some(("sqlite", path)) if !path.is_empty() => {
                 Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).to_owned()))
             }
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url.to_owned())),
+            // Checked here, since the client library quotes what it cannot read, password and all.
+            Some(("postgres" | "postgresql", _)) => match url::Url::parse(url) {
+                Ok(parsed) if parsed.path().matches('/').count() <= 1 && whole_escapes(url) => {
+                    Ok(Self::Postgres(url.to_owned()))
+                }
+                Ok(_) | Err(_) => Err("this is not of the form postgres://USER:PASSWORD@HOST/NAME; \
+                    write special characters in the password as %XX"
+                    .to_owned()),
+            },
             _ => Err("the valid forms are sqlite:PATH and postgres://USER@HOST/NAME".to_owned()),
         }
     }
@@ -61,6 +69,12 @@ impl Location {
             Self::Postgres(_) => "PostgreSQL",
         }
     }
+}
+
+/// Whether every `%` begins an escape of two hexadecimal digits.
+fn whole_escapes(url: &str) -> bool {
+    let two_digits = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|b| b.is_ascii_hexdigit());
+    url.split('%').skip(1).all(two_digits)
 }
 
 impl Db {

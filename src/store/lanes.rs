@@ -34,7 +34,21 @@ pub struct Store {
 impl Store {
     /// Opens the database, brings its schema up to date and starts its threads.
     pub fn open(location: &Location) -> Result<Self, StoreError> {
-        Db::open(location)?.migrate()?;
+        Self::open_checked(location, |_| Ok(()))
+    }
+
+    /// As [`Store::open`], with a check of what is there before anything else may happen.
+    pub fn open_checked<E: From<StoreError>>(
+        location: &Location,
+        check: impl FnOnce(&mut Db) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut first = Db::open(location)?;
+        first.migrate()?;
+        check(&mut first)?;
+        Ok(Self::start(location)?)
+    }
+
+    fn start(location: &Location) -> Result<Self, StoreError> {
         let (readers, writers) = match location {
             // SQLite has one writer; more would only wait for each other.
             Location::Sqlite(_) => (Lane::start(location, READERS)?, Lane::start(location, 1)?),

@@ -6,6 +6,7 @@ pub mod check_in;
 pub mod device;
 pub mod dialect;
 pub mod idempotency;
+pub mod key_check;
 mod lanes;
 pub mod negotiation;
 pub mod nudge;

@@ -1,7 +1,7 @@
 //! Nudges and the attempts to deliver them.
 
 use super::dialect::on_both;
-use super::schema::{attempts, nudges};
+use super::schema::{attempts, check_ins, nudges};
 use super::types::Ts;
 use super::{Db, MultiBackend};
 use crate::domain::nudge::{About, Channel, DropReason, NudgeState, Outcome, Rung, key};
@@ -123,7 +123,11 @@ pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
                 nudges::finished_at.eq(None::<Ts>),
             ))
             .filter(
-                nudges::state.eq(NudgeState::Waiting).or(nudges::drop_reason.eq(DropReason::NotConsented))
+                // What was tried already keeps its back-off.
+                nudges::state
+                    .eq(NudgeState::Waiting)
+                    .and(nudges::attempts.eq(0))
+                    .or(nudges::drop_reason.eq(DropReason::NotConsented).assume_not_null())
             )
             .execute(c))?;
     }
@@ -180,15 +184,18 @@ pub fn of_check_ins(db: &mut Db, check_ins: &[CheckInId]) -> QueryResult<Vec<Nud
         .load(db)
 }
 
-/// A page of what a person got or is to get, the newest first.
+/// A page of what a person got, and of what is to come about their own check-ins, the latest first. What is to
+/// come about somebody else depends on that person, and is not looked at even for counting (R11).
 pub fn page(
     db: &mut Db,
     recipient: AccountId,
     after: Option<(Ts, NudgeId)>,
     limit: i64,
 ) -> QueryResult<Vec<NudgeRow>> {
+    let own = check_ins::table.filter(check_ins::subject_id.eq(recipient)).select(check_ins::id.nullable());
     let mut query = nudges::table
         .filter(nudges::recipient_id.eq(recipient))
+        .filter(nudges::state.eq(NudgeState::Sent).or(nudges::check_in_id.eq_any(own).assume_not_null()))
         .order((nudges::send_at.desc(), nudges::id.desc()))
         .limit(limit)
         .select(NudgeRow::as_select())
@@ -229,6 +236,8 @@ pub fn next_due(db: &mut Db) -> QueryResult<Option<Ts>> {
 pub struct Release {
     /// Where the nudge stands now.
     pub state: NudgeState,
+    /// How often it was tried.
+    pub attempts: i32,
     /// Why it was dropped.
     pub drop_reason: Option<Option<DropReason>>,
     /// The way that it took.

@@ -120,6 +120,21 @@ pub fn find_all(db: &mut Db, ids: &[SceneId]) -> QueryResult<Vec<SceneRow>> {
     scenes::table.filter(scenes::id.eq_any(ids)).select(SceneRow::as_select()).load(db)
 }
 
+/// The scenes of a link that have not ended.
+pub fn unfinished(db: &mut Db, link: LinkId) -> QueryResult<Vec<SceneRow>> {
+    scenes::table
+        .filter(scenes::link_id.eq(link))
+        .filter(scenes::status.eq_any([SceneStatus::Planned, SceneStatus::UnderWay]))
+        .order(scenes::created_at.asc())
+        .select(SceneRow::as_select())
+        .load(db)
+}
+
+/// How many scenes of a link were recorded since `since`.
+pub fn count_since(db: &mut Db, link: LinkId, since: Ts) -> QueryResult<i64> {
+    scenes::table.filter(scenes::link_id.eq(link)).filter(scenes::created_at.gt(since)).count().get_result(db)
+}
+
 /// A page of a link's scenes, the newest first, after the one at `after`.
 pub fn page(
     db: &mut Db,

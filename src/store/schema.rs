@@ -444,6 +444,20 @@ diesel::table! {
     use crate::store::types::sql::Ts;
     use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
 
+    /// Something sealed with a key, by which a start with another key is noticed.
+    key_checks (name) {
+        /// Which key: master.
+        name -> Text,
+        /// A known text, sealed with it.
+        sealed -> Binary,
+    }
+}
+
+diesel::table! {
+    use crate::ids::Uid;
+    use crate::store::types::sql::Ts;
+    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
+
     /// Mutations that were sent under a key (R04).
     idempotency_keys (key_hash) {
         /// Keyed hash of the account and the client's key.
@@ -491,5 +505,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     outreaches,
     nudges,
     attempts,
+    key_checks,
     idempotency_keys
 );

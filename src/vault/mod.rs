@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 const SEALED: u8 = 1;
 /// The first byte of a wrapped data key; the id of the master key follows.
 const WRAPPED: u8 = 2;
+/// The text of a key check.
+const KEY_CHECK: &str = "evenkeel";
 const NONCE: usize = 24;
 const KEY_ID: usize = 4;
 
@@ -163,6 +165,20 @@ impl Vault {
     /// The key for what belongs to nobody yet, such as a sign-up that is not confirmed.
     pub fn system(&self) -> &DataKey {
         &self.system
+    }
+
+    /// A known text, sealed: kept in the database, it tells whether a later start has the same master key.
+    pub fn key_check(&self) -> Vec<u8> {
+        self.system.seal_text(Self::key_check_place(), KEY_CHECK)
+    }
+
+    /// Whether a sealed text was made with this master key.
+    pub fn is_own(&self, key_check: &[u8]) -> bool {
+        self.system.open_text(Self::key_check_place(), key_check).as_deref() == Ok(KEY_CHECK)
+    }
+
+    fn key_check_place() -> Place {
+        Place::new("key_checks", "sealed", uuid::Uuid::nil())
     }
 
     /// A keyed hash by which something can be found without being readable. `kind` keeps indexes apart.

@@ -1,5 +1,6 @@
 -- Takes the first version away again, children before parents.
 DROP TABLE idempotency_keys;
+DROP TABLE key_checks;
 DROP TABLE attempts;
 DROP TABLE nudges;
 DROP TABLE outreaches;

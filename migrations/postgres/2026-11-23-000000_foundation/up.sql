@@ -367,6 +367,14 @@ CREATE TABLE attempts (
 );
 CREATE INDEX attempts_nudge ON attempts (nudge_id);
 
+-- Something sealed with a key, by which a start with another key is noticed.
+CREATE TABLE key_checks (
+  -- Which key: master.
+  name text PRIMARY KEY NOT NULL,
+  -- A known text, sealed with it.
+  sealed bytea NOT NULL
+);
+
 -- Mutations that were sent under a key (R04).
 CREATE TABLE idempotency_keys (
   -- Keyed hash of the account and the client's key.
