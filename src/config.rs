@@ -157,7 +157,9 @@ impl Config {
             // The kind may quote the value, which may hold a secret: of these only the form is told.
             let sentence = match (field.as_str(), &error.kind) {
                 ("evenkeel.toml", _) => "the file is not valid TOML, or is not readable".to_owned(),
-                (name, _) if name.contains("url") || name.contains("contact") => "this is not a URL".to_owned(),
+                (name, _) if name.contains("url") || name.contains("contact") => {
+                    "this is not a URL".to_owned()
+                }
                 (_, kind) => kind.to_string(),
             };
             ConfigError { field, sentence }

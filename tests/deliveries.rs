@@ -57,6 +57,7 @@ async fn release(app: &TestApp, worker: WorkerId, row: &NudgeRow) -> bool {
     let (id, attempt, now) = (row.id, row.attempts, app.clock.now());
     let change = Release {
         state: NudgeState::Waiting,
+        attempts: row.attempts,
         drop_reason: None,
         channel: row.channel,
         send_at: now.into(),

@@ -13,7 +13,7 @@ pub const PAST_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How far ahead a scene may be planned.
 pub const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// Most scenes of one link that can be recorded within 24 hours: enough for anybody, and no flood of check-ins.
-pub const SCENES_A_DAY: i64 = 24;
+pub const SCENES_A_DAY: i64 = 100;
 /// Longest note on aftercare, in characters.
 pub const NOTE_MAX: usize = 2000;
 /// Longest aftercare, in minutes.

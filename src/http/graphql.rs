@@ -71,8 +71,10 @@ fn error_body(sentence: &str, code: ErrorCode) -> Vec<u8> {
 }
 
 fn syntax_error(positions: &[(usize, usize)]) -> Vec<u8> {
-    let locations: Vec<_> =
-        positions.iter().map(|(line, column)| serde_json::json!({ "line": line, "column": column })).collect();
+    let locations: Vec<_> = positions
+        .iter()
+        .map(|(line, column)| serde_json::json!({ "line": line, "column": column }))
+        .collect();
     let error = serde_json::json!({ "errors": [{
         "message": "The document is not valid GraphQL.",
         "locations": locations,

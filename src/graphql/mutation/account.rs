@@ -11,7 +11,7 @@ use async_graphql::{Context, InputObject, MaybeUndefined, Object};
 /// What signs a person up.
 #[derive(InputObject)]
 struct SignUpInput {
-    /// The e-mail address, at most 254 characters; a mail there confirms it.
+    /// The e-mail address (254 characters, RFC 5321); a mail there confirms it.
     email: String,
     /// At least 15 characters, at most 128 bytes, of any kind; not one that is easily guessed.
     password: String,
@@ -30,7 +30,7 @@ struct SignUpInput {
 /// Names an account by its address.
 #[derive(InputObject)]
 struct RequestPasswordResetInput {
-    /// The e-mail address, at most 254 characters.
+    /// The e-mail address (254 characters, RFC 5321).
     email: String,
 }
 

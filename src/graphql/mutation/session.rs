@@ -9,7 +9,7 @@ use async_graphql::{Context, ID, InputObject, Object};
 /// What signs a device in.
 #[derive(InputObject)]
 struct LogInInput {
-    /// The e-mail address, at most 254 characters.
+    /// The e-mail address (254 characters, RFC 5321).
     email: String,
     /// The password.
     password: String,
