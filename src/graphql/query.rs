@@ -140,7 +140,6 @@ impl Viewer {
     }
 
     /// The links, the newest first; at most 200.
-    #[graphql(complexity = "5 * child_complexity + 1")]
     async fn partner_links(
         &self,
         ctx: &Context<'_>,
