@@ -95,18 +95,22 @@ impl Db {
         }
     }
 
-    /// Brings the schema up to date. On PostgreSQL several processes may start at once: one migrates.
+    /// Brings the schema up to date. Several processes may start at once: one migrates, the others wait.
     pub fn migrate(&mut self) -> Result<(), StoreError> {
-        let migrated = match self {
+        let failed =
+            |error: Box<dyn std::error::Error + Send + Sync>| StoreError::Migration(error.to_string());
+        match self {
             Self::Postgres(connection) => {
                 connection.batch_execute(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"))?;
                 let migrated = connection.run_pending_migrations(POSTGRES_MIGRATIONS).map(drop);
                 connection.batch_execute(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK})"))?;
-                migrated
+                migrated.map_err(failed)
             }
-            Self::Sqlite(connection) => connection.run_pending_migrations(SQLITE_MIGRATIONS).map(drop),
-        };
-        migrated.map_err(|error| StoreError::Migration(error.to_string()))
+            // One writer at a time: the second process finds everything done.
+            Self::Sqlite(connection) => connection.immediate_transaction(|connection| {
+                connection.run_pending_migrations(SQLITE_MIGRATIONS).map(drop).map_err(failed)
+            }),
+        }
     }
 
     /// Whether the connection still answers.

@@ -68,15 +68,26 @@ fn p256_scalar() -> Zeroizing<[u8; 32]> {
 
 fn load_or_make(path: &Path, make: fn() -> Zeroizing<[u8; 32]>) -> Result<Zeroizing<[u8; 32]>, KeyError> {
     let io = |error| KeyError::Io(path.to_owned(), error);
-    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => {
-            let key = make();
-            let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(key.as_slice()));
-            file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
-            return Ok(key);
+    if !path.try_exists().map_err(io)? {
+        // Written whole under another name and then linked: of two processes that start at once, the second finds
+        // either no file or a whole one, and both go on with the same key.
+        let unfinished = path.with_extension(format!("{:016x}.new", rand::random::<u64>()));
+        let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(make().as_slice()));
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&unfinished)
+            .map_err(io)?;
+        let made = file
+            .write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
+            .and_then(|()| std::fs::hard_link(&unfinished, path));
+        let cleaned = std::fs::remove_file(&unfinished);
+        match made {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(io(error)),
+            Ok(()) | Err(_) => cleaned.map_err(io)?,
         }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(io(error)),
     }
     let mut file = std::fs::File::open(path).map_err(io)?;
     if file.metadata().map_err(io)?.permissions().mode() & 0o077 != 0 {
@@ -94,6 +105,22 @@ fn load_or_make(path: &Path, make: fn() -> Zeroizing<[u8; 32]>) -> Result<Zeroiz
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processes_that_start_at_once_share_their_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, start) = (folder.path().join("keys"), std::sync::Barrier::new(8));
+        let masters = std::thread::scope(|scope| {
+            let make = || {
+                start.wait();
+                *Keys::load_or_make(&folder).unwrap().master
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert!(masters.iter().all(|master| *master == masters[0]));
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3, "nothing unfinished is left");
+    }
 
     #[test]
     fn keys_are_made_once_and_for_their_owner_alone() {
