@@ -414,7 +414,9 @@ pub fn finish_with_link(unit: &mut Unit<'_>, link: &OwnLink) -> Outcome<()> {
     let now = unit.now;
     for row in store::scene::unfinished(unit.db, link.row.id)? {
         match row.status {
-            SceneStatus::UnderWay => drop(finish(unit, link, row, now)?),
+            SceneStatus::UnderWay => {
+                finish(unit, link, row, now)?;
+            }
             SceneStatus::Planned | SceneStatus::Ended | SceneStatus::Cancelled => {
                 let change = SceneChange { status: Some(SceneStatus::Cancelled), ..Default::default() };
                 store::scene::update(unit.db, row.id, &change)?;
