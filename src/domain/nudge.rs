@@ -30,14 +30,6 @@ words! {
 }
 
 impl Rung {
-    /// Whether the person asked for it themselves: such a message keeps no quiet hours and counts for no cap.
-    pub fn asked_for(self) -> bool {
-        match self {
-            Self::ConfirmAddress | Self::ResetPassword => true,
-            Self::Ask | Self::Email | Self::AskAgain | Self::TellPartner | Self::ReachOut => false,
-        }
-    }
-
     /// The rungs above this one on the same ladder, for the same recipient (R21).
     pub fn later(self) -> &'static [Self] {
         match self {

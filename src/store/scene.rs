@@ -168,11 +168,6 @@ pub fn update(db: &mut Db, id: SceneId, change: &SceneChange) -> QueryResult<Sce
     diesel::update(scenes::table.find(id)).set(change).returning(columns::<SceneRow>()).get_result(db)
 }
 
-/// Sets a person's role in a scene.
-pub fn set_role(db: &mut Db, scene: SceneId, account: AccountId, role: Role) -> QueryResult<usize> {
-    diesel::update(scene_members::table.find((scene, account))).set(scene_members::role.eq(role)).execute(db)
-}
-
 /// Says whether the partner may be told, for one scene.
 pub fn set_alert(
     db: &mut Db,
