@@ -2,7 +2,7 @@
 
 mod support;
 
-use evenkeel::actions::nudge::claim;
+use evenkeel::actions::claim::claim;
 use evenkeel::actions::{Fault, Unit};
 use evenkeel::demo::loopback::Gate;
 use evenkeel::demo::push_receiver::{Answer, Behaviour};

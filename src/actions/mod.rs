@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod check_in;
+pub mod claim;
 pub mod device;
 pub mod idempotency;
 pub mod negotiation;

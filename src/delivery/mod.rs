@@ -4,7 +4,7 @@ pub mod mail;
 pub mod retry;
 pub mod web_push;
 
-use crate::actions::nudge::{Parcel, Ready, claim};
+use crate::actions::claim::{Parcel, Ready, claim};
 use crate::actions::{Fault, House, Unit, retention};
 use crate::domain::nudge::{Channel, NudgeState, Outcome};
 use crate::ids::{AttemptId, DeviceId, WorkerId};

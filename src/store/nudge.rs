@@ -47,6 +47,13 @@ pub struct NudgeRow {
     pub created_at: Ts,
     /// When it was sent, dropped or given up.
     pub finished_at: Option<Ts>,
+    /// When it was to go out, quiet hours and all: lateness counts from here.
+    pub due_at: Ts,
+    /// The one device that it is for, when the others took it already; null: every device.
+    pub device_id: Option<DeviceId>,
+    /// How many of its attempts no longer count towards the cap: they were spent on another channel, before somebody
+    /// had it tried anew, or never left the house.
+    pub attempts_forgiven: i32,
 }
 
 /// One try to hand a nudge to a provider, without its content.
@@ -99,7 +106,15 @@ impl NudgeRow {
             lease_until: None,
             created_at: now.into(),
             finished_at: None,
+            due_at: times.0,
+            device_id: None,
+            attempts_forgiven: 0,
         }
+    }
+
+    /// How many attempts count towards the cap (R20), the one under way included.
+    pub fn tries(&self) -> i32 {
+        self.attempts - self.attempts_forgiven
     }
 }
 
@@ -117,6 +132,7 @@ pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
             .do_update()
             .set((
                 nudges::send_at.eq(excluded(nudges::send_at)),
+                nudges::due_at.eq(excluded(nudges::due_at)),
                 nudges::expires_at.eq(excluded(nudges::expires_at)),
                 nudges::state.eq(NudgeState::Waiting),
                 nudges::drop_reason.eq(None::<DropReason>),
@@ -126,7 +142,7 @@ pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
                 // What was tried already keeps its back-off.
                 nudges::state
                     .eq(NudgeState::Waiting)
-                    .and(nudges::attempts.eq(0))
+                    .and(nudges::attempts.eq(nudges::attempts_forgiven))
                     .or(nudges::drop_reason.eq(DropReason::NotConsented).assume_not_null())
             )
             .execute(c))?;

@@ -415,6 +415,12 @@ diesel::table! {
         created_at -> Ts,
         /// When it was sent, dropped or given up.
         finished_at -> Nullable<Ts>,
+        /// When it was to go out, quiet hours and all: lateness counts from here.
+        due_at -> Ts,
+        /// The one device that it is for, when the others took it already; null: every device.
+        device_id -> Nullable<Uid>,
+        /// How many of its attempts no longer count towards the cap.
+        attempts_forgiven -> Integer,
     }
 }
 

@@ -1,0 +1,20 @@
+-- What the delivery of nudges needs: lateness, stragglers, caps, retention.
+
+-- When a nudge was to go out, quiet hours and all: lateness counts from here. send_at also moves with every retry.
+ALTER TABLE nudges ADD COLUMN due_at timestamptz;
+UPDATE nudges SET due_at = send_at;
+ALTER TABLE nudges ALTER COLUMN due_at SET NOT NULL;
+
+-- The one device that a nudge is for, when the person's other devices took it already; null: every device.
+ALTER TABLE nudges ADD COLUMN device_id uuid REFERENCES devices (id) ON DELETE CASCADE;
+
+-- How many of its attempts no longer count towards the cap: spent on another channel, before somebody had it tried
+-- anew, or never left the house. attempts itself only grows: it is the fence of a lease.
+ALTER TABLE nudges ADD COLUMN attempts_forgiven integer NOT NULL DEFAULT 0;
+
+-- What workers have in hand: as many rows as they send at once.
+CREATE INDEX nudges_held ON nudges (lease_until) WHERE lease_until IS NOT NULL;
+-- What was given up, for whoever mends it.
+CREATE INDEX nudges_dead ON nudges (finished_at, id) WHERE state = 'dead';
+-- What is finished, the oldest first, for retention.
+CREATE INDEX nudges_finished ON nudges (finished_at) WHERE finished_at IS NOT NULL;
