@@ -12,7 +12,7 @@ use crate::domain::device::PushPolicy;
 use crate::graphql::{self, Schema};
 use crate::http::{Web, headers, routes};
 use crate::store::key_check::{self, KeyCheckRow};
-use crate::store::{Db, Store, StoreError};
+use crate::store::{self, Db, Store, StoreError};
 use crate::vault::Vault;
 use crate::vault::keys::Keys;
 use actix_web::dev::Server;
@@ -62,6 +62,8 @@ impl App {
         };
         let vault = Vault::new(keys.master.clone());
         let store = Store::open_checked(&config.database, |db| check_key(db, &vault))?;
+        let planned = Arc::new(tokio::sync::Notify::new());
+        store::bell::listen(&config.database, &planned)?;
         let house = Arc::new(House {
             store,
             vault,
@@ -70,7 +72,7 @@ impl App {
             passwords: Passwords::new()?,
             push_policy: push_policy.clone(),
             vapid_public_key: vapid.public(),
-            planned: tokio::sync::Notify::new(),
+            planned,
         });
         let public_url = config.public_url.clone();
         let push = PushSender::new(vapid, config.push_contact.clone(), push_policy, public_url.clone())?;
@@ -79,7 +81,7 @@ impl App {
             None => MailSender::files(&config.data_dir.join("outbox"), &config.mail_from, public_url)?,
         };
         let schema = graphql::schema(Arc::clone(&house), config.introspection);
-        let senders = Arc::new(Senders { push, mail });
+        let senders = Arc::new(Senders::new(push, mail));
         Ok(Self { house, senders, schema, explorer: config.introspection })
     }
 

@@ -1,5 +1,6 @@
 //! Settings: the only place that reads the environment and `evenkeel.toml`, and checks both at start.
 
+use crate::delivery::smtp::MailServer;
 use crate::store::Location;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -201,10 +202,7 @@ impl Written {
             return Err(wrong("smtp_url", "production needs a mail server; without one mail goes to files"));
         }
         if let Some(url) = &self.smtp_url {
-            let scheme = url.expose_secret().split_once("://").map(|(scheme, _)| scheme);
-            if !matches!(scheme, Some("smtp" | "smtps")) {
-                return Err(wrong("smtp_url", "the valid forms are smtp://… and smtps://…"));
-            }
+            MailServer::at(url.expose_secret()).map_err(|sentence| wrong("smtp_url", sentence))?;
         }
         if self.mail_from.parse::<lettre::message::Mailbox>().is_err() {
             return Err(wrong("mail_from", "this is not of the form Name <address@example.org>"));

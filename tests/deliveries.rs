@@ -7,7 +7,6 @@ use evenkeel::actions::{Fault, Unit};
 use evenkeel::demo::loopback::Gate;
 use evenkeel::demo::push_receiver::{Answer, Behaviour};
 use evenkeel::demo::smtp_receiver::{Reply, Stage};
-use evenkeel::domain::nudge::NudgeState;
 use evenkeel::ids::WorkerId;
 use evenkeel::store;
 use evenkeel::store::nudge::{NudgeRow, Release};
@@ -55,18 +54,11 @@ async fn claim_and_die(app: &TestApp) -> (WorkerId, Vec<NudgeRow>) {
 /// What a worker writes when a nudge is to be tried again: whether it is taken.
 async fn release(app: &TestApp, worker: WorkerId, row: &NudgeRow) -> bool {
     let (id, attempt, now) = (row.id, row.attempts, app.clock.now());
-    let change = Release {
-        state: NudgeState::Waiting,
-        attempts: row.attempts,
-        drop_reason: None,
-        channel: row.channel,
-        send_at: now.into(),
-        finished_at: None,
-        leased_by: Some(None),
-        lease_until: Some(None),
+    let change = Release::again(row, now, true);
+    let write = move |db: &mut store::Db| {
+        let ours = store::nudge::release(db, &[id], worker, attempt, &change)?;
+        Ok::<_, Fault>(ours == [id])
     };
-    let write =
-        move |db: &mut store::Db| Ok::<_, Fault>(store::nudge::release(db, id, worker, attempt, &change)?);
     app.app.house.store.write(write).await.unwrap()
 }
 

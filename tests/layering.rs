@@ -18,7 +18,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("delivery", &["actions", "store", "domain"]),
     ("graphql", &["actions", "domain", "auth"]),
     ("http", &["graphql", "actions", "auth"]),
-    ("config", &["store"]),
+    ("config", &["store", "delivery"]),
 ];
 
 /// Above everything else.

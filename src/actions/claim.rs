@@ -3,19 +3,24 @@
 use super::account::{request_email, request_token};
 use super::device::{Subscription, open_subscription};
 use super::people::Person;
-use super::planning::{self, Bundle, bundles};
+use super::planning::{self, Alert, Bundle, bundles};
 use super::{Fault, Unit};
 use crate::domain::account::Reach;
+use crate::domain::hand_over::ATTEMPTS_MAX;
 use crate::domain::ladder::PATIENCE;
+use crate::domain::negotiation::ContactWay;
 use crate::domain::nudge::{Channel, DropReason, Facts, NudgeState, Rung, Verdict, judge};
+use crate::domain::quiet_hours::Zone;
 use crate::domain::wording::{self, Letter};
 use crate::ids::{AccountId, CheckInId, DeviceId, WorkerId};
 use crate::store;
+use crate::store::account::AccountRow;
 use crate::store::device::DeviceRow;
 use crate::store::nudge::{NudgeRow, Release};
 use crate::store::scene::OutreachRow;
+use crate::store::types::Ts;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A nudge that may go out now.
 pub struct Ready {
@@ -23,6 +28,8 @@ pub struct Ready {
     pub nudge: NudgeRow,
     /// What a sender needs.
     pub parcel: Parcel,
+    /// Whether a mail could take a push's place.
+    pub mail_possible: bool,
 }
 
 /// What a sender needs.
@@ -40,9 +47,8 @@ pub enum Parcel {
     },
 }
 
-/// How long a nudge that cannot be read waits, and how often it is tried.
+/// How long a nudge that cannot be read waits.
 const UNREADABLE_WAIT: SignedDuration = SignedDuration::from_mins(10);
-const UNREADABLE_MAX: i32 = 12;
 
 /// Claims what is due and judges it in the same transaction (R16): what comes back may be sent; the rest was
 /// moved or dropped.
@@ -61,35 +67,31 @@ pub fn claim(
     rows.sort_by_key(|row| (row.send_at, row.id));
     let total = rows.len();
     // One row that cannot be read must not keep the others waiting: then each is looked at by itself.
-    let together = readable(Surroundings::load(unit, &rows))?.ok();
-    let mut readied: HashMap<AccountId, i64> = HashMap::new();
+    let together = readable(Surroundings::load(unit, &rows, worker))?.ok();
     let mut ready = Vec::new();
+    let mut today: HashMap<AccountId, i64> = HashMap::new();
     for row in rows {
-        let judged = match (row.check_in_id, row.address_request_id) {
-            (Some(check_in), _) => judge_check_in(unit, &row, check_in, together.as_ref(), &readied),
-            (None, Some(_)) => judge_request(unit, &row),
-            (None, None) => Ok(Judged::Drop(DropReason::Expired)),
+        let judged = if row.tries() > ATTEMPTS_MAX {
+            // Whoever claimed it last did not live to say what became of it.
+            Ok(Judged::End(Release::finished(&row, NudgeState::Dead, None, now)))
+        } else {
+            match (row.check_in_id, row.address_request_id) {
+                (Some(_), _) => judge_check_in(unit, &row, worker, together.as_ref(), &today),
+                (None, Some(_)) => judge_request(unit, &row),
+                (None, None) => Ok(Judged::drop(&row, DropReason::Expired, now)),
+            }
         };
         match readable(judged)?.unwrap_or_else(|cause| unreadable(unit, &row, &cause)) {
-            Judged::Send(parcel) => {
+            Judged::Send(parcel, mail_possible) => {
                 if let Some(recipient) = row.recipient_id {
-                    *readied.entry(recipient).or_default() += 1;
+                    *today.entry(recipient).or_default() += i64::from(row.device_id.is_none());
                 }
-                ready.push(Ready { nudge: row, parcel });
+                ready.push(Ready { nudge: row, parcel, mail_possible });
             }
-            Judged::Move(at) => {
-                // Nothing was tried: what only waited is planned anew like any other.
-                release(unit, worker, &row, NudgeState::Waiting, (at, row.attempts - 1), None)?;
-            }
-            Judged::Retry(at) => {
-                release(unit, worker, &row, NudgeState::Waiting, (at, row.attempts), None)?;
-            }
-            Judged::GiveUp => {
-                release(unit, worker, &row, NudgeState::Dead, (unit.now, row.attempts), None)?;
-            }
-            Judged::Drop(reason) => {
-                release(unit, worker, &row, NudgeState::Dropped, (unit.now, row.attempts), Some(reason))?;
-                if let (DropReason::Paused, Some(check_in)) = (reason, row.check_in_id)
+            Judged::End(release) => {
+                store::nudge::release(unit.db, &[row.id], worker, row.attempts, &release)?;
+                if let (Some(Some(DropReason::Paused)), Some(check_in)) =
+                    (release.drop_reason, row.check_in_id)
                     && row.rung != Rung::ReachOut
                     && row.rung != Rung::TellPartner
                 {
@@ -111,11 +113,16 @@ pub struct Claimed {
 }
 
 enum Judged {
-    Send(Parcel),
-    Move(Timestamp),
-    Drop(DropReason),
-    Retry(Timestamp),
-    GiveUp,
+    /// It may go out, and whether a mail could take its place.
+    Send(Parcel, bool),
+    /// It may not, now or ever.
+    End(Release),
+}
+
+impl Judged {
+    fn drop(row: &NudgeRow, reason: DropReason, now: Ts) -> Self {
+        Self::End(Release::finished(row, NudgeState::Dropped, Some(reason), now))
+    }
 }
 
 /// Tells a row that cannot be read from a database that does not work: only the latter ends the whole claim.
@@ -131,52 +138,35 @@ fn readable<T>(result: Result<T, Fault>) -> Result<Result<T, Fault>, Fault> {
 /// the right key back, and kept as dead in the end.
 fn unreadable(unit: &Unit<'_>, row: &NudgeRow, cause: &Fault) -> Judged {
     tracing::error!(nudge = %row.id, %cause, "a nudge cannot be read");
-    if row.attempts >= UNREADABLE_MAX { Judged::GiveUp } else { Judged::Retry(unit.now + UNREADABLE_WAIT) }
+    Judged::End(if row.tries() >= ATTEMPTS_MAX {
+        Release::finished(row, NudgeState::Dead, None, unit.ts())
+    } else {
+        Release::again(row, unit.now + UNREADABLE_WAIT, true)
+    })
 }
 
 fn judge_check_in(
     unit: &mut Unit<'_>,
     row: &NudgeRow,
-    check_in: CheckInId,
+    worker: WorkerId,
     together: Option<&Surroundings>,
-    readied: &HashMap<AccountId, i64>,
+    today: &HashMap<AccountId, i64>,
 ) -> Result<Judged, Fault> {
     match together {
-        Some(surroundings) => surroundings.judge(unit, row, check_in, readied),
-        None => Surroundings::load(unit, std::slice::from_ref(row))?.judge(unit, row, check_in, readied),
+        Some(surroundings) => surroundings.judge(unit, row, today),
+        None => Surroundings::load(unit, std::slice::from_ref(row), worker)?.judge(unit, row, today),
     }
-}
-
-fn release(
-    unit: &mut Unit<'_>,
-    worker: WorkerId,
-    row: &NudgeRow,
-    state: NudgeState,
-    (send_at, attempts): (Timestamp, i32),
-    reason: Option<DropReason>,
-) -> Result<(), Fault> {
-    let change = Release {
-        state,
-        attempts,
-        drop_reason: Some(reason),
-        channel: row.channel,
-        send_at: send_at.into(),
-        finished_at: Some((state != NudgeState::Waiting).then(|| unit.ts())),
-        leased_by: Some(None),
-        lease_until: Some(None),
-    };
-    store::nudge::release(unit.db, row.id, worker, row.attempts, &change)?;
-    Ok(())
 }
 
 /// A mail that somebody asked for by address. What it says depends on whether there is an account; what they saw
 /// when they asked did not (R28).
 fn judge_request(unit: &mut Unit<'_>, row: &NudgeRow) -> Result<Judged, Fault> {
-    let Some(id) = row.address_request_id else { return Ok(Judged::Drop(DropReason::Expired)) };
+    let now = unit.ts();
+    let Some(id) = row.address_request_id else { return Ok(Judged::drop(row, DropReason::Expired, now)) };
     let request = store::address_request::find(unit.db, id)?;
-    let Some(request) = request.filter(|request| request.used_at.is_none() && request.expires_at > unit.ts())
+    let Some(request) = request.filter(|request| request.used_at.is_none() && request.expires_at > now)
     else {
-        return Ok(Judged::Drop(DropReason::Expired));
+        return Ok(Judged::drop(row, DropReason::Expired, now));
     };
     let known = store::account::find_by_email(unit.db, &request.email_index)?;
     let token = request_token(unit.vault, row.rung, id);
@@ -184,24 +174,30 @@ fn judge_request(unit: &mut Unit<'_>, row: &NudgeRow) -> Result<Judged, Fault> {
         (Rung::ConfirmAddress, None) => (wording::CONFIRM, format!("verify/{token}")),
         (Rung::ConfirmAddress, Some(_)) => (wording::ALREADY_REGISTERED, "open".to_owned()),
         (Rung::ResetPassword, Some(_)) => (wording::RESET, format!("reset/{token}")),
-        (Rung::ResetPassword, None) => return Ok(Judged::Drop(DropReason::Unreachable)),
+        (Rung::ResetPassword, None) => return Ok(Judged::drop(row, DropReason::Unreachable, now)),
         (Rung::Ask | Rung::Email | Rung::AskAgain | Rung::TellPartner | Rung::ReachOut, _) => {
-            return Ok(Judged::Drop(DropReason::Expired));
+            return Ok(Judged::drop(row, DropReason::Expired, now));
         }
     };
-    Ok(Judged::Send(Parcel::Mail { to: request_email(unit.vault, &request)?, letter, path }))
+    Ok(Judged::Send(Parcel::Mail { to: request_email(unit.vault, &request)?, letter, path }, true))
 }
 
 /// Everything around some claimed nudges, read in a number of statements that does not grow with theirs.
 struct Surroundings {
     bundles: HashMap<CheckInId, Bundle>,
+    alerts: HashMap<CheckInId, Alert>,
     siblings: Vec<NudgeRow>,
     outreaches: Vec<OutreachRow>,
     devices: Vec<DeviceRow>,
+    sent: Vec<(AccountId, Ts)>,
+    held: Vec<AccountId>,
 }
 
+/// No local day is longer, clock changes and all.
+const LONGEST_DAY: SignedDuration = SignedDuration::from_hours(26);
+
 impl Surroundings {
-    fn load(unit: &mut Unit<'_>, rows: &[NudgeRow]) -> Result<Self, Fault> {
+    fn load(unit: &mut Unit<'_>, rows: &[NudgeRow], worker: WorkerId) -> Result<Self, Fault> {
         let mut ids: Vec<CheckInId> = rows.iter().filter_map(|row| row.check_in_id).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -209,34 +205,59 @@ impl Surroundings {
         let mut scenes: Vec<_> = check_ins.iter().map(|row| row.scene_id).collect();
         scenes.sort_unstable();
         scenes.dedup();
-        let recipients: Vec<AccountId> = rows.iter().filter_map(|row| row.recipient_id).collect();
-        let bundles =
-            bundles(unit, check_ins)?.into_iter().map(|bundle| (bundle.check_in.id, bundle)).collect();
+        let mut recipients: Vec<AccountId> = rows.iter().filter_map(|row| row.recipient_id).collect();
+        recipients.sort_unstable();
+        recipients.dedup();
+        store::dialect::lock_counts(unit.db, &recipients)?;
+        let now = unit.ts();
+        let told: HashSet<_> = rows
+            .iter()
+            .filter(|row| row.rung == Rung::TellPartner)
+            .filter_map(|row| row.check_in_id)
+            .collect();
+        let bundles = bundles(unit, check_ins)?;
+        let told: Vec<&Bundle> = bundles.iter().filter(|bundle| told.contains(&bundle.check_in.id)).collect();
         Ok(Self {
-            bundles,
+            alerts: planning::alerts(unit, &told)?,
+            bundles: bundles.into_iter().map(|bundle| (bundle.check_in.id, bundle)).collect(),
             siblings: store::nudge::of_check_ins(unit.db, &ids)?,
             outreaches: store::scene::outreaches(unit.db, &scenes)?,
             devices: store::device::live(unit.db, &recipients)?,
+            sent: store::nudge::sent_since(unit.db, &recipients, (unit.now - LONGEST_DAY).into())?,
+            held: store::nudge::held_by_others(unit.db, &recipients, worker, now)?,
         })
+    }
+
+    /// What a person got in their local day so far, or is about to get (R22).
+    fn today(&self, account: &AccountRow, zone: &Zone, now: Timestamp) -> usize {
+        let since: Ts = zone.start_of(zone.date(now)).into();
+        let sent = self.sent.iter().filter(|(to, at)| *to == account.id && *at >= since).count();
+        sent + self.held.iter().filter(|to| **to == account.id).count()
     }
 
     fn judge(
         &self,
         unit: &mut Unit<'_>,
         row: &NudgeRow,
-        check_in: CheckInId,
-        readied: &HashMap<AccountId, i64>,
+        today: &HashMap<AccountId, i64>,
     ) -> Result<Judged, Fault> {
-        let Some(bundle) = self.bundles.get(&check_in) else { return Ok(Judged::Drop(DropReason::Expired)) };
+        let now = unit.ts();
+        let bundle = row.check_in_id.and_then(|id| self.bundles.get(&id));
+        let Some(bundle) = bundle else { return Ok(Judged::drop(row, DropReason::Expired, now)) };
+        let check_in = bundle.check_in.id;
+        let alert = self.alerts.get(&check_in).copied().unwrap_or_default();
         let people = [Some(&bundle.subject), bundle.partner.as_ref()];
         let recipient = people.into_iter().flatten().find(|account| Some(account.id) == row.recipient_id);
-        let Some(recipient) = recipient else { return Ok(Judged::Drop(DropReason::LinkEnded)) };
+        let Some(recipient) = recipient else { return Ok(Judged::drop(row, DropReason::LinkEnded, now)) };
         let reach: Reach = recipient.reach();
-        let zone = &reach.rhythm.zone;
-        let today = zone.start_of(zone.date(unit.now));
-        let sent = store::nudge::sent_since(unit.db, recipient.id, today.into())?;
-        let devices: Vec<_> =
-            self.devices.iter().filter(|device| device.account_id == recipient.id).collect();
+        let straggler = row.device_id.is_some();
+        let devices: Vec<_> = self
+            .devices
+            .iter()
+            .filter(|device| device.account_id == recipient.id)
+            .filter(|device| row.device_id.is_none_or(|only| only == device.id))
+            .collect();
+        let sent = i64::try_from(self.today(recipient, &reach.rhythm.zone, unit.now)).unwrap_or(i64::MAX);
         let on_ladder = |other: &&NudgeRow| {
             other.check_in_id == Some(check_in)
                 && other.round == row.round
@@ -244,7 +265,8 @@ impl Surroundings {
                 && other.id != row.id
         };
         let siblings = || self.siblings.iter().filter(on_ladder);
-        let mail_works = reach.mail && recipient.address_failed_at.is_none();
+        let address_works = recipient.address_failed_at.is_none();
+        let mail_works = reach.mail && address_works;
         // A rung by mail takes nobody's place if no mail can be sent: then nothing would be (R21).
         let is_later = |other: &NudgeRow| {
             row.rung.later().contains(&other.rung)
@@ -262,11 +284,12 @@ impl Surroundings {
             expires_at: row.expires_at.get(),
             recipient: &reach,
             live_devices: devices.len(),
-            address_works: recipient.address_failed_at.is_none(),
+            // The others have it: a mail would be one more.
+            address_works: address_works && !straggler,
             state: bundle.check_in.state,
             subject_paused: bundle.subject.reach().is_paused(unit.now),
             linked: bundle.linked,
-            alert_allowed: bundle.alert.is_some(),
+            alert_allowed: alert.standing.is_some(),
             reached_out: self.outreaches.iter().any(|outreach| {
                 outreach.scene_id == bundle.check_in.scene_id
                     && Some(outreach.account_id) == partner
@@ -276,14 +299,16 @@ impl Surroundings {
             asked_by_mail: siblings().any(|other| {
                 other.rung == Rung::Ask && other.state == NudgeState::Sent && other.channel == Channel::Mail
             }),
-            sent_today: sent + readied.get(&recipient.id).copied().unwrap_or(0),
+            // What another of one's devices took is counted already.
+            sent_today: if straggler { 0 } else { sent + today.get(&recipient.id).copied().unwrap_or(0) },
         };
         match judge(&facts, unit.now) {
-            Verdict::Move(at) => Ok(Judged::Move(at)),
-            Verdict::Drop(reason) => Ok(Judged::Drop(reason)),
+            Verdict::Move(at) => Ok(Judged::End(Release::moved(row, at))),
+            Verdict::Drop(reason) => Ok(Judged::drop(row, reason, now)),
             Verdict::Send(channel) => {
                 let person = Person::open(unit.vault, recipient.clone())?;
-                Ok(Judged::Send(parcel(&person, channel, row.rung, bundle, &devices)?))
+                let parcel = parcel(&person, channel, row.rung, alert.standing, &devices)?;
+                Ok(Judged::Send(parcel, mail_works && !straggler))
             }
         }
     }
@@ -295,6 +320,7 @@ impl Surroundings {
             nudge.check_in_id == Some(bundle.check_in.id)
                 && nudge.round == round
                 && nudge.recipient_id == Some(bundle.subject.id)
+                && nudge.device_id.is_none()
                 && matches!(nudge.rung, Rung::Ask | Rung::Email | Rung::AskAgain)
         });
         let asked = asks.filter_map(|nudge| match nudge.state {
@@ -310,7 +336,7 @@ fn parcel(
     person: &Person,
     channel: Channel,
     rung: Rung,
-    bundle: &Bundle,
+    alert: Option<ContactWay>,
     devices: &[&DeviceRow],
 ) -> Result<Parcel, Fault> {
     match channel {
@@ -319,7 +345,7 @@ fn parcel(
             Ok(Parcel::Push(targets.collect::<Result<_, Fault>>()?))
         }
         Channel::Mail => {
-            let letter = match (rung, bundle.alert) {
+            let letter = match (rung, alert) {
                 (Rung::TellPartner, Some(action)) => wording::tell_partner(action),
                 (Rung::TellPartner, None) | (Rung::ReachOut, _) => wording::REACH_OUT,
                 (

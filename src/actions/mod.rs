@@ -47,8 +47,8 @@ pub struct House {
     pub push_policy: PushPolicy,
     /// The public half of the VAPID key (RFC 8292, 3.2), base64url.
     pub vapid_public_key: String,
-    /// Told when nudges were planned, so that the worker looks.
-    pub planned: Notify,
+    /// Told when nudges were planned, by this process or another, so that the worker looks.
+    pub planned: Arc<Notify>,
 }
 
 /// Something unexpected went wrong. The cause is for the log alone (R36).

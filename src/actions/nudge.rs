@@ -1,6 +1,6 @@
 //! The nudges that a person can look at.
 
-use super::planning::bundles;
+use super::planning::{alerts, bundles};
 use super::{Fault, House, Unit};
 use crate::domain::nudge::{Channel, NudgeState, Rung};
 use crate::domain::wording;
@@ -41,7 +41,9 @@ fn views(unit: &mut Unit<'_>, rows: Vec<NudgeRow>) -> Result<Vec<NudgeView>, Fau
     ids.sort_unstable();
     ids.dedup();
     let check_ins = store::check_in::find_all(unit.db, &ids)?;
-    let by_id: HashMap<_, _> = bundles(unit, check_ins)?.into_iter().map(|b| (b.check_in.id, b)).collect();
+    let bundles = bundles(unit, check_ins)?;
+    let alerts = alerts(unit, &bundles.iter().collect::<Vec<_>>())?;
+    let by_id: HashMap<_, _> = bundles.into_iter().map(|b| (b.check_in.id, b)).collect();
     let mut views = Vec::new();
     for row in rows {
         let bundle = row.check_in_id.and_then(|id| by_id.get(&id));
@@ -50,7 +52,8 @@ fn views(unit: &mut Unit<'_>, rows: Vec<NudgeRow>) -> Result<Vec<NudgeView>, Fau
             continue;
         }
         // As it was sent: a consent that was taken back since must not show (R10).
-        let letter = match (row.rung, bundle.and_then(|bundle| bundle.agreed_alert)) {
+        let alert = row.check_in_id.and_then(|id| alerts.get(&id)).and_then(|alert| alert.agreed);
+        let letter = match (row.rung, alert) {
             (Rung::TellPartner, Some(action)) => wording::tell_partner(action),
             (Rung::TellPartner, None) | (Rung::ReachOut, _) => wording::REACH_OUT,
             (Rung::Ask | Rung::Email | Rung::AskAgain, _) => wording::ASK,

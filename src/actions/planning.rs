@@ -34,11 +34,20 @@ pub struct Bundle {
     pub subject: AccountRow,
     /// The other one, as long as they are there.
     pub partner: Option<AccountRow>,
-    /// What the partner may be told would be welcome; None: nothing (R02, R06, R10, R13).
-    pub alert: Option<ContactWay>,
-    /// What the text that the scene stood under says that the partner may be told, whoever took what back since:
-    /// what an alert said when it went out.
-    pub agreed_alert: Option<ContactWay>,
+    /// Its link.
+    pub link: LinkRow,
+    /// Whether the subject allows the partner to be told, as far as it is up to them alone (R10).
+    pub willing: bool,
+}
+
+/// What the partner may be told about a check-in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alert {
+    /// What would be welcome, as it stands now; None: nothing may be told (R02, R06, R10, R13).
+    pub standing: Option<ContactWay>,
+    /// What the text that the scene stood under says, whoever took what back since: what an alert said when it went
+    /// out.
+    pub agreed: Option<ContactWay>,
 }
 
 impl Bundle {
@@ -58,7 +67,7 @@ impl Bundle {
             && nudge.drop_reason == Some(DropReason::Paused)
     }
 
-    fn steps(&self, unit: &Unit<'_>) -> Vec<Step> {
+    fn steps(&self, alert: Alert, unit: &Unit<'_>) -> Vec<Step> {
         let subject = self.subject.reach().rhythm;
         let partner = self.partner.as_ref().filter(|_| self.linked).map(|partner| partner.reach().rhythm);
         let situation = Situation {
@@ -68,7 +77,7 @@ impl Bundle {
             snoozed_until: self.check_in.snoozed_until.map(store::types::Ts::get),
             subject: &subject,
             partner: partner.as_ref(),
-            alert_allowed: self.alert.is_some(),
+            alert_allowed: alert.standing.is_some(),
         };
         plan(&situation, unit.now)
     }
@@ -98,22 +107,6 @@ pub fn bundles(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<Vec<Bu
     let people: Vec<_> = members.iter().map(|row| row.account_id).collect();
     let accounts: HashMap<_, _> =
         store::account::find_all(unit.db, &people)?.into_iter().map(|row| (row.id, row)).collect();
-    let mut actions = HashMap::new();
-    for link in link_rows.values() {
-        let stood: Vec<_> =
-            scenes.values().filter(|s| s.link_id == link.id).filter_map(|s| s.revision_id).collect();
-        if !stood.is_empty() {
-            let key = link_key(unit.vault, link)?;
-            let revisions = negotiation::history(unit, link, &key)?;
-            // What both agreed on last must allow it too: nobody falls back on an older text by a date.
-            let current = revisions.iter().find(|revision| revision.state == RevisionState::Agreed);
-            let allowed = current.is_some_and(|revision| revision.content.terms.partner_alert.is_some());
-            for revision in revisions {
-                let agreed = revision.content.terms.partner_alert;
-                actions.insert(revision.id, (agreed, revision.standing_alert().filter(|_| allowed)));
-            }
-        }
-    }
     check_ins
         .into_iter()
         .map(|check_in| {
@@ -123,14 +116,37 @@ pub fn bundles(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<Vec<Bu
             let subject = accounts.get(&check_in.subject_id).cloned().ok_or_else(missing)?;
             let other = members.iter().find(|m| m.link_id == link.id && m.account_id != subject.id);
             let partner = other.and_then(|member| accounts.get(&member.account_id)).cloned();
-            let allowed = alert_allowed(link, &members, &parts, &check_in);
-            let action = scene.revision_id.and_then(|revision| actions.get(&revision).copied());
-            let (agreed_alert, standing) = action.unwrap_or((None, None));
+            let willing = alert_allowed(link, &members, &parts, &check_in);
             let linked = link.status == LinkStatus::Active;
-            let alert = standing.filter(|_| allowed);
-            Ok(Bundle { check_in, scene, linked, subject, partner, alert, agreed_alert })
+            Ok(Bundle { check_in, scene, linked, subject, partner, link: link.clone(), willing })
         })
         .collect()
+}
+
+/// What the partners may be told about some check-ins. Opening a link's agreements takes time, so it is asked for
+/// only where somebody is to be told.
+pub fn alerts(unit: &mut Unit<'_>, bundles: &[&Bundle]) -> Result<HashMap<CheckInId, Alert>, Fault> {
+    let mut links: HashMap<LinkId, Vec<&Bundle>> = HashMap::new();
+    for bundle in bundles.iter().filter(|bundle| bundle.scene.revision_id.is_some()) {
+        links.entry(bundle.link.id).or_default().push(bundle);
+    }
+    let mut alerts = HashMap::new();
+    for bundles in links.into_values() {
+        let Some(link) = bundles.first().map(|bundle| &bundle.link) else { continue };
+        let key = link_key(unit.vault, link)?;
+        let revisions = negotiation::history(unit, link, &key)?;
+        // What both agreed on last must allow it too: nobody falls back on an older text by a date.
+        let current = revisions.iter().find(|revision| revision.state == RevisionState::Agreed);
+        let allowed = current.is_some_and(|revision| revision.content.terms.partner_alert.is_some());
+        for bundle in bundles {
+            let stood = revisions.iter().find(|revision| Some(revision.id) == bundle.scene.revision_id);
+            let Some(stood) = stood else { continue };
+            let standing = stood.standing_alert().filter(|_| allowed && bundle.willing);
+            let agreed = stood.content.terms.partner_alert;
+            alerts.insert(bundle.check_in.id, Alert { standing, agreed });
+        }
+    }
+    Ok(alerts)
 }
 
 /// Whether the subject allows the partner to be told: for this scene, or else on the link (R10).
@@ -152,9 +168,12 @@ pub fn plan_ladders(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<(
     let ids: Vec<_> = check_ins.iter().map(|row| row.id).collect();
     let known = store::nudge::of_check_ins(unit.db, &ids)?;
     let mut rows = Vec::new();
-    for bundle in bundles(unit, check_ins)? {
+    let bundles = bundles(unit, check_ins)?;
+    let alerts = alerts(unit, &bundles.iter().collect::<Vec<_>>())?;
+    for bundle in bundles {
+        let alert = alerts.get(&bundle.check_in.id).copied().unwrap_or_default();
         let stopped = known.iter().any(|nudge| bundle.was_stopped_by(nudge));
-        for step in bundle.steps(unit) {
+        for step in bundle.steps(alert, unit) {
             if stopped && SUBJECTS_LADDER.contains(&step.rung) {
                 continue;
             }
@@ -212,11 +231,10 @@ pub fn stop(
 pub fn review_alerts(unit: &mut Unit<'_>, link: LinkId) -> Result<(), Fault> {
     let now = unit.ts();
     let open = store::check_in::open(unit.db, Whose::Links(vec![link]), now)?;
-    let refused: Vec<CheckInId> = bundles(unit, open.clone())?
-        .iter()
-        .filter(|bundle| bundle.alert.is_none())
-        .map(|bundle| bundle.check_in.id)
-        .collect();
+    let bundles = bundles(unit, open.clone())?;
+    let alerts = alerts(unit, &bundles.iter().collect::<Vec<_>>())?;
+    let allowed = |id: &CheckInId| alerts.get(id).is_some_and(|alert| alert.standing.is_some());
+    let refused: Vec<CheckInId> = open.iter().map(|row| row.id).filter(|id| !allowed(id)).collect();
     stop(unit, &refused, &[Rung::TellPartner], DropReason::NotConsented)?;
     let allowed = open.into_iter().filter(|row| !refused.contains(&row.id)).collect();
     plan_ladders(unit, allowed)

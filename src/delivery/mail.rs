@@ -1,19 +1,20 @@
 //! Sending by e-mail: text first, discreet, by SMTP or (without a mail server) as files.
 
-use super::Sent;
+use super::smtp::{MailServer, Refused};
+use crate::domain::hand_over::{Ending, MailStep};
 use crate::domain::nudge::{Outcome, fingerprint};
 use crate::domain::wording::Letter;
 use crate::store::nudge::NudgeRow;
 use askama::Template;
 use jiff::Timestamp;
+use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 use url::Url;
 
-/// How long a mail server may take in all. lettre's own limit covers connecting only.
+/// How long a mail server may take in all.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The text part.
@@ -44,7 +45,7 @@ pub enum MailError {
 }
 
 enum Transport {
-    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Smtp(MailServer),
     Files(PathBuf),
 }
 
@@ -58,11 +59,8 @@ pub struct MailSender {
 impl MailSender {
     /// A sender through a mail server.
     pub fn smtp(url: &str, from: &str, public_url: Url) -> Result<Self, MailError> {
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-            .map_err(|_| MailError::Settings("smtp_url is not usable".to_owned()))?
-            .timeout(Some(Duration::from_secs(10)))
-            .build();
-        Self::new(Transport::Smtp(transport), from, public_url)
+        let server = MailServer::at(url).map_err(|sentence| MailError::Settings(sentence.to_owned()))?;
+        Self::new(Transport::Smtp(server), from, public_url)
     }
 
     /// A sender that writes `*.eml` files, for trying the service out.
@@ -84,27 +82,30 @@ impl MailSender {
         letter: &Letter,
         path: &str,
         now: Timestamp,
-    ) -> Sent {
+    ) -> Ending {
         let link =
             self.public_url.join(path).map_or_else(|_| self.public_url.to_string(), |url| url.to_string());
         let mail = match self.compose(nudge, to, letter, &link, now) {
             Ok(mail) => mail,
             Err(error) => {
                 tracing::error!(%error, nudge = %nudge.id, "a mail could not be composed");
-                return Sent::new(Outcome::Refused, None);
+                return Ending::new(Outcome::Refused, None);
             }
         };
         match &self.transport {
-            Transport::Smtp(server) => match tokio::time::timeout(TIMEOUT, server.send(mail)).await {
-                Ok(Ok(answer)) => Sent::new(Outcome::Accepted, Some(u16::from(answer.code()).into())),
-                Ok(Err(error)) => {
-                    let code = error.status().map(|code| i32::from(u16::from(code)));
-                    // Not the error's text: it quotes the address (R35).
-                    tracing::warn!(nudge = %nudge.id, code, "a mail server did not take a mail");
-                    let outcome = if error.is_permanent() { Outcome::Refused } else { Outcome::Deferred };
-                    Sent::new(outcome, code)
+            Transport::Smtp(server) => match tokio::time::timeout(TIMEOUT, server.send(&mail)).await {
+                Ok(Ok(code)) => Ending::new(Outcome::Accepted, Some(code.into())),
+                Ok(Err(Refused { step, code, cause })) => {
+                    let ending = Ending::of_mail(step, code);
+                    // Not what the server said: it may quote the address (R35).
+                    if ending.refuses_us {
+                        tracing::error!(?step, code, cause, "the mail server refuses this server");
+                    } else {
+                        tracing::info!(nudge = %nudge.id, ?step, code, cause, "a mail was not taken");
+                    }
+                    ending
                 }
-                Err(_) => Sent::new(Outcome::Deferred, None),
+                Err(_) => Ending::of_mail(MailStep::Connection, None),
             },
             Transport::Files(folder) => {
                 let file = folder.join(format!("{}.eml", nudge.id));
@@ -112,11 +113,11 @@ impl MailSender {
                     Ok(()) => {
                         // Only without a mail server, where nobody would find the link otherwise.
                         tracing::info!("a mail was written to {}; its link: {link}", file.display());
-                        Sent::new(Outcome::Accepted, None)
+                        Ending::new(Outcome::Accepted, None)
                     }
                     Err(error) => {
                         tracing::error!(%error, "a mail could not be written");
-                        Sent::new(Outcome::Deferred, None)
+                        Ending::new(Outcome::Deferred, None)
                     }
                 }
             }
@@ -149,7 +150,8 @@ impl MailSender {
 
     /// The Message-ID is made of the nudge's key: a repeat has the same one, and mail programs show it once (R14).
     fn message_id(&self, nudge: &NudgeRow) -> String {
-        let hex: String = fingerprint(&nudge.key).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let hex: String =
+            fingerprint(nudge.shown_key()).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         format!("<{hex}@{}>", self.from.email.domain())
     }
 }

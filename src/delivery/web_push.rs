@@ -1,8 +1,9 @@
 //! Sending by Web Push: encrypted for one device (RFC 8291), signed for its service (RFC 8292), one size for all.
 
-use super::{Sent, retry};
+use super::retry;
 use crate::actions::device::Subscription;
 use crate::domain::device::{PushPolicy, is_public};
+use crate::domain::hand_over::Ending;
 use crate::domain::nudge::{Outcome, fingerprint};
 use crate::domain::wording::{PUSH_BODY, PUSH_TITLE};
 use crate::store::nudge::NudgeRow;
@@ -24,7 +25,10 @@ use web_push::{
 /// blocks of 128 bytes, as the encryption pads to whole ones: 1126 bytes on the wire.
 const PAYLOAD: usize = 1023;
 /// How long a push service may take.
-const TIMEOUT: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How much of an answer's body is read, so that its connection can be used again, and for how long.
+const BODY_MAX: usize = 4096;
+const BODY_WITHIN: Duration = Duration::from_millis(200);
 /// How long a VAPID token works; at most a day (RFC 8292, 2).
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(12);
 /// How long before its end a token is replaced.
@@ -112,40 +116,34 @@ impl PushSender {
     }
 
     /// Sends one nudge to one device.
-    pub async fn send(&self, nudge: &NudgeRow, to: &Subscription, now: Timestamp) -> Sent {
+    pub async fn send(&self, nudge: &NudgeRow, to: &Subscription, now: Timestamp) -> Ending {
         // Checked again: the operator may have narrowed what is allowed since the device was registered (R33).
         let Ok(endpoint) = self.policy.endpoint("endpoint", &to.endpoint) else {
-            return Sent::new(Outcome::Refused, None);
+            return Ending::new(Outcome::Refused, None);
         };
         let message = match self.message(nudge, to, &endpoint, now) {
             Ok(message) => message,
             Err(error) => {
                 tracing::error!(%error, nudge = %nudge.id, "a push could not be made");
-                return Sent::new(Outcome::Refused, None);
+                return Ending::new(Outcome::Refused, None);
             }
         };
         let answer = match request(&self.client, endpoint, message).send().await {
             Ok(answer) => answer,
             // Not the error itself: it names the endpoint, which is personal (R35).
             Err(error) => {
-                tracing::warn!(nudge = %nudge.id, timeout = error.is_timeout(), "a push service did not answer");
-                return Sent::new(Outcome::Deferred, None);
+                tracing::info!(nudge = %nudge.id, timeout = error.is_timeout(), "a push service did not answer");
+                return Ending::new(Outcome::Deferred, None);
             }
         };
         let status = answer.status().as_u16();
         let header = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
-        let retry_after = header.and_then(|text| retry::retry_after(text, now));
-        let outcome = match status {
-            200..=299 => Outcome::Accepted,
-            404 | 410 => Outcome::Gone,
-            429 | 500..=599 => Outcome::Deferred,
-            401 | 403 => {
-                tracing::error!(status, "a push service refuses this server's VAPID key");
-                Outcome::Refused
-            }
-            _ => Outcome::Refused,
-        };
-        Sent { outcome, code: Some(status.into()), retry_after }
+        let ending = Ending::of_push(status, header.and_then(|text| retry::retry_after(text, now)));
+        if ending.refuses_us {
+            tracing::error!(status, "a push service refuses this server's VAPID key");
+        }
+        read_out(answer).await;
+        ending
     }
 
     fn message(
@@ -162,7 +160,7 @@ impl PushSender {
         let left = nudge.expires_at.get().duration_since(now).as_secs().max(0);
         builder.set_ttl(u32::try_from(left).unwrap_or(u32::MAX));
         builder.set_urgency(Urgency::Normal);
-        builder.set_topic(topic(&nudge.key));
+        builder.set_topic(topic(nudge.shown_key()));
         builder.set_payload(ContentEncoding::Aes128Gcm, &payload);
         builder.set_vapid_signature(self.token(endpoint, now)?);
         Ok(builder.build()?)
@@ -228,6 +226,20 @@ fn request(client: &reqwest::Client, endpoint: Url, message: WebPushMessage) -> 
         request = request.header(name, value);
     }
     request.body(payload.content)
+}
+
+/// Reads a short body to its end: its connection is free then. A longer one is dropped with its connection.
+async fn read_out(mut answer: reqwest::Response) {
+    let mut left = BODY_MAX;
+    let whole = async {
+        while let Ok(Some(chunk)) = answer.chunk().await
+            && chunk.len() < left
+        {
+            left -= chunk.len();
+        }
+    };
+    // What did not come in time is not worth waiting for.
+    let _ = tokio::time::timeout(BODY_WITHIN, whole).await;
 }
 
 /// The Topic of a nudge (RFC 8030, 5.4): 32 characters made of its key, so that a repeat replaces the first and

@@ -30,6 +30,14 @@ words! {
 }
 
 impl Rung {
+    /// The way that it is planned to take.
+    pub fn channel(self) -> Channel {
+        match self {
+            Self::Ask | Self::AskAgain | Self::TellPartner | Self::ReachOut => Channel::Push,
+            Self::Email | Self::ConfirmAddress | Self::ResetPassword => Channel::Mail,
+        }
+    }
+
     /// The rungs above this one on the same ladder, for the same recipient (R21).
     pub fn later(self) -> &'static [Self] {
         match self {
@@ -93,7 +101,7 @@ words! {
     pub enum Outcome {
         /// The provider took it.
         Accepted = "accepted",
-        /// The provider says that the subscription is gone (404, 410).
+        /// The provider says that the subscription is gone (404, 410), or that it knows no such recipient.
         Gone = "gone",
         /// It may work later.
         Deferred = "deferred",

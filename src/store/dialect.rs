@@ -191,6 +191,41 @@ pub fn lock_index(db: &mut Db, index: &[u8]) -> QueryResult<()> {
     }
 }
 
+/// Lets workers that have nudges of the same people in hand count what those got one after the other, until the end
+/// of the transaction (R22). Taken by workers alone, in one order, so that none waits for one that waits for it.
+pub fn lock_counts(db: &mut Db, recipients: &[crate::ids::AccountId]) -> QueryResult<()> {
+    use crate::ids::TypedId as _;
+    match db {
+        Db::Sqlite(_) => Ok(()),
+        Db::Postgres(connection) => {
+            let number = |id: &crate::ids::AccountId| {
+                let (high, low) = id.uuid().as_u64_pair();
+                (high ^ low).cast_signed()
+            };
+            let mut numbers: Vec<i64> = recipients.iter().map(number).collect();
+            numbers.sort_unstable();
+            numbers.dedup();
+            diesel::sql_query(
+                "SELECT pg_advisory_xact_lock(n) FROM unnest($1) WITH ORDINALITY AS t(n, o) ORDER BY o",
+            )
+            .bind::<diesel::sql_types::Array<diesel::sql_types::BigInt>, _>(numbers)
+            .execute(connection)
+            .map(drop)
+        }
+    }
+}
+
+/// Tells workers in other processes, once the transaction is saved, that nudges were planned.
+pub fn ring(db: &mut Db) -> QueryResult<()> {
+    match db {
+        // Its processes look often enough; see the worker's poll.
+        Db::Sqlite(_) => Ok(()),
+        Db::Postgres(connection) => {
+            diesel::sql_query(format!("NOTIFY {}", super::bell::CHANNEL)).execute(connection).map(drop)
+        }
+    }
+}
+
 diesel::alias!(super::schema::nudges as due: Due);
 
 /// Claims up to `most` nudges that are due: a lease until `lease_until` for `worker`, one attempt more (R15).

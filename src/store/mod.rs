@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod address_request;
+pub mod bell;
 pub mod check_in;
 pub mod device;
 pub mod dialect;

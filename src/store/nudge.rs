@@ -1,6 +1,6 @@
 //! Nudges and the attempts to deliver them.
 
-use super::dialect::on_both;
+use super::dialect::{on_both, ring};
 use super::schema::{attempts, check_ins, nudges};
 use super::types::Ts;
 use super::{Db, MultiBackend};
@@ -112,6 +112,28 @@ impl NudgeRow {
         }
     }
 
+    /// The copy of this nudge for one device that did not take it yet, while others did. It is tried at `at`.
+    pub fn straggler(&self, device: DeviceId, at: Timestamp, now: Timestamp) -> Self {
+        Self {
+            id: NudgeId::at(now),
+            key: format!("{}/{device}", self.shown_key()),
+            send_at: at.into(),
+            device_id: Some(device),
+            attempts_forgiven: 0,
+            attempts: 0,
+            leased_by: None,
+            lease_until: None,
+            created_at: now.into(),
+            ..self.clone()
+        }
+    }
+
+    /// The key that Topic and Message-ID are made of: a copy for one device takes the place of the same message.
+    pub fn shown_key(&self) -> &str {
+        let suffix = self.device_id.map(|device| format!("/{device}")).unwrap_or_default();
+        self.key.strip_suffix(suffix.as_str()).unwrap_or(&self.key)
+    }
+
     /// How many attempts count towards the cap (R20), the one under way included.
     pub fn tries(&self) -> i32 {
         self.attempts - self.attempts_forgiven
@@ -147,6 +169,9 @@ pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
             )
             .execute(c))?;
     }
+    if planned > 0 {
+        ring(db)?;
+    }
     Ok(planned)
 }
 
@@ -181,15 +206,41 @@ pub fn drop_waiting(
     }
 }
 
-/// How many nudges a person got since `since` that count for the daily cap (R22).
-pub fn sent_since(db: &mut Db, recipient: AccountId, since: Ts) -> QueryResult<i64> {
-    nudges::table
-        .filter(nudges::recipient_id.eq(recipient))
+/// When some people got the nudges since `since` that count for the daily cap (R22): one entry a nudge.
+pub fn sent_since(db: &mut Db, recipients: &[AccountId], since: Ts) -> QueryResult<Vec<(AccountId, Ts)>> {
+    let rows: Vec<(Option<AccountId>, Option<Ts>)> = counted(recipients)
         .filter(nudges::state.eq(NudgeState::Sent))
         .filter(nudges::finished_at.ge(since))
+        .select((nudges::recipient_id, nudges::finished_at))
+        .load(db)?;
+    Ok(rows.into_iter().filter_map(|(to, at)| Some((to?, at?))).collect())
+}
+
+/// For whom other workers have nudges in hand that count for the daily cap: one entry a nudge. They may be on
+/// their way.
+pub fn held_by_others(
+    db: &mut Db,
+    recipients: &[AccountId],
+    worker: WorkerId,
+    now: Ts,
+) -> QueryResult<Vec<AccountId>> {
+    let rows: Vec<Option<AccountId>> = counted(recipients)
+        .filter(nudges::lease_until.gt(now))
+        .filter(nudges::leased_by.ne(worker))
+        .filter(nudges::state.eq(NudgeState::Waiting))
+        .select(nudges::recipient_id)
+        .load(db)?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
+/// The nudges of some people that count for the daily cap, whatever became of them: not those that they asked for
+/// themselves, and not a second device's copy.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn counted<'a>(recipients: &'a [AccountId]) -> _ {
+    nudges::table
+        .filter(nudges::recipient_id.eq_any(recipients))
         .filter(nudges::check_in_id.is_not_null())
-        .count()
-        .get_result(db)
+        .filter(nudges::device_id.is_null())
 }
 
 /// All nudges of some check-ins.
@@ -211,6 +262,7 @@ pub fn page(
     let own = check_ins::table.filter(check_ins::subject_id.eq(recipient)).select(check_ins::id.nullable());
     let mut query = nudges::table
         .filter(nudges::recipient_id.eq(recipient))
+        .filter(nudges::device_id.is_null())
         .filter(nudges::state.eq(NudgeState::Sent).or(nudges::check_in_id.eq_any(own).assume_not_null()))
         .order((nudges::send_at.desc(), nudges::id.desc()))
         .limit(limit)
@@ -246,20 +298,22 @@ pub fn next_due(db: &mut Db) -> QueryResult<Option<Ts>> {
     Ok(free.into_iter().chain(held).min())
 }
 
-/// The end of one claim.
-#[derive(Debug, AsChangeset)]
+/// The end of a claim.
+#[derive(Clone, Debug, PartialEq, Eq, AsChangeset)]
 #[diesel(table_name = nudges)]
 pub struct Release {
     /// Where the nudge stands now.
     pub state: NudgeState,
-    /// How often it was tried.
-    pub attempts: i32,
     /// Why it was dropped.
     pub drop_reason: Option<Option<DropReason>>,
-    /// The way that it took.
+    /// The way that it took, or is to take.
     pub channel: Channel,
-    /// When it is tried again.
-    pub send_at: Ts,
+    /// When it is tried again; None: as it was.
+    pub send_at: Option<Ts>,
+    /// When it is to go out; None: as it was.
+    pub due_at: Option<Ts>,
+    /// How many of its attempts do not count; None: as it was.
+    pub attempts_forgiven: Option<i32>,
     /// When it was finished.
     pub finished_at: Option<Option<Ts>>,
     /// Nobody holds it any more.
@@ -268,30 +322,76 @@ pub struct Release {
     pub lease_until: Option<Option<Ts>>,
 }
 
-/// Ends a claim, if it is still this one: same worker, same attempt (the fence, R15). False: the lease was
-/// lost, and nothing is changed.
+impl Release {
+    /// The nudge stays as it is, for somebody else to claim.
+    pub fn unchanged(nudge: &NudgeRow) -> Self {
+        Self {
+            state: NudgeState::Waiting,
+            drop_reason: Some(None),
+            channel: nudge.channel,
+            send_at: None,
+            due_at: None,
+            attempts_forgiven: None,
+            finished_at: Some(None),
+            leased_by: Some(None),
+            lease_until: Some(None),
+        }
+    }
+
+    /// It is tried again at `at`; the attempt that this claim was counts only if `counts`.
+    pub fn again(nudge: &NudgeRow, at: Timestamp, counts: bool) -> Self {
+        let forgiven = (!counts).then(|| nudge.attempts_forgiven + 1);
+        Self { send_at: Some(at.into()), attempts_forgiven: forgiven, ..Self::unchanged(nudge) }
+    }
+
+    /// It is to go out at `at` instead.
+    pub fn moved(nudge: &NudgeRow, at: Timestamp) -> Self {
+        Self { due_at: Some(at.into()), ..Self::again(nudge, at, false) }
+    }
+
+    /// It goes by mail from `now` on, with all its attempts before it.
+    pub fn by_mail(nudge: &NudgeRow, now: Timestamp) -> Self {
+        let attempts_forgiven = Some(nudge.attempts);
+        Self { channel: Channel::Mail, attempts_forgiven, ..Self::again(nudge, now, true) }
+    }
+
+    /// It is finished.
+    pub fn finished(nudge: &NudgeRow, state: NudgeState, reason: Option<DropReason>, now: Ts) -> Self {
+        Self { state, drop_reason: Some(reason), finished_at: Some(Some(now)), ..Self::unchanged(nudge) }
+    }
+}
+
+/// Ends some claims in the same way, those that are still these: same worker, same attempt (the fence, R15). Returns
+/// which; the others' leases were lost, and nothing of them is changed.
 pub fn release(
     db: &mut Db,
-    id: NudgeId,
+    ids: &[NudgeId],
     worker: WorkerId,
     attempt: i32,
     change: &Release,
-) -> QueryResult<bool> {
+) -> QueryResult<Vec<NudgeId>> {
     let mine = nudges::table
-        .filter(nudges::id.eq(id))
+        .filter(nudges::id.eq_any(ids))
         .filter(nudges::leased_by.eq(worker))
         .filter(nudges::attempts.eq(attempt))
         .filter(nudges::state.eq(NudgeState::Waiting));
-    Ok(diesel::update(mine).set(change).execute(db)? == 1)
+    diesel::update(mine).set(change).returning(nudges::id).get_results(db)
 }
 
-/// Gives back what a worker holds, when it stops: no attempt was made.
+/// Saves the copies of nudges that one device each is to get still. A copy that exists stays as it is.
+pub fn insert_stragglers(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    on_both!(db, |c| diesel::insert_into(nudges::table).values(rows).on_conflict_do_nothing().execute(c))
+}
+
+/// Gives back what a worker holds, when it stops.
 pub fn give_back(db: &mut Db, worker: WorkerId) -> QueryResult<usize> {
-    diesel::update(
-        nudges::table.filter(nudges::leased_by.eq(worker)).filter(nudges::state.eq(NudgeState::Waiting)),
-    )
-    .set((nudges::leased_by.eq(None::<WorkerId>), nudges::lease_until.eq(None::<Ts>)))
-    .execute(db)
+    let held = nudges::table.filter(nudges::lease_until.is_not_null()).filter(nudges::leased_by.eq(worker));
+    diesel::update(held.filter(nudges::state.eq(NudgeState::Waiting)))
+        .set((nudges::leased_by.eq(None::<WorkerId>), nudges::lease_until.eq(None::<Ts>)))
+        .execute(db)
 }
 
 /// Saves attempts.

@@ -1,0 +1,127 @@
+//! Recording: what became of hand-overs, written down if the claim is still this worker's (R14, R15).
+
+use super::{Finished, retry};
+use crate::actions::claim::Parcel;
+use crate::actions::{Fault, Unit};
+use crate::domain::hand_over::{Fate, Handed};
+use crate::domain::nudge::{Channel, DropReason, NudgeState, Outcome};
+use crate::ids::{AttemptId, NudgeId, WorkerId};
+use crate::store;
+use crate::store::account::AccountChange;
+use crate::store::nudge::{AttemptRow, NudgeRow, Release};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// What recording came to, for whoever watches.
+#[derive(Clone, Debug, Default)]
+pub struct Recorded {
+    /// The way that each accepted nudge took, and how long after its due time.
+    pub accepted: Vec<(Channel, SignedDuration)>,
+    /// How many were given up.
+    pub dead: usize,
+    /// How many were held back.
+    pub put_off: usize,
+    /// How many leases had been lost.
+    pub lost: usize,
+}
+
+/// Records what came of hand-overs. A late result is refused, since somebody else is sending the same nudge under the
+/// same Topic or Message-ID by now.
+pub fn record(unit: &mut Unit<'_>, worker: WorkerId, finished: &[Arc<Finished>]) -> Result<Recorded, Fault> {
+    let mut recorded = Recorded::default();
+    // Those that end alike are written in one statement.
+    let mut alike: Vec<(i32, Release, Vec<NudgeId>)> = Vec::new();
+    let mut stragglers = Vec::new();
+    for finished in finished {
+        let nudge = &finished.ready.nudge;
+        let (fate, channel) = fate(finished, unit.now);
+        if let Fate::Sent(devices) = &fate {
+            recorded.accepted.push((channel, unit.now.duration_since(nudge.due_at.get())));
+            let wait = || retry::wait(1, None, rand::random());
+            let copies = devices.iter().map(|device| nudge.straggler(*device, unit.now + wait(), unit.now));
+            stragglers.extend(copies.map(|copy| (nudge.id, copy)));
+        }
+        recorded.dead += usize::from(fate == Fate::Dead);
+        recorded.put_off += usize::from(matches!(fate, Fate::Again { counts: false, .. }));
+        let release = release(nudge, channel, &fate, unit.now);
+        match alike.iter_mut().find(|(attempt, other, _)| *attempt == nudge.attempts && *other == release) {
+            Some((_, _, ids)) => ids.push(nudge.id),
+            None => alike.push((nudge.attempts, release, vec![nudge.id])),
+        }
+    }
+    let mut ours = HashSet::new();
+    for (attempt, release, ids) in alike {
+        ours.extend(store::nudge::release(unit.db, &ids, worker, attempt, &release)?);
+    }
+    recorded.lost = finished.iter().filter(|finished| !ours.contains(&finished.ready.nudge.id)).count();
+    let copies = stragglers.into_iter().filter(|(of, _)| ours.contains(of)).map(|(_, copy)| copy);
+    store::nudge::insert_stragglers(unit.db, &copies.collect::<Vec<_>>())?;
+    let held = finished.iter().filter(|finished| ours.contains(&finished.ready.nudge.id));
+    let attempts: Vec<AttemptRow> =
+        held.map(|finished| attempts(unit, finished)).collect::<Result<Vec<_>, _>>()?.concat();
+    store::nudge::insert_attempts(unit.db, &attempts)?;
+    Ok(recorded)
+}
+
+fn fate(finished: &Finished, now: Timestamp) -> (Fate, Channel) {
+    let Finished { ready, endings } = finished;
+    let channel = match ready.parcel {
+        Parcel::Push(_) => Channel::Push,
+        Parcel::Mail { .. } => Channel::Mail,
+    };
+    let handed = Handed {
+        channel,
+        straggler: ready.nudge.device_id.is_some(),
+        tries: ready.nudge.tries(),
+        due_at: ready.nudge.due_at.get(),
+        expires_at: ready.nudge.expires_at.get(),
+        mail_possible: ready.mail_possible,
+        endings,
+    };
+    (handed.fate(now), channel)
+}
+
+fn release(nudge: &NudgeRow, channel: Channel, fate: &Fate, now: Timestamp) -> Release {
+    let finished = |state, reason| Release { channel, ..Release::finished(nudge, state, reason, now.into()) };
+    match fate {
+        Fate::Sent(_) => finished(NudgeState::Sent, None),
+        Fate::Dead => finished(NudgeState::Dead, None),
+        Fate::Unreachable => finished(NudgeState::Dropped, Some(DropReason::Unreachable)),
+        Fate::ByMail => Release::by_mail(nudge, now),
+        Fate::Again { wait: Some(wait), counts: false } => Release::again(nudge, now + *wait, false),
+        Fate::Again { wait, counts } => {
+            let at = now + retry::wait(nudge.tries(), *wait, rand::random());
+            Release { channel, ..Release::again(nudge, at, *counts) }
+        }
+    }
+}
+
+/// The attempts that a hand-over was, and what providers said about devices and addresses.
+fn attempts(unit: &mut Unit<'_>, finished: &Finished) -> Result<Vec<AttemptRow>, Fault> {
+    let nudge = &finished.ready.nudge;
+    let now = unit.ts();
+    let mut rows = Vec::with_capacity(finished.endings.len());
+    for (device, ending) in &finished.endings {
+        let Some(outcome) = ending.outcome else { continue };
+        match (device, nudge.recipient_id) {
+            (Some(device), _) if outcome == Outcome::Gone => {
+                store::device::end(unit.db, *device, None, now)?;
+            }
+            (None, Some(recipient)) if outcome == Outcome::Gone => {
+                let failed = AccountChange { address_failed_at: Some(Some(now)), ..Default::default() };
+                store::account::update(unit.db, recipient, &failed)?;
+            }
+            _ => {}
+        }
+        rows.push(AttemptRow {
+            id: AttemptId::at(unit.now),
+            nudge_id: nudge.id,
+            device_id: *device,
+            outcome,
+            status_code: ending.code,
+            finished_at: now,
+        });
+    }
+    Ok(rows)
+}

@@ -1,0 +1,250 @@
+//! One worker's shift: claims as much as it can hand over, records what is over, and sleeps until the next due instant.
+
+use super::dispatch::Dispatch;
+use super::record::{Recorded, record};
+use super::{Finished, Worker};
+use crate::actions::claim::{Claimed, claim};
+use crate::actions::{Fault, Unit};
+use crate::store;
+use crate::store::types::Ts;
+use jiff::SignedDuration;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// How long a claim holds: longer than any hand-over may take.
+const LEASE: SignedDuration = SignedDuration::from_secs(90);
+/// Nudges that a worker has in hand at most: what bounds its memory.
+const IN_HAND: usize = 512;
+/// Nudges that one claim takes; with less room than that a claim is not worth its statements.
+const BATCH: usize = 128;
+/// How long what is over may wait for others to be recorded with.
+const RECORD_WITHIN: Duration = Duration::from_millis(20);
+/// How often the worker looks even if nothing tells it to: a bell may be lost.
+const POLL: Duration = Duration::from_secs(5);
+/// How long it waits when the database does not work.
+const AFTER_FAULT: Duration = Duration::from_secs(1);
+/// How often it looks at providers that have all their places taken.
+const STALL_CHECK: Duration = Duration::from_millis(100);
+/// How long hand-overs that are under way may take when the worker stops.
+const STOP_WITHIN: Duration = Duration::from_secs(15);
+
+/// What one pass through the database came to.
+struct Passed {
+    recorded: Recorded,
+    claimed: Option<Claimed>,
+    next: Option<Ts>,
+}
+
+type Pass = Pin<Box<dyn Future<Output = Result<Passed, Fault>> + Send>>;
+
+/// What a worker is doing.
+pub struct Shift<'a> {
+    worker: &'a Worker,
+    dispatch: Dispatch,
+    /// What is over and not recorded yet, and since when.
+    finished: Vec<Arc<Finished>>,
+    finished_since: Option<Instant>,
+    /// The pass under way, and what it records.
+    pass: Option<Pass>,
+    recording: Vec<Arc<Finished>>,
+    /// When something may be due.
+    look_at: Instant,
+    /// How many nudges the last claim found, and all so far.
+    last: Option<usize>,
+    total: usize,
+    closed: bool,
+}
+
+impl<'a> Shift<'a> {
+    /// A shift that has not begun.
+    pub fn new(worker: &'a Worker) -> Self {
+        Self {
+            worker,
+            dispatch: Dispatch::new(Arc::clone(&worker.senders), worker.house.clock.clone()),
+            finished: Vec::new(),
+            finished_since: None,
+            pass: None,
+            recording: Vec::new(),
+            look_at: Instant::now(),
+            last: None,
+            total: 0,
+            closed: false,
+        }
+    }
+
+    /// Works until nothing is due and nothing in hand; returns how many nudges were claimed.
+    pub async fn until_done(mut self) -> Result<usize, Fault> {
+        loop {
+            self.step().await?;
+            let nothing_due = self.last == Some(0) || (self.last.is_some() && Instant::now() < self.look_at);
+            if nothing_due && self.pass.is_none() && self.dispatch.len() == 0 && self.finished.is_empty() {
+                return Ok(self.total);
+            }
+        }
+    }
+
+    /// Works until it is told to stop, whatever goes wrong on the way.
+    pub async fn until_stopped(mut self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.worker.house.planned.notified() => self.look_at = Instant::now(),
+                result = self.step() => self.survive(result),
+            }
+        }
+        self.closed = true;
+        self.dispatch.close();
+        let last = async {
+            while self.dispatch.len() > 0
+                || !self.finished.is_empty()
+                || self.pass.is_some()
+                || self.collect()
+            {
+                let result = self.step().await;
+                self.survive(result);
+            }
+        };
+        if tokio::time::timeout(STOP_WITHIN, last).await.is_err() {
+            tracing::warn!("what was under way did not end in time");
+        }
+        let id = self.worker.id;
+        let store = &self.worker.house.store;
+        let given_back = store.write(move |db| Ok::<_, Fault>(store::nudge::give_back(db, id)?)).await;
+        if let Err(error) = given_back {
+            tracing::warn!(%error, "claims were not given back; their leases will end");
+        }
+    }
+
+    fn survive(&mut self, result: Result<(), Fault>) {
+        if let Err(error) = result {
+            tracing::error!(%error, "the worker could not work; it tries again");
+            self.look_at = Instant::now() + AFTER_FAULT;
+            self.finished_since = self.finished_since.map(|_| self.look_at);
+        }
+    }
+
+    /// Starts what may start and waits for the next thing to happen. May be dropped while it waits: nothing is lost by
+    /// that.
+    async fn step(&mut self) -> Result<(), Fault> {
+        self.dispatch.start();
+        self.collect();
+        let now = Instant::now();
+        if self.pass.is_none() && self.wants_pass(now) {
+            self.begin_pass(now);
+        }
+        let wake = self.wake_at();
+        tokio::select! {
+            result = under_way(&mut self.pass) => self.passed(result)?,
+            () = self.dispatch.ended() => {}
+            () = tokio::time::sleep_until(wake) => {}
+        }
+        self.collect();
+        Ok(())
+    }
+
+    /// Takes over what is over; whether there was anything.
+    fn collect(&mut self) -> bool {
+        let finished = self.dispatch.finished();
+        if finished.is_empty() {
+            return false;
+        }
+        self.finished_since.get_or_insert_with(Instant::now);
+        self.finished.extend(finished);
+        true
+    }
+
+    /// How many nudges the next claim may take.
+    fn room(&self) -> usize {
+        let room = IN_HAND.saturating_sub(self.dispatch.len());
+        if self.closed || room < BATCH { 0 } else { BATCH }
+    }
+
+    fn wants_pass(&self, now: Instant) -> bool {
+        let waited = |since: Instant| now.checked_duration_since(since).is_some_and(|it| it >= RECORD_WITHIN);
+        (now >= self.look_at && self.room() > 0)
+            || self.finished.len() >= BATCH
+            || (self
+                .finished_since
+                .is_some_and(|since| waited(since) || (self.dispatch.len() == 0 && now >= since)))
+    }
+
+    fn wake_at(&self) -> Instant {
+        let now = Instant::now();
+        let mut wake = now + POLL;
+        if self.pass.is_none() {
+            if self.room() > 0 {
+                wake = wake.min(self.look_at);
+            }
+            if let Some(since) = self.finished_since {
+                wake = wake.min(since + RECORD_WITHIN);
+            }
+        }
+        if self.dispatch.has_queue() { wake.min(now + STALL_CHECK) } else { wake }
+    }
+
+    /// One transaction that records what is over and claims what is due.
+    fn begin_pass(&mut self, now: Instant) {
+        let room = if now >= self.look_at { self.room() } else { 0 };
+        self.recording = std::mem::take(&mut self.finished);
+        self.finished_since = None;
+        let (house, id, finished) = (Arc::clone(&self.worker.house), self.worker.id, self.recording.clone());
+        let store = house.store.clone();
+        self.pass = Some(Box::pin(async move {
+            let work = move |db: &mut store::Db| {
+                let mut unit = Unit { db, vault: &house.vault, now: house.clock.now() };
+                let recorded = record(&mut unit, id, &finished)?;
+                let most = i64::try_from(room).unwrap_or(0);
+                let claimed = (room > 0).then(|| claim(&mut unit, id, LEASE, most)).transpose()?;
+                let more = claimed.as_ref().is_some_and(|claimed| claimed.total == room);
+                let next = if more { Some(unit.ts()) } else { store::nudge::next_due(unit.db)? };
+                Ok::<_, Fault>(Passed { recorded, claimed, next })
+            };
+            store.write(work).await
+        }));
+    }
+
+    /// Takes up what a pass came to.
+    fn passed(&mut self, result: Result<Passed, Fault>) -> Result<(), Fault> {
+        self.pass = None;
+        let recording = std::mem::take(&mut self.recording);
+        let passed = match result {
+            Ok(passed) => passed,
+            Err(error) => {
+                // What was sent is recorded as soon as the database works again, or its lease ends.
+                if !recording.is_empty() {
+                    self.finished.splice(0..0, recording);
+                    self.finished_since.get_or_insert_with(Instant::now);
+                }
+                return Err(error);
+            }
+        };
+        if passed.recorded.lost > 0 {
+            tracing::info!(nudges = passed.recorded.lost, "leases were lost; their results are not recorded");
+        }
+        let wait = passed.next.map(|next| next.get().duration_since(self.worker.house.clock.now()));
+        let wait = wait.map_or(POLL, |wait| Duration::try_from(wait).unwrap_or_default().min(POLL));
+        let total = passed.claimed.as_ref().map(|claimed| claimed.total);
+        // What is due and was not to be had is in another worker's hands this moment.
+        let soon = if total == Some(0) { Duration::from_millis(20) } else { Duration::ZERO };
+        self.look_at = Instant::now() + wait.max(soon);
+        // What was recorded may have made something due.
+        self.last = total;
+        self.total += total.unwrap_or(0);
+        for ready in passed.claimed.into_iter().flat_map(|claimed| claimed.ready) {
+            self.dispatch.take(ready);
+        }
+        Ok(())
+    }
+}
+
+/// The result of the pass under way; never, if there is none.
+async fn under_way(pass: &mut Option<Pass>) -> Result<Passed, Fault> {
+    match pass {
+        Some(pass) => pass.await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,217 @@
+//! Hand-overs: what a provider's answer means, and what becomes of a nudge after it was handed to providers (R20).
+
+use super::nudge::{Channel, Outcome};
+use crate::ids::DeviceId;
+use jiff::{SignedDuration, Timestamp};
+
+/// Attempts after which a nudge is given up on its channel. A claim counts as one, whatever became of it: a nudge
+/// that ends every worker that touches it must not do so for ever.
+pub const ATTEMPTS_MAX: i32 = 12;
+
+/// How long a push service may keep a nudge waiting before it goes by mail, where mail is wanted and works.
+pub const PUSH_PATIENCE: SignedDuration = SignedDuration::from_hours(1);
+
+/// How one hand-over to one device, or to the mail server, ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// What it means; None: it never left the house, since its provider is not answering anybody just now.
+    pub outcome: Option<Outcome>,
+    /// The provider's HTTP status or SMTP code.
+    pub code: Option<i32>,
+    /// How long to wait before the next try, if the provider (or what is known about it) says so.
+    pub wait: Option<SignedDuration>,
+    /// Whether the provider refuses this server rather than this message: the operator has something to mend.
+    pub refuses_us: bool,
+}
+
+impl Ending {
+    /// An ending without more to say.
+    pub fn new(outcome: Outcome, code: Option<i32>) -> Self {
+        Self { outcome: Some(outcome), code, wait: None, refuses_us: false }
+    }
+
+    /// Nothing was sent; it may be tried after `wait`.
+    pub fn held_back(wait: SignedDuration) -> Self {
+        Self { outcome: None, code: None, wait: Some(wait), refuses_us: false }
+    }
+
+    /// What a push service's status means (RFC 8030, 5 and 7.3; RFC 8292, 4.2).
+    pub fn of_push(status: u16, wait: Option<SignedDuration>) -> Self {
+        let outcome = match status {
+            200..=299 => Outcome::Accepted,
+            404 | 410 => Outcome::Gone,
+            429 | 500..=599 => Outcome::Deferred,
+            _ => Outcome::Refused,
+        };
+        let wait = wait.filter(|_| outcome == Outcome::Deferred);
+        Self {
+            outcome: Some(outcome),
+            code: Some(status.into()),
+            wait,
+            refuses_us: matches!(status, 401 | 403),
+        }
+    }
+
+    /// What a mail server's reply means, by the step that it replied to (RFC 5321, 4.2.1 and 4.3.2). A refusal before
+    /// the recipient was named is not about them: their address stays in use.
+    pub fn of_mail(step: MailStep, code: Option<u16>) -> Self {
+        let permanent = code.is_some_and(|code| (500..600).contains(&code));
+        let outcome = match (permanent, step) {
+            (false, _) | (true, MailStep::Connection | MailStep::Sender) => Outcome::Deferred,
+            (true, MailStep::Recipient) => Outcome::Gone,
+            (true, MailStep::Text) => Outcome::Refused,
+        };
+        let refuses_us = permanent && matches!(step, MailStep::Connection | MailStep::Sender);
+        Self { outcome: Some(outcome), code: code.map(i32::from), wait: None, refuses_us }
+    }
+}
+
+/// The steps of handing over a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailStep {
+    /// Connecting, TLS, greeting, log-in.
+    Connection,
+    /// `MAIL FROM`.
+    Sender,
+    /// `RCPT TO`.
+    Recipient,
+    /// `DATA` and the text.
+    Text,
+}
+
+/// A nudge that was handed over, as far as what becomes of it depends on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Handed<'a> {
+    /// The way that it took.
+    pub channel: Channel,
+    /// Whether it was for one device alone, since the others took it before.
+    pub straggler: bool,
+    /// How many attempts count, this one included.
+    pub tries: i32,
+    /// When it was to go out.
+    pub due_at: Timestamp,
+    /// After this it is of no use.
+    pub expires_at: Timestamp,
+    /// Whether a mail could take its place.
+    pub mail_possible: bool,
+    /// How each hand-over ended; None: to the mail server.
+    pub endings: &'a [(Option<DeviceId>, Ending)],
+}
+
+/// What becomes of a nudge that was handed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Somebody took it. Those devices are to get it still.
+    Sent(Vec<DeviceId>),
+    /// It is tried again, after that long if a provider said so. `counts`: as an attempt.
+    Again {
+        /// The longest wait that was asked for.
+        wait: Option<SignedDuration>,
+        /// False: nothing left the house.
+        counts: bool,
+    },
+    /// It goes by mail, at once.
+    ByMail,
+    /// Every device is gone, and no mail is possible.
+    Unreachable,
+    /// It is given up, kept and shown.
+    Dead,
+}
+
+impl Handed<'_> {
+    /// What becomes of it at `now` (R20, R23).
+    pub fn fate(&self, now: Timestamp) -> Fate {
+        let any = |wanted| self.endings.iter().any(|(_, ending)| wanted == ending.outcome);
+        let open = |ending: &Ending| matches!(ending.outcome, None | Some(Outcome::Deferred));
+        if any(Some(Outcome::Accepted)) {
+            let left = self.endings.iter().filter(|(_, ending)| open(ending));
+            return Fate::Sent(left.filter_map(|(device, _)| *device).collect());
+        }
+        let by_mail = self.channel == Channel::Push && self.mail_possible && !self.straggler;
+        if !self.endings.iter().any(|(_, ending)| open(ending)) {
+            return if by_mail {
+                Fate::ByMail
+            } else if any(Some(Outcome::Refused)) || self.channel == Channel::Mail {
+                Fate::Dead
+            } else {
+                Fate::Unreachable
+            };
+        }
+        let wait = self.endings.iter().filter_map(|(_, ending)| ending.wait).max();
+        let spent = self.tries >= ATTEMPTS_MAX;
+        let counts = any(Some(Outcome::Deferred));
+        let too_late = now + wait.unwrap_or_default() >= self.expires_at;
+        if by_mail && (spent || too_late || now.duration_since(self.due_at) >= PUSH_PATIENCE) {
+            Fate::ByMail
+        } else if spent && counts {
+            Fate::Dead
+        } else {
+            Fate::Again { wait, counts }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fate(channel: Channel, tries: i32, mail_possible: bool, outcomes: &[Option<Outcome>]) -> Fate {
+        let now: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
+        let endings: Vec<_> = outcomes
+            .iter()
+            .map(|outcome| {
+                let device = (channel == Channel::Push).then(|| DeviceId::at(now));
+                (device, Ending { outcome: *outcome, code: None, wait: None, refuses_us: false })
+            })
+            .collect();
+        let (due_at, expires_at) = (now, now + SignedDuration::from_hours(20));
+        let handed =
+            Handed { channel, straggler: false, tries, due_at, expires_at, mail_possible, endings: &endings };
+        handed.fate(now)
+    }
+
+    #[test]
+    fn r20_one_device_that_takes_it_is_enough_and_the_others_are_not_forgotten() {
+        use Outcome::{Accepted, Deferred, Gone, Refused};
+        let Fate::Sent(left) = fate(Channel::Push, 1, true, &[Some(Accepted), Some(Deferred), None]) else {
+            panic!("it was accepted");
+        };
+        assert_eq!(left.len(), 2);
+        assert_eq!(
+            fate(Channel::Push, 1, true, &[Some(Gone), Some(Accepted), Some(Refused)]),
+            Fate::Sent(vec![])
+        );
+    }
+
+    #[test]
+    fn r20_what_push_cannot_do_mail_does_or_it_is_kept() {
+        use Outcome::{Deferred, Gone, Refused};
+        assert_eq!(fate(Channel::Push, 1, true, &[Some(Gone), Some(Refused)]), Fate::ByMail);
+        assert_eq!(fate(Channel::Push, 1, false, &[Some(Gone)]), Fate::Unreachable);
+        assert_eq!(fate(Channel::Push, 1, false, &[Some(Gone), Some(Refused)]), Fate::Dead);
+        assert_eq!(fate(Channel::Push, ATTEMPTS_MAX, true, &[Some(Deferred)]), Fate::ByMail);
+        assert_eq!(fate(Channel::Push, ATTEMPTS_MAX, false, &[Some(Deferred)]), Fate::Dead);
+        assert_eq!(fate(Channel::Mail, 1, true, &[Some(Gone)]), Fate::Dead);
+        assert_eq!(fate(Channel::Mail, ATTEMPTS_MAX, true, &[Some(Deferred)]), Fate::Dead);
+    }
+
+    #[test]
+    fn r23_what_never_left_the_house_is_no_attempt() {
+        let held = Fate::Again { wait: None, counts: false };
+        assert_eq!(fate(Channel::Push, ATTEMPTS_MAX, false, &[None]), held);
+        let tried = Fate::Again { wait: None, counts: true };
+        assert_eq!(fate(Channel::Push, 1, true, &[None, Some(Outcome::Deferred)]), tried);
+    }
+
+    #[test]
+    fn r20_a_mail_servers_no_to_us_is_not_a_no_to_the_recipient() {
+        for step in [MailStep::Connection, MailStep::Sender] {
+            let ending = Ending::of_mail(step, Some(535));
+            assert_eq!((ending.outcome, ending.refuses_us), (Some(Outcome::Deferred), true));
+        }
+        assert_eq!(Ending::of_mail(MailStep::Recipient, Some(550)).outcome, Some(Outcome::Gone));
+        assert_eq!(Ending::of_mail(MailStep::Recipient, Some(450)).outcome, Some(Outcome::Deferred));
+        assert_eq!(Ending::of_mail(MailStep::Text, Some(554)).outcome, Some(Outcome::Refused));
+        assert_eq!(Ending::of_mail(MailStep::Text, None).outcome, Some(Outcome::Deferred));
+    }
+}
