@@ -11,6 +11,7 @@ use crate::delivery::{Senders, Worker};
 use crate::domain::device::PushPolicy;
 use crate::graphql::{self, Schema};
 use crate::http::{Web, headers, routes};
+use crate::meters::Meters;
 use crate::store::key_check::{self, KeyCheckRow};
 use crate::store::{self, Db, Store, StoreError};
 use crate::vault::Vault;
@@ -61,7 +62,8 @@ impl App {
             insecure_origins: config.push_insecure_origins.clone(),
         };
         let vault = Vault::new(keys.master.clone());
-        let store = Store::open_checked(&config.database, |db| check_key(db, &vault))?;
+        let meters = Arc::new(Meters::new());
+        let store = Store::open_checked(&config.database, Arc::clone(&meters), |db| check_key(db, &vault))?;
         let planned = Arc::new(tokio::sync::Notify::new());
         store::bell::listen(&config.database, &planned)?;
         let house = Arc::new(House {
@@ -73,6 +75,7 @@ impl App {
             push_policy: push_policy.clone(),
             vapid_public_key: vapid.public(),
             planned,
+            meters,
         });
         let public_url = config.public_url.clone();
         let push = PushSender::new(vapid, config.push_contact.clone(), push_policy, public_url.clone())?;

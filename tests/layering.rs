@@ -12,12 +12,13 @@ const MAY: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("domain", &[]),
     ("vault", &["domain"]),
-    ("store", &["domain"]),
+    ("meters", &["domain"]),
+    ("store", &["domain", "meters"]),
     ("auth", &["domain", "vault"]),
-    ("actions", &["domain", "store", "vault", "auth"]),
-    ("delivery", &["actions", "store", "domain"]),
+    ("actions", &["domain", "store", "vault", "auth", "meters"]),
+    ("delivery", &["actions", "store", "domain", "meters"]),
     ("graphql", &["actions", "domain", "auth"]),
-    ("http", &["graphql", "actions", "auth"]),
+    ("http", &["graphql", "actions", "auth", "meters"]),
     ("config", &["store", "delivery"]),
 ];
 

@@ -68,7 +68,7 @@ pub fn claim(
     let total = rows.len();
     // One row that cannot be read must not keep the others waiting: then each is looked at by itself.
     let together = readable(Surroundings::load(unit, &rows, worker))?.ok();
-    let mut ready = Vec::new();
+    let (mut ready, mut dead) = (Vec::new(), 0);
     let mut today: HashMap<AccountId, i64> = HashMap::new();
     for row in rows {
         let judged = if row.tries() > ATTEMPTS_MAX {
@@ -89,6 +89,7 @@ pub fn claim(
                 ready.push(Ready { nudge: row, parcel, mail_possible });
             }
             Judged::End(release) => {
+                dead += usize::from(release.state == NudgeState::Dead);
                 store::nudge::release(unit.db, &[row.id], worker, row.attempts, &release)?;
                 if let (Some(Some(DropReason::Paused)), Some(check_in)) =
                     (release.drop_reason, row.check_in_id)
@@ -101,7 +102,7 @@ pub fn claim(
             }
         }
     }
-    Ok(Claimed { total, ready })
+    Ok(Claimed { total, ready, dead })
 }
 
 /// What a claim came to.
@@ -110,6 +111,8 @@ pub struct Claimed {
     pub total: usize,
     /// Those that may go out.
     pub ready: Vec<Ready>,
+    /// How many were given up.
+    pub dead: usize,
 }
 
 enum Judged {

@@ -20,6 +20,7 @@ use crate::auth::tokens::{AccessTokens, TokenError};
 use crate::clock::Clock;
 use crate::domain::device::PushPolicy;
 use crate::domain::problem::Problem;
+use crate::meters::Meters;
 use crate::store::idempotency as keys;
 use crate::store::types::Ts;
 use crate::store::{Db, Store, StoreError};
@@ -49,6 +50,8 @@ pub struct House {
     pub vapid_public_key: String,
     /// Told when nudges were planned, by this process or another, so that the worker looks.
     pub planned: Arc<Notify>,
+    /// What this process counts about itself.
+    pub meters: Arc<Meters>,
 }
 
 /// Something unexpected went wrong. The cause is for the log alone (R36).

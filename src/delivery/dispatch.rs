@@ -4,9 +4,11 @@ use super::circuits::Change;
 use super::{Finished, Senders};
 use crate::actions::claim::{Parcel, Ready};
 use crate::clock::Clock;
+use crate::domain::device::ServiceClass;
 use crate::domain::hand_over::Ending;
 use crate::domain::nudge::Outcome;
 use crate::ids::NudgeId;
+use crate::meters::Meters;
 use jiff::SignedDuration;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -50,6 +52,7 @@ struct Provider {
 /// Everything that one worker has in hand.
 pub struct Dispatch {
     senders: Arc<Senders>,
+    meters: Arc<Meters>,
     clock: Clock,
     in_hand: HashMap<Key, InHand>,
     providers: HashMap<String, Provider>,
@@ -60,9 +63,10 @@ pub struct Dispatch {
 
 impl Dispatch {
     /// An empty hand.
-    pub fn new(senders: Arc<Senders>, clock: Clock) -> Self {
+    pub fn new(senders: Arc<Senders>, meters: Arc<Meters>, clock: Clock) -> Self {
         Self {
             senders,
+            meters,
             clock,
             in_hand: HashMap::new(),
             providers: HashMap::new(),
@@ -176,13 +180,24 @@ impl Dispatch {
             provider.running = provider.running.saturating_sub(1);
             provider.progressed = Instant::now();
         }
+        let service = class(&origin);
+        if let Some(outcome) = ending.outcome {
+            self.meters.attempted(service, outcome);
+        }
+        if ending.refuses_us {
+            self.meters.key_refused(service);
+        }
         let answered = ending.outcome != Some(Outcome::Deferred);
         match self.senders.learn(&origin, answered, self.clock.now()) {
-            // Not which: an operator's own push service may stand for one person (R35).
+            // Its class and not which: an operator's own push service may stand for one person (R35).
             Some(Change::Opened) => {
-                tracing::warn!("a provider does not answer; it is left alone for a while")
+                self.meters.circuit_opened(service);
+                tracing::warn!(?service, "a provider does not answer; it is left alone for a while");
             }
-            Some(Change::Closed) => tracing::info!("a provider answers again"),
+            Some(Change::Closed) => {
+                self.meters.circuit_closed(service);
+                tracing::info!(?service, "a provider answers again");
+            }
             None => {}
         }
         self.end(key, index, ending);
@@ -227,4 +242,9 @@ impl Dispatch {
 /// The origin of a push endpoint. One that cannot be read gets a place of its own, where its sender refuses it.
 fn origin(endpoint: &str) -> String {
     Url::parse(endpoint).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
+}
+
+fn class(origin: &str) -> ServiceClass {
+    let host = Url::parse(origin).ok().and_then(|url| url.host_str().map(ServiceClass::of_host));
+    host.unwrap_or(if origin == MAIL { ServiceClass::Mail } else { ServiceClass::Other })
 }

@@ -64,7 +64,11 @@ impl<'a> Shift<'a> {
     pub fn new(worker: &'a Worker) -> Self {
         Self {
             worker,
-            dispatch: Dispatch::new(Arc::clone(&worker.senders), worker.house.clock.clone()),
+            dispatch: Dispatch::new(
+                Arc::clone(&worker.senders),
+                Arc::clone(&worker.house.meters),
+                worker.house.clock.clone(),
+            ),
             finished: Vec::new(),
             finished_since: None,
             pass: None,
@@ -222,9 +226,7 @@ impl<'a> Shift<'a> {
                 return Err(error);
             }
         };
-        if passed.recorded.lost > 0 {
-            tracing::info!(nudges = passed.recorded.lost, "leases were lost; their results are not recorded");
-        }
+        self.count(&passed);
         let wait = passed.next.map(|next| next.get().duration_since(self.worker.house.clock.now()));
         let wait = wait.map_or(POLL, |wait| Duration::try_from(wait).unwrap_or_default().min(POLL));
         let total = passed.claimed.as_ref().map(|claimed| claimed.total);
@@ -238,6 +240,30 @@ impl<'a> Shift<'a> {
             self.dispatch.take(ready);
         }
         Ok(())
+    }
+}
+
+impl Shift<'_> {
+    fn count(&self, passed: &Passed) {
+        let (meters, recorded) = (&self.worker.house.meters, &passed.recorded);
+        meters.passed(self.worker.house.clock.now());
+        if let Some(claimed) = &passed.claimed {
+            meters.claimed(claimed.total);
+        }
+        for (channel, lateness) in &recorded.accepted {
+            meters.accepted_after(*channel, *lateness);
+        }
+        let given_up = passed.claimed.as_ref().map_or(0, |claimed| claimed.dead);
+        for _ in 0..recorded.dead + given_up {
+            meters.dead();
+        }
+        meters.put_off(recorded.put_off);
+        if recorded.lost > 0 {
+            tracing::info!(nudges = recorded.lost, "leases were lost; their results are not recorded");
+            for _ in 0..recorded.lost {
+                meters.lease_lost();
+            }
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Devices: which push endpoints may be used at all (R33).
+//! Devices: which push endpoints may be used at all (R33), and whose they are.
 
 use super::problem::{Problem, ProblemCode};
 use std::net::IpAddr;
@@ -11,14 +11,63 @@ pub const LABEL_MAX: usize = 60;
 /// Most live devices of one account.
 pub const DEVICES_MAX: usize = 20;
 
-/// Hosts of the known push services; a leading dot stands for every host below.
-const KNOWN: &[&str] = &[
-    "fcm.googleapis.com",
-    "jmt17.google.com",
-    ".push.services.mozilla.com",
-    ".push.apple.com",
-    ".notify.windows.com",
+/// Hosts of the known push services and whose they are; a leading dot stands for every host below.
+const KNOWN: &[(&str, ServiceClass)] = &[
+    ("fcm.googleapis.com", ServiceClass::Google),
+    ("jmt17.google.com", ServiceClass::Google),
+    (".push.services.mozilla.com", ServiceClass::Mozilla),
+    (".push.apple.com", ServiceClass::Apple),
+    (".notify.windows.com", ServiceClass::Microsoft),
 ];
+
+/// Whose service takes a nudge, as meters may say it: few enough to tell nothing about anybody, and never a host's
+/// name, which an operator may have chosen for one person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ServiceClass {
+    /// Firebase Cloud Messaging.
+    Google,
+    /// Mozilla's autopush.
+    Mozilla,
+    /// Apple's push service.
+    Apple,
+    /// Windows Push Notification Services.
+    Microsoft,
+    /// Any other push service.
+    Other,
+    /// The mail server.
+    Mail,
+}
+
+impl ServiceClass {
+    /// Every class.
+    pub const ALL: &'static [Self] =
+        &[Self::Google, Self::Mozilla, Self::Apple, Self::Microsoft, Self::Other, Self::Mail];
+
+    /// Whose push service a host is, in lower case as URLs have it.
+    pub fn of_host(host: &str) -> Self {
+        KNOWN.iter().find(|(known, _)| covers(known, host)).map_or(Self::Other, |(_, class)| *class)
+    }
+
+    /// The word that stands for it in labels.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Google => "google",
+            Self::Mozilla => "mozilla",
+            Self::Apple => "apple",
+            Self::Microsoft => "microsoft",
+            Self::Other => "other",
+            Self::Mail => "mail",
+        }
+    }
+}
+
+/// Whether a host is the known one, or lies below it if that begins with a dot.
+fn covers(known: &str, host: &str) -> bool {
+    match known.strip_prefix('.') {
+        Some(parent) => host.strip_suffix(parent).is_some_and(|sub| sub.ends_with('.')),
+        None => host == known,
+    }
+}
 
 /// Which endpoints may be used.
 #[derive(Clone, Debug, Default)]
@@ -52,13 +101,8 @@ impl PushPolicy {
         let Some(Host::Domain(host)) = url.host() else {
             return Err(refused("This is not the https address of a push service."));
         };
-        let known =
-            KNOWN.iter().copied().chain(self.hosts.iter().map(String::as_str)).any(|known| {
-                match known.strip_prefix('.') {
-                    Some(parent) => host.strip_suffix(parent).is_some_and(|sub| sub.ends_with('.')),
-                    None => host == known,
-                }
-            });
+        let known = KNOWN.iter().any(|(known, _)| covers(known, host))
+            || self.hosts.iter().any(|known| covers(known, host));
         if known { Ok(url) } else { Err(refused("This push service is not one that this server may use.")) }
     }
 
@@ -136,6 +180,21 @@ mod tests {
             "",
         ] {
             assert!(policy.endpoint("endpoint", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn r35_a_service_is_told_by_whose_it_is_and_never_by_its_host() {
+        for (host, class) in [
+            ("fcm.googleapis.com", ServiceClass::Google),
+            ("updates.push.services.mozilla.com", ServiceClass::Mozilla),
+            ("web.push.apple.com", ServiceClass::Apple),
+            ("db5p.notify.windows.com", ServiceClass::Microsoft),
+            ("evilpush.apple.com", ServiceClass::Other),
+            ("push.sams-own-host.example.org", ServiceClass::Other),
+            ("", ServiceClass::Other),
+        ] {
+            assert_eq!(ServiceClass::of_host(host), class, "{host}");
         }
     }
 

@@ -1,9 +1,10 @@
 //! Threads that own a connection each and run whole units of work that are sent to them.
 
 use super::{Db, Location, StoreError};
+use crate::meters::Meters;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
 
 /// How many units may wait for a lane before callers wait for room.
@@ -21,6 +22,7 @@ type Work = Box<dyn FnOnce(&mut Db) -> bool + Send>;
 struct Lane {
     sender: mpsc::Sender<Work>,
     room: Arc<Semaphore>,
+    meters: Arc<Meters>,
 }
 
 /// The database as the rest of the house sees it. Cheap to clone.
@@ -34,26 +36,29 @@ pub struct Store {
 impl Store {
     /// Opens the database, brings its schema up to date and starts its threads.
     pub fn open(location: &Location) -> Result<Self, StoreError> {
-        Self::open_checked(location, |_| Ok(()))
+        Self::open_checked(location, Arc::default(), |_| Ok(()))
     }
 
-    /// As [`Store::open`], with a check of what is there before anything else may happen.
+    /// As [`Store::open`], with meters for the waits, and a check of what is there before anything else may happen.
     pub fn open_checked<E: From<StoreError>>(
         location: &Location,
+        meters: Arc<Meters>,
         check: impl FnOnce(&mut Db) -> Result<(), E>,
     ) -> Result<Self, E> {
         let mut first = Db::open(location)?;
         first.migrate()?;
         check(&mut first)?;
-        Ok(Self::start(location)?)
+        Ok(Self::start(location, &meters)?)
     }
 
-    fn start(location: &Location) -> Result<Self, StoreError> {
+    fn start(location: &Location, meters: &Arc<Meters>) -> Result<Self, StoreError> {
         let (readers, writers) = match location {
             // SQLite has one writer; more would only wait for each other.
-            Location::Sqlite(_) => (Lane::start(location, READERS)?, Lane::start(location, 1)?),
+            Location::Sqlite(_) => {
+                (Lane::start(location, READERS, meters)?, Lane::start(location, 1, meters)?)
+            }
             Location::Postgres(_) => {
-                let lane = Lane::start(location, POSTGRES_LANES)?;
+                let lane = Lane::start(location, POSTGRES_LANES, meters)?;
                 (lane.clone(), lane)
             }
         };
@@ -98,7 +103,7 @@ impl Store {
 }
 
 impl Lane {
-    fn start(location: &Location, threads: usize) -> Result<Self, StoreError> {
+    fn start(location: &Location, threads: usize, meters: &Arc<Meters>) -> Result<Self, StoreError> {
         let (sender, receiver) = mpsc::channel::<Work>();
         let receiver = Arc::new(Mutex::new(receiver));
         for n in 0..threads {
@@ -125,7 +130,7 @@ impl Lane {
                 StoreError::Connection(diesel::ConnectionError::BadConnection(error.to_string()))
             })?;
         }
-        Ok(Self { sender, room: Arc::new(Semaphore::new(QUEUE)) })
+        Ok(Self { sender, room: Arc::new(Semaphore::new(QUEUE)), meters: Arc::clone(meters) })
     }
 
     async fn run<T, E>(&self, work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static) -> Result<T, E>
@@ -133,12 +138,16 @@ impl Lane {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        let asked = Instant::now();
         let room = tokio::time::timeout(DEADLINE, Arc::clone(&self.room).acquire_owned()).await;
         let Ok(Ok(room)) = room else {
+            self.meters.database_waited(asked.elapsed());
             return Err(StoreError::Busy.into());
         };
         let (reply, answer) = oneshot::channel();
+        let meters = Arc::clone(&self.meters);
         let unit: Work = Box::new(move |db| {
+            meters.database_waited(asked.elapsed());
             let result = work(db);
             let sound = result.is_ok();
             drop(room);
@@ -202,6 +211,17 @@ mod tests {
             .await;
         assert!(failed.is_err());
         store.write(move |db| Ok::<_, StoreError>(insert(db)?)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn every_wait_for_a_connection_is_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("test.db").display().to_string());
+        let meters = Arc::new(Meters::new());
+        let store = Store::open_checked(&location, Arc::clone(&meters), |_| Ok::<_, StoreError>(())).unwrap();
+        assert_eq!(one(&store).await, 1);
+        store.write(|_| Ok::<_, StoreError>(())).await.unwrap();
+        assert!(meters.render().unwrap().contains("evenkeel_database_wait_seconds_count 2\n"));
     }
 
     #[tokio::test]

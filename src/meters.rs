@@ -1,0 +1,286 @@
+//! What the service counts about itself for Prometheus: numbers under fixed words, nothing about anybody (R35).
+
+use crate::domain::device::ServiceClass;
+use crate::domain::nudge::{Channel, Outcome};
+use jiff::{SignedDuration, Timestamp};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The media type of what [`Meters::render`] gives (OpenMetrics 1.0).
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds of the lateness buckets, in seconds: from at once to an hour.
+const LATENESS: [f64; 12] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0];
+/// Upper bounds of the buckets of the wait for the database, in seconds: up to where a caller gives up.
+const WAIT: [f64; 10] = [0.0005, 0.002, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0];
+
+/// Label names and their values. Only words of ours fit in: a text from outside does not live long enough.
+type Words<const N: usize> = [(&'static str, &'static str); N];
+
+fn lateness() -> Histogram {
+    Histogram::new(LATENESS)
+}
+
+/// The meters of one process. Share it as an `Arc`; every method may be called from anywhere at any time.
+#[derive(Debug)]
+pub struct Meters {
+    registry: Registry,
+    claims: Counter,
+    claimed: Counter,
+    attempts: Family<Words<2>, Counter>,
+    lateness: Family<Words<1>, Histogram, fn() -> Histogram>,
+    dead: Counter,
+    leases_lost: Counter,
+    put_off: Counter,
+    keys_refused: Family<Words<1>, Counter>,
+    circuits: Family<Words<1>, Gauge>,
+    passed: Gauge<f64, AtomicU64>,
+    passed_micros: AtomicI64,
+    database_wait: Histogram,
+}
+
+impl Default for Meters {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Meters {
+    /// Meters that all stand at zero.
+    pub fn new() -> Self {
+        let mut meters = Self {
+            registry: Registry::with_prefix("evenkeel"),
+            claims: Counter::default(),
+            claimed: Counter::default(),
+            attempts: Family::default(),
+            lateness: Family::new_with_constructor(lateness),
+            dead: Counter::default(),
+            leases_lost: Counter::default(),
+            put_off: Counter::default(),
+            keys_refused: Family::default(),
+            circuits: Family::default(),
+            passed: Gauge::default(),
+            passed_micros: AtomicI64::new(0),
+            database_wait: Histogram::new(WAIT),
+        };
+        meters.register();
+        meters.begin_at_zero();
+        meters
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "build",
+            "The version that runs",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        registry.register("claims", "Claims of due nudges that this process made", self.claims.clone());
+        registry.register("claimed_nudges", "Nudges that these claims took", self.claimed.clone());
+        registry.register(
+            "attempts",
+            "Hand-overs to providers, by class of service and how they ended",
+            self.attempts.clone(),
+        );
+        registry.register_with_unit(
+            "lateness",
+            "Time from when a nudge was due until a provider accepted it",
+            Unit::Seconds,
+            self.lateness.clone(),
+        );
+        registry.register(
+            "dead_nudges",
+            "Nudges that spent their attempts and were given up",
+            self.dead.clone(),
+        );
+        registry.register(
+            "lost_leases",
+            "Results refused because another worker had taken the nudge over",
+            self.leases_lost.clone(),
+        );
+        registry.register(
+            "put_off_nudges",
+            "Nudges moved to a later time at the moment of sending",
+            self.put_off.clone(),
+        );
+        registry.register(
+            "key_refusals",
+            "Answers 401 or 403 of a push service: it does not take this server's VAPID key",
+            self.keys_refused.clone(),
+        );
+        registry.register(
+            "open_circuits",
+            "Origins that are left alone for a while because they failed repeatedly",
+            self.circuits.clone(),
+        );
+        registry.register_with_unit(
+            "worker_last_pass_timestamp",
+            "When the worker last looked for due nudges and could; 0: not yet",
+            Unit::Seconds,
+            self.passed.clone(),
+        );
+        registry.register_with_unit(
+            "database_wait",
+            "Time that work waited until a database connection was free",
+            Unit::Seconds,
+            self.database_wait.clone(),
+        );
+    }
+
+    /// A series that appears only with its first event hides that event from `rate()`: all are there from the start.
+    fn begin_at_zero(&self) {
+        for channel in Channel::ALL {
+            drop(self.lateness.get_or_create(&[("channel", channel.word())]));
+        }
+        for service in ServiceClass::ALL {
+            let label = ("service", service.word());
+            for outcome in Outcome::ALL {
+                drop(self.attempts.get_or_create(&[label, ("outcome", outcome.word())]));
+            }
+            if *service != ServiceClass::Mail {
+                drop(self.keys_refused.get_or_create(&[label]));
+            }
+            drop(self.circuits.get_or_create(&[label]));
+        }
+    }
+
+    /// A claim was made, and took so many nudges.
+    pub fn claimed(&self, nudges: usize) {
+        self.claims.inc();
+        self.claimed.inc_by(nudges as u64);
+    }
+
+    /// A hand-over to a provider ended.
+    pub fn attempted(&self, service: ServiceClass, outcome: Outcome) {
+        self.attempts.get_or_create(&[("service", service.word()), ("outcome", outcome.word())]).inc();
+    }
+
+    /// A provider accepted a nudge so long after it was due.
+    pub fn accepted_after(&self, channel: Channel, lateness: SignedDuration) {
+        let seconds = lateness.as_secs_f64().max(0.0);
+        self.lateness.get_or_create(&[("channel", channel.word())]).observe(seconds);
+    }
+
+    /// A nudge spent its attempts and was given up.
+    pub fn dead(&self) {
+        self.dead.inc();
+    }
+
+    /// A result was refused, since the lease was somebody else's by then (R15).
+    pub fn lease_lost(&self) {
+        self.leases_lost.inc();
+    }
+
+    /// So many nudges were moved to a later time at the moment of sending.
+    pub fn put_off(&self, nudges: usize) {
+        self.put_off.inc_by(nudges as u64);
+    }
+
+    /// A push service does not take the server's key: 401 or 403, the operator's alarm (R20).
+    pub fn key_refused(&self, service: ServiceClass) {
+        self.keys_refused.get_or_create(&[("service", service.word())]).inc();
+    }
+
+    /// An origin of that class is left alone for a while (R23).
+    pub fn circuit_opened(&self, service: ServiceClass) {
+        self.circuits.get_or_create(&[("service", service.word())]).inc();
+    }
+
+    /// An origin of that class is used again.
+    pub fn circuit_closed(&self, service: ServiceClass) {
+        self.circuits.get_or_create(&[("service", service.word())]).dec();
+    }
+
+    /// The worker looked for what is due, and could. Call it at the end of each pass that had no fault.
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of this century fit in 53 bits")]
+    pub fn passed(&self, now: Timestamp) {
+        let micros = now.as_microsecond();
+        self.passed_micros.store(micros, Ordering::Relaxed);
+        self.passed.set(micros as f64 / 1e6);
+    }
+
+    /// When the worker of this process last made a pass; none: it did not yet, or there is none.
+    pub fn last_pass(&self) -> Option<Timestamp> {
+        match self.passed_micros.load(Ordering::Relaxed) {
+            0 => None,
+            micros => Timestamp::from_microsecond(micros).ok(),
+        }
+    }
+
+    /// Work waited so long until a database connection was free.
+    pub fn database_waited(&self, wait: Duration) {
+        self.database_wait.observe(wait.as_secs_f64());
+    }
+
+    /// Everything as OpenMetrics text; see [`CONTENT_TYPE`].
+    ///
+    /// # Errors
+    /// Only if a metric could not be written, which none of ours is known to do.
+    pub fn render(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The value of a series, written as Prometheus shows it.
+    fn value(text: &str, series: &str) -> f64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{series} is not in\n{text}")).parse().unwrap()
+    }
+
+    #[test]
+    fn every_event_moves_its_meter() {
+        let meters = Meters::new();
+        meters.claimed(3);
+        meters.attempted(ServiceClass::Apple, Outcome::Gone);
+        meters.accepted_after(Channel::Push, SignedDuration::from_secs(2));
+        meters.accepted_after(Channel::Push, SignedDuration::from_secs(-2));
+        meters.dead();
+        meters.lease_lost();
+        meters.put_off(2);
+        meters.key_refused(ServiceClass::Google);
+        meters.circuit_opened(ServiceClass::Mozilla);
+        meters.circuit_opened(ServiceClass::Mozilla);
+        meters.circuit_closed(ServiceClass::Mozilla);
+        meters.database_waited(Duration::from_millis(20));
+        assert_eq!(meters.last_pass(), None);
+        let now: Timestamp = "2026-10-24T18:00:00.5Z".parse().unwrap();
+        meters.passed(now);
+        assert_eq!(meters.last_pass(), Some(now));
+        let text = meters.render().unwrap();
+        for (series, expected) in [
+            ("evenkeel_claims_total", 1.0),
+            ("evenkeel_claimed_nudges_total", 3.0),
+            ("evenkeel_attempts_total{service=\"apple\",outcome=\"gone\"}", 1.0),
+            ("evenkeel_attempts_total{service=\"apple\",outcome=\"accepted\"}", 0.0),
+            ("evenkeel_lateness_seconds_count{channel=\"push\"}", 2.0),
+            ("evenkeel_lateness_seconds_sum{channel=\"push\"}", 2.0),
+            ("evenkeel_lateness_seconds_bucket{le=\"0.1\",channel=\"push\"}", 1.0),
+            ("evenkeel_lateness_seconds_bucket{le=\"2.5\",channel=\"push\"}", 2.0),
+            ("evenkeel_lateness_seconds_count{channel=\"mail\"}", 0.0),
+            ("evenkeel_dead_nudges_total", 1.0),
+            ("evenkeel_lost_leases_total", 1.0),
+            ("evenkeel_put_off_nudges_total", 2.0),
+            ("evenkeel_key_refusals_total{service=\"google\"}", 1.0),
+            ("evenkeel_open_circuits{service=\"mozilla\"}", 1.0),
+            ("evenkeel_worker_last_pass_timestamp_seconds", 1_792_864_800.5),
+            ("evenkeel_database_wait_seconds_bucket{le=\"0.01\"}", 0.0),
+            ("evenkeel_database_wait_seconds_bucket{le=\"0.05\"}", 1.0),
+        ] {
+            assert!((value(&text, series) - expected).abs() < f64::EPSILON, "{series} in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}
