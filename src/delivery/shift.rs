@@ -53,7 +53,9 @@ pub struct Shift<'a> {
     recording: Vec<Arc<Finished>>,
     /// When something may be due.
     look_at: Instant,
-    /// How many nudges the last claim found, and all so far.
+    /// Whether `look_at` is more than a guess.
+    looked: bool,
+    /// How many nudges the last pass claimed, and all so far.
     last: Option<usize>,
     total: usize,
     closed: bool,
@@ -74,6 +76,7 @@ impl<'a> Shift<'a> {
             pass: None,
             recording: Vec::new(),
             look_at: Instant::now(),
+            looked: false,
             last: None,
             total: 0,
             closed: false,
@@ -84,7 +87,7 @@ impl<'a> Shift<'a> {
     pub async fn until_done(mut self) -> Result<usize, Fault> {
         loop {
             self.step().await?;
-            let nothing_due = self.last == Some(0) || (self.last.is_some() && Instant::now() < self.look_at);
+            let nothing_due = self.last == Some(0) || (self.looked && Instant::now() < self.look_at);
             if nothing_due && self.pass.is_none() && self.dispatch.len() == 0 && self.finished.is_empty() {
                 return Ok(self.total);
             }
@@ -235,6 +238,7 @@ impl<'a> Shift<'a> {
         self.look_at = Instant::now() + wait.max(soon);
         // What was recorded may have made something due.
         self.last = total;
+        self.looked = true;
         self.total += total.unwrap_or(0);
         for ready in passed.claimed.into_iter().flat_map(|claimed| claimed.ready) {
             self.dispatch.take(ready);
