@@ -1,5 +1,6 @@
 //! The worker: claims what is due, has it checked again, hands it to a sender, and records what came of it.
 
+pub mod heartbeat;
 pub mod mail;
 pub mod retry;
 pub mod web_push;
