@@ -10,7 +10,7 @@ use crate::delivery::web_push::{PushSender, VapidKey};
 use crate::delivery::{Senders, Worker};
 use crate::domain::device::PushPolicy;
 use crate::graphql::{self, Schema};
-use crate::http::{Web, headers, routes};
+use crate::http::{Watch, Web, headers, routes, watch_routes};
 use crate::meters::Meters;
 use crate::store::key_check::{self, KeyCheckRow};
 use crate::store::{self, Db, Store, StoreError};
@@ -102,6 +102,20 @@ impl App {
             ActixApp::new().wrap(headers()).configure(move |config| routes(config, &web))
         })
         .workers(workers)
+        .disable_signals()
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .listen(listener)?;
+        Ok(server.run())
+    }
+
+    /// The listener for whoever watches: meters and readiness.
+    pub fn watch_server(&self, listener: TcpListener) -> std::io::Result<Server> {
+        let watch = Watch::new(Arc::clone(&self.house));
+        let server = HttpServer::new(move || {
+            let watch = watch.clone();
+            ActixApp::new().wrap(headers()).configure(move |config| watch_routes(config, &watch))
+        })
+        .workers(1)
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .listen(listener)?;

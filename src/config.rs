@@ -39,6 +39,9 @@ struct Written {
     push_insecure_origins: Vec<Url>,
     introspection: Option<bool>,
     log_format: LogFormat,
+    metrics_listen: Option<SocketAddr>,
+    #[serde(skip_serializing)]
+    heartbeat_url: Option<SecretString>,
 }
 
 impl Default for Written {
@@ -56,6 +59,8 @@ impl Default for Written {
             push_insecure_origins: Vec::new(),
             introspection: None,
             log_format: LogFormat::Text,
+            metrics_listen: None,
+            heartbeat_url: None,
         }
     }
 }
@@ -97,6 +102,11 @@ pub struct Config {
     pub introspection: bool,
     /// `EVENKEEL_LOG_FORMAT`: `text` (default) or `json`.
     pub log_format: LogFormat,
+    /// `EVENKEEL_METRICS_LISTEN`: address and port of the listener for whoever watches; without it there is none.
+    pub metrics_listen: Option<SocketAddr>,
+    /// `EVENKEEL_HEARTBEAT_URL`: fetched every minute while the worker makes progress. A secret: who knows it can
+    /// feign that all is well.
+    pub heartbeat_url: Option<SecretString>,
 }
 
 /// A setting that is wrong: which, and what would be right.
@@ -145,6 +155,8 @@ impl Config {
             push_insecure_origins: Vec::new(),
             introspection: true,
             log_format: LogFormat::Text,
+            metrics_listen: None,
+            heartbeat_url: None,
         }
     }
 
@@ -223,6 +235,12 @@ impl Written {
         if production && !self.push_insecure_origins.is_empty() {
             return Err(wrong("push_insecure_origins", "this is for development only"));
         }
+        if self.metrics_listen.is_some_and(|watch| watch.port() != 0 && watch == self.listen) {
+            return Err(wrong("metrics_listen", "this must be another port than that of listen"));
+        }
+        if let Some(url) = &self.heartbeat_url {
+            check_heartbeat(url, production)?;
+        }
         Ok(Config {
             mode: self.mode,
             listen: self.listen,
@@ -236,7 +254,28 @@ impl Written {
             push_insecure_origins: self.push_insecure_origins,
             introspection: self.introspection.unwrap_or(!production),
             log_format: self.log_format,
+            metrics_listen: self.metrics_listen,
+            heartbeat_url: self.heartbeat_url,
         })
+    }
+}
+
+/// Refuses a heartbeat that others on the way could read, and with it its token.
+fn check_heartbeat(url: &SecretString, production: bool) -> Result<(), ConfigError> {
+    let url = Url::parse(url.expose_secret()).map_err(|_| wrong("heartbeat_url", "this is not a URL"))?;
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if loopback || !production => Ok(()),
+        _ => Err(wrong(
+            "heartbeat_url",
+            "this must begin with https:// (or http:// in development or to localhost)",
+        )),
     }
 }
 
@@ -270,6 +309,10 @@ mod tests {
             ("push_contact = 'ftp://x.org'", "push_contact"),
             ("public_url = 'mailto:x'", "public_url"),
             ("public_url = 'https://example.org/sub'", "public_url"),
+            ("metrics_listen = '9090'", "metrics_listen"),
+            ("listen = '127.0.0.1:81'\nmetrics_listen = '127.0.0.1:81'", "metrics_listen"),
+            ("heartbeat_url = 'ftp://x.org'", "heartbeat_url"),
+            ("heartbeat_url = 'x.org'", "heartbeat_url"),
             ("listen =", "evenkeel.toml"),
         ] {
             let error = read(toml).unwrap_err();
@@ -290,11 +333,18 @@ mod tests {
             toml = format!("{toml}{line}\n");
         }
         assert!(!read(&toml).unwrap().introspection);
+        let heartbeat = |url: &str| read(&format!("{toml}heartbeat_url = '{url}'"));
+        assert_eq!(heartbeat("http://hc.example.org/ping").unwrap_err().field, "heartbeat_url");
+        assert!(
+            heartbeat("https://hc.example.org/ping").is_ok() && heartbeat("http://localhost/ping").is_ok()
+        );
     }
 
     #[test]
     fn a_wrong_secret_is_not_quoted() {
         for toml in [
+            "heartbeat_url = 'ftp://hc.example.org/hunter2'",
+            "heartbeat_url = 'https://[hunter2'",
             "smtp_url = 'user:hunter2@mail'",
             "smtp_url = 'smtps://user:hunter2@mail",
             "public_url = 'http://u:hunter2@[x'",

@@ -1,16 +1,20 @@
 //! The commands: `serve` (default), `worker`, `migrate`, `schema`, `keys`, `demo`, `healthcheck`.
 #![forbid(unsafe_code)]
 
+use actix_web::dev::ServerHandle;
+use actix_web::rt::task::JoinHandle;
 use clap::{Parser, Subcommand};
 use evenkeel::app::{App, StartError};
 use evenkeel::clock::Clock;
 use evenkeel::config::{Config, LogFormat, Mode};
+use evenkeel::delivery::heartbeat::Heartbeat;
 use evenkeel::delivery::web_push::VapidKey;
 use evenkeel::store::Store;
 use evenkeel::vault::keys::Keys;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -123,17 +127,13 @@ fn build(config: &Config) -> Result<App, StartError> {
 
 async fn serve(config: &Config) -> Result<(), StartError> {
     let app = build(config)?;
-    let listener = TcpListener::bind(config.listen)
-        .map_err(|error| format!("setting listen: {} cannot be listened on: {error}", config.listen))?;
+    let listener = listen("listen", config.listen)?;
+    let watching = watch(&app, config)?;
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let server = app.server(listener, threads)?;
     let (handle, stop) = (server.handle(), CancellationToken::new());
     let serving = actix_web::rt::spawn(server);
-    let worker = app.worker();
-    let working = actix_web::rt::spawn({
-        let stop = stop.clone();
-        async move { worker.run(stop).await }
-    });
+    let working = deliver(&app, config, &stop)?;
     if config.mode == Mode::Development {
         tracing::warn!(
             "development mode: mail without a server goes to {}",
@@ -147,22 +147,58 @@ async fn serve(config: &Config) -> Result<(), StartError> {
     handle.stop(true).await;
     serving.await??;
     working.await?;
-    Ok(())
+    // The last to go: whoever watches sees how it ends.
+    watching.stop().await
 }
 
 async fn work(config: &Config) -> Result<(), StartError> {
     let app = build(config)?;
     let stop = CancellationToken::new();
-    let worker = app.worker();
-    let working = actix_web::rt::spawn({
-        let stop = stop.clone();
-        async move { worker.run(stop).await }
-    });
+    let watching = watch(&app, config)?;
+    let working = deliver(&app, config, &stop)?;
     tracing::info!("the worker is ready on {}", app.house.store.backend());
     stop_signal().await?;
     stop.cancel();
     working.await?;
-    Ok(())
+    watching.stop().await
+}
+
+fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .map_err(|error| format!("setting {setting}: {address} cannot be listened on: {error}").into())
+}
+
+/// Starts the worker, and beside it the heartbeat if there is to be one.
+fn deliver(app: &App, config: &Config, stop: &CancellationToken) -> Result<JoinHandle<()>, StartError> {
+    app.house.meters.expect_passes();
+    if let Some(url) = &config.heartbeat_url {
+        let (heartbeat, stop) = (Heartbeat::new(Arc::clone(&app.house), url.clone())?, stop.clone());
+        // It holds nothing that must be given back: its end is not waited for.
+        drop(actix_web::rt::spawn(async move { heartbeat.run(stop).await }));
+    }
+    let (worker, stop) = (app.worker(), stop.clone());
+    Ok(actix_web::rt::spawn(async move { worker.run(stop).await }))
+}
+
+/// The listener for whoever watches, if there is one.
+struct Watching(Option<(ServerHandle, JoinHandle<std::io::Result<()>>)>);
+
+fn watch(app: &App, config: &Config) -> Result<Watching, StartError> {
+    let Some(address) = config.metrics_listen else { return Ok(Watching(None)) };
+    let listener = listen("metrics_listen", address)?;
+    tracing::info!("meters are on http://{}/metrics", listener.local_addr()?);
+    let server = app.watch_server(listener)?;
+    Ok(Watching(Some((server.handle(), actix_web::rt::spawn(server)))))
+}
+
+impl Watching {
+    async fn stop(self) -> Result<(), StartError> {
+        if let Some((handle, serving)) = self.0 {
+            handle.stop(true).await;
+            serving.await??;
+        }
+        Ok(())
+    }
 }
 
 async fn stop_signal() -> std::io::Result<()> {

@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The media type of what [`Meters::render`] gives (OpenMetrics 1.0).
@@ -20,6 +20,24 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 const LATENESS: [f64; 12] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0];
 /// Upper bounds of the buckets of the wait for the database, in seconds: up to where a caller gives up.
 const WAIT: [f64; 10] = [0.0005, 0.002, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0];
+
+/// Up to where the nudges of one state are counted: a scrape must cost the same with a million of them.
+pub const COUNTED_MOST: i64 = 10_000;
+
+/// How much there is to do, each state counted up to [`COUNTED_MOST`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Nudges whose time has come and that no worker holds.
+    pub due: i64,
+    /// Nudges whose time is still to come.
+    pub waiting: i64,
+    /// Nudges that a worker holds.
+    pub held: i64,
+    /// Nudges that were given up.
+    pub dead: i64,
+    /// For how long the oldest of those that are due has been so.
+    pub oldest_due: SignedDuration,
+}
 
 /// Label names and their values. Only words of ours fit in: a text from outside does not live long enough.
 type Words<const N: usize> = [(&'static str, &'static str); N];
@@ -43,7 +61,10 @@ pub struct Meters {
     circuits: Family<Words<1>, Gauge>,
     passed: Gauge<f64, AtomicU64>,
     passed_micros: AtomicI64,
+    worker_runs: AtomicBool,
     database_wait: Histogram,
+    queue: Family<Words<1>, Gauge>,
+    oldest_due: Gauge<f64, AtomicU64>,
 }
 
 impl Default for Meters {
@@ -68,7 +89,10 @@ impl Meters {
             circuits: Family::default(),
             passed: Gauge::default(),
             passed_micros: AtomicI64::new(0),
+            worker_runs: AtomicBool::new(false),
             database_wait: Histogram::new(WAIT),
+            queue: Family::default(),
+            oldest_due: Gauge::default(),
         };
         meters.register();
         meters.begin_at_zero();
@@ -131,6 +155,17 @@ impl Meters {
             "Time that work waited until a database connection was free",
             Unit::Seconds,
             self.database_wait.clone(),
+        );
+        registry.register(
+            "queue_nudges",
+            format!("Nudges in the database by state, each counted up to {COUNTED_MOST}; missing while it cannot be read"),
+            self.queue.clone(),
+        );
+        registry.register_with_unit(
+            "queue_oldest_due_age",
+            "For how long the oldest nudge that is due and held by no worker has been due; 0: none is",
+            Unit::Seconds,
+            self.oldest_due.clone(),
         );
     }
 
@@ -212,6 +247,31 @@ impl Meters {
             0 => None,
             micros => Timestamp::from_microsecond(micros).ok(),
         }
+    }
+
+    /// This process runs a worker, so that passes can be expected of it.
+    pub fn expect_passes(&self) {
+        self.worker_runs.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this process runs a worker.
+    pub fn expects_passes(&self) -> bool {
+        self.worker_runs.load(Ordering::Relaxed)
+    }
+
+    /// The queue was counted; none: it could not be, and what was counted before must not pass for the truth.
+    pub fn queue_counted(&self, depth: Option<QueueDepth>) {
+        let Some(depth) = depth else {
+            self.queue.clear();
+            self.oldest_due.set(f64::NAN);
+            return;
+        };
+        let states =
+            [("due", depth.due), ("waiting", depth.waiting), ("held", depth.held), ("dead", depth.dead)];
+        for (state, count) in states {
+            self.queue.get_or_create(&[("state", state)]).set(count);
+        }
+        self.oldest_due.set(depth.oldest_due.as_secs_f64());
     }
 
     /// Work waited so long until a database connection was free.

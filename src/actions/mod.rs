@@ -13,6 +13,7 @@ pub mod planning;
 pub mod retention;
 pub mod scene;
 pub mod session;
+pub mod watch;
 
 use crate::auth::Requester;
 use crate::auth::passwords::{HashError, Passwords};

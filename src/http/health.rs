@@ -1,23 +1,27 @@
 //! Whether the service is there, whether it is ready, and the keys that others check its tokens with.
 
 use super::Web;
-use crate::actions::Fault;
+use crate::actions::{House, watch};
 use actix_web::{HttpResponse, web};
+use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// The process answers.
 pub async fn healthz() -> HttpResponse {
-    HttpResponse::Ok().json(serde_json::json!({ "status": "ok" }))
+    HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
-/// The database answers too.
-pub async fn readyz(web: web::Data<Web>) -> HttpResponse {
-    match web.house.look(|unit| Ok::<_, Fault>(unit.db.ping()?)).await {
-        Ok(()) => HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })),
-        Err(error) => {
-            tracing::error!(cause = %error, "not ready");
-            HttpResponse::ServiceUnavailable()
-                .json(serde_json::json!({ "status": "not ready", "missing": ["database"] }))
-        }
+/// Each part that this process needs answers too, or which does not. Why is for the log (R36).
+pub async fn readyz(house: web::Data<Arc<House>>) -> HttpResponse {
+    let ready = watch::readiness(&house).await;
+    let word = |part: bool| Value::from(if part { "ready" } else { "not ready" });
+    let mut parts = serde_json::Map::from_iter([("database".to_owned(), word(ready.database))]);
+    parts.extend(ready.worker.map(|worker| ("worker".to_owned(), word(worker))));
+    let body = json!({ "status": word(ready.is_ready()), "parts": parts });
+    if ready.is_ready() {
+        HttpResponse::Ok().json(body)
+    } else {
+        HttpResponse::ServiceUnavailable().json(body)
     }
 }
 

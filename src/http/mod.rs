@@ -2,7 +2,10 @@
 
 mod graphql;
 mod health;
+mod metrics;
 mod pages;
+
+pub use metrics::{Watch, watch_routes};
 
 use crate::actions::House;
 use crate::graphql::{Schema, limits};
@@ -25,6 +28,7 @@ pub struct Web {
 pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
     config
         .app_data(web::Data::new(web_data.clone()))
+        .app_data(web::Data::new(Arc::clone(&web_data.house)))
         .app_data(web::PayloadConfig::new(limits::BODY))
         .service(
             web::resource("/graphql")

@@ -12,6 +12,7 @@ mod lanes;
 pub mod negotiation;
 pub mod nudge;
 pub mod partner_link;
+pub mod queue;
 pub mod scene;
 pub mod schema;
 pub mod session;

@@ -5,6 +5,7 @@ pub mod care;
 pub mod leaves;
 pub mod people;
 pub mod race;
+pub mod watching;
 
 use evenkeel::app::App;
 use evenkeel::clock::Clock;
