@@ -39,6 +39,8 @@ pub struct Bundle {
     /// What the text that the scene stood under says that the partner may be told, whoever took what back since:
     /// what an alert said when it went out.
     pub agreed_alert: Option<ContactWay>,
+    /// The number of the Revision that the scene stood under.
+    pub revision: Option<i32>,
 }
 
 impl Bundle {
@@ -110,7 +112,8 @@ pub fn bundles(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<Vec<Bu
             let allowed = current.is_some_and(|revision| revision.content.terms.partner_alert.is_some());
             for revision in revisions {
                 let agreed = revision.content.terms.partner_alert;
-                actions.insert(revision.id, (agreed, revision.standing_alert().filter(|_| allowed)));
+                let standing = revision.standing_alert().filter(|_| allowed);
+                actions.insert(revision.id, (agreed, standing, revision.number));
             }
         }
     }
@@ -125,10 +128,11 @@ pub fn bundles(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<Vec<Bu
             let partner = other.and_then(|member| accounts.get(&member.account_id)).cloned();
             let allowed = alert_allowed(link, &members, &parts, &check_in);
             let action = scene.revision_id.and_then(|revision| actions.get(&revision).copied());
-            let (agreed_alert, standing) = action.unwrap_or((None, None));
+            let (agreed_alert, standing) = action.map_or((None, None), |(agreed, standing, _)| (agreed, standing));
+            let revision = action.map(|(_, _, number)| number);
             let linked = link.status == LinkStatus::Active;
             let alert = standing.filter(|_| allowed);
-            Ok(Bundle { check_in, scene, linked, subject, partner, alert, agreed_alert })
+            Ok(Bundle { check_in, scene, linked, subject, partner, alert, agreed_alert, revision })
         })
         .collect()
 }

@@ -4,6 +4,7 @@ pub mod account;
 pub mod answer;
 pub mod check_in;
 pub mod device;
+pub mod explanation;
 pub mod ladder;
 pub mod negotiation;
 pub mod nudge;
