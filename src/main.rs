@@ -16,6 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 /// Keeps the aftercare promises of couples who live apart.
@@ -146,7 +147,7 @@ async fn serve(config: &Config) -> Result<(), StartError> {
     stop.cancel();
     handle.stop(true).await;
     serving.await??;
-    working.await?;
+    working.stopped().await?;
     // The last to go: whoever watches sees how it ends.
     watching.stop().await
 }
@@ -159,7 +160,7 @@ async fn work(config: &Config) -> Result<(), StartError> {
     tracing::info!("the worker is ready on {}", app.house.store.backend());
     stop_signal().await?;
     stop.cancel();
-    working.await?;
+    working.stopped().await?;
     watching.stop().await
 }
 
@@ -169,15 +170,34 @@ fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, StartError>
 }
 
 /// Starts the worker, and beside it the heartbeat if there is to be one.
-fn deliver(app: &App, config: &Config, stop: &CancellationToken) -> Result<JoinHandle<()>, StartError> {
+fn deliver(app: &App, config: &Config, stop: &CancellationToken) -> Result<Delivering, StartError> {
     app.house.meters.expect_passes();
     if let Some(url) = &config.heartbeat_url {
         let (heartbeat, stop) = (Heartbeat::new(Arc::clone(&app.house), url.clone())?, stop.clone());
         // It holds nothing that must be given back: its end is not waited for.
         drop(actix_web::rt::spawn(async move { heartbeat.run(stop).await }));
     }
+    // A runtime of its own: encryption takes all cores, and a request does not wait for a herd of nudges.
+    let runtime = Runtime::new()?;
     let (worker, stop) = (app.worker(), stop.clone());
-    Ok(actix_web::rt::spawn(async move { worker.run(stop).await }))
+    let working = runtime.spawn(async move { worker.run(stop).await });
+    Ok(Delivering { runtime, working })
+}
+
+/// The worker at work.
+struct Delivering {
+    runtime: Runtime,
+    working: JoinHandle<()>,
+}
+
+impl Delivering {
+    /// Waits until it has finished what it was told to stop.
+    async fn stopped(self) -> Result<(), StartError> {
+        let ended = self.working.await;
+        // What is left are connections that nobody uses.
+        self.runtime.shutdown_background();
+        Ok(ended?)
+    }
 }
 
 /// The listener for whoever watches, if there is one.

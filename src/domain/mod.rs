@@ -4,6 +4,7 @@ pub mod account;
 pub mod answer;
 pub mod check_in;
 pub mod device;
+pub mod explanation;
 pub mod hand_over;
 pub mod ladder;
 pub mod negotiation;
@@ -11,6 +12,7 @@ pub mod nudge;
 pub mod partner_link;
 pub mod problem;
 pub mod quiet_hours;
+pub mod reachability;
 pub mod scene;
 pub mod wording;
 
