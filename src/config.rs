@@ -4,11 +4,17 @@ use crate::delivery::smtp::MailServer;
 use crate::store::Location;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use url::Url;
+
+/// How long a claim holds, in seconds: longer than any send may take.
+const LEASE_SECONDS: u16 = 90;
+/// The shortest lease, in seconds.
+const LEASE_SECONDS_MIN: u16 = 5;
 
 /// Whether the service is being tried out or used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +45,7 @@ struct Written {
     push_insecure_origins: Vec<Url>,
     introspection: Option<bool>,
     log_format: LogFormat,
+    lease_seconds: u16,
 }
 
 impl Default for Written {
@@ -56,6 +63,7 @@ impl Default for Written {
             push_insecure_origins: Vec::new(),
             introspection: None,
             log_format: LogFormat::Text,
+            lease_seconds: LEASE_SECONDS,
         }
     }
 }
@@ -97,6 +105,9 @@ pub struct Config {
     pub introspection: bool,
     /// `EVENKEEL_LOG_FORMAT`: `text` (default) or `json`.
     pub log_format: LogFormat,
+    /// `EVENKEEL_LEASE_SECONDS`: how long a worker that died keeps others from what it had in hand, default 90.
+    /// Shorter than a send may take (down to 5) is for development only.
+    pub lease: SignedDuration,
 }
 
 /// A setting that is wrong: which, and what would be right.
@@ -145,6 +156,7 @@ impl Config {
             push_insecure_origins: Vec::new(),
             introspection: true,
             log_format: LogFormat::Text,
+            lease: SignedDuration::from_secs(LEASE_SECONDS.into()),
         }
     }
 
@@ -223,6 +235,13 @@ impl Written {
         if production && !self.push_insecure_origins.is_empty() {
             return Err(wrong("push_insecure_origins", "this is for development only"));
         }
+        if self.lease_seconds < LEASE_SECONDS_MIN {
+            return Err(wrong("lease_seconds", format!("this must be at least {LEASE_SECONDS_MIN}")));
+        }
+        if production && self.lease_seconds < LEASE_SECONDS {
+            let sentence = format!("production needs at least {LEASE_SECONDS}: a send may take so long");
+            return Err(wrong("lease_seconds", sentence));
+        }
         Ok(Config {
             mode: self.mode,
             listen: self.listen,
@@ -236,6 +255,7 @@ impl Written {
             push_insecure_origins: self.push_insecure_origins,
             introspection: self.introspection.unwrap_or(!production),
             log_format: self.log_format,
+            lease: SignedDuration::from_secs(self.lease_seconds.into()),
         })
     }
 }
@@ -271,6 +291,7 @@ mod tests {
             ("public_url = 'mailto:x'", "public_url"),
             ("public_url = 'https://example.org/sub'", "public_url"),
             ("listen =", "evenkeel.toml"),
+            ("lease_seconds = 4", "lease_seconds"),
         ] {
             let error = read(toml).unwrap_err();
             assert_eq!(error.field, field, "{toml}: {error}");
@@ -289,6 +310,7 @@ mod tests {
             assert_eq!(read(&toml).unwrap_err().field, field);
             toml = format!("{toml}{line}\n");
         }
+        assert_eq!(read(&format!("{toml}lease_seconds = 89")).unwrap_err().field, "lease_seconds");
         assert!(!read(&toml).unwrap().introspection);
     }
 
