@@ -3,7 +3,7 @@
 //! Who may import whom (`tests/layering.rs` holds this against the code): `domain` imports only `ids`. `store`,
 //! `vault` and `auth` import `domain`. `actions` imports `domain`, `store`, `vault`, `auth`. `delivery` imports
 //! `actions`, `store`, `domain`. `graphql` imports `actions`, `domain`, `auth`. `http` imports `graphql`,
-//! `actions`, `auth`. `meters` imports `domain`, and `store`, `actions`, `delivery` and `http` may import it. Only `app`, and `demo` and `main` above it, see everything.
+//! `actions`, `auth`. `meters` imports `domain`, and `store`, `actions`, `delivery` and `http` may import it. Only `app`, and `demo`, `doctor` and `main` above it, see everything.
 #![forbid(unsafe_code)]
 
 pub mod actions;
@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod delivery;
 pub mod demo;
+pub mod doctor;
 pub mod domain;
 pub mod graphql;
 pub mod http;

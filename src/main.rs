@@ -1,4 +1,4 @@
-//! The commands: `serve` (default), `worker`, `migrate`, `schema`, `keys`, `demo`, `healthcheck`.
+//! The commands: `serve` (default), `worker`, `migrate`, `schema`, `keys`, `doctor`, `demo`, `healthcheck`.
 #![forbid(unsafe_code)]
 
 use actix_web::dev::ServerHandle;
@@ -27,7 +27,7 @@ struct Arguments {
     command: Option<Command>,
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     /// Serve the API and deliver nudges, in one process (the default).
     Serve,
@@ -39,6 +39,12 @@ enum Command {
     Schema,
     /// Make the keys that are missing, and print their public halves.
     Keys,
+    /// Look at everything that must work for a nudge to arrive, and say what to mend.
+    Doctor {
+        /// Send a test push to each device of the account with this address, and a test mail to it.
+        #[arg(long, value_name = "ADDRESS")]
+        send_to: Option<String>,
+    },
     /// Live the story on a simulated clock and print what each phone and inbox receives.
     Demo,
     /// Ask the service on this machine whether it is there; for containers.
@@ -93,8 +99,24 @@ fn run(command: Command) -> Result<(), StartError> {
             println!("VAPID public key: {}", VapidKey::new(&keys.vapid)?.public());
             Ok(())
         }
+        Command::Doctor { send_to } => examine(send_to.as_deref()),
         Command::Healthcheck => healthcheck(&Config::load()?),
     }
+}
+
+/// The check-up.
+fn examine(send_to: Option<&str>) -> Result<(), StartError> {
+    log(LogFormat::Text, "error");
+    let config = match Config::load() {
+        Ok(config) => config,
+        Err(error) => {
+            println!("FAIL  settings  {error}");
+            return Err("the settings are not usable; mend them first".into());
+        }
+    };
+    let mut out = std::io::stdout();
+    let well = actix_web::rt::System::new().block_on(evenkeel::doctor::run(&config, send_to, &mut out))?;
+    if well { Ok(()) } else { Err("not all is well; mend what says FAIL".into()) }
 }
 
 fn configure() -> Result<Config, StartError> {

@@ -23,7 +23,7 @@ const MAY: &[(&str, &[&str])] = &[
 ];
 
 /// Above everything else.
-const WIRING: &[&str] = &["app", "demo", "main", "lib"];
+const WIRING: &[&str] = &["app", "demo", "doctor", "main", "lib"];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -15,6 +15,11 @@ pub struct KeyCheckRow {
     pub sealed: Vec<u8>,
 }
 
+/// The check of that name.
+pub fn find(db: &mut Db, name: &str) -> QueryResult<Option<KeyCheckRow>> {
+    key_checks::table.find(name).select(KeyCheckRow::as_select()).first(db).optional()
+}
+
 /// Saves a check unless there is one, and returns the one that there is.
 pub fn keep(db: &mut Db, row: &KeyCheckRow) -> QueryResult<KeyCheckRow> {
     on_both!(db, |c| diesel::insert_into(key_checks::table).values(row).on_conflict_do_nothing().execute(c))?;

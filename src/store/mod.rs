@@ -4,6 +4,7 @@ pub mod account;
 pub mod address_request;
 pub mod bell;
 pub mod check_in;
+pub mod checkup;
 pub mod device;
 pub mod dialect;
 pub mod idempotency;

@@ -46,6 +46,15 @@ impl Keys {
         })
     }
 
+    /// Reads the key files of a folder and makes none.
+    ///
+    /// # Errors
+    /// If one is missing ([`KeyError::Io`]), is no key, or can be read by others.
+    pub fn load(folder: &Path) -> Result<Self, KeyError> {
+        let read = |name: &str| load(&folder.join(name));
+        Ok(Self { master: read("master.key")?, token_seed: read("tokens.key")?, vapid: read("vapid.key")? })
+    }
+
     /// Keys that live in memory only, for the demo and for tests.
     pub fn ephemeral() -> Self {
         Self { master: random(), token_seed: random(), vapid: p256_scalar() }
@@ -89,6 +98,11 @@ fn load_or_make(path: &Path, make: fn() -> Zeroizing<[u8; 32]>) -> Result<Zeroiz
             Ok(()) | Err(_) => cleaned.map_err(io)?,
         }
     }
+    load(path)
+}
+
+fn load(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let io = |error| KeyError::Io(path.to_owned(), error);
     let mut file = std::fs::File::open(path).map_err(io)?;
     if file.metadata().map_err(io)?.permissions().mode() & 0o077 != 0 {
         return Err(KeyError::Open(path.to_owned()));

@@ -1,0 +1,247 @@
+//! The check-up's look at keys, push identity, zones, the mail server, the public address and whoever watches.
+
+use super::Finding;
+use crate::config::{Config, Mode};
+use crate::delivery::web_push::VapidKey;
+use crate::vault::keys::{KeyError, Keys};
+use lettre::transport::smtp::Error as SmtpError;
+use lettre::{AsyncSmtpTransport, Tokio1Executor};
+use secrecy::ExposeSecret;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+use url::{Host, Url};
+
+/// How long a mail server may take to greet, encrypt and take the log-in.
+const SMTP_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a name may take to be found.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whether the key files are there, whole, and their owner's alone.
+pub fn keys(folder: &Path, keys: Result<&Keys, &KeyError>) -> Finding {
+    let shown = folder.display();
+    match keys {
+        Ok(_) => match std::fs::metadata(folder).map(|found| found.permissions().mode() & 0o077) {
+            Ok(0) => Finding::ok("keys", format!("all are in {shown}, and only their owner can read them")),
+            Ok(_) => Finding::warn("keys", format!("others can look into {shown}: chmod 700 it")),
+            Err(error) => Finding::fail("keys", format!("{shown}: {error}")),
+        },
+        Err(KeyError::Io(path, error)) if error.kind() == std::io::ErrorKind::NotFound => Finding::fail(
+            "keys",
+            format!("{} is missing; put it back, or on a new machine run evenkeel keys", path.display()),
+        ),
+        Err(error) => Finding::fail("keys", error.to_string()),
+    }
+}
+
+/// Whether a host is this machine or none that others can find.
+fn is_local(host: Option<Host<&str>>) -> bool {
+    match host {
+        None => true,
+        Some(Host::Domain(name)) => is_local_name(name),
+        Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unspecified(),
+    }
+}
+
+fn is_local_name(name: &str) -> bool {
+    let last = name.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    !name.contains('.') || matches!(last, "localhost" | "local" | "test" | "invalid" | "example" | "internal")
+}
+
+/// Push services know this server by a key and by the operator's address (RFC 8292, 2.1 and 3.2).
+pub fn vapid(config: &Config, keys: Option<&Keys>) -> Vec<Finding> {
+    let key = keys.map(|keys| match VapidKey::new(&keys.vapid) {
+        Ok(key) => Finding::ok("push", format!("the VAPID key is one of P-256: {}", key.public())),
+        Err(error) => Finding::fail("push", format!("vapid.key is not usable: {error}")),
+    });
+    key.into_iter().chain([subject(&config.push_contact, config.mode)]).collect()
+}
+
+fn subject(contact: &Url, mode: Mode) -> Finding {
+    let (well_formed, local) = match contact.scheme() {
+        "mailto" => match contact.path().rsplit_once('@') {
+            Some((name, host)) => (!name.is_empty() && !host.is_empty(), is_local_name(host)),
+            None => (false, false),
+        },
+        "https" => (true, is_local(contact.host())),
+        _ => (false, false),
+    };
+    if !well_formed {
+        let sentence =
+            "push_contact is neither mailto:name@host nor https://…; push services would refuse it";
+        return Finding::fail("push", sentence);
+    }
+    match (local, mode) {
+        (false, _) => Finding::ok("push", "push_contact tells push services whom to write to"),
+        (true, Mode::Production) => Finding::fail(
+            "push",
+            "push_contact is an address that nobody can reach; Apple refuses such pushes",
+        ),
+        (true, Mode::Development) => Finding::warn(
+            "push",
+            "push_contact is an address that nobody can reach; real phones of Apple will get nothing",
+        ),
+    }
+}
+
+/// Whether local times can be told: the zone data are built in, and a clock change in them is found.
+pub fn zones() -> Finding {
+    let hours = |zone: &str, day: i8| -> Result<i64, jiff::Error> {
+        let date = jiff::civil::date(2026, 10, day);
+        let zone = jiff::tz::TimeZone::get(zone)?;
+        let (from, to) = (date.to_zoned_datetime(zone.clone())?, date.tomorrow()?.to_zoned_datetime(zone)?);
+        Ok(to.timestamp().duration_since(from.timestamp()).as_hours())
+    };
+    match (hours("Europe/Berlin", 25), hours("America/Los_Angeles", 25), hours("Asia/Kolkata", 25)) {
+        (Ok(25), Ok(24), Ok(24)) => {
+            Finding::ok("zones", "the time zones are there, with their clock changes")
+        }
+        (Ok(_), Ok(_), Ok(_)) => {
+            Finding::fail("zones", "the time zones' data are wrong; update tzdata on this machine")
+        }
+        (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
+            Finding::fail("zones", format!("{error}; install tzdata on this machine"))
+        }
+    }
+}
+
+/// Shakes hands with the mail server, with TLS and the log-in as set; no mail is sent.
+pub async fn mail(config: &Config) -> Finding {
+    let Some(secret) = &config.smtp_url else {
+        let outbox = config.data_dir.join("outbox");
+        let sentence = format!("no smtp_url is set: mails become files in {}", outbox.display());
+        return Finding::warn("mail", sentence);
+    };
+    let transport: AsyncSmtpTransport<Tokio1Executor> =
+        match AsyncSmtpTransport::<Tokio1Executor>::from_url(secret.expose_secret()) {
+            Ok(builder) => builder.timeout(Some(SMTP_TIMEOUT)).build(),
+            // Its text may quote the URL, password and all.
+            Err(_) => return Finding::fail("mail", "smtp_url is not of the form smtps://USER:PASSWORD@HOST"),
+        };
+    match tokio::time::timeout(SMTP_TIMEOUT, transport.test_connection()).await {
+        Ok(Ok(true)) => greeted(secret.expose_secret(), config.mode),
+        Ok(Ok(false)) => Finding::fail("mail", "the mail server greets, and then does not answer"),
+        Ok(Err(error)) => Finding::fail("mail", refusal(&error)),
+        Err(_) => Finding::fail("mail", "the mail server does not answer in time; check host and port"),
+    }
+}
+
+fn greeted(url: &str, mode: Mode) -> Finding {
+    let url = Url::parse(url).ok();
+    let plain = url.as_ref().is_some_and(|url| {
+        let tls = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned());
+        url.scheme() == "smtp" && tls.as_deref() != Some("required") && !is_local(url.host())
+    });
+    if plain && mode == Mode::Production {
+        let sentence =
+            "the mail server answers, and mails go to it unencrypted; use smtps://… or add ?tls=required";
+        return Finding::warn("mail", sentence);
+    }
+    let log_in = url.is_some_and(|url| !url.username().is_empty());
+    let taken = if log_in { " and takes the log-in" } else { "" };
+    Finding::ok("mail", format!("the mail server answers{taken}"))
+}
+
+fn refusal(error: &SmtpError) -> String {
+    match error.status().map(u16::from) {
+        Some(code @ (530 | 534 | 535 | 538)) => {
+            format!("the mail server does not take the log-in ({code}); check user and password in smtp_url")
+        }
+        Some(code) => format!("the mail server refuses ({code})"),
+        None if error.is_tls() => {
+            "no TLS comes about; check the port, and that the certificate is valid for the host".to_owned()
+        }
+        None if error.is_timeout() => {
+            "the mail server does not answer in time; check host and port".to_owned()
+        }
+        None => format!("no talk with the mail server comes about: {error}"),
+    }
+}
+
+/// Whether the links in mails can lead anywhere.
+pub fn public_url(config: &Config) -> Finding {
+    let url = &config.public_url;
+    match config.mode {
+        Mode::Development => Finding::ok("address", format!("links in mails begin with {url}")),
+        Mode::Production if is_local(url.host()) => {
+            Finding::fail("address", format!("public_url is {url}, which leads nowhere from a phone"))
+        }
+        Mode::Production if !matches!(url.host(), Some(Host::Domain(_))) => Finding::warn(
+            "address",
+            format!("public_url is {url}: no certificate that phones trust has that name"),
+        ),
+        Mode::Production => Finding::ok("address", format!("links in mails begin with {url}")),
+    }
+}
+
+/// Whether anybody would notice that the service is down.
+pub async fn watching(config: &Config) -> Vec<Finding> {
+    let production = config.mode == Mode::Production;
+    let meters = match config.metrics_listen {
+        Some(at) if at.ip().is_unspecified() && production => Finding::warn(
+            "watching",
+            format!("metrics_listen is {at}, every network's; let it be the one of whoever scrapes"),
+        ),
+        Some(at) => Finding::ok("watching", format!("meters are served on {at}")),
+        None if production => Finding::warn("watching", "no metrics_listen is set: nothing can be graphed"),
+        None => Finding::ok("watching", "no metrics_listen is set"),
+    };
+    vec![meters, heartbeat(config, production).await]
+}
+
+/// It is not fetched: that would say that the worker is well.
+async fn heartbeat(config: &Config, production: bool) -> Finding {
+    let url = config.heartbeat_url.as_ref().and_then(|url| Url::parse(url.expose_secret()).ok());
+    let host = url.as_ref().and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)));
+    let Some((host, port)) = host else {
+        return if production {
+            Finding::warn("watching", "no heartbeat_url is set: nobody is told if this machine goes down")
+        } else {
+            Finding::ok("watching", "no heartbeat_url is set")
+        };
+    };
+    match tokio::time::timeout(LOOK_UP_TIMEOUT, tokio::net::lookup_host((host.as_str(), port))).await {
+        Ok(Ok(_)) => Finding::ok("watching", "the host of heartbeat_url is found"),
+        Ok(Err(_)) | Err(_) => Finding::fail(
+            "watching",
+            "the host of heartbeat_url is not found; check its spelling and the DNS",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Mark;
+    use super::*;
+
+    #[test]
+    fn push_services_are_told_somebody_who_can_be_reached() {
+        for (contact, production, development) in [
+            ("mailto:operator@example.org", Mark::Ok, Mark::Ok),
+            ("https://care.example.org/contact", Mark::Ok, Mark::Ok),
+            ("mailto:operator@localhost", Mark::Fail, Mark::Warn),
+            ("https://127.0.0.1/", Mark::Fail, Mark::Warn),
+            ("mailto:operator@care.local", Mark::Fail, Mark::Warn),
+            ("mailto:operator", Mark::Fail, Mark::Fail),
+            ("mailto:@example.org", Mark::Fail, Mark::Fail),
+        ] {
+            let contact = contact.parse().unwrap();
+            assert_eq!(subject(&contact, Mode::Production).mark, production, "{contact}");
+            assert_eq!(subject(&contact, Mode::Development).mark, development, "{contact}");
+        }
+    }
+
+    #[test]
+    fn a_mail_server_elsewhere_is_not_talked_to_in_the_open() {
+        for (url, mark) in [
+            ("smtps://u:p@mail.example.org", Mark::Ok),
+            ("smtp://u:p@mail.example.org?tls=required", Mark::Ok),
+            ("smtp://u:p@mail.example.org", Mark::Warn),
+            ("smtp://u:p@mail.example.org?tls=opportunistic", Mark::Warn),
+            ("smtp://localhost", Mark::Ok),
+        ] {
+            assert_eq!(greeted(url, Mode::Production).mark, mark, "{url}");
+        }
+    }
+}

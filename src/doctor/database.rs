@@ -1,0 +1,129 @@
+//! The check-up's look at the database: it opens, fits this program and this key, takes writes, and agrees on the time.
+
+use super::Finding;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::{Db, Location, StoreError, checkup, key_check};
+use crate::vault::Vault;
+use crate::vault::keys::Keys;
+use jiff::{SignedDuration, Timestamp};
+use std::path::Path;
+use std::time::Duration;
+
+const PART: &str = "database";
+/// How long the database may take for all of it.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// From how much difference of the clocks on it is worth a word, and from how much on reminders go wrong.
+const SKEW_WORD: SignedDuration = SignedDuration::from_secs(2);
+const SKEW_MAX: SignedDuration = SignedDuration::from_secs(30);
+
+/// Looks at the database.
+pub async fn check(config: &Config, keys: Option<&Keys>) -> Vec<Finding> {
+    let (location, vault) = (config.database.clone(), keys.map(|keys| Vault::new(keys.master.clone())));
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    // A thread of its own, which nobody waits for at the end: a connection attempt may hang for minutes.
+    let look = move || drop(answer.send(look(&location, vault.as_ref())));
+    if let Err(error) = std::thread::Builder::new().name("doctor".to_owned()).spawn(look) {
+        return vec![Finding::fail(PART, format!("no thread could be started: {error}"))];
+    }
+    match tokio::time::timeout(TIMEOUT, answered).await {
+        Ok(Ok(findings)) => findings,
+        Ok(Err(_)) => vec![Finding::fail(PART, "the look at it broke off")],
+        Err(_) => {
+            let sentence = "it does not answer in time; check host and port in database_url, and the network";
+            vec![Finding::fail(PART, sentence)]
+        }
+    }
+}
+
+fn look(location: &Location, vault: Option<&Vault>) -> Vec<Finding> {
+    if let Location::Sqlite(path) = location
+        && !Path::new(path).exists()
+    {
+        let sentence = format!("there is none at {path} yet; evenkeel migrate makes it");
+        return vec![Finding::fail(PART, sentence)];
+    }
+    let mut db = match Db::open(location) {
+        Ok(db) => db,
+        Err(error) => return vec![Finding::fail(PART, format!("it does not open: {error}"))],
+    };
+    look_inside(&mut db, location.backend(), vault)
+        .unwrap_or_else(|error| vec![Finding::fail(PART, format!("it does not answer: {error}"))])
+}
+
+fn look_inside(db: &mut Db, backend: &str, vault: Option<&Vault>) -> Result<Vec<Finding>, StoreError> {
+    let schema = checkup::schema(db)?;
+    if schema.unknown > 0 {
+        let sentence = "a later version of Evenkeel has been here; run that one, or put a backup back";
+        return Ok(vec![Finding::fail(PART, sentence)]);
+    }
+    if schema.pending > 0 {
+        let sentence = format!("{} migrations did not run yet; run evenkeel migrate", schema.pending);
+        return Ok(vec![Finding::fail(PART, sentence)]);
+    }
+    let mut findings = vec![match checkup::try_write(db) {
+        Ok(()) => Finding::ok(PART, format!("{backend} opens, is up to date and takes writes")),
+        Err(error) => Finding::fail(
+            PART,
+            format!("it takes no writes: {error}; check the disk, and the rights of its user"),
+        ),
+    }];
+    if let Some(vault) = vault {
+        findings.push(match key_check::find(db, "master")? {
+            Some(kept) if vault.is_own(&kept.sealed) => Finding::ok("keys", "master.key fits the database"),
+            Some(_) => Finding::fail(
+                "keys",
+                "master.key is not the one that the database was sealed with; put the right file back",
+            ),
+            None => Finding::ok("keys", "nothing is sealed in the database yet"),
+        });
+    }
+    let before = Clock::System.now();
+    let server = checkup::server_clock(db)?;
+    findings.push(match server {
+        Some(server) => clocks(server.get(), before, Clock::System.now()),
+        None => Finding::ok("clock", format!("this machine's alone counts; it says {before}")),
+    });
+    Ok(findings)
+}
+
+/// Compares a server's clock with ours, before and after it was asked.
+fn clocks(server: Timestamp, before: Timestamp, after: Timestamp) -> Finding {
+    let skew = match server {
+        at if at < before => before.duration_since(at),
+        at if at > after => at.duration_since(after),
+        _ => SignedDuration::ZERO,
+    };
+    let told = format!("this machine's and PostgreSQL's differ by {:.1} s", skew.as_secs_f64());
+    if skew > SKEW_MAX {
+        Finding::fail("clock", format!("{told}; let both follow a time server"))
+    } else if skew > SKEW_WORD {
+        Finding::warn("clock", format!("{told}; let both follow a time server"))
+    } else {
+        Finding::ok("clock", told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Mark;
+    use super::*;
+
+    #[test]
+    fn clocks_may_differ_by_as_long_as_asking_took_and_a_little() {
+        let before: Timestamp = "2026-10-24T18:00:00Z".parse().unwrap();
+        let second = |n: i64| before + SignedDuration::from_secs(n);
+        for (server, after, mark) in [
+            (second(0), second(0), Mark::Ok),
+            (second(9), second(10), Mark::Ok),
+            (second(-2), second(1), Mark::Ok),
+            (second(-3), second(1), Mark::Warn),
+            (second(4), second(1), Mark::Warn),
+            (second(31), second(1), Mark::Warn),
+            (second(32), second(1), Mark::Fail),
+            (second(-31), second(1), Mark::Fail),
+        ] {
+            assert_eq!(clocks(server, before, after).mark, mark, "{server} {after}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The check-up's test messages: a push to each live device of an account and a mail, in the words of any other nudge.
+
+use super::Finding;
+use crate::actions::device::{Subscription, open_subscription};
+use crate::actions::people::{Person, email_index};
+use crate::actions::{Fault, Unit};
+use crate::app::App;
+use crate::delivery::Sent;
+use crate::domain::account::Email;
+use crate::domain::nudge::{About, Channel, Outcome, Rung};
+use crate::domain::wording;
+use crate::ids::{AccountId, AddressRequestId};
+use crate::store;
+use crate::store::nudge::NudgeRow;
+use jiff::{SignedDuration, Timestamp};
+
+const PART: &str = "test";
+/// How long a push service keeps a test push for a phone that is off.
+const LIFE: SignedDuration = SignedDuration::from_hours(1);
+
+/// Whom the test is for.
+struct Recipient {
+    id: AccountId,
+    email: String,
+    devices: Vec<Subscription>,
+}
+
+/// Sends the test messages and tells each provider's answer. They are stored nowhere, and so count for nothing (R22);
+/// nobody can tell them from any other nudge (R24).
+pub async fn send(app: &App, address: &str) -> Vec<Finding> {
+    let Ok(email) = Email::parse("send-to", address) else {
+        return vec![Finding::fail(PART, "what --send-to names is not an e-mail address")];
+    };
+    let recipient = match app.house.look(move |unit| find(unit, &email)).await {
+        Ok(Some(recipient)) => recipient,
+        Ok(None) => return vec![Finding::fail(PART, "no account has the address that --send-to names")],
+        Err(error) => return vec![Finding::fail(PART, format!("the account cannot be read: {error}"))],
+    };
+    let now = app.house.clock.now();
+    let mut findings = Vec::new();
+    let all = recipient.devices.len();
+    if all == 0 {
+        findings.push(Finding::warn(PART, "the account has no device that takes push"));
+    }
+    for (n, device) in recipient.devices.iter().enumerate() {
+        let sent = app.senders.push.send(&nudge(recipient.id, Channel::Push, now), device, now).await;
+        findings.push(told(&format!("the push to device {} of {all}", n + 1), sent));
+    }
+    let row = nudge(recipient.id, Channel::Mail, now);
+    let sent = app.senders.mail.send(&row, &recipient.email, &wording::ASK, "open", now).await;
+    findings.push(told("the mail", sent));
+    findings
+}
+
+fn find(unit: &mut Unit<'_>, email: &Email) -> Result<Option<Recipient>, Fault> {
+    let Some(row) = store::account::find_by_email(unit.db, &email_index(unit.vault, email))? else {
+        return Ok(None);
+    };
+    let person = Person::open(unit.vault, row)?;
+    let devices = store::device::live(unit.db, &[person.row.id])?;
+    let devices = devices.iter().map(|row| open_subscription(&person, row)).collect::<Result<_, _>>()?;
+    Ok(Some(Recipient { id: person.row.id, email: person.email()?, devices }))
+}
+
+/// A nudge that is not stored, about a request that nobody made: its key is like no other's.
+fn nudge(to: AccountId, channel: Channel, now: Timestamp) -> NudgeRow {
+    let about = About::Address(AddressRequestId::at(now));
+    NudgeRow::waiting(about, Rung::Ask, channel, Some(to), (now.into(), (now + LIFE).into()), now)
+}
+
+fn told(what: &str, sent: Sent) -> Finding {
+    let code = sent.code.map_or_else(|| "without a code".to_owned(), |code| code.to_string());
+    match sent.outcome {
+        Outcome::Accepted => Finding::ok(PART, format!("{what} was accepted ({code})")),
+        Outcome::Gone => Finding::fail(
+            PART,
+            format!("{what}: the subscription is gone ({code}); register the device anew"),
+        ),
+        Outcome::Deferred => {
+            Finding::fail(PART, format!("{what} was not taken for now ({code}); try again later"))
+        }
+        Outcome::Refused => {
+            Finding::fail(PART, format!("{what} was refused ({code}); see the log above, if any"))
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What a check-up asks of a database; it leaves no trace there.
+
+use super::dialect::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS};
+use super::key_check::{self, KeyCheckRow};
+use super::types::{Ts, sql};
+use super::{Db, StoreError};
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::result::Error as DieselError;
+use diesel::sqlite::Sqlite;
+use diesel_migrations::MigrationHarness;
+
+/// How a database's schema stands to this program's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// Migrations of this program that did not run there.
+    pub pending: usize,
+    /// Migrations that ran there and that this program does not know: a later version was here.
+    pub unknown: usize,
+}
+
+/// Does something and undoes it.
+fn undone<T>(db: &mut Db, work: impl FnOnce(&mut Db) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let mut value = None;
+    let ended: Result<(), StoreError> = db.transact(|db| {
+        value = Some(work(db)?);
+        Err(DieselError::RollbackTransaction.into())
+    });
+    match (value, ended) {
+        (Some(value), Err(StoreError::Query(DieselError::RollbackTransaction))) => Ok(value),
+        (_, Err(error)) => Err(error),
+        (_, Ok(())) => Err(StoreError::Dropped),
+    }
+}
+
+/// Compares the schema's migrations with this program's.
+///
+/// # Errors
+/// If the database cannot be asked.
+pub fn schema(db: &mut Db) -> Result<Schema, StoreError> {
+    type Failure = Box<dyn std::error::Error + Send + Sync>;
+    let counts = |db: &mut Db| -> Result<(usize, usize, usize), Failure> {
+        Ok(match db {
+            Db::Postgres(c) => (
+                c.pending_migrations(POSTGRES_MIGRATIONS)?.len(),
+                c.applied_migrations()?.len(),
+                MigrationSource::<Pg>::migrations(&POSTGRES_MIGRATIONS)?.len(),
+            ),
+            Db::Sqlite(c) => (
+                c.pending_migrations(SQLITE_MIGRATIONS)?.len(),
+                c.applied_migrations()?.len(),
+                MigrationSource::<Sqlite>::migrations(&SQLITE_MIGRATIONS)?.len(),
+            ),
+        })
+    };
+    // Asking makes the table of migrations if there is none.
+    let (pending, applied, known) =
+        undone(db, |db| counts(db).map_err(|error| StoreError::Migration(error.to_string())))?;
+    Ok(Schema { pending, unknown: applied.saturating_sub(known - pending) })
+}
+
+/// Writes, reads what it wrote, and takes it back.
+///
+/// # Errors
+/// If the database does not take it.
+pub fn try_write(db: &mut Db) -> Result<(), StoreError> {
+    let row = KeyCheckRow { name: "doctor".to_owned(), sealed: vec![0] };
+    undone(db, |db| Ok(key_check::keep(db, &row).map(drop)?))
+}
+
+#[derive(QueryableByName)]
+struct Clock {
+    #[diesel(sql_type = sql::Ts)]
+    now: Ts,
+}
+
+/// What time the database server thinks it is. None: it has no clock of its own.
+///
+/// # Errors
+/// If it cannot be asked.
+pub fn server_clock(db: &mut Db) -> QueryResult<Option<Ts>> {
+    match db {
+        Db::Sqlite(_) => Ok(None),
+        Db::Postgres(c) => {
+            let clock: Clock = diesel::sql_query("SELECT clock_timestamp() AS now").get_result(c)?;
+            Ok(Some(clock.now))
+        }
+    }
+}
