@@ -1,0 +1,134 @@
+//! The files for whoever watches: they are well-formed, and every metric that they name is one that is served.
+
+mod support;
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use support::Backend;
+use support::watching::{get, watch};
+
+const ALERTS: &str = include_str!("../ops/alerts.yml");
+const DASHBOARD: &str = include_str!("../ops/dashboard.json");
+
+/// The names of metrics in an expression or a text.
+fn metrics(text: &str) -> BTreeSet<&str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.starts_with("evenkeel_"))
+        .collect()
+}
+
+/// One rule: its fields, those of `annotations` and `labels` among them.
+type Rule = BTreeMap<String, String>;
+
+/// The rules of a file in the narrow form of ours, every line of which must be understood: a comment, the head, or one
+/// field of a rule at its depth, whose value is a word or a quoted text, or an expression.
+fn rules(text: &str) -> Vec<Rule> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    let mut lines = lines.skip_while(|line| !line.starts_with("      "));
+    let mut rules: Vec<Rule> = Vec::new();
+    let mut section = String::new();
+    while let Some(line) = lines.next() {
+        let depth = line.len() - line.trim_start().len();
+        let (name, value) = match line.trim_start().strip_prefix("- ") {
+            Some(rest) => {
+                assert_eq!(depth, 6, "{line}");
+                rules.push(Rule::new());
+                rest
+            }
+            None => line.trim_start(),
+        }
+        .split_once(':')
+        .unwrap_or_else(|| panic!("not a field: {line}"));
+        let value = value.trim();
+        let name = match depth {
+            6 | 8 if value.is_empty() => {
+                section = name.to_owned();
+                continue;
+            }
+            6 | 8 => name.to_owned(),
+            10 => format!("{section}.{name}"),
+            _ => panic!("a depth that no rule has: {line}"),
+        };
+        let value = match value.strip_prefix('"') {
+            Some(quoted) => quoted.strip_suffix('"').filter(|inner| !inner.contains('"')).expect(line),
+            // Plain scalars of YAML end at these.
+            None => {
+                assert!(
+                    !value.contains(": ")
+                        && !value.contains(" #")
+                        && !value.starts_with(['{', '[', '*', '&'])
+                );
+                value
+            }
+        };
+        let twice = rules.last_mut().expect(line).insert(name, value.to_owned());
+        assert_eq!(twice, None, "{line}");
+    }
+    rules
+}
+
+/// Brackets and quotes of an expression are closed in order.
+fn is_balanced(expression: &str) -> bool {
+    let mut open = Vec::new();
+    for c in expression.chars() {
+        match (c, open.last()) {
+            ('"', Some('"')) => drop(open.pop()),
+            (_, Some('"')) => {}
+            ('"' | '(' | '[' | '{', _) => open.push(c),
+            (')', Some('(')) | (']', Some('[')) | ('}', Some('{')) => drop(open.pop()),
+            (')' | ']' | '}', _) => return false,
+            _ => {}
+        }
+    }
+    open.is_empty()
+}
+
+#[test]
+fn each_alert_says_what_is_wrong_and_what_to_do() {
+    let rules = rules(ALERTS);
+    assert_eq!(rules.len(), ALERTS.matches("alert:").count());
+    let names: BTreeSet<_> = rules.iter().map(|rule| &rule["alert"]).collect();
+    assert_eq!(names.len(), rules.len(), "no two have one name");
+    for rule in &rules {
+        for field in ["alert", "expr", "labels.severity", "annotations.summary", "annotations.description"] {
+            assert!(rule.get(field).is_some_and(|value| !value.is_empty()), "{field} of {rule:?}");
+        }
+        assert!(is_balanced(&rule["expr"]) && !metrics(&rule["expr"]).is_empty(), "{rule:?}");
+        assert!(["page", "ticket"].contains(&rule["labels.severity"].as_str()), "{rule:?}");
+    }
+}
+
+#[test]
+fn the_dashboard_is_whole() {
+    let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let ids: BTreeSet<_> = panels.iter().map(|panel| panel["id"].as_i64().unwrap()).collect();
+    assert_eq!(ids.len(), panels.len());
+    for panel in panels {
+        assert!(!panel["title"].as_str().unwrap().is_empty());
+        let targets = panel["targets"].as_array().unwrap();
+        assert!(!targets.is_empty(), "{panel}");
+        for target in targets {
+            let expression = target["expr"].as_str().unwrap();
+            assert!(is_balanced(expression) && !metrics(expression).is_empty(), "{expression}");
+        }
+    }
+}
+
+#[test]
+fn every_metric_that_is_named_is_served_and_every_one_served_is_shown() {
+    support::run(Backend::Sqlite, |app| async move {
+        let (_, _, text) = get(&app, &format!("{}/metrics", watch(&app.app))).await;
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let served: BTreeSet<_> = lines.filter_map(|line| line.split(['{', ' ']).next()).collect();
+        let expressions: Vec<_> = rules(ALERTS).into_iter().map(|rule| rule["expr"].clone()).collect();
+        let alerts = expressions.join("\n");
+        for name in metrics(&alerts).union(&metrics(DASHBOARD)) {
+            assert!(served.contains(name), "{name} is not in\n{text}");
+        }
+        let shown = metrics(DASHBOARD);
+        for name in served.iter().filter(|name| !name.ends_with("_sum") && !name.ends_with("_count")) {
+            assert!(shown.contains(name), "{name} is on no panel");
+        }
+    });
+}
