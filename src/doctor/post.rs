@@ -5,8 +5,8 @@ use crate::actions::device::{Subscription, open_subscription};
 use crate::actions::people::{Person, email_index};
 use crate::actions::{Fault, Unit};
 use crate::app::App;
-use crate::delivery::Sent;
 use crate::domain::account::Email;
+use crate::domain::hand_over::Ending;
 use crate::domain::nudge::{About, Channel, Outcome, Rung};
 use crate::domain::wording;
 use crate::ids::{AccountId, AddressRequestId};
@@ -68,19 +68,23 @@ fn nudge(to: AccountId, channel: Channel, now: Timestamp) -> NudgeRow {
     NudgeRow::waiting(about, Rung::Ask, channel, Some(to), (now.into(), (now + LIFE).into()), now)
 }
 
-fn told(what: &str, sent: Sent) -> Finding {
-    let code = sent.code.map_or_else(|| "without a code".to_owned(), |code| code.to_string());
-    match sent.outcome {
-        Outcome::Accepted => Finding::ok(PART, format!("{what} was accepted ({code})")),
-        Outcome::Gone => Finding::fail(
+fn told(what: &str, ending: Ending) -> Finding {
+    let code = ending.code.map_or_else(|| "without a code".to_owned(), |code| code.to_string());
+    match ending.outcome {
+        Some(Outcome::Accepted) => Finding::ok(PART, format!("{what} was accepted ({code})")),
+        Some(Outcome::Deferred | Outcome::Refused) if ending.refuses_us => Finding::fail(
             PART,
-            format!("{what}: the subscription is gone ({code}); register the device anew"),
+            format!("{what}: the provider refuses this server ({code}); check key or log-in"),
         ),
-        Outcome::Deferred => {
+        Some(Outcome::Gone) => {
+            Finding::fail(PART, format!("{what}: its recipient is gone ({code}); register it anew"))
+        }
+        Some(Outcome::Deferred) => {
             Finding::fail(PART, format!("{what} was not taken for now ({code}); try again later"))
         }
-        Outcome::Refused => {
+        Some(Outcome::Refused) => {
             Finding::fail(PART, format!("{what} was refused ({code}); see the log above, if any"))
         }
+        None => Finding::fail(PART, format!("{what} was not sent: its provider answers nobody just now")),
     }
 }
