@@ -4,7 +4,7 @@ mod support;
 
 use diesel::connection::SimpleConnection;
 use evenkeel::app::App;
-use evenkeel::store::Db;
+use evenkeel::store::{Db, StoreError};
 use evenkeel::vault::keys::Keys;
 use serde_json::{Value, json};
 use support::care::{DAY, HOUR, minute};
@@ -34,6 +34,22 @@ on_both_databases! {
         assert!(spoilt.alex.pushes(&app).is_empty() && spoilt.sam.pushes(&app).is_empty());
         app.pass_minutes(2 * DAY).await;
         assert_eq!(well.sam.timeline_of(&app, "push ASK_AGAIN").await.len(), 2, "and so it goes on");
+    }
+
+    async fn r15_of_a_database_that_crashed_one_unit_hears_and_the_next_go_on(app) {
+        let mut db = Db::open(&app.config.database).unwrap();
+        if let Db::Postgres(connection) = &mut db {
+            // Every connection of the service breaks, as when the server crashes and is there again at once.
+            let end = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            connection.batch_execute(end).unwrap();
+        }
+        let mut failed = 0;
+        for _ in 0..40 {
+            let asked = app.app.house.store.read(|db| Ok::<_, StoreError>(db.ping()?)).await;
+            failed += usize::from(asked.is_err());
+        }
+        assert!(failed <= 1, "{failed} units failed");
     }
 
     async fn r26_a_start_with_another_master_key_is_refused(app) {

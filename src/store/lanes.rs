@@ -3,6 +3,7 @@
 use super::{Db, Location, StoreError};
 use crate::meters::Meters;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
@@ -106,15 +107,22 @@ impl Lane {
     fn start(location: &Location, threads: usize, meters: &Arc<Meters>) -> Result<Self, StoreError> {
         let (sender, receiver) = mpsc::channel::<Work>();
         let receiver = Arc::new(Mutex::new(receiver));
+        // How many connections broke. Where one broke the others may have too: when a server crashes, only the first
+        // unit hears of it, and not one for each thread.
+        let broken = Arc::new(AtomicUsize::new(0));
         for n in 0..threads {
             let mut connection = Some(Db::open(location)?);
-            let (location, receiver) = (location.clone(), Arc::clone(&receiver));
+            let (location, receiver, broken) = (location.clone(), Arc::clone(&receiver), Arc::clone(&broken));
+            let mut seen = 0;
             let serve = move || {
                 loop {
                     // The guard is dropped at the end of this statement: the others wait for work, not for ours.
                     let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok(work) = next else { return };
-                    let Some(mut db) = connection.take().or_else(|| reopen(&location)) else {
+                    let known = std::mem::replace(&mut seen, broken.load(Ordering::Acquire));
+                    let sound = |db: &mut Db| known == seen || db.ping().is_ok();
+                    let kept = connection.take().and_then(|mut db| sound(&mut db).then_some(db));
+                    let Some(mut db) = kept.or_else(|| reopen(&location)) else {
                         continue;
                     };
                     // A panic or an error may leave the connection in any state; it is kept only if it answers.
@@ -122,7 +130,11 @@ impl Lane {
                     connection = match sound {
                         Ok(true) => Some(db),
                         Ok(false) if db.ping().is_ok() => Some(db),
-                        Ok(false) | Err(_) => None,
+                        Ok(false) => {
+                            broken.fetch_add(1, Ordering::Release);
+                            None
+                        }
+                        Err(_) => None,
                     };
                 }
             };
