@@ -22,6 +22,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// How long a claim holds: longer than any hand-over may take.
+const LEASE: SignedDuration = SignedDuration::from_secs(90);
 /// How often what is out of date is forgotten.
 const SWEEP: Duration = Duration::from_hours(1);
 
@@ -65,6 +67,7 @@ pub struct Worker {
     house: Arc<House>,
     senders: Arc<Senders>,
     id: WorkerId,
+    lease: SignedDuration,
 }
 
 /// A nudge whose hand-overs are over, to be recorded.
@@ -77,7 +80,14 @@ impl Worker {
     /// A worker with an id of its own, the fence of its claims.
     pub fn new(house: Arc<House>, senders: Arc<Senders>) -> Self {
         let id = WorkerId::at(house.clock.now());
-        Self { house, senders, id }
+        Self { house, senders, id, lease: LEASE }
+    }
+
+    /// The same worker with claims that hold so long.
+    #[must_use]
+    pub fn with_lease(mut self, lease: SignedDuration) -> Self {
+        self.lease = lease;
+        self
     }
 
     /// Delivers until nothing is due any more, and says how many nudges were looked at.

@@ -7,7 +7,6 @@ use crate::actions::claim::{Claimed, claim};
 use crate::actions::{Fault, Unit};
 use crate::store;
 use crate::store::types::Ts;
-use jiff::SignedDuration;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,8 +14,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How long a claim holds: longer than any hand-over may take.
-const LEASE: SignedDuration = SignedDuration::from_secs(90);
 /// Nudges that a worker has in hand at most: what bounds its memory.
 const IN_HAND: usize = 512;
 /// Nudges that one claim takes; with less room than that a claim is not worth its statements.
@@ -198,14 +195,15 @@ impl<'a> Shift<'a> {
         let room = if now >= self.look_at { self.room() } else { 0 };
         self.recording = std::mem::take(&mut self.finished);
         self.finished_since = None;
-        let (house, id, finished) = (Arc::clone(&self.worker.house), self.worker.id, self.recording.clone());
+        let Worker { house, id, lease, .. } = self.worker;
+        let (house, id, lease, finished) = (Arc::clone(house), *id, *lease, self.recording.clone());
         let store = house.store.clone();
         self.pass = Some(Box::pin(async move {
             let work = move |db: &mut store::Db| {
                 let mut unit = Unit { db, vault: &house.vault, now: house.clock.now() };
                 let recorded = record(&mut unit, id, &finished)?;
                 let most = i64::try_from(room).unwrap_or(0);
-                let claimed = (room > 0).then(|| claim(&mut unit, id, LEASE, most)).transpose()?;
+                let claimed = (room > 0).then(|| claim(&mut unit, id, lease, most)).transpose()?;
                 let more = claimed.as_ref().is_some_and(|claimed| claimed.total == room);
                 let next = if more { Some(unit.ts()) } else { store::nudge::next_due(unit.db)? };
                 Ok::<_, Fault>(Passed { recorded, claimed, next })
