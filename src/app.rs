@@ -18,6 +18,7 @@ use crate::vault::Vault;
 use crate::vault::keys::Keys;
 use actix_web::dev::Server;
 use actix_web::{App as ActixApp, HttpServer};
+use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub struct App {
     /// The API.
     pub schema: Schema,
     explorer: bool,
+    lease: SignedDuration,
 }
 
 /// Refuses a database that was sealed with another master key: to go on would seal new words with a key that
@@ -85,12 +87,12 @@ impl App {
         };
         let schema = graphql::schema(Arc::clone(&house), config.introspection);
         let senders = Arc::new(Senders::new(push, mail));
-        Ok(Self { house, senders, schema, explorer: config.introspection })
+        Ok(Self { house, senders, schema, explorer: config.introspection, lease: config.lease })
     }
 
     /// A worker of this service.
     pub fn worker(&self) -> Worker {
-        Worker::new(Arc::clone(&self.house), Arc::clone(&self.senders))
+        Worker::new(Arc::clone(&self.house), Arc::clone(&self.senders)).with_lease(self.lease)
     }
 
     /// The HTTP server on a bound listener. It runs when it is awaited or spawned; signals are the caller's.

@@ -4,11 +4,17 @@ use crate::delivery::smtp::MailServer;
 use crate::store::Location;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use url::Url;
+
+/// How long a claim holds, in seconds: longer than any send may take.
+const LEASE_SECONDS: u16 = 90;
+/// The shortest lease, in seconds.
+const LEASE_SECONDS_MIN: u16 = 5;
 
 /// Whether the service is being tried out or used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +48,7 @@ struct Written {
     metrics_listen: Option<SocketAddr>,
     #[serde(skip_serializing)]
     heartbeat_url: Option<SecretString>,
+    lease_seconds: u16,
 }
 
 impl Default for Written {
@@ -61,6 +68,7 @@ impl Default for Written {
             log_format: LogFormat::Text,
             metrics_listen: None,
             heartbeat_url: None,
+            lease_seconds: LEASE_SECONDS,
         }
     }
 }
@@ -107,6 +115,9 @@ pub struct Config {
     /// `EVENKEEL_HEARTBEAT_URL`: fetched every minute while the worker makes progress. A secret: who knows it can
     /// feign that all is well.
     pub heartbeat_url: Option<SecretString>,
+    /// `EVENKEEL_LEASE_SECONDS`: how long a worker that died keeps others from what it had in hand, default 90.
+    /// Shorter than a send may take (down to 5) is for development only.
+    pub lease: SignedDuration,
 }
 
 /// A setting that is wrong: which, and what would be right.
@@ -157,6 +168,7 @@ impl Config {
             log_format: LogFormat::Text,
             metrics_listen: None,
             heartbeat_url: None,
+            lease: SignedDuration::from_secs(LEASE_SECONDS.into()),
         }
     }
 
@@ -241,6 +253,13 @@ impl Written {
         if let Some(url) = &self.heartbeat_url {
             check_heartbeat(url, production)?;
         }
+        if self.lease_seconds < LEASE_SECONDS_MIN {
+            return Err(wrong("lease_seconds", format!("this must be at least {LEASE_SECONDS_MIN}")));
+        }
+        if production && self.lease_seconds < LEASE_SECONDS {
+            let sentence = format!("production needs at least {LEASE_SECONDS}: a send may take so long");
+            return Err(wrong("lease_seconds", sentence));
+        }
         Ok(Config {
             mode: self.mode,
             listen: self.listen,
@@ -256,6 +275,7 @@ impl Written {
             log_format: self.log_format,
             metrics_listen: self.metrics_listen,
             heartbeat_url: self.heartbeat_url,
+            lease: SignedDuration::from_secs(self.lease_seconds.into()),
         })
     }
 }
@@ -314,6 +334,7 @@ mod tests {
             ("heartbeat_url = 'ftp://x.org'", "heartbeat_url"),
             ("heartbeat_url = 'x.org'", "heartbeat_url"),
             ("listen =", "evenkeel.toml"),
+            ("lease_seconds = 4", "lease_seconds"),
         ] {
             let error = read(toml).unwrap_err();
             assert_eq!(error.field, field, "{toml}: {error}");
@@ -332,6 +353,7 @@ mod tests {
             assert_eq!(read(&toml).unwrap_err().field, field);
             toml = format!("{toml}{line}\n");
         }
+        assert_eq!(read(&format!("{toml}lease_seconds = 89")).unwrap_err().field, "lease_seconds");
         assert!(!read(&toml).unwrap().introspection);
         let heartbeat = |url: &str| read(&format!("{toml}heartbeat_url = '{url}'"));
         assert_eq!(heartbeat("http://hc.example.org/ping").unwrap_err().field, "heartbeat_url");
