@@ -4,16 +4,16 @@ use std::{
     collections::HashMap,
     future::Future,
     io,
-    net::TcpListener as StdListener,
+    net::{SocketAddr, TcpListener as StdListener},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
 };
 
 use jiff::Timestamp;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, oneshot},
+    sync::{Semaphore, oneshot, watch},
 };
 
 const MAX_HEAD: u64 = 16 * 1024;
@@ -124,6 +124,8 @@ pub(super) async fn read_request(
 
 /// A listener with a thread and a runtime of its own, so that it answers even while its owner's runtime is blocked.
 pub(super) struct Loopback {
+    address: SocketAddr,
+    open: Arc<watch::Sender<usize>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -135,6 +137,9 @@ impl Loopback {
         S: Future<Output = ()> + Send + 'static,
     {
         listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let open = Arc::new(watch::Sender::new(0));
+        let of_thread = Arc::clone(&open);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_io().build()?;
         let listener = {
             let _inside = runtime.enter();
@@ -146,7 +151,13 @@ impl Loopback {
                 let accepting = async {
                     loop {
                         match listener.accept().await {
-                            Ok((stream, _)) => drop(tokio::spawn(serve(stream))),
+                            Ok((stream, _)) => {
+                                let (connection, serving) = (Open::one(&of_thread), serve(stream));
+                                drop(tokio::spawn(async move {
+                                    serving.await;
+                                    drop(connection);
+                                }));
+                            }
                             Err(_) => tokio::task::yield_now().await,
                         }
                     }
@@ -157,7 +168,34 @@ impl Loopback {
                 }
             });
         })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, open, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Waits until every connection was served to its end, those that still waited to be taken included.
+    pub(super) async fn quiet(&self) -> io::Result<()> {
+        // Connections are taken in order: once this one is over, none from before it waits to be taken.
+        let mut last = TcpStream::connect(self.address).await?;
+        last.shutdown().await?;
+        tokio::io::copy(&mut last, &mut tokio::io::sink()).await?;
+        // An error would mean that the sender is gone, and this holds it.
+        let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
+        Ok(())
+    }
+}
+
+/// One connection of those that are open, until it is dropped.
+struct Open(Arc<watch::Sender<usize>>);
+
+impl Open {
+    fn one(all: &Arc<watch::Sender<usize>>) -> Self {
+        all.send_modify(|open| *open += 1);
+        Self(Arc::clone(all))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open -= 1);
     }
 }
 

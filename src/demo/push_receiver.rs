@@ -115,7 +115,7 @@ impl Answer {
 /// A push service and user agent on a port of its own. It stops when dropped.
 pub struct PushReceiver {
     shared: Arc<Shared>,
-    _server: Loopback,
+    server: Loopback,
 }
 
 struct Shared {
@@ -170,7 +170,7 @@ impl PushReceiver {
             let shared = Arc::clone(&of_server);
             async move { shared.serve(stream).await.unwrap_or_default() }
         })?;
-        Ok(Self { shared, _server: server })
+        Ok(Self { shared, server })
     }
 
     /// `http://127.0.0.1:PORT`: the audience that tokens for it must name.
@@ -211,6 +211,12 @@ impl PushReceiver {
         // An error would mean that the sender is gone, and this receiver holds it.
         let _ = self.shared.count.subscribe().wait_for(|kept| *kept >= count).await;
         self.received()
+    }
+
+    /// Waits until every connection is over and what came on it was kept: nobody sends any more, and nothing that was
+    /// sent is on its way.
+    pub async fn quiet(&self) -> io::Result<()> {
+        self.server.quiet().await
     }
 
     /// Every request that was turned away as wrong, oldest first.

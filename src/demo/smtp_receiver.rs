@@ -112,7 +112,7 @@ pub enum Reply {
 pub struct SmtpReceiver {
     shared: Arc<Shared>,
     address: SocketAddr,
-    _server: Loopback,
+    server: Loopback,
 }
 
 struct Shared {
@@ -141,7 +141,7 @@ impl SmtpReceiver {
             // A sender that goes away in the middle is an ordinary end.
             async move { shared.serve(stream).await.unwrap_or_default() }
         })?;
-        Ok(Self { shared, address, _server: server })
+        Ok(Self { shared, address, server })
     }
 
     /// `smtp://127.0.0.1:PORT`.
@@ -159,6 +159,12 @@ impl SmtpReceiver {
         // An error would mean that the sender is gone, and this receiver holds it.
         let _ = self.shared.count.subscribe().wait_for(|kept| *kept >= count).await;
         self.received()
+    }
+
+    /// Waits until every connection is over and what came on it was kept: nobody sends any more, and nothing that was
+    /// sent is on its way.
+    pub async fn quiet(&self) -> io::Result<()> {
+        self.server.quiet().await
     }
 
     /// The mails to one address, in any case, oldest first.

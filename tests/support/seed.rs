@@ -1,0 +1,352 @@
+//! Seeds thousands of couples with devices, ended scenes and due nudges, sealed as the service seals them, in bulk.
+#![allow(dead_code, reason = "each test and bench that shares this file uses another part of it")]
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use evenkeel::actions::device::Subscription;
+use evenkeel::actions::negotiation::Proposal;
+use evenkeel::actions::people::{account_key_place, email_index, link_key_place};
+use evenkeel::actions::{Caller, Done, House, negotiation, partner_link};
+use evenkeel::auth::Requester;
+use evenkeel::domain::account::{Email, Share};
+use evenkeel::domain::check_in::{CheckInState, OPEN_FOR};
+use evenkeel::domain::ladder::{Situation, To, plan};
+use evenkeel::domain::negotiation::ContactWay;
+use evenkeel::domain::nudge::{About, Channel, NudgeState, Rung};
+use evenkeel::domain::partner_link::{LinkStatus, Role};
+use evenkeel::domain::quiet_hours::{Rhythm, Zone};
+use evenkeel::domain::scene::{SceneStatus, Setting};
+use evenkeel::ids::{AccountId, CheckInId, DeviceId, LinkId, RevisionId, SceneId, SessionId, TypedId};
+use evenkeel::store::account::AccountRow;
+use evenkeel::store::check_in::CheckInRow;
+use evenkeel::store::device::DeviceRow;
+use evenkeel::store::nudge::NudgeRow;
+use evenkeel::store::partner_link::{LinkRow, MemberRow, pair};
+use evenkeel::store::scene::{SceneMemberRow, SceneRow};
+use evenkeel::store::{Db, StoreError, schema};
+use evenkeel::vault::Place;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+
+/// How long after a scene's end its check-ins fall due.
+const OFFSET: SignedDuration = SignedDuration::from_hours(1);
+/// Most parameters of one statement; SQLite takes 32,766, PostgreSQL 65,535.
+const PARAMETERS: usize = 30_000;
+
+/// Two linked people. Nobody has quiet hours, and everybody lives in UTC.
+#[derive(Clone, Copy, Debug)]
+pub struct Couple {
+    /// Their link.
+    pub link: LinkId,
+    /// The two; both roles get the same check-ins.
+    pub people: [AccountId; 2],
+}
+
+/// The address of person number `n`.
+pub fn address(n: usize) -> String {
+    format!("person-{n}@example.org")
+}
+
+/// Somebody signed in, as actions know them.
+pub fn caller(account: AccountId, now: Timestamp) -> Caller {
+    Caller { requester: Requester { account, session: SessionId::at(now) }, key: None }
+}
+
+/// Saves rows, as many at once as one statement takes.
+macro_rules! save {
+    ($house:expr, $table:path, $columns:literal, $rows:expr) => {{
+        let rows = $rows;
+        $house
+            .store
+            .write(move |db| {
+                for some in rows.chunks(PARAMETERS / $columns) {
+                    match db {
+                        Db::Postgres(c) => diesel::insert_into($table).values(some).execute(c)?,
+                        Db::Sqlite(c) => diesel::insert_into($table).values(some).execute(c)?,
+                    };
+                }
+                Ok::<_, StoreError>(())
+            })
+            .await
+            .unwrap();
+    }};
+}
+
+/// Makes so many couples. The people are numbered from `first` on; `device` gives each number's subscription, if it
+/// has one.
+pub async fn couples(
+    house: &Arc<House>,
+    first: usize,
+    count: usize,
+    mut device: impl FnMut(usize) -> Option<Subscription>,
+) -> Vec<Couple> {
+    let now = house.clock.now();
+    let (mut accounts, mut devices, mut links, mut members) = (vec![], vec![], vec![], vec![]);
+    let mut made = Vec::with_capacity(count);
+    for n in 0..count {
+        let people = [0, 1].map(|side| {
+            let number = first + 2 * n + side;
+            let (account, device) = person(house, number, device(number), now);
+            let id = account.id;
+            accounts.push(account);
+            devices.extend(device);
+            id
+        });
+        let link = LinkId::at(now);
+        let (_, data_key) = house.vault.new_data_key(link_key_place(link));
+        links.push(LinkRow {
+            id: link,
+            status: LinkStatus::Active,
+            data_key,
+            inviter_id: Some(people[0]),
+            code_hash: None,
+            code_expires_at: None,
+            pair: Some(pair(people[0], people[1])),
+            created_at: now.into(),
+            active_at: Some(now.into()),
+            ended_at: None,
+        });
+        members.extend(people.map(|account_id| MemberRow {
+            link_id: link,
+            account_id,
+            role: Role::Switch,
+            alert_allowed: false,
+            needs: None,
+            needs_written_at: None,
+        }));
+        made.push(Couple { link, people });
+    }
+    save!(house, schema::accounts::table, 15, accounts);
+    save!(house, schema::devices::table, 7, devices);
+    save!(house, schema::partner_links::table, 10, links);
+    save!(house, schema::link_members::table, 6, members);
+    made
+}
+
+fn person(
+    house: &House,
+    number: usize,
+    subscription: Option<Subscription>,
+    now: Timestamp,
+) -> (AccountRow, Option<DeviceRow>) {
+    let id = AccountId::at(now);
+    let (key, data_key) = house.vault.new_data_key(account_key_place(id));
+    let place = |column| Place::new("accounts", column, id.uuid());
+    let email = Email::parse("email", &address(number)).unwrap();
+    let account = AccountRow {
+        id,
+        email_index: email_index(&house.vault, &email),
+        email: key.seal_text(place("email"), email.as_str()),
+        display_name: key.seal_text(place("display_name"), &format!("Person {number}")),
+        password_hash: "nobody logs in".to_owned(),
+        data_key,
+        zone: "UTC".to_owned(),
+        quiet_from: None,
+        quiet_until: None,
+        default_share: Share::Nothing,
+        push: true,
+        mail: true,
+        paused_until: None,
+        address_failed_at: None,
+        created_at: now.into(),
+    };
+    let device = subscription.map(|subscription| {
+        let device = DeviceId::at(now);
+        let place = |column| Place::new("devices", column, device.uuid());
+        DeviceRow {
+            id: device,
+            account_id: id,
+            endpoint_index: house.vault.blind_index("endpoint", &subscription.endpoint),
+            subscription: key.seal_json(place("subscription"), &subscription),
+            label: key.seal_text(place("label"), "phone"),
+            created_at: now.into(),
+            ended_at: None,
+        }
+    });
+    (account, device)
+}
+
+/// Gives each couple one scene, ended in time for both check-ins to fall due at the instant beside it, with their
+/// whole ladders. Returns the nudges that are due then: one question and one prompt for each of the two, so that
+/// three scenes of one day fill a person's daily measure (R22).
+pub async fn scenes(house: &Arc<House>, of: &[(Couple, Timestamp)]) -> Vec<NudgeRow> {
+    let rhythm = Rhythm { zone: Zone::stored("UTC"), quiet: None };
+    let mut rows = Rows::default();
+    let mut due = Vec::with_capacity(of.len() * 4);
+    for (couple, at) in of {
+        let scene = rows.scene(couple, *at - OFFSET, None);
+        for subject in couple.people {
+            let check_in = rows.check_in(couple, scene, subject, *at);
+            let situation = Situation {
+                times: check_in.times(),
+                made_at: check_in.created_at.get(),
+                state: CheckInState::Unanswered,
+                snoozed_until: None,
+                subject: &rhythm,
+                partner: Some(&rhythm),
+                alert_allowed: false,
+            };
+            for step in plan(&situation, check_in.created_at.get()) {
+                let recipient = match step.to {
+                    To::Subject => Some(subject),
+                    To::Partner => couple.people.into_iter().find(|account| *account != subject),
+                };
+                let (about, times) =
+                    (About::CheckIn(check_in.id, 0), (step.send_at.into(), check_in.closes_at));
+                let made_at = check_in.created_at.get();
+                let nudge = NudgeRow::waiting(about, step.rung, step.channel, recipient, times, made_at);
+                if step.send_at == *at {
+                    due.push(nudge.clone());
+                }
+                rows.nudges.push(nudge);
+            }
+            rows.check_ins.push(check_in);
+        }
+    }
+    rows.save(house).await;
+    due
+}
+
+/// Lets each couple agree that the second may be told that the first did not answer, and plans such an alert about
+/// an unanswered check-in for `at`. Returns the alerts.
+pub async fn alerts(house: &Arc<House>, couples: &[Couple], at: Timestamp) -> Vec<NudgeRow> {
+    let mut rows = Rows::default();
+    let mut alerts = Vec::new();
+    for couple in couples {
+        let revision = agree_on_alerts(house, couple).await;
+        let (asked_at, [subject, partner]) = (at - SignedDuration::from_hours(6), couple.people);
+        let scene = rows.scene(couple, asked_at - OFFSET, Some(revision));
+        let check_in = rows.check_in(couple, scene, subject, asked_at);
+        let nudge = |rung, to, send_at: Timestamp| {
+            let (about, times) = (About::CheckIn(check_in.id, 0), (send_at.into(), check_in.closes_at));
+            NudgeRow::waiting(about, rung, Channel::Push, Some(to), times, asked_at)
+        };
+        let asked = NudgeRow {
+            state: NudgeState::Sent,
+            attempts: 1,
+            finished_at: Some(asked_at.into()),
+            ..nudge(Rung::Ask, subject, asked_at)
+        };
+        let alert = nudge(Rung::TellPartner, partner, at);
+        alerts.push(alert.clone());
+        rows.nudges.extend([asked, alert]);
+        rows.check_ins.push(check_in);
+    }
+    rows.save(house).await;
+    alerts
+}
+
+async fn agree_on_alerts(house: &Arc<House>, couple: &Couple) -> RevisionId {
+    let callers = couple.people.map(|account| caller(account, house.clock.now()));
+    let proposal = Proposal {
+        link: couple.link,
+        based_on: None,
+        limits: String::new(),
+        stop_signal: "red".to_owned(),
+        protocol: None,
+        contact_plan: String::new(),
+        partner_alert: Some(ContactWay::Call),
+    };
+    let Done { value: revision, .. } = negotiation::propose(house, &callers[0], proposal).await.unwrap();
+    for by in &callers {
+        negotiation::agree(house, by, revision.id, revision.content_hash.clone()).await.unwrap();
+    }
+    partner_link::set_preferences(house, &callers[0], couple.link, None, Some(true)).await.unwrap();
+    revision.id
+}
+
+/// Rows of some scenes, in the order in which they refer to each other.
+#[derive(Default)]
+struct Rows {
+    scenes: Vec<SceneRow>,
+    members: Vec<SceneMemberRow>,
+    check_ins: Vec<CheckInRow>,
+    nudges: Vec<NudgeRow>,
+}
+
+impl Rows {
+    fn scene(&mut self, couple: &Couple, ended_at: Timestamp, revision: Option<RevisionId>) -> SceneId {
+        let id = SceneId::at(ended_at);
+        self.scenes.push(SceneRow {
+            id,
+            link_id: couple.link,
+            status: SceneStatus::Ended,
+            setting: Setting::Online,
+            intensity: Some(3),
+            planned_for: None,
+            started_at: Some(ended_at.into()),
+            ended_at: Some(ended_at.into()),
+            revision_id: revision,
+            created_by: Some(couple.people[0]),
+            created_at: ended_at.into(),
+        });
+        self.members.extend(couple.people.map(|account_id| SceneMemberRow {
+            scene_id: id,
+            account_id,
+            role: Role::Switch,
+            alert_allowed: None,
+        }));
+        id
+    }
+
+    fn check_in(&self, couple: &Couple, scene: SceneId, subject: AccountId, due: Timestamp) -> CheckInRow {
+        CheckInRow {
+            id: CheckInId::at(due - OFFSET),
+            scene_id: scene,
+            link_id: couple.link,
+            subject_id: subject,
+            offset_minutes: i32::try_from(OFFSET.as_mins()).unwrap(),
+            due_at: due.into(),
+            closes_at: (due + OPEN_FOR).into(),
+            state: CheckInState::Unanswered,
+            snoozed_until: None,
+            round: 0,
+            answer: None,
+            share: None,
+            answered_at: None,
+            created_at: (due - OFFSET).into(),
+        }
+    }
+
+    async fn save(self, house: &Arc<House>) {
+        save!(house, schema::scenes::table, 11, self.scenes);
+        save!(house, schema::scene_members::table, 4, self.members);
+        save!(house, schema::check_ins::table, 14, self.check_ins);
+        save!(house, schema::nudges::table, 20, self.nudges);
+    }
+}
+
+/// Multiplies what waits for later than `after`: so many copies of each such nudge, a second apart.
+pub async fn multiply(house: &Arc<House>, after: Timestamp, copies: usize) {
+    let micros = after.as_microsecond();
+    let columns = "key, rung, channel, recipient_id, check_in_id, round, expires_at, state, attempts, created_at, \
+                   attempts_forgiven";
+    let copied = columns.replace("key,", "key || '/copy/' || n,");
+    // Ids that grow, as those do that the program makes.
+    let postgres = format!(
+        "INSERT INTO nudges (id, send_at, due_at, {columns})
+         SELECT (lpad(to_hex(1000000 + n), 12, '0') || substr(md5(key || n), 1, 20))::uuid,
+                send_at + n * interval '1 second', due_at + n * interval '1 second', {copied}
+         FROM nudges CROSS JOIN generate_series(1, {copies}) AS n
+         WHERE state = 'waiting' AND send_at > to_timestamp({micros} / 1000000.0)"
+    );
+    let sqlite = format!(
+        "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {copies}),
+              originals AS MATERIALIZED (SELECT * FROM nudges WHERE state = 'waiting' AND send_at > {micros})
+         INSERT INTO nudges (id, send_at, due_at, {columns})
+         SELECT unhex(printf('%012x', 1000000 + n) || hex(randomblob(10))),
+                send_at + n * 1000000, due_at + n * 1000000, {copied}
+         FROM numbers CROSS JOIN originals"
+    );
+    house
+        .store
+        .write(move |db| {
+            match db {
+                Db::Postgres(c) => c.batch_execute(&postgres)?,
+                Db::Sqlite(c) => c.batch_execute(&sqlite)?,
+            }
+            Ok::<_, StoreError>(())
+        })
+        .await
+        .unwrap();
+}
