@@ -1,0 +1,101 @@
+//! A lean push service in a process of its own: it takes what comes, checks nothing, and so takes little of the machine.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// The service as the bench sees it. It ends with the pipe to it.
+pub struct PushService {
+    child: Child,
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+    /// `http://127.0.0.1:PORT`.
+    pub origin: String,
+}
+
+impl PushService {
+    /// Starts one.
+    pub fn start() -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["child", "push-service"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let orders = child.stdin.take();
+        let mut answers = BufReader::new(child.stdout.take().unwrap());
+        let mut origin = String::new();
+        answers.read_line(&mut origin).unwrap();
+        Self { child, orders, answers, origin: origin.trim_end().to_owned() }
+    }
+
+    /// Stops it and tells how many pushes it took.
+    pub fn stop(mut self) -> usize {
+        drop(self.orders.take());
+        let mut taken = String::new();
+        self.answers.read_line(&mut taken).unwrap();
+        self.child.wait().unwrap();
+        taken.trim_end().parse().unwrap()
+    }
+}
+
+/// What the process does: prints its origin, serves until its input ends, prints how many pushes came.
+pub fn serve() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let taken = Arc::new(AtomicUsize::new(0));
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        println!("http://{}", listener.local_addr().unwrap());
+        let (ended, end) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            // Whatever ends the pipe ends the service.
+            let _ = std::io::stdin().read(&mut [0]);
+            let _ = ended.send(());
+        });
+        let accepting = async {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(answer(stream, Arc::clone(&taken)));
+            }
+        };
+        tokio::select! {
+            () = accepting => {}
+            _ = end => {}
+        }
+    });
+    println!("{}", taken.load(Ordering::Relaxed));
+}
+
+async fn answer(mut stream: TcpStream, taken: Arc<AtomicUsize>) {
+    stream.set_nodelay(true).unwrap();
+    let mut buffer = Vec::with_capacity(16 * 1024);
+    loop {
+        while let Some(length) = whole_request(&buffer) {
+            buffer.drain(..length);
+            taken.fetch_add(1, Ordering::Relaxed);
+            let created = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
+            if stream.write_all(created).await.is_err() {
+                return;
+            }
+        }
+        match stream.read_buf(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// How long the request at the start of the buffer is, if all of it is there.
+fn whole_request(buffer: &[u8]) -> Option<usize> {
+    let head = buffer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let text = std::str::from_utf8(&buffer[..head]).unwrap();
+    let length = text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().unwrap())
+    });
+    let whole = head + length.unwrap_or(0);
+    (buffer.len() >= whole).then_some(whole)
+}

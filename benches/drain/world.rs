@@ -1,0 +1,125 @@
+//! A database with a folder of keys, which the bench and its processes share; gone when the bench is done with it.
+
+use crate::seed;
+use diesel::connection::{Connection, SimpleConnection};
+use evenkeel::actions::device::Subscription;
+use evenkeel::app::App;
+use evenkeel::clock::Clock;
+use evenkeel::config::Config;
+use evenkeel::store::{Db, Location};
+use evenkeel::vault::keys::Keys;
+use std::path::PathBuf;
+
+/// Which database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+impl Backend {
+    /// Those that can be measured; loud about the one that cannot.
+    pub fn all() -> Vec<Self> {
+        if std::env::var_os("EVENKEEL_TEST_POSTGRES").is_some() {
+            return vec![Self::Sqlite, Self::Postgres];
+        }
+        println!("!! EVENKEEL_TEST_POSTGRES is not set: PostgreSQL is NOT measured.");
+        println!("!! scripts/with-postgres cargo bench --bench drain measures both.\n");
+        vec![Self::Sqlite]
+    }
+}
+
+/// What a process needs to know of a world.
+pub struct Place {
+    /// Keys, and the database if it is a file.
+    pub folder: PathBuf,
+    /// As `DATABASE_URL` says it.
+    pub database: String,
+    /// The push services' origins.
+    pub origins: Vec<String>,
+}
+
+impl Place {
+    /// As arguments of a process.
+    pub fn arguments(&self) -> [String; 3] {
+        [self.folder.display().to_string(), self.database.clone(), self.origins.join(",")]
+    }
+
+    /// From arguments.
+    pub fn from(arguments: &[String]) -> Self {
+        let origins = arguments[2].split(',').map(str::to_owned).collect();
+        Self { folder: PathBuf::from(&arguments[0]), database: arguments[1].clone(), origins }
+    }
+
+    /// The service there, on the real clock.
+    pub fn app(&self) -> App {
+        let keys = Keys::load_or_make(&self.folder.join("keys")).unwrap();
+        let mut config = Config::for_tests(self.folder.clone(), Location::parse(&self.database).unwrap());
+        config.push_insecure_origins = self.origins.iter().map(|origin| origin.parse().unwrap()).collect();
+        App::build(&config, &keys, Clock::System).unwrap()
+    }
+
+    /// Runs a statement on a connection of its own.
+    pub fn execute(&self, sql: &str) {
+        Db::open(&Location::parse(&self.database).unwrap()).unwrap().batch_execute(sql).unwrap();
+    }
+}
+
+/// A world of its own.
+pub struct World {
+    /// Where it is.
+    pub place: Place,
+    server: Option<(String, String)>,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    /// A new one, empty.
+    pub fn new(backend: Backend, origins: Vec<String>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, server) = match backend {
+            Backend::Sqlite => (format!("sqlite:{}", folder.path().join("evenkeel.db").display()), None),
+            Backend::Postgres => {
+                let server = std::env::var("EVENKEEL_TEST_POSTGRES").unwrap();
+                let name = format!("bench_{:016x}", rand::random::<u64>());
+                execute_on(&server, &format!("CREATE DATABASE {name}"));
+                let (base, _) = server.rsplit_once('/').unwrap();
+                (format!("{base}/{name}"), Some((server, name)))
+            }
+        };
+        Self { place: Place { folder: folder.path().to_owned(), database, origins }, server, _folder: folder }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some((server, name)) = &self.server {
+            execute_on(server, &format!("DROP DATABASE {name} WITH (FORCE)"));
+        }
+    }
+}
+
+fn execute_on(url: &str, sql: &str) {
+    diesel::PgConnection::establish(url).unwrap().batch_execute(sql).unwrap();
+}
+
+/// Subscriptions at a push service: one key pair for all, each its own endpoint.
+pub fn subscriptions(origin: &str) -> impl Fn(usize) -> Subscription + use<> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let (pair, auth) = ece::generate_keypair_and_auth_secret().unwrap();
+    let (p256dh, auth) =
+        (URL_SAFE_NO_PAD.encode(pair.raw_components().unwrap().public_key()), URL_SAFE_NO_PAD.encode(auth));
+    let origin = origin.to_owned();
+    move |number| Subscription {
+        endpoint: format!("{origin}/push/{number:08}"),
+        p256dh: p256dh.clone(),
+        auth: auth.clone(),
+    }
+}
+
+/// So many couples whose people all have a device at one push service.
+pub async fn couples(app: &App, first: usize, count: usize, origin: &str) -> Vec<seed::Couple> {
+    let subscribe = subscriptions(origin);
+    seed::couples(&app.house, first, count, |number| Some(subscribe(number))).await
+}
