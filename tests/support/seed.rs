@@ -318,6 +318,9 @@ impl Rows {
 
 /// Multiplies what waits for later than `after`: so many copies of each such nudge, a second apart.
 pub async fn multiply(house: &Arc<House>, after: Timestamp, copies: usize) {
+    if copies == 0 {
+        return;
+    }
     let micros = after.as_microsecond();
     let columns = "key, rung, channel, recipient_id, check_in_id, round, expires_at, state, attempts, created_at, \
                    attempts_forgiven";
