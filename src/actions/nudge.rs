@@ -1,11 +1,13 @@
 //! The nudges that a person can look at.
 
-use super::planning::{alerts, bundles};
+use super::planning::{Alert, Bundle, alerts, bundles};
 use super::{Fault, House, Unit};
+use crate::domain::explanation::{Explanation, Facts, Occasion, Snooze, explain};
 use crate::domain::nudge::{Channel, NudgeState, Rung};
 use crate::domain::wording;
 use crate::ids::{AccountId, CheckInId, NudgeId};
 use crate::store;
+use crate::store::account::AccountRow;
 use crate::store::nudge::NudgeRow;
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -32,11 +34,47 @@ pub struct NudgeView {
     pub scene: Option<crate::ids::SceneId>,
     /// What it means, in words for its recipient alone.
     pub message: &'static str,
+    /// Why it came, in words for its recipient alone (R25).
+    pub explanation: Explanation,
+}
+
+/// Why a nudge came. What its subject did besides is looked at in their own nudges alone (R11).
+fn explanation(
+    row: &NudgeRow,
+    bundle: Option<&Bundle>,
+    revision: Option<i32>,
+    recipient: &AccountRow,
+) -> Explanation {
+    let own = bundle.is_some_and(|bundle| bundle.subject.id == recipient.id);
+    let occasion = bundle.map(|bundle| {
+        let check_in = &bundle.check_in;
+        let snooze = match check_in.snoozed_until {
+            Some(until) if own && row.round == check_in.round => Snooze::Until(until.get()),
+            Some(_) if own && row.round > 0 => Snooze::Earlier,
+            Some(_) | None => Snooze::Never,
+        };
+        Occasion {
+            revision,
+            times: check_in.times(),
+            made_at: check_in.created_at.get(),
+            snooze,
+        }
+    });
+    explain(&Facts {
+        rung: row.rung,
+        channel: row.channel,
+        state: row.state,
+        drop_reason: row.drop_reason,
+        due_at: row.due_at.get(),
+        send_at: row.send_at.get(),
+        recipient: &recipient.reach().rhythm,
+        occasion,
+    })
 }
 
 /// Opens nudges of their recipient. Those that have not gone out yet are shown for one's own check-ins only: what
 /// is to come about the other depends on them (R11).
-fn views(unit: &mut Unit<'_>, rows: Vec<NudgeRow>) -> Result<Vec<NudgeView>, Fault> {
+fn views(unit: &mut Unit<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Result<Vec<NudgeView>, Fault> {
     let mut ids: Vec<CheckInId> = rows.iter().filter_map(|row| row.check_in_id).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -44,6 +82,7 @@ fn views(unit: &mut Unit<'_>, rows: Vec<NudgeRow>) -> Result<Vec<NudgeView>, Fau
     let bundles = bundles(unit, check_ins)?;
     let alerts = alerts(unit, &bundles.iter().collect::<Vec<_>>())?;
     let by_id: HashMap<_, _> = bundles.into_iter().map(|b| (b.check_in.id, b)).collect();
+    let Some(reader) = store::account::find(unit.db, reader)? else { return Ok(Vec::new()) };
     let mut views = Vec::new();
     for row in rows {
         let bundle = row.check_in_id.and_then(|id| by_id.get(&id));
@@ -52,8 +91,8 @@ fn views(unit: &mut Unit<'_>, rows: Vec<NudgeRow>) -> Result<Vec<NudgeView>, Fau
             continue;
         }
         // As it was sent: a consent that was taken back since must not show (R10).
-        let alert = row.check_in_id.and_then(|id| alerts.get(&id)).and_then(|alert| alert.agreed);
-        let letter = match (row.rung, alert) {
+        let alert: Alert = row.check_in_id.and_then(|id| alerts.get(&id)).copied().unwrap_or_default();
+        let letter = match (row.rung, alert.agreed) {
             (Rung::TellPartner, Some(action)) => wording::tell_partner(action),
             (Rung::TellPartner, None) | (Rung::ReachOut, _) => wording::REACH_OUT,
             (Rung::Ask | Rung::Email | Rung::AskAgain, _) => wording::ASK,
@@ -69,6 +108,7 @@ fn views(unit: &mut Unit<'_>, rows: Vec<NudgeRow>) -> Result<Vec<NudgeView>, Fau
             finished_at: row.finished_at.map(|at| at.get()),
             check_in: row.check_in_id.filter(|_| own),
             scene: bundle.map(|bundle| bundle.scene.id),
+            explanation: explanation(&row, bundle, alert.revision, &reader),
             message: letter.paragraphs.first().copied().unwrap_or_default(),
         });
     }
@@ -85,7 +125,7 @@ pub async fn page(
     house
         .look(move |unit| {
             let rows = store::nudge::page(unit.db, account, after.map(|(at, id)| (at.into(), id)), limit)?;
-            views(unit, rows)
+            views(unit, account, rows)
         })
         .await
 }
@@ -95,7 +135,7 @@ pub async fn find(house: &Arc<House>, account: AccountId, id: NudgeId) -> Result
     house
         .look(move |unit| {
             let row = store::nudge::find(unit.db, id)?.filter(|row| row.recipient_id == Some(account));
-            Ok(views(unit, row.into_iter().collect())?.pop())
+            Ok(views(unit, account, row.into_iter().collect())?.pop())
         })
         .await
 }

@@ -48,6 +48,8 @@ pub struct Alert {
     /// What the text that the scene stood under says, whoever took what back since: what an alert said when it went
     /// out.
     pub agreed: Option<ContactWay>,
+    /// The number of that text; None: the scene stood under none.
+    pub revision: Option<i32>,
 }
 
 impl Bundle {
@@ -143,7 +145,7 @@ pub fn alerts(unit: &mut Unit<'_>, bundles: &[&Bundle]) -> Result<HashMap<CheckI
             let Some(stood) = stood else { continue };
             let standing = stood.standing_alert().filter(|_| allowed && bundle.willing);
             let agreed = stood.content.terms.partner_alert;
-            alerts.insert(bundle.check_in.id, Alert { standing, agreed });
+            alerts.insert(bundle.check_in.id, Alert { standing, agreed, revision: Some(stood.number) });
         }
     }
     Ok(alerts)

@@ -4,10 +4,11 @@ use super::DateTime;
 use super::check_in::CheckIn;
 use super::scene::Scene;
 use crate::actions::nudge::NudgeView;
+use crate::domain::explanation::{Explanation, ExplanationRule};
 use crate::domain::nudge::{Channel, NudgeState, Rung};
 use crate::graphql::errors::Failure;
 use crate::graphql::loaders;
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, Object, SimpleObject};
 
 /// One message to the signed-in person: what a push on their screen, or a mail in their inbox, was about.
 pub struct Nudge(pub NudgeView);
@@ -50,6 +51,11 @@ impl Nudge {
         self.0.message
     }
 
+    /// Why it came: the rule, the agreement, and how its time was reckoned. It tells nothing of the other person.
+    async fn explanation(&self) -> NudgeExplanation {
+        self.0.explanation.clone().into()
+    }
+
     /// The check-in to answer; null if it is about reaching out.
     async fn check_in(&self, ctx: &Context<'_>) -> Result<Option<CheckIn>, Failure> {
         let Some(id) = self.0.check_in else { return Ok(None) };
@@ -60,5 +66,25 @@ impl Nudge {
     async fn scene(&self, ctx: &Context<'_>) -> Result<Option<Scene>, Failure> {
         let Some(id) = self.0.scene else { return Ok(None) };
         Ok(loaders(ctx).scene(id).await?.map(Scene))
+    }
+}
+
+/// Why a nudge came, for its recipient alone.
+#[derive(SimpleObject)]
+pub struct NudgeExplanation {
+    /// The rule by which it came.
+    rule: ExplanationRule,
+    /// The number of the Revision of the agreement that the scene stood under; null: none, so the default protocol.
+    revision: Option<i32>,
+    /// When it was due, quiet hours and all. What tells that the other would welcome something was due when it came.
+    due_at: DateTime,
+    /// The reckoning in plain words, one sentence an entry, in the reader's time zone of now; at most ten.
+    sentences: Vec<String>,
+}
+
+impl From<Explanation> for NudgeExplanation {
+    fn from(explanation: Explanation) -> Self {
+        let Explanation { rule, revision, due_at, sentences } = explanation;
+        Self { rule, revision, due_at: due_at.into(), sentences }
     }
 }
