@@ -9,6 +9,7 @@ use crate::domain::account::{
 use crate::domain::nudge::{About, Channel, DropReason, Rung};
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::quiet_hours::{QuietHours, Zone};
+use crate::domain::reachability::Ways;
 use crate::ids::{AccountId, AddressRequestId, ConsentId, TypedId};
 use crate::store::account::{AccountChange, AccountRow};
 use crate::store::address_request::AddressRequestRow;
@@ -328,6 +329,8 @@ pub async fn update_profile(house: &Arc<House>, by: &Caller, input: ProfileChang
     checks.finish(())?;
     house
         .change(by.key.as_ref(), move |unit| {
+            // What a worker or another phone says of the address meanwhile must not be undone.
+            store::dialect::lock_account(unit.db, account)?;
             let person = Person::load(unit, account)?;
             let change = AccountChange {
                 display_name: display_name
@@ -387,6 +390,40 @@ fn set_paused(unit: &mut Unit<'_>, account: AccountId, until: Option<Timestamp>)
     let change = AccountChange { paused_until: Some(until.map(Into::into)), ..Default::default() };
     store::account::update(unit.db, account, &change)?;
     Ok(())
+}
+
+/// Has the person's address tried again after a mail server refused it for good (R20). What was dropped meanwhile
+/// stays dropped; what falls due from now on may go by mail again.
+pub async fn try_address_again(house: &Arc<House>, by: &Caller) -> Outcome<Done<Person>> {
+    let account = by.requester.account;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            store::dialect::lock_account(unit.db, account)?;
+            let person = Person::load(unit, account)?;
+            if person.row.address_failed_at.is_none() {
+                return Ok(Done::already(person));
+            }
+            let change = AccountChange { address_failed_at: Some(None), ..Default::default() };
+            let row = store::account::update(unit.db, account, &change)?;
+            Ok(Done::now(Person { row, key: person.key }))
+        })
+        .await
+}
+
+/// Which ways lead to the person, for that person alone.
+pub async fn ways(house: &Arc<House>, account: AccountId) -> Result<Ways, Fault> {
+    house
+        .look(move |unit| {
+            let row = store::account::find(unit.db, account)?;
+            let row = row.ok_or(Fault::Inconsistent("a signed-in person without an account"))?;
+            Ok(Ways {
+                push_wanted: row.push,
+                live_devices: store::device::live(unit.db, &[account])?.len(),
+                mail_wanted: row.mail,
+                address_works: row.address_failed_at.is_none(),
+            })
+        })
+        .await
 }
 
 /// The signed-in person with their statements.

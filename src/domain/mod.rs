@@ -13,6 +13,7 @@ pub mod nudge;
 pub mod partner_link;
 pub mod problem;
 pub mod quiet_hours;
+pub mod reachability;
 pub mod scene;
 pub mod wording;
 

@@ -235,6 +235,7 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
     let bad = [0, -1, -24].map(|hours| ("until", after(hours), "until", "OUT_OF_RANGE"));
     row("pauseNudges", json!({ "until": after(1) }), bad.to_vec());
     row("resumeNudges", Value::Null, vec![]);
+    row("tryAddressAgain", Value::Null, vec![]);
     let mut bad = emails("email");
     bad.push(("email", json!("nobody@people.test"), "password", "MALFORMED"));
     bad.push(("password", json!("five calm boats on a lake"), "password", "MALFORMED"));

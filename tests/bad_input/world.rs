@@ -2,6 +2,7 @@
 
 use crate::support::people::{PASSWORD, link_in};
 use crate::support::{Couple, Person, TestApp};
+use evenkeel::demo::push_receiver::Answer;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -119,7 +120,11 @@ impl World {
         let confirm_token = mailed_token(app, "signUp", new, "new@people.test").await;
         let reset = json!({ "email": kim.email });
         let reset_token = mailed_token(app, "requestPasswordReset", reset, &kim.email).await;
+        // One of Alex's reminders falls to mail, and the address refuses it.
+        app.push.answer_next(&alex.device.endpoint, Answer::status(400));
+        app.mail.answer_address(&alex.email, Some(550));
         app.pass_minutes(65).await;
+        app.mail.answer_address(&alex.email, None);
 
         let answer = json!({ "checkInId": own.check_ins[0][0], "mood": 3 });
         alex.done(app, "answerCheckIn", answer, "").await;
@@ -199,7 +204,7 @@ impl World {
 /// What a person can see, in requests that stay within the limits of one.
 const VIEWS: [&str; 5] = [
     "{ viewer { account { email displayName zone quietHours { from until } defaultShare pushWanted mailWanted paused
-        pausedUntil } consents { kind version givenAt withdrawnAt } sessions { id label current }
+        pausedUntil addressFails } consents { kind version givenAt withdrawnAt } sessions { id label current }
         devices { id label createdAt } } }",
     "{ viewer { partnerLinks(endedToo: true) { id status me { displayName role } partner { displayName role }
         partnerAlertAllowed myNeeds { comforts avoid grounding foodAndDrink words contact nearness anythingElse }

@@ -124,6 +124,13 @@ payload!(
         account: Account
     }
 );
+payload!(
+    /// The answer to `tryAddressAgain`.
+    TryAddressAgainPayload {
+        /// The account as it is now.
+        account: Account
+    }
+);
 
 /// Changes to accounts.
 #[derive(Default)]
@@ -223,5 +230,11 @@ impl AccountMutation {
     /// Takes a pause back. What has not begun meanwhile comes as planned.
     async fn resume_nudges(&self, ctx: &Context<'_>) -> Result<ResumeNudgesPayload, Failure> {
         Ok(settle(account::resume(house(ctx), &caller(ctx)?).await)?.into())
+    }
+
+    /// Has one's address tried again after the mail server refused it. What was dropped meanwhile stays dropped; what
+    /// falls due from now on may go by mail again.
+    async fn try_address_again(&self, ctx: &Context<'_>) -> Result<TryAddressAgainPayload, Failure> {
+        Ok(settle(account::try_address_again(house(ctx), &caller(ctx)?).await)?.into())
     }
 }

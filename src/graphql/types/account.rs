@@ -8,6 +8,7 @@ use crate::actions::session::{SessionView, Tokens};
 use crate::auth::Requester;
 use crate::domain::account::{ConsentKind, FURTHER_NOTICE, Share};
 use crate::domain::quiet_hours::QuietHours as Quiet;
+use crate::domain::reachability::Ways;
 use crate::graphql::errors::Failure;
 use async_graphql::{ID, InputObject, Object, SimpleObject};
 
@@ -75,14 +76,41 @@ impl Account {
         (!over && until < FURTHER_NOTICE).then_some(DateTime(until))
     }
 
-    /// Whether the mail server refused the address for good: then only a device can be reached.
+    /// Whether the mail server refused the address for good: then only a device can be reached, until
+    /// `tryAddressAgain`.
     async fn address_fails(&self) -> bool {
         self.0.row.address_failed_at.is_some()
+    }
+
+    /// Whether reminders can reach the person, and what to do if not. Look at it when the app is opened.
+    async fn reachability(&self, ctx: &async_graphql::Context<'_>) -> Result<Reachability, Failure> {
+        let house = crate::graphql::house(ctx);
+        Ok(crate::actions::account::ways(house, self.0.row.id).await?.into())
     }
 
     /// When the account began.
     async fn created_at(&self) -> DateTime {
         self.0.row.created_at.get().into()
+    }
+}
+
+/// Which ways lead to the signed-in person; nobody else sees it. A pause is no part of it.
+#[derive(SimpleObject)]
+pub struct Reachability {
+    /// Whether a push can: pushes are wanted, and a device takes them.
+    by_push: bool,
+    /// Whether a mail about a check-in can: such mails are wanted, and the address is not known to refuse them.
+    by_mail: bool,
+    /// Whether either can.
+    reachable: bool,
+    /// How things stand, and what to do if reminders cannot come.
+    sentence: &'static str,
+}
+
+impl From<Ways> for Reachability {
+    fn from(ways: Ways) -> Self {
+        let (by_push, by_mail) = (ways.by_push(), ways.by_mail());
+        Self { by_push, by_mail, reachable: by_push || by_mail, sentence: ways.sentence() }
     }
 }
 

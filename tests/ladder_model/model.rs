@@ -1,0 +1,278 @@
+//! What the rules say about a course of days, kept apart from the code that they are held against.
+
+use evenkeel::domain::nudge::Rung;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{HashMap, HashSet};
+
+/// How long a question waits for its answer (R19).
+const PATIENCE: SignedDuration = SignedDuration::from_hours(3);
+/// Most nudges of a person in a local day (R22).
+const DAILY: usize = 6;
+
+/// Zones and quiet hours, in minutes after midnight, that people choose from. No quiet time begins or ends in an hour
+/// that a clock change skips or repeats there: then the reading of a clock alone says whether it is quiet.
+pub const ZONES: [&str; 6] = ["Europe/Berlin", "America/Los_Angeles", "Asia/Tokyo", "Asia/Kolkata",
+    "Australia/Adelaide", "UTC"];
+pub const QUIET: [Option<(u16, u16)>; 6] = [Some((22 * 60, 8 * 60)), Some((23 * 60, 7 * 60)), None,
+    Some((9 * 60 + 30, 15 * 60)), Some((20 * 60, 11 * 60 + 45)), Some((23 * 60 + 30, 6 * 60))];
+
+/// One of the two, as far as reminders go.
+#[derive(Clone, Debug)]
+pub struct Somebody {
+    pub zone: TimeZone,
+    pub quiet: Option<(u16, u16)>,
+    pub paused_until: Option<Timestamp>,
+    /// Whether the link's standing consent is given.
+    pub allows: bool,
+    pub has_device: bool,
+}
+
+impl Somebody {
+    pub fn is_quiet(&self, at: Timestamp) -> bool {
+        let Some((from, until)) = self.quiet else { return false };
+        let local = self.zone.to_datetime(at);
+        let minute = local.hour() as u16 * 60 + local.minute() as u16;
+        if from < until { (from..until).contains(&minute) } else { minute >= from || minute < until }
+    }
+
+    pub fn is_paused(&self, at: Timestamp) -> bool {
+        self.paused_until.is_some_and(|until| at < until)
+    }
+
+    /// The first instant from `at` on that is not quiet, by looking at the clock every minute.
+    fn awake(&self, at: Timestamp) -> Timestamp {
+        if !self.is_quiet(at) {
+            return at;
+        }
+        let whole = Timestamp::from_second(at.as_second() - at.as_second().rem_euclid(60)).unwrap();
+        (1..2880).map(|n| whole + SignedDuration::from_mins(n)).find(|at| !self.is_quiet(*at)).unwrap()
+    }
+
+    /// The first morning after `at`: quiet hours end, or it is nine o'clock.
+    fn next_morning(&self, at: Timestamp) -> Timestamp {
+        let whole = Timestamp::from_second(at.as_second() - at.as_second().rem_euclid(60)).unwrap();
+        let minutes = (1..2880).map(|n| whole + SignedDuration::from_mins(n));
+        let begins = |minute: &Timestamp| match self.quiet {
+            Some(_) => self.is_quiet(*minute - SignedDuration::from_mins(1)) && !self.is_quiet(*minute),
+            None => {
+                let local = self.zone.to_datetime(*minute);
+                (local.hour(), local.minute()) == (9, 0)
+            }
+        };
+        minutes.into_iter().find(begins).unwrap()
+    }
+}
+
+/// A check-in and what became of it.
+#[derive(Clone, Debug)]
+pub struct CheckIn {
+    pub id: String,
+    pub subject: usize,
+    pub scene: usize,
+    pub due: Timestamp,
+    pub closes: Timestamp,
+    pub made: Timestamp,
+    pub round: i32,
+    pub snoozed: Option<Timestamp>,
+    /// Answered or skipped.
+    pub settled: bool,
+    /// A pause stopped it in this round.
+    pub stopped: bool,
+    /// Something happened to it, or to whoever is asked, that makes its ladder another than planned at first.
+    pub disturbed: bool,
+    /// Whether the partner reached out since it fell due.
+    pub reached_out: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Scene {
+    pub id: String,
+    pub link: usize,
+    /// Which of the link's texts it stood under.
+    pub text: Option<usize>,
+    /// Each one's consent for this scene alone.
+    pub allows: [Option<bool>; 2],
+}
+
+/// A text that both agreed on.
+#[derive(Clone, Debug)]
+pub struct Text {
+    pub id: String,
+    pub alert: bool,
+    pub withdrawn: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Link {
+    pub id: String,
+    pub active: bool,
+    pub texts: Vec<Text>,
+}
+
+/// Something that reached somebody.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    pub at: Timestamp,
+    pub recipient: usize,
+    pub check_in: usize,
+    pub round: i32,
+    pub rung: Rung,
+}
+
+/// The whole little world.
+pub struct Model {
+    pub people: [Somebody; 2],
+    pub links: Vec<Link>,
+    pub scenes: Vec<Scene>,
+    pub check_ins: Vec<CheckIn>,
+    pub arrivals: Vec<Arrival>,
+    /// How many ladders were held against the reckoning here, step by step.
+    pub reckoned: usize,
+    checked_to: usize,
+    closed: HashSet<usize>,
+}
+
+impl Model {
+    pub fn new(people: [Somebody; 2], link: Link) -> Self {
+        let (links, nothing) = (vec![link], Vec::new());
+        Self { people, links, scenes: nothing, check_ins: Vec::new(), arrivals: Vec::new(), reckoned: 0,
+            checked_to: 0, closed: HashSet::new() }
+    }
+
+    /// The active link.
+    pub fn link(&self) -> Option<usize> {
+        self.links.iter().position(|link| link.active)
+    }
+
+    /// Marks what is open of somebody's, because of something that makes its ladder another.
+    pub fn disturb(&mut self, who: usize) {
+        for check_in in self.check_ins.iter_mut().filter(|check_in| check_in.subject == who) {
+            check_in.disturbed = true;
+        }
+    }
+
+    /// A pause stops what has fallen due (R05).
+    pub fn pause(&mut self, who: usize, until: Timestamp, now: Timestamp) {
+        self.people[who].paused_until = Some(until);
+        self.disturb(who);
+        for check_in in self.check_ins.iter_mut().filter(|check_in| check_in.subject == who) {
+            check_in.stopped |= check_in.due <= now && now < check_in.closes && !check_in.settled;
+        }
+    }
+
+    /// Whether a check-in's subject allows that the other is told, and the agreement does too (R02, R06, R10).
+    fn may_tell(&self, check_in: &CheckIn) -> bool {
+        let scene = &self.scenes[check_in.scene];
+        let link = &self.links[scene.link];
+        let consent = scene.allows[check_in.subject].unwrap_or(self.people[check_in.subject].allows);
+        let stands = |text: &Text| text.alert && !text.withdrawn;
+        let text = scene.text.map(|text| &link.texts[text]);
+        link.active && consent && text.is_some_and(stands) && link.texts.last().is_some_and(stands)
+    }
+
+    /// Holds what arrived since the last time against the rules. What was the case when it arrived still is: nothing
+    /// else happened meanwhile.
+    pub fn check(&mut self, now: Timestamp) -> Result<(), String> {
+        let new = self.arrivals[self.checked_to..].to_vec();
+        for (n, arrival) in (self.checked_to..).zip(&new) {
+            self.check_one(n, arrival).map_err(|rule| {
+                let check_in = &self.check_ins[arrival.check_in];
+                let before: Vec<_> =
+                    self.arrivals[..n].iter().filter(|other| other.check_in == arrival.check_in).collect();
+                format!("{rule}\n{arrival:?}\nof {check_in:?}\nto {:?}\nafter {before:#?}", self.people[arrival.recipient])
+            })?;
+        }
+        self.checked_to = self.arrivals.len();
+        for n in 0..self.check_ins.len() {
+            if self.check_ins[n].closes <= now && self.closed.insert(n) {
+                self.reckon(n)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_one(&self, n: usize, arrival: &Arrival) -> Result<(), String> {
+        let Arrival { at, recipient, rung, round, .. } = *arrival;
+        let check_in = &self.check_ins[arrival.check_in];
+        let person = &self.people[recipient];
+        let link = &self.links[self.scenes[check_in.scene].link];
+        let about_oneself = matches!(rung, Rung::Ask | Rung::Email | Rung::AskAgain);
+        let holds = |rule: &str, is_so: bool| if is_so { Ok(()) } else { Err(rule.to_owned()) };
+        let before = || self.arrivals[..n].iter().filter(|other| other.check_in == arrival.check_in);
+
+        holds("R14: each once", !before().any(|a| (a.rung, a.round, a.recipient) == (rung, round, recipient)))?;
+        holds("R19: to whom", about_oneself == (recipient == check_in.subject))?;
+        holds("R03: not before it is due", check_in.due.max(check_in.made) <= at)?;
+        holds("R19: not after it closed", at < check_in.closes)?;
+        holds("R16, R17: not in quiet hours", !person.is_quiet(at))?;
+        holds("R16: not while paused", !person.is_paused(at))?;
+        let day = |at: Timestamp| person.zone.to_datetime(at).date();
+        let today = self.arrivals[..n].iter().filter(|a| a.recipient == recipient && day(a.at) == day(at)).count();
+        holds("R22: six a local day", today < DAILY)?;
+        if rung != Rung::ReachOut {
+            holds("R05: not after an answer or a skip", !check_in.settled)?;
+            holds("R05: not after a pause", !check_in.stopped)?;
+            holds("R05: not after it was put off", round == check_in.round)?;
+            holds("R05: not before it was put off to", check_in.snoozed.is_none_or(|until| until <= at))?;
+        }
+        if !about_oneself {
+            holds("R12: not after the link ended", link.active)?;
+        }
+        let asked: Vec<_> = before().filter(|a| a.round == round && a.recipient == check_in.subject
+            && matches!(a.rung, Rung::Ask | Rung::Email | Rung::AskAgain)).collect();
+        match rung {
+            Rung::Ask | Rung::Email | Rung::AskAgain => {
+                holds("R21: one at a time", asked.iter().all(|a| a.at < at))?;
+                holds("R19: in the order of the ladder", asked.iter().all(|a| a.rung < rung))?;
+                let begin = check_in.snoozed.unwrap_or(check_in.due).max(check_in.due).max(check_in.made);
+                holds("R19: time to answer first", rung == Rung::Ask || begin + PATIENCE <= at)?;
+                let spaced = asked.iter().all(|a| a.at + PATIENCE <= at);
+                holds("R19: three hours between", spaced)?;
+            }
+            Rung::TellPartner => {
+                holds("R10: only with consent and agreement", self.may_tell(check_in))?;
+                holds("R05: not while the subject is paused", !self.people[check_in.subject].is_paused(at))?;
+                holds("R19: only about somebody who was asked", !asked.is_empty())?;
+                holds("R19: three hours after the last question", asked.iter().all(|a| a.at + PATIENCE <= at))?;
+            }
+            Rung::ReachOut => holds("not after the partner reached out", !check_in.reached_out)?,
+            Rung::ConfirmAddress | Rung::ResetPassword => return Err("not about a check-in".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// Holds the ladder of a check-in that nothing happened to, and that has closed, against a reckoning of its own.
+    fn reckon(&mut self, n: usize) -> Result<(), String> {
+        let check_in = &self.check_ins[n];
+        let person = &self.people[check_in.subject];
+        let mut days: HashMap<_, usize> = HashMap::new();
+        for arrival in self.arrivals.iter().filter(|arrival| arrival.recipient == check_in.subject) {
+            *days.entry(person.zone.to_datetime(arrival.at).date()).or_default() += 1;
+        }
+        let crowded = days.iter().any(|(day, count)| {
+            let date = |at: Timestamp| person.zone.to_datetime(at).date();
+            *count >= DAILY && date(check_in.due) <= *day && *day <= date(check_in.closes)
+        });
+        if check_in.disturbed || check_in.settled || crowded {
+            return Ok(());
+        }
+        let ask = person.awake(check_in.due.max(check_in.made));
+        let mail = person.awake(ask + PATIENCE);
+        let again = person.next_morning(ask).max(person.awake(mail + PATIENCE));
+        let mut expected = vec![(ask, Rung::Ask)];
+        if person.has_device {
+            expected.push((mail, Rung::Email));
+        }
+        expected.push((again, Rung::AskAgain));
+        expected.retain(|(at, _)| *at < check_in.closes);
+        let mut got: Vec<_> = self.arrivals.iter().filter(|a| a.check_in == n && a.recipient == check_in.subject)
+            .map(|a| (a.at, a.rung)).collect();
+        got.sort_unstable();
+        if got != expected {
+            return Err(format!("R19: the ladder as planned\n{check_in:?}\nof {person:?}\ngot {got:?}\nnot {expected:?}"));
+        }
+        self.reckoned += 1;
+        Ok(())
+    }
+}
