@@ -129,6 +129,8 @@ pub struct Model {
     pub arrivals: Vec<Arrival>,
     /// How many ladders were held against the reckoning here, step by step.
     pub reckoned: usize,
+    /// The most that anybody got in one of their local days.
+    pub most_a_day: usize,
     checked_to: usize,
     closed: HashSet<usize>,
 }
@@ -137,7 +139,7 @@ impl Model {
     pub fn new(people: [Somebody; 2], link: Link) -> Self {
         let (links, nothing) = (vec![link], Vec::new());
         Self { people, links, scenes: nothing, check_ins: Vec::new(), arrivals: Vec::new(), reckoned: 0,
-            checked_to: 0, closed: HashSet::new() }
+            most_a_day: 0, checked_to: 0, closed: HashSet::new() }
     }
 
     /// The active link.
@@ -184,6 +186,9 @@ impl Model {
             })?;
         }
         self.checked_to = self.arrivals.len();
+        for arrival in &new {
+            self.most_a_day = self.most_a_day.max(self.that_day(&self.arrivals, arrival));
+        }
         for n in 0..self.check_ins.len() {
             if self.check_ins[n].closes <= now && self.closed.insert(n) {
                 self.reckon(n)?;
@@ -207,9 +212,7 @@ impl Model {
         holds("R19: not after it closed", at < check_in.closes)?;
         holds("R16, R17: not in quiet hours", !person.is_quiet(at))?;
         holds("R16: not while paused", !person.is_paused(at))?;
-        let day = |at: Timestamp| person.zone.to_datetime(at).date();
-        let today = self.arrivals[..n].iter().filter(|a| a.recipient == recipient && day(a.at) == day(at)).count();
-        holds("R22: six a local day", today < DAILY)?;
+        holds("R22: six a local day", self.that_day(&self.arrivals[..n], arrival) < DAILY)?;
         if rung != Rung::ReachOut {
             holds("R05: not after an answer or a skip", !check_in.settled)?;
             holds("R05: not after a pause", !check_in.stopped)?;
@@ -227,8 +230,9 @@ impl Model {
                 holds("R19: in the order of the ladder", asked.iter().all(|a| a.rung < rung))?;
                 let begin = check_in.snoozed.unwrap_or(check_in.due).max(check_in.due).max(check_in.made);
                 holds("R19: time to answer first", rung == Rung::Ask || begin + PATIENCE <= at)?;
-                let spaced = asked.iter().all(|a| a.at + PATIENCE <= at);
-                holds("R19: three hours between", spaced)?;
+                // What went out late is followed by the next one when that was due.
+                let late = check_in.disturbed || self.is_crowded(check_in, at);
+                holds("R19: three hours between", late || asked.iter().all(|a| a.at + PATIENCE <= at))?;
             }
             Rung::TellPartner => {
                 holds("R10: only with consent and agreement", self.may_tell(check_in))?;
@@ -242,19 +246,28 @@ impl Model {
         Ok(())
     }
 
+    /// How many of some arrivals came to the same person on the same day as this one.
+    fn that_day(&self, among: &[Arrival], arrival: &Arrival) -> usize {
+        let day = |at: Timestamp| self.people[arrival.recipient].zone.to_datetime(at).date();
+        among.iter().filter(|a| a.recipient == arrival.recipient && day(a.at) == day(arrival.at)).count()
+    }
+
+    /// Whether the subject got as many as they may on a day since the check-in fell due: then some of it waited (R22).
+    fn is_crowded(&self, check_in: &CheckIn, until: Timestamp) -> bool {
+        let person = &self.people[check_in.subject];
+        let date = |at: Timestamp| person.zone.to_datetime(at).date();
+        let mut days: HashMap<_, usize> = HashMap::new();
+        for arrival in self.arrivals.iter().filter(|arrival| arrival.recipient == check_in.subject) {
+            *days.entry(date(arrival.at)).or_default() += 1;
+        }
+        days.iter().any(|(day, count)| *count >= DAILY && date(check_in.due) <= *day && *day <= date(until))
+    }
+
     /// Holds the ladder of a check-in that nothing happened to, and that has closed, against a reckoning of its own.
     fn reckon(&mut self, n: usize) -> Result<(), String> {
         let check_in = &self.check_ins[n];
         let person = &self.people[check_in.subject];
-        let mut days: HashMap<_, usize> = HashMap::new();
-        for arrival in self.arrivals.iter().filter(|arrival| arrival.recipient == check_in.subject) {
-            *days.entry(person.zone.to_datetime(arrival.at).date()).or_default() += 1;
-        }
-        let crowded = days.iter().any(|(day, count)| {
-            let date = |at: Timestamp| person.zone.to_datetime(at).date();
-            *count >= DAILY && date(check_in.due) <= *day && *day <= date(check_in.closes)
-        });
-        if check_in.disturbed || check_in.settled || crowded {
+        if check_in.disturbed || check_in.settled || self.is_crowded(check_in, check_in.closes) {
             return Ok(());
         }
         let ask = person.awake(check_in.due.max(check_in.made));
