@@ -6,7 +6,7 @@ use crate::auth::tokens::opaque_hash;
 use crate::domain::account::{
     CONSENT_VERSION, ConsentKind, Email, FURTHER_NOTICE, NAME_MAX, Share, check_password,
 };
-use crate::domain::nudge::{About, Channel, DropReason, Rung};
+use crate::domain::nudge::{About, Channel, Rung};
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::quiet_hours::{QuietHours, Zone};
 use crate::domain::reachability::Ways;
@@ -365,7 +365,7 @@ pub async fn pause(house: &Arc<House>, by: &Caller, until: Option<Timestamp>) ->
             }
             let until = until.unwrap_or(FURTHER_NOTICE);
             set_paused(unit, account, Some(until))?;
-            planning::stop_under_way(unit, account, DropReason::Paused)?;
+            planning::stop_for_pause(unit, account)?;
             Ok(Person::load(unit, account)?)
         })
         .await

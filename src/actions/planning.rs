@@ -5,7 +5,7 @@ use super::{Fault, Unit, negotiation};
 use crate::domain::check_in::CheckInState;
 use crate::domain::ladder::{Situation, Step, To, plan};
 use crate::domain::negotiation::{ContactWay, RevisionState};
-use crate::domain::nudge::{About, DropReason, Rung};
+use crate::domain::nudge::{About, Channel, DropReason, NudgeState, Rung};
 use crate::domain::partner_link::LinkStatus;
 use crate::ids::{AccountId, CheckInId, LinkId};
 use crate::store;
@@ -14,6 +14,7 @@ use crate::store::check_in::{CheckInRow, Whose};
 use crate::store::nudge::NudgeRow;
 use crate::store::partner_link::{LinkRow, MemberRow};
 use crate::store::scene::{SceneMemberRow, SceneRow};
+use jiff::Timestamp;
 use std::collections::HashMap;
 
 /// The rungs that end when the subject answers, skips or pauses (R05).
@@ -61,14 +62,6 @@ impl Bundle {
         }
     }
 
-    /// Whether this nudge shows that a pause of the subject stopped the ladder, in the check-in's present round.
-    fn was_stopped_by(&self, nudge: &NudgeRow) -> bool {
-        nudge.check_in_id == Some(self.check_in.id)
-            && nudge.round == self.check_in.round
-            && nudge.recipient_id == Some(self.subject.id)
-            && nudge.drop_reason == Some(DropReason::Paused)
-    }
-
     fn steps(&self, alert: Alert, unit: &Unit<'_>) -> Vec<Step> {
         let subject = self.subject.reach().rhythm;
         let partner = self.partner.as_ref().filter(|_| self.linked).map(|partner| partner.reach().rhythm);
@@ -83,6 +76,14 @@ impl Bundle {
         };
         plan(&situation, unit.now)
     }
+}
+
+/// Whether this nudge shows that a pause of the subject stopped the ladder, in the check-in's present round.
+fn was_stopped_by(nudge: &NudgeRow, check_in: &CheckInRow) -> bool {
+    nudge.check_in_id == Some(check_in.id)
+        && nudge.round == check_in.round
+        && nudge.recipient_id == Some(check_in.subject_id)
+        && nudge.drop_reason == Some(DropReason::Paused)
 }
 
 /// Reads what decides about some check-ins, in a number of statements that does not grow with theirs.
@@ -174,7 +175,7 @@ pub fn plan_ladders(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<(
     let alerts = alerts(unit, &bundles.iter().collect::<Vec<_>>())?;
     for bundle in bundles {
         let alert = alerts.get(&bundle.check_in.id).copied().unwrap_or_default();
-        let stopped = known.iter().any(|nudge| bundle.was_stopped_by(nudge));
+        let stopped = known.iter().any(|nudge| was_stopped_by(nudge, &bundle.check_in));
         for step in bundle.steps(alert, unit) {
             if stopped && SUBJECTS_LADDER.contains(&step.rung) {
                 continue;
@@ -205,16 +206,32 @@ pub fn replan_rhythm(unit: &mut Unit<'_>, account: AccountId) -> Result<(), Faul
     plan_ladders(unit, open)
 }
 
-/// Stops the ladders of a person's check-ins that have fallen due (R05).
-pub fn stop_under_way(unit: &mut Unit<'_>, subject: AccountId, reason: DropReason) -> Result<(), Fault> {
+/// Stops the ladders of a person's check-ins that have fallen due, for a pause (R05).
+pub fn stop_for_pause(unit: &mut Unit<'_>, subject: AccountId) -> Result<(), Fault> {
     let now = unit.ts();
     let open = store::check_in::open(unit.db, Whose::Subject(subject), now)?;
-    let due: Vec<CheckInId> = open
-        .iter()
-        .filter(|row| row.due_at <= now && row.state == CheckInState::Unanswered)
-        .map(|row| row.id)
-        .collect();
-    stop(unit, &due, SUBJECTS_LADDER, reason)
+    let is_due = |row: &CheckInRow| row.due_at <= now && row.state == CheckInState::Unanswered;
+    let due: Vec<CheckInRow> = open.into_iter().filter(is_due).collect();
+    let ids: Vec<CheckInId> = due.iter().map(|row| row.id).collect();
+    stop(unit, &ids, SUBJECTS_LADDER, DropReason::Paused)?;
+    let known = store::nudge::of_check_ins(unit.db, &ids)?;
+    let unmarked = due.iter().filter(|row| !known.iter().any(|nudge| was_stopped_by(nudge, row)));
+    let marks: Vec<NudgeRow> = unmarked.map(|row| stopped_mark(row, unit.now)).collect();
+    store::nudge::plan(unit.db, &marks)?;
+    Ok(())
+}
+
+/// Shows that a ladder was stopped of which nothing waited: a later rung that other quiet hours or a new consent make
+/// room for must not come. No ladder plans this rung by mail, so that the key is free.
+fn stopped_mark(check_in: &CheckInRow, now: Timestamp) -> NudgeRow {
+    let about = About::CheckIn(check_in.id, check_in.round);
+    let (recipient, times) = (Some(check_in.subject_id), (now.into(), check_in.closes_at));
+    NudgeRow {
+        state: NudgeState::Dropped,
+        drop_reason: Some(DropReason::Paused),
+        finished_at: Some(now.into()),
+        ..NudgeRow::waiting(about, Rung::AskAgain, Channel::Mail, recipient, times, now)
+    }
 }
 
 /// Drops what waits of some check-ins on some rungs.

@@ -4,7 +4,6 @@ pub mod account;
 pub mod answer;
 pub mod check_in;
 pub mod device;
-
 pub mod explanation;
 pub mod hand_over;
 pub mod ladder;
