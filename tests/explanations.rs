@@ -15,8 +15,11 @@ async fn explained(app: &TestApp, person: &Person, rung: &str) -> Vec<Value> {
     let query = "{ viewer { nudges(first: 50) { nodes { rung state explanation { rule revision dueAt sentences } } } } }";
     let data = person.ask(app, query, json!({})).await;
     let nodes = data["viewer"]["nudges"]["nodes"].as_array().unwrap();
-    let mut found: Vec<_> =
-        nodes.iter().filter(|nudge| nudge["rung"] == rung).map(|nudge| nudge["explanation"].clone()).collect();
+    let mut found: Vec<_> = nodes
+        .iter()
+        .filter(|nudge| nudge["rung"] == rung)
+        .map(|nudge| nudge["explanation"].clone())
+        .collect();
     found.sort_by_key(|explanation| text(&explanation["dueAt"]));
     found
 }

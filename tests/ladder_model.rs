@@ -3,14 +3,14 @@
 //! The seed is fixed, so that a failure comes again; `EVENKEEL_MODEL_CASES` and `EVENKEEL_MODEL_SEED` (numbers) ask for
 //! more courses and for others, and `EVENKEEL_MODEL_SHRINK` for so many tries to find a shorter one that fails.
 
-mod support;
 #[path = "ladder_model/model.rs"]
 mod model;
 #[path = "ladder_model/steps.rs"]
 mod steps;
+mod support;
 
-use evenkeel::domain::nudge::{About, Channel, Rung, fingerprint, key};
 use evenkeel::demo::push_receiver::Answer;
+use evenkeel::domain::nudge::{About, Channel, Rung, fingerprint, key};
 use evenkeel::ids::{AccountId, CheckInId};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -98,7 +98,8 @@ impl World {
         for rung in [Rung::Ask, Rung::Email, Rung::AskAgain, Rung::TellPartner, Rung::ReachOut] {
             for channel in [Channel::Push, Channel::Mail] {
                 for account in self.accounts {
-                    for mark in marks(&key(About::CheckIn(id, check_in.round), rung, Some(account), channel)) {
+                    for mark in marks(&key(About::CheckIn(id, check_in.round), rung, Some(account), channel))
+                    {
                         self.known.insert(mark, (n, check_in.round, rung));
                     }
                 }
@@ -122,8 +123,10 @@ impl World {
         }
         arrivals.sort();
         for (at, recipient, mark) in arrivals {
-            let (check_in, round, rung) =
-                *self.known.get(&mark).unwrap_or_else(|| panic!("what came at {at} is of no check-in that is known"));
+            let (check_in, round, rung) = *self
+                .known
+                .get(&mark)
+                .unwrap_or_else(|| panic!("what came at {at} is of no check-in that is known"));
             self.model.arrivals.push(Arrival { at, recipient, check_in, round, rung });
         }
     }
@@ -139,15 +142,21 @@ impl World {
             Step::Deliver => self.app.deliver().await,
             Step::Scene(who, ago) => self.scene(who, now - SignedDuration::from_mins(ago)).await,
             Step::Answer(who, which) => {
-                let Some(n) = self.pick(who, which, |c| c.due <= now && now < c.due + SignedDuration::from_hours(336))
-                else { return };
+                let Some(n) =
+                    self.pick(who, which, |c| c.due <= now && now < c.due + SignedDuration::from_hours(336))
+                else {
+                    return;
+                };
                 let input = json!({ "checkInId": self.model.check_ins[n].id, "mood": 3 });
                 self.done(who, "answerCheckIn", input, "").await;
                 self.model.check_ins[n].settled = true;
             }
             Step::Skip(who, which) => {
-                let Some(n) = self.pick(who, which, |c| !c.settled && now < c.due + SignedDuration::from_hours(336))
-                else { return };
+                let Some(n) =
+                    self.pick(who, which, |c| !c.settled && now < c.due + SignedDuration::from_hours(336))
+                else {
+                    return;
+                };
                 let input = json!({ "checkInId": self.model.check_ins[n].id });
                 self.done(who, "skipCheckIn", input, "").await;
                 self.model.check_ins[n].settled = true;
@@ -155,7 +164,9 @@ impl World {
             Step::Snooze(who, which, minutes) => {
                 let until = now + SignedDuration::from_mins(minutes);
                 let Some(n) = self.pick(who, which, |c| !c.settled && c.due <= now && until < c.closes)
-                else { return };
+                else {
+                    return;
+                };
                 let input = json!({ "checkInId": self.model.check_ins[n].id, "minutes": minutes });
                 self.done(who, "snoozeCheckIn", input, "").await;
                 let check_in = &mut self.model.check_ins[n];
@@ -185,7 +196,8 @@ impl World {
             }
             Step::RemoveDevices(who) => {
                 let query = "{ viewer { devices { id } } }";
-                let devices = self.person(who).ask(&self.app, query, json!({})).await["viewer"]["devices"].clone();
+                let devices =
+                    self.person(who).ask(&self.app, query, json!({})).await["viewer"]["devices"].clone();
                 for device in devices.as_array().unwrap() {
                     self.done(who, "removeDevice", json!({ "deviceId": device["id"] }), "").await;
                 }
@@ -293,7 +305,8 @@ impl World {
                     snoozed: None,
                     settled: false,
                     stopped: false,
-                    disturbed: self.model.people[subject].is_paused(now) || self.model.people[subject].paused_until.is_some(),
+                    disturbed: self.model.people[subject].is_paused(now)
+                        || self.model.people[subject].paused_until.is_some(),
                     reached_out: false,
                 });
                 self.learn(self.model.check_ins.len() - 1);
@@ -343,7 +356,9 @@ async fn live(app: TestApp, course: &[Step], tally: &Tally) -> Result<(), String
 }
 
 fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
+    std::env::var(variable)
+        .ok()
+        .map(|value| value.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
 }
 
 fn random_courses(backend: Backend) {
@@ -373,7 +388,11 @@ fn random_courses(backend: Backend) {
         other => other.unwrap(),
     }
     let rungs = tally.rungs.borrow();
-    println!("{rungs:?}, {} ladders reckoned, at most {} a day", tally.reckoned.get(), tally.most_a_day.get());
+    println!(
+        "{rungs:?}, {} ladders reckoned, at most {} a day",
+        tally.reckoned.get(),
+        tally.most_a_day.get()
+    );
     for rung in [Rung::Ask, Rung::Email, Rung::AskAgain, Rung::TellPartner, Rung::ReachOut] {
         assert!(rungs.get(&rung).is_some_and(|count| *count > 0), "{rung:?} never came: {rungs:?}");
     }

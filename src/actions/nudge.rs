@@ -53,12 +53,7 @@ fn explanation(
             Some(_) if own && row.round > 0 => Snooze::Earlier,
             Some(_) | None => Snooze::Never,
         };
-        Occasion {
-            revision,
-            times: check_in.times(),
-            made_at: check_in.created_at.get(),
-            snooze,
-        }
+        Occasion { revision, times: check_in.times(), made_at: check_in.created_at.get(), snooze }
     });
     explain(&Facts {
         rung: row.rung,

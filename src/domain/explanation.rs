@@ -132,11 +132,17 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
             // When it was planned for depends on the other one's nights; when it came is known anyway.
             due_at = facts.send_at;
             let revision = occasion.and_then(|occasion| occasion.revision);
-            let agreement = revision.map_or("Your agreement".to_owned(), |n| format!("Your agreement, revision {n},"));
-            sentences.push(format!("{agreement} and the other person's standing permission allow you to be told."));
+            let agreement =
+                revision.map_or("Your agreement".to_owned(), |n| format!("Your agreement, revision {n},"));
+            sentences.push(format!(
+                "{agreement} and the other person's standing permission allow you to be told."
+            ));
         }
         (Rung::ConfirmAddress, _) => {
-            sentences.push("Somebody, most likely you, signed up with this address; this asks whether it is yours.".to_owned());
+            sentences.push(
+                "Somebody, most likely you, signed up with this address; this asks whether it is yours."
+                    .to_owned(),
+            );
         }
         (Rung::ResetPassword, _) => {
             sentences.push("Somebody, most likely you, asked for a new password.".to_owned());
@@ -190,8 +196,15 @@ fn asked(facts: &Facts<'_>, occasion: &Occasion, sentences: &mut Vec<String>) {
         Snooze::Never | Snooze::Earlier => None,
     };
     let state = CheckInState::Unanswered;
-    let situation =
-        Situation { times, made_at, state, snoozed_until, subject: recipient, partner: None, alert_allowed: false };
+    let situation = Situation {
+        times,
+        made_at,
+        state,
+        snoozed_until,
+        subject: recipient,
+        partner: None,
+        alert_allowed: false,
+    };
     let steps = plan(&situation, made_at);
     let at = |rung| steps.iter().find(|step| step.rung == rung).map(|step| step.send_at);
     // Their zone, quiet hours or plans may be others by now: then how it was reckoned is not known any more.
@@ -200,7 +213,12 @@ fn asked(facts: &Facts<'_>, occasion: &Occasion, sentences: &mut Vec<String>) {
         (Rung::Email, Some(ask_at)) => {
             sentences.extend(waited(facts, from, ask_at, "the first question"));
             let patience = ask_at + PATIENCE;
-            sentences.push(format!("{}, {}, {}.", unanswered(sent), brief(zone, patience, ask_at), by_mail(sent)));
+            sentences.push(format!(
+                "{}, {}, {}.",
+                unanswered(sent),
+                brief(zone, patience, ask_at),
+                by_mail(sent)
+            ));
             sentences.extend(waited(facts, patience, facts.due_at, "it"));
         }
         (Rung::AskAgain, Some(ask_at)) => {
@@ -337,7 +355,8 @@ fn clock_change(zone: &Zone, from: Timestamp, to: Timestamp) -> String {
 /// A length of time in words, such as `24 hours`, `one hour` or `90 minutes`.
 fn length(minutes: u32) -> String {
     const WORDS: [&str; 13] = [
-        "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+        "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+        "twelve",
     ];
     let count = |n: u32, unit: &str| {
         let number = usize::try_from(n).ok().and_then(|n| WORDS.get(n));
@@ -392,21 +411,39 @@ mod tests {
         let explained = explain(&sent(Rung::Ask, "2026-10-25T18:00:00Z", &berlin, day));
         assert_eq!((explained.rule, explained.revision), (ExplanationRule::CheckInDue, Some(2)));
         assert_eq!(explained.due_at, at("2026-10-25T18:00:00Z"));
-        assert_eq!(explained.sentences, [
-            "This scene ended on Saturday 24 October at 20:00 (Europe/Berlin).",
-            "Your agreement, revision 2, asks after 24 hours: Sunday 25 October at 19:00, since the clocks went back by one hour in between.",
-        ]);
+        assert_eq!(
+            explained.sentences,
+            [
+                "This scene ended on Saturday 24 October at 20:00 (Europe/Berlin).",
+                "Your agreement, revision 2, asks after 24 hours: Sunday 25 October at 19:00, since the clocks went back by one hour in between.",
+            ]
+        );
     }
 
     #[test]
     fn r25_clock_changes_of_every_size_are_told() {
         for (zone, ended_at, minutes, said) in [
-            ("Europe/Berlin", "2026-03-28T20:00:00Z", 1440, "Sunday 29 March at 22:00, since the clocks went forward by one hour in between."),
-            ("Australia/Lord_Howe", "2026-10-03T03:00:00Z", 1440, "Sunday 4 October at 14:00, since the clocks went forward by 30 minutes in between."),
+            (
+                "Europe/Berlin",
+                "2026-03-28T20:00:00Z",
+                1440,
+                "Sunday 29 March at 22:00, since the clocks went forward by one hour in between.",
+            ),
+            (
+                "Australia/Lord_Howe",
+                "2026-10-03T03:00:00Z",
+                1440,
+                "Sunday 4 October at 14:00, since the clocks went forward by 30 minutes in between.",
+            ),
             ("Asia/Kolkata", "2026-10-24T18:00:00Z", 90, "Sunday 25 October at 01:00."),
             ("Asia/Kathmandu", "2026-10-24T18:00:00Z", 36 * 60 + 15, "Monday 26 October at 12:00."),
             ("Europe/Berlin", "2026-10-24T22:30:00Z", 120, "Sunday 25 October at 02:30 (the first of two)."),
-            ("Europe/Berlin", "2026-10-24T22:30:00Z", 180, "Sunday 25 October at 02:30 (the second of two), since the clocks went back by one hour in between."),
+            (
+                "Europe/Berlin",
+                "2026-10-24T22:30:00Z",
+                180,
+                "Sunday 25 October at 02:30 (the second of two), since the clocks went back by one hour in between.",
+            ),
         ] {
             let recipient = rhythm(zone, None);
             let occasion = occasion(ended_at, minutes, Some(1));
@@ -426,8 +463,20 @@ mod tests {
             let (before, _) = second.split_once(':').unwrap();
             before.strip_prefix("It stood under no agreement, so the usual plan asks ").unwrap().to_owned()
         });
-        assert_eq!(said, ["at once", "after one minute", "after 45 minutes", "after one hour", "after 90 minutes",
-            "after three hours", "after three hours and 15 minutes", "after 24 hours", "after 48 hours"]);
+        assert_eq!(
+            said,
+            [
+                "at once",
+                "after one minute",
+                "after 45 minutes",
+                "after one hour",
+                "after 90 minutes",
+                "after three hours",
+                "after three hours and 15 minutes",
+                "after 24 hours",
+                "after 48 hours"
+            ]
+        );
     }
 
     #[test]
@@ -436,15 +485,23 @@ mod tests {
             let recipient = rhythm(zone, Some(("22:00", until)));
             words(&sent(Rung::Ask, due_at, &recipient, occasion(ended_at, 60, Some(1)))).pop().unwrap()
         };
-        assert_eq!(at_night("Europe/Berlin", "07:00", "2026-07-02T05:00:00Z", "2026-07-01T23:00:00Z"),
-            "Your quiet hours last from 22:00 to 07:00, so it waited until 07:00.");
-        assert_eq!(at_night("Europe/Berlin", "07:00", "2026-07-02T05:00:00Z", "2026-07-01T20:00:00Z"),
-            "Your quiet hours last from 22:00 to 07:00, so it waited until Thursday 2 July at 07:00.");
+        assert_eq!(
+            at_night("Europe/Berlin", "07:00", "2026-07-02T05:00:00Z", "2026-07-01T23:00:00Z"),
+            "Your quiet hours last from 22:00 to 07:00, so it waited until 07:00."
+        );
+        assert_eq!(
+            at_night("Europe/Berlin", "07:00", "2026-07-02T05:00:00Z", "2026-07-01T20:00:00Z"),
+            "Your quiet hours last from 22:00 to 07:00, so it waited until Thursday 2 July at 07:00."
+        );
         // 02:30 does not come that night, or comes twice.
-        assert_eq!(at_night("Europe/Berlin", "02:30", "2026-03-29T01:30:00Z", "2026-03-28T22:30:00Z"),
-            "Your quiet hours last from 22:00 to 02:30, so it waited until 03:30, since the clocks skipped 02:30.");
-        assert_eq!(at_night("Europe/Berlin", "02:30", "2026-10-25T01:30:00Z", "2026-10-24T22:30:00Z"),
-            "Your quiet hours last from 22:00 to 02:30, so it waited until 02:30 (the second of two).");
+        assert_eq!(
+            at_night("Europe/Berlin", "02:30", "2026-03-29T01:30:00Z", "2026-03-28T22:30:00Z"),
+            "Your quiet hours last from 22:00 to 02:30, so it waited until 03:30, since the clocks skipped 02:30."
+        );
+        assert_eq!(
+            at_night("Europe/Berlin", "02:30", "2026-10-25T01:30:00Z", "2026-10-24T22:30:00Z"),
+            "Your quiet hours last from 22:00 to 02:30, so it waited until 02:30 (the second of two)."
+        );
     }
 
     #[test]
@@ -452,31 +509,48 @@ mod tests {
         let la = rhythm("America/Los_Angeles", Some(("23:00", "07:00")));
         let hour = || occasion("2026-07-01T18:00:00Z", 60, Some(3));
         let last = |facts: &Facts<'_>| words(facts).pop().unwrap();
-        assert_eq!(last(&sent(Rung::Email, "2026-07-01T22:00:00Z", &la, hour())),
-            "Nothing was answered after three hours, at 15:00, so it came by e-mail.");
-        assert_eq!(last(&sent(Rung::AskAgain, "2026-07-02T14:00:00Z", &la, hour())),
-            "Nothing was answered, so it came once more the next morning, at the end of your quiet hours: Thursday 2 July at 07:00.");
+        assert_eq!(
+            last(&sent(Rung::Email, "2026-07-01T22:00:00Z", &la, hour())),
+            "Nothing was answered after three hours, at 15:00, so it came by e-mail."
+        );
+        assert_eq!(
+            last(&sent(Rung::AskAgain, "2026-07-02T14:00:00Z", &la, hour())),
+            "Nothing was answered, so it came once more the next morning, at the end of your quiet hours: Thursday 2 July at 07:00."
+        );
         let always = rhythm("America/Los_Angeles", None);
-        assert_eq!(last(&sent(Rung::AskAgain, "2026-07-02T16:00:00Z", &always, hour())),
-            "Nothing was answered, so it came once more the next morning, at nine: Thursday 2 July at 09:00.");
+        assert_eq!(
+            last(&sent(Rung::AskAgain, "2026-07-02T16:00:00Z", &always, hour())),
+            "Nothing was answered, so it came once more the next morning, at nine: Thursday 2 July at 09:00."
+        );
         // 20:30 in Berlin: the mail waits for the morning, and gets its three hours then.
         let berlin = rhythm("Europe/Berlin", Some(("22:00", "08:00")));
         let evening = || occasion("2026-07-01T17:30:00Z", 60, None);
-        assert_eq!(words(&sent(Rung::Email, "2026-07-02T06:00:00Z", &berlin, evening()))[2..], [
-            "Nothing was answered after three hours, at 23:30, so it came by e-mail.",
-            "Your quiet hours last from 22:00 to 08:00, so it waited until Thursday 2 July at 08:00.",
-        ]);
-        assert_eq!(last(&sent(Rung::AskAgain, "2026-07-02T09:00:00Z", &berlin, evening())),
-            "Nothing was answered, so it came once more the next morning, three hours after the e-mail: Thursday 2 July at 11:00.");
+        assert_eq!(
+            words(&sent(Rung::Email, "2026-07-02T06:00:00Z", &berlin, evening()))[2..],
+            [
+                "Nothing was answered after three hours, at 23:30, so it came by e-mail.",
+                "Your quiet hours last from 22:00 to 08:00, so it waited until Thursday 2 July at 08:00.",
+            ]
+        );
+        assert_eq!(
+            last(&sent(Rung::AskAgain, "2026-07-02T09:00:00Z", &berlin, evening())),
+            "Nothing was answered, so it came once more the next morning, three hours after the e-mail: Thursday 2 July at 11:00."
+        );
     }
 
     #[test]
     fn r25_what_has_not_gone_out_is_told_as_such() {
         let la = rhythm("America/Los_Angeles", Some(("23:00", "07:00")));
-        let mut facts = sent(Rung::Email, "2026-07-01T22:00:00Z", &la, occasion("2026-07-01T18:00:00Z", 60, None));
+        let mut facts =
+            sent(Rung::Email, "2026-07-01T22:00:00Z", &la, occasion("2026-07-01T18:00:00Z", 60, None));
         facts.state = NudgeState::Waiting;
-        assert_eq!(words(&facts).pop().unwrap(), "If nothing is answered after three hours, at 15:00, an e-mail follows.");
-        for reason in [DropReason::Settled, DropReason::Paused, DropReason::Unreachable, DropReason::Superseded] {
+        assert_eq!(
+            words(&facts).pop().unwrap(),
+            "If nothing is answered after three hours, at 15:00, an e-mail follows."
+        );
+        for reason in
+            [DropReason::Settled, DropReason::Paused, DropReason::Unreachable, DropReason::Superseded]
+        {
             (facts.state, facts.drop_reason) = (NudgeState::Dropped, Some(reason));
             assert!(words(&facts).pop().unwrap().starts_with("It was not sent, since "));
         }
@@ -492,26 +566,36 @@ mod tests {
         late.snooze = Snooze::Until(at("2026-07-01T22:30:00Z"));
         let mut facts = sent(Rung::Ask, "2026-07-01T22:30:00Z", &la, late);
         (facts.channel, facts.send_at) = (Channel::Mail, at("2026-07-01T23:10:00Z"));
-        assert_eq!(words(&facts)[2..], [
-            "The scene was recorded after that, at 14:00, so it counts from then.",
-            "You put it off until Wednesday 1 July at 15:30.",
-            "It could not go out then, and came at 16:10.",
-            "No device of yours took it, so it came by e-mail.",
-        ]);
+        assert_eq!(
+            words(&facts)[2..],
+            [
+                "The scene was recorded after that, at 14:00, so it counts from then.",
+                "You put it off until Wednesday 1 July at 15:30.",
+                "It could not go out then, and came at 16:10.",
+                "No device of yours took it, so it came by e-mail.",
+            ]
+        );
     }
 
     #[test]
     fn r25_a_zone_that_changed_since_is_not_reckoned_with_as_if_it_had_been_so() {
         // Planned for the end of the night in Berlin, read in Tokyo.
         let tokyo = rhythm("Asia/Tokyo", Some(("22:00", "08:00")));
-        let mut facts = sent(Rung::Ask, "2026-07-02T06:00:00Z", &tokyo, occasion("2026-07-01T21:00:00Z", 60, None));
-        assert_eq!(words(&facts), [
-            "This scene ended on Thursday 2 July at 06:00 (Asia/Tokyo).",
-            "It stood under no agreement, so the usual plan asks after one hour: Thursday 2 July at 07:00.",
-            "By the time zone and quiet hours that you had then, its time was Thursday 2 July at 15:00.",
-        ]);
+        let mut facts =
+            sent(Rung::Ask, "2026-07-02T06:00:00Z", &tokyo, occasion("2026-07-01T21:00:00Z", 60, None));
+        assert_eq!(
+            words(&facts),
+            [
+                "This scene ended on Thursday 2 July at 06:00 (Asia/Tokyo).",
+                "It stood under no agreement, so the usual plan asks after one hour: Thursday 2 July at 07:00.",
+                "By the time zone and quiet hours that you had then, its time was Thursday 2 July at 15:00.",
+            ]
+        );
         facts.rung = Rung::AskAgain;
-        assert_eq!(words(&facts).pop().unwrap(), "Nothing was answered, so it came once more the next morning.");
+        assert_eq!(
+            words(&facts).pop().unwrap(),
+            "Nothing was answered, so it came once more the next morning."
+        );
         facts.occasion = facts.occasion.map(|occasion| Occasion { snooze: Snooze::Earlier, ..occasion });
         assert!(words(&facts)[2].starts_with("You put it off, and then its time was "));
     }
@@ -520,18 +604,22 @@ mod tests {
     fn r25_what_is_about_the_other_tells_nothing_of_them() {
         let berlin = rhythm("Europe/Berlin", Some(("22:00", "08:00")));
         let day = || occasion("2026-10-24T18:00:00Z", 24 * 60, Some(2));
-        assert_eq!(words(&sent(Rung::ReachOut, "2026-10-26T14:00:00Z", &berlin, day())), [
-            "This scene ended on Saturday 24 October at 20:00 (Europe/Berlin).",
-            "Your agreement, revision 2, has you get in touch after 24 hours: Sunday 25 October at 19:00, since the clocks went back by one hour in between.",
-            "Then a time was looked for at which both of you are likely awake.",
-        ]);
+        assert_eq!(
+            words(&sent(Rung::ReachOut, "2026-10-26T14:00:00Z", &berlin, day())),
+            [
+                "This scene ended on Saturday 24 October at 20:00 (Europe/Berlin).",
+                "Your agreement, revision 2, has you get in touch after 24 hours: Sunday 25 October at 19:00, since the clocks went back by one hour in between.",
+                "Then a time was looked for at which both of you are likely awake.",
+            ]
+        );
         let mut alert = sent(Rung::TellPartner, "2026-10-26T14:00:00Z", &berlin, day());
         alert.send_at = at("2026-10-26T16:00:00Z");
         let explained = explain(&alert);
         assert_eq!(explained.due_at, alert.send_at, "when it was planned for is the other one's nights");
-        assert_eq!(explained.sentences, [
-            "Your agreement, revision 2, and the other person's standing permission allow you to be told.",
-        ]);
+        assert_eq!(
+            explained.sentences,
+            ["Your agreement, revision 2, and the other person's standing permission allow you to be told.",]
+        );
         // A snooze is the other one's: it makes no difference.
         for rung in [Rung::ReachOut, Rung::TellPartner] {
             let plain = sent(rung, "2026-10-26T14:00:00Z", &berlin, day());
@@ -545,7 +633,8 @@ mod tests {
     fn r25_what_was_asked_for_says_so() {
         let utc = rhythm("UTC", None);
         for rung in [Rung::ConfirmAddress, Rung::ResetPassword] {
-            let mut facts = sent(rung, "2026-07-01T00:00:00Z", &utc, occasion("2026-07-01T00:00:00Z", 0, None));
+            let mut facts =
+                sent(rung, "2026-07-01T00:00:00Z", &utc, occasion("2026-07-01T00:00:00Z", 0, None));
             (facts.occasion, facts.channel) = (None, Channel::Mail);
             let explained = explain(&facts);
             assert!(explained.sentences[0].starts_with("Somebody, most likely you, "));

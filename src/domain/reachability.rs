@@ -80,7 +80,11 @@ mod tests {
             let would_help = Ways { address_works: true, ..ways }.by_mail() && !ways.by_mail();
             assert_eq!(sentence.contains("tried again"), would_help, "{ways:?}: {sentence}");
             let would_help = !reachable && Ways { live_devices: 1, ..ways }.by_push();
-            assert_eq!(sentence.contains("Let a device"), would_help || (ways.push_wanted && !ways.by_push()), "{ways:?}");
+            assert_eq!(
+                sentence.contains("Let a device"),
+                would_help || (ways.push_wanted && !ways.by_push()),
+                "{ways:?}"
+            );
         }
         assert_eq!(seen.len(), 9);
     }

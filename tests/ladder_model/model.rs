@@ -12,10 +12,16 @@ const DAILY: usize = 6;
 
 /// Zones and quiet hours, in minutes after midnight, that people choose from. No quiet time begins or ends in an hour
 /// that a clock change skips or repeats there: then the reading of a clock alone says whether it is quiet.
-pub const ZONES: [&str; 6] = ["Europe/Berlin", "America/Los_Angeles", "Asia/Tokyo", "Asia/Kolkata",
-    "Australia/Adelaide", "UTC"];
-pub const QUIET: [Option<(u16, u16)>; 6] = [Some((22 * 60, 8 * 60)), Some((23 * 60, 7 * 60)), None,
-    Some((9 * 60 + 30, 15 * 60)), Some((20 * 60, 11 * 60 + 45)), Some((23 * 60 + 30, 6 * 60))];
+pub const ZONES: [&str; 6] =
+    ["Europe/Berlin", "America/Los_Angeles", "Asia/Tokyo", "Asia/Kolkata", "Australia/Adelaide", "UTC"];
+pub const QUIET: [Option<(u16, u16)>; 6] = [
+    Some((22 * 60, 8 * 60)),
+    Some((23 * 60, 7 * 60)),
+    None,
+    Some((9 * 60 + 30, 15 * 60)),
+    Some((20 * 60, 11 * 60 + 45)),
+    Some((23 * 60 + 30, 6 * 60)),
+];
 
 /// One of the two, as far as reminders go.
 #[derive(Clone, Debug)]
@@ -138,8 +144,17 @@ pub struct Model {
 impl Model {
     pub fn new(people: [Somebody; 2], link: Link) -> Self {
         let (links, nothing) = (vec![link], Vec::new());
-        Self { people, links, scenes: nothing, check_ins: Vec::new(), arrivals: Vec::new(), reckoned: 0,
-            most_a_day: 0, checked_to: 0, closed: HashSet::new() }
+        Self {
+            people,
+            links,
+            scenes: nothing,
+            check_ins: Vec::new(),
+            arrivals: Vec::new(),
+            reckoned: 0,
+            most_a_day: 0,
+            checked_to: 0,
+            closed: HashSet::new(),
+        }
     }
 
     /// The active link.
@@ -182,7 +197,10 @@ impl Model {
                 let check_in = &self.check_ins[arrival.check_in];
                 let before: Vec<_> =
                     self.arrivals[..n].iter().filter(|other| other.check_in == arrival.check_in).collect();
-                format!("{rule}\n{arrival:?}\nof {check_in:?}\nto {:?}\nafter {before:#?}", self.people[arrival.recipient])
+                format!(
+                    "{rule}\n{arrival:?}\nof {check_in:?}\nto {:?}\nafter {before:#?}",
+                    self.people[arrival.recipient]
+                )
             })?;
         }
         self.checked_to = self.arrivals.len();
@@ -206,7 +224,10 @@ impl Model {
         let holds = |rule: &str, is_so: bool| if is_so { Ok(()) } else { Err(rule.to_owned()) };
         let before = || self.arrivals[..n].iter().filter(|other| other.check_in == arrival.check_in);
 
-        holds("R14: each once", !before().any(|a| (a.rung, a.round, a.recipient) == (rung, round, recipient)))?;
+        holds(
+            "R14: each once",
+            !before().any(|a| (a.rung, a.round, a.recipient) == (rung, round, recipient)),
+        )?;
         holds("R19: to whom", about_oneself == (recipient == check_in.subject))?;
         holds("R03: not before it is due", check_in.due.max(check_in.made) <= at)?;
         holds("R19: not after it closed", at < check_in.closes)?;
@@ -222,8 +243,13 @@ impl Model {
         if !about_oneself {
             holds("R12: not after the link ended", link.active)?;
         }
-        let asked: Vec<_> = before().filter(|a| a.round == round && a.recipient == check_in.subject
-            && matches!(a.rung, Rung::Ask | Rung::Email | Rung::AskAgain)).collect();
+        let asked: Vec<_> = before()
+            .filter(|a| {
+                a.round == round
+                    && a.recipient == check_in.subject
+                    && matches!(a.rung, Rung::Ask | Rung::Email | Rung::AskAgain)
+            })
+            .collect();
         match rung {
             Rung::Ask | Rung::Email | Rung::AskAgain => {
                 holds("R21: one at a time", asked.iter().all(|a| a.at < at))?;
@@ -238,7 +264,10 @@ impl Model {
                 holds("R10: only with consent and agreement", self.may_tell(check_in))?;
                 holds("R05: not while the subject is paused", !self.people[check_in.subject].is_paused(at))?;
                 holds("R19: only about somebody who was asked", !asked.is_empty())?;
-                holds("R19: three hours after the last question", asked.iter().all(|a| a.at + PATIENCE <= at))?;
+                holds(
+                    "R19: three hours after the last question",
+                    asked.iter().all(|a| a.at + PATIENCE <= at),
+                )?;
             }
             Rung::ReachOut => holds("not after the partner reached out", !check_in.reached_out)?,
             Rung::ConfirmAddress | Rung::ResetPassword => return Err("not about a check-in".to_owned()),
@@ -279,11 +308,17 @@ impl Model {
         }
         expected.push((again, Rung::AskAgain));
         expected.retain(|(at, _)| *at < check_in.closes);
-        let mut got: Vec<_> = self.arrivals.iter().filter(|a| a.check_in == n && a.recipient == check_in.subject)
-            .map(|a| (a.at, a.rung)).collect();
+        let mut got: Vec<_> = self
+            .arrivals
+            .iter()
+            .filter(|a| a.check_in == n && a.recipient == check_in.subject)
+            .map(|a| (a.at, a.rung))
+            .collect();
         got.sort_unstable();
         if got != expected {
-            return Err(format!("R19: the ladder as planned\n{check_in:?}\nof {person:?}\ngot {got:?}\nnot {expected:?}"));
+            return Err(format!(
+                "R19: the ladder as planned\n{check_in:?}\nof {person:?}\ngot {got:?}\nnot {expected:?}"
+            ));
         }
         self.reckoned += 1;
         Ok(())
