@@ -25,7 +25,7 @@ use support::people::text;
 use support::{Backend, Couple, Person, TestApp, at};
 
 /// Courses, and steps in each.
-const CASES: u64 = 10;
+const CASES: u64 = 7;
 const STEPS: usize = 70;
 /// The protocols that people agree on, in minutes.
 const PROTOCOLS: [&[u32]; 4] = [&[60, 24 * 60, 48 * 60], &[60], &[0, 6 * 60, 10 * 60], &[30 * 60, 50 * 60]];
