@@ -220,6 +220,19 @@ on_both_databases! {
         assert_eq!(couple.sam.timeline_of(&app, "25 18:00 push ASK").await.len(), 1, "the next one comes");
     }
 
+    async fn r05_a_pause_stops_also_what_would_only_be_planned_later(app) {
+        let couple = app.couple().await;
+        couple.agree_on(&app, &[60]).await;
+        couple.scene(&app).await;
+        app.pass_until(minute(20 * HOUR + 5)).await;
+        assert_eq!(couple.sam.timeline_of(&app, "ASK_AGAIN").await, ["25 14:00 push ASK_AGAIN"], "nothing waits any more");
+        couple.sam.done(&app, "pauseNudges", json!({}), "").await;
+        couple.sam.ask(&app, "mutation { resumeNudges { status } }", json!({})).await;
+        couple.allow_alert(&app, &couple.sam, true).await;
+        app.pass_until(minute(2 * DAY)).await;
+        assert_eq!(couple.alex.timeline_of(&app, "TELL_PARTNER").await, Vec::<String>::new());
+    }
+
     async fn check_ins_are_listed_as_coming_due_and_past(app) {
         let couple = app.couple().await;
         sams_check_ins(&app, &couple).await;

@@ -4,10 +4,10 @@ use super::planning::{Alert, Bundle, alerts, bundles};
 use super::{Fault, House, Unit};
 use crate::domain::explanation::{Explanation, Facts, Occasion, Snooze, explain};
 use crate::domain::nudge::{Channel, NudgeState, Rung};
-use crate::domain::quiet_hours::Rhythm;
 use crate::domain::wording;
 use crate::ids::{AccountId, CheckInId, NudgeId};
 use crate::store;
+use crate::store::account::AccountRow;
 use crate::store::nudge::NudgeRow;
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -42,10 +42,10 @@ pub struct NudgeView {
 fn explanation(
     row: &NudgeRow,
     bundle: Option<&Bundle>,
-    alert: Alert,
-    own: bool,
-    recipient: &Rhythm,
+    revision: Option<i32>,
+    recipient: &AccountRow,
 ) -> Explanation {
+    let own = bundle.is_some_and(|bundle| bundle.subject.id == recipient.id);
     let occasion = bundle.map(|bundle| {
         let check_in = &bundle.check_in;
         let snooze = match check_in.snoozed_until {
@@ -53,12 +53,7 @@ fn explanation(
             Some(_) if own && row.round > 0 => Snooze::Earlier,
             Some(_) | None => Snooze::Never,
         };
-        Occasion {
-            revision: alert.revision,
-            times: check_in.times(),
-            made_at: check_in.created_at.get(),
-            snooze,
-        }
+        Occasion { revision, times: check_in.times(), made_at: check_in.created_at.get(), snooze }
     });
     explain(&Facts {
         rung: row.rung,
@@ -67,7 +62,7 @@ fn explanation(
         drop_reason: row.drop_reason,
         due_at: row.due_at.get(),
         send_at: row.send_at.get(),
-        recipient,
+        recipient: &recipient.reach().rhythm,
         occasion,
     })
 }
@@ -83,7 +78,6 @@ fn views(unit: &mut Unit<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Result<
     let alerts = alerts(unit, &bundles.iter().collect::<Vec<_>>())?;
     let by_id: HashMap<_, _> = bundles.into_iter().map(|b| (b.check_in.id, b)).collect();
     let Some(reader) = store::account::find(unit.db, reader)? else { return Ok(Vec::new()) };
-    let rhythm = reader.reach().rhythm;
     let mut views = Vec::new();
     for row in rows {
         let bundle = row.check_in_id.and_then(|id| by_id.get(&id));
@@ -92,7 +86,7 @@ fn views(unit: &mut Unit<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Result<
             continue;
         }
         // As it was sent: a consent that was taken back since must not show (R10).
-        let alert = row.check_in_id.and_then(|id| alerts.get(&id)).copied().unwrap_or_default();
+        let alert: Alert = row.check_in_id.and_then(|id| alerts.get(&id)).copied().unwrap_or_default();
         let letter = match (row.rung, alert.agreed) {
             (Rung::TellPartner, Some(action)) => wording::tell_partner(action),
             (Rung::TellPartner, None) | (Rung::ReachOut, _) => wording::REACH_OUT,
@@ -109,7 +103,7 @@ fn views(unit: &mut Unit<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Result<
             finished_at: row.finished_at.map(|at| at.get()),
             check_in: row.check_in_id.filter(|_| own),
             scene: bundle.map(|bundle| bundle.scene.id),
-            explanation: explanation(&row, bundle, alert, own, &rhythm),
+            explanation: explanation(&row, bundle, alert.revision, &reader),
             message: letter.paragraphs.first().copied().unwrap_or_default(),
         });
     }

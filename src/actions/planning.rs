@@ -49,7 +49,7 @@ pub struct Alert {
     /// What the text that the scene stood under says, whoever took what back since: what an alert said when it went
     /// out.
     pub agreed: Option<ContactWay>,
-    /// The number of the Revision that the scene stood under.
+    /// The number of that text; None: the scene stood under none.
     pub revision: Option<i32>,
 }
 
