@@ -278,10 +278,16 @@ impl Surroundings {
                     || (other.state == NudgeState::Waiting && other.send_at.get() <= unit.now))
         };
         let partner = bundle.partner.as_ref().map(|partner| partner.id);
-        let not_before =
-            (row.rung == Rung::TellPartner).then(|| self.patience_ends(bundle, row.round, unit.now));
+        let not_before = match row.rung {
+            Rung::TellPartner => self.patience_ends(bundle, row, Some(unit.now)),
+            Rung::Email | Rung::AskAgain => self.patience_ends(bundle, row, None),
+            Rung::Ask | Rung::ReachOut | Rung::ConfirmAddress | Rung::ResetPassword => None,
+        };
+        let asked = |ask: &NudgeRow| matches!(ask.state, NudgeState::Sent | NudgeState::Waiting);
+        let asked = self.asks(bundle, row).any(asked);
         let facts = Facts {
-            not_before: not_before.flatten(),
+            not_before,
+            asked,
             rung: row.rung,
             channel: row.channel,
             expires_at: row.expires_at.get(),
@@ -316,19 +322,30 @@ impl Surroundings {
         }
     }
 
-    /// Until when the subject has time to answer what was last asked, or is to be asked still: nobody is told that
-    /// somebody did not answer before they could (R19, R21).
-    fn patience_ends(&self, bundle: &Bundle, round: i32, now: Timestamp) -> Option<Timestamp> {
-        let asks = self.siblings.iter().filter(|nudge| {
-            nudge.check_in_id == Some(bundle.check_in.id)
-                && nudge.round == round
+    /// The rungs below `row` that ask its subject, in its round.
+    fn asks<'a>(&'a self, bundle: &'a Bundle, row: &'a NudgeRow) -> impl Iterator<Item = &'a NudgeRow> {
+        self.siblings.iter().filter(move |nudge| {
+            nudge.check_in_id == row.check_in_id
+                && nudge.round == row.round
                 && nudge.recipient_id == Some(bundle.subject.id)
                 && nudge.device_id.is_none()
-                && matches!(nudge.rung, Rung::Ask | Rung::Email | Rung::AskAgain)
-        });
-        let asked = asks.filter_map(|nudge| match nudge.state {
+                && (nudge.rung.later().contains(&row.rung)
+                    || (row.rung == Rung::TellPartner
+                        && matches!(nudge.rung, Rung::Ask | Rung::Email | Rung::AskAgain)))
+        })
+    }
+
+    /// Until when the subject has time to answer what was last asked: nobody is asked again, and nobody is told that
+    /// somebody did not answer, before they could (R19, R21). `waiting`: now, if what is to be asked still counts too.
+    fn patience_ends(
+        &self,
+        bundle: &Bundle,
+        row: &NudgeRow,
+        waiting: Option<Timestamp>,
+    ) -> Option<Timestamp> {
+        let asked = self.asks(bundle, row).filter_map(|nudge| match nudge.state {
             NudgeState::Sent => nudge.finished_at.map(|at| at.get()),
-            NudgeState::Waiting => Some(nudge.send_at.get().max(now)),
+            NudgeState::Waiting => waiting.map(|now| nudge.send_at.get().max(now)),
             NudgeState::Dropped | NudgeState::Dead => None,
         });
         asked.max().map(|at| at + PATIENCE)

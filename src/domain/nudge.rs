@@ -91,7 +91,7 @@ words! {
         NotConsented = "not_consented",
         /// A later rung took its place.
         Superseded = "superseded",
-        /// There is neither a live device nor an address that may be used.
+        /// There is neither a live device nor an address that may be used, or there was none to ask its subject.
         Unreachable = "unreachable",
     }
 }
@@ -143,8 +143,10 @@ pub struct Facts<'a> {
     pub rung: Rung,
     /// The way that it was planned to take.
     pub channel: Channel,
-    /// Before this it is too early, whenever it was planned for: an alert waits for the answer to what was asked.
+    /// Before this it is too early, whenever it was planned for: every rung waits for the answer to what was asked.
     pub not_before: Option<Timestamp>,
+    /// Whether the subject was asked at all, or is to be.
+    pub asked: bool,
     /// After this it is of no use.
     pub expires_at: Timestamp,
     /// Whoever receives it.
@@ -219,6 +221,7 @@ fn unwanted(facts: &Facts<'_>, now: Timestamp) -> Option<DropReason> {
         Rung::Email if facts.asked_by_mail => Some(DropReason::Superseded),
         Rung::TellPartner | Rung::ReachOut if !facts.linked => Some(DropReason::LinkEnded),
         Rung::TellPartner if !facts.alert_allowed => Some(DropReason::NotConsented),
+        Rung::TellPartner if !facts.asked => Some(DropReason::Unreachable),
         Rung::TellPartner if settled => Some(DropReason::Settled),
         Rung::TellPartner if facts.subject_paused => Some(DropReason::Paused),
         // R11: whether the subject answered, skipped or paused makes no difference to this one.

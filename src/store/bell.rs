@@ -27,7 +27,7 @@ pub fn listen(location: &Location, bell: &Arc<Notify>) -> Result<(), StoreError>
         while bell.strong_count() > 0 {
             if let Err(error) = hear(&location, &bell) {
                 tracing::warn!(%error, "the database cannot be listened to; the workers' poll goes on");
-                std::thread::sleep(RECONNECT);
+                std::thread::park_timeout(RECONNECT);
             }
         }
     };
@@ -53,6 +53,6 @@ fn hear(location: &Location, bell: &Weak<Notify>) -> Result<(), StoreError> {
             bell.notify_one();
         }
         drop(bell);
-        std::thread::sleep(LOOK);
+        std::thread::park_timeout(LOOK);
     }
 }

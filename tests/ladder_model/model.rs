@@ -256,9 +256,7 @@ impl Model {
                 holds("R19: in the order of the ladder", asked.iter().all(|a| a.rung < rung))?;
                 let begin = check_in.snoozed.unwrap_or(check_in.due).max(check_in.due).max(check_in.made);
                 holds("R19: time to answer first", rung == Rung::Ask || begin + PATIENCE <= at)?;
-                // What went out late is followed by the next one when that was due.
-                let late = check_in.disturbed || self.is_crowded(check_in, at);
-                holds("R19: three hours between", late || asked.iter().all(|a| a.at + PATIENCE <= at))?;
+                holds("R19: three hours between", asked.iter().all(|a| a.at + PATIENCE <= at))?;
             }
             Rung::TellPartner => {
                 holds("R10: only with consent and agreement", self.may_tell(check_in))?;

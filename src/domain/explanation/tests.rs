@@ -1,0 +1,265 @@
+//! What explanations say on ordinary days, in nights when clocks change, and to the other person.
+
+use super::*;
+use crate::domain::quiet_hours::QuietHours;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn rhythm(zone: &str, quiet: Option<(&str, &str)>) -> Rhythm {
+    let quiet = quiet.map(|(from, until)| QuietHours::parse("quietHours", from, until).unwrap());
+    Rhythm { zone: Zone::named("zone", zone).unwrap(), quiet }
+}
+
+/// A scene that ended then, and its check-in after so many minutes, open for a day.
+fn occasion(ended_at: &str, offset: u32, revision: Option<i32>) -> Occasion {
+    let ended_at = at(ended_at);
+    let due_at = ended_at + SignedDuration::from_mins(offset.into());
+    let times = Times { offset, due_at, closes_at: due_at + SignedDuration::from_hours(24) };
+    Occasion { revision, times, made_at: ended_at, snooze: Snooze::Never }
+}
+
+/// A nudge that went out in time.
+fn sent<'a>(rung: Rung, due_at: &str, recipient: &'a Rhythm, occasion: Occasion) -> Facts<'a> {
+    let channel = if rung == Rung::Email { Channel::Mail } else { Channel::Push };
+    let (due_at, state) = (at(due_at), NudgeState::Sent);
+    let occasion = Some(occasion);
+    Facts { rung, channel, state, drop_reason: None, due_at, send_at: due_at, recipient, occasion }
+}
+
+fn words(facts: &Facts<'_>) -> Vec<String> {
+    explain(facts).sentences
+}
+
+#[test]
+fn r25_a_day_that_has_25_hours_is_told() {
+    let berlin = rhythm("Europe/Berlin", Some(("22:00", "07:00")));
+    let day = occasion("2026-10-24T18:00:00Z", 24 * 60, Some(2));
+    let explained = explain(&sent(Rung::Ask, "2026-10-25T18:00:00Z", &berlin, day));
+    assert_eq!((explained.rule, explained.revision), (ExplanationRule::CheckInDue, Some(2)));
+    assert_eq!(explained.due_at, at("2026-10-25T18:00:00Z"));
+    assert_eq!(
+        explained.sentences,
+        [
+            "This scene ended on Saturday 24 October at 20:00 (Europe/Berlin).",
+            "Your agreement, revision 2, asks after 24 hours: Sunday 25 October at 19:00, since the clocks went back by one hour in between.",
+        ]
+    );
+}
+
+#[test]
+fn r25_clock_changes_of_every_size_are_told() {
+    for (zone, ended_at, minutes, said) in [
+        (
+            "Europe/Berlin",
+            "2026-03-28T20:00:00Z",
+            1440,
+            "Sunday 29 March at 22:00, since the clocks went forward by one hour in between.",
+        ),
+        (
+            "Australia/Lord_Howe",
+            "2026-10-03T03:00:00Z",
+            1440,
+            "Sunday 4 October at 14:00, since the clocks went forward by 30 minutes in between.",
+        ),
+        ("Asia/Kolkata", "2026-10-24T18:00:00Z", 90, "Sunday 25 October at 01:00."),
+        ("Asia/Kathmandu", "2026-10-24T18:00:00Z", 36 * 60 + 15, "Monday 26 October at 12:00."),
+        ("Europe/Berlin", "2026-10-24T22:30:00Z", 120, "Sunday 25 October at 02:30 (the first of two)."),
+        (
+            "Europe/Berlin",
+            "2026-10-24T22:30:00Z",
+            180,
+            "Sunday 25 October at 02:30 (the second of two), since the clocks went back by one hour in between.",
+        ),
+    ] {
+        let recipient = rhythm(zone, None);
+        let occasion = occasion(ended_at, minutes, Some(1));
+        let due_at = occasion.times.due_at.to_string();
+        let second = words(&sent(Rung::Ask, &due_at, &recipient, occasion)).remove(1);
+        assert!(second.ends_with(said), "{zone}: {second}");
+    }
+}
+
+#[test]
+fn r25_lengths_are_words() {
+    let said = [0, 1, 45, 60, 90, 180, 195, 1440, 2880].map(|minutes| {
+        let recipient = rhythm("UTC", None);
+        let occasion = occasion("2026-07-01T00:00:00Z", minutes, None);
+        let due_at = occasion.times.due_at.to_string();
+        let second = words(&sent(Rung::Ask, &due_at, &recipient, occasion)).remove(1);
+        let (before, _) = second.split_once(':').unwrap();
+        before.strip_prefix("It stood under no agreement, so the usual plan asks ").unwrap().to_owned()
+    });
+    assert_eq!(
+        said,
+        [
+            "at once",
+            "after one minute",
+            "after 45 minutes",
+            "after one hour",
+            "after 90 minutes",
+            "after three hours",
+            "after three hours and 15 minutes",
+            "after 24 hours",
+            "after 48 hours"
+        ]
+    );
+}
+
+#[test]
+fn r25_quiet_hours_are_told_on_every_night() {
+    let at_night = |zone, until, due_at: &str, ended_at: &str| {
+        let recipient = rhythm(zone, Some(("22:00", until)));
+        words(&sent(Rung::Ask, due_at, &recipient, occasion(ended_at, 60, Some(1)))).pop().unwrap()
+    };
+    assert_eq!(
+        at_night("Europe/Berlin", "07:00", "2026-07-02T05:00:00Z", "2026-07-01T23:00:00Z"),
+        "Your quiet hours last from 22:00 to 07:00, so it waited until 07:00."
+    );
+    assert_eq!(
+        at_night("Europe/Berlin", "07:00", "2026-07-02T05:00:00Z", "2026-07-01T20:00:00Z"),
+        "Your quiet hours last from 22:00 to 07:00, so it waited until Thursday 2 July at 07:00."
+    );
+    // 02:30 does not come that night, or comes twice.
+    assert_eq!(
+        at_night("Europe/Berlin", "02:30", "2026-03-29T01:30:00Z", "2026-03-28T22:30:00Z"),
+        "Your quiet hours last from 22:00 to 02:30, so it waited until 03:30, since the clocks skipped 02:30."
+    );
+    assert_eq!(
+        at_night("Europe/Berlin", "02:30", "2026-10-25T01:30:00Z", "2026-10-24T22:30:00Z"),
+        "Your quiet hours last from 22:00 to 02:30, so it waited until 02:30 (the second of two)."
+    );
+}
+
+#[test]
+fn r25_each_step_of_the_ladder_says_what_led_to_it() {
+    let la = rhythm("America/Los_Angeles", Some(("23:00", "07:00")));
+    let hour = || occasion("2026-07-01T18:00:00Z", 60, Some(3));
+    let last = |facts: &Facts<'_>| words(facts).pop().unwrap();
+    assert_eq!(
+        last(&sent(Rung::Email, "2026-07-01T22:00:00Z", &la, hour())),
+        "Nothing was answered after three hours, at 15:00, so it came by e-mail."
+    );
+    assert_eq!(
+        last(&sent(Rung::AskAgain, "2026-07-02T14:00:00Z", &la, hour())),
+        "Nothing was answered, so it came once more the next morning, at the end of your quiet hours: Thursday 2 July at 07:00."
+    );
+    let always = rhythm("America/Los_Angeles", None);
+    assert_eq!(
+        last(&sent(Rung::AskAgain, "2026-07-02T16:00:00Z", &always, hour())),
+        "Nothing was answered, so it came once more the next morning, at nine: Thursday 2 July at 09:00."
+    );
+    // 20:30 in Berlin: the mail waits for the morning, and gets its three hours then.
+    let berlin = rhythm("Europe/Berlin", Some(("22:00", "08:00")));
+    let evening = || occasion("2026-07-01T17:30:00Z", 60, None);
+    assert_eq!(
+        words(&sent(Rung::Email, "2026-07-02T06:00:00Z", &berlin, evening()))[2..],
+        [
+            "Nothing was answered after three hours, at 23:30, so it came by e-mail.",
+            "Your quiet hours last from 22:00 to 08:00, so it waited until Thursday 2 July at 08:00.",
+        ]
+    );
+    assert_eq!(
+        last(&sent(Rung::AskAgain, "2026-07-02T09:00:00Z", &berlin, evening())),
+        "Nothing was answered, so it came once more the next morning, three hours after the e-mail: Thursday 2 July at 11:00."
+    );
+}
+
+#[test]
+fn r25_what_has_not_gone_out_is_told_as_such() {
+    let la = rhythm("America/Los_Angeles", Some(("23:00", "07:00")));
+    let mut facts =
+        sent(Rung::Email, "2026-07-01T22:00:00Z", &la, occasion("2026-07-01T18:00:00Z", 60, None));
+    facts.state = NudgeState::Waiting;
+    assert_eq!(
+        words(&facts).pop().unwrap(),
+        "If nothing is answered after three hours, at 15:00, an e-mail follows."
+    );
+    for reason in [DropReason::Settled, DropReason::Paused, DropReason::Unreachable, DropReason::Superseded] {
+        (facts.state, facts.drop_reason) = (NudgeState::Dropped, Some(reason));
+        assert!(words(&facts).pop().unwrap().starts_with("It was not sent, since "));
+    }
+    (facts.state, facts.drop_reason) = (NudgeState::Dead, None);
+    assert_eq!(words(&facts).pop().unwrap(), "It could not be delivered.");
+}
+
+#[test]
+fn r25_delays_and_other_ways_are_told() {
+    let la = rhythm("America/Los_Angeles", Some(("23:00", "07:00")));
+    let mut late = occasion("2026-07-01T18:00:00Z", 60, None);
+    late.made_at = at("2026-07-01T21:00:00Z");
+    late.snooze = Snooze::Until(at("2026-07-01T22:30:00Z"));
+    let mut facts = sent(Rung::Ask, "2026-07-01T22:30:00Z", &la, late);
+    (facts.channel, facts.send_at) = (Channel::Mail, at("2026-07-01T23:10:00Z"));
+    assert_eq!(
+        words(&facts)[2..],
+        [
+            "The scene was recorded after that, at 14:00, so it counts from then.",
+            "You put it off until Wednesday 1 July at 15:30.",
+            "It could not go out then, and came at 16:10.",
+            "No device of yours took it, so it came by e-mail.",
+        ]
+    );
+}
+
+#[test]
+fn r25_a_zone_that_changed_since_is_not_reckoned_with_as_if_it_had_been_so() {
+    // Planned for the end of the night in Berlin, read in Tokyo.
+    let tokyo = rhythm("Asia/Tokyo", Some(("22:00", "08:00")));
+    let mut facts =
+        sent(Rung::Ask, "2026-07-02T06:00:00Z", &tokyo, occasion("2026-07-01T21:00:00Z", 60, None));
+    assert_eq!(
+        words(&facts),
+        [
+            "This scene ended on Thursday 2 July at 06:00 (Asia/Tokyo).",
+            "It stood under no agreement, so the usual plan asks after one hour: Thursday 2 July at 07:00.",
+            "By the time zone and quiet hours that you had then, its time was Thursday 2 July at 15:00.",
+        ]
+    );
+    facts.rung = Rung::AskAgain;
+    assert_eq!(words(&facts).pop().unwrap(), "Nothing was answered, so it came once more the next morning.");
+    facts.occasion = facts.occasion.map(|occasion| Occasion { snooze: Snooze::Earlier, ..occasion });
+    assert!(words(&facts)[2].starts_with("You put it off, and then its time was "));
+}
+
+#[test]
+fn r25_what_is_about_the_other_tells_nothing_of_them() {
+    let berlin = rhythm("Europe/Berlin", Some(("22:00", "08:00")));
+    let day = || occasion("2026-10-24T18:00:00Z", 24 * 60, Some(2));
+    assert_eq!(
+        words(&sent(Rung::ReachOut, "2026-10-26T14:00:00Z", &berlin, day())),
+        [
+            "This scene ended on Saturday 24 October at 20:00 (Europe/Berlin).",
+            "Your agreement, revision 2, has you get in touch after 24 hours: Sunday 25 October at 19:00, since the clocks went back by one hour in between.",
+            "Then a time was looked for at which both of you are likely awake.",
+        ]
+    );
+    let mut alert = sent(Rung::TellPartner, "2026-10-26T14:00:00Z", &berlin, day());
+    alert.send_at = at("2026-10-26T16:00:00Z");
+    let explained = explain(&alert);
+    assert_eq!(explained.due_at, alert.send_at, "when it was planned for is the other one's nights");
+    assert_eq!(
+        explained.sentences,
+        ["Your agreement, revision 2, and the other person's standing permission allow you to be told.",]
+    );
+    // A snooze is the other one's: it makes no difference.
+    for rung in [Rung::ReachOut, Rung::TellPartner] {
+        let plain = sent(rung, "2026-10-26T14:00:00Z", &berlin, day());
+        let mut snoozed = day();
+        snoozed.snooze = Snooze::Until(at("2026-10-26T10:00:00Z"));
+        assert_eq!(explain(&sent(rung, "2026-10-26T14:00:00Z", &berlin, snoozed)), explain(&plain));
+    }
+}
+
+#[test]
+fn r25_what_was_asked_for_says_so() {
+    let utc = rhythm("UTC", None);
+    for rung in [Rung::ConfirmAddress, Rung::ResetPassword] {
+        let mut facts = sent(rung, "2026-07-01T00:00:00Z", &utc, occasion("2026-07-01T00:00:00Z", 0, None));
+        (facts.occasion, facts.channel) = (None, Channel::Mail);
+        let explained = explain(&facts);
+        assert!(explained.sentences[0].starts_with("Somebody, most likely you, "));
+        assert_eq!((explained.sentences.len(), explained.revision), (1, None));
+    }
+}
