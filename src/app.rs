@@ -76,6 +76,7 @@ impl App {
             passwords: Passwords::new()?,
             push_policy: push_policy.clone(),
             vapid_public_key: vapid.public(),
+            keep_nudges: config.keep_nudges,
             planned,
             meters,
         });

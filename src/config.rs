@@ -16,6 +16,14 @@ const LEASE_SECONDS: u16 = 90;
 /// The shortest lease, in seconds.
 const LEASE_SECONDS_MIN: u16 = 5;
 
+/// How long finished nudges are kept, in days: by default, and at least.
+const KEEP_NUDGES_DAYS: u16 = 90;
+const KEEP_NUDGES_DAYS_MIN: u16 = 15;
+
+fn days(count: u16) -> SignedDuration {
+    SignedDuration::from_hours(i64::from(count) * 24)
+}
+
 /// Whether the service is being tried out or used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -49,6 +57,7 @@ struct Written {
     #[serde(skip_serializing)]
     heartbeat_url: Option<SecretString>,
     lease_seconds: u16,
+    keep_nudges_days: u16,
 }
 
 impl Default for Written {
@@ -69,6 +78,7 @@ impl Default for Written {
             metrics_listen: None,
             heartbeat_url: None,
             lease_seconds: LEASE_SECONDS,
+            keep_nudges_days: KEEP_NUDGES_DAYS,
         }
     }
 }
@@ -118,6 +128,8 @@ pub struct Config {
     /// `EVENKEEL_LEASE_SECONDS`: how long a worker that died keeps others from what it had in hand, default 90.
     /// Shorter than a send may take (down to 5) is for development only.
     pub lease: SignedDuration,
+    /// `EVENKEEL_KEEP_NUDGES_DAYS`: how long finished nudges and their attempts are kept, default 90, at least 15.
+    pub keep_nudges: SignedDuration,
 }
 
 /// A setting that is wrong: which, and what would be right.
@@ -169,6 +181,7 @@ impl Config {
             metrics_listen: None,
             heartbeat_url: None,
             lease: SignedDuration::from_secs(LEASE_SECONDS.into()),
+            keep_nudges: days(KEEP_NUDGES_DAYS),
         }
     }
 
@@ -253,6 +266,10 @@ impl Written {
         if let Some(url) = &self.heartbeat_url {
             check_heartbeat(url, production)?;
         }
+        if self.keep_nudges_days < KEEP_NUDGES_DAYS_MIN {
+            let sentence = format!("this must be at least {KEEP_NUDGES_DAYS_MIN}: answers count for 14 days");
+            return Err(wrong("keep_nudges_days", sentence));
+        }
         if self.lease_seconds < LEASE_SECONDS_MIN {
             return Err(wrong("lease_seconds", format!("this must be at least {LEASE_SECONDS_MIN}")));
         }
@@ -276,6 +293,7 @@ impl Written {
             metrics_listen: self.metrics_listen,
             heartbeat_url: self.heartbeat_url,
             lease: SignedDuration::from_secs(self.lease_seconds.into()),
+            keep_nudges: days(self.keep_nudges_days),
         })
     }
 }
@@ -333,6 +351,7 @@ mod tests {
             ("listen = '127.0.0.1:81'\nmetrics_listen = '127.0.0.1:81'", "metrics_listen"),
             ("heartbeat_url = 'ftp://x.org'", "heartbeat_url"),
             ("heartbeat_url = 'x.org'", "heartbeat_url"),
+            ("keep_nudges_days = 14", "keep_nudges_days"),
             ("listen =", "evenkeel.toml"),
             ("lease_seconds = 4", "lease_seconds"),
         ] {

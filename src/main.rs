@@ -1,14 +1,17 @@
-//! The commands: `serve` (default), `worker`, `migrate`, `schema`, `keys`, `doctor`, `demo`, `healthcheck`.
+//! The commands: `serve` (default), `worker`, `migrate`, `schema`, `keys`, `doctor`, `nudges`,
+//! `demo`, `healthcheck`.
 #![forbid(unsafe_code)]
 
 use actix_web::dev::ServerHandle;
 use actix_web::rt::task::JoinHandle;
 use clap::{Parser, Subcommand};
+use evenkeel::actions::dead;
 use evenkeel::app::{App, StartError};
 use evenkeel::clock::Clock;
 use evenkeel::config::{Config, LogFormat, Mode};
 use evenkeel::delivery::heartbeat::Heartbeat;
 use evenkeel::delivery::web_push::VapidKey;
+use evenkeel::ids::NudgeId;
 use evenkeel::store::Store;
 use evenkeel::vault::keys::Keys;
 use std::io::{Read, Write};
@@ -45,10 +48,28 @@ enum Command {
         #[arg(long, value_name = "ADDRESS")]
         send_to: Option<String>,
     },
+    /// Look after nudges that were given up.
+    #[command(subcommand)]
+    Nudges(NudgesCommand),
     /// Live the story on a simulated clock and print what each phone and inbox receives.
     Demo,
     /// Ask the service on this machine whether it is there; for containers.
     Healthcheck,
+}
+
+#[derive(Subcommand)]
+enum NudgesCommand {
+    /// List the nudges that spent their attempts, the latest first.
+    Dead,
+    /// Have dead nudges tried anew, once what kept them is mended. Everything is checked again when they are sent.
+    Retry {
+        /// Which; see `nudges dead`.
+        #[arg(value_name = "NUDGE", required_unless_present = "all")]
+        ids: Vec<NudgeId>,
+        /// All that can still be of use.
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -100,6 +121,10 @@ fn run(command: Command) -> Result<(), StartError> {
             Ok(())
         }
         Command::Doctor { send_to } => examine(send_to.as_deref()),
+        Command::Nudges(command) => {
+            let config = configure()?;
+            actix_web::rt::System::new().block_on(look_after(&config, command))
+        }
         Command::Healthcheck => healthcheck(&Config::load()?),
     }
 }
@@ -172,6 +197,40 @@ async fn serve(config: &Config) -> Result<(), StartError> {
     working.stopped().await?;
     // The last to go: whoever watches sees how it ends.
     watching.stop().await
+}
+
+async fn look_after(config: &Config, command: NudgesCommand) -> Result<(), StartError> {
+    let house = build(config)?.house;
+    match command {
+        NudgesCommand::Dead => {
+            for nudge in dead::list(&house).await? {
+                let (outcome, code) =
+                    nudge.last.map_or(("never sent", None), |(end, code)| (end.word(), code));
+                println!(
+                    "{}  {} by {}, due {}, given up {} after {} attempts: {outcome}{}{}",
+                    nudge.id,
+                    nudge.rung.word(),
+                    nudge.channel.word(),
+                    nudge.due_at,
+                    nudge.given_up_at,
+                    nudge.attempts,
+                    code.map(|code| format!(" {code}")).unwrap_or_default(),
+                    if nudge.expired { "; its time is over" } else { "" },
+                );
+            }
+            Ok(())
+        }
+        NudgesCommand::Retry { ids, all } => {
+            let driven = dead::drive_again(&house, (!all).then_some(ids)).await;
+            let driven =
+                driven.map_err(|refusal| format!("the nudges were left as they are: {refusal:?}"))?;
+            println!(
+                "{} to go out now, {} left since their time is over, {} not found among the dead",
+                driven.again, driven.expired, driven.unknown
+            );
+            Ok(())
+        }
+    }
 }
 
 async fn work(config: &Config) -> Result<(), StartError> {

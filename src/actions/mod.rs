@@ -3,6 +3,7 @@
 pub mod account;
 pub mod check_in;
 pub mod claim;
+pub mod dead;
 pub mod device;
 pub mod idempotency;
 pub mod negotiation;
@@ -49,6 +50,8 @@ pub struct House {
     pub push_policy: PushPolicy,
     /// The public half of the VAPID key (RFC 8292, 3.2), base64url.
     pub vapid_public_key: String,
+    /// How long finished nudges and their attempts are kept.
+    pub keep_nudges: SignedDuration,
     /// Told when nudges were planned, by this process or another, so that the worker looks.
     pub planned: Arc<Notify>,
     /// What this process counts about itself.

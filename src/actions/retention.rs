@@ -7,8 +7,11 @@ use std::sync::Arc;
 
 /// How long an e-mail request is kept after its link stopped working.
 const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// Nudges that one transaction forgets: small, so that nobody waits for it.
+const BATCH: i64 = 500;
 
-/// Forgets answers to idempotency keys (they may hold tokens) and requests whose links are out of date.
+/// Forgets answers to idempotency keys (they may hold tokens), requests whose links are out of date, and finished
+/// nudges with their attempts.
 pub async fn sweep(house: &Arc<House>) -> Result<(), Fault> {
     let now = house.clock.now();
     house
@@ -16,7 +19,14 @@ pub async fn sweep(house: &Arc<House>) -> Result<(), Fault> {
         .write(move |db| {
             store::idempotency::forget(db, (now - KEY_LIFE).into())?;
             store::address_request::forget(db, (now - REQUESTS_KEPT).into())?;
-            Ok(())
+            Ok::<_, Fault>(())
         })
-        .await
+        .await?;
+    let before = (now - house.keep_nudges).into();
+    loop {
+        let forget = move |db: &mut store::Db| Ok::<_, Fault>(store::nudge::forget(db, before, BATCH)?);
+        if i64::try_from(house.store.write(forget).await?).unwrap_or(0) < BATCH {
+            return Ok(());
+        }
+    }
 }

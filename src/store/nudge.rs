@@ -394,6 +394,37 @@ pub fn give_back(db: &mut Db, worker: WorkerId) -> QueryResult<usize> {
         .execute(db)
 }
 
+/// The nudges that were given up, the latest first. `only`: of these.
+pub fn dead(db: &mut Db, only: Option<&[NudgeId]>, most: i64) -> QueryResult<Vec<NudgeRow>> {
+    let mut query = nudges::table
+        .filter(nudges::state.eq(NudgeState::Dead))
+        .order((nudges::finished_at.desc(), nudges::id.desc()))
+        .limit(most)
+        .select(NudgeRow::as_select())
+        .into_boxed();
+    if let Some(ids) = only {
+        query = query.filter(nudges::id.eq_any(ids.to_vec()));
+    }
+    query.load(db)
+}
+
+/// Has a nudge that was given up wait again; how many rows that were (none, if somebody else was quicker).
+pub fn revive(db: &mut Db, id: NudgeId, change: &Release) -> QueryResult<usize> {
+    let dead = nudges::table.filter(nudges::id.eq(id)).filter(nudges::state.eq(NudgeState::Dead));
+    diesel::update(dead).set(change).execute(db)
+}
+
+/// Forgets up to `most` nudges that were finished before `before`, the oldest first, with their attempts.
+pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
+    let old: Vec<NudgeId> = nudges::table
+        .filter(nudges::finished_at.lt(before))
+        .order(nudges::finished_at.asc())
+        .select(nudges::id)
+        .limit(most)
+        .load(db)?;
+    diesel::delete(nudges::table.filter(nudges::id.eq_any(old))).execute(db)
+}
+
 /// Saves attempts.
 pub fn insert_attempts(db: &mut Db, rows: &[AttemptRow]) -> QueryResult<usize> {
     if rows.is_empty() {

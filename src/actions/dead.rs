@@ -1,0 +1,100 @@
+//! Dead nudges: those that spent their attempts, for whoever runs the service: listed, and driven again (R20).
+
+use super::{Fault, House, Outcome};
+use crate::domain::nudge::{Channel, Outcome as Ended, Rung};
+use crate::ids::NudgeId;
+use crate::store;
+use crate::store::nudge::Release;
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// How many are listed, or driven again, at a time.
+pub const MOST: i64 = 1000;
+
+/// A nudge that was given up, without anything about whom it was for.
+#[derive(Clone, Debug)]
+pub struct DeadNudge {
+    /// Its id.
+    pub id: NudgeId,
+    /// Its rung.
+    pub rung: Rung,
+    /// The way that it took last.
+    pub channel: Channel,
+    /// When it was to go out.
+    pub due_at: Timestamp,
+    /// When it was given up.
+    pub given_up_at: Timestamp,
+    /// How often it was claimed.
+    pub attempts: i32,
+    /// How its last hand-over ended, and the provider's code.
+    pub last: Option<(Ended, Option<i32>)>,
+    /// Whether its time is over: then there is nothing to be driven again.
+    pub expired: bool,
+}
+
+/// What driving again came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Driven {
+    /// How many wait again, to go out now.
+    pub again: usize,
+    /// How many are of no use any more, and stay as they are.
+    pub expired: usize,
+    /// How many of the ids that were named are no dead nudge.
+    pub unknown: usize,
+}
+
+/// The dead nudges, the latest first.
+pub async fn list(house: &Arc<House>) -> Result<Vec<DeadNudge>, Fault> {
+    house
+        .look(|unit| {
+            let rows = store::nudge::dead(unit.db, None, MOST)?;
+            let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+            let attempts = store::nudge::attempts(unit.db, &ids)?;
+            let nudges = rows.into_iter().map(|row| {
+                let last = attempts.iter().rev().find(|attempt| attempt.nudge_id == row.id);
+                DeadNudge {
+                    id: row.id,
+                    rung: row.rung,
+                    channel: row.channel,
+                    due_at: row.due_at.get(),
+                    given_up_at: row.finished_at.unwrap_or(row.send_at).get(),
+                    attempts: row.attempts,
+                    last: last.map(|attempt| (attempt.outcome, attempt.status_code)),
+                    expired: row.expires_at.get() <= unit.now,
+                }
+            });
+            Ok(nudges.collect())
+        })
+        .await
+}
+
+/// Has dead nudges tried anew, with all their attempts before them, on the way that they were planned for. Everything
+/// is checked again when they are sent (R16). `only`: these; else all, at most [`MOST`].
+pub async fn drive_again(house: &Arc<House>, only: Option<Vec<NudgeId>>) -> Outcome<Driven> {
+    house
+        .change(None, move |unit| {
+            let rows = store::nudge::dead(unit.db, only.as_deref(), MOST)?;
+            let mut driven = Driven {
+                unknown: only
+                    .map_or(0, |ids| ids.iter().filter(|id| rows.iter().all(|row| row.id != **id)).count()),
+                ..Driven::default()
+            };
+            for row in rows {
+                if row.expires_at.get() <= unit.now {
+                    driven.expired += 1;
+                    continue;
+                }
+                let again = Release {
+                    channel: row.rung.channel(),
+                    attempts_forgiven: Some(row.attempts),
+                    ..Release::again(&row, unit.now, true)
+                };
+                driven.again += store::nudge::revive(unit.db, row.id, &again)?;
+            }
+            if driven.again > 0 {
+                store::dialect::ring(unit.db)?;
+            }
+            Ok(driven)
+        })
+        .await
+}
