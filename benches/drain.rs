@@ -309,9 +309,9 @@ fn claiming(backend: Backend, many: usize) {
     // By world and kind: the statement alone, and the claim with all that it looks at.
     let mut times = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
     for _ in 0..CLAIMS {
-        for kind in 0..2 {
-            for (number, (_, app)) in worlds.iter().enumerate() {
-                times[number][kind].push(runtime.block_on(time_claim(app, kind == 0)));
+        for alone in [true, false] {
+            for ((_, app), times) in worlds.iter().zip(&mut times) {
+                times[usize::from(!alone)].push(runtime.block_on(time_claim(app, alone)));
             }
         }
     }
