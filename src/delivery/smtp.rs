@@ -34,6 +34,7 @@ enum Tls {
 /// A mail server and its idle connections.
 pub struct MailServer {
     host: String,
+    local: bool,
     port: u16,
     tls: Tls,
     parameters: TlsParameters,
@@ -112,7 +113,7 @@ impl MailServer {
             "" => ClientId::default(),
             name => ClientId::Domain(name.to_owned()),
         };
-        Ok(Self { host, port, tls, parameters, credentials, hello, idle: Mutex::default() })
+        Ok(Self { host, local, port, tls, parameters, credentials, hello, idle: Mutex::default() })
     }
 
     /// Hands a mail over; returns the server's code.
@@ -127,6 +128,16 @@ impl MailServer {
             idle.push((connection, Instant::now()));
         }
         Ok(code)
+    }
+
+    /// Whether what is said to it may be read on the way.
+    pub fn can_be_read(&self) -> bool {
+        !self.local && matches!(self.tls, Tls::None | Tls::Opportunistic)
+    }
+
+    /// Whether there are user and password for it.
+    pub fn logs_in(&self) -> bool {
+        self.credentials.is_some()
     }
 
     /// Connects, secures the connection, logs in, and takes leave: whether the settings work.

@@ -2,10 +2,9 @@
 
 use super::Finding;
 use crate::config::{Config, Mode};
+use crate::delivery::smtp::{MailServer, Refused};
 use crate::delivery::web_push::VapidKey;
 use crate::vault::keys::{KeyError, Keys};
-use lettre::transport::smtp::Error as SmtpError;
-use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use secrecy::ExposeSecret;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -113,49 +112,36 @@ pub async fn mail(config: &Config) -> Finding {
         let sentence = format!("no smtp_url is set: mails become files in {}", outbox.display());
         return Finding::warn("mail", sentence);
     };
-    let transport: AsyncSmtpTransport<Tokio1Executor> =
-        match AsyncSmtpTransport::<Tokio1Executor>::from_url(secret.expose_secret()) {
-            Ok(builder) => builder.timeout(Some(SMTP_TIMEOUT)).build(),
-            // Its text may quote the URL, password and all.
-            Err(_) => return Finding::fail("mail", "smtp_url is not of the form smtps://USER:PASSWORD@HOST"),
-        };
-    match tokio::time::timeout(SMTP_TIMEOUT, transport.test_connection()).await {
-        Ok(Ok(true)) => greeted(secret.expose_secret(), config.mode),
-        Ok(Ok(false)) => Finding::fail("mail", "the mail server greets, and then does not answer"),
-        Ok(Err(error)) => Finding::fail("mail", refusal(&error)),
+    let server = match MailServer::at(secret.expose_secret()) {
+        Ok(server) => server,
+        Err(sentence) => return Finding::fail("mail", format!("smtp_url: {sentence}")),
+    };
+    match tokio::time::timeout(SMTP_TIMEOUT, server.check()).await {
+        Ok(Ok(())) => greeted(&server, config.mode),
+        Ok(Err(refused)) => Finding::fail("mail", refusal(&refused)),
         Err(_) => Finding::fail("mail", "the mail server does not answer in time; check host and port"),
     }
 }
 
-fn greeted(url: &str, mode: Mode) -> Finding {
-    let url = Url::parse(url).ok();
-    let plain = url.as_ref().is_some_and(|url| {
-        let tls = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned());
-        url.scheme() == "smtp" && tls.as_deref() != Some("required") && !is_local(url.host())
-    });
-    if plain && mode == Mode::Production {
+fn greeted(server: &MailServer, mode: Mode) -> Finding {
+    if server.can_be_read() && mode == Mode::Production {
         let sentence =
-            "the mail server answers, and mails go to it unencrypted; use smtps://… or add ?tls=required";
+            "the mail server answers, and mails may go to it unencrypted; use smtps://… or ?tls=required";
         return Finding::warn("mail", sentence);
     }
-    let log_in = url.is_some_and(|url| !url.username().is_empty());
-    let taken = if log_in { " and takes the log-in" } else { "" };
+    let taken = if server.logs_in() { " and takes the log-in" } else { "" };
     Finding::ok("mail", format!("the mail server answers{taken}"))
 }
 
-fn refusal(error: &SmtpError) -> String {
-    match error.status().map(u16::from) {
+fn refusal(refused: &Refused) -> String {
+    match refused.code {
         Some(code @ (530 | 534 | 535 | 538)) => {
             format!("the mail server does not take the log-in ({code}); check user and password in smtp_url")
         }
         Some(code) => format!("the mail server refuses ({code})"),
-        None if error.is_tls() => {
-            "no TLS comes about; check the port, and that the certificate is valid for the host".to_owned()
+        None => {
+            format!("no talk with the mail server comes about: {}; check host, port and tls", refused.cause)
         }
-        None if error.is_timeout() => {
-            "the mail server does not answer in time; check host and port".to_owned()
-        }
-        None => format!("no talk with the mail server comes about: {error}"),
     }
 }
 
@@ -237,11 +223,12 @@ mod tests {
         for (url, mark) in [
             ("smtps://u:p@mail.example.org", Mark::Ok),
             ("smtp://u:p@mail.example.org?tls=required", Mark::Ok),
-            ("smtp://u:p@mail.example.org", Mark::Warn),
+            ("smtp://u:p@mail.example.org", Mark::Ok),
+            ("smtp://u:p@mail.example.org?tls=none", Mark::Warn),
             ("smtp://u:p@mail.example.org?tls=opportunistic", Mark::Warn),
             ("smtp://localhost", Mark::Ok),
         ] {
-            assert_eq!(greeted(url, Mode::Production).mark, mark, "{url}");
+            assert_eq!(greeted(&MailServer::at(url).unwrap(), Mode::Production).mark, mark, "{url}");
         }
     }
 }

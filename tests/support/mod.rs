@@ -153,6 +153,24 @@ impl TestApp {
         Self { app, clock, url, push, mail, http, config, keys, server: handle, home }
     }
 
+    /// Writes the test's keys where the service of a real installation keeps them.
+    pub fn install_keys(&self) {
+        use base64::Engine as _;
+        use std::io::Write;
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        let folder = self.config.data_dir.join("keys");
+        std::fs::DirBuilder::new().mode(0o700).create(&folder).unwrap();
+        for (name, key) in
+            [("master", &self.keys.master), ("tokens", &self.keys.token_seed), ("vapid", &self.keys.vapid)]
+        {
+            let file = folder.join(format!("{name}.key"));
+            let mut file =
+                std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).unwrap();
+            let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key.as_slice());
+            file.write_all(text.as_bytes()).unwrap();
+        }
+    }
+
     /// Another process on the same database with the same keys: its own connections, clock and senders.
     pub fn sibling(&self) -> App {
         App::build(&self.config, &self.keys, self.clock.clone()).unwrap()

@@ -1,0 +1,125 @@
+//! What is kept and for how long: nudges that were given up can be driven again, and finished ones are forgotten.
+
+mod support;
+
+use evenkeel::actions::{Fault, dead, retention};
+use evenkeel::demo::push_receiver::Answer;
+use evenkeel::domain::nudge::NudgeState;
+use evenkeel::ids::NudgeId;
+use evenkeel::store;
+use serde_json::json;
+use std::process::Command;
+use support::care::{DAY, HOUR};
+use support::{Couple, TestApp};
+
+/// A couple of which Sam's ask was given up: the push service refuses this server's key, and no mail is wanted.
+async fn given_up(app: &TestApp) -> (Couple, String) {
+    let couple = app.couple().await;
+    couple.sam.done(app, "updateProfile", json!({ "mailWanted": false }), "").await;
+    app.push.answer_always(&couple.sam.device.endpoint, Some(Answer::status(403)));
+    let scene = couple.scene(app).await;
+    app.pass_minutes(HOUR).await;
+    (couple, scene)
+}
+
+async fn states(app: &TestApp, couple: &Couple, state: &str) -> usize {
+    let nudges = couple.sam.ask(app, "{ viewer { nudges(first: 50) { nodes { state } } } }", json!({})).await;
+    let nodes = nudges["viewer"]["nudges"]["nodes"].as_array().unwrap().clone();
+    nodes.iter().filter(|node| node["state"] == state).count()
+}
+
+on_both_databases! {
+    async fn r20_a_dead_nudge_is_kept_listed_and_driven_again_when_the_trouble_is_mended(app) {
+        let (couple, _) = given_up(&app).await;
+        let sam = &couple.sam;
+        let list = dead::list(&app.app.house).await.unwrap();
+        assert_eq!(list.len(), 2, "the ask and the prompt to reach out: {list:?}");
+        assert!(list.iter().all(|nudge| nudge.last.unwrap().1 == Some(403) && !nudge.expired));
+        assert_eq!(states(&app, &couple, "DEAD").await, 1, "one's own ask is shown; the other's prompt is not");
+        app.push.answer_always(&sam.device.endpoint, None);
+        app.pass_minutes(5).await;
+        assert!(sam.pushes(&app).is_empty(), "nothing drives it again by itself");
+        let known = list[0].id;
+        let nobodys = NudgeId::at(app.clock.now());
+        let driven = dead::drive_again(&app.app.house, Some(vec![known, nobodys])).await.unwrap();
+        assert_eq!((driven.again, driven.unknown), (1, 1));
+        app.pass_minutes(1).await;
+        assert_eq!(sam.pushes(&app).len(), 1);
+        assert_eq!(dead::drive_again(&app.app.house, None).await.unwrap().again, 1);
+        app.pass_minutes(1).await;
+        assert_eq!(sam.pushes(&app).len(), 2);
+        assert!(dead::list(&app.app.house).await.unwrap().is_empty());
+    }
+
+    async fn r16_a_dead_nudge_that_is_driven_again_is_checked_again(app) {
+        let (couple, scene) = given_up(&app).await;
+        app.push.answer_always(&couple.sam.device.endpoint, None);
+        let due = couple.check_ins(&app, &couple.sam, &scene).await.remove(0);
+        couple.sam.done(&app, "skipCheckIn", json!({ "checkInId": due["id"] }), "").await;
+        dead::drive_again(&app.app.house, None).await.unwrap();
+        app.pass_minutes(1).await;
+        assert_eq!(couple.sam.pushes(&app).len(), 1, "the prompt to reach out, and no question that was answered");
+        // What is over is of no use to anybody.
+        app.push.answer_always(&couple.sam.device.endpoint, Some(Answer::status(403)));
+        couple.scene(&app).await;
+        app.pass_minutes(3 * DAY).await;
+        app.push.answer_always(&couple.sam.device.endpoint, None);
+        let driven = dead::drive_again(&app.app.house, None).await.unwrap();
+        assert!(driven.again == 0 && driven.expired > 0, "{driven:?}");
+    }
+
+    async fn r35_the_list_of_dead_nudges_says_nothing_about_anybody(app) {
+        let (couple, _) = given_up(&app).await;
+        app.install_keys();
+        let run = |arguments: &[&str]| {
+            let url = match &app.config.database {
+                store::Location::Sqlite(path) => format!("sqlite:{path}"),
+                store::Location::Postgres(url) => url.clone(),
+            };
+            let out = Command::new(env!("CARGO_BIN_EXE_evenkeel"))
+                .args(arguments)
+                .current_dir(&app.config.data_dir)
+                .env("DATABASE_URL", url)
+                .env("EVENKEEL_DATA_DIR", &app.config.data_dir)
+                .output()
+                .unwrap();
+            (out.status.success(), String::from_utf8(out.stdout).unwrap())
+        };
+        let (well, text) = run(&["nudges", "dead"]);
+        assert!(well && text.lines().count() == 2 && text.contains("refused 403"), "{text}");
+        for personal in [couple.sam.email.as_str(), couple.alex.email.as_str(), "127.0.0.1", "Sam", "Alex"] {
+            assert!(!text.contains(personal), "{personal} in {text}");
+        }
+        assert!(!run(&["nudges", "retry"]).0, "all is to be said");
+    }
+
+    async fn finished_nudges_are_forgotten_after_their_time_and_waiting_ones_never(app) {
+        let couple = app.couple().await;
+        couple.scene(&app).await;
+        app.pass_minutes(4 * DAY).await;
+        let (sent, before) = (states(&app, &couple, "SENT").await, couple.sam.pushes(&app).len());
+        assert!(sent > 0);
+        // In two steps, or their sessions would end.
+        for _ in 0..2 {
+            app.clock.set(app.clock.now() + app.config.keep_nudges / 2 - jiff::SignedDuration::from_hours(24 * 3));
+            states(&app, &couple, "SENT").await;
+            couple.alex.ask(&app, "{ viewer { account { id } } }", json!({})).await;
+        }
+        couple.scene(&app).await;
+        retention::sweep(&app.app.house).await.unwrap();
+        assert_eq!(states(&app, &couple, "SENT").await, sent, "their time is not over");
+        app.clock.set(app.clock.now() + jiff::SignedDuration::from_hours(24 * 6));
+        retention::sweep(&app.app.house).await.unwrap();
+        assert_eq!(states(&app, &couple, "SENT").await, 0);
+        let left = app.app.house.store.read(|db| {
+            use diesel::prelude::*;
+            use store::schema::{attempts, nudges};
+            let waiting: i64 = nudges::table.filter(nudges::state.eq(NudgeState::Waiting)).count().get_result(db)?;
+            let attempts: i64 = attempts::table.count().get_result(db)?;
+            Ok::<_, Fault>((waiting, attempts))
+        }).await.unwrap();
+        assert!(left.0 > 0, "what waits is not touched");
+        assert_eq!(left.1, 0, "attempts go with their nudges");
+        assert_eq!(couple.sam.pushes(&app).len(), before);
+    }
+}
