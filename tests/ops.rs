@@ -24,10 +24,10 @@ type Rule = BTreeMap<String, String>;
 /// field of a rule at its depth, whose value is a word or a quoted text, or an expression.
 fn rules(text: &str) -> Vec<Rule> {
     let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    let mut lines = lines.skip_while(|line| !line.starts_with("      "));
+    let lines = lines.skip_while(|line| !line.starts_with("      "));
     let mut rules: Vec<Rule> = Vec::new();
     let mut section = String::new();
-    while let Some(line) = lines.next() {
+    for line in lines {
         let depth = line.len() - line.trim_start().len();
         let (name, value) = match line.trim_start().strip_prefix("- ") {
             Some(rest) => {

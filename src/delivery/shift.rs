@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 /// Nudges that a worker has in hand at most: what bounds its memory.
 const IN_HAND: usize = 512;
 /// Nudges that one claim takes; with less room than that a claim is not worth its statements.
-const BATCH: usize = 128;
+const BATCH: usize = 256;
 /// How long what is over may wait for others to be recorded with.
 const RECORD_WITHIN: Duration = Duration::from_millis(20);
 /// How often the worker looks even if nothing tells it to: a bell may be lost.
@@ -117,7 +117,8 @@ impl<'a> Shift<'a> {
         }
         let id = self.worker.id;
         let store = &self.worker.house.store;
-        let given_back = store.write(move |db| Ok::<_, Fault>(store::nudge::give_back(db, id)?)).await;
+        let now: Ts = self.worker.house.clock.now().into();
+        let given_back = store.write(move |db| Ok::<_, Fault>(store::nudge::give_back(db, id, now)?)).await;
         if let Err(error) = given_back {
             tracing::warn!(%error, "claims were not given back; their leases will end");
         }

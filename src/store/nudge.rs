@@ -387,8 +387,8 @@ pub fn insert_stragglers(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
 }
 
 /// Gives back what a worker holds, when it stops.
-pub fn give_back(db: &mut Db, worker: WorkerId) -> QueryResult<usize> {
-    let held = nudges::table.filter(nudges::lease_until.is_not_null()).filter(nudges::leased_by.eq(worker));
+pub fn give_back(db: &mut Db, worker: WorkerId, now: Ts) -> QueryResult<usize> {
+    let held = nudges::table.filter(nudges::send_at.le(now)).filter(nudges::leased_by.eq(worker));
     diesel::update(held.filter(nudges::state.eq(NudgeState::Waiting)))
         .set((nudges::leased_by.eq(None::<WorkerId>), nudges::lease_until.eq(None::<Ts>)))
         .execute(db)

@@ -38,7 +38,8 @@ pub fn depth(db: &mut Db, now: Ts) -> QueryResult<QueueDepth> {
     Ok(QueueDepth {
         due: count(db, FREE, "send_at, id", now)?,
         waiting: count(db, "state = 'waiting' AND send_at > $1", "send_at, id", now)?,
-        held: count(db, "state = 'waiting' AND lease_until > $1", "lease_until", now)?,
+        // What is held was due when it was claimed.
+        held: count(db, "state = 'waiting' AND send_at <= $1 AND lease_until > $1", "send_at, id", now)?,
         // The parameter has to be named; a nudge cannot have been given up later than now.
         dead: count(db, "state = 'dead' AND finished_at <= $1", "finished_at, id", now)?,
         oldest_due: oldest.map_or(SignedDuration::ZERO, |at| now.get().duration_since(at.get())),

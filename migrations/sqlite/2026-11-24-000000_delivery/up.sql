@@ -11,8 +11,8 @@ ALTER TABLE nudges ADD COLUMN device_id BLOB REFERENCES devices (id) ON DELETE C
 -- anew, or never left the house. attempts itself only grows: it is the fence of a lease.
 ALTER TABLE nudges ADD COLUMN attempts_forgiven INTEGER NOT NULL DEFAULT 0;
 
--- What workers have in hand: as many rows as they send at once.
-CREATE INDEX nudges_held ON nudges (lease_until) WHERE lease_until IS NOT NULL;
+-- What waits for one person. No index holds a lease's columns: a claim then changes none of them.
+CREATE INDEX nudges_recipient ON nudges (recipient_id) WHERE state = 'waiting';
 -- What was given up, for whoever mends it.
 CREATE INDEX nudges_dead ON nudges (finished_at, id) WHERE state = 'dead';
 -- What is finished, the oldest first, for retention.
