@@ -13,11 +13,14 @@ use evenkeel::ids::{AccountId, NudgeId};
 use evenkeel::store;
 use evenkeel::store::nudge::NudgeRow;
 use jiff::SignedDuration;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
-use support::TestApp;
 use support::care::{HOUR, minute};
+use support::people::text;
+use support::{Person, TestApp};
 
 /// A push service besides the test's own, on the same clock.
 fn receiver(app: &TestApp) -> PushReceiver {
@@ -184,6 +187,39 @@ async fn address_failed(app: &TestApp, of: AccountId) -> bool {
     app.app.house.store.read(find).await.unwrap()
 }
 
+/// How many pushes with different topics.
+fn different(pushes: &[push_receiver::Received]) -> usize {
+    pushes.iter().map(|push| push.topic.clone().unwrap()).collect::<BTreeSet<_>>().len()
+}
+
+/// Registers a second device; its endpoint.
+async fn tablet(app: &TestApp, person: &Person) -> String {
+    let push_receiver::Subscription { endpoint, p256dh, auth } = app.push.subscribe();
+    let input = json!({ "endpoint": endpoint, "p256dh": p256dh, "auth": auth, "label": "tablet" });
+    person.done(app, "registerDevice", input, "").await;
+    endpoint
+}
+
+/// A person's nudges about a check-in on one rung, as they see them listed.
+async fn nudges_of(app: &TestApp, person: &Person, check_in: &Value, rung: &str) -> Vec<Value> {
+    let query = "{ viewer { nudges(first: 50) { nodes { id rung state checkIn { id } } } } }";
+    let data = person.ask(app, query, json!({})).await;
+    let mut nodes = data["viewer"]["nudges"]["nodes"].as_array().unwrap().clone();
+    nodes.retain(|nudge| nudge["checkIn"]["id"] == check_in["id"] && nudge["rung"] == rung);
+    nodes
+}
+
+/// The states of [`nudges_of`].
+async fn listed(app: &TestApp, person: &Person, check_in: &Value, rung: &str) -> Vec<String> {
+    nudges_of(app, person, check_in, rung).await.iter().map(|nudge| text(&nudge["state"])).collect()
+}
+
+/// The id of the one of [`nudges_of`].
+async fn id_of(app: &TestApp, person: &Person, check_in: &Value, rung: &str) -> NudgeId {
+    let [nudge] = &nudges_of(app, person, check_in, rung).await[..] else { panic!("one nudge") };
+    text(&nudge["id"]).parse().unwrap()
+}
+
 on_both_databases! {
     async fn r20_every_answer_of_a_push_service_does_what_it_means(app) {
         let elsewhere = receiver(&app);
@@ -327,5 +363,146 @@ on_both_databases! {
         app.app = app.sibling();
         app.pass_minutes(5).await;
         assert_eq!(app.mail.inbox(&seed::address(0)).len(), 2);
+    }
+
+    async fn r23_a_service_that_hangs_delays_no_other_and_loses_nothing(app) {
+        let slow = receiver(&app);
+        let app = allowing(app, [slow.origin()]);
+        let house = &app.app.house;
+        let gate = Gate::new();
+        // Twice as many nudges as a worker takes in hand, and all of them due before the others.
+        let mut hanging = Vec::new();
+        let device = |_| {
+            let agent = slow.subscribe();
+            slow.answer_always(&agent.endpoint, Some(Answer::behaving(Behaviour::Gate(gate.clone()))));
+            hanging.push(agent.endpoint.clone());
+            Some(own(&agent))
+        };
+        let behind = seed::couples(house, 0, 256, device).await;
+        let fast = seed::couples(house, 512, 5, |_| Some(own(&app.push.subscribe()))).await;
+        let at = minute(HOUR);
+        let earlier = at - SignedDuration::from_mins(1);
+        let first: Vec<_> = behind.iter().map(|couple| (*couple, earlier)).collect();
+        let then: Vec<_> = fast.iter().map(|couple| (*couple, at)).collect();
+        let first = seed::scenes(house, &first).await;
+        let then = seed::scenes(house, &then).await;
+        assert_eq!((first.len(), then.len()), (1024, 20));
+        app.clock.set(at);
+        let worker = app.app.worker();
+        let meanwhile = async {
+            gate.arrived(64).await;
+            let arrived = app.push.received_at_least(20).await;
+            assert_eq!(different(&arrived), 20);
+            assert_eq!(slow.received(), [], "and the first service has not answered yet");
+            assert!(slow.most_at_once() <= 64, "so many at a time and no more");
+            for endpoint in &hanging {
+                slow.answer_always(endpoint, None);
+            }
+            gate.open();
+        };
+        let (done, ()) = futures::join!(worker.deliver_due(), meanwhile);
+        done.unwrap();
+        app.pass_minutes(10).await;
+        assert_eq!(different(&slow.received()), 1024, "nothing is lost");
+        for nudges in [&first, &then] {
+            let ids: Vec<_> = nudges.iter().map(|nudge| nudge.id).collect();
+            assert!(now(&app, &ids).await.iter().all(|nudge| nudge.state == NudgeState::Sent));
+        }
+        assert_eq!(app.push.received().len(), 20);
+    }
+
+    async fn r20_a_device_whose_service_was_busy_gets_it_later_and_it_counts_once(app) {
+        let couple = app.couple().await;
+        let (sam, tablet) = (&couple.sam, tablet(&app, &couple.sam).await);
+        let mut check_ins = Vec::new();
+        for _ in 0..4 {
+            let scene = couple.scene(&app).await;
+            check_ins.push(couple.check_ins(&app, sam, &scene).await.remove(0));
+            app.pass_minutes(1).await;
+        }
+        for n in 0..3 {
+            for _ in 0..2 {
+                app.push.answer_next(&tablet, Answer::status(503));
+            }
+            app.pass_until(minute(HOUR + n)).await;
+            let shown = (sam.pushes(&app).len(), app.push.displayed(&tablet).len());
+            let so_far = usize::try_from(2 * n).unwrap();
+            assert_eq!(shown, (so_far + 2, so_far), "the phone has them, the tablet not yet");
+            app.pass_until(minute(HOUR + n) + SignedDuration::from_secs(31)).await;
+            assert_eq!(sam.pushes(&app).len(), so_far + 2, "the phone gets nothing twice");
+        }
+        app.pass_minutes(HOUR).await;
+        let on_tablet = app.push.received().into_iter().filter(|push| push.endpoint == tablet);
+        let on_tablet: Vec<_> = on_tablet.map(|push| push.topic.unwrap()).collect();
+        let on_phone: Vec<_> = sam.pushes(&app).into_iter().map(|push| push.topic.unwrap()).collect();
+        // Six nudges fill the day: counted by device, the fourth scene's prompt and half of the others would wait.
+        assert_eq!((on_phone.len(), on_tablet.len()), (6, 6));
+        let sorted = |topics: &[String]| topics.iter().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(sorted(&on_phone), sorted(&on_tablet), "each of the six once, under the same Topic");
+        for check_in in &check_ins[..3] {
+            assert_eq!(listed(&app, sam, check_in, "ASK").await, ["SENT"], "one nudge in the list, not two");
+        }
+        assert_eq!(listed(&app, sam, &check_ins[3], "ASK").await, ["WAITING"], "over the day's measure");
+        assert_eq!(sam.timeline_of(&app, "mail").await, Vec::<String>::new());
+    }
+
+    async fn r20_who_answered_meanwhile_gets_nothing_more_on_the_second_device(app) {
+        let couple = app.couple().await;
+        let (sam, tablet) = (&couple.sam, tablet(&app, &couple.sam).await);
+        let scene = couple.scene(&app).await;
+        let check_in = couple.check_ins(&app, sam, &scene).await.remove(0);
+        for _ in 0..2 {
+            app.push.answer_next(&tablet, Answer::status(503));
+        }
+        app.pass_minutes(HOUR).await;
+        assert_eq!((sam.pushes(&app).len(), app.push.displayed(&tablet).len()), (2, 0));
+        sam.done(&app, "answerCheckIn", json!({ "checkInId": check_in["id"], "mood": 3 }), "").await;
+        app.pass_minutes(HOUR).await;
+        let shown = app.push.displayed(&tablet);
+        assert_eq!(shown.len(), 1);
+        assert_eq!(sam.nudge(&app, &shown[0]).await["rung"], "REACH_OUT", "which no answer stops");
+        assert_eq!(sam.pushes(&app).len(), 2);
+    }
+
+    async fn r20_a_service_that_fails_for_an_hour_is_not_waited_for_any_longer(app) {
+        let couple = app.couple().await;
+        couple.agree_on(&app, &[60]).await;
+        let busy = Answer::status(503).with_header("Retry-After", "1500");
+        app.push.answer_always(&couple.sam.device.endpoint, Some(busy));
+        let scene = couple.scene(&app).await;
+        let check_in = couple.check_ins(&app, &couple.sam, &scene).await.remove(0);
+        app.pass_until(minute(2 * HOUR)).await;
+        assert_eq!(couple.sam.timeline(&app).await, Vec::<String>::new());
+        assert_eq!(listed(&app, &couple.sam, &check_in, "ASK").await, ["WAITING"], "its hour is just over");
+        app.pass_until(minute(6 * HOUR)).await;
+        assert_eq!(couple.sam.timeline(&app).await, [
+            "24 20:15 mail You asked to be reminded to get in touch, about now.",
+            "24 20:15 mail You asked to be reminded: how are you today?",
+        ], "at the fourth try, and no second mail from the rung after it");
+        assert_eq!(listed(&app, &couple.sam, &check_in, "ASK").await, ["SENT"]);
+        assert_eq!(couple.alex.pushes(&app).len(), 2);
+    }
+
+    async fn r20_without_mail_a_service_that_fails_is_tried_twelve_times(app) {
+        let couple = app.couple().await;
+        let (sam, device) = (&couple.sam, &couple.sam.device.endpoint);
+        sam.done(&app, "updateProfile", json!({ "mailWanted": false }), "").await;
+        app.push.answer_always(device, Some(Answer::status(503)));
+        couple.agree_on(&app, &[60]).await;
+        let scene = couple.scene(&app).await;
+        let check_in = couple.check_ins(&app, sam, &scene).await.remove(0);
+        // Before Sam sleeps, and before the next rung.
+        app.pass_until(minute(12 * HOUR - 1)).await;
+        assert_eq!(listed(&app, sam, &check_in, "ASK").await, ["DEAD"]);
+        let id = id_of(&app, sam, &check_in, "ASK").await;
+        let read = move |db: &mut store::Db| Ok::<_, store::StoreError>(store::nudge::attempts(db, &[id])?);
+        let attempts = app.app.house.store.read(read).await.unwrap();
+        let by_push: Vec<_> =
+            attempts.iter().filter(|attempt| attempt.device_id.is_some()).map(|attempt| attempt.status_code).collect();
+        assert_eq!(by_push, [Some(503); 12]);
+        assert_eq!(attempts.len(), by_push.len());
+        app.push.answer_always(device, None);
+        app.pass_until(minute(12 * HOUR)).await;
+        assert_eq!(sam.timeline(&app).await, Vec::<String>::new(), "what is dead stays so");
     }
 }
