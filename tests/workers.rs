@@ -4,16 +4,19 @@
 mod seed;
 mod support;
 
+use evenkeel::actions::Unit;
+use evenkeel::actions::claim::claim;
 use evenkeel::actions::device::Subscription;
 use evenkeel::demo::loopback::Gate;
 use evenkeel::demo::push_receiver::{self, Answer, Behaviour, Received};
 use evenkeel::domain::nudge::NudgeState;
-use evenkeel::ids::NudgeId;
+use evenkeel::ids::{NudgeId, WorkerId};
 use evenkeel::store;
 use evenkeel::store::nudge::NudgeRow;
 use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 use support::care::{DAY, HOUR, minute};
 use support::people::PASSWORD;
@@ -144,7 +147,13 @@ fn r22_two_workers_at_once_keep_to_one_daily_measure() {
     support::run(Backend::Postgres, |app| async move {
         let house = &app.app.house;
         let sibling = app.sibling();
-        let couples = seed::couples(house, 0, 12, |_| Some(own(app.push.subscribe()))).await;
+        let mut endpoints = Vec::new();
+        let device = |_| {
+            let agent = app.push.subscribe();
+            endpoints.push(agent.endpoint.clone());
+            Some(own(agent))
+        };
+        let couples = seed::couples(house, 0, 12, device).await;
         let at = minute(HOUR);
         // Three scenes' questions and prompts, and an alert about the other one: seven for the second of the two.
         let three: Vec<_> = couples.iter().flat_map(|couple| [(*couple, at); 3]).collect();
@@ -167,11 +176,52 @@ fn r22_two_workers_at_once_keep_to_one_daily_measure() {
             assert!(waiting.iter().all(|nudge| nudge.state == NudgeState::Waiting), "{waiting:?}");
             (sent.len(), waiting)
         };
-        for person in &people {
+        for (couple, endpoints) in couples.iter().zip(endpoints.chunks(2)) {
+            let person = &couple.people[1];
+            let arrived = app.push.received().iter().filter(|push| push.endpoint == endpoints[1]).count();
+            assert_eq!((arrived, app.push.displayed(&endpoints[1]).len()), (6, 6));
             let (sent, waiting) = of(now(&app, &due).await, *person);
             assert_eq!((sent, waiting.len()), (6, 1));
             // 09:00 the next day, where nobody has quiet hours.
             assert_eq!(waiting[0].send_at.get(), minute(DAY - 9 * HOUR));
+        }
+    });
+}
+
+#[test]
+fn r22_two_claims_at_the_same_moment_keep_to_one_daily_measure() {
+    support::run(Backend::Postgres, |app| async move {
+        let sibling = app.sibling();
+        let couples = seed::couples(&app.app.house, 0, 6, |_| Some(own(app.push.subscribe()))).await;
+        let at = minute(HOUR);
+        let three: Vec<_> = couples.iter().flat_map(|couple| [(*couple, at); 3]).collect();
+        seed::scenes(&app.app.house, &three).await;
+        seed::alerts(&app.app.house, &couples, at).await;
+        app.clock.set(at);
+        let barrier = Arc::new(Barrier::new(2));
+        let claims = [&app.app.house, &sibling.house].map(|house| {
+            let (house, barrier) = (Arc::clone(house), Arc::clone(&barrier));
+            let store = house.store.clone();
+            async move {
+                let work = move |db: &mut store::Db| {
+                    let mut unit = Unit { db, vault: &house.vault, now: house.clock.now() };
+                    barrier.wait();
+                    claim(&mut unit, WorkerId::at(at), SignedDuration::from_secs(90), 50)
+                };
+                store.write(work).await.unwrap()
+            }
+        });
+        let claimed = futures::future::join_all(claims).await;
+        // Six couples' six and seven each, and not all in one pair of hands.
+        assert_eq!(claimed.iter().map(|claimed| claimed.total).sum::<usize>(), 6 * 13);
+        assert!(claimed.iter().all(|claimed| claimed.total > 0));
+        for couple in &couples {
+            let ready = |person| {
+                let all = claimed.iter().flat_map(|claimed| &claimed.ready);
+                all.filter(|ready| ready.nudge.recipient_id == Some(person)).count()
+            };
+            // The first of the two was asked once this morning already.
+            assert_eq!(couple.people.map(ready), [5, 6]);
         }
     });
 }
