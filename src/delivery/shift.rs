@@ -242,6 +242,10 @@ impl<'a> Shift<'a> {
         for ready in passed.claimed.into_iter().flat_map(|claimed| claimed.ready) {
             self.dispatch.take(ready);
         }
+        if self.closed {
+            // What this pass claimed while the worker was told to stop is given back too.
+            self.dispatch.close();
+        }
         Ok(())
     }
 }
