@@ -171,7 +171,7 @@ on_both_databases! {
         let log = logged();
         for said in [
             "internal error", "a push service did not answer", "a push service refuses this server's VAPID key",
-            "a mail server did not take a mail",
+            "a mail was not taken",
         ] {
             assert!(log.contains(said), "nothing went wrong ({said}), so nothing was shown:\n{log}");
         }

@@ -57,6 +57,12 @@ async fn sign_up(app: &TestApp, email: &str) {
     assert_eq!(app.anonymous(query, input).await["signUp"]["status"], "DONE");
 }
 
+/// When the next nudge can be claimed.
+async fn next_due(app: &TestApp) -> Option<jiff::Timestamp> {
+    let next = |db: &mut store::Db| Ok::<_, store::StoreError>(store::nudge::next_due(db)?);
+    app.app.house.store.read(next).await.unwrap().map(|at| at.get())
+}
+
 /// Waits until nothing waits to be sent any more, recorded and all.
 async fn nothing_waits(app: &TestApp) {
     let began = Instant::now();
@@ -68,6 +74,41 @@ async fn nothing_waits(app: &TestApp) {
 }
 
 on_both_databases! {
+    async fn r22_what_a_worker_has_in_hand_counts_before_it_is_sent(app) {
+        let couple = app.couple().await;
+        let gate = Gate::new();
+        for person in [&couple.alex, &couple.sam] {
+            let held = Answer::behaving(Behaviour::Gate(gate.clone()));
+            app.push.answer_always(&person.device.endpoint, Some(held));
+        }
+        for n in 0..5 {
+            app.clock.set(minute(n));
+            couple.scene(&app).await;
+        }
+        let stop = CancellationToken::new();
+        let (worker, told) = (app.app.worker(), stop.clone());
+        let working = actix_web::rt::spawn(async move { worker.run(told).await });
+        for n in 0..5 {
+            app.clock.set(minute(HOUR + n));
+            app.app.house.planned.notify_one();
+            if n < 3 {
+                // Two for each, on their way and not taken yet.
+                gate.arrived(4).await;
+            }
+            let waited = Instant::now();
+            while let Some(next) = next_due(&app).await
+                && next <= app.clock.now()
+            {
+                assert!(waited.elapsed() < PATIENCE, "what is due is not looked at");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        gate.open();
+        stop.cancel();
+        working.await.unwrap();
+        assert_eq!((couple.alex.pushes(&app).len(), couple.sam.pushes(&app).len()), (6, 6));
+    }
+
     async fn r15_a_worker_that_is_stopped_finishes_what_it_sends_and_gives_the_rest_back(app) {
         let gate = Gate::new();
         let mut endpoints = Vec::new();

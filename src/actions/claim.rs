@@ -12,7 +12,7 @@ use crate::domain::negotiation::ContactWay;
 use crate::domain::nudge::{Channel, DropReason, Facts, NudgeState, Rung, Verdict, judge};
 use crate::domain::quiet_hours::Zone;
 use crate::domain::wording::{self, Letter};
-use crate::ids::{AccountId, CheckInId, DeviceId, WorkerId};
+use crate::ids::{AccountId, CheckInId, DeviceId, NudgeId, WorkerId};
 use crate::store;
 use crate::store::account::AccountRow;
 use crate::store::device::DeviceRow;
@@ -66,8 +66,9 @@ pub fn claim(
     let mut rows = store::dialect::claim(unit.db, worker, now, until, most)?;
     rows.sort_by_key(|row| (row.send_at, row.id));
     let total = rows.len();
+    let claimed: Vec<NudgeId> = rows.iter().map(|row| row.id).collect();
     // One row that cannot be read must not keep the others waiting: then each is looked at by itself.
-    let together = readable(Surroundings::load(unit, &rows, worker))?.ok();
+    let together = readable(Surroundings::load(unit, &rows, &claimed))?.ok();
     let (mut ready, mut dead) = (Vec::new(), 0);
     let mut today: HashMap<AccountId, i64> = HashMap::new();
     for row in rows {
@@ -76,7 +77,7 @@ pub fn claim(
             Ok(Judged::End(Release::finished(&row, NudgeState::Dead, None, now)))
         } else {
             match (row.check_in_id, row.address_request_id) {
-                (Some(_), _) => judge_check_in(unit, &row, worker, together.as_ref(), &today),
+                (Some(_), _) => judge_check_in(unit, &row, &claimed, together.as_ref(), &today),
                 (None, Some(_)) => judge_request(unit, &row),
                 (None, None) => Ok(Judged::drop(&row, DropReason::Expired, now)),
             }
@@ -151,13 +152,13 @@ fn unreadable(unit: &Unit<'_>, row: &NudgeRow, cause: &Fault) -> Judged {
 fn judge_check_in(
     unit: &mut Unit<'_>,
     row: &NudgeRow,
-    worker: WorkerId,
+    claimed: &[NudgeId],
     together: Option<&Surroundings>,
     today: &HashMap<AccountId, i64>,
 ) -> Result<Judged, Fault> {
     match together {
         Some(surroundings) => surroundings.judge(unit, row, today),
-        None => Surroundings::load(unit, std::slice::from_ref(row), worker)?.judge(unit, row, today),
+        None => Surroundings::load(unit, std::slice::from_ref(row), claimed)?.judge(unit, row, today),
     }
 }
 
@@ -200,7 +201,7 @@ struct Surroundings {
 const LONGEST_DAY: SignedDuration = SignedDuration::from_hours(26);
 
 impl Surroundings {
-    fn load(unit: &mut Unit<'_>, rows: &[NudgeRow], worker: WorkerId) -> Result<Self, Fault> {
+    fn load(unit: &mut Unit<'_>, rows: &[NudgeRow], claimed: &[NudgeId]) -> Result<Self, Fault> {
         let mut ids: Vec<CheckInId> = rows.iter().filter_map(|row| row.check_in_id).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -227,7 +228,7 @@ impl Surroundings {
             outreaches: store::scene::outreaches(unit.db, &scenes)?,
             devices: store::device::live(unit.db, &recipients)?,
             sent: store::nudge::sent_since(unit.db, &recipients, (unit.now - LONGEST_DAY).into())?,
-            held: store::nudge::held_by_others(unit.db, &recipients, worker, now)?,
+            held: store::nudge::held(unit.db, &recipients, claimed, now)?,
         })
     }
 

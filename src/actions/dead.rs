@@ -37,7 +37,7 @@ pub struct DeadNudge {
 pub struct Driven {
     /// How many wait again, to go out now.
     pub again: usize,
-    /// How many are of no use any more, and stay as they are.
+    /// How many of those that were named are of no use any more, and stay as they are.
     pub expired: usize,
     /// How many of the ids that were named are no dead nudge.
     pub unknown: usize,
@@ -47,7 +47,7 @@ pub struct Driven {
 pub async fn list(house: &Arc<House>) -> Result<Vec<DeadNudge>, Fault> {
     house
         .look(|unit| {
-            let rows = store::nudge::dead(unit.db, None, MOST)?;
+            let rows = store::nudge::dead(unit.db, None, None, MOST)?;
             let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
             let attempts = store::nudge::attempts(unit.db, &ids)?;
             let nudges = rows.into_iter().map(|row| {
@@ -73,7 +73,10 @@ pub async fn list(house: &Arc<House>) -> Result<Vec<DeadNudge>, Fault> {
 pub async fn drive_again(house: &Arc<House>, only: Option<Vec<NudgeId>>) -> Outcome<Driven> {
     house
         .change(None, move |unit| {
-            let rows = store::nudge::dead(unit.db, only.as_deref(), MOST)?;
+            let now = unit.ts();
+            // Of all, those that are of use: however many others there are.
+            let useful_after = only.is_none().then_some(now);
+            let rows = store::nudge::dead(unit.db, only.as_deref(), useful_after, MOST)?;
             let mut driven = Driven {
                 unknown: only
                     .map_or(0, |ids| ids.iter().filter(|id| rows.iter().all(|row| row.id != **id)).count()),

@@ -11,7 +11,7 @@ const FIRST: SignedDuration = SignedDuration::from_secs(15);
 const LONGEST: SignedDuration = SignedDuration::from_mins(2);
 /// How long one probe may take before another is let through.
 const PROBE: SignedDuration = SignedDuration::from_secs(30);
-/// Providers that are remembered; beyond that those that work are forgotten.
+/// Providers that are remembered; beyond that those that were not left alone are forgotten.
 const REMEMBERED: usize = 1024;
 
 /// What is known about every provider: push services by their origin, and the mail server.
@@ -45,7 +45,8 @@ impl Circuits {
     pub fn admit(&mut self, origin: &str, now: Timestamp) -> Result<(), SignedDuration> {
         let Some(circuit) = self.by_origin.get_mut(origin) else { return Ok(()) };
         match circuit.open_until {
-            Some(until) if now < until => Err(until.duration_since(now)),
+            // One that lies further ahead was noted by a clock that has been put back since.
+            Some(until) if now < until && until <= now + LONGEST => Err(until.duration_since(now)),
             Some(_) => {
                 circuit.open_until = Some(now + PROBE);
                 circuit.probing = true;
@@ -64,7 +65,10 @@ impl Circuits {
             return was_open.then_some(Change::Closed);
         }
         if self.by_origin.len() >= REMEMBERED {
-            self.by_origin.retain(|_, circuit| circuit.failures > 0);
+            self.by_origin.retain(|_, circuit| circuit.openings > 0);
+            if self.by_origin.len() >= REMEMBERED && !self.by_origin.contains_key(origin) {
+                return None;
+            }
         }
         let circuit = self.by_origin.entry(origin.to_owned()).or_default();
         circuit.failures = circuit.failures.saturating_add(1);

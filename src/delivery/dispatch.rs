@@ -21,6 +21,10 @@ use url::Url;
 const PUSHES_AT_ONCE: usize = 64;
 /// Mails at a time: what mail servers commonly allow one client.
 const MAILS_AT_ONCE: usize = 8;
+/// Mails that wait for their turn, and how long the others wait at least: a mail server is slow, and pushes must not
+/// wait behind mails.
+const MAILS_QUEUED: usize = 32;
+const OVERFLOW: SignedDuration = SignedDuration::from_secs(5);
 /// A provider that keeps all its places taken and ends nothing for this long is not waited for.
 const STALL: Duration = Duration::from_millis(500);
 /// How long a claimed nudge waits for a place before it is given back: what was checked must still be true.
@@ -81,9 +85,9 @@ impl Dispatch {
         self.in_hand.len()
     }
 
-    /// Whether anybody waits for a place.
-    pub fn has_queue(&self) -> bool {
-        self.providers.values().any(|provider| !provider.queue.is_empty())
+    /// How many hand-overs wait for a place.
+    pub fn queued(&self) -> usize {
+        self.providers.values().map(|provider| provider.queue.len()).sum()
     }
 
     /// Takes a claimed nudge in hand.
@@ -99,16 +103,25 @@ impl Dispatch {
         if origins.is_empty() {
             self.finish(key);
         }
-        let now = Instant::now();
+        let (now, mut overflow) = (Instant::now(), Vec::new());
         for (index, origin) in origins.into_iter().enumerate() {
-            let places = if origin == MAIL { MAILS_AT_ONCE } else { PUSHES_AT_ONCE };
+            let mail = origin == MAIL;
+            let places = if mail { MAILS_AT_ONCE } else { PUSHES_AT_ONCE };
             let provider = self.providers.entry(origin).or_insert_with(|| Provider {
                 places,
                 running: 0,
                 queue: VecDeque::new(),
                 progressed: now,
             });
-            provider.queue.push_back((key, index, now));
+            if mail && provider.queue.len() >= MAILS_QUEUED {
+                overflow.push(index);
+            } else {
+                provider.queue.push_back((key, index, now));
+            }
+        }
+        let wait = OVERFLOW.mul_f64(1.0 + rand::random::<f64>());
+        for index in overflow {
+            self.end(key, index, Ending::held_back(wait));
         }
     }
 
@@ -178,7 +191,10 @@ impl Dispatch {
         let Some((key, index, origin)) = self.tasks.remove(&id) else { return };
         if let Some(provider) = self.providers.get_mut(&origin) {
             provider.running = provider.running.saturating_sub(1);
-            provider.progressed = Instant::now();
+            // A hand-over that only timed out is no progress.
+            if ending.code.is_some() {
+                provider.progressed = Instant::now();
+            }
         }
         let service = class(&origin);
         if let Some(outcome) = ending.outcome {
@@ -187,7 +203,9 @@ impl Dispatch {
         if ending.refuses_us {
             self.meters.key_refused(service);
         }
-        let answered = ending.outcome != Some(Outcome::Deferred);
+        // A mail server that says "not now" for one recipient serves the others.
+        let spoke = origin == MAIL && ending.code.is_some() && !ending.refuses_us;
+        let answered = spoke || ending.outcome != Some(Outcome::Deferred);
         match self.senders.learn(&origin, answered, self.clock.now()) {
             // Its class and not which: an operator's own push service may stand for one person (R35).
             Some(Change::Opened) => {

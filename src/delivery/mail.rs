@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 use url::Url;
 
-/// How long a mail server may take in all.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a mail server may take in all: as long as a lease allows, since many look through a mail before they say
+/// that they took it, and who gives up earlier sends it twice (RFC 5321, 4.5.3.2.6).
+const TIMEOUT: Duration = Duration::from_secs(75);
 
 /// The text part.
 #[derive(Template)]
@@ -95,8 +96,8 @@ impl MailSender {
         match &self.transport {
             Transport::Smtp(server) => match tokio::time::timeout(TIMEOUT, server.send(&mail)).await {
                 Ok(Ok(code)) => Ending::new(Outcome::Accepted, Some(code.into())),
-                Ok(Err(Refused { step, code, cause })) => {
-                    let ending = Ending::of_mail(step, code);
+                Ok(Err(Refused { step, code, policy, cause })) => {
+                    let ending = Ending::of_mail(step, code, policy);
                     // Not what the server said: it may quote the address (R35).
                     if ending.refuses_us {
                         tracing::error!(?step, code, cause, "the mail server refuses this server");
@@ -105,7 +106,7 @@ impl MailSender {
                     }
                     ending
                 }
-                Err(_) => Ending::of_mail(MailStep::Connection, None),
+                Err(_) => Ending::of_mail(MailStep::Connection, None, false),
             },
             Transport::Files(folder) => {
                 let file = folder.join(format!("{}.eml", nudge.id));

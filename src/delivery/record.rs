@@ -38,8 +38,10 @@ pub fn record(unit: &mut Unit<'_>, worker: WorkerId, finished: &[Arc<Finished>])
         let (fate, channel) = fate(finished, unit.now);
         if let Fate::Sent(devices) = &fate {
             recorded.accepted.push((channel, unit.now.duration_since(nudge.due_at.get())));
-            let wait = || retry::wait(1, None, rand::random());
-            let copies = devices.iter().map(|device| nudge.straggler(*device, unit.now + wait(), unit.now));
+            let copies = devices.iter().map(|(device, asked)| {
+                let wait = retry::wait(1, *asked, rand::random());
+                nudge.straggler(*device, unit.now + wait, unit.now)
+            });
             stragglers.extend(copies.map(|copy| (nudge.id, copy)));
         }
         recorded.dead += usize::from(fate == Fate::Dead);

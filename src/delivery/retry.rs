@@ -11,13 +11,12 @@ const LONGEST_ASKED: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long to wait after attempt number `attempts` (from 1). `chance` is a random number from 0 to 1.
 pub fn wait(attempts: i32, retry_after: Option<SignedDuration>, chance: f64) -> SignedDuration {
-    if let Some(asked) = retry_after {
-        return asked.clamp(SignedDuration::from_secs(1), LONGEST_ASKED);
-    }
     let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(20);
     let bound = FIRST.as_secs().saturating_mul(1 << doublings).min(LONGEST.as_secs());
     let bound = SignedDuration::from_secs(bound);
-    SignedDuration::from_secs(1) + bound.mul_f64(chance.clamp(0.0, 1.0))
+    let jittered = SignedDuration::from_secs(1) + bound.mul_f64(chance.clamp(0.0, 1.0));
+    // A provider that asks for a second, time after time, does not get twelve tries in twelve seconds.
+    retry_after.map_or(jittered, |asked| asked.min(LONGEST_ASKED).max(jittered))
 }
 
 /// Reads a `Retry-After` header in either form (RFC 9110, 10.2.3).

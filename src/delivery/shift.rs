@@ -14,8 +14,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// Hand-overs that may wait for a place: more would only grow old. Those under way do not count, since a provider
+/// that hangs must not keep the others' from being claimed.
+const QUEUE: usize = 512;
 /// Nudges that a worker has in hand at most: what bounds its memory.
-const IN_HAND: usize = 512;
+const IN_HAND: usize = 2048;
 /// Nudges that one claim takes; with less room than that a claim is not worth its statements.
 const BATCH: usize = 256;
 /// How long what is over may wait for others to be recorded with.
@@ -28,6 +31,8 @@ const AFTER_FAULT: Duration = Duration::from_secs(1);
 const STALL_CHECK: Duration = Duration::from_millis(100);
 /// How long hand-overs that are under way may take when the worker stops.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
+/// How long giving back may take then.
+const GIVE_BACK_WITHIN: Duration = Duration::from_secs(5);
 
 /// What one pass through the database came to.
 struct Passed {
@@ -48,8 +53,11 @@ pub struct Shift<'a> {
     /// The pass under way, and what it records.
     pass: Option<Pass>,
     recording: Vec<Arc<Finished>>,
-    /// When something may be due.
+    /// When something may be due, and whether the bell rang since the pass under way began.
     look_at: Instant,
+    rung: bool,
+    /// When the database is tried again after a fault.
+    not_before: Instant,
     /// Whether `look_at` is more than a guess.
     looked: bool,
     /// How many nudges the last pass claimed, and all so far.
@@ -73,6 +81,8 @@ impl<'a> Shift<'a> {
             pass: None,
             recording: Vec::new(),
             look_at: Instant::now(),
+            rung: false,
+            not_before: Instant::now(),
             looked: false,
             last: None,
             total: 0,
@@ -96,7 +106,10 @@ impl<'a> Shift<'a> {
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = self.worker.house.planned.notified() => self.look_at = Instant::now(),
+                () = self.worker.house.planned.notified() => {
+                    self.look_at = Instant::now();
+                    self.rung = true;
+                }
                 result = self.step() => self.survive(result),
             }
         }
@@ -118,17 +131,18 @@ impl<'a> Shift<'a> {
         let id = self.worker.id;
         let store = &self.worker.house.store;
         let now: Ts = self.worker.house.clock.now().into();
-        let given_back = store.write(move |db| Ok::<_, Fault>(store::nudge::give_back(db, id, now)?)).await;
-        if let Err(error) = given_back {
-            tracing::warn!(%error, "claims were not given back; their leases will end");
+        let give_back = store.write(move |db| Ok::<_, Fault>(store::nudge::give_back(db, id, now)?));
+        match tokio::time::timeout(GIVE_BACK_WITHIN, give_back).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "claims were not given back; their leases will end"),
+            Err(_) => tracing::warn!("the database does not answer; the leases will end"),
         }
     }
 
     fn survive(&mut self, result: Result<(), Fault>) {
         if let Err(error) = result {
             tracing::error!(%error, "the worker could not work; it tries again");
-            self.look_at = Instant::now() + AFTER_FAULT;
-            self.finished_since = self.finished_since.map(|_| self.look_at);
+            self.not_before = Instant::now() + AFTER_FAULT;
         }
     }
 
@@ -164,12 +178,16 @@ impl<'a> Shift<'a> {
 
     /// How many nudges the next claim may take.
     fn room(&self) -> usize {
-        let room = IN_HAND.saturating_sub(self.dispatch.len());
+        let queue = QUEUE.saturating_sub(self.dispatch.queued());
+        let room = IN_HAND.saturating_sub(self.dispatch.len()).min(queue);
         if self.closed || room < BATCH { 0 } else { BATCH }
     }
 
     fn wants_pass(&self, now: Instant) -> bool {
         let waited = |since: Instant| now.checked_duration_since(since).is_some_and(|it| it >= RECORD_WITHIN);
+        if now < self.not_before {
+            return false;
+        }
         (now >= self.look_at && self.room() > 0)
             || self.finished.len() >= BATCH
             || (self
@@ -187,13 +205,15 @@ impl<'a> Shift<'a> {
             if let Some(since) = self.finished_since {
                 wake = wake.min(since + RECORD_WITHIN);
             }
+            wake = wake.max(self.not_before);
         }
-        if self.dispatch.has_queue() { wake.min(now + STALL_CHECK) } else { wake }
+        if self.dispatch.queued() > 0 { wake.min(now + STALL_CHECK) } else { wake }
     }
 
     /// One transaction that records what is over and claims what is due.
     fn begin_pass(&mut self, now: Instant) {
         let room = if now >= self.look_at { self.room() } else { 0 };
+        self.rung = false;
         self.recording = std::mem::take(&mut self.finished);
         self.finished_since = None;
         let Worker { house, id, lease, .. } = self.worker;
@@ -234,7 +254,8 @@ impl<'a> Shift<'a> {
         let total = passed.claimed.as_ref().map(|claimed| claimed.total);
         // What is due and was not to be had is in another worker's hands this moment.
         let soon = if total == Some(0) { Duration::from_millis(20) } else { Duration::ZERO };
-        self.look_at = Instant::now() + wait.max(soon);
+        // What was planned while the pass was under way may have been too late for it.
+        self.look_at = Instant::now() + if self.rung { Duration::ZERO } else { wait.max(soon) };
         // What was recorded may have made something due.
         self.last = total;
         self.looked = true;

@@ -50,6 +50,8 @@ pub struct Refused {
     pub step: MailStep,
     /// The server's code; None: it did not answer.
     pub code: Option<u16>,
+    /// Whether the server says that it is for reasons of policy (RFC 3463, 3.8).
+    pub policy: bool,
     /// What kind of trouble it was, without anything personal.
     pub cause: &'static str,
 }
@@ -67,7 +69,9 @@ impl Refused {
         } else {
             "the connection failed"
         };
-        Self { step, code: error.status().map(u16::from), cause }
+        // The words themselves are not kept: they may quote an address.
+        let policy = error.is_permanent() && error.to_string().contains("5.7.");
+        Self { step, code: error.status().map(u16::from), policy, cause }
     }
 }
 
@@ -105,7 +109,8 @@ impl MailServer {
             |text: &str| percent(text).ok_or("special characters in the password are written as %XX");
         let credentials = match url.password() {
             Some(password) => Some(Credentials::new(decoded(url.username())?, decoded(password)?)),
-            None => None,
+            None if url.username().is_empty() => None,
+            None => return Err("a user needs a password: smtps://user:password@mail.example.org"),
         };
         let parameters = TlsParameters::new(host.clone()).map_err(|_| "TLS cannot be used with this host")?;
         // The path names this machine to the server, as in smtps://mail.example.org/care.example.org.
@@ -189,7 +194,7 @@ async fn hand_over(connection: &mut AsyncSmtpConnection, mail: &Message) -> Resu
     if addresses.map(|address: &Address| AsRef::<str>::as_ref(address)).any(|address| !address.is_ascii()) {
         if !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
             let cause = "the server lacks SMTPUTF8, which this address needs";
-            return Err(Refused { step: MailStep::Text, code: Some(553), cause });
+            return Err(Refused { step: MailStep::Text, code: Some(553), policy: false, cause });
         }
         parameters.push(MailParameter::SmtpUtfEight);
     }

@@ -53,15 +53,18 @@ impl Ending {
     }
 
     /// What a mail server's reply means, by the step that it replied to (RFC 5321, 4.2.1 and 4.3.2). A refusal before
-    /// the recipient was named is not about them: their address stays in use.
-    pub fn of_mail(step: MailStep, code: Option<u16>) -> Self {
+    /// the recipient was named is not about them: their address stays in use. Nor is one for reasons of `policy` (an
+    /// enhanced code of 5.7, RFC 3463, 3.8): many servers tell only then that they want a log-in, or block a sender.
+    pub fn of_mail(step: MailStep, code: Option<u16>, policy: bool) -> Self {
         let permanent = code.is_some_and(|code| (500..600).contains(&code));
-        let outcome = match (permanent, step) {
-            (false, _) | (true, MailStep::Connection | MailStep::Sender) => Outcome::Deferred,
-            (true, MailStep::Recipient) => Outcome::Gone,
-            (true, MailStep::Text) => Outcome::Refused,
+        let policy = policy || matches!(code, Some(530 | 534 | 535 | 538 | 554));
+        let (outcome, refuses_us) = match (permanent, step) {
+            (false, _) => (Outcome::Deferred, false),
+            (true, MailStep::Connection | MailStep::Sender) => (Outcome::Deferred, true),
+            (true, MailStep::Recipient) if policy => (Outcome::Deferred, true),
+            (true, MailStep::Recipient) => (Outcome::Gone, false),
+            (true, MailStep::Text) => (Outcome::Refused, false),
         };
-        let refuses_us = permanent && matches!(step, MailStep::Connection | MailStep::Sender);
         Self { outcome: Some(outcome), code: code.map(i32::from), wait: None, refuses_us }
     }
 }
@@ -101,8 +104,8 @@ pub struct Handed<'a> {
 /// What becomes of a nudge that was handed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// Somebody took it. Those devices are to get it still.
-    Sent(Vec<DeviceId>),
+    /// Somebody took it. Those devices are to get it still, after as long as their providers asked for.
+    Sent(Vec<(DeviceId, Option<SignedDuration>)>),
     /// It is tried again, after that long if a provider said so. `counts`: as an attempt.
     Again {
         /// The longest wait that was asked for.
@@ -125,7 +128,7 @@ impl Handed<'_> {
         let open = |ending: &Ending| matches!(ending.outcome, None | Some(Outcome::Deferred));
         if any(Some(Outcome::Accepted)) {
             let left = self.endings.iter().filter(|(_, ending)| open(ending));
-            return Fate::Sent(left.filter_map(|(device, _)| *device).collect());
+            return Fate::Sent(left.filter_map(|(device, ending)| Some(((*device)?, ending.wait))).collect());
         }
         let by_mail = self.channel == Channel::Push && self.mail_possible && !self.straggler;
         if !self.endings.iter().any(|(_, ending)| open(ending)) {
@@ -206,12 +209,15 @@ mod tests {
     #[test]
     fn r20_a_mail_servers_no_to_us_is_not_a_no_to_the_recipient() {
         for step in [MailStep::Connection, MailStep::Sender] {
-            let ending = Ending::of_mail(step, Some(535));
+            let ending = Ending::of_mail(step, Some(535), false);
             assert_eq!((ending.outcome, ending.refuses_us), (Some(Outcome::Deferred), true));
         }
-        assert_eq!(Ending::of_mail(MailStep::Recipient, Some(550)).outcome, Some(Outcome::Gone));
-        assert_eq!(Ending::of_mail(MailStep::Recipient, Some(450)).outcome, Some(Outcome::Deferred));
-        assert_eq!(Ending::of_mail(MailStep::Text, Some(554)).outcome, Some(Outcome::Refused));
-        assert_eq!(Ending::of_mail(MailStep::Text, None).outcome, Some(Outcome::Deferred));
+        let outcome = |step, code, policy| Ending::of_mail(step, code, policy).outcome;
+        assert_eq!(outcome(MailStep::Recipient, Some(550), false), Some(Outcome::Gone));
+        assert_eq!(outcome(MailStep::Recipient, Some(550), true), Some(Outcome::Deferred));
+        assert_eq!(outcome(MailStep::Recipient, Some(554), false), Some(Outcome::Deferred));
+        assert_eq!(outcome(MailStep::Recipient, Some(450), false), Some(Outcome::Deferred));
+        assert_eq!(outcome(MailStep::Text, Some(554), false), Some(Outcome::Refused));
+        assert_eq!(outcome(MailStep::Text, None, false), Some(Outcome::Deferred));
     }
 }

@@ -216,17 +216,17 @@ pub fn sent_since(db: &mut Db, recipients: &[AccountId], since: Ts) -> QueryResu
     Ok(rows.into_iter().filter_map(|(to, at)| Some((to?, at?))).collect())
 }
 
-/// For whom other workers have nudges in hand that count for the daily cap: one entry a nudge. They may be on
-/// their way.
-pub fn held_by_others(
+/// For whom workers have nudges in hand that count for the daily cap, besides those of one claim: one entry a nudge.
+/// They may be on their way.
+pub fn held(
     db: &mut Db,
     recipients: &[AccountId],
-    worker: WorkerId,
+    besides: &[NudgeId],
     now: Ts,
 ) -> QueryResult<Vec<AccountId>> {
     let rows: Vec<Option<AccountId>> = counted(recipients)
         .filter(nudges::lease_until.gt(now))
-        .filter(nudges::leased_by.ne(worker))
+        .filter(nudges::id.ne_all(besides))
         .filter(nudges::state.eq(NudgeState::Waiting))
         .select(nudges::recipient_id)
         .load(db)?;
@@ -394,8 +394,13 @@ pub fn give_back(db: &mut Db, worker: WorkerId, now: Ts) -> QueryResult<usize> {
         .execute(db)
 }
 
-/// The nudges that were given up, the latest first. `only`: of these.
-pub fn dead(db: &mut Db, only: Option<&[NudgeId]>, most: i64) -> QueryResult<Vec<NudgeRow>> {
+/// The nudges that were given up, the latest first. `only`: of these. `useful_after`: whose time is not over then.
+pub fn dead(
+    db: &mut Db,
+    only: Option<&[NudgeId]>,
+    useful_after: Option<Ts>,
+    most: i64,
+) -> QueryResult<Vec<NudgeRow>> {
     let mut query = nudges::table
         .filter(nudges::state.eq(NudgeState::Dead))
         .order((nudges::finished_at.desc(), nudges::id.desc()))
@@ -404,6 +409,9 @@ pub fn dead(db: &mut Db, only: Option<&[NudgeId]>, most: i64) -> QueryResult<Vec
         .into_boxed();
     if let Some(ids) = only {
         query = query.filter(nudges::id.eq_any(ids.to_vec()));
+    }
+    if let Some(at) = useful_after {
+        query = query.filter(nudges::expires_at.gt(at));
     }
     query.load(db)
 }
