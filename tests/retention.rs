@@ -64,8 +64,11 @@ on_both_databases! {
         couple.scene(&app).await;
         app.pass_minutes(3 * DAY).await;
         app.push.answer_always(&couple.sam.device.endpoint, None);
-        let driven = dead::drive_again(&app.app.house, None).await.unwrap();
-        assert!(driven.again == 0 && driven.expired > 0, "{driven:?}");
+        let list = dead::list(&app.app.house).await.unwrap();
+        let over: Vec<_> = list.iter().filter(|nudge| nudge.expired).map(|nudge| nudge.id).collect();
+        let driven = dead::drive_again(&app.app.house, Some(over.clone())).await.unwrap();
+        assert!(!over.is_empty() && driven.again == 0 && driven.expired == over.len(), "{driven:?}");
+        assert_eq!(dead::drive_again(&app.app.house, None).await.unwrap().expired, 0, "all means all that are of use");
     }
 
     async fn r35_the_list_of_dead_nudges_says_nothing_about_anybody(app) {

@@ -82,14 +82,15 @@ on_both_databases! {
             app.push.answer_always(&person.device.endpoint, Some(held));
         }
         for n in 0..5 {
-            app.clock.set(minute(n));
+            app.clock.set(minute(0) + SignedDuration::from_secs(10 * n));
             couple.scene(&app).await;
         }
         let stop = CancellationToken::new();
         let (worker, told) = (app.app.worker(), stop.clone());
         let working = actix_web::rt::spawn(async move { worker.run(told).await });
         for n in 0..5 {
-            app.clock.set(minute(HOUR + n));
+            // Within one lease: what is in hand stays in hand.
+            app.clock.set(minute(HOUR) + SignedDuration::from_secs(10 * n));
             app.app.house.planned.notify_one();
             if n < 3 {
                 // Two for each, on their way and not taken yet.
