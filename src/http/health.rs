@@ -1,6 +1,6 @@
 //! Whether the service is there, whether it is ready, and the keys that others check its tokens with.
 
-use super::Web;
+use super::{SHARED_BRIEFLY, Web};
 use crate::actions::{House, watch};
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
@@ -27,5 +27,5 @@ pub async fn readyz(house: web::Data<Arc<House>>) -> HttpResponse {
 
 /// The public keys of access tokens (RFC 7517).
 pub async fn jwks(web: web::Data<Web>) -> HttpResponse {
-    HttpResponse::Ok().json(web.house.tokens.jwks())
+    HttpResponse::Ok().insert_header(SHARED_BRIEFLY).json(web.house.tokens.jwks())
 }

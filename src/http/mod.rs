@@ -13,6 +13,11 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::web;
 use std::sync::Arc;
 
+/// `Cache-Control` of what is the same for everybody and holds nothing about anybody.
+const SHARED: (&str, &str) = ("Cache-Control", "public, max-age=3600");
+/// The same for keys, which change.
+const SHARED_BRIEFLY: (&str, &str) = ("Cache-Control", "public, max-age=300");
+
 /// What the routes need.
 #[derive(Clone)]
 pub struct Web {
@@ -41,6 +46,7 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
         .route("/healthz", web::head().to(health::healthz))
         .route("/readyz", web::get().to(health::readyz))
         .route("/readyz", web::head().to(health::readyz))
+        .route("/assets/style.css", web::get().to(pages::style))
         .route("/open", web::get().to(pages::open))
         .service(
             web::resource("/verify/{token}")
@@ -61,7 +67,8 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
     }
 }
 
-/// The headers that every answer has: nothing is cached, framed, sniffed or told to the next site.
+/// The headers that every answer has: nothing is kept, framed, sniffed or told to the next site, and a page has no
+/// script and no style but the service's own. An answer that anybody may keep says so itself.
 pub fn headers() -> DefaultHeaders {
     DefaultHeaders::new()
         .add(("Cache-Control", "no-store"))
@@ -69,10 +76,11 @@ pub fn headers() -> DefaultHeaders {
         .add(("Referrer-Policy", "no-referrer"))
         .add(("X-Frame-Options", "DENY"))
         .add(("Cross-Origin-Opener-Policy", "same-origin"))
+        .add(("Cross-Origin-Resource-Policy", "same-origin"))
         .add(("Permissions-Policy", "geolocation=(), camera=(), microphone=()"))
         .add((
             "Content-Security-Policy",
-            "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self'; form-action 'self'; \
-             base-uri 'none'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \
+             frame-ancestors 'none'",
         ))
 }

@@ -1,6 +1,6 @@
 //! The few pages that a link in a mail leads to. GET shows, a button POSTs (R30).
 
-use super::Web;
+use super::{SHARED, Web};
 use crate::actions::{Outcome, Refusal, account};
 use crate::graphql::errors::log_fault;
 use actix_web::http::StatusCode;
@@ -32,6 +32,14 @@ fn page(status: StatusCode, title: &str, sentences: &[String], form: Option<Form
             HttpResponse::InternalServerError().body(format!("internal error {id}"))
         }
     }
+}
+
+/// The style sheet of all pages.
+pub async fn style() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(SHARED)
+        .content_type("text/css; charset=utf-8")
+        .body(include_str!("../../assets/style.css"))
 }
 
 /// Where pushes and mails lead as long as the companion app is not there: the person's own app has the rest.
@@ -110,7 +118,8 @@ fn finished(outcome: Outcome<()>, done: &str, title: &str, form: Option<Form<'_>
     }
 }
 
-/// GraphiQL runs only what this server serves.
+/// GraphiQL runs only what this server serves; its editor writes styles into the page, which is why it is for
+/// development.
 const EXPLORER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -133,5 +142,5 @@ pub async fn explorer_file(file: web::Path<String>) -> HttpResponse {
         "graphiql.css" => ("text/css; charset=utf-8", include_bytes!("../../assets/graphiql/graphiql.css")),
         _ => return HttpResponse::NotFound().finish(),
     };
-    HttpResponse::Ok().insert_header((CONTENT_TYPE, media)).body(body)
+    HttpResponse::Ok().insert_header(SHARED).insert_header((CONTENT_TYPE, media)).body(body)
 }

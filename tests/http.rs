@@ -1,0 +1,183 @@
+//! The door: what every route answers, whoever asks; the headers, the hosts, the ids and lines of requests.
+
+mod support;
+
+use diesel::RunQueryDsl;
+use evenkeel::store::Db;
+use reqwest::Method;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use support::people::{PASSWORD, link_in};
+use support::{Person, TestApp};
+
+/// The patterns of all routes that people can reach, read from the code: a new one is tested at once.
+fn patterns() -> BTreeSet<String> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        // The listener for whoever watches is another one.
+        if path.ends_with("metrics.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(path).unwrap();
+        for call in ["route(\"/", "resource(\"/", "scope(\"/"] {
+            for rest in text.split(call).skip(1) {
+                found.insert(format!("/{}", rest.split_once('"').unwrap().0));
+            }
+        }
+    }
+    assert!(found.len() > 8 && found.contains("/graphql"), "{found:?}");
+    found
+}
+
+/// Somebody signed in, and a live token for each page that takes one.
+struct Visitors {
+    alex: Person,
+    verify: String,
+    reset: String,
+}
+
+impl Visitors {
+    async fn of(app: &TestApp) -> Self {
+        let alex = app.couple().await.alex;
+        let query = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";
+        app.anonymous(query, json!({ "e": alex.email })).await;
+        let sign_up = json!({ "i": { "email": "kim@people.test", "password": PASSWORD, "displayName": "Kim",
+            "zone": "UTC", "adult": true, "healthDataConsent": true } });
+        let query = "mutation($i: SignUpInput!) { signUp(input: $i) { status } }";
+        app.anonymous(query, sign_up).await;
+        app.deliver().await;
+        let token = |email: &str| {
+            let link = link_in(&app.mail.inbox(email).pop().unwrap());
+            link.rsplit_once('/').unwrap().1.to_owned()
+        };
+        Self { verify: token("kim@people.test"), reset: token(&alex.email), alex }
+    }
+
+    /// A pattern's path, with live tokens.
+    fn path(&self, pattern: &str) -> String {
+        match pattern {
+            "/verify/{token}" => pattern.replace("{token}", &self.verify),
+            "/reset/{token}" => pattern.replace("{token}", &self.reset),
+            "/graphiql/{file}" => "/graphiql/start.js".to_owned(),
+            "/graphql" => "/graphql?query=%7Bviewer%7Baccount%7BdisplayName%7D%7D%7D".to_owned(),
+            fixed => {
+                assert!(!fixed.contains('{'), "{fixed} is new: say here what a live one is");
+                fixed.to_owned()
+            }
+        }
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Text {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    text: String,
+}
+
+/// Every row of every table as text, by the table's name.
+fn dump(app: &TestApp) -> BTreeMap<String, String> {
+    let mut db = Db::open(&app.config.database).unwrap();
+    let mut all = |sql: String| -> Vec<String> {
+        let query = diesel::sql_query(sql);
+        let rows: Vec<Text> = match &mut db {
+            Db::Sqlite(c) => query.load(c).unwrap(),
+            Db::Postgres(c) => query.load(c).unwrap(),
+        };
+        rows.into_iter().map(|row| row.text).collect()
+    };
+    let sqlite = app.app.house.store.backend() == "SQLite";
+    let tables = match sqlite {
+        true => "SELECT name AS text FROM sqlite_master WHERE type = 'table'",
+        false => "SELECT tablename::text AS text FROM pg_tables WHERE schemaname = 'public'",
+    };
+    let tables = all(tables.to_owned());
+    assert!(tables.len() > 10, "{tables:?}");
+    let mut dumped = BTreeMap::new();
+    for table in tables {
+        let row = match sqlite {
+            true => {
+                let columns = all(format!(
+                    "SELECT 'quote(\"' || name || '\")' AS text FROM pragma_table_info('{table}')"
+                ));
+                format!("SELECT {} AS text FROM {table}", columns.join(" || ',' || "))
+            }
+            false => format!("SELECT t::text AS text FROM {table} t"),
+        };
+        let mut rows = all(row);
+        rows.sort();
+        dumped.insert(table, rows.join("\n"));
+    }
+    dumped
+}
+
+on_both_databases! {
+    async fn r30_get_and_head_change_nothing_on_any_route(app) {
+        let visitors = Visitors::of(&app).await;
+        let before = dump(&app);
+        for pattern in patterns() {
+            let url = format!("{}{}", app.url, visitors.path(&pattern));
+            for method in [Method::GET, Method::HEAD] {
+                for access in [None, Some(visitors.alex.access())] {
+                    let mut request = app.http.request(method.clone(), &url);
+                    if let Some(access) = access {
+                        request = request.bearer_auth(access);
+                    }
+                    let status = request.send().await.unwrap().status().as_u16();
+                    assert!(status < 500, "{method} {pattern}: {status}");
+                }
+            }
+        }
+        let after = dump(&app);
+        for (table, rows) in &before {
+            assert_eq!(rows, &after[table], "a row of {table} changed");
+        }
+        let confirmed = app.http.post(format!("{}/verify/{}", app.url, visitors.verify)).send().await.unwrap();
+        assert_eq!(confirmed.status(), 200, "the token is still good");
+        assert_ne!(dump(&app), before, "what was compared does show changes");
+    }
+
+    async fn every_answer_has_the_headers_of_a_closed_house_and_no_cookie(app) {
+        let visitors = Visitors::of(&app).await;
+        let mut shared = BTreeSet::new();
+        for pattern in patterns().into_iter().chain(["/nothing/like/it".to_owned()]) {
+            let answer = app.http.get(format!("{}{}", app.url, visitors.path(&pattern))).send().await.unwrap();
+            let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            let policy = header("content-security-policy").unwrap();
+            assert!(policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"), "{pattern}");
+            // GraphiQL, of development, is the one page that is not ours.
+            assert_eq!(policy.contains("unsafe"), pattern == "/", "{pattern}: {policy}");
+            assert_eq!(header("referrer-policy").unwrap(), "no-referrer");
+            assert_eq!(header("x-content-type-options").unwrap(), "nosniff");
+            assert_eq!(header("x-frame-options").unwrap(), "DENY");
+            assert_eq!(header("set-cookie"), None, "{pattern}");
+            assert_eq!(header("access-control-allow-origin"), None, "{pattern}");
+            if header("cache-control").unwrap() != "no-store" {
+                shared.insert(pattern);
+            }
+        }
+        let shared: Vec<_> = shared.iter().map(String::as_str).collect();
+        assert_eq!(shared, ["/.well-known/jwks.json", "/assets/style.css", "/graphiql/{file}"], "what anybody may keep");
+    }
+
+    async fn a_page_has_no_style_and_no_script_of_its_own(app) {
+        let visitors = Visitors::of(&app).await;
+        let sheet = app.http.get(format!("{}/assets/style.css", app.url)).send().await.unwrap();
+        assert_eq!(sheet.headers()["content-type"], "text/css; charset=utf-8");
+        for pattern in patterns() {
+            if ["/", "/graphiql/{file}"].contains(&pattern.as_str()) {
+                continue;
+            }
+            let answer = app.http.get(format!("{}{}", app.url, visitors.path(&pattern))).send().await.unwrap();
+            let media = answer.headers().get("content-type").map(|media| media.to_str().unwrap().to_owned());
+            if media.is_some_and(|media| media.starts_with("text/html")) {
+                let page = answer.text().await.unwrap();
+                for inline in ["<style", "style=", "<script", "onclick", "javascript:"] {
+                    assert!(!page.contains(inline), "{pattern} has {inline}");
+                }
+                assert!(page.contains("href=\"/assets/style.css\""), "{pattern}");
+            }
+        }
+    }
+}
