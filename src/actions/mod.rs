@@ -11,6 +11,7 @@ pub mod nudge;
 pub mod partner_link;
 pub mod people;
 pub mod planning;
+pub mod proof;
 pub mod retention;
 pub mod scene;
 pub mod session;

@@ -1,7 +1,7 @@
 //! Sessions: log in, refresh, log out, list and end.
 
 use super::people::{Person, email_index};
-use super::{Caller, Done, Fault, House, Outcome, RequestKey, Unit};
+use super::{Caller, Done, Fault, House, Outcome, RequestKey, Unit, proof};
 use crate::auth::Requester;
 use crate::auth::tokens::{REFRESH_GRACE, REFRESH_LIFE, opaque, opaque_hash};
 use crate::domain::account::{Email, PASSWORD_MAX_BYTES};
@@ -87,6 +87,7 @@ pub async fn log_in(
                 created_at: unit.ts(),
                 last_used_at: unit.ts(),
                 ended_at: None,
+                proved_at: Some(unit.ts()),
             };
             store::session::insert(unit.db, &session)?;
             issue(&keeper, unit, Requester { account: person.row.id, session: id })
@@ -180,11 +181,12 @@ pub async fn end(house: &Arc<House>, by: &Caller, id: SessionId) -> Outcome<Done
         .await
 }
 
-/// Ends every session of the person but this one.
+/// Ends every session of the person but this one, on a fresh proof.
 pub async fn end_others(house: &Arc<House>, by: &Caller) -> Outcome<()> {
     let requester = by.requester;
     house
         .change(by.key.as_ref(), move |unit| {
+            proof::require(unit, requester)?;
             let now = unit.ts();
             store::session::end_others(unit.db, requester.account, Some(requester.session), now)?;
             Ok(())

@@ -27,6 +27,8 @@ words! {
         Changed = "changed",
         /// The same entry is there twice.
         Duplicate = "duplicate",
+        /// This session must first show that it is still its owner who holds it: see `proveItIsMe`.
+        ProofNeeded = "proof_needed",
     }
 }
 

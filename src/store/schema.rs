@@ -107,6 +107,8 @@ diesel::table! {
         last_used_at -> Ts,
         /// When it was signed out or ended.
         ended_at -> Nullable<Ts>,
+        /// When it last gave a fresh proof; its log-in is one. Null: before there were proofs.
+        proved_at -> Nullable<Ts>,
     }
 }
 

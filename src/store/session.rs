@@ -22,6 +22,8 @@ pub struct SessionRow {
     pub last_used_at: Ts,
     /// When it was signed out or ended.
     pub ended_at: Option<Ts>,
+    /// When it last gave a fresh proof; its log-in is one. Null: before there were proofs.
+    pub proved_at: Option<Ts>,
 }
 
 /// The tokens of a family.
@@ -71,6 +73,11 @@ pub fn replace_token(db: &mut Db, id: RefreshTokenId, now: Ts) -> QueryResult<bo
 /// Notes that a session asked for tokens.
 pub fn touch(db: &mut Db, id: SessionId, now: Ts) -> QueryResult<usize> {
     diesel::update(sessions::table.find(id)).set(sessions::last_used_at.eq(now)).execute(db)
+}
+
+/// Notes that a session gave a fresh proof.
+pub fn note_proof(db: &mut Db, id: SessionId, now: Ts) -> QueryResult<usize> {
+    diesel::update(sessions::table.find(id)).set(sessions::proved_at.eq(Some(now))).execute(db)
 }
 
 /// The session, if it is live.

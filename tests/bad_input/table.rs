@@ -242,6 +242,8 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
     row("logIn", json!({ "email": world.alex.email, "password": PASSWORD, "deviceLabel": "laptop" }), bad);
     row("refreshSession", json!({ "refreshToken": world.refresh_token }), vec![]);
     row("endSession", json!({ "sessionId": world.sessions[0] }), vec![]);
+    let bad = vec![("password", json!(new), "password", "MALFORMED")];
+    row("proveItIsMe", json!({ "password": PASSWORD }), bad);
     let mut bad = passwords("newPassword");
     bad.push(("currentPassword", json!(new), "currentPassword", "MALFORMED"));
     row("changePassword", json!({ "currentPassword": PASSWORD, "newPassword": new }), bad);

@@ -3,6 +3,7 @@
 mod account;
 mod check_in;
 mod device;
+mod factor;
 mod negotiation;
 mod partner_link;
 mod scene;
@@ -16,6 +17,7 @@ use async_graphql::MergedObject;
 pub struct Mutation(
     account::AccountMutation,
     session::SessionMutation,
+    factor::FactorMutation,
     device::DeviceMutation,
     partner_link::LinkMutation,
     negotiation::NegotiationMutation,

@@ -105,7 +105,7 @@ impl SessionMutation {
         Ok(settle(outcome.await)?.into())
     }
 
-    /// Signs every other device out.
+    /// Signs every other device out. Needs a fresh proof: see `proveItIsMe`.
     async fn end_other_sessions(&self, ctx: &Context<'_>) -> Result<EndOtherSessionsPayload, Failure> {
         Ok(settle_done(session::end_others(house(ctx), &caller(ctx)?).await)?.into())
     }

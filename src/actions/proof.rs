@@ -1,0 +1,56 @@
+//! Fresh proof: before a sensitive act, a session shows that it is still its owner who holds it.
+
+use super::{Caller, House, Outcome, Unit};
+use crate::auth::Requester;
+use crate::domain::account::PASSWORD_MAX_BYTES;
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::store;
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+
+/// How long a proof is fresh. A log-in is one, a refresh is not.
+pub const PROOF_LIFE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Refuses with [`ProblemCode::ProofNeeded`] unless this session gave a proof within [`PROOF_LIFE`]. Called inside the
+/// transaction of the act itself, after its input was checked: nobody is asked for a password in vain.
+pub fn require(unit: &mut Unit<'_>, requester: Requester) -> Outcome<()> {
+    let session = store::session::find_live(unit.db, requester.session, requester.account)?;
+    let proved_at = session.and_then(|session| session.proved_at);
+    if proved_at.is_some_and(|at| unit.now < at.get() + PROOF_LIFE) {
+        return Ok(());
+    }
+    let sentence = "Please show once more that it is you, then try again.";
+    Err(Problem::new("input", ProblemCode::ProofNeeded, sentence).into())
+}
+
+/// Notes that this session gave a proof just now.
+fn note(unit: &mut Unit<'_>, requester: Requester) -> Outcome<()> {
+    let now = unit.ts();
+    store::session::note_proof(unit.db, requester.session, now)?;
+    Ok(())
+}
+
+/// Proves by the password.
+pub async fn by_password(house: &Arc<House>, by: &Caller, password: SecretString) -> Outcome<()> {
+    let requester = by.requester;
+    let wrong = || Problem::new("password", ProblemCode::Malformed, "This is not the password.");
+    if password.expose_secret().len() > PASSWORD_MAX_BYTES {
+        return Err(wrong().into());
+    }
+    let row = house.look(move |unit| Ok(store::account::find(unit.db, requester.account)?)).await?;
+    let stored = row.map(|row| row.password_hash);
+    if !house.passwords.verify(password, stored.clone()).await? {
+        return Err(wrong().into());
+    }
+    house
+        .change(by.key.as_ref(), move |unit| {
+            // The password may have been changed while its hash was computed.
+            let current = store::account::find(unit.db, requester.account)?.map(|row| row.password_hash);
+            if current != stored {
+                return Err(wrong().into());
+            }
+            note(unit, requester)
+        })
+        .await
+}
