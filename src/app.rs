@@ -22,6 +22,7 @@ use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 use std::net::TcpListener;
 use std::sync::Arc;
+use url::Url;
 
 /// Why the service could not be put together. Each says what to mend.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
@@ -38,6 +39,7 @@ pub struct App {
     /// The API.
     pub schema: Schema,
     explorer: bool,
+    leave_url: Option<Url>,
     lease: SignedDuration,
 }
 
@@ -88,7 +90,14 @@ impl App {
         };
         let schema = graphql::schema(Arc::clone(&house), config.introspection);
         let senders = Arc::new(Senders::new(push, mail));
-        Ok(Self { house, senders, schema, explorer: config.introspection, lease: config.lease })
+        Ok(Self {
+            house,
+            senders,
+            schema,
+            explorer: config.introspection,
+            leave_url: config.leave_url.clone(),
+            lease: config.lease,
+        })
     }
 
     /// A worker of this service.
@@ -98,8 +107,12 @@ impl App {
 
     /// The HTTP server on a bound listener. It runs when it is awaited or spawned; signals are the caller's.
     pub fn server(&self, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
-        let web =
-            Web { house: Arc::clone(&self.house), schema: self.schema.clone(), explorer: self.explorer };
+        let web = Web {
+            house: Arc::clone(&self.house),
+            schema: self.schema.clone(),
+            explorer: self.explorer,
+            leave_url: self.leave_url.clone(),
+        };
         let server = HttpServer::new(move || {
             let web = web.clone();
             ActixApp::new().wrap(headers()).configure(move |config| routes(config, &web))

@@ -48,6 +48,7 @@ struct Written {
     #[serde(skip_serializing)]
     smtp_url: Option<SecretString>,
     mail_from: String,
+    leave_url: Option<Url>,
     push_contact: Option<Url>,
     push_hosts: Vec<String>,
     push_insecure_origins: Vec<Url>,
@@ -70,6 +71,7 @@ impl Default for Written {
             database_url: None,
             smtp_url: None,
             mail_from: "Evenkeel <reminders@localhost>".to_owned(),
+            leave_url: None,
             push_contact: None,
             push_hosts: Vec::new(),
             push_insecure_origins: Vec::new(),
@@ -110,6 +112,9 @@ pub struct Config {
     pub smtp_url: Option<SecretString>,
     /// `EVENKEEL_MAIL_FROM`: the sender of every mail; keep its name neutral.
     pub mail_from: String,
+    /// `EVENKEEL_LEAVE_URL`: where "leave quickly" on a page leads, such as a weather report; without it to a page of
+    /// the service that says nothing.
+    pub leave_url: Option<Url>,
     /// `EVENKEEL_PUSH_CONTACT`: `mailto:` or `https:` address of the operator, for push services (RFC 8292, 2.1).
     pub push_contact: Url,
     /// `EVENKEEL_PUSH_HOSTS`: hosts of push services besides the known ones, such as `["up.example.org"]`.
@@ -174,6 +179,7 @@ impl Config {
             database,
             smtp_url: None,
             mail_from: "Evenkeel <reminders@evenkeel.test>".to_owned(),
+            leave_url: None,
             push_hosts: Vec::new(),
             push_insecure_origins: Vec::new(),
             introspection: true,
@@ -247,6 +253,9 @@ impl Written {
         if production && self.mail_from.contains("@localhost") {
             return Err(wrong("mail_from", "production needs a sender's address that people can trust"));
         }
+        if self.leave_url.as_ref().is_some_and(|url| !matches!(url.scheme(), "http" | "https")) {
+            return Err(wrong("leave_url", "this must begin with https:// or http://"));
+        }
         let push_contact = match self.push_contact {
             Some(url) if matches!(url.scheme(), "mailto" | "https") => url,
             Some(_) => return Err(wrong("push_contact", "this must begin with mailto: or https://")),
@@ -285,6 +294,7 @@ impl Written {
             database,
             smtp_url: self.smtp_url,
             mail_from: self.mail_from,
+            leave_url: self.leave_url,
             push_contact,
             push_hosts: self.push_hosts,
             push_insecure_origins: self.push_insecure_origins,
@@ -345,6 +355,7 @@ mod tests {
             ("smtp_url = 'mail.example.org'", "smtp_url"),
             ("mail_from = 'nobody'", "mail_from"),
             ("push_contact = 'ftp://x.org'", "push_contact"),
+            ("leave_url = 'javascript:alert()'", "leave_url"),
             ("public_url = 'mailto:x'", "public_url"),
             ("public_url = 'https://example.org/sub'", "public_url"),
             ("metrics_listen = '9090'", "metrics_listen"),

@@ -269,10 +269,14 @@ on_both_databases! {
         let mut looks = Vec::new();
         for person in [&couple.alex, &couple.sam] {
             for push in person.pushes(&app) {
-                kinds.push(text(&person.nudge(&app, &push).await["rung"]));
+                let rung = text(&person.nudge(&app, &push).await["rung"]);
                 let mut payload: Value = serde_json::from_slice(&push.payload).unwrap();
                 let id = text(&payload["nudge"]);
-                assert_eq!(payload["notification"]["navigate"], format!("{}/open#{id}", app.url));
+                // A tap of whoever is asked leads to the question; only the tap tells, and not what can be seen.
+                let leads = text(&payload["notification"]["navigate"]);
+                let path = if rung.starts_with("ASK") { format!("{}/c/", app.url) } else { format!("{}/open#", app.url) };
+                assert!(leads.starts_with(&path) && leads.ends_with(&format!("#{id}")), "{rung}: {leads}");
+                kinds.push(rung);
                 payload["nudge"] = json!(id.len());
                 payload["notification"]["navigate"] = Value::Null;
                 let topic = push.topic.map(|topic| topic.len());

@@ -386,7 +386,8 @@ pub async fn resume(house: &Arc<House>, by: &Caller) -> Outcome<Done<Person>> {
         .await
 }
 
-fn set_paused(unit: &mut Unit<'_>, account: AccountId, until: Option<Timestamp>) -> Outcome<()> {
+/// Sets until when a person wants no nudges; None: they want them.
+pub(super) fn set_paused(unit: &mut Unit<'_>, account: AccountId, until: Option<Timestamp>) -> Outcome<()> {
     let change = AccountChange { paused_until: Some(until.map(Into::into)), ..Default::default() };
     store::account::update(unit.db, account, &change)?;
     Ok(())

@@ -110,71 +110,85 @@ pub async fn answer(
     share: Option<Share>,
 ) -> Outcome<CheckInView> {
     let account = by.requester.account;
+    house.change(by.key.as_ref(), move |unit| answer_now(unit, id, account, content, share)).await
+}
+
+/// As [`answer`], within a unit of work.
+pub(super) fn answer_now(
+    unit: &mut Unit<'_>,
+    id: CheckInId,
+    account: AccountId,
+    content: AnswerContent,
+    share: Option<Share>,
+) -> Outcome<CheckInView> {
     let mut checks = Checks::new();
     let content = content.checked(&mut checks);
     checks.finish(())?;
-    house
-        .change(by.key.as_ref(), move |unit| {
-            let (person, row) = load(unit, id, account)?;
-            judge(unit, &row, CheckInEvent::Answer)?;
-            let change = CheckInChange {
-                state: Some(CheckInState::Answered),
-                answer: Some(Some(person.key.seal_json(answer_place(id), &content))),
-                share: Some(Some(share.unwrap_or(person.row.default_share))),
-                answered_at: Some(Some(unit.ts())),
-                ..Default::default()
-            };
-            let row = store::check_in::update(unit.db, id, &change)?;
-            planning::stop(unit, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
-            Ok(view(&person, &row)?)
-        })
-        .await
+    let (person, row) = load(unit, id, account)?;
+    judge(unit, &row, CheckInEvent::Answer)?;
+    let change = CheckInChange {
+        state: Some(CheckInState::Answered),
+        answer: Some(Some(person.key.seal_json(answer_place(id), &content))),
+        share: Some(Some(share.unwrap_or(person.row.default_share))),
+        answered_at: Some(Some(unit.ts())),
+        ..Default::default()
+    };
+    let row = store::check_in::update(unit.db, id, &change)?;
+    planning::stop(unit, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
+    Ok(view(&person, &row)?)
 }
 
 /// Lets a check-in pass; its ladder stops at once (R05). To the partner it looks like any other without an
 /// update (R11).
 pub async fn skip(house: &Arc<House>, by: &Caller, id: CheckInId) -> Outcome<Done<CheckInView>> {
     let account = by.requester.account;
-    house
-        .change(by.key.as_ref(), move |unit| {
-            let (person, row) = load(unit, id, account)?;
-            if !judge(unit, &row, CheckInEvent::Skip)? {
-                return Ok(Done::already(view(&person, &row)?));
-            }
-            let change = CheckInChange { state: Some(CheckInState::Skipped), ..Default::default() };
-            let row = store::check_in::update(unit.db, id, &change)?;
-            planning::stop(unit, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
-            Ok(Done::now(view(&person, &row)?))
-        })
-        .await
+    house.change(by.key.as_ref(), move |unit| skip_now(unit, id, account)).await
+}
+
+/// As [`skip`], within a unit of work.
+pub(super) fn skip_now(unit: &mut Unit<'_>, id: CheckInId, account: AccountId) -> Outcome<Done<CheckInView>> {
+    let (person, row) = load(unit, id, account)?;
+    if !judge(unit, &row, CheckInEvent::Skip)? {
+        return Ok(Done::already(view(&person, &row)?));
+    }
+    let change = CheckInChange { state: Some(CheckInState::Skipped), ..Default::default() };
+    let row = store::check_in::update(unit.db, id, &change)?;
+    planning::stop(unit, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
+    Ok(Done::now(view(&person, &row)?))
 }
 
 /// Puts a check-in off; the ladder begins anew then (R05).
 pub async fn snooze(house: &Arc<House>, by: &Caller, id: CheckInId, minutes: i32) -> Outcome<CheckInView> {
     let account = by.requester.account;
+    house.change(by.key.as_ref(), move |unit| put_off_now(unit, id, account, minutes)).await
+}
+
+/// As [`snooze`], within a unit of work.
+pub(super) fn put_off_now(
+    unit: &mut Unit<'_>,
+    id: CheckInId,
+    account: AccountId,
+    minutes: i32,
+) -> Outcome<CheckInView> {
     let mut checks = Checks::new();
     checks.range("minutes", minutes.into(), (*SNOOZE.start()).into(), (*SNOOZE.end()).into());
     checks.finish(())?;
-    house
-        .change(by.key.as_ref(), move |unit| {
-            let (person, row) = load(unit, id, account)?;
-            judge(unit, &row, CheckInEvent::Snooze)?;
-            let until = unit.now + SignedDuration::from_mins(minutes.into());
-            if until >= row.closes_at.get() {
-                let sentence = "The check-in closes before that.";
-                return Err(Problem::new("minutes", ProblemCode::OutOfRange, sentence).into());
-            }
-            planning::stop(unit, &[id], planning::SUBJECTS_LADDER, DropReason::Superseded)?;
-            let change = CheckInChange {
-                snoozed_until: Some(Some(until.into())),
-                round: Some(row.round + 1),
-                ..Default::default()
-            };
-            let row = store::check_in::update(unit.db, id, &change)?;
-            planning::plan_ladders(unit, vec![row.clone()])?;
-            Ok(view(&person, &row)?)
-        })
-        .await
+    let (person, row) = load(unit, id, account)?;
+    judge(unit, &row, CheckInEvent::Snooze)?;
+    let until = unit.now + SignedDuration::from_mins(minutes.into());
+    if until >= row.closes_at.get() {
+        let sentence = "The check-in closes before that.";
+        return Err(Problem::new("minutes", ProblemCode::OutOfRange, sentence).into());
+    }
+    planning::stop(unit, &[id], planning::SUBJECTS_LADDER, DropReason::Superseded)?;
+    let change = CheckInChange {
+        snoozed_until: Some(Some(until.into())),
+        round: Some(row.round + 1),
+        ..Default::default()
+    };
+    let row = store::check_in::update(unit.db, id, &change)?;
+    planning::plan_ladders(unit, vec![row.clone()])?;
+    Ok(view(&person, &row)?)
 }
 
 /// Changes what the partner sees of an answer; it can be taken back at any time (R09).

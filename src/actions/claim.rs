@@ -2,6 +2,7 @@
 
 use super::account::{request_email, request_token};
 use super::device::{Subscription, open_subscription};
+use super::page::PageToken;
 use super::people::Person;
 use super::planning::{self, Alert, Bundle, bundles};
 use super::{Fault, Unit};
@@ -17,6 +18,7 @@ use crate::store;
 use crate::store::account::AccountRow;
 use crate::store::device::DeviceRow;
 use crate::store::nudge::{NudgeRow, Release};
+use crate::store::page_token::PageTokenRow;
 use crate::store::scene::OutreachRow;
 use crate::store::types::Ts;
 use jiff::{SignedDuration, Timestamp};
@@ -35,16 +37,26 @@ pub struct Ready {
 /// What a sender needs.
 pub enum Parcel {
     /// For every live device.
-    Push(Vec<(DeviceId, Subscription)>),
-    /// For an address.
-    Mail {
-        /// The address.
-        to: String,
-        /// The words.
-        letter: Letter,
-        /// Where the link leads, below the public address.
+    Push {
+        /// The devices.
+        targets: Vec<(DeviceId, Subscription)>,
+        /// Where a tap leads, below the public address.
         path: String,
     },
+    /// For an address.
+    Mail(Mailing),
+}
+
+/// A mail before it is written.
+pub struct Mailing {
+    /// The address.
+    pub to: String,
+    /// The words.
+    pub letter: Letter,
+    /// Where the link leads, below the public address.
+    pub path: String,
+    /// The token by which its recipient chooses what comes; none in a mail that somebody asked for by address.
+    pub choices: Option<String>,
 }
 
 /// How long a nudge that cannot be read waits.
@@ -69,7 +81,7 @@ pub fn claim(
     let claimed: Vec<NudgeId> = rows.iter().map(|row| row.id).collect();
     // One row that cannot be read must not keep the others waiting: then each is looked at by itself.
     let together = readable(Surroundings::load(unit, &rows, &claimed))?.ok();
-    let (mut ready, mut dead) = (Vec::new(), 0);
+    let (mut ready, mut tokens, mut dead) = (Vec::new(), Vec::new(), 0);
     let mut today: HashMap<AccountId, i64> = HashMap::new();
     for row in rows {
         let judged = if row.tries() > ATTEMPTS_MAX {
@@ -83,10 +95,11 @@ pub fn claim(
             }
         };
         match readable(judged)?.unwrap_or_else(|cause| unreadable(unit, &row, &cause)) {
-            Judged::Send(parcel, mail_possible) => {
+            Judged::Send(parcel, mail_possible, links) => {
                 if let Some(recipient) = row.recipient_id {
                     *today.entry(recipient).or_default() += i64::from(row.device_id.is_none());
                 }
+                tokens.extend(links);
                 ready.push(Ready { nudge: row, parcel, mail_possible });
             }
             Judged::End(release) => {
@@ -103,6 +116,7 @@ pub fn claim(
             }
         }
     }
+    store::page_token::keep(unit.db, &tokens)?;
     Ok(Claimed { total, ready, dead })
 }
 
@@ -117,8 +131,8 @@ pub struct Claimed {
 }
 
 enum Judged {
-    /// It may go out, and whether a mail could take its place.
-    Send(Parcel, bool),
+    /// It may go out; whether a mail could take its place; the tokens of its links.
+    Send(Parcel, bool, Vec<PageTokenRow>),
     /// It may not, now or ever.
     End(Release),
 }
@@ -183,7 +197,8 @@ fn judge_request(unit: &mut Unit<'_>, row: &NudgeRow) -> Result<Judged, Fault> {
             return Ok(Judged::drop(row, DropReason::Expired, now));
         }
     };
-    Ok(Judged::Send(Parcel::Mail { to: request_email(unit.vault, &request)?, letter, path }, true))
+    let to = request_email(unit.vault, &request)?;
+    Ok(Judged::Send(Parcel::Mail(Mailing { to, letter, path, choices: None }), true, Vec::new()))
 }
 
 /// Everything around some claimed nudges, read in a number of statements that does not grow with theirs.
@@ -317,8 +332,11 @@ impl Surroundings {
             Verdict::Drop(reason) => Ok(Judged::drop(row, reason, now)),
             Verdict::Send(channel) => {
                 let person = Person::open(unit.vault, recipient.clone())?;
-                let parcel = parcel(&person, channel, row.rung, alert.standing, &devices)?;
-                Ok(Judged::Send(parcel, mail_works && !straggler))
+                let (parcel, links) = match channel {
+                    Channel::Push => by_push(unit, row, bundle, &person, &devices)?,
+                    Channel::Mail => by_mail(unit, row, bundle, &person, alert.standing)?,
+                };
+                Ok(Judged::Send(parcel, mail_works && !straggler, links))
             }
         }
     }
@@ -353,28 +371,48 @@ impl Surroundings {
     }
 }
 
-fn parcel(
-    person: &Person,
-    channel: Channel,
-    rung: Rung,
-    alert: Option<ContactWay>,
-    devices: &[&DeviceRow],
-) -> Result<Parcel, Fault> {
-    match channel {
-        Channel::Push => {
-            let targets = devices.iter().map(|device| Ok((device.id, open_subscription(person, device)?)));
-            Ok(Parcel::Push(targets.collect::<Result<_, Fault>>()?))
+/// Where the link of a nudge leads: who is asked answers there at once; everybody else opens their app.
+fn way(unit: &Unit<'_>, rung: Rung, bundle: &Bundle) -> (String, Option<PageTokenRow>) {
+    match rung {
+        Rung::Ask | Rung::Email | Rung::AskAgain => {
+            let PageToken { token, row } = PageToken::to_answer(unit, &bundle.check_in);
+            (format!("c/{token}"), Some(row))
         }
-        Channel::Mail => {
-            let letter = match (rung, alert) {
-                (Rung::TellPartner, Some(action)) => wording::tell_partner(action),
-                (Rung::TellPartner, None) | (Rung::ReachOut, _) => wording::REACH_OUT,
-                (
-                    Rung::Ask | Rung::Email | Rung::AskAgain | Rung::ConfirmAddress | Rung::ResetPassword,
-                    _,
-                ) => wording::ASK,
-            };
-            Ok(Parcel::Mail { to: person.email()?, letter, path: "open".to_owned() })
+        Rung::TellPartner | Rung::ReachOut | Rung::ConfirmAddress | Rung::ResetPassword => {
+            ("open".to_owned(), None)
         }
     }
+}
+
+fn by_push(
+    unit: &Unit<'_>,
+    nudge: &NudgeRow,
+    bundle: &Bundle,
+    person: &Person,
+    devices: &[&DeviceRow],
+) -> Result<(Parcel, Vec<PageTokenRow>), Fault> {
+    let (path, link) = way(unit, nudge.rung, bundle);
+    let targets = devices.iter().map(|device| Ok((device.id, open_subscription(person, device)?)));
+    let targets = targets.collect::<Result<_, Fault>>()?;
+    Ok((Parcel::Push { targets, path }, link.into_iter().collect()))
+}
+
+fn by_mail(
+    unit: &Unit<'_>,
+    nudge: &NudgeRow,
+    bundle: &Bundle,
+    person: &Person,
+    alert: Option<ContactWay>,
+) -> Result<(Parcel, Vec<PageTokenRow>), Fault> {
+    let (path, link) = way(unit, nudge.rung, bundle);
+    let letter = match (nudge.rung, alert) {
+        (Rung::TellPartner, Some(action)) => wording::tell_partner(action),
+        (Rung::TellPartner, None) | (Rung::ReachOut, _) => wording::REACH_OUT,
+        (Rung::Ask | Rung::Email | Rung::AskAgain | Rung::ConfirmAddress | Rung::ResetPassword, _) => {
+            wording::ASK
+        }
+    };
+    let PageToken { token, row } = PageToken::to_choose(unit, nudge, person.row.id);
+    let mailing = Mailing { to: person.email()?, letter, path, choices: Some(token) };
+    Ok((Parcel::Mail(mailing), link.into_iter().chain([row]).collect()))
 }

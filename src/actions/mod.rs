@@ -8,6 +8,7 @@ pub mod device;
 pub mod idempotency;
 pub mod negotiation;
 pub mod nudge;
+pub mod page;
 pub mod partner_link;
 pub mod people;
 pub mod planning;

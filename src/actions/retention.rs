@@ -10,8 +10,8 @@ const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// Nudges that one transaction forgets: small, so that nobody waits for it.
 const BATCH: i64 = 500;
 
-/// Forgets answers to idempotency keys (they may hold tokens), requests whose links are out of date, and finished
-/// nudges with their attempts.
+/// Forgets answers to idempotency keys (they may hold tokens), requests and page tokens whose links are out of date, and
+/// finished nudges with their attempts.
 pub async fn sweep(house: &Arc<House>) -> Result<(), Fault> {
     let now = house.clock.now();
     house
@@ -19,6 +19,7 @@ pub async fn sweep(house: &Arc<House>) -> Result<(), Fault> {
         .write(move |db| {
             store::idempotency::forget(db, (now - KEY_LIFE).into())?;
             store::address_request::forget(db, (now - REQUESTS_KEPT).into())?;
+            store::page_token::forget(db, now.into())?;
             Ok::<_, Fault>(())
         })
         .await?;

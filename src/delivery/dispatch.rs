@@ -94,8 +94,8 @@ impl Dispatch {
     pub fn take(&mut self, ready: Ready) {
         let key = (ready.nudge.id, ready.nudge.attempts);
         let origins: Vec<String> = match &ready.parcel {
-            Parcel::Push(targets) => targets.iter().map(|(_, to)| origin(&to.endpoint)).collect(),
-            Parcel::Mail { .. } => vec![MAIL.to_owned()],
+            Parcel::Push { targets, .. } => targets.iter().map(|(_, to)| origin(&to.endpoint)).collect(),
+            Parcel::Mail(_) => vec![MAIL.to_owned()],
         };
         let in_hand =
             InHand { ready: Arc::new(ready), endings: vec![None; origins.len()], left: origins.len() };
@@ -234,8 +234,8 @@ impl Dispatch {
     fn finish(&mut self, key: Key) {
         let Some(InHand { ready, endings, .. }) = self.in_hand.remove(&key) else { return };
         let devices: Vec<_> = match &ready.parcel {
-            Parcel::Push(targets) => targets.iter().map(|(device, _)| Some(*device)).collect(),
-            Parcel::Mail { .. } => vec![None],
+            Parcel::Push { targets, .. } => targets.iter().map(|(device, _)| Some(*device)).collect(),
+            Parcel::Mail(_) => vec![None],
         };
         let endings = devices.into_iter().zip(endings).filter_map(|(device, ending)| Some((device, ending?)));
         let endings = endings.collect();

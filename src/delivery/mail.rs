@@ -1,6 +1,7 @@
 //! Sending by e-mail: text first, discreet, by SMTP or (without a mail server) as files.
 
 use super::smtp::{MailServer, Refused};
+use crate::actions::claim::Mailing;
 use crate::domain::hand_over::{Ending, MailStep};
 use crate::domain::nudge::{Outcome, fingerprint};
 use crate::domain::wording::Letter;
@@ -24,6 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(75);
 struct TextPart<'a> {
     letter: &'a Letter,
     link: &'a str,
+    choices: Option<&'a str>,
 }
 
 /// The HTML part.
@@ -32,6 +34,7 @@ struct TextPart<'a> {
 struct HtmlPart<'a> {
     letter: &'a Letter,
     link: &'a str,
+    choices: Option<&'a str>,
 }
 
 /// The sender could not be made.
@@ -76,17 +79,9 @@ impl MailSender {
     }
 
     /// Sends one nudge to one address.
-    pub async fn send(
-        &self,
-        nudge: &NudgeRow,
-        to: &str,
-        letter: &Letter,
-        path: &str,
-        now: Timestamp,
-    ) -> Ending {
-        let link =
-            self.public_url.join(path).map_or_else(|_| self.public_url.to_string(), |url| url.to_string());
-        let mail = match self.compose(nudge, to, letter, &link, now) {
+    pub async fn send(&self, nudge: &NudgeRow, mailing: &Mailing, now: Timestamp) -> Ending {
+        let link = self.link(&mailing.path);
+        let mail = match self.compose(nudge, mailing, &link, now) {
             Ok(mail) => mail,
             Err(error) => {
                 tracing::error!(%error, nudge = %nudge.id, "a mail could not be composed");
@@ -128,25 +123,37 @@ impl MailSender {
     fn compose(
         &self,
         nudge: &NudgeRow,
-        to: &str,
-        letter: &Letter,
+        mailing: &Mailing,
         link: &str,
         now: Timestamp,
     ) -> Result<Message, Box<dyn std::error::Error + Send + Sync>> {
-        let text = TextPart { letter, link }.render()?;
-        let html = HtmlPart { letter, link }.render()?;
+        let Mailing { to, letter, path: _, choices } = mailing;
+        let preferences = choices.as_ref().map(|token| self.link(&format!("preferences/{token}")));
+        let text = TextPart { letter, link, choices: preferences.as_deref() }.render()?;
+        let html = HtmlPart { letter, link, choices: preferences.as_deref() }.render()?;
         let seconds = u64::try_from(now.as_second()).unwrap_or(0);
         let header =
             |name, value: &str| HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned());
-        Ok(Message::builder()
+        let mut mail = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to.parse()?))
             .subject(letter.subject)
             .date(UNIX_EPOCH + Duration::from_secs(seconds))
             .message_id(Some(self.message_id(nudge)))
             .raw_header(header("Auto-Submitted", "auto-generated"))
-            .raw_header(header("X-Auto-Response-Suppress", "All"))
-            .multipart(MultiPart::alternative_plain_html(text, html))?)
+            .raw_header(header("X-Auto-Response-Suppress", "All"));
+        if let Some(token) = choices {
+            let stop = format!("<{}>", self.link(&format!("unsubscribe/{token}")));
+            mail = mail
+                .raw_header(header("List-Unsubscribe", &stop))
+                .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
+        }
+        Ok(mail.multipart(MultiPart::alternative_plain_html(text, html))?)
+    }
+
+    /// A link to a page of the service.
+    fn link(&self, path: &str) -> String {
+        self.public_url.join(path).map_or_else(|_| self.public_url.to_string(), |url| url.to_string())
     }
 
     /// The Message-ID is made of the nudge's key: a repeat has the same one, and mail programs show it once (R14).

@@ -45,11 +45,11 @@ impl Senders {
     /// Hands a nudge to one of its targets.
     async fn send(&self, ready: &Ready, index: usize, now: Timestamp) -> Ending {
         match &ready.parcel {
-            Parcel::Push(targets) => match targets.get(index) {
-                Some((_, subscription)) => self.push.send(&ready.nudge, subscription, now).await,
+            Parcel::Push { targets, path } => match targets.get(index) {
+                Some((_, subscription)) => self.push.send(&ready.nudge, subscription, path, now).await,
                 None => Ending::new(Outcome::Refused, None),
             },
-            Parcel::Mail { to, letter, path } => self.mail.send(&ready.nudge, to, letter, path, now).await,
+            Parcel::Mail(mailing) => self.mail.send(&ready.nudge, mailing, now).await,
         }
     }
 

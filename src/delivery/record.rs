@@ -69,8 +69,8 @@ pub fn record(unit: &mut Unit<'_>, worker: WorkerId, finished: &[Arc<Finished>])
 fn fate(finished: &Finished, now: Timestamp) -> (Fate, Channel) {
     let Finished { ready, endings } = finished;
     let channel = match ready.parcel {
-        Parcel::Push(_) => Channel::Push,
-        Parcel::Mail { .. } => Channel::Mail,
+        Parcel::Push { .. } => Channel::Push,
+        Parcel::Mail(_) => Channel::Mail,
     };
     let handed = Handed {
         channel,

@@ -116,12 +116,14 @@ impl PushSender {
     }
 
     /// Sends one nudge to one device.
-    pub async fn send(&self, nudge: &NudgeRow, to: &Subscription, now: Timestamp) -> Ending {
+    ///
+    /// `path`: where a tap leads, below the public address.
+    pub async fn send(&self, nudge: &NudgeRow, to: &Subscription, path: &str, now: Timestamp) -> Ending {
         // Checked again: the operator may have narrowed what is allowed since the device was registered (R33).
         let Ok(endpoint) = self.policy.endpoint("endpoint", &to.endpoint) else {
             return Ending::new(Outcome::Refused, None);
         };
-        let message = match self.message(nudge, to, &endpoint, now) {
+        let message = match self.message(nudge, to, &endpoint, path, now) {
             Ok(message) => message,
             Err(error) => {
                 tracing::error!(%error, nudge = %nudge.id, "a push could not be made");
@@ -151,11 +153,12 @@ impl PushSender {
         nudge: &NudgeRow,
         to: &Subscription,
         endpoint: &Url,
+        path: &str,
         now: Timestamp,
     ) -> Result<WebPushMessage, Box<dyn std::error::Error + Send + Sync>> {
         let unpadded = |text: &str| text.trim_end_matches('=').to_owned();
         let info = SubscriptionInfo::new(to.endpoint.clone(), unpadded(&to.p256dh), unpadded(&to.auth));
-        let payload = self.payload(nudge)?;
+        let payload = self.payload(nudge, path)?;
         let mut builder = WebPushMessageBuilder::new(&info);
         let left = nudge.expires_at.get().duration_since(now).as_secs().max(0);
         builder.set_ttl(u32::try_from(left).unwrap_or(u32::MAX));
@@ -168,8 +171,12 @@ impl PushSender {
 
     /// The payload in the form of Declarative Web Push (WebKit's explainer; W3C Push API, "declarative push
     /// message"), which also a service worker can read. All kinds of nudge look alike in it (R24).
-    fn payload(&self, nudge: &NudgeRow) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
-        let mut navigate = self.public_url.join("open")?;
+    fn payload(
+        &self,
+        nudge: &NudgeRow,
+        path: &str,
+    ) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+        let mut navigate = self.public_url.join(path)?;
         navigate.set_fragment(Some(&nudge.id.to_string()));
         let message = serde_json::json!({
             "web_push": 8030,

@@ -1,6 +1,7 @@
 //! The check-up's test messages: a push to each live device of an account and a mail, in the words of any other nudge.
 
 use super::Finding;
+use crate::actions::claim::Mailing;
 use crate::actions::device::{Subscription, open_subscription};
 use crate::actions::people::{Person, email_index};
 use crate::actions::{Fault, Unit};
@@ -43,11 +44,12 @@ pub async fn send(app: &App, address: &str) -> Vec<Finding> {
         findings.push(Finding::warn(PART, "the account has no device that takes push"));
     }
     for (n, device) in recipient.devices.iter().enumerate() {
-        let sent = app.senders.push.send(&nudge(recipient.id, Channel::Push, now), device, now).await;
+        let sent = app.senders.push.send(&nudge(recipient.id, Channel::Push, now), device, "open", now).await;
         findings.push(told(&format!("the push to device {} of {all}", n + 1), sent));
     }
     let row = nudge(recipient.id, Channel::Mail, now);
-    let sent = app.senders.mail.send(&row, &recipient.email, &wording::ASK, "open", now).await;
+    let (to, letter, path) = (recipient.email, wording::ASK, "open".to_owned());
+    let sent = app.senders.mail.send(&row, &Mailing { to, letter, path, choices: None }, now).await;
     findings.push(told("the mail", sent));
     findings
 }

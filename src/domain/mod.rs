@@ -9,6 +9,7 @@ pub mod hand_over;
 pub mod ladder;
 pub mod negotiation;
 pub mod nudge;
+pub mod page;
 pub mod partner_link;
 pub mod problem;
 pub mod quiet_hours;

@@ -59,7 +59,7 @@ pub const ASK: Letter = Letter {
         "You asked to be reminded: how are you today?",
         "One tap is enough, and you can skip it or put it off.",
     ],
-    link: "Open",
+    link: "Answer",
 };
 
 /// To remind somebody to reach out.

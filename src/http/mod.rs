@@ -1,5 +1,7 @@
 //! HTTP: the routes, and the headers that every answer has.
 
+mod answer_page;
+mod choices_page;
 mod graphql;
 mod health;
 mod metrics;
@@ -27,7 +29,12 @@ pub struct Web {
     pub schema: Schema,
     /// Whether GraphiQL is served.
     pub explorer: bool,
+    /// Where "leave quickly" leads; None: to a page that says nothing.
+    pub leave_url: Option<url::Url>,
 }
+
+/// `Cache-Control` of what is the same for everybody and holds nothing about anybody.
+const SHARED: (&str, &str) = ("Cache-Control", "public, max-age=3600");
 
 /// The table of contents.
 pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
@@ -47,16 +54,38 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
         .route("/readyz", web::get().to(health::readyz))
         .route("/readyz", web::head().to(health::readyz))
         .route("/assets/style.css", web::get().to(pages::style))
+        .route("/assets/leave.js", web::get().to(pages::leave_script))
         .route("/open", web::get().to(pages::open))
+        .route("/leave", web::get().to(pages::leave))
         .service(
             web::resource("/verify/{token}")
                 .route(web::get().to(pages::verify_form))
+                .route(web::head().to(pages::verify_form))
                 .route(web::post().to(pages::verify)),
         )
         .service(
             web::resource("/reset/{token}")
                 .route(web::get().to(pages::reset_form))
+                .route(web::head().to(pages::reset_form))
                 .route(web::post().to(pages::reset)),
+        )
+        .service(
+            web::resource("/c/{token}")
+                .route(web::get().to(answer_page::show))
+                .route(web::head().to(answer_page::show))
+                .route(web::post().to(answer_page::answer)),
+        )
+        .service(
+            web::resource("/unsubscribe/{token}")
+                .route(web::get().to(choices_page::stop_form))
+                .route(web::head().to(choices_page::stop_form))
+                .route(web::post().to(choices_page::stop)),
+        )
+        .service(
+            web::resource("/preferences/{token}")
+                .route(web::get().to(choices_page::show))
+                .route(web::head().to(choices_page::show))
+                .route(web::post().to(choices_page::choose)),
         );
     if web_data.explorer {
         config
@@ -80,7 +109,7 @@ pub fn headers() -> DefaultHeaders {
         .add(("Permissions-Policy", "geolocation=(), camera=(), microphone=()"))
         .add((
             "Content-Security-Policy",
-            "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \
-             frame-ancestors 'none'",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+             base-uri 'none'; frame-ancestors 'none'",
         ))
 }

@@ -1,37 +1,97 @@
-//! The few pages that a link in a mail leads to. GET shows, a button POSTs (R30).
+//! The few pages that a link leads to, and what all of them share. GET shows, a button POSTs (R30).
 
 use super::{SHARED, Web};
-use crate::actions::{Outcome, Refusal, account};
+use crate::actions::{Fault, Outcome, Refusal, account};
 use crate::graphql::errors::log_fault;
 use actix_web::http::StatusCode;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
 
 /// A page with a title, a few sentences, and perhaps one form.
 #[derive(Template)]
 #[template(path = "page.html")]
 struct Page<'a> {
     title: &'a str,
+    problems: &'a [Slip],
     sentences: &'a [String],
     form: Option<Form<'a>>,
 }
 
 /// A form that posts to the page's own address.
-struct Form<'a> {
-    button: &'a str,
-    password: bool,
+pub(super) struct Form<'a> {
+    /// What its button says.
+    pub(super) button: &'a str,
+    /// Whether it asks for a new password.
+    pub(super) password: bool,
+    /// Whether it says what mail programs say when they press the button themselves (RFC 8058, 3.1).
+    pub(super) one_click: bool,
 }
 
-fn page(status: StatusCode, title: &str, sentences: &[String], form: Option<Form<'_>>) -> HttpResponse {
-    match (Page { title, sentences, form }).render() {
+/// Something to look at again, with a link to where.
+pub(super) struct Slip {
+    /// The id of the field.
+    pub(super) anchor: &'static str,
+    /// What to mend.
+    pub(super) sentence: String,
+}
+
+/// What a form sent (`application/x-www-form-urlencoded`). Whatever else a body is has no fields.
+#[derive(Default)]
+pub(super) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// Reads a body.
+    pub(super) fn of(body: &[u8]) -> Self {
+        Self(url::form_urlencoded::parse(body).into_owned().collect())
+    }
+
+    /// The first value of a field.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
+    }
+
+    /// Every field in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// A page from its template.
+pub(super) fn html(status: StatusCode, template: &impl Template) -> HttpResponse {
+    match template.render() {
         Ok(html) => HttpResponse::build(status).content_type("text/html; charset=utf-8").body(html),
         Err(error) => {
             let id = log_fault(&error);
             HttpResponse::InternalServerError().body(format!("internal error {id}"))
         }
     }
+}
+
+/// A page that only says something.
+pub(super) fn note(status: StatusCode, title: &str, sentences: &[String]) -> HttpResponse {
+    html(status, &Page { title, problems: &[], sentences, form: None })
+}
+
+/// A page with a form.
+pub(super) fn form(title: &str, sentences: &[String], form: Form<'_>) -> HttpResponse {
+    html(StatusCode::OK, &Page { title, problems: &[], sentences, form: Some(form) })
+}
+
+/// What every link leads to that works no longer, or never did: they look alike (R29).
+pub(super) fn gone() -> HttpResponse {
+    let sentences = [
+        "It was used already, or is too old, or was not copied whole.".to_owned(),
+        "Nothing was changed. Everything can be done in your app, too.".to_owned(),
+    ];
+    note(StatusCode::NOT_FOUND, "This link does not work", &sentences)
+}
+
+/// Something went wrong that a person cannot mend (R36).
+pub(super) fn fault(title: &str, fault: &Fault) -> HttpResponse {
+    let id = log_fault(fault);
+    let sentence = format!("Something went wrong here. If it stays so, tell the operator this number: {id}");
+    note(StatusCode::INTERNAL_SERVER_ERROR, title, &[sentence])
 }
 
 /// The style sheet of all pages.
@@ -42,12 +102,36 @@ pub async fn style() -> HttpResponse {
         .body(include_str!("../../assets/style.css"))
 }
 
-/// Where pushes and mails lead as long as the companion app is not there: the person's own app has the rest.
+/// The one script of the pages: leaving quickly by the keyboard, and without a trace behind "back".
+pub async fn leave_script() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(SHARED)
+        .content_type("text/javascript; charset=utf-8")
+        .body(include_str!("../../assets/leave.js"))
+}
+
+#[derive(Template)]
+#[template(path = "leave.html")]
+struct Blank;
+
+/// Where "leave quickly" leads: to the operator's address for it, or to a page that says nothing at all.
+pub async fn leave(web: web::Data<Web>) -> HttpResponse {
+    match &web.leave_url {
+        Some(url) => HttpResponse::SeeOther().insert_header((LOCATION, url.as_str())).finish(),
+        None => html(StatusCode::OK, &Blank),
+    }
+}
+
+/// Where pushes and mails lead whose rest is in the person's own app.
 pub async fn open() -> HttpResponse {
     let sentences =
         ["Please open the app on your device. What you were reminded of is waiting there.".to_owned()];
-    page(StatusCode::OK, "Evenkeel", &sentences, None)
+    note(StatusCode::OK, "Evenkeel", &sentences)
 }
+
+const VERIFY_TITLE: &str = "Confirm the address";
+const RESET_TITLE: &str = "Set a new password";
+const RESET_FORM: Form<'_> = Form { button: "Set the password", password: true, one_click: false };
 
 /// Asks for the press of a button: mail scanners open links.
 pub async fn verify_form() -> HttpResponse {
@@ -55,66 +139,46 @@ pub async fn verify_form() -> HttpResponse {
         "Press the button to confirm that this address is yours and that you signed up yourself.".to_owned(),
         "If it was not you, please close this page: without the button nothing happens.".to_owned(),
     ];
-    let form = Form { button: "Confirm", password: false };
-    page(StatusCode::OK, "Confirm the address", &sentences, Some(form))
+    form(VERIFY_TITLE, &sentences, Form { button: "Confirm", password: false, one_click: false })
 }
 
 /// Confirms the address.
 pub async fn verify(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
     let outcome = account::confirm_address(&web.house, None, token.into_inner()).await;
-    finished(outcome, "The address is confirmed. You can log in now.", "Confirm the address", None)
+    finished(outcome, "The address is confirmed. You can log in now.", VERIFY_TITLE, None)
 }
 
 /// Asks for a new password.
 pub async fn reset_form() -> HttpResponse {
-    let sentences =
-        ["Choose a new password of at least 15 characters. A few unrelated words make a good one."
-            .to_owned()];
-    let form = Form { button: "Set the password", password: true };
-    page(StatusCode::OK, "Set a new password", &sentences, Some(form))
-}
-
-/// What the form sends.
-#[derive(Deserialize)]
-pub struct NewPassword {
-    password: String,
+    form(RESET_TITLE, &["All your devices will be signed out.".to_owned()], RESET_FORM)
 }
 
 /// Sets the new password.
-pub async fn reset(
-    web: web::Data<Web>,
-    token: web::Path<String>,
-    form: web::Form<NewPassword>,
-) -> HttpResponse {
-    let password = form.into_inner().password.into();
+pub async fn reset(web: web::Data<Web>, token: web::Path<String>, body: web::Bytes) -> HttpResponse {
+    let password = Fields::of(&body).get("password").unwrap_or_default().to_owned().into();
     let outcome = account::reset_password(&web.house, None, token.into_inner(), password).await;
-    let form = Form { button: "Set the password", password: true };
-    finished(
-        outcome,
-        "The new password is set. Please log in again on your devices.",
-        "Set a new password",
-        Some(form),
-    )
+    let done = "The new password is set. Please log in again on your devices.";
+    finished(outcome, done, RESET_TITLE, Some(RESET_FORM))
 }
 
 fn finished(outcome: Outcome<()>, done: &str, title: &str, form: Option<Form<'_>>) -> HttpResponse {
     match outcome {
-        Ok(()) => page(StatusCode::OK, title, &[done.to_owned()], None),
+        Ok(()) => note(StatusCode::OK, title, &[done.to_owned()]),
         Err(Refusal::Problems(problems)) => {
-            let sentences: Vec<String> = problems.iter().map(|problem| problem.sentence.clone()).collect();
+            let sentences = problems.iter().map(|problem| problem.sentence.clone());
             // A token that is used up gains nothing from another try.
-            let form = form.filter(|_| problems.iter().all(|problem| problem.field != "token"));
-            page(StatusCode::UNPROCESSABLE_ENTITY, title, &sentences, form)
+            match form.filter(|_| problems.iter().all(|problem| problem.field != "token")) {
+                Some(form) => {
+                    let slip = |sentence| Slip { anchor: "password", sentence };
+                    let problems: Vec<_> = sentences.map(slip).collect();
+                    let page = Page { title, problems: &problems, sentences: &[], form: Some(form) };
+                    html(StatusCode::UNPROCESSABLE_ENTITY, &page)
+                }
+                None => note(StatusCode::UNPROCESSABLE_ENTITY, title, &sentences.collect::<Vec<_>>()),
+            }
         }
-        Err(Refusal::Repeated) => {
-            page(StatusCode::CONFLICT, title, &["This was done already.".to_owned()], None)
-        }
-        Err(Refusal::Fault(fault)) => {
-            let id = log_fault(&fault);
-            let sentence =
-                format!("Something went wrong here. If it stays so, tell the operator this number: {id}");
-            page(StatusCode::INTERNAL_SERVER_ERROR, title, &[sentence], None)
-        }
+        Err(Refusal::Repeated) => note(StatusCode::CONFLICT, title, &["This was done already.".to_owned()]),
+        Err(Refusal::Fault(cause)) => fault(title, &cause),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod key_check;
 mod lanes;
 pub mod negotiation;
 pub mod nudge;
+pub mod page_token;
 pub mod partner_link;
 pub mod queue;
 pub mod scene;

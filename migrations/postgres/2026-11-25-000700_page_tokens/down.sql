@@ -1,0 +1,2 @@
+-- Links that went out lead nowhere then.
+DROP TABLE page_tokens;

@@ -1,0 +1,34 @@
+//! Pages: what the link in a nudge or a mail is good for, and until when. None signs anybody in.
+
+use super::check_in::ANSWERABLE_FOR;
+use super::words;
+use jiff::{SignedDuration, Timestamp};
+
+words! {
+    /// What can be done with a page's token.
+    pub enum PagePurpose {
+        /// Answering, skipping or putting off one check-in.
+        Answer = "answer",
+        /// Saying what may come by mail and by push, or that nothing may.
+        Choices = "choices",
+    }
+}
+
+/// How long the choices at the foot of a mail work. Laws on mail ask for thirty days; people tidy up later than that.
+pub const CHOICES_FOR: SignedDuration = SignedDuration::from_hours(60 * 24);
+
+/// When the link to a check-in stops working: when an answer no longer counts (R05).
+pub fn answer_ends(due_at: Timestamp) -> Timestamp {
+    due_at + ANSWERABLE_FOR
+}
+
+/// How long a person may pause by the link in a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PauseChoice {
+    /// For so long.
+    For(SignedDuration),
+    /// Until they say otherwise.
+    FurtherNotice,
+    /// Not, or no longer.
+    End,
+}

@@ -1,0 +1,208 @@
+//! The page on which a check-in is answered, skipped or put off, by the token of a nudge's link. GET shows, buttons POST (R30).
+
+use super::Web;
+use super::pages::{self, Fields, Slip};
+use crate::actions::Refusal;
+use crate::actions::page::{
+    self, AnswerContent, Degree, NoticedSign, Problem, ProblemCode, Question, Reply, Share, Sign,
+};
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+const TITLE: &str = "How are you right now?";
+
+#[derive(Template)]
+#[template(path = "answer.html")]
+struct AnswerPage {
+    problems: Vec<Slip>,
+    faces: &'static [Face],
+    open: bool,
+    signs: Vec<SignField>,
+    texts: [TextField; 2],
+    share: Vec<Choice>,
+    can_wait: bool,
+}
+
+/// One of the five.
+struct Face {
+    mood: i32,
+    words: &'static str,
+    /// The path of its mouth.
+    mouth: &'static str,
+}
+
+const FACES: &[Face] = &[
+    Face { mood: 1, words: "Very low", mouth: "M15 35q9-9 18 0" },
+    Face { mood: 2, words: "Low", mouth: "M16 33q8-4 16 0" },
+    Face { mood: 3, words: "In between", mouth: "M16 32h16" },
+    Face { mood: 4, words: "Well", mouth: "M16 30q8 5 16 0" },
+    Face { mood: 5, words: "Very well", mouth: "M15 29q9 10 18 0" },
+];
+
+/// One sign and how much of it there is.
+struct SignField {
+    name: String,
+    words: &'static str,
+    degrees: [Choice; 3],
+}
+
+/// A text that may be left empty.
+struct TextField {
+    name: &'static str,
+    words: &'static str,
+    value: String,
+    problem: Option<String>,
+}
+
+/// One of several that exclude each other.
+pub(super) struct Choice {
+    pub(super) value: &'static str,
+    pub(super) words: &'static str,
+    pub(super) chosen: bool,
+}
+
+fn sign_words(sign: Sign) -> &'static str {
+    match sign {
+        Sign::Tearful => "Tearful",
+        Sign::Sad => "Sad",
+        Sign::Irritable => "Irritable",
+        Sign::Anxious => "Anxious",
+        Sign::Fragile => "Fragile",
+        Sign::Low => "Low",
+        Sign::Numb => "Numb",
+        Sign::Tired => "Tired",
+        Sign::Other => "Something else",
+    }
+}
+
+fn sign_name(sign: Sign) -> String {
+    format!("sign-{}", sign.word())
+}
+
+/// The page, with what was written on it so far.
+fn form(status: StatusCode, written: &Fields, problems: Vec<Problem>, can_wait: bool) -> HttpResponse {
+    let signs = Sign::ALL.iter().map(|sign| {
+        let name = sign_name(*sign);
+        let said = written.get(&name).unwrap_or_default();
+        let degree = |degree: Degree, words| {
+            let value = if degree == Degree::None { "" } else { degree.word() };
+            Choice { value, words, chosen: said == value }
+        };
+        let degrees =
+            [degree(Degree::None, "No"), degree(Degree::ALittle, "A little"), degree(Degree::ALot, "A lot")];
+        SignField { name, words: sign_words(*sign), degrees }
+    });
+    let text = |name: &'static str, words| TextField {
+        name,
+        words,
+        value: written.get(name).unwrap_or_default().to_owned(),
+        problem: problems.iter().find(|problem| problem.field == name).map(|p| p.sentence.clone()),
+    };
+    let texts = [text("need", "What would help now?"), text("note", "A note")];
+    let shared = written.get("share").unwrap_or_default();
+    let share = |share: Option<Share>, words| {
+        let value = share.map_or("", Share::word);
+        Choice { value, words, chosen: shared == value }
+    };
+    let share = vec![
+        share(None, "As I usually choose"),
+        share(Some(Share::Nothing), "Only me"),
+        share(Some(Share::Mood), "Share how I am, and not the rest"),
+        share(Some(Share::All), "Share all of it"),
+    ];
+    let anchors = ["need", "note", "minutes"];
+    let slips = problems.iter().map(|problem| {
+        let anchor = anchors.into_iter().find(|anchor| problem.field == *anchor).unwrap_or("question");
+        Slip { anchor, sentence: problem.sentence.clone() }
+    });
+    let page = AnswerPage {
+        problems: slips.collect(),
+        faces: FACES,
+        open: written.iter().any(|(name, value)| name != "mood" && !value.is_empty()),
+        signs: signs.collect(),
+        texts,
+        share,
+        can_wait,
+    };
+    pages::html(status, &page)
+}
+
+fn settled() -> HttpResponse {
+    let sentences = [
+        "This is done. Nothing more comes about it.".to_owned(),
+        "If you want to change it, please sign in to your app.".to_owned(),
+    ];
+    pages::note(StatusCode::OK, "Thank you", &sentences)
+}
+
+fn leads_to(question: Question) -> HttpResponse {
+    match question {
+        Question::Open { can_wait } => form(StatusCode::OK, &Fields::default(), Vec::new(), can_wait),
+        Question::Settled => settled(),
+        Question::Gone => pages::gone(),
+    }
+}
+
+/// Shows the question.
+pub async fn show(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
+    match page::question(&web.house, token.into_inner()).await {
+        Ok(question) => leads_to(question),
+        Err(fault) => pages::fault(TITLE, &fault),
+    }
+}
+
+/// What the pressed button asks for; None: none was pressed.
+fn asked(written: &Fields) -> Option<Reply> {
+    if written.get("skip").is_some() {
+        return Some(Reply::Skip);
+    }
+    if let Some(minutes) = written.get("later") {
+        // What is no number is out of range, as the domain will say.
+        return Some(Reply::Later(minutes.parse().unwrap_or(0)));
+    }
+    let mood = written.get("mood")?.parse().unwrap_or(0);
+    let signs = Sign::ALL.iter().filter_map(|sign| {
+        let said = written.get(&sign_name(*sign))?;
+        let degree = Degree::ALL.iter().find(|degree| degree.word() == said)?;
+        Some(NoticedSign { sign: *sign, degree: *degree })
+    });
+    let text = |name| written.get(name).unwrap_or_default().to_owned();
+    let content = AnswerContent { mood, signs: signs.collect(), need: text("need"), note: text("note") };
+    let share = written.get("share");
+    let share = Share::ALL.iter().find(|choice| Some(choice.word()) == share).copied();
+    Some(Reply::Answer(content, share))
+}
+
+/// Answers, skips or puts off.
+pub async fn answer(web: web::Data<Web>, token: web::Path<String>, body: web::Bytes) -> HttpResponse {
+    let (token, written) = (token.into_inner(), Fields::of(&body));
+    let outcome = match asked(&written) {
+        Some(reply) => {
+            let later = matches!(reply, Reply::Later(_));
+            page::reply(&web.house, token.clone(), reply).await.map(|question| (question, later))
+        }
+        None => {
+            let sentence = "Please tap how you are, or skip this one.";
+            Err(Problem::new("mood", ProblemCode::Required, sentence).into())
+        }
+    };
+    match outcome {
+        Ok((Question::Open { .. }, false)) => settled(),
+        Ok((Question::Open { .. }, true)) => {
+            let sentence = "You will be asked again then. Nothing comes before.".to_owned();
+            pages::note(StatusCode::OK, "All right", &[sentence])
+        }
+        Ok((Question::Settled, _)) => settled(),
+        Ok((Question::Gone, _)) => pages::gone(),
+        Err(Refusal::Problems(problems)) => match page::question(&web.house, token).await {
+            Ok(Question::Open { can_wait }) => {
+                form(StatusCode::UNPROCESSABLE_ENTITY, &written, problems, can_wait)
+            }
+            Ok(question @ (Question::Settled | Question::Gone)) => leads_to(question),
+            Err(fault) => pages::fault(TITLE, &fault),
+        },
+        Err(Refusal::Repeated) => settled(),
+        Err(Refusal::Fault(fault)) => pages::fault(TITLE, &fault),
+    }
+}

@@ -1,0 +1,125 @@
+//! What the foot of a mail leads to: no more mails at one press (RFC 8058), and choosing what comes. GET shows, buttons
+//! POST (R30).
+
+use super::Web;
+use super::answer_page::Choice;
+use super::pages::{self, Fields, Form, Slip};
+use crate::actions::page::{self, Choices, PauseChoice};
+use crate::actions::{Outcome, Refusal};
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use jiff::SignedDuration;
+
+const STOP_TITLE: &str = "No more reminders by e-mail";
+const TITLE: &str = "Your reminders";
+
+#[derive(Template)]
+#[template(path = "choices.html")]
+struct ChoicesPage {
+    problems: Vec<Slip>,
+    groups: [Group; 3],
+}
+
+struct Group {
+    name: &'static str,
+    words: &'static str,
+    choices: Vec<Choice>,
+}
+
+const LEAVE: Choice = Choice { value: "", words: "Leave it as it is", chosen: true };
+
+fn choice(value: &'static str, words: &'static str) -> Choice {
+    Choice { value, words, chosen: false }
+}
+
+/// Shows the button that stops mails.
+pub async fn stop_form(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
+    match page::can_choose(&web.house, token.into_inner()).await {
+        Ok(true) => {
+            let sentences = [
+                "Press the button, and no more reminders come by e-mail.".to_owned(),
+                "What you ask for yourself, such as a new password, still comes.".to_owned(),
+            ];
+            let form = Form { button: "No more e-mails", password: false, one_click: true };
+            pages::form(STOP_TITLE, &sentences, form)
+        }
+        Ok(false) => pages::gone(),
+        Err(fault) => pages::fault(STOP_TITLE, &fault),
+    }
+}
+
+/// Stops mails. A mail program may press the button for its owner, without having seen the page: whatever the body's
+/// form, it asks for nothing else (RFC 8058, 3.1 and 3.2).
+pub async fn stop(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
+    let choices = Choices { mail: Some(false), ..Choices::default() };
+    let outcome = page::choose(&web.house, token.into_inner(), choices).await;
+    chosen(outcome, STOP_TITLE, "Done. No more reminders come by e-mail.")
+}
+
+/// Shows what can be chosen, and nothing of what was.
+pub async fn show(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
+    match page::can_choose(&web.house, token.into_inner()).await {
+        Ok(true) => form(),
+        Ok(false) => pages::gone(),
+        Err(fault) => pages::fault(TITLE, &fault),
+    }
+}
+
+fn form() -> HttpResponse {
+    let way = |name, words, yes, no| Group {
+        name,
+        words,
+        choices: vec![LEAVE, choice("yes", yes), choice("no", no)],
+    };
+    let pause = vec![
+        LEAVE,
+        choice("day", "Nothing for a day"),
+        choice("week", "Nothing for a week"),
+        choice("on", "Nothing until I say otherwise"),
+        choice("off", "No pause"),
+    ];
+    let groups = [
+        way("mail", "By e-mail", "Send e-mails", "No e-mails"),
+        way("push", "On my devices", "Show notifications", "No notifications"),
+        Group { name: "pause", words: "A pause", choices: pause },
+    ];
+    pages::html(StatusCode::OK, &ChoicesPage { problems: Vec::new(), groups })
+}
+
+/// Changes what was chosen.
+pub async fn choose(web: web::Data<Web>, token: web::Path<String>, body: web::Bytes) -> HttpResponse {
+    let written = Fields::of(&body);
+    let yes_or_no = |name| match written.get(name) {
+        Some("yes") => Some(true),
+        Some("no") => Some(false),
+        Some(_) | None => None,
+    };
+    let days = |days: i64| Some(PauseChoice::For(SignedDuration::from_hours(days * 24)));
+    let pause = match written.get("pause") {
+        Some("day") => days(1),
+        Some("week") => days(7),
+        Some("on") => Some(PauseChoice::FurtherNotice),
+        Some("off") => Some(PauseChoice::End),
+        Some(_) | None => None,
+    };
+    let choices = Choices { mail: yes_or_no("mail"), push: yes_or_no("push"), pause };
+    let outcome = page::choose(&web.house, token.into_inner(), choices).await;
+    chosen(outcome, TITLE, "Done. It is as you chose.")
+}
+
+fn chosen(outcome: Outcome<bool>, title: &str, done: &str) -> HttpResponse {
+    match outcome {
+        Ok(true) => {
+            let sentence = "You can change it at any time, in your app or by the link in a later e-mail.";
+            pages::note(StatusCode::OK, title, &[done.to_owned(), sentence.to_owned()])
+        }
+        Ok(false) => pages::gone(),
+        Err(Refusal::Problems(problems)) => {
+            let sentences: Vec<String> = problems.into_iter().map(|problem| problem.sentence).collect();
+            pages::note(StatusCode::UNPROCESSABLE_ENTITY, title, &sentences)
+        }
+        Err(Refusal::Repeated) => pages::note(StatusCode::OK, title, &[done.to_owned()]),
+        Err(Refusal::Fault(fault)) => pages::fault(title, &fault),
+    }
+}

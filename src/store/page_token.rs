@@ -1,0 +1,56 @@
+//! The tokens of pages that a nudge or a mail leads to, hashed.
+
+use super::dialect::on_both;
+use super::schema::page_tokens;
+use super::types::Ts;
+use super::{Db, MultiBackend};
+use crate::domain::page::PagePurpose;
+use crate::ids::{AccountId, CheckInId};
+use diesel::prelude::*;
+
+/// One token.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = page_tokens, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct PageTokenRow {
+    /// SHA-256 of the token.
+    pub token_hash: Vec<u8>,
+    /// answer, choices.
+    pub purpose: PagePurpose,
+    /// Whose token it is.
+    pub account_id: AccountId,
+    /// The check-in that can be answered with it.
+    pub check_in_id: Option<CheckInId>,
+    /// When it first went out.
+    pub created_at: Ts,
+    /// When it stops working.
+    pub expires_at: Ts,
+}
+
+/// Saves tokens that go out; those that went out before stay as they are.
+pub fn keep(db: &mut Db, rows: &[PageTokenRow]) -> QueryResult<usize> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    on_both!(db, |c| diesel::insert_into(page_tokens::table).values(rows).on_conflict_do_nothing().execute(c))
+}
+
+/// The token of that hash, if it works at `now`.
+pub fn find(
+    db: &mut Db,
+    purpose: PagePurpose,
+    token_hash: &[u8],
+    now: Ts,
+) -> QueryResult<Option<PageTokenRow>> {
+    page_tokens::table
+        .find(token_hash)
+        .filter(page_tokens::purpose.eq(purpose))
+        .filter(page_tokens::expires_at.gt(now))
+        .select(PageTokenRow::as_select())
+        .first(db)
+        .optional()
+}
+
+/// Forgets tokens that stopped working before `before`.
+pub fn forget(db: &mut Db, before: Ts) -> QueryResult<usize> {
+    diesel::delete(page_tokens::table.filter(page_tokens::expires_at.lt(before))).execute(db)
+}
