@@ -36,11 +36,20 @@ struct Visitors {
     alex: Person,
     verify: String,
     reset: String,
+    answer: String,
+    choose: String,
 }
 
 impl Visitors {
     async fn of(app: &TestApp) -> Self {
-        let alex = app.couple().await.alex;
+        let couple = app.couple().await;
+        couple.alex.done(app, "removeDevice", json!({ "deviceId": couple.alex.device_id }), "").await;
+        couple.scene(app).await;
+        app.pass_minutes(60).await;
+        let alex = couple.alex;
+        let asked = alex.mails(app).into_iter().find(|mail| link_in(mail).contains("/c/")).unwrap();
+        let last = |link: &str| link.rsplit_once('/').unwrap().1.trim_end_matches('>').to_owned();
+        let (answer, choose) = (last(&link_in(&asked)), last(&asked.header("List-Unsubscribe").unwrap()));
         let query = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";
         app.anonymous(query, json!({ "e": alex.email })).await;
         let sign_up = json!({ "i": { "email": "kim@people.test", "password": PASSWORD, "displayName": "Kim",
@@ -48,11 +57,9 @@ impl Visitors {
         let query = "mutation($i: SignUpInput!) { signUp(input: $i) { status } }";
         app.anonymous(query, sign_up).await;
         app.deliver().await;
-        let token = |email: &str| {
-            let link = link_in(&app.mail.inbox(email).pop().unwrap());
-            link.rsplit_once('/').unwrap().1.to_owned()
-        };
-        Self { verify: token("kim@people.test"), reset: token(&alex.email), alex }
+        let token = |email: &str| last(&link_in(&app.mail.inbox(email).pop().unwrap()));
+        alex.refresh(app).await;
+        Self { verify: token("kim@people.test"), reset: token(&alex.email), answer, choose, alex }
     }
 
     /// A pattern's path, with live tokens.
@@ -60,6 +67,8 @@ impl Visitors {
         match pattern {
             "/verify/{token}" => pattern.replace("{token}", &self.verify),
             "/reset/{token}" => pattern.replace("{token}", &self.reset),
+            "/c/{token}" => pattern.replace("{token}", &self.answer),
+            "/unsubscribe/{token}" | "/preferences/{token}" => pattern.replace("{token}", &self.choose),
             "/graphiql/{file}" => "/graphiql/start.js".to_owned(),
             "/graphql" => "/graphql?query=%7Bviewer%7Baccount%7BdisplayName%7D%7D%7D".to_owned(),
             fixed => {
@@ -158,7 +167,7 @@ on_both_databases! {
             }
         }
         let shared: Vec<_> = shared.iter().map(String::as_str).collect();
-        assert_eq!(shared, ["/.well-known/jwks.json", "/assets/style.css", "/graphiql/{file}"], "what anybody may keep");
+        assert_eq!(shared, ["/.well-known/jwks.json", "/assets/leave.js", "/assets/style.css", "/graphiql/{file}"], "what anybody may keep");
     }
 
     async fn a_page_has_no_style_and_no_script_of_its_own(app) {
@@ -172,7 +181,8 @@ on_both_databases! {
             let answer = app.http.get(format!("{}{}", app.url, visitors.path(&pattern))).send().await.unwrap();
             let media = answer.headers().get("content-type").map(|media| media.to_str().unwrap().to_owned());
             if media.is_some_and(|media| media.starts_with("text/html")) {
-                let page = answer.text().await.unwrap();
+                // The one script, which a page does without.
+                let page = answer.text().await.unwrap().replace("<script src=\"/assets/leave.js\" defer></script>", "");
                 for inline in ["<style", "style=", "<script", "onclick", "javascript:"] {
                     assert!(!page.contains(inline), "{pattern} has {inline}");
                 }

@@ -33,9 +33,6 @@ pub struct Web {
     pub leave_url: Option<url::Url>,
 }
 
-/// `Cache-Control` of what is the same for everybody and holds nothing about anybody.
-const SHARED: (&str, &str) = ("Cache-Control", "public, max-age=3600");
-
 /// The table of contents.
 pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
     config
