@@ -55,7 +55,7 @@ pub struct SignUp {
 
 /// What waits, sealed, for the address to be confirmed.
 #[derive(Serialize, Deserialize)]
-struct SignUpDetails {
+pub(super) struct SignUpDetails {
     display_name: String,
     zone: String,
     quiet: (u16, u16),
@@ -121,7 +121,8 @@ pub fn request_token(vault: &crate::vault::Vault, purpose: Rung, id: AddressRequ
     vault.derived_token(purpose.word(), id.uuid())
 }
 
-fn ask_by_mail(
+/// Asks by mail, or tells, whoever has an address.
+pub(super) fn ask_by_mail(
     unit: &mut Unit<'_>,
     rung: Rung,
     email: &Email,

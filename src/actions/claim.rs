@@ -176,8 +176,8 @@ fn judge_check_in(
     }
 }
 
-/// A mail that somebody asked for by address. What it says depends on whether there is an account; what they saw
-/// when they asked did not (R28).
+/// A mail that somebody asked for by address, or that tells whoever has it. What it says depends on whether there is an
+/// account; what they saw when they asked did not (R28).
 fn judge_request(unit: &mut Unit<'_>, row: &NudgeRow) -> Result<Judged, Fault> {
     let now = unit.ts();
     let Some(id) = row.address_request_id else { return Ok(Judged::drop(row, DropReason::Expired, now)) };
@@ -192,7 +192,20 @@ fn judge_request(unit: &mut Unit<'_>, row: &NudgeRow) -> Result<Judged, Fault> {
         (Rung::ConfirmAddress, None) => (wording::CONFIRM, format!("verify/{token}")),
         (Rung::ConfirmAddress, Some(_)) => (wording::ALREADY_REGISTERED, "open".to_owned()),
         (Rung::ResetPassword, Some(_)) => (wording::RESET, format!("reset/{token}")),
-        (Rung::ResetPassword, None) => return Ok(Judged::drop(row, DropReason::Unreachable, now)),
+        (Rung::SignedOut, Some(account)) => {
+            // Nobody asked for this one: it does not come at night.
+            let awake = account.reach().rhythm.awake(unit.now);
+            if awake > unit.now {
+                return Ok(Judged::End(Release::moved(row, awake)));
+            }
+            if account.address_failed_at.is_some() {
+                return Ok(Judged::drop(row, DropReason::Unreachable, now));
+            }
+            (wording::SIGNED_OUT, "open".to_owned())
+        }
+        (Rung::ResetPassword | Rung::SignedOut, None) => {
+            return Ok(Judged::drop(row, DropReason::Unreachable, now));
+        }
         (Rung::Ask | Rung::Email | Rung::AskAgain | Rung::TellPartner | Rung::ReachOut, _) => {
             return Ok(Judged::drop(row, DropReason::Expired, now));
         }
@@ -297,7 +310,7 @@ impl Surroundings {
         let not_before = match row.rung {
             Rung::TellPartner => self.patience_ends(bundle, row, Some(unit.now)),
             Rung::Email | Rung::AskAgain => self.patience_ends(bundle, row, None),
-            Rung::Ask | Rung::ReachOut | Rung::ConfirmAddress | Rung::ResetPassword => None,
+            Rung::Ask | Rung::ReachOut | Rung::ConfirmAddress | Rung::ResetPassword | Rung::SignedOut => None,
         };
         let asked = |ask: &NudgeRow| matches!(ask.state, NudgeState::Sent | NudgeState::Waiting);
         let asked = self.asks(bundle, row).any(asked);
@@ -378,7 +391,7 @@ fn way(unit: &Unit<'_>, rung: Rung, bundle: &Bundle) -> (String, Option<PageToke
             let PageToken { token, row } = PageToken::to_answer(unit, &bundle.check_in);
             (format!("c/{token}"), Some(row))
         }
-        Rung::TellPartner | Rung::ReachOut | Rung::ConfirmAddress | Rung::ResetPassword => {
+        Rung::TellPartner | Rung::ReachOut | Rung::ConfirmAddress | Rung::ResetPassword | Rung::SignedOut => {
             ("open".to_owned(), None)
         }
     }
@@ -408,9 +421,15 @@ fn by_mail(
     let letter = match (nudge.rung, alert) {
         (Rung::TellPartner, Some(action)) => wording::tell_partner(action),
         (Rung::TellPartner, None) | (Rung::ReachOut, _) => wording::REACH_OUT,
-        (Rung::Ask | Rung::Email | Rung::AskAgain | Rung::ConfirmAddress | Rung::ResetPassword, _) => {
-            wording::ASK
-        }
+        (
+            Rung::Ask
+            | Rung::Email
+            | Rung::AskAgain
+            | Rung::ConfirmAddress
+            | Rung::ResetPassword
+            | Rung::SignedOut,
+            _,
+        ) => wording::ASK,
     };
     let PageToken { token, row } = PageToken::to_choose(unit, nudge, person.row.id);
     let mailing = Mailing { to: person.email()?, letter, path, choices: Some(token) };

@@ -1,9 +1,11 @@
 //! Idempotency: a mutation that is sent again under its key gets the answer that it got (R04).
 
+use super::session::Bearer;
 use super::{Fault, House, RequestKey};
 use crate::auth::Requester;
 use crate::ids::TypedId;
 use crate::store;
+use crate::store::types::Ts;
 use crate::vault::{Place, sha256};
 use std::sync::Arc;
 
@@ -26,9 +28,28 @@ fn place(key: &RequestKey) -> Place {
 /// Looks a client's key up. Keys of different people, and of nobody, never meet.
 pub async fn remember(
     house: &Arc<House>,
+    bearer: Bearer,
+    key: &str,
+    body: &[u8],
+) -> Result<Remembered, Fault> {
+    if let Bearer::Ended(requester, ended_at) = bearer {
+        // Whoever signed out and lost the answer is no longer signed in when they ask again.
+        let found = find(house, Some(requester), key, body, Some(ended_at)).await?;
+        if !matches!(found, Remembered::New(_)) {
+            return Ok(found);
+        }
+    }
+    find(house, bearer.requester(), key, body, None).await
+}
+
+/// As [`remember`] for one person, or nobody. With `made_at`, only a mutation of that instant counts: the one that
+/// ended the session in which it was asked for.
+async fn find(
+    house: &Arc<House>,
     requester: Option<Requester>,
     key: &str,
     body: &[u8],
+    made_at: Option<Ts>,
 ) -> Result<Remembered, Fault> {
     let whose = requester.map_or_else(|| "nobody".to_owned(), |r| r.account.uuid().simple().to_string());
     let key_hash = house.vault.blind_index("idempotency", &format!("{whose}\0{key}"));
@@ -39,7 +60,7 @@ pub async fn remember(
             let Some(row) = store::idempotency::find(unit.db, &key.key_hash)? else {
                 return Ok(Remembered::New(key));
             };
-            if row.created_at.get() < oldest {
+            if row.created_at.get() < oldest || made_at.is_some_and(|at| at != row.created_at) {
                 return Ok(Remembered::New(key));
             }
             if row.body_hash != key.body_hash {

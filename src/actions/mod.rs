@@ -14,6 +14,7 @@ pub mod people;
 pub mod planning;
 pub mod proof;
 pub mod retention;
+pub mod rotation;
 pub mod scene;
 pub mod session;
 pub mod watch;

@@ -93,6 +93,7 @@ fn views(unit: &mut Unit<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Result<
             (Rung::Ask | Rung::Email | Rung::AskAgain, _) => wording::ASK,
             (Rung::ConfirmAddress, _) => wording::CONFIRM,
             (Rung::ResetPassword, _) => wording::RESET,
+            (Rung::SignedOut, _) => wording::SIGNED_OUT,
         };
         views.push(NudgeView {
             id: row.id,

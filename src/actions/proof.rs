@@ -15,8 +15,9 @@ pub const PROOF_LIFE: SignedDuration = SignedDuration::from_mins(5);
 /// Refuses with [`ProblemCode::ProofNeeded`] unless this session gave a proof within [`PROOF_LIFE`]. Called inside the
 /// transaction of the act itself, after its input was checked: nobody is asked for a password in vain.
 pub fn require(unit: &mut Unit<'_>, requester: Requester) -> Outcome<()> {
-    let session = store::session::find_live(unit.db, requester.session, requester.account)?;
-    let proved_at = session.and_then(|session| session.proved_at);
+    let session = store::session::find(unit.db, requester.session, requester.account)?;
+    let proved_at =
+        session.filter(|session| session.ended_at.is_none()).and_then(|session| session.proved_at);
     if proved_at.is_some_and(|at| unit.now < at.get() + PROOF_LIFE) {
         return Ok(());
     }

@@ -1,5 +1,6 @@
 //! Retention: what is kept for a while only is forgotten when that while is over.
 
+use super::session::COPIES_SHOWN;
 use super::{Fault, House, KEY_LIFE};
 use crate::store;
 use jiff::SignedDuration;
@@ -10,8 +11,11 @@ const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// Nudges that one transaction forgets: small, so that nobody waits for it.
 const BATCH: i64 = 500;
 
-/// Forgets answers to idempotency keys (they may hold tokens), requests and page tokens whose links are out of date, and
-/// finished nudges with their attempts.
+/// How long a session is kept after it ended: as long as it is shown that one was copied.
+const SESSIONS_KEPT: SignedDuration = COPIES_SHOWN;
+
+/// Forgets answers to idempotency keys (they may hold tokens), requests, page tokens and refresh tokens that are out of
+/// date, sessions that ended long ago, and finished nudges with their attempts.
 pub async fn sweep(house: &Arc<House>) -> Result<(), Fault> {
     let now = house.clock.now();
     house
@@ -20,6 +24,7 @@ pub async fn sweep(house: &Arc<House>) -> Result<(), Fault> {
             store::idempotency::forget(db, (now - KEY_LIFE).into())?;
             store::address_request::forget(db, (now - REQUESTS_KEPT).into())?;
             store::page_token::forget(db, now.into())?;
+            store::session::forget(db, now.into(), (now - SESSIONS_KEPT).into())?;
             Ok::<_, Fault>(())
         })
         .await?;

@@ -1,17 +1,18 @@
-//! Sessions: log in, refresh, log out, list and end.
+//! Sessions: log in, log out, list and end.
 
 use super::people::{Person, email_index};
 use super::{Caller, Done, Fault, House, Outcome, RequestKey, Unit, proof};
 use crate::auth::Requester;
-use crate::auth::tokens::{REFRESH_GRACE, REFRESH_LIFE, opaque, opaque_hash};
-use crate::domain::account::{Email, PASSWORD_MAX_BYTES};
+use crate::auth::tokens::{REFRESH_LIFE, opaque, opaque_hash};
+use crate::domain::account::{Email, PASSWORD_MAX_BYTES, whole_hour};
 use crate::domain::device::LABEL_MAX;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
-use crate::ids::{RefreshTokenId, SessionId, TypedId};
+use crate::ids::{AccountId, RefreshTokenId, SessionId, TypedId};
 use crate::store;
 use crate::store::session::{RefreshTokenRow, SessionRow};
+use crate::store::types::Ts;
 use crate::vault::Place;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 
@@ -34,10 +35,12 @@ pub struct SessionView {
     pub id: SessionId,
     /// The device's name.
     pub label: String,
-    /// When it was signed in.
+    /// The hour in which it was signed in.
     pub created_at: Timestamp,
-    /// When it last asked for tokens.
+    /// The beginning of the person's day on which it last asked for tokens.
     pub last_used_at: Timestamp,
+    /// The hour in which it ended.
+    pub ended_at: Option<Timestamp>,
 }
 
 fn no_match() -> Problem {
@@ -88,82 +91,83 @@ pub async fn log_in(
                 last_used_at: unit.ts(),
                 ended_at: None,
                 proved_at: Some(unit.ts()),
+                reused_at: None,
             };
             store::session::insert(unit.db, &session)?;
-            issue(&keeper, unit, Requester { account: person.row.id, session: id })
+            let requester = Requester { account: person.row.id, session: id };
+            let (refresh, _) = opaque();
+            issue(&keeper, unit, requester, RefreshTokenId::at(unit.now), None, refresh)
         })
         .await
 }
 
-fn issue(house: &House, unit: &mut Unit<'_>, requester: Requester) -> Outcome<Tokens> {
-    let (refresh, token_hash) = opaque();
+/// Saves a refresh token under its id and hands it out with an access token.
+pub(super) fn issue(
+    house: &House,
+    unit: &mut Unit<'_>,
+    requester: Requester,
+    id: RefreshTokenId,
+    predecessor: Option<RefreshTokenId>,
+    refresh: String,
+) -> Outcome<Tokens> {
     let row = RefreshTokenRow {
-        id: RefreshTokenId::at(unit.now),
+        id,
         session_id: requester.session,
-        token_hash,
+        token_hash: opaque_hash(&refresh),
         issued_at: unit.ts(),
         expires_at: (unit.now + REFRESH_LIFE).into(),
         replaced_at: None,
+        predecessor_id: predecessor,
     };
     store::session::insert_token(unit.db, &row)?;
+    hand_out(house, unit, requester, refresh)
+}
+
+/// An access token beside a refresh token that is saved already.
+pub(super) fn hand_out(
+    house: &House,
+    unit: &Unit<'_>,
+    requester: Requester,
+    refresh: String,
+) -> Outcome<Tokens> {
     let (access, access_expires_at) = house.tokens.issue(requester, unit.now)?;
     Ok(Tokens { requester, access, access_expires_at, refresh })
 }
 
-/// What a refresh token came to, decided inside the transaction and told after it: ending a family that was
-/// stolen must be saved although the answer is a refusal.
-enum Refreshed {
-    New(Tokens),
-    Refused,
+/// Whom an access token stands for.
+#[derive(Clone, Copy, Debug)]
+pub enum Bearer {
+    /// Nobody: there is none, or it is not valid.
+    Nobody,
+    /// Somebody who is signed in.
+    Live(Requester),
+    /// Somebody whose session ended at that instant, while the token was still to work for a while.
+    Ended(Requester, Ts),
 }
 
-/// Exchanges a refresh token. The same token works once more for 15 s, for a phone that lost the answer; after
-/// that, a second use means that somebody has a copy, and the family ends (R31).
-pub async fn refresh(house: &Arc<House>, key: Option<&RequestKey>, token: String) -> Outcome<Tokens> {
-    let refused = || {
-        let sentence = "This device is signed out. Please log in again.";
-        Problem::new("refreshToken", ProblemCode::Expired, sentence)
-    };
-    let keeper = Arc::clone(house);
-    let refreshed = house
-        .change(key, move |unit| {
-            let now = unit.ts();
-            let Some((row, session)) = store::session::find_token(unit.db, &opaque_hash(&token))? else {
-                return Ok(Refreshed::Refused);
-            };
-            if session.ended_at.is_some() || row.expires_at <= now {
-                return Ok(Refreshed::Refused);
-            }
-            let replaced_at = match row.replaced_at {
-                Some(at) => Some(at),
-                None if store::session::replace_token(unit.db, row.id, now)? => None,
-                // Somebody else exchanged it this very moment: that is the grace.
-                None => Some(now),
-            };
-            if replaced_at.is_some_and(|at| unit.now >= at.get() + REFRESH_GRACE) {
-                store::session::end(unit.db, session.id, session.account_id, now)?;
-                return Ok(Refreshed::Refused);
-            }
-            store::session::touch(unit.db, session.id, now)?;
-            let requester = Requester { account: session.account_id, session: session.id };
-            issue(&keeper, unit, requester).map(Refreshed::New)
-        })
-        .await?;
-    match refreshed {
-        Refreshed::New(tokens) => Ok(tokens),
-        Refreshed::Refused => Err(refused().into()),
+impl Bearer {
+    /// Who is signed in.
+    pub fn requester(self) -> Option<Requester> {
+        match self {
+            Self::Live(requester) => Some(requester),
+            Self::Nobody | Self::Ended(..) => None,
+        }
     }
 }
 
-/// The requester of an access token, if its session is still live.
-pub async fn authenticate(house: &Arc<House>, token: &str) -> Result<Option<Requester>, Fault> {
-    let Some(requester) = house.tokens.check(token, house.clock.now()) else { return Ok(None) };
-    let live = house
+/// Whom an access token stands for now.
+pub async fn authenticate(house: &Arc<House>, token: &str) -> Result<Bearer, Fault> {
+    let Some(requester) = house.tokens.check(token, house.clock.now()) else { return Ok(Bearer::Nobody) };
+    house
         .look(move |unit| {
-            Ok(store::session::find_live(unit.db, requester.session, requester.account)?.is_some())
+            let found = store::session::find(unit.db, requester.session, requester.account)?;
+            Ok(match found.map(|session| session.ended_at) {
+                None => Bearer::Nobody,
+                Some(None) => Bearer::Live(requester),
+                Some(Some(at)) => Bearer::Ended(requester, at),
+            })
         })
-        .await?;
-    Ok(live.then_some(requester))
+        .await
 }
 
 /// Ends one session: this one, or another of the same person.
@@ -194,23 +198,40 @@ pub async fn end_others(house: &Arc<House>, by: &Caller) -> Outcome<()> {
         .await
 }
 
-/// A person's live sessions.
+/// How long a person sees that a session of theirs was copied.
+pub(super) const COPIES_SHOWN: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// A person's live sessions. What is told of them is too coarse to tell when somebody was where.
 pub async fn list(house: &Arc<House>, requester: Requester) -> Result<Vec<SessionView>, Fault> {
     house
         .look(move |unit| {
             let person = Person::load(unit, requester.account)?;
             let rows = store::session::list(unit.db, requester.account)?;
-            rows.into_iter()
-                .map(|row| {
-                    let place = Place::new("sessions", "label", row.id.uuid());
-                    Ok(SessionView {
-                        id: row.id,
-                        label: person.key.open_text(place, &row.label)?,
-                        created_at: row.created_at.get(),
-                        last_used_at: row.last_used_at.get(),
-                    })
-                })
-                .collect()
+            rows.into_iter().map(|row| view(&person, row)).collect()
         })
         .await
+}
+
+/// A person's sessions that were ended since a copy of their tokens was used (R31), the latest first.
+pub async fn copied(house: &Arc<House>, account: AccountId) -> Result<Vec<SessionView>, Fault> {
+    house
+        .look(move |unit| {
+            let person = Person::load(unit, account)?;
+            let since = (unit.now - COPIES_SHOWN).into();
+            let rows = store::session::list_reused(unit.db, account, since)?;
+            rows.into_iter().map(|row| view(&person, row)).collect()
+        })
+        .await
+}
+
+fn view(person: &Person, row: SessionRow) -> Result<SessionView, Fault> {
+    let place = Place::new("sessions", "label", row.id.uuid());
+    let zone = person.row.reach().rhythm.zone;
+    Ok(SessionView {
+        id: row.id,
+        label: person.key.open_text(place, &row.label)?,
+        created_at: whole_hour(row.created_at.get()),
+        last_used_at: zone.start_of(zone.date(row.last_used_at.get())),
+        ended_at: row.ended_at.map(|at| whole_hour(at.get())),
+    })
 }

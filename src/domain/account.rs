@@ -120,6 +120,11 @@ fn is_common(password: &str) -> bool {
 /// The commonest long passwords of public lists, one a line, in lower case.
 const COMMON: &str = include_str!("common_passwords.txt");
 
+/// An instant, rounded down to the hour: enough to recognise what one did oneself, too little to follow somebody.
+pub fn whole_hour(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second().div_euclid(3600) * 3600).unwrap_or(at)
+}
+
 /// Stands for "until I say so" where an instant is kept: the year 9999.
 pub const FURTHER_NOTICE: Timestamp = Timestamp::constant(253_370_764_800, 0);
 

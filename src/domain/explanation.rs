@@ -28,6 +28,8 @@ words! {
         AddressToConfirm = "address_to_confirm",
         /// Somebody asked for a mail by which a password is set anew.
         PasswordReset = "password_reset",
+        /// A session was ended, since its sign-in was used in two places.
+        SignInCopied = "sign_in_copied",
     }
 }
 
@@ -42,6 +44,7 @@ impl ExplanationRule {
             Rung::ReachOut => Self::GetInTouch,
             Rung::ConfirmAddress => Self::AddressToConfirm,
             Rung::ResetPassword => Self::PasswordReset,
+            Rung::SignedOut => Self::SignInCopied,
         }
     }
 }
@@ -147,9 +150,15 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
         (Rung::ResetPassword, _) => {
             sentences.push("Somebody, most likely you, asked for a new password.".to_owned());
         }
+        (Rung::SignedOut, _) => {
+            sentences.push(
+                "A device of yours was signed out, since its sign-in was used in two places.".to_owned(),
+            );
+        }
         (Rung::Ask | Rung::Email | Rung::AskAgain | Rung::ReachOut, None) => {}
     }
-    let a_push_at_first = !matches!(facts.rung, Rung::Email | Rung::ConfirmAddress | Rung::ResetPassword);
+    let a_push_at_first =
+        !matches!(facts.rung, Rung::Email | Rung::ConfirmAddress | Rung::ResetPassword | Rung::SignedOut);
     if facts.state == NudgeState::Sent && facts.channel == Channel::Mail && a_push_at_first {
         sentences.push("No device of yours took it, so it came by e-mail.".to_owned());
     }
@@ -247,7 +256,8 @@ fn asked(facts: &Facts<'_>, occasion: &Occasion, sentences: &mut Vec<String>) {
                 | Rung::TellPartner
                 | Rung::ReachOut
                 | Rung::ConfirmAddress
-                | Rung::ResetPassword => {}
+                | Rung::ResetPassword
+                | Rung::SignedOut => {}
             }
         }
     }

@@ -26,6 +26,8 @@ words! {
         ConfirmAddress = "confirm_address",
         /// Resets a password; asked for by the person.
         ResetPassword = "reset_password",
+        /// Tells that a session was ended, since its sign-in was used in two places.
+        SignedOut = "signed_out",
     }
 }
 
@@ -34,7 +36,7 @@ impl Rung {
     pub fn channel(self) -> Channel {
         match self {
             Self::Ask | Self::AskAgain | Self::TellPartner | Self::ReachOut => Channel::Push,
-            Self::Email | Self::ConfirmAddress | Self::ResetPassword => Channel::Mail,
+            Self::Email | Self::ConfirmAddress | Self::ResetPassword | Self::SignedOut => Channel::Mail,
         }
     }
 
@@ -47,7 +49,8 @@ impl Rung {
             | Self::TellPartner
             | Self::ReachOut
             | Self::ConfirmAddress
-            | Self::ResetPassword => &[],
+            | Self::ResetPassword
+            | Self::SignedOut => &[],
         }
     }
 }
@@ -115,7 +118,7 @@ words! {
 pub enum About {
     /// A check-in, in its round: a snooze begins a new round.
     CheckIn(CheckInId, i32),
-    /// Something asked for by address.
+    /// Something asked for, or told, by address.
     Address(AddressRequestId),
 }
 
@@ -232,6 +235,7 @@ fn unwanted(facts: &Facts<'_>, now: Timestamp) -> Option<DropReason> {
         | Rung::TellPartner
         | Rung::ReachOut
         | Rung::ConfirmAddress
-        | Rung::ResetPassword => None,
+        | Rung::ResetPassword
+        | Rung::SignedOut => None,
     }
 }

@@ -52,6 +52,18 @@ pub const RESET: Letter = Letter {
     link: "Set a new password",
 };
 
+/// To whose session was ended, since a copy of it was used.
+pub const SIGNED_OUT: Letter = Letter {
+    subject: "A device was signed out",
+    paragraphs: &[
+        "One of your devices was signed out, since its sign-in was used in two places. Restoring a device from a \
+         backup can cause that.",
+        "Please log in on it again. If you are not sure that it was you, choose a new password then: that signs out \
+         every other device.",
+    ],
+    link: "Open",
+};
+
 /// To ask the subject.
 pub const ASK: Letter = Letter {
     subject: MAIL_SUBJECT,

@@ -2,7 +2,7 @@
 
 use super::errors::Failure;
 use super::paging::{Connection, Page};
-use super::types::account::{Account, Consent, Device, Session};
+use super::types::account::{Account, Consent, CopiedSession, Device, Session};
 use super::types::check_in::{CheckIn, CheckInSpan};
 use super::types::negotiation::Revision;
 use super::types::nudge::Nudge;
@@ -131,6 +131,13 @@ impl Viewer {
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>, Failure> {
         let views = actions::session::list(house(ctx), self.0).await?;
         Ok(views.into_iter().map(|view| Session::new(view, self.0)).collect())
+    }
+
+    /// Sessions that were ended since a refresh token of theirs was used in two places: somebody may have had a copy.
+    /// The latest first; at most 20, for 90 days.
+    async fn copied_sessions(&self, ctx: &Context<'_>) -> Result<Vec<CopiedSession>, Failure> {
+        let views = actions::session::copied(house(ctx), self.0.account).await?;
+        Ok(views.into_iter().map(Into::into).collect())
     }
 
     /// The devices that take Web Push, the oldest first; at most 20.

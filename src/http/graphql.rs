@@ -1,9 +1,9 @@
 //! GraphQL over HTTP: POST, GET for queries, `Accept` negotiation, bearer tokens, idempotency keys.
 
 use super::Web;
+use crate::actions::Fault;
 use crate::actions::idempotency::{Remembered, keep, remember};
-use crate::actions::{Fault, session};
-use crate::auth::Requester;
+use crate::actions::session::{self, Bearer};
 use crate::graphql::errors::{ErrorCode, log_fault};
 use crate::graphql::{Asker, limits, prepare};
 use actix_web::http::StatusCode;
@@ -203,13 +203,13 @@ async fn answer(
         let body = error_body("GET is for queries only.", ErrorCode::BadRequest);
         return HttpResponse::MethodNotAllowed().insert_header((ALLOW, "POST")).body(body);
     }
-    let requester = match authenticate(request, web).await {
-        Ok(requester) => requester,
+    let bearer = match authenticate(request, web).await {
+        Ok(bearer) => bearer,
         Err(fault) => return internal(media, &fault),
     };
-    let mut asker = Asker { requester, key: None };
+    let mut asker = Asker { requester: bearer.requester(), key: None };
     if let (Some(body), Some(single)) = (body, is_mutation) {
-        match idempotency(request, web, media, requester, single, body).await {
+        match idempotency(request, web, media, bearer, single, body).await {
             Ok(key) => asker.key = key,
             Err(answer) => return answer,
         }
@@ -262,14 +262,14 @@ fn single_field(operation: &OperationDefinition) -> bool {
     matches!(operation.selection_set.node.items.as_slice(), [one] if matches!(one.node, Selection::Field(_)))
 }
 
-async fn authenticate(request: &HttpRequest, web: &Web) -> Result<Option<Requester>, Fault> {
+async fn authenticate(request: &HttpRequest, web: &Web) -> Result<Bearer, Fault> {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match token {
         Some((_, token)) => session::authenticate(&web.house, token.trim()).await,
-        None => Ok(None),
+        None => Ok(Bearer::Nobody),
     }
 }
 
@@ -278,7 +278,7 @@ async fn idempotency(
     request: &HttpRequest,
     web: &Web,
     media: Media,
-    requester: Option<Requester>,
+    bearer: Bearer,
     single: bool,
     body: &[u8],
 ) -> Result<Option<crate::actions::RequestKey>, HttpResponse> {
@@ -291,7 +291,7 @@ async fn idempotency(
         return Err(bad_request(media, "Under an Idempotency-Key a request has exactly one mutation."));
     }
     let conflict = |sentence: &str, code| media.answer(StatusCode::CONFLICT, error_body(sentence, code));
-    match remember(&web.house, requester, text, body).await {
+    match remember(&web.house, bearer, text, body).await {
         Ok(Remembered::New(key)) => Ok(Some(key)),
         Ok(Remembered::Answer(answer)) => Err(media.answer(StatusCode::OK, answer)),
         Ok(Remembered::Unanswered) => Err(conflict(

@@ -1,4 +1,4 @@
-//! What was asked for by e-mail address: sign-ups to confirm, passwords to reset.
+//! What was asked for, or is told, by e-mail address: sign-ups to confirm, passwords to reset, sessions that were copied.
 
 use super::schema::address_requests;
 use super::types::Ts;
@@ -13,7 +13,7 @@ use diesel::prelude::*;
 pub struct AddressRequestRow {
     /// The token in the mail is derived from it and a key; the token itself is not kept.
     pub id: AddressRequestId,
-    /// confirm or reset.
+    /// confirm_address, reset_password or signed_out.
     pub purpose: Rung,
     /// Keyed hash of the normalised address.
     pub email_index: Vec<u8>,

@@ -17,7 +17,7 @@ pub struct NudgeRow {
     pub id: NudgeId,
     /// Check-in, round, rung, recipient and channel: the same need never makes two (R14).
     pub key: String,
-    /// ask, email, ask_again, tell_partner, reach_out, confirm_address, reset_password.
+    /// ask, email, ask_again, tell_partner, reach_out, confirm_address, reset_password, signed_out.
     pub rung: Rung,
     /// push, mail.
     pub channel: Channel,

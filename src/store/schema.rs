@@ -109,6 +109,8 @@ diesel::table! {
         ended_at -> Nullable<Ts>,
         /// When it last gave a fresh proof; its log-in is one. Null: before there were proofs.
         proved_at -> Nullable<Ts>,
+        /// When a token of the family came again after it had been exchanged, which ended the session.
+        reused_at -> Nullable<Ts>,
     }
 }
 
@@ -130,6 +132,8 @@ diesel::table! {
         expires_at -> Ts,
         /// When it was exchanged; after a short grace another use ends the family.
         replaced_at -> Nullable<Ts>,
+        /// The token that was exchanged for this one; null: the first of its family.
+        predecessor_id -> Nullable<Uid>,
     }
 }
 

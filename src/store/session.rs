@@ -24,6 +24,8 @@ pub struct SessionRow {
     pub ended_at: Option<Ts>,
     /// When it last gave a fresh proof; its log-in is one. Null: before there were proofs.
     pub proved_at: Option<Ts>,
+    /// When a token of the family came again after it had been exchanged, which ended the session.
+    pub reused_at: Option<Ts>,
 }
 
 /// The tokens of a family.
@@ -42,6 +44,8 @@ pub struct RefreshTokenRow {
     pub expires_at: Ts,
     /// When it was exchanged; after a short grace another use ends the family.
     pub replaced_at: Option<Ts>,
+    /// The token that was exchanged for this one; null: the first of its family.
+    pub predecessor_id: Option<RefreshTokenId>,
 }
 
 /// Saves a new session.
@@ -70,6 +74,15 @@ pub fn replace_token(db: &mut Db, id: RefreshTokenId, now: Ts) -> QueryResult<bo
     Ok(diesel::update(unused).set(refresh_tokens::replaced_at.eq(Some(now))).execute(db)? == 1)
 }
 
+/// The token that another was exchanged for.
+pub fn find_successor(db: &mut Db, id: RefreshTokenId) -> QueryResult<Option<RefreshTokenRow>> {
+    refresh_tokens::table
+        .filter(refresh_tokens::predecessor_id.eq(Some(id)))
+        .select(RefreshTokenRow::as_select())
+        .first(db)
+        .optional()
+}
+
 /// Notes that a session asked for tokens.
 pub fn touch(db: &mut Db, id: SessionId, now: Ts) -> QueryResult<usize> {
     diesel::update(sessions::table.find(id)).set(sessions::last_used_at.eq(now)).execute(db)
@@ -80,12 +93,11 @@ pub fn note_proof(db: &mut Db, id: SessionId, now: Ts) -> QueryResult<usize> {
     diesel::update(sessions::table.find(id)).set(sessions::proved_at.eq(Some(now))).execute(db)
 }
 
-/// The session, if it is live.
-pub fn find_live(db: &mut Db, id: SessionId, account: AccountId) -> QueryResult<Option<SessionRow>> {
+/// A person's session, live or ended.
+pub fn find(db: &mut Db, id: SessionId, account: AccountId) -> QueryResult<Option<SessionRow>> {
     sessions::table
         .find(id)
         .filter(sessions::account_id.eq(account))
-        .filter(sessions::ended_at.is_null())
         .select(SessionRow::as_select())
         .first(db)
         .optional()
@@ -98,6 +110,17 @@ pub fn list(db: &mut Db, account: AccountId) -> QueryResult<Vec<SessionRow>> {
         .filter(sessions::ended_at.is_null())
         .order((sessions::last_used_at.desc(), sessions::id.desc()))
         .limit(200)
+        .select(SessionRow::as_select())
+        .load(db)
+}
+
+/// A person's sessions of which a copy was used since `since`, the latest first.
+pub fn list_reused(db: &mut Db, account: AccountId, since: Ts) -> QueryResult<Vec<SessionRow>> {
+    sessions::table
+        .filter(sessions::account_id.eq(account))
+        .filter(sessions::reused_at.gt(Some(since)))
+        .order((sessions::reused_at.desc(), sessions::id.desc()))
+        .limit(20)
         .select(SessionRow::as_select())
         .load(db)
 }
@@ -119,4 +142,17 @@ pub fn end_others(db: &mut Db, account: AccountId, kept: Option<SessionId>, now:
         Some(kept) => diesel::update(live.filter(sessions::id.ne(kept))).set(ended).execute(db),
         None => diesel::update(live).set(ended).execute(db),
     }
+}
+
+/// Ends a session of which a copy was used; false if it had ended.
+pub fn end_reused(db: &mut Db, id: SessionId, now: Ts) -> QueryResult<bool> {
+    let live = sessions::table.find(id).filter(sessions::ended_at.is_null());
+    let ended = (sessions::ended_at.eq(Some(now)), sessions::reused_at.eq(Some(now)));
+    Ok(diesel::update(live).set(ended).execute(db)? == 1)
+}
+
+/// Forgets tokens that are out of date at `now`, and sessions that ended before `before`.
+pub fn forget(db: &mut Db, now: Ts, before: Ts) -> QueryResult<usize> {
+    diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.le(now))).execute(db)?;
+    diesel::delete(sessions::table.filter(sessions::ended_at.lt(Some(before)))).execute(db)
 }

@@ -268,7 +268,9 @@ impl Model {
                 )?;
             }
             Rung::ReachOut => holds("not after the partner reached out", !check_in.reached_out)?,
-            Rung::ConfirmAddress | Rung::ResetPassword => return Err("not about a check-in".to_owned()),
+            Rung::ConfirmAddress | Rung::ResetPassword | Rung::SignedOut => {
+                return Err("not about a check-in".to_owned());
+            }
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Log in, refresh, log out, end sessions.
 
-use crate::actions::session;
+use crate::actions::{rotation, session};
 use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
 use crate::graphql::types::account::SessionTokens;
 use crate::graphql::{caller, house, key};
@@ -77,14 +77,14 @@ impl SessionMutation {
         Ok(settle_done(outcome)?.into())
     }
 
-    /// Exchanges a refresh token for new tokens. If the answer was lost, the same token works again for 15 seconds;
-    /// after that a second use ends the session.
+    /// Exchanges a refresh token for new tokens. If the answer was lost, the same token gives the same refresh token once
+    /// more for 15 seconds; after that another use ends the session, and its owner is told.
     async fn refresh_session(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The refresh token.")] input: RefreshSessionInput,
     ) -> Result<RefreshSessionPayload, Failure> {
-        let outcome = session::refresh(house(ctx), key(ctx).as_ref(), input.refresh_token).await;
+        let outcome = rotation::refresh(house(ctx), key(ctx).as_ref(), input.refresh_token).await;
         Ok(settle_done(outcome)?.into())
     }
 

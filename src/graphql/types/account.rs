@@ -170,9 +170,9 @@ pub struct Session {
     label: String,
     /// Whether it is the one that asks.
     current: bool,
-    /// When it was signed in.
+    /// When it was signed in, rounded down to the hour.
     created_at: DateTime,
-    /// When it last asked for tokens.
+    /// The day on which it last asked for tokens: its beginning in one's own time zone.
     last_used_at: DateTime,
 }
 
@@ -186,6 +186,23 @@ impl Session {
             created_at: view.created_at.into(),
             last_used_at: view.last_used_at.into(),
         }
+    }
+}
+
+/// A session that was ended since a refresh token of its was used in two places.
+#[derive(SimpleObject)]
+pub struct CopiedSession {
+    /// The opaque id.
+    id: ID,
+    /// The device's name.
+    label: String,
+    /// When it was ended, rounded down to the hour.
+    ended_at: Option<DateTime>,
+}
+
+impl From<SessionView> for CopiedSession {
+    fn from(view: SessionView) -> Self {
+        Self { id: view.id.to_string().into(), label: view.label, ended_at: view.ended_at.map(Into::into) }
     }
 }
 
