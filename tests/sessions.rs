@@ -5,7 +5,7 @@ mod support;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::prelude::*;
-use evenkeel::actions::{Fault, Refusal, Unit, retention, rotation};
+use evenkeel::actions::{Fault, Refusal, Unit, refresh, retention};
 use evenkeel::store::schema::{refresh_tokens, sessions};
 use evenkeel::store::{Db, StoreError};
 use jiff::SignedDuration;
@@ -398,7 +398,7 @@ fn r31_two_exchanges_in_two_processes_make_one_successor() {
                 let work = move |db: &mut Db| {
                     let mut unit = Unit { db, vault: &house.vault, now: house.clock.now() };
                     barrier.wait();
-                    match rotation::exchange(&house, &mut unit, &token) {
+                    match refresh::exchange(&house, &mut unit, &token) {
                         Ok(exchanged) => Ok(exchanged.unwrap().refresh),
                         Err(Refusal::Fault(fault)) => Err(fault),
                         Err(_) => Err(Fault::Inconsistent("an exchange is not refused")),

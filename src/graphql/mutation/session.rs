@@ -1,6 +1,6 @@
 //! Log in, refresh, log out, end sessions.
 
-use crate::actions::{rotation, session};
+use crate::actions::{refresh, session};
 use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
 use crate::graphql::types::account::SessionTokens;
 use crate::graphql::{caller, house, key};
@@ -84,7 +84,7 @@ impl SessionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The refresh token.")] input: RefreshSessionInput,
     ) -> Result<RefreshSessionPayload, Failure> {
-        let outcome = rotation::refresh(house(ctx), key(ctx).as_ref(), input.refresh_token).await;
+        let outcome = refresh::refresh(house(ctx), key(ctx).as_ref(), input.refresh_token).await;
         Ok(settle_done(outcome)?.into())
     }
 
