@@ -1,6 +1,7 @@
 //! Wires everything together: settings, keys, clock, database, senders, API.
 
 use crate::actions::House;
+use crate::auth::passkeys::Passkeys;
 use crate::auth::passwords::Passwords;
 use crate::auth::tokens::AccessTokens;
 use crate::clock::Clock;
@@ -76,6 +77,7 @@ impl App {
             clock,
             tokens: AccessTokens::new(&keys.token_seed)?,
             passwords: Passwords::new()?,
+            passkeys: Passkeys::at(&config.public_url, &config.passkey_origins)?,
             push_policy: push_policy.clone(),
             vapid_public_key: vapid.public(),
             keep_nudges: config.keep_nudges,

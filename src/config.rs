@@ -52,6 +52,7 @@ struct Written {
     push_contact: Option<Url>,
     push_hosts: Vec<String>,
     push_insecure_origins: Vec<Url>,
+    passkey_origins: Vec<Url>,
     introspection: Option<bool>,
     log_format: LogFormat,
     metrics_listen: Option<SocketAddr>,
@@ -75,6 +76,7 @@ impl Default for Written {
             push_contact: None,
             push_hosts: Vec::new(),
             push_insecure_origins: Vec::new(),
+            passkey_origins: Vec::new(),
             introspection: None,
             log_format: LogFormat::Text,
             metrics_listen: None,
@@ -121,6 +123,9 @@ pub struct Config {
     pub push_hosts: Vec<String>,
     /// `EVENKEEL_PUSH_INSECURE_ORIGINS`: origins that may be plain http and local. Development only.
     pub push_insecure_origins: Vec<Url>,
+    /// `EVENKEEL_PASSKEY_ORIGINS`: origins of apps that use passkeys besides the service's own pages, such as
+    /// `["android:apk-key-hash:…"]` (what Android's Credential Manager gives as the app's origin).
+    pub passkey_origins: Vec<Url>,
     /// `EVENKEEL_INTROSPECTION`: whether the schema can be asked for, and GraphiQL served; default: in development.
     pub introspection: bool,
     /// `EVENKEEL_LOG_FORMAT`: `text` (default) or `json`.
@@ -182,6 +187,7 @@ impl Config {
             leave_url: None,
             push_hosts: Vec::new(),
             push_insecure_origins: Vec::new(),
+            passkey_origins: Vec::new(),
             introspection: true,
             log_format: LogFormat::Text,
             metrics_listen: None,
@@ -269,6 +275,9 @@ impl Written {
         if production && !self.push_insecure_origins.is_empty() {
             return Err(wrong("push_insecure_origins", "this is for development only"));
         }
+        if self.passkey_origins.iter().any(|origin| !matches!(origin.scheme(), "https" | "android")) {
+            return Err(wrong("passkey_origins", "each must begin with https:// or android:apk-key-hash:"));
+        }
         if self.metrics_listen.is_some_and(|watch| watch.port() != 0 && watch == self.listen) {
             return Err(wrong("metrics_listen", "this must be another port than that of listen"));
         }
@@ -298,6 +307,7 @@ impl Written {
             push_contact,
             push_hosts: self.push_hosts,
             push_insecure_origins: self.push_insecure_origins,
+            passkey_origins: self.passkey_origins,
             introspection: self.introspection.unwrap_or(!production),
             log_format: self.log_format,
             metrics_listen: self.metrics_listen,

@@ -98,6 +98,8 @@ ids! {
     SessionId = "Session",
     /// One refresh token of a family.
     RefreshTokenId = "RefreshToken",
+    /// One passkey.
+    PasskeyId = "Passkey",
     /// One Web Push subscription.
     DeviceId = "Device",
     /// The tie of two accounts.

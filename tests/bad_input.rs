@@ -14,8 +14,17 @@ use table::{Row, rows};
 use world::World;
 
 /// Mutations that need nobody signed in.
-const OPEN_TO_ALL: [&str; 6] =
-    ["confirmAddress", "logIn", "refreshSession", "requestPasswordReset", "resetPassword", "signUp"];
+const OPEN_TO_ALL: [&str; 9] = [
+    "beginPasskeyLogIn",
+    "completeLogIn",
+    "confirmAddress",
+    "finishPasskeyLogIn",
+    "logIn",
+    "refreshSession",
+    "requestPasswordReset",
+    "resetPassword",
+    "signUp",
+];
 
 /// What a bad input must come to.
 #[derive(Debug, PartialEq)]

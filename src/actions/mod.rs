@@ -5,21 +5,28 @@ pub mod check_in;
 pub mod claim;
 pub mod dead;
 pub mod device;
+pub mod factors;
 pub mod idempotency;
 pub mod negotiation;
 pub mod nudge;
 pub mod page;
 pub mod partner_link;
+pub mod passkey;
 pub mod people;
 pub mod planning;
 pub mod proof;
+pub mod recovery_code;
 pub mod refresh;
 pub mod retention;
 pub mod scene;
+pub mod second_factor;
+pub mod second_step;
 pub mod session;
+pub mod totp;
 pub mod watch;
 
 use crate::auth::Requester;
+use crate::auth::passkeys::{PasskeyError, Passkeys};
 use crate::auth::passwords::{HashError, Passwords};
 use crate::auth::tokens::{AccessTokens, TokenError};
 use crate::clock::Clock;
@@ -49,6 +56,8 @@ pub struct House {
     pub tokens: AccessTokens,
     /// Password hashing.
     pub passwords: Passwords,
+    /// The relying party of passkeys; None: the service has no domain name.
+    pub passkeys: Option<Passkeys>,
     /// Which push services may be used.
     pub push_policy: PushPolicy,
     /// The public half of the VAPID key (RFC 8292, 3.2), base64url.
@@ -76,6 +85,9 @@ pub enum Fault {
     /// Token signing.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// A passkey ceremony.
+    #[error(transparent)]
+    Passkey(#[from] PasskeyError),
     /// Two rows contradict each other.
     #[error("inconsistent data: {0}")]
     Inconsistent(&'static str),
@@ -125,7 +137,7 @@ macro_rules! refusal_from {
         }
     )*};
 }
-refusal_from!(StoreError, VaultError, HashError, TokenError, Fault);
+refusal_from!(StoreError, VaultError, HashError, TokenError, PasskeyError, Fault);
 
 /// What an action came to.
 pub type Outcome<T> = Result<T, Refusal>;

@@ -2,11 +2,11 @@
 
 use super::people::{Person, link_key, link_key_place};
 use super::{Caller, Done, Fault, House, Outcome, Refusal, Unit, planning, scene};
+use crate::domain::copied_code;
 use crate::domain::negotiation::Needs;
 use crate::domain::nudge::DropReason;
 use crate::domain::partner_link::{
-    CODE_ALPHABET, CODE_LENGTH, INVITATION_LIFE, Invitation, LINKS_MAX, LinkStatus, Role, canonical_code,
-    judge_invitation, shown_code,
+    CODE_LENGTH, INVITATION_LIFE, Invitation, LINKS_MAX, LinkStatus, Role, judge_invitation,
 };
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::ids::{AccountId, LinkId, TypedId};
@@ -161,7 +161,7 @@ fn view(unit: &mut Unit<'_>, link: LinkRow, reader: AccountId) -> Result<LinkVie
 fn new_code() -> String {
     let mut bytes = [0u8; CODE_LENGTH];
     rand::fill(&mut bytes);
-    bytes.iter().map(|byte| char::from(CODE_ALPHABET[usize::from(byte % 32)])).collect()
+    copied_code::from_chance(&bytes)
 }
 
 fn too_many() -> Problem {
@@ -196,7 +196,7 @@ pub async fn invite(house: &Arc<House>, by: &Caller, role: Role) -> Outcome<(Lin
             };
             store::partner_link::insert(unit.db, &row)?;
             store::partner_link::insert_member(unit.db, &new_member(id, account, role))?;
-            Ok((view(unit, row, account)?, shown_code(&code)))
+            Ok((view(unit, row, account)?, copied_code::shown(&code)))
         })
         .await
 }
@@ -221,7 +221,7 @@ struct OpenInvitation {
 fn find_invitation(unit: &mut Unit<'_>, typed: &str, reader: AccountId) -> Outcome<OpenInvitation> {
     let gone =
         || Problem::new("code", ProblemCode::Expired, "This code is not known, was used, or is too old.");
-    let code = canonical_code(typed).ok_or_else(gone)?;
+    let code = copied_code::canonical(typed, CODE_LENGTH).ok_or_else(gone)?;
     let index = unit.vault.blind_index("invitation", &code);
     let found = store::partner_link::find_by_code(unit.db, &index)?.ok_or_else(gone)?;
     store::dialect::lock_link(unit.db, found.id)?;

@@ -1,5 +1,7 @@
 //! Fresh proof: before a sensitive act, a session shows that it is still its owner who holds it.
 
+use super::people::Person;
+use super::second_factor::{self, SecondFactor};
 use super::{Caller, House, Outcome, Unit};
 use crate::auth::Requester;
 use crate::domain::account::PASSWORD_MAX_BYTES;
@@ -26,14 +28,20 @@ pub fn require(unit: &mut Unit<'_>, requester: Requester) -> Outcome<()> {
 }
 
 /// Notes that this session gave a proof just now.
-fn note(unit: &mut Unit<'_>, requester: Requester) -> Outcome<()> {
+pub(super) fn note(unit: &mut Unit<'_>, requester: Requester) -> Outcome<()> {
     let now = unit.ts();
     store::session::note_proof(unit.db, requester.session, now)?;
     Ok(())
 }
 
-/// Proves by the password.
-pub async fn by_password(house: &Arc<House>, by: &Caller, password: SecretString) -> Outcome<()> {
+/// Proves by what a log-in by password asks for: who has a second factor is asked for it here, too. A wrong code is
+/// counted as it is at a log-in.
+pub async fn by_password(
+    house: &Arc<House>,
+    by: &Caller,
+    password: SecretString,
+    second: Option<SecondFactor>,
+) -> Outcome<()> {
     let requester = by.requester;
     let wrong = || Problem::new("password", ProblemCode::Malformed, "This is not the password.");
     if password.expose_secret().len() > PASSWORD_MAX_BYTES {
@@ -44,14 +52,27 @@ pub async fn by_password(house: &Arc<House>, by: &Caller, password: SecretString
     if !house.passwords.verify(password, stored.clone()).await? {
         return Err(wrong().into());
     }
-    house
+    let proved = house
         .change(by.key.as_ref(), move |unit| {
+            let person = Person::load(unit, requester.account)?;
             // The password may have been changed while its hash was computed.
-            let current = store::account::find(unit.db, requester.account)?.map(|row| row.password_hash);
-            if current != stored {
+            if stored.as_ref() != Some(&person.row.password_hash) {
                 return Err(wrong().into());
             }
-            note(unit, requester)
+            match second {
+                None if second_factor::is_asked(unit, requester.account)? => {
+                    return Err(SecondFactor::needed().into());
+                }
+                None => {}
+                Some(given) => {
+                    if let Err(problem) = second_factor::check(unit, &person, &given)? {
+                        return Ok(Err(problem));
+                    }
+                }
+            }
+            note(unit, requester)?;
+            Ok(Ok(()))
         })
-        .await
+        .await?;
+    Ok(proved?)
 }

@@ -15,7 +15,7 @@ const BATCH: i64 = 500;
 const SESSIONS_KEPT: SignedDuration = COPIES_SHOWN;
 
 /// Forgets answers to idempotency keys (they may hold tokens), requests, page tokens and refresh tokens that are out of
-/// date, sessions that ended long ago, and finished nudges with their attempts.
+/// date, log-ins that were not completed, sessions that ended long ago, and finished nudges with their attempts.
 pub async fn sweep(house: &Arc<House>) -> Result<(), Fault> {
     let now = house.clock.now();
     house
@@ -25,6 +25,8 @@ pub async fn sweep(house: &Arc<House>) -> Result<(), Fault> {
             store::address_request::forget(db, (now - REQUESTS_KEPT).into())?;
             store::page_token::forget(db, now.into())?;
             store::session::forget(db, now.into(), (now - SESSIONS_KEPT).into())?;
+            store::log_in_challenge::forget(db, now.into())?;
+            store::passkey::forget_ceremonies(db, now.into())?;
             Ok::<_, Fault>(())
         })
         .await?;

@@ -1,7 +1,8 @@
 //! Sessions: log in, log out, list and end.
 
 use super::people::{Person, email_index};
-use super::{Caller, Done, Fault, House, Outcome, RequestKey, Unit, proof};
+use super::second_step::LogIn;
+use super::{Caller, Done, Fault, House, Outcome, RequestKey, Unit, proof, second_factor, second_step};
 use crate::auth::Requester;
 use crate::auth::tokens::{REFRESH_LIFE, opaque, opaque_hash};
 use crate::domain::account::{Email, PASSWORD_MAX_BYTES, whole_hour};
@@ -48,14 +49,15 @@ fn no_match() -> Problem {
     Problem::new("password", ProblemCode::Malformed, sentence)
 }
 
-/// Signs a device in. A wrong password, an unknown address and one that is not confirmed look alike (R28).
+/// Signs a device in, or asks for the second factor of who has one. A wrong password, an unknown address and one that
+/// is not confirmed look alike (R28).
 pub async fn log_in(
     house: &Arc<House>,
     key: Option<&RequestKey>,
     email: String,
     password: SecretString,
     label: String,
-) -> Outcome<Tokens> {
+) -> Outcome<LogIn> {
     let mut checks = Checks::new();
     let label = checks.text("deviceLabel", label, LABEL_MAX);
     let email = checks.take(Email::parse("email", &email));
@@ -82,23 +84,31 @@ pub async fn log_in(
                 return Err(no_match().into());
             }
             let person = Person::open(unit.vault, row)?;
-            let id = SessionId::at(unit.now);
-            let session = SessionRow {
-                id,
-                account_id: person.row.id,
-                label: person.key.seal_text(Place::new("sessions", "label", id.uuid()), &label),
-                created_at: unit.ts(),
-                last_used_at: unit.ts(),
-                ended_at: None,
-                proved_at: Some(unit.ts()),
-                reused_at: None,
-            };
-            store::session::insert(unit.db, &session)?;
-            let requester = Requester { account: person.row.id, session: id };
-            let (refresh, _) = opaque();
-            issue(&keeper, unit, requester, RefreshTokenId::at(unit.now), None, refresh)
+            if second_factor::is_asked(unit, person.row.id)? {
+                return second_step::begin(unit, &person, &label).map(LogIn::SecondStep);
+            }
+            open(&keeper, unit, &person, &label).map(LogIn::Done)
         })
         .await
+}
+
+/// Begins a session for a person who proved themselves just now.
+pub(super) fn open(house: &House, unit: &mut Unit<'_>, person: &Person, label: &str) -> Outcome<Tokens> {
+    let id = SessionId::at(unit.now);
+    let session = SessionRow {
+        id,
+        account_id: person.row.id,
+        label: person.key.seal_text(Place::new("sessions", "label", id.uuid()), label),
+        created_at: unit.ts(),
+        last_used_at: unit.ts(),
+        ended_at: None,
+        proved_at: Some(unit.ts()),
+        reused_at: None,
+    };
+    store::session::insert(unit.db, &session)?;
+    let requester = Requester { account: person.row.id, session: id };
+    let (refresh, _) = opaque();
+    issue(house, unit, requester, RefreshTokenId::at(unit.now), None, refresh)
 }
 
 /// Saves a refresh token under its id and hands it out with an access token.

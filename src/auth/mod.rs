@@ -1,5 +1,6 @@
 //! Who is asking: passwords, tokens, and the requester that the rest of the house is handed.
 
+pub mod passkeys;
 pub mod passwords;
 pub mod tokens;
 

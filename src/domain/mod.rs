@@ -3,6 +3,7 @@
 pub mod account;
 pub mod answer;
 pub mod check_in;
+pub mod copied_code;
 pub mod device;
 pub mod explanation;
 pub mod hand_over;
@@ -15,6 +16,7 @@ pub mod problem;
 pub mod quiet_hours;
 pub mod reachability;
 pub mod scene;
+pub mod totp;
 pub mod wording;
 
 /// Declares an enum whose values are one fixed word each, in the database, in JSON and (upper-cased by

@@ -7,8 +7,6 @@ use jiff::{SignedDuration, Timestamp};
 pub const INVITATION_LIFE: SignedDuration = SignedDuration::from_hours(72);
 /// Most links of one account that are invited or active at once.
 pub const LINKS_MAX: i64 = 20;
-/// Letters and digits of an invitation code that cannot be mistaken for each other (Crockford base 32).
-pub const CODE_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Characters of an invitation code: 12 of 5 bits, 60 bits of chance.
 pub const CODE_LENGTH: usize = 12;
 
@@ -63,39 +61,5 @@ pub fn judge_invitation(
         (true, true, _) => Invitation::Own,
         (true, false, true) => Invitation::Linked,
         (true, false, false) => Invitation::Open,
-    }
-}
-
-/// A code as people type it, made canonical: blanks and hyphens dropped, O read as 0, I and L as 1.
-pub fn canonical_code(typed: &str) -> Option<String> {
-    let code: String = typed
-        .chars()
-        .filter(|c| !c.is_whitespace() && *c != '-')
-        .map(|c| match c.to_ascii_uppercase() {
-            'O' => '0',
-            'I' | 'L' => '1',
-            c => c,
-        })
-        .collect();
-    let known = code.bytes().all(|b| CODE_ALPHABET.contains(&b));
-    (known && code.len() == CODE_LENGTH).then_some(code)
-}
-
-/// A code as it is shown: three groups of four.
-pub fn shown_code(code: &str) -> String {
-    code.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_is_read_as_people_type_it() {
-        assert_eq!(canonical_code("abcd-efgh-jkm0").as_deref(), Some("ABCDEFGHJKM0"));
-        assert_eq!(canonical_code(" oil1 0000 0000 ").as_deref(), Some("011100000000"));
-        assert_eq!(canonical_code("ABCD-EFGH-JKMU"), None, "U is no letter of the alphabet");
-        assert_eq!(canonical_code("ABCD"), None);
-        assert_eq!(shown_code("ABCDEFGHJKM0"), "ABCD-EFGH-JKM0");
     }
 }

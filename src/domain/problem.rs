@@ -29,6 +29,8 @@ words! {
         Duplicate = "duplicate",
         /// This session must first show that it is still its owner who holds it: see `proveItIsMe`.
         ProofNeeded = "proof_needed",
+        /// It was tried too often; it can be tried again after a while.
+        TooMany = "too_many",
     }
 }
 

@@ -4,6 +4,7 @@ use super::errors::Failure;
 use super::paging::{Connection, Page};
 use super::types::account::{Account, Consent, CopiedSession, Device, Session};
 use super::types::check_in::{CheckIn, CheckInSpan};
+use super::types::factor::Factors;
 use super::types::negotiation::Revision;
 use super::types::nudge::Nudge;
 use super::types::partner_link::{Invitation, PartnerLink};
@@ -138,6 +139,11 @@ impl Viewer {
     async fn copied_sessions(&self, ctx: &Context<'_>) -> Result<Vec<CopiedSession>, Failure> {
         let views = actions::session::copied(house(ctx), self.0.account).await?;
         Ok(views.into_iter().map(Into::into).collect())
+    }
+
+    /// What the person proves themselves with besides the password.
+    async fn factors(&self, ctx: &Context<'_>) -> Result<Factors, Failure> {
+        Ok(actions::factors::of(house(ctx), self.0.account).await?.into())
     }
 
     /// The devices that take Web Push, the oldest first; at most 20.

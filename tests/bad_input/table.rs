@@ -7,13 +7,18 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 /// Texts that are no free text: each has a form of its own, and what has not is refused by it.
-pub const NO_FREE_TEXT: [&str; 13] = [
+pub const NO_FREE_TEXT: [&str; 18] = [
     "email",
     "password",
     "currentPassword",
     "newPassword",
     "token",
     "refreshToken",
+    "challenge",
+    "ceremony",
+    "credential",
+    "totpCode",
+    "recoveryCode",
     "zone",
     "quietHours.from",
     "quietHours.until",
@@ -244,6 +249,25 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
     row("endSession", json!({ "sessionId": world.sessions[0] }), vec![]);
     let bad = vec![("password", json!(new), "password", "MALFORMED")];
     row("proveItIsMe", json!({ "password": PASSWORD }), bad);
+    row(
+        "confirmTotp",
+        json!({ "totpCode": world.totp_code }),
+        vec![("totpCode", json!("12345"), "totpCode", "MALFORMED")],
+    );
+    let expired = || vec![("ceremony", json!(world.confirm_token), "ceremony", "EXPIRED")];
+    let passkey = &world.passkey;
+    row("finishPasskeyRegistration", passkey.registration.clone(), expired());
+    row("finishPasskeyLogIn", passkey.log_in.clone(), expired());
+    row("finishPasskeyProof", passkey.proof.clone(), expired());
+    row("removePasskey", json!({ "passkeyId": passkey.id }), vec![]);
+    row("beginPasskeyRegistration", Value::Null, vec![]);
+    row("beginPasskeyLogIn", Value::Null, vec![]);
+    row("renewRecoveryCodes", Value::Null, vec![]);
+    row("removeTotp", Value::Null, vec![]);
+    row("beginTotp", Value::Null, vec![]);
+    let bad = vec![("recoveryCode", Value::Null, "totpCode", "REQUIRED")];
+    let good = json!({ "challenge": world.challenge, "recoveryCode": world.recovery_code });
+    row("completeLogIn", good, bad);
     let mut bad = passwords("newPassword");
     bad.push(("currentPassword", json!(new), "currentPassword", "MALFORMED"));
     row("changePassword", json!({ "currentPassword": PASSWORD, "newPassword": new }), bad);

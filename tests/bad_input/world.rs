@@ -1,6 +1,7 @@
 //! A small world to send bad input into: Alex with a partner, an ex-partner and strangers, and what each of them sees.
 
-use crate::support::people::{PASSWORD, link_in};
+use crate::support::authenticator::Authenticator;
+use crate::support::people::{PASSWORD, link_in, totp_code};
 use crate::support::{Couple, Person, TestApp};
 use evenkeel::demo::push_receiver::Answer;
 use jiff::SignedDuration;
@@ -42,6 +43,21 @@ pub struct World {
     pub confirm_token: String,
     pub reset_token: String,
     pub extra_device: Value,
+    /// A code of the app that Alex has begun, and a log-in of Lee's that waits for its second step, with what completes it.
+    pub totp_code: String,
+    pub challenge: Value,
+    pub recovery_code: Value,
+    /// Alex's passkeys.
+    pub passkey: Passkeys,
+    lees_passkey: Value,
+}
+
+/// A passkey that can be removed, and inputs that finish what was begun with it and with another.
+pub struct Passkeys {
+    pub id: Value,
+    pub registration: Value,
+    pub log_in: Value,
+    pub proof: Value,
 }
 
 async fn tie(app: &TestApp, by: &Person, with: &Person) -> Tie {
@@ -99,6 +115,54 @@ async fn mailed_token(app: &TestApp, name: &str, input: Value, email: &str) -> S
     link.rsplit_once('/').unwrap().1.to_owned()
 }
 
+/// Begins an app for one person, and for another has a log-in wait for its second step.
+async fn second_factors(app: &TestApp, one: &Person, other: &Person) -> (String, Value, Value) {
+    let mut codes = Vec::new();
+    for person in [one, other] {
+        person.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        let begun = person.ask(app, "mutation { beginTotp { setup { secret } } }", json!({})).await;
+        codes.push(totp_code(begun["beginTotp"]["setup"]["secret"].as_str().unwrap(), app.clock.now()));
+    }
+    let confirmed = other.done(app, "confirmTotp", json!({ "totpCode": codes.pop() }), "recoveryCodes").await;
+    let query = "mutation($i: LogInInput!) { logIn(input: $i) { secondStep { challenge } } }";
+    let logged = app.anonymous(query, json!({ "i": { "email": other.email, "password": PASSWORD } })).await;
+    let challenge = logged["logIn"]["secondStep"]["challenge"].clone();
+    (codes.remove(0), challenge, confirmed["recoveryCodes"][0].clone())
+}
+
+/// Begins a ceremony: its token and options.
+async fn ceremony(app: &TestApp, person: &Person, name: &str) -> (Value, String) {
+    let query = format!("mutation {{ {name} {{ begun {{ ceremony options }} }} }}");
+    let begun = person.ask(app, &query, json!({})).await[name]["begun"].clone();
+    (begun["ceremony"].clone(), begun["options"].as_str().unwrap().to_owned())
+}
+
+/// What finishes the making of a passkey.
+async fn registration(app: &TestApp, person: &Person, phone: &Authenticator) -> Value {
+    let (ceremony, options) = ceremony(app, person, "beginPasskeyRegistration").await;
+    json!({ "ceremony": ceremony, "credential": phone.create(&options), "label": "phone" })
+}
+
+async fn new_passkey(app: &TestApp, person: &Person, phone: &Authenticator) -> Value {
+    let input = registration(app, person, phone).await;
+    person.done(app, "finishPasskeyRegistration", input, "passkey { id }").await["passkey"]["id"].clone()
+}
+
+async fn passkeys(app: &TestApp, person: &Person) -> Passkeys {
+    let origin = app.url.replace("127.0.0.1", "localhost");
+    let (phone, another) = (Authenticator::at(&origin), Authenticator::at(&origin));
+    let id = new_passkey(app, person, &phone).await;
+    let mut finished = Vec::new();
+    for name in ["beginPasskeyLogIn", "beginPasskeyProof"] {
+        let (ceremony, options) = ceremony(app, person, name).await;
+        finished.push(json!({ "ceremony": ceremony, "credential": phone.get(&options) }));
+    }
+    let proof = finished.pop().unwrap();
+    let mut log_in = finished.pop().unwrap();
+    log_in["deviceLabel"] = json!("laptop");
+    Passkeys { id, registration: registration(app, person, &another).await, log_in, proof }
+}
+
 impl World {
     pub async fn build(app: &TestApp) -> Self {
         let Couple { alex, sam, link } = app.couple().await;
@@ -143,6 +207,11 @@ impl World {
             listed.as_array().unwrap().iter().filter(|s| s["current"] == false).map(|s| s["id"].clone()),
         );
         let sams = sam.ask(app, sessions, json!({})).await["viewer"]["sessions"][0]["id"].clone();
+        let (totp_code, challenge, recovery_code) = second_factors(app, &alex, &others[2]).await;
+        let passkey = passkeys(app, &alex).await;
+        let lees_passkey =
+            new_passkey(app, &others[2], &Authenticator::at(&app.url.replace("127.0.0.1", "localhost")))
+                .await;
         let codes = [invite(app, jo).await.0, invite(app, lee).await.0, invite(app, &sam).await.0];
         Self {
             invitation: invite(app, &alex).await,
@@ -153,6 +222,11 @@ impl World {
             confirm_token,
             reset_token,
             extra_device: device["device"]["id"].clone(),
+            totp_code,
+            challenge,
+            recovery_code,
+            passkey,
+            lees_passkey,
             own,
             agreed,
             ex,
@@ -194,6 +268,7 @@ impl World {
             "sceneId" => vec![strangers.planned[0].clone(), strangers.ended[0].clone()],
             "checkInId" => vec![strangers.check_ins[0][0].clone(), ex.check_ins[0][0].clone()],
             "deviceId" => vec![json!(self.sam.device_id), json!(self.others[0].device_id)],
+            "passkeyId" => vec![self.lees_passkey.clone()],
             "sessionId" => vec![self.sams_session.clone()],
             "basedOn" => vec![strangers.open["id"].clone(), ex.open["id"].clone()],
             other => panic!("whose {other} could this be? Add it here."),
@@ -204,7 +279,7 @@ impl World {
 /// What a person can see, in requests that stay within the limits of one.
 const VIEWS: [&str; 5] = [
     "{ viewer { account { email displayName zone quietHours { from until } defaultShare pushWanted mailWanted paused
-        pausedUntil addressFails } consents { kind version givenAt withdrawnAt } sessions { id label current }
+        pausedUntil addressFails } consents { kind version givenAt withdrawnAt } sessions { id label current } factors { totpSince recoveryCodesLeft passkeys { id label } }
         devices { id label createdAt } } }",
     "{ viewer { partnerLinks(endedToo: true) { id status me { displayName role } partner { displayName role }
         partnerAlertAllowed myNeeds { comforts avoid grounding foodAndDrink words contact nearness anythingElse }

@@ -1,6 +1,7 @@
 //! The test harness: a real service on loopback, a real push service and mail server, a clock that is moved by hand.
 #![allow(dead_code, reason = "every test binary uses another part of the harness")]
 
+pub mod authenticator;
 pub mod care;
 pub mod leaves;
 pub mod people;

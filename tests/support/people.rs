@@ -231,6 +231,20 @@ pub fn link_in(mail: &Mail) -> String {
     text.lines().find(|line| line.starts_with("http")).expect("a link in the mail").to_owned()
 }
 
+/// The bytes of an authenticator app's secret: base 32 (RFC 4648), as an app reads it.
+pub fn totp_secret(shown: &str) -> [u8; 20] {
+    let value = |c| "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(c).unwrap();
+    let bits: Vec<bool> =
+        shown.chars().flat_map(|c| (0..5).rev().map(move |n| value(c) >> n & 1 == 1)).collect();
+    let byte = |eight: &[bool]| eight.iter().fold(0, |byte, bit| byte << 1 | u8::from(*bit));
+    bits.chunks(8).map(byte).collect::<Vec<_>>().try_into().unwrap()
+}
+
+/// What an authenticator app with that secret shows at an instant.
+pub fn totp_code(shown: &str, now: jiff::Timestamp) -> String {
+    evenkeel::domain::totp::code_at(&totp_secret(shown), now)
+}
+
 /// A JSON string as text.
 pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("a text, not {value}")).to_owned()

@@ -1,20 +1,58 @@
-//! How a person shows that it is them.
+//! Prove that it is still oneself; begin, confirm and remove an authenticator app; renew recovery codes.
 
-use crate::actions::proof;
-use crate::graphql::errors::{Failure, payload, settle_done};
+use crate::actions::second_factor::SecondFactor;
+use crate::actions::{proof, recovery_code, totp};
+use crate::graphql::errors::{Failure, payload, settle, settle_done};
+use crate::graphql::types::factor::TotpSetup;
 use crate::graphql::{caller, house};
 use async_graphql::{Context, InputObject, Object};
 
-/// A proof that it is still the owner who holds this session.
+/// A proof that it is still the owner who holds this session: the same as a log-in by password asks for.
 #[derive(InputObject)]
 struct ProveItIsMeInput {
     /// The password.
     password: String,
+    /// Six digits of the authenticator app; needed, or a recovery code in its place, if the account has one.
+    totp_code: Option<String>,
+    /// A recovery code, which is used up by this.
+    recovery_code: Option<String>,
+}
+
+/// Confirms an authenticator app.
+#[derive(InputObject)]
+struct ConfirmTotpInput {
+    /// The six digits that the app shows now.
+    totp_code: String,
 }
 
 payload!(
     /// The answer to `proveItIsMe`.
     ProveItIsMePayload {}
+);
+payload!(
+    /// The answer to `beginTotp`.
+    BeginTotpPayload {
+        /// What the app is set up with, shown once.
+        setup: TotpSetup
+    }
+);
+payload!(
+    /// The answer to `confirmTotp`.
+    ConfirmTotpPayload {
+        /// Ten codes for when the app is lost, each of which works once. Shown once: have the person keep them.
+        recovery_codes: Vec<String>
+    }
+);
+payload!(
+    /// The answer to `removeTotp`.
+    RemoveTotpPayload {}
+);
+payload!(
+    /// The answer to `renewRecoveryCodes`.
+    RenewRecoveryCodesPayload {
+        /// Ten new codes, shown once.
+        recovery_codes: Vec<String>
+    }
 );
 
 /// Changes to what a person proves themselves with.
@@ -30,6 +68,37 @@ impl FactorMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The proof.")] input: ProveItIsMeInput,
     ) -> Result<ProveItIsMePayload, Failure> {
-        Ok(settle_done(proof::by_password(house(ctx), &caller(ctx)?, input.password.into()).await)?.into())
+        let by = caller(ctx)?;
+        let outcome = async {
+            let second = SecondFactor::read(input.totp_code, input.recovery_code)?;
+            proof::by_password(house(ctx), &by, input.password.into(), second).await
+        };
+        Ok(settle_done(outcome.await)?.into())
+    }
+
+    /// Begins an authenticator app (TOTP, RFC 6238). It counts once `confirmTotp` was sent, within a quarter of an
+    /// hour. Needs a fresh proof: see `proveItIsMe`.
+    async fn begin_totp(&self, ctx: &Context<'_>) -> Result<BeginTotpPayload, Failure> {
+        Ok(settle_done(totp::begin(house(ctx), &caller(ctx)?).await)?.into())
+    }
+
+    /// Confirms the app that was begun: from now on a log-in by password asks for a code of it.
+    async fn confirm_totp(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "A code of the app.")] input: ConfirmTotpInput,
+    ) -> Result<ConfirmTotpPayload, Failure> {
+        Ok(settle_done(totp::confirm(house(ctx), &caller(ctx)?, input.totp_code.into()).await)?.into())
+    }
+
+    /// Removes the app and its recovery codes: from now on the password is enough. Needs a fresh proof: see
+    /// `proveItIsMe`.
+    async fn remove_totp(&self, ctx: &Context<'_>) -> Result<RemoveTotpPayload, Failure> {
+        Ok(settle(totp::remove(house(ctx), &caller(ctx)?).await)?.into())
+    }
+
+    /// Replaces all recovery codes by new ones. Needs a fresh proof: see `proveItIsMe`.
+    async fn renew_recovery_codes(&self, ctx: &Context<'_>) -> Result<RenewRecoveryCodesPayload, Failure> {
+        Ok(settle_done(recovery_code::renew(house(ctx), &caller(ctx)?).await)?.into())
     }
 }

@@ -6,6 +6,7 @@ mod device;
 mod factor;
 mod negotiation;
 mod partner_link;
+mod passkey;
 mod scene;
 mod session;
 
@@ -18,6 +19,7 @@ pub struct Mutation(
     account::AccountMutation,
     session::SessionMutation,
     factor::FactorMutation,
+    passkey::PasskeyMutation,
     device::DeviceMutation,
     partner_link::LinkMutation,
     negotiation::NegotiationMutation,

@@ -1,10 +1,13 @@
 //! Log in, refresh, log out, end sessions.
 
+use crate::actions::second_factor::SecondFactor;
+use crate::actions::second_step::{self, LogIn};
 use crate::actions::{refresh, session};
-use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
+use crate::graphql::errors::{Failure, ProblemView, Settled, Status, id, payload, settle, settle_done};
 use crate::graphql::types::account::SessionTokens;
+use crate::graphql::types::factor::SecondStep;
 use crate::graphql::{caller, house, key};
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 /// What signs a device in.
 #[derive(InputObject)]
@@ -16,6 +19,17 @@ struct LogInInput {
     /// A name for the device, for the list of sessions; at most 60 characters.
     #[graphql(default)]
     device_label: String,
+}
+
+/// Completes a log-in by a second factor: a code of the authenticator app, or a recovery code in its place.
+#[derive(InputObject)]
+struct CompleteLogInInput {
+    /// What `logIn` answered.
+    challenge: String,
+    /// The six digits that the app shows.
+    totp_code: Option<String>,
+    /// A recovery code, which is used up by this.
+    recovery_code: Option<String>,
 }
 
 /// Exchanges a refresh token.
@@ -32,9 +46,33 @@ struct EndSessionInput {
     session_id: ID,
 }
 
+/// The answer to `logIn`. With `DONE` there is either `tokens` or `secondStep`.
+#[derive(SimpleObject)]
+struct LogInPayload {
+    /// What came of it.
+    status: Status,
+    /// What the device keeps.
+    tokens: Option<SessionTokens>,
+    /// The address and the password are right, and the account has a second factor: go on with `completeLogIn`.
+    second_step: Option<SecondStep>,
+    /// Why it was refused; empty otherwise.
+    problems: Vec<ProblemView>,
+}
+
+impl From<Settled<LogIn>> for LogInPayload {
+    fn from((status, value, problems): Settled<LogIn>) -> Self {
+        let (tokens, second_step) = match value {
+            Some(LogIn::Done(tokens)) => (Some(tokens.into()), None),
+            Some(LogIn::SecondStep(challenge)) => (None, Some(challenge.into())),
+            None => (None, None),
+        };
+        Self { status, tokens, second_step, problems }
+    }
+}
+
 payload!(
-    /// The answer to `logIn`.
-    LogInPayload {
+    /// The answer to `completeLogIn`.
+    CompleteLogInPayload {
         /// What the device keeps.
         tokens: SessionTokens
     }
@@ -65,7 +103,7 @@ pub struct SessionMutation;
 
 #[Object]
 impl SessionMutation {
-    /// Signs a device in. A wrong password, an unknown address and one that is not confirmed look alike.
+    /// Signs a device in, or answers with a second step for who has a second factor. A wrong password, an unknown address and one that is not confirmed look alike.
     async fn log_in(
         &self,
         ctx: &Context<'_>,
@@ -75,6 +113,20 @@ impl SessionMutation {
         let outcome =
             session::log_in(house(ctx), key(ctx).as_ref(), email, password.into(), device_label).await;
         Ok(settle_done(outcome)?.into())
+    }
+
+    /// Completes a log-in that asked for a second step, within five minutes. After a few wrong codes it begins anew.
+    async fn complete_log_in(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The challenge and a code.")] input: CompleteLogInInput,
+    ) -> Result<CompleteLogInPayload, Failure> {
+        let outcome = async {
+            let given = SecondFactor::read(input.totp_code, input.recovery_code)?;
+            let given = given.ok_or_else(SecondFactor::needed)?;
+            second_step::complete(house(ctx), key(ctx).as_ref(), input.challenge, given).await
+        };
+        Ok(settle_done(outcome.await)?.into())
     }
 
     /// Exchanges a refresh token for new tokens. If the answer was lost, the same token gives the same refresh token once

@@ -1,0 +1,161 @@
+//! Make and remove passkeys, log in with one, prove by one.
+
+use crate::actions::passkey;
+use crate::graphql::errors::{Failure, id, payload, settle_done};
+use crate::graphql::types::account::SessionTokens;
+use crate::graphql::types::factor::{Passkey, PasskeyCeremony};
+use crate::graphql::{caller, house, key};
+use async_graphql::{Context, ID, InputObject, Object};
+
+/// Finishes the making of a passkey.
+#[derive(InputObject)]
+struct FinishPasskeyRegistrationInput {
+    /// What `beginPasskeyRegistration` answered.
+    ceremony: String,
+    /// `JSON.stringify` of the new credential (its `toJSON()`), or `registrationResponseJson` of Android.
+    credential: String,
+    /// A name for it; at most 60 characters.
+    label: String,
+}
+
+/// Names a passkey.
+#[derive(InputObject)]
+struct RemovePasskeyInput {
+    /// One of one's own passkeys.
+    passkey_id: ID,
+}
+
+/// Finishes a log-in by a passkey.
+#[derive(InputObject)]
+struct FinishPasskeyLogInInput {
+    /// What `beginPasskeyLogIn` answered.
+    ceremony: String,
+    /// `JSON.stringify` of the credential (its `toJSON()`), or `authenticationResponseJson` of Android.
+    credential: String,
+    /// A name for the device, for the list of sessions; at most 60 characters.
+    #[graphql(default)]
+    device_label: String,
+}
+
+/// Finishes a proof by a passkey.
+#[derive(InputObject)]
+struct FinishPasskeyProofInput {
+    /// What `beginPasskeyProof` answered.
+    ceremony: String,
+    /// `JSON.stringify` of the credential (its `toJSON()`), or `authenticationResponseJson` of Android.
+    credential: String,
+}
+
+payload!(
+    /// The answer to `beginPasskeyRegistration`.
+    BeginPasskeyRegistrationPayload {
+        /// What to ask the authenticator.
+        begun: PasskeyCeremony
+    }
+);
+payload!(
+    /// The answer to `finishPasskeyRegistration`.
+    FinishPasskeyRegistrationPayload {
+        /// The passkey.
+        passkey: Passkey
+    }
+);
+payload!(
+    /// The answer to `removePasskey`.
+    RemovePasskeyPayload {}
+);
+payload!(
+    /// The answer to `beginPasskeyLogIn`.
+    BeginPasskeyLogInPayload {
+        /// What to ask the authenticator.
+        begun: PasskeyCeremony
+    }
+);
+payload!(
+    /// The answer to `finishPasskeyLogIn`.
+    FinishPasskeyLogInPayload {
+        /// What the device keeps.
+        tokens: SessionTokens
+    }
+);
+payload!(
+    /// The answer to `beginPasskeyProof`.
+    BeginPasskeyProofPayload {
+        /// What to ask the authenticator.
+        begun: PasskeyCeremony
+    }
+);
+payload!(
+    /// The answer to `finishPasskeyProof`.
+    FinishPasskeyProofPayload {}
+);
+
+/// Changes to passkeys.
+#[derive(Default)]
+pub struct PasskeyMutation;
+
+#[Object]
+impl PasskeyMutation {
+    /// Begins to make a passkey. Needs a fresh proof: see `proveItIsMe`.
+    async fn begin_passkey_registration(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Result<BeginPasskeyRegistrationPayload, Failure> {
+        Ok(settle_done(passkey::begin_registration(house(ctx), &caller(ctx)?).await)?.into())
+    }
+
+    /// Keeps the passkey that the authenticator made.
+    async fn finish_passkey_registration(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What the authenticator answered.")] input: FinishPasskeyRegistrationInput,
+    ) -> Result<FinishPasskeyRegistrationPayload, Failure> {
+        let FinishPasskeyRegistrationInput { ceremony, credential, label } = input;
+        let outcome =
+            passkey::finish_registration(house(ctx), &caller(ctx)?, ceremony, credential, label).await;
+        Ok(settle_done(outcome)?.into())
+    }
+
+    /// Removes a passkey: it logs nobody in any more. Needs a fresh proof: see `proveItIsMe`.
+    async fn remove_passkey(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one.")] input: RemovePasskeyInput,
+    ) -> Result<RemovePasskeyPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async { passkey::remove(house(ctx), &by, id("passkeyId", &input.passkey_id)?).await };
+        Ok(settle_done(outcome.await)?.into())
+    }
+
+    /// Begins a log-in by a passkey. Nobody need say who they are: the authenticator knows.
+    async fn begin_passkey_log_in(&self, ctx: &Context<'_>) -> Result<BeginPasskeyLogInPayload, Failure> {
+        Ok(settle_done(passkey::begin_log_in(house(ctx), key(ctx).as_ref()).await)?.into())
+    }
+
+    /// Signs a device in by a passkey. There is no second step: a passkey verifies its user.
+    async fn finish_passkey_log_in(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What the authenticator answered.")] input: FinishPasskeyLogInInput,
+    ) -> Result<FinishPasskeyLogInPayload, Failure> {
+        let FinishPasskeyLogInInput { ceremony, credential, device_label } = input;
+        let outcome =
+            passkey::finish_log_in(house(ctx), key(ctx).as_ref(), ceremony, credential, device_label).await;
+        Ok(settle_done(outcome)?.into())
+    }
+
+    /// Begins what `proveItIsMe` does, by one of one's own passkeys.
+    async fn begin_passkey_proof(&self, ctx: &Context<'_>) -> Result<BeginPasskeyProofPayload, Failure> {
+        Ok(settle_done(passkey::begin_proof(house(ctx), &caller(ctx)?).await)?.into())
+    }
+
+    /// Shows by a passkey that it is the owner who holds this session, for five minutes.
+    async fn finish_passkey_proof(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What the authenticator answered.")] input: FinishPasskeyProofInput,
+    ) -> Result<FinishPasskeyProofPayload, Failure> {
+        let FinishPasskeyProofInput { ceremony, credential } = input;
+        Ok(settle_done(passkey::finish_proof(house(ctx), &caller(ctx)?, ceremony, credential).await)?.into())
+    }
+}

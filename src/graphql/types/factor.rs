@@ -1,0 +1,105 @@
+//! What a person proves themselves with.
+
+use super::DateTime;
+use crate::actions::factors::FactorsView;
+use crate::actions::passkey::{Ceremony, PasskeyView};
+use crate::actions::second_step::Challenge;
+use crate::actions::totp::Begun;
+use crate::graphql::errors::Failure;
+use crate::graphql::{house, requester};
+use async_graphql::{ComplexObject, Context, ID, SimpleObject};
+
+/// What an authenticator app is set up with. Shown once: it is not to be had again.
+#[derive(SimpleObject)]
+pub struct TotpSetup {
+    /// The secret in base 32 (RFC 4648), for typing it into an app.
+    secret: String,
+    /// The same as an `otpauth:` URI, to be shown as a QR code or opened on the device itself.
+    uri: String,
+}
+
+impl From<Begun> for TotpSetup {
+    fn from(begun: Begun) -> Self {
+        Self { secret: begun.secret, uri: begun.uri }
+    }
+}
+
+/// The second step of a log-in, for an account that has one.
+#[derive(SimpleObject)]
+pub struct SecondStep {
+    /// For `completeLogIn`, once. It stands for the password: keep it in memory only.
+    challenge: String,
+    /// When it stops working.
+    expires_at: DateTime,
+}
+
+impl From<Challenge> for SecondStep {
+    fn from(challenge: Challenge) -> Self {
+        Self { challenge: challenge.token, expires_at: challenge.expires_at.into() }
+    }
+}
+
+/// What the signed-in person proves themselves with besides their password; nobody else sees it.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct Factors {
+    /// The day since which a log-in by password asks for a code of an authenticator app; null: there is none.
+    totp_since: Option<DateTime>,
+    /// How many recovery codes still work.
+    recovery_codes_left: i32,
+}
+
+impl From<FactorsView> for Factors {
+    fn from(view: FactorsView) -> Self {
+        Self { totp_since: view.totp_since.map(Into::into), recovery_codes_left: view.recovery_codes_left }
+    }
+}
+
+#[ComplexObject]
+impl Factors {
+    /// The passkeys, the oldest first; at most 20.
+    async fn passkeys(&self, ctx: &Context<'_>) -> Result<Vec<Passkey>, Failure> {
+        let views = crate::actions::passkey::list(house(ctx), requester(ctx)?.account).await?;
+        Ok(views.into_iter().map(Into::into).collect())
+    }
+}
+
+/// A passkey: it logs in without address and password, and without a second step.
+#[derive(SimpleObject)]
+pub struct Passkey {
+    /// The opaque id.
+    id: ID,
+    /// Its name, at most 60 characters.
+    label: String,
+    /// The day on which it was made, by its first instant in the person's time zone.
+    created_at: DateTime,
+    /// The day on which it was used last, likewise; null: not yet.
+    last_used_at: Option<DateTime>,
+}
+
+impl From<PasskeyView> for Passkey {
+    fn from(view: PasskeyView) -> Self {
+        Self {
+            id: view.id.to_string().into(),
+            label: view.label,
+            created_at: view.created_at.into(),
+            last_used_at: view.last_used_at.map(Into::into),
+        }
+    }
+}
+
+/// A passkey ceremony that was begun (WebAuthn Level 3). It can be finished once, within five minutes.
+#[derive(SimpleObject)]
+pub struct PasskeyCeremony {
+    /// For the mutation that finishes it.
+    ceremony: String,
+    /// The options as JSON text. In a browser: `JSON.parse` it, then `PublicKeyCredential.parseCreationOptionsFromJSON`
+    /// or `parseRequestOptionsFromJSON`. On Android it is the `requestJson` of Credential Manager as it stands.
+    options: String,
+}
+
+impl From<Ceremony> for PasskeyCeremony {
+    fn from(ceremony: Ceremony) -> Self {
+        Self { ceremony: ceremony.token, options: ceremony.options }
+    }
+}
