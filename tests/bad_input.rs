@@ -14,10 +14,11 @@ use table::{Row, rows};
 use world::World;
 
 /// Mutations that need nobody signed in.
-const OPEN_TO_ALL: [&str; 9] = [
+const OPEN_TO_ALL: [&str; 10] = [
     "beginPasskeyLogIn",
     "completeLogIn",
     "confirmAddress",
+    "confirmAddressChange",
     "finishPasskeyLogIn",
     "logIn",
     "refreshSession",

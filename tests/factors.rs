@@ -1,5 +1,7 @@
 //! What a person proves themselves with: fresh proofs before sensitive acts, authenticator apps, recovery codes, passkeys.
 
+#[path = "factors/addresses.rs"]
+mod addresses;
 #[path = "factors/passkeys.rs"]
 mod passkeys;
 mod support;

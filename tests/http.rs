@@ -36,6 +36,7 @@ struct Visitors {
     alex: Person,
     verify: String,
     reset: String,
+    new_address: String,
     answer: String,
     choose: String,
 }
@@ -59,13 +60,19 @@ impl Visitors {
         app.deliver().await;
         let token = |email: &str| last(&link_in(&app.mail.inbox(email).pop().unwrap()));
         alex.refresh(app).await;
-        Self { verify: token("kim@people.test"), reset: token(&alex.email), answer, choose, alex }
+        let (verify, reset) = (token("kim@people.test"), token(&alex.email));
+        alex.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        alex.done(app, "requestAddressChange", json!({ "email": "alexandra@people.test" }), "").await;
+        app.deliver().await;
+        let new_address = token("alexandra@people.test");
+        Self { verify, reset, new_address, answer, choose, alex }
     }
 
     /// A pattern's path, with live tokens.
     fn path(&self, pattern: &str) -> String {
         match pattern {
             "/verify/{token}" => pattern.replace("{token}", &self.verify),
+            "/new-address/{token}" => pattern.replace("{token}", &self.new_address),
             "/reset/{token}" => pattern.replace("{token}", &self.reset),
             "/c/{token}" => pattern.replace("{token}", &self.answer),
             "/unsubscribe/{token}" | "/preferences/{token}" => pattern.replace("{token}", &self.choose),

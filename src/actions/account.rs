@@ -108,11 +108,11 @@ pub async fn request_password_reset(
     email: String,
 ) -> Outcome<()> {
     let email = Email::parse("email", &email)?;
-    house.change(key, move |unit| ask_by_mail(unit, Rung::ResetPassword, &email, None)).await
+    house.change(key, move |unit| ask_by_mail(unit, Rung::ResetPassword, &email, None::<&()>)).await
 }
 
 /// Where a sealed column of an address request belongs.
-fn request_place(column: &'static str, id: AddressRequestId) -> Place {
+pub(super) fn request_place(column: &'static str, id: AddressRequestId) -> Place {
     Place::new("address_requests", column, id.uuid())
 }
 
@@ -126,7 +126,7 @@ pub(super) fn ask_by_mail(
     unit: &mut Unit<'_>,
     rung: Rung,
     email: &Email,
-    details: Option<&SignUpDetails>,
+    details: Option<&impl Serialize>,
 ) -> Outcome<()> {
     let id = AddressRequestId::at(unit.now);
     let system = unit.vault.system();
@@ -212,7 +212,7 @@ fn create(unit: &mut Unit<'_>, email_index: Vec<u8>, email: &str, details: SignU
     Ok(())
 }
 
-fn expired() -> Problem {
+pub(super) fn expired() -> Problem {
     Problem::new(
         "token",
         ProblemCode::Expired,
@@ -220,7 +220,7 @@ fn expired() -> Problem {
     )
 }
 
-fn take_request(unit: &mut Unit<'_>, purpose: Rung, token: &str) -> Outcome<AddressRequestRow> {
+pub(super) fn take_request(unit: &mut Unit<'_>, purpose: Rung, token: &str) -> Outcome<AddressRequestRow> {
     let found = store::address_request::find_by_token(unit.db, purpose, &opaque_hash(token))?;
     let request = found.ok_or_else(expired)?;
     let now = unit.ts();

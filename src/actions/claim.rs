@@ -192,6 +192,10 @@ fn judge_request(unit: &mut Unit<'_>, row: &NudgeRow) -> Result<Judged, Fault> {
         (Rung::ConfirmAddress, None) => (wording::CONFIRM, format!("verify/{token}")),
         (Rung::ConfirmAddress, Some(_)) => (wording::ALREADY_REGISTERED, "open".to_owned()),
         (Rung::ResetPassword, Some(_)) => (wording::RESET, format!("reset/{token}")),
+        (Rung::ConfirmNewAddress, None) => (wording::CONFIRM_NEW_ADDRESS, format!("new-address/{token}")),
+        (Rung::ConfirmNewAddress, Some(_)) => (wording::ADDRESS_IN_USE, "open".to_owned()),
+        // Also to an address that is the account's no more: it may have been changed in the meantime.
+        (Rung::AddressChange, _) => (wording::ADDRESS_CHANGE, "open".to_owned()),
         (Rung::SignedOut, Some(account)) => {
             // Nobody asked for this one: it does not come at night.
             let awake = account.reach().rhythm.awake(unit.now);
@@ -310,7 +314,13 @@ impl Surroundings {
         let not_before = match row.rung {
             Rung::TellPartner => self.patience_ends(bundle, row, Some(unit.now)),
             Rung::Email | Rung::AskAgain => self.patience_ends(bundle, row, None),
-            Rung::Ask | Rung::ReachOut | Rung::ConfirmAddress | Rung::ResetPassword | Rung::SignedOut => None,
+            Rung::Ask
+            | Rung::ReachOut
+            | Rung::ConfirmAddress
+            | Rung::ResetPassword
+            | Rung::ConfirmNewAddress
+            | Rung::AddressChange
+            | Rung::SignedOut => None,
         };
         let asked = |ask: &NudgeRow| matches!(ask.state, NudgeState::Sent | NudgeState::Waiting);
         let asked = self.asks(bundle, row).any(asked);
@@ -391,9 +401,13 @@ fn way(unit: &Unit<'_>, rung: Rung, bundle: &Bundle) -> (String, Option<PageToke
             let PageToken { token, row } = PageToken::to_answer(unit, &bundle.check_in);
             (format!("c/{token}"), Some(row))
         }
-        Rung::TellPartner | Rung::ReachOut | Rung::ConfirmAddress | Rung::ResetPassword | Rung::SignedOut => {
-            ("open".to_owned(), None)
-        }
+        Rung::TellPartner
+        | Rung::ReachOut
+        | Rung::ConfirmAddress
+        | Rung::ResetPassword
+        | Rung::ConfirmNewAddress
+        | Rung::AddressChange
+        | Rung::SignedOut => ("open".to_owned(), None),
     }
 }
 
@@ -427,6 +441,8 @@ fn by_mail(
             | Rung::AskAgain
             | Rung::ConfirmAddress
             | Rung::ResetPassword
+            | Rung::ConfirmNewAddress
+            | Rung::AddressChange
             | Rung::SignedOut,
             _,
         ) => wording::ASK,

@@ -1,6 +1,7 @@
 //! What people do: each action authorises, lets the domain decide, and saves the result with its nudges at once.
 
 pub mod account;
+pub mod address_change;
 pub mod check_in;
 pub mod claim;
 pub mod dead;

@@ -94,6 +94,8 @@ fn views(unit: &mut Unit<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Result<
             (Rung::ConfirmAddress, _) => wording::CONFIRM,
             (Rung::ResetPassword, _) => wording::RESET,
             (Rung::SignedOut, _) => wording::SIGNED_OUT,
+            (Rung::ConfirmNewAddress, _) => wording::CONFIRM_NEW_ADDRESS,
+            (Rung::AddressChange, _) => wording::ADDRESS_CHANGE,
         };
         views.push(NudgeView {
             id: row.id,

@@ -63,5 +63,5 @@ pub fn exchange(house: &House, unit: &mut Unit<'_>, token: &str) -> Outcome<Opti
 /// One mail, in words that anybody may read over the person's shoulder.
 fn tell_owner(unit: &mut Unit<'_>, account: AccountId) -> Outcome<()> {
     let address = Email::parse("email", &Person::load(unit, account)?.email()?)?;
-    ask_by_mail(unit, Rung::SignedOut, &address, None)
+    ask_by_mail(unit, Rung::SignedOut, &address, None::<&()>)
 }

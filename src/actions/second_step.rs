@@ -49,7 +49,7 @@ pub(super) fn begin(unit: &mut Unit<'_>, person: &Person, label: &str) -> Outcom
     let expires_at = unit.now + CHALLENGE_LIFE;
     let row = ChallengeRow {
         account_id: person.row.id,
-        label: person.key.seal_text(label_place(&token_hash), label),
+        label: unit.vault.system().seal_text(label_place(&token_hash), label),
         password_mark: password_mark(&person.row),
         wrong_codes: 0,
         expires_at: expires_at.into(),
@@ -98,7 +98,7 @@ fn try_once(
         return Ok(Err(problem));
     }
     store::log_in_challenge::delete(unit.db, &token_hash)?;
-    let label = person.key.open_text(label_place(&token_hash), &row.label)?;
+    let label = unit.vault.system().open_text(label_place(&token_hash), &row.label)?;
     session::open(house, unit, &person, &label).map(Ok)
 }
 

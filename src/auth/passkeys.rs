@@ -189,7 +189,8 @@ mod tests {
         assert_eq!(id_of("http://[::1]:8080"), "localhost");
         assert!(at("http://192.0.2.7").is_none());
         let app: Url = "android:apk-key-hash:AbC".parse().unwrap();
-        let passkeys = Passkeys::at(&"https://care.example.org".parse().unwrap(), &[app.clone()]).unwrap();
+        let passkeys =
+            Passkeys::at(&"https://care.example.org".parse().unwrap(), std::slice::from_ref(&app)).unwrap();
         assert!(passkeys.unwrap().0.get_allowed_origins().contains(&app));
     }
 }

@@ -30,6 +30,10 @@ words! {
         PasswordReset = "password_reset",
         /// A session was ended, since its sign-in was used in two places.
         SignInCopied = "sign_in_copied",
+        /// Another address was asked for, and this asks whether it is the recipient's.
+        NewAddressToConfirm = "new_address_to_confirm",
+        /// Another address was asked for.
+        AddressChange = "address_change",
     }
 }
 
@@ -45,6 +49,8 @@ impl ExplanationRule {
             Rung::ConfirmAddress => Self::AddressToConfirm,
             Rung::ResetPassword => Self::PasswordReset,
             Rung::SignedOut => Self::SignInCopied,
+            Rung::ConfirmNewAddress => Self::NewAddressToConfirm,
+            Rung::AddressChange => Self::AddressChange,
         }
     }
 }
@@ -155,10 +161,20 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
                 "A device of yours was signed out, since its sign-in was used in two places.".to_owned(),
             );
         }
+        (Rung::ConfirmNewAddress | Rung::AddressChange, _) => {
+            sentences.push("Somebody, most likely you, asked for another address for an account.".to_owned());
+        }
         (Rung::Ask | Rung::Email | Rung::AskAgain | Rung::ReachOut, None) => {}
     }
-    let a_push_at_first =
-        !matches!(facts.rung, Rung::Email | Rung::ConfirmAddress | Rung::ResetPassword | Rung::SignedOut);
+    let a_push_at_first = !matches!(
+        facts.rung,
+        Rung::Email
+            | Rung::ConfirmAddress
+            | Rung::ResetPassword
+            | Rung::ConfirmNewAddress
+            | Rung::AddressChange
+            | Rung::SignedOut
+    );
     if facts.state == NudgeState::Sent && facts.channel == Channel::Mail && a_push_at_first {
         sentences.push("No device of yours took it, so it came by e-mail.".to_owned());
     }
@@ -257,6 +273,8 @@ fn asked(facts: &Facts<'_>, occasion: &Occasion, sentences: &mut Vec<String>) {
                 | Rung::ReachOut
                 | Rung::ConfirmAddress
                 | Rung::ResetPassword
+                | Rung::ConfirmNewAddress
+                | Rung::AddressChange
                 | Rung::SignedOut => {}
             }
         }

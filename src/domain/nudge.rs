@@ -28,6 +28,10 @@ words! {
         ResetPassword = "reset_password",
         /// Tells that a session was ended, since its sign-in was used in two places.
         SignedOut = "signed_out",
+        /// Confirms another address of an account; asked for by the person.
+        ConfirmNewAddress = "confirm_new_address",
+        /// Tells the address of an account that another one was asked for.
+        AddressChange = "address_change",
     }
 }
 
@@ -36,7 +40,12 @@ impl Rung {
     pub fn channel(self) -> Channel {
         match self {
             Self::Ask | Self::AskAgain | Self::TellPartner | Self::ReachOut => Channel::Push,
-            Self::Email | Self::ConfirmAddress | Self::ResetPassword | Self::SignedOut => Channel::Mail,
+            Self::Email
+            | Self::ConfirmAddress
+            | Self::ResetPassword
+            | Self::ConfirmNewAddress
+            | Self::AddressChange
+            | Self::SignedOut => Channel::Mail,
         }
     }
 
@@ -50,6 +59,8 @@ impl Rung {
             | Self::ReachOut
             | Self::ConfirmAddress
             | Self::ResetPassword
+            | Self::ConfirmNewAddress
+            | Self::AddressChange
             | Self::SignedOut => &[],
         }
     }
@@ -236,6 +247,8 @@ fn unwanted(facts: &Facts<'_>, now: Timestamp) -> Option<DropReason> {
         | Rung::ReachOut
         | Rung::ConfirmAddress
         | Rung::ResetPassword
+        | Rung::ConfirmNewAddress
+        | Rung::AddressChange
         | Rung::SignedOut => None,
     }
 }

@@ -64,6 +64,38 @@ pub const SIGNED_OUT: Letter = Letter {
     link: "Open",
 };
 
+/// To confirm another address.
+pub const CONFIRM_NEW_ADDRESS: Letter = Letter {
+    subject: REQUEST_SUBJECT,
+    paragraphs: &[
+        "Please confirm that this address is yours. From then on your mails come here.",
+        "The link works for one day. If you did not ask for it, you need not do anything.",
+    ],
+    link: "Confirm the address",
+};
+
+/// To an address with an account of its own that somebody wants for theirs (R28: the answer on the screen does not
+/// tell).
+pub const ADDRESS_IN_USE: Letter = Letter {
+    subject: REQUEST_SUBJECT,
+    paragraphs: &[
+        "Somebody, perhaps you, asked to use this address for another account. It has an account already, so nothing \
+         was changed.",
+    ],
+    link: "Open",
+};
+
+/// To the address of an account for which another one was asked for.
+pub const ADDRESS_CHANGE: Letter = Letter {
+    subject: "Your address",
+    paragraphs: &[
+        "Somebody, most likely you, asked to have your mails sent to another address. If it was you, you need not do \
+         anything here.",
+        "If it was not you, please set a new password now: that stops it and signs every device out.",
+    ],
+    link: "Open",
+};
+
 /// To ask the subject.
 pub const ASK: Letter = Letter {
     subject: MAIL_SUBJECT,

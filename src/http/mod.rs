@@ -61,6 +61,12 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
                 .route(web::post().to(pages::verify)),
         )
         .service(
+            web::resource("/new-address/{token}")
+                .route(web::get().to(pages::new_address_form))
+                .route(web::head().to(pages::new_address_form))
+                .route(web::post().to(pages::new_address)),
+        )
+        .service(
             web::resource("/reset/{token}")
                 .route(web::get().to(pages::reset_form))
                 .route(web::head().to(pages::reset_form))

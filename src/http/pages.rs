@@ -1,7 +1,7 @@
 //! The few pages that a link leads to, and what all of them share. GET shows, a button POSTs (R30).
 
 use super::{SHARED, Web};
-use crate::actions::{Fault, Outcome, Refusal, account};
+use crate::actions::{Fault, Outcome, Refusal, account, address_change};
 use crate::graphql::errors::log_fault;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
@@ -146,6 +146,22 @@ pub async fn verify_form() -> HttpResponse {
 pub async fn verify(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
     let outcome = account::confirm_address(&web.house, None, token.into_inner()).await;
     finished(outcome, "The address is confirmed. You can log in now.", VERIFY_TITLE, None)
+}
+
+/// Asks for the press of a button, as [`verify_form`] does.
+pub async fn new_address_form() -> HttpResponse {
+    let sentences = [
+        "Press the button to confirm that this address is yours, and to have your mails sent here."
+            .to_owned(),
+        "If it was not you, please close this page: without the button nothing happens.".to_owned(),
+    ];
+    form(VERIFY_TITLE, &sentences, Form { button: "Confirm", password: false, one_click: false })
+}
+
+/// Confirms another address of an account.
+pub async fn new_address(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
+    let outcome = address_change::confirm(&web.house, None, token.into_inner()).await;
+    finished(outcome, "The address is confirmed. Your mails come here from now on.", VERIFY_TITLE, None)
 }
 
 /// Asks for a new password.

@@ -83,6 +83,10 @@ impl AccountRow {
 #[derive(Default, AsChangeset)]
 #[diesel(table_name = accounts)]
 pub struct AccountChange {
+    /// Keyed hash of the normalised address.
+    pub email_index: Option<Vec<u8>>,
+    /// Sealed.
+    pub email: Option<Vec<u8>>,
     /// Sealed.
     pub display_name: Option<Vec<u8>>,
     /// PHC form.

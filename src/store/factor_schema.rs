@@ -53,7 +53,7 @@ diesel::table! {
         token_hash -> Binary,
         /// Who logs in.
         account_id -> Uid,
-        /// The device's name, sealed with the account's data key.
+        /// The device's name, sealed with a key derived from the master key.
         label -> Binary,
         /// SHA-256 of the password's hash: a log-in does not outlive the password.
         password_mark -> Binary,

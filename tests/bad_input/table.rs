@@ -231,6 +231,10 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
     let wrong = |other: &str| vec![("token", json!(other), "token", "EXPIRED")];
     row("confirmAddress", json!({ "token": world.confirm_token }), wrong(&world.reset_token));
     row("requestPasswordReset", json!({ "email": world.sam.email }), emails("email"));
+    let mut bad = emails("email");
+    bad.push(("email", json!(world.alex.email), "email", "WRONG_STATE"));
+    row("requestAddressChange", json!({ "email": "later@people.test" }), bad);
+    row("confirmAddressChange", json!({ "token": world.change_token }), wrong(&world.reset_token));
     let new = "five calm boats on a lake";
     let good = json!({ "token": world.reset_token, "newPassword": new });
     row("resetPassword", good, [passwords("newPassword"), wrong(&world.confirm_token)].concat());

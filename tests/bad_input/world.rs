@@ -47,6 +47,8 @@ pub struct World {
     pub totp_code: String,
     pub challenge: Value,
     pub recovery_code: Value,
+    /// What confirms another address of Sam's.
+    pub change_token: String,
     /// Alex's passkeys.
     pub passkey: Passkeys,
     lees_passkey: Value,
@@ -130,6 +132,15 @@ async fn second_factors(app: &TestApp, one: &Person, other: &Person) -> (String,
     (codes.remove(0), challenge, confirmed["recoveryCodes"][0].clone())
 }
 
+/// Asks for another address; the token that came there.
+async fn change_token(app: &TestApp, person: &Person) -> String {
+    person.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+    person.done(app, "requestAddressChange", json!({ "email": "moved@people.test" }), "").await;
+    app.deliver().await;
+    let link = link_in(&app.mail.inbox("moved@people.test").pop().unwrap());
+    link.rsplit_once('/').unwrap().1.to_owned()
+}
+
 /// Begins a ceremony: its token and options.
 async fn ceremony(app: &TestApp, person: &Person, name: &str) -> (Value, String) {
     let query = format!("mutation {{ {name} {{ begun {{ ceremony options }} }} }}");
@@ -208,6 +219,7 @@ impl World {
         );
         let sams = sam.ask(app, sessions, json!({})).await["viewer"]["sessions"][0]["id"].clone();
         let (totp_code, challenge, recovery_code) = second_factors(app, &alex, &others[2]).await;
+        let change_token = change_token(app, &sam).await;
         let passkey = passkeys(app, &alex).await;
         let lees_passkey =
             new_passkey(app, &others[2], &Authenticator::at(&app.url.replace("127.0.0.1", "localhost")))
@@ -225,6 +237,7 @@ impl World {
             totp_code,
             challenge,
             recovery_code,
+            change_token,
             passkey,
             lees_passkey,
             own,

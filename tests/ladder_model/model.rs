@@ -268,7 +268,11 @@ impl Model {
                 )?;
             }
             Rung::ReachOut => holds("not after the partner reached out", !check_in.reached_out)?,
-            Rung::ConfirmAddress | Rung::ResetPassword | Rung::SignedOut => {
+            Rung::ConfirmAddress
+            | Rung::ResetPassword
+            | Rung::ConfirmNewAddress
+            | Rung::AddressChange
+            | Rung::SignedOut => {
                 return Err("not about a check-in".to_owned());
             }
         }

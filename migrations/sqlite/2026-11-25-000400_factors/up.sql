@@ -37,7 +37,7 @@ CREATE TABLE log_in_challenges (
   token_hash BLOB PRIMARY KEY NOT NULL,
   -- Who logs in.
   account_id BLOB NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
-  -- The device's name, sealed with the account's data key.
+  -- The device's name, sealed with a key derived from the master key.
   label BLOB NOT NULL,
   -- SHA-256 of the password's hash: a log-in does not outlive the password.
   password_mark BLOB NOT NULL,

@@ -255,7 +255,13 @@ fn r25_what_is_about_the_other_tells_nothing_of_them() {
 #[test]
 fn r25_what_was_asked_for_says_so() {
     let utc = rhythm("UTC", None);
-    for rung in [Rung::ConfirmAddress, Rung::ResetPassword, Rung::SignedOut] {
+    for rung in [
+        Rung::ConfirmAddress,
+        Rung::ResetPassword,
+        Rung::ConfirmNewAddress,
+        Rung::AddressChange,
+        Rung::SignedOut,
+    ] {
         let mut facts = sent(rung, "2026-07-01T00:00:00Z", &utc, occasion("2026-07-01T00:00:00Z", 0, None));
         (facts.occasion, facts.channel) = (None, Channel::Mail);
         let explained = explain(&facts);

@@ -1,6 +1,7 @@
 //! The mutations, one file a noun. Each takes one `input` and returns a payload with `status` and `problems`.
 
 mod account;
+mod address;
 mod check_in;
 mod device;
 mod factor;
@@ -17,6 +18,7 @@ use async_graphql::MergedObject;
 #[derive(Default, MergedObject)]
 pub struct Mutation(
     account::AccountMutation,
+    address::AddressMutation,
     session::SessionMutation,
     factor::FactorMutation,
     passkey::PasskeyMutation,

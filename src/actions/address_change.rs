@@ -1,0 +1,102 @@
+//! Another e-mail address: asked for on a fresh proof, told to the old one, confirmed from the new one.
+
+use super::account::{ask_by_mail, expired, request_email, request_place, take_request};
+use super::people::{Person, email_index};
+use super::{Caller, Fault, House, Outcome, Refusal, RequestKey, Unit, proof};
+use crate::domain::account::Email;
+use crate::domain::nudge::Rung;
+use crate::domain::problem::Problem;
+use crate::ids::{AccountId, SessionId};
+use crate::store;
+use crate::store::StoreError;
+use crate::store::account::{AccountChange, AccountRow};
+use crate::vault::sha256;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What must still be so when the new address is confirmed: whoever reads the notice at the old one and did not ask
+/// for it stops the change by a new password, or by signing that device out.
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+struct Standing {
+    account: AccountId,
+    session: SessionId,
+    /// The old address's blind index.
+    email_index: Vec<u8>,
+    /// SHA-256 of the password's hash.
+    password_mark: Vec<u8>,
+}
+
+impl Standing {
+    fn of(row: &AccountRow, session: SessionId) -> Self {
+        Self {
+            account: row.id,
+            session,
+            email_index: row.email_index.clone(),
+            password_mark: sha256(row.password_hash.as_bytes()),
+        }
+    }
+}
+
+/// Asks for another address, on a fresh proof. Whether that one has an account makes no difference to what is done or
+/// answered here; the mail to it says what it is (R28). The old address is told that a change was asked for.
+pub async fn request(house: &Arc<House>, by: &Caller, email: String) -> Outcome<()> {
+    let requester = by.requester;
+    let email = Email::parse("email", &email)?;
+    house
+        .change(by.key.as_ref(), move |unit| {
+            proof::require(unit, requester)?;
+            let person = Person::load(unit, requester.account)?;
+            if email_index(unit.vault, &email) == person.row.email_index {
+                return Err(
+                    Problem::wrong_state("email", "This is the address of your account already.").into()
+                );
+            }
+            let old = Email::parse("email", &person.email()?)?;
+            let standing = Standing::of(&person.row, requester.session);
+            ask_by_mail(unit, Rung::ConfirmNewAddress, &email, Some(&standing))?;
+            ask_by_mail(unit, Rung::AddressChange, &old, None::<&()>)
+        })
+        .await
+}
+
+/// Confirms the new address by the token of the mail to it; the account has it from here on. Sessions stay: who holds
+/// them gave a proof, and an address signs nobody in.
+pub async fn confirm(house: &Arc<House>, key: Option<&RequestKey>, token: String) -> Outcome<()> {
+    house
+        .change(key, move |unit| {
+            let request = take_request(unit, Rung::ConfirmNewAddress, &token)?;
+            let sealed = request.details.as_deref().ok_or(Fault::Inconsistent("a change without details"))?;
+            let asked: Standing =
+                unit.vault.system().open_json(request_place("details", request.id), sealed)?;
+            store::dialect::lock_account(unit.db, asked.account)?;
+            let stands = stands(unit, &asked)?;
+            let taken = store::account::find_by_email(unit.db, &request.email_index)?.is_some();
+            if !stands || taken {
+                return Err(expired().into());
+            }
+            let email = request_email(unit.vault, &request)?;
+            let person = Person::load(unit, asked.account)?;
+            let change = AccountChange {
+                email: Some(person.key.seal_text(person.place("email"), &email)),
+                email_index: Some(request.email_index),
+                address_failed_at: Some(None),
+                ..Default::default()
+            };
+            // Somebody else may confirm the same address at this very moment; that one stands.
+            store::account::update(unit.db, asked.account, &change)
+                .map_err(StoreError::from)
+                .map_err(|error| if error.is_conflict() { Refusal::from(expired()) } else { error.into() })?;
+            // The old mailbox sets no password any more.
+            let now = unit.ts();
+            store::address_request::use_up_all(unit.db, Rung::ResetPassword, &asked.email_index, now)?;
+            Ok(())
+        })
+        .await
+}
+
+fn stands(unit: &mut Unit<'_>, asked: &Standing) -> Result<bool, Fault> {
+    let Some(row) = store::account::find(unit.db, asked.account)? else { return Ok(false) };
+    let session = store::session::find(unit.db, asked.session, asked.account)?;
+    let signed_in = session.is_some_and(|session| session.ended_at.is_none());
+    Ok(signed_in && Standing::of(&row, asked.session) == *asked)
+}

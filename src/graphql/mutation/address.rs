@@ -1,0 +1,55 @@
+//! Ask for another e-mail address, and confirm it.
+
+use crate::actions::address_change;
+use crate::graphql::errors::{Failure, payload, settle_done};
+use crate::graphql::{caller, house, key};
+use async_graphql::{Context, InputObject, Object};
+
+/// Another address for the account.
+#[derive(InputObject)]
+struct RequestAddressChangeInput {
+    /// The new e-mail address (254 characters, RFC 5321); a mail there confirms it.
+    email: String,
+}
+
+/// Confirms another address.
+#[derive(InputObject)]
+struct ConfirmAddressChangeInput {
+    /// The last part of the link in the mail.
+    token: String,
+}
+
+payload!(
+    /// The answer to `requestAddressChange`: the same whether or not the address has an account.
+    RequestAddressChangePayload {}
+);
+payload!(
+    /// The answer to `confirmAddressChange`.
+    ConfirmAddressChangePayload {}
+);
+
+/// Changes of addresses.
+#[derive(Default)]
+pub struct AddressMutation;
+
+#[Object]
+impl AddressMutation {
+    /// Asks for another address. A mail to it says how to go on; the old address is told, too, and stays until then. A
+    /// new password, or this device signed out, stops it. Needs a fresh proof: see `proveItIsMe`.
+    async fn request_address_change(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The new address.")] input: RequestAddressChangeInput,
+    ) -> Result<RequestAddressChangePayload, Failure> {
+        Ok(settle_done(address_change::request(house(ctx), &caller(ctx)?, input.email).await)?.into())
+    }
+
+    /// Confirms the new address by the token of the mail to it. No device is signed out.
+    async fn confirm_address_change(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The token.")] input: ConfirmAddressChangeInput,
+    ) -> Result<ConfirmAddressChangePayload, Failure> {
+        Ok(settle_done(address_change::confirm(house(ctx), key(ctx).as_ref(), input.token).await)?.into())
+    }
+}
