@@ -80,6 +80,7 @@ impl App {
             passkeys: Passkeys::at(&config.public_url, &config.passkey_origins)?,
             push_policy: push_policy.clone(),
             vapid_public_key: vapid.public(),
+            help_lines: config.help_lines.clone(),
             keep_nudges: config.keep_nudges,
             planned,
             meters,

@@ -1,6 +1,7 @@
 //! Settings: the only place that reads the environment and `evenkeel.toml`, and checks both at start.
 
 use crate::delivery::smtp::MailServer;
+use crate::domain::help_line::{self, HELP_LINES_MAX, HelpLine};
 use crate::store::Location;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -60,6 +61,27 @@ struct Written {
     heartbeat_url: Option<SecretString>,
     lease_seconds: u16,
     keep_nudges_days: u16,
+    help_lines: Vec<WrittenHelpLine>,
+}
+
+/// A help line as it is written. What is missing is named when it is checked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenHelpLine {
+    #[serde(default)]
+    country: String,
+    #[serde(default)]
+    name: String,
+    phone: Option<String>,
+    url: Option<String>,
+    hours: Option<String>,
+}
+
+impl From<WrittenHelpLine> for help_line::Written {
+    fn from(written: WrittenHelpLine) -> Self {
+        let WrittenHelpLine { country, name, phone, url, hours } = written;
+        Self { country, name, phone, url, hours }
+    }
 }
 
 impl Default for Written {
@@ -83,6 +105,7 @@ impl Default for Written {
             heartbeat_url: None,
             lease_seconds: LEASE_SECONDS,
             keep_nudges_days: KEEP_NUDGES_DAYS,
+            help_lines: Vec::new(),
         }
     }
 }
@@ -140,6 +163,9 @@ pub struct Config {
     pub lease: SignedDuration,
     /// `EVENKEEL_KEEP_NUDGES_DAYS`: how long finished nudges and their attempts are kept, default 90, at least 15.
     pub keep_nudges: SignedDuration,
+    /// `EVENKEEL_HELP_LINES`, or `[[help_lines]]` in `evenkeel.toml`: whom people can call, per country. None by
+    /// default: only whoever runs the service knows which are right and still answer.
+    pub help_lines: Vec<HelpLine>,
 }
 
 /// A setting that is wrong: which, and what would be right.
@@ -194,13 +220,17 @@ impl Config {
             heartbeat_url: None,
             lease: SignedDuration::from_secs(LEASE_SECONDS.into()),
             keep_nudges: days(KEEP_NUDGES_DAYS),
+            help_lines: Vec::new(),
         }
     }
 
     fn read(figment: &Figment) -> Result<Self, ConfigError> {
         let written: Written = figment.extract().map_err(|error| {
             let field = match &error.kind {
-                figment::error::Kind::UnknownField(name, _) => name.clone(),
+                figment::error::Kind::UnknownField(name, _) => {
+                    let inside = error.path.iter().filter(|part| *part != name);
+                    inside.chain([name]).cloned().collect::<Vec<_>>().join(".")
+                }
                 _ if error.path.is_empty() => "evenkeel.toml".to_owned(),
                 _ => error.path.join("."),
             };
@@ -314,8 +344,23 @@ impl Written {
             heartbeat_url: self.heartbeat_url,
             lease: SignedDuration::from_secs(self.lease_seconds.into()),
             keep_nudges: days(self.keep_nudges_days),
+            help_lines: check_help_lines(self.help_lines)?,
         })
     }
+}
+
+/// Checks the help lines; the first that is wrong is named by its place in the list, from 0.
+fn check_help_lines(written: Vec<WrittenHelpLine>) -> Result<Vec<HelpLine>, ConfigError> {
+    if written.len() > HELP_LINES_MAX {
+        return Err(wrong("help_lines", format!("at most {HELP_LINES_MAX} can be set")));
+    }
+    let check = |(n, line): (usize, WrittenHelpLine)| {
+        HelpLine::check(line.into()).map_err(|problems| match problems.into_iter().next() {
+            Some(problem) => wrong(&format!("help_lines.{n}.{}", problem.field), problem.sentence),
+            None => wrong(&format!("help_lines.{n}"), "this is not a help line"),
+        })
+    };
+    written.into_iter().enumerate().map(check).collect()
 }
 
 /// Refuses a heartbeat that others on the way could read, and with it its token.
@@ -373,12 +418,37 @@ mod tests {
             ("heartbeat_url = 'ftp://x.org'", "heartbeat_url"),
             ("heartbeat_url = 'x.org'", "heartbeat_url"),
             ("keep_nudges_days = 14", "keep_nudges_days"),
+            ("[[help_lines]]\nname = 'A line'\nphone = '000'", "help_lines.0.country"),
+            ("[[help_lines]]\ncountry = 'UK'\nname = 'A line'\nphone = '000'", "help_lines.0.country"),
+            ("[[help_lines]]\ncountry = 'GB'\nphone = '000'", "help_lines.0.name"),
+            ("[[help_lines]]\ncountry = 'GB'\nname = 'A line'", "help_lines.0.phone"),
+            ("[[help_lines]]\ncountry = 'GB'\nname = 'A line'\nfone = '000'", "help_lines.0.fone"),
+            ("[[help_lines]]\ncountry = 'GB'\nname = 'A line'\nurl = 'ftp://x.org'", "help_lines.0.url"),
+            // A number would lose its leading zero.
+            ("[[help_lines]]\ncountry = 'GB'\nname = 'A line'\nphone = 800", "help_lines.0.phone"),
+            ("help_lines = 'none'", "help_lines"),
             ("listen =", "evenkeel.toml"),
             ("lease_seconds = 4", "lease_seconds"),
         ] {
             let error = read(toml).unwrap_err();
             assert_eq!(error.field, field, "{toml}: {error}");
         }
+    }
+
+    #[test]
+    fn help_lines_are_read_from_the_file_and_from_the_environment() {
+        assert_eq!(read("").unwrap().help_lines, []);
+        let file = "[[help_lines]]\ncountry = 'GB'\nname = 'A line'\nphone = '000 000'\nhours = 'day and night'\n\
+            [[help_lines]]\ncountry = 'de'\nname = 'Another'\nurl = 'https://help.example.org/'";
+        let lines = read(file).unwrap().help_lines;
+        assert_eq!(lines.len(), 2);
+        assert_eq!((lines[0].phone.as_deref(), lines[1].country.code()), (Some("000 000"), "DE"));
+        // What the environment holds is parsed so (figment's `Env`).
+        let value = r#"[{country=GB, name="A line", phone="000 000", hours="day and night"},
+            {country="de", name=Another, url="https://help.example.org/"}]"#;
+        let value: figment::value::Value = value.parse().unwrap();
+        let figment = Figment::from(Serialized::defaults(Written::default())).merge(("help_lines", value));
+        assert_eq!(Config::read(&figment).unwrap().help_lines, lines);
     }
 
     #[test]

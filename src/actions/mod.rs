@@ -32,6 +32,7 @@ use crate::auth::passwords::{HashError, Passwords};
 use crate::auth::tokens::{AccessTokens, TokenError};
 use crate::clock::Clock;
 use crate::domain::device::PushPolicy;
+use crate::domain::help_line::HelpLine;
 use crate::domain::problem::Problem;
 use crate::meters::Meters;
 use crate::store::idempotency as keys;
@@ -63,6 +64,8 @@ pub struct House {
     pub push_policy: PushPolicy,
     /// The public half of the VAPID key (RFC 8292, 3.2), base64url.
     pub vapid_public_key: String,
+    /// Whom people can call, as whoever runs the service set it.
+    pub help_lines: Vec<HelpLine>,
     /// How long finished nudges and their attempts are kept.
     pub keep_nudges: SignedDuration,
     /// Told when nudges were planned, by this process or another, so that the worker looks.

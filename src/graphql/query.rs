@@ -5,6 +5,7 @@ use super::paging::{Connection, Page};
 use super::types::account::{Account, Consent, CopiedSession, Device, Session};
 use super::types::check_in::{CheckIn, CheckInSpan};
 use super::types::factor::Factors;
+use super::types::guidance::Guidance;
 use super::types::negotiation::Revision;
 use super::types::nudge::Nudge;
 use super::types::partner_link::{Invitation, PartnerLink};
@@ -85,6 +86,12 @@ impl Query {
             Err(Refusal::Repeated) => Err(Failure::Repeated),
             Err(Refusal::Fault(fault)) => Err(Failure::Fault(fault)),
         }
+    }
+
+    /// Texts on drop, and whom one can call. Needs nobody signed in: on a bad day nobody should have to look for a
+    /// password first, and it is the same for everybody.
+    async fn guidance(&self) -> Guidance {
+        Guidance
     }
 
     /// The server's VAPID public key (RFC 8292), base64url: the `applicationServerKey` of a push subscription.

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod check_in;
 pub mod factor;
+pub mod guidance;
 pub mod negotiation;
 pub mod nudge;
 pub mod partner_link;
