@@ -116,6 +116,8 @@ ids! {
     CheckInId = "CheckIn",
     /// One record of having reached out.
     OutreachId = "Outreach",
+    /// One entry of a person's journal.
+    JournalEntryId = "JournalEntry",
     /// One message to one person on one channel on one rung.
     NudgeId = "Nudge",
     /// One try to hand a Nudge to a provider.

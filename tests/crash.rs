@@ -287,7 +287,9 @@ impl Scenery {
             let couple = self.couples.iter().find(|couple| couple.people[1] == told).unwrap();
             let by = caller(couple.people[0], now);
             if n % 2 == 0 {
-                partner_link::set_preferences(&house, &by, couple.link, None, Some(false)).await.unwrap();
+                partner_link::set_preferences(&house, &by, couple.link, None, Some(false), None)
+                    .await
+                    .unwrap();
             } else {
                 let text = negotiation::read(&house, couple.people[0], couple.link).await.unwrap().remove(0);
                 negotiation::withdraw(&house, &by, text.id).await.unwrap();

@@ -73,7 +73,11 @@ async fn queries(app: &TestApp) -> Vec<String> {
         queries.push(format!("{{ viewer {{ {} }} }}", select(types, field, &mut done).unwrap()));
     }
     let everything = queries.concat();
-    assert!(["partnersCheckIns", "outreaches", "message"].iter().all(|field| everything.contains(field)));
+    assert!(
+        ["partnersCheckIns", "outreaches", "message", "debrief", "promisesKept", "insight", "journal"]
+            .iter()
+            .all(|field| everything.contains(field))
+    );
     queries
 }
 
@@ -220,7 +224,7 @@ on_both_databases! {
     async fn r11_to_the_partner_every_silence_is_the_same(app) {
         let mut couples = Vec::new();
         let silences = ["nothing", "skips early", "skips", "pauses early", "pauses", "mutes", "snoozes", "answers",
-            "shares and takes it back", "shares the mood"];
+            "shares and takes it back", "writes for Sam alone", "shares the mood"];
         for (number, silence) in silences.into_iter().enumerate() {
             let couple = app.pair(number).await;
             couple.agree(&app, Couple::usual_terms(), None).await;
@@ -236,6 +240,14 @@ on_both_databases! {
                 "mutes" => Some(("updateProfile", json!({ "pushWanted": false, "mailWanted": false }))),
                 _ => None,
             };
+            if *silence == "writes for Sam alone" {
+                let journal = json!({ "sceneId": scene, "text": "heliotrope" });
+                couple.sam.done(&app, "writeJournalEntry", journal, "").await;
+                let debrief = json!({ "sceneId": scene, "text": "heliotrope" });
+                couple.sam.done(&app, "writeDebrief", debrief, "").await;
+                let wish = json!({ "linkId": couple.link, "promiseCountWanted": true });
+                couple.sam.done(&app, "updateLink", wish, "").await;
+            }
             if let Some((step, input)) = early {
                 couple.sam.done(&app, step, input, "").await;
             }

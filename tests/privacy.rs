@@ -63,6 +63,7 @@ struct Belongings {
     answered: String,
     open: String,
     nudge: String,
+    entry: String,
 }
 
 async fn belongings(app: &TestApp, couple: &Couple) -> Belongings {
@@ -79,6 +80,9 @@ async fn belongings(app: &TestApp, couple: &Couple) -> Belongings {
     let answer = json!({ "i": { "checkInId": check_ins[0]["id"], "mood": 4, "note": "warm tea" } });
     assert_eq!(alex.ask(app, query, answer).await["answerCheckIn"]["status"], "DONE");
     couple.sam.refresh(app).await;
+    let entry = json!({ "text": "warm tea", "sceneId": ended });
+    let entry = alex.done(app, "writeJournalEntry", entry, "entry { id }").await;
+    alex.done(app, "writeDebrief", json!({ "sceneId": ended, "text": "warm tea" }), "").await;
     let query = "{ viewer { account { id } nudges { nodes { id checkIn { id } } }
         partnerLinks { latestRevision { id contentHash } } } }";
     let viewer = alex.ask(app, query, json!({})).await["viewer"].clone();
@@ -93,6 +97,7 @@ async fn belongings(app: &TestApp, couple: &Couple) -> Belongings {
         answered: text(&check_ins[0]["id"]),
         open: text(&check_ins[1]["id"]),
         nudge: text(&nudge["id"]),
+        entry: text(&entry["entry"]["id"]),
     }
 }
 
@@ -101,7 +106,8 @@ async fn everything(app: &TestApp, person: &Person) -> Value {
     let query = "{ viewer { partnerLinks(endedToo: true) { id status me { role } partnerAlertAllowed myNeeds { words }
         latestRevision { id state agreements { who withdrawnAt } }
         scenes { nodes { id status endedAt partnerAlertAllowed aftercare { id } outreaches { id }
-            myCheckIns { id state snoozedUntil answer { mood share } } } } } } }";
+            debrief { state mine { text } } myCheckIns { id state snoozedUntil answer { mood share } } } } }
+        journal { nodes { id text } } } }";
     person.ask(app, query, json!({})).await
 }
 
@@ -197,7 +203,7 @@ on_both_databases! {
         let robin = app.person_without_device("Robin", "UTC", ("22:00", "08:00")).await;
         let revision = text(&its.revision["id"]);
         let shared = [&its.link, &revision, &its.planned, &its.ended];
-        let alexs = [&its.account, &its.answered, &its.open, &its.nudge];
+        let alexs = [&its.account, &its.answered, &its.open, &its.nudge, &its.entry];
         let nothing = (200, r#"{"data":{"node":null}}"#.to_owned());
         let node = async |by: &Person, id: &str| app.exact(Some(&by.access()), None, NODE, json!({ "id": id })).await;
         for id in shared.into_iter().chain(alexs) {
@@ -220,6 +226,7 @@ on_both_databases! {
         let before = (everything(&app, &couple.alex).await, everything(&app, &couple.sam).await);
         let (link, revision) = ([its.link.as_str()], [its.revision["id"].as_str().unwrap()]);
         let (scenes, check_ins) = ([its.planned.as_str(), &its.ended], [its.answered.as_str(), &its.open]);
+        let entry = [its.entry.as_str()];
         let later = (app.clock.now() + jiff::SignedDuration::from_hours(2)).to_string();
         for (mutation, field, rest, ids) in [
             ("endLink", "linkId", json!({}), &link[..]),
@@ -240,9 +247,14 @@ on_both_databases! {
             ("skipCheckIn", "checkInId", json!({}), &check_ins),
             ("snoozeCheckIn", "checkInId", json!({ "minutes": 30 }), &check_ins),
             ("changeSharing", "checkInId", json!({ "share": "ALL" }), &check_ins),
+            ("writeDebrief", "sceneId", json!({ "text": "calm" }), &scenes),
+            ("takeBackDebrief", "sceneId", json!({}), &scenes),
+            ("writeJournalEntry", "sceneId", json!({ "text": "calm" }), &scenes),
+            ("editJournalEntry", "entryId", json!({ "text": "calm" }), &entry),
+            ("deleteJournalEntry", "entryId", json!({}), &entry),
         ] {
             looks_missing(&app, &robin, mutation, field, &rest, ids).await;
-            if field == "checkInId" {
+            if ["checkInId", "entryId"].contains(&field) {
                 looks_missing(&app, &couple.sam, mutation, field, &rest, ids).await;
             }
         }

@@ -55,7 +55,8 @@ pub struct PartnersCheckIn {
     pub shared: Option<SharedAnswer>,
 }
 
-fn answer_place(id: CheckInId) -> Place {
+/// Where an answer belongs.
+pub(super) fn answer_place(id: CheckInId) -> Place {
     Place::new("check_ins", "answer", id.uuid())
 }
 

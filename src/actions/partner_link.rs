@@ -30,6 +30,8 @@ pub struct SideView {
     pub role: Role,
     /// Whether the partner may be told; only one's own is shown.
     pub alert_allowed: bool,
+    /// Whether the person wants the two to see how many promises they kept; only one's own is shown.
+    pub promise_count_wanted: bool,
     /// The Needs as last written; only one's own: the partner's are read in a Revision.
     pub needs: Option<Needs>,
 }
@@ -130,6 +132,7 @@ pub fn views(unit: &mut Unit<'_>, links: Vec<LinkRow>, reader: AccountId) -> Res
                 display_name: names.get(&member.account_id).cloned().unwrap_or_default(),
                 role: member.role,
                 alert_allowed: own && member.alert_allowed,
+                promise_count_wanted: own && member.promise_count_wanted,
                 needs,
             })
         };
@@ -209,6 +212,7 @@ fn new_member(link: LinkId, account: AccountId, role: Role) -> MemberRow {
         alert_allowed: false,
         needs: None,
         needs_written_at: None,
+        promise_count_wanted: false,
     }
 }
 
@@ -330,20 +334,22 @@ pub async fn end(house: &Arc<House>, by: &Caller, id: LinkId) -> Outcome<Done<Li
         .await
 }
 
-/// Sets one's own default role, and whether the partner may be told that reaching out would be welcome (R10).
+/// Sets one's own default role, whether the partner may be told that reaching out would be welcome (R10), and whether
+/// the two are to see how many promises they kept. Nobody is told of any of it.
 pub async fn set_preferences(
     house: &Arc<House>,
     by: &Caller,
     id: LinkId,
     role: Option<Role>,
     alert_allowed: Option<bool>,
+    promise_count_wanted: Option<bool>,
 ) -> Outcome<LinkView> {
     let account = by.requester.account;
     house
         .change(by.key.as_ref(), move |unit| {
             let link = OwnLink::load_active(unit, "linkId", id, account)?;
-            if role.is_some() || alert_allowed.is_some() {
-                let change = MemberChange { role, alert_allowed, ..Default::default() };
+            if role.is_some() || alert_allowed.is_some() || promise_count_wanted.is_some() {
+                let change = MemberChange { role, alert_allowed, promise_count_wanted, ..Default::default() };
                 store::partner_link::update_member(unit.db, id, account, &change)?;
                 planning::review_alerts(unit, id)?;
             }

@@ -93,7 +93,8 @@ pub struct SceneView {
     pub outreaches: Vec<OutreachView>,
 }
 
-fn aftercare_place(id: AftercareId) -> Place {
+/// Where what was given belongs.
+pub(super) fn aftercare_place(id: AftercareId) -> Place {
     Place::new("aftercare", "content", id.uuid())
 }
 
@@ -278,7 +279,7 @@ fn check_order(checks: &mut Checks, started_at: Option<Timestamp>, ended_at: Opt
 }
 
 /// A scene of one's own links, with the link locked.
-fn load(unit: &mut Unit<'_>, id: SceneId, account: AccountId) -> Outcome<(OwnLink, SceneRow)> {
+pub(super) fn load(unit: &mut Unit<'_>, id: SceneId, account: AccountId) -> Outcome<(OwnLink, SceneRow)> {
     let missing = || Problem::not_found("sceneId");
     let link = store::scene::find(unit.db, id)?.ok_or_else(missing)?.link_id;
     let own = OwnLink::load(unit, "sceneId", link, account)?;

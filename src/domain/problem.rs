@@ -111,6 +111,15 @@ impl Checks {
         text
     }
 
+    /// A text as [`Checks::text`], of one line or more, that must not be empty.
+    pub fn written(&mut self, field: &str, value: String, max: usize) -> String {
+        let text = self.text(field, value, max);
+        if text.is_empty() {
+            self.note(Problem::new(field, ProblemCode::Required, "Please write something."));
+        }
+        text
+    }
+
     /// A list of at most `max` entries.
     pub fn list<T>(&mut self, field: &str, values: &[T], max: usize) {
         if values.len() > max {

@@ -2,9 +2,10 @@
 
 use super::errors::Failure;
 use crate::actions::check_in::{CheckInView, SceneCheckIns};
+use crate::actions::debrief::DebriefView;
 use crate::actions::partner_link::LinkView;
 use crate::actions::scene::SceneView;
-use crate::actions::{Fault, House, check_in, partner_link, scene};
+use crate::actions::{Fault, House, check_in, debrief, partner_link, promise, scene};
 use crate::ids::{AccountId, CheckInId, LinkId, SceneId};
 use async_graphql::dataloader::{DataLoader, Loader};
 use std::collections::HashMap;
@@ -44,11 +45,29 @@ impl Loaders {
     pub async fn scene_check_ins(&self, id: SceneId) -> Result<SceneCheckIns, Failure> {
         Ok(self.0.load_one(SidesOf(id)).await.map_err(Failure::Shared)?.unwrap_or_default())
     }
+
+    /// The debriefs of a scene of the person.
+    pub async fn debrief(&self, id: SceneId) -> Result<Option<DebriefView>, Failure> {
+        self.0.load_one(DebriefOf(id)).await.map_err(Failure::Shared)
+    }
+
+    /// How many promises the two of a link kept, if both want to see it.
+    pub async fn promises_kept(&self, id: LinkId) -> Result<Option<usize>, Failure> {
+        self.0.load_one(PromisesOf(id)).await.map_err(Failure::Shared)
+    }
 }
+
+/// Asks for the debriefs of a scene.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DebriefOf(SceneId);
 
 /// Asks for both sides of a scene's check-ins.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SidesOf(SceneId);
+
+/// Asks how many promises the two of a link kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PromisesOf(LinkId);
 
 impl Loader<LinkId> for Reader {
     type Value = LinkView;
@@ -88,5 +107,27 @@ impl Loader<SidesOf> for Reader {
         let scenes = keys.iter().map(|key| key.0).collect();
         let found = check_in::of_scenes(&self.house, self.account, scenes).await?;
         Ok(found.into_iter().map(|(scene, sides)| (SidesOf(scene), sides)).collect())
+    }
+}
+
+impl Loader<DebriefOf> for Reader {
+    type Value = DebriefView;
+    type Error = Arc<Fault>;
+
+    async fn load(&self, keys: &[DebriefOf]) -> Result<HashMap<DebriefOf, DebriefView>, Arc<Fault>> {
+        let scenes = keys.iter().map(|key| key.0).collect();
+        let found = debrief::of_scenes(&self.house, self.account, scenes).await?;
+        Ok(found.into_iter().map(|view| (DebriefOf(view.scene), view)).collect())
+    }
+}
+
+impl Loader<PromisesOf> for Reader {
+    type Value = usize;
+    type Error = Arc<Fault>;
+
+    async fn load(&self, keys: &[PromisesOf]) -> Result<HashMap<PromisesOf, usize>, Arc<Fault>> {
+        let links = keys.iter().map(|key| key.0).collect();
+        let found = promise::kept_on(&self.house, self.account, links).await?;
+        Ok(found.into_iter().map(|(link, count)| (PromisesOf(link), count)).collect())
     }
 }

@@ -6,6 +6,8 @@ use super::types::account::{Account, Consent, CopiedSession, Device, Session};
 use super::types::check_in::{CheckIn, CheckInSpan};
 use super::types::factor::Factors;
 use super::types::guidance::Guidance;
+use super::types::insight::Insight;
+use super::types::journal::JournalEntry;
 use super::types::negotiation::Revision;
 use super::types::nudge::Nudge;
 use super::types::partner_link::{Invitation, PartnerLink};
@@ -61,6 +63,13 @@ impl Query {
                 Ok(id) => loaders(ctx).check_in(id).await?.map(|view| Node::CheckIn(Box::new(CheckIn(view)))),
                 Err(_) => None,
             },
+            ids::JournalEntryId::NOUN => match text.parse() {
+                Ok(id) => {
+                    let found = actions::journal::find(house(ctx), me, id).await?;
+                    found.map(|view| Node::JournalEntry(Box::new(JournalEntry(view))))
+                }
+                Err(_) => None,
+            },
             ids::NudgeId::NOUN => match text.parse() {
                 Ok(id) => {
                     let found = actions::nudge::find(house(ctx), me, id).await?;
@@ -114,6 +123,8 @@ pub enum Node {
     Scene(Box<Scene>),
     /// A question.
     CheckIn(Box<CheckIn>),
+    /// An entry of the journal.
+    JournalEntry(Box<JournalEntry>),
     /// A message.
     Nudge(Box<Nudge>),
 }
@@ -196,5 +207,31 @@ impl Viewer {
         let page = Page::read(first, after)?;
         let rows = actions::nudge::page(house(ctx), self.0.account, page.after, page.limit()).await?;
         Ok(page.connection(rows, |view| (view.send_at, view.id), Nudge))
+    }
+
+    /// What one's own answers show over time; nobody else ever sees it.
+    async fn insight(&self, ctx: &Context<'_>) -> Result<Insight, Failure> {
+        Ok(Insight(actions::insight::own(house(ctx), self.0.account).await?))
+    }
+
+    /// One's own journal, the newest first; nobody else ever sees it. At most 50 entries at once.
+    #[graphql(complexity = "first.unwrap_or(20).clamp(1, 50) as usize * child_complexity / 4 + 1")]
+    async fn journal(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only what is about this scene; default: all.")] about: Option<ID>,
+        #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<JournalEntry>, Failure> {
+        let page = Page::read(first, after)?;
+        let about = about.map(|id| id.parse::<ids::SceneId>());
+        let rows = match about.transpose() {
+            Ok(about) => {
+                actions::journal::page(house(ctx), self.0.account, about, page.after, page.limit()).await?
+            }
+            // Malformed ids are as good as missing scenes: nothing is about them (R29).
+            Err(ids::MalformedId) => Vec::new(),
+        };
+        Ok(page.connection(rows, |view| (view.written_at, view.id), JournalEntry))
     }
 }

@@ -101,6 +101,16 @@ pub fn of_scenes(db: &mut Db, scenes: &[SceneId]) -> QueryResult<Vec<CheckInRow>
         .load(db)
 }
 
+/// A person's own answered check-ins of some scenes.
+pub fn answered_by(db: &mut Db, subject: AccountId, scenes: &[SceneId]) -> QueryResult<Vec<CheckInRow>> {
+    check_ins::table
+        .filter(check_ins::subject_id.eq(subject))
+        .filter(check_ins::state.eq(CheckInState::Answered))
+        .filter(check_ins::scene_id.eq_any(scenes))
+        .select(CheckInRow::as_select())
+        .load(db)
+}
+
 /// The check-ins of a person, or of a link, that have not closed at `now`.
 pub fn open(db: &mut Db, of: Whose, now: Ts) -> QueryResult<Vec<CheckInRow>> {
     let query = check_ins::table

@@ -49,6 +49,8 @@ pub struct MemberRow {
     pub needs: Option<Vec<u8>>,
     /// When they were last written.
     pub needs_written_at: Option<Ts>,
+    /// Whether the person wants the two to see how many promises they kept.
+    pub promise_count_wanted: bool,
 }
 
 /// Both accounts' ids in order: the key of an active pair.
@@ -85,6 +87,8 @@ pub struct MemberChange {
     pub needs: Option<Option<Vec<u8>>>,
     /// When they were written.
     pub needs_written_at: Option<Option<Ts>>,
+    /// Whether the count of promises kept is wanted.
+    pub promise_count_wanted: Option<bool>,
 }
 
 /// Saves a new link.

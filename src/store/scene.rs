@@ -1,9 +1,10 @@
 //! Scenes, each one's part in them, aftercare and outreach.
 
 use super::dialect::on_both;
-use super::schema::{aftercare, outreaches, scene_members, scenes};
+use super::schema::{aftercare, check_ins, outreaches, scene_members, scenes};
 use super::types::Ts;
 use super::{Db, MultiBackend, columns};
+use crate::domain::check_in::CheckInState;
 use crate::domain::negotiation::ContactWay;
 use crate::domain::partner_link::Role;
 use crate::domain::scene::{SceneStatus, Setting};
@@ -152,6 +153,42 @@ pub fn page(
         query = query.filter(scenes::created_at.lt(at).or(scenes::created_at.eq(at).and(scenes::id.lt(id))));
     }
     query.load(db)
+}
+
+/// The ended scenes that a person answered about, the latest end first, after the one at `after`.
+pub fn answered_by(
+    db: &mut Db,
+    subject: AccountId,
+    after: Option<(Ts, SceneId)>,
+    limit: i64,
+) -> QueryResult<Vec<SceneRow>> {
+    let answered = check_ins::table
+        .filter(check_ins::subject_id.eq(subject))
+        .filter(check_ins::state.eq(CheckInState::Answered))
+        .select(check_ins::scene_id);
+    let mut query = scenes::table
+        .filter(scenes::id.eq_any(answered))
+        .filter(scenes::ended_at.is_not_null())
+        .order((scenes::ended_at.desc(), scenes::id.desc()))
+        .limit(limit)
+        .select(SceneRow::as_select())
+        .into_boxed();
+    if let Some((at, id)) = after {
+        let at = Some(at);
+        query = query.filter(
+            scenes::ended_at.lt(at).or(scenes::ended_at.eq(at).and(scenes::id.lt(id))).assume_not_null(),
+        );
+    }
+    query.load(db)
+}
+
+/// The scenes of some links that ended since `since`.
+pub fn ended_since(db: &mut Db, links: &[LinkId], since: Ts) -> QueryResult<Vec<SceneRow>> {
+    scenes::table
+        .filter(scenes::link_id.eq_any(links))
+        .filter(scenes::ended_at.gt(Some(since)))
+        .select(SceneRow::as_select())
+        .load(db)
 }
 
 /// Both parts of some scenes.

@@ -208,6 +208,8 @@ diesel::table! {
         needs -> Nullable<Binary>,
         /// When they were last written.
         needs_written_at -> Nullable<Ts>,
+        /// Whether the person wants the two to see how many promises they kept.
+        promise_count_wanted -> Bool,
     }
 }
 
@@ -505,6 +507,47 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use crate::ids::Uid;
+    use crate::store::types::sql::Ts;
+    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
+
+    /// One person's reflection on a scene.
+    debriefs (scene_id, account_id) {
+        /// The scene.
+        scene_id -> Uid,
+        /// Who wrote it.
+        account_id -> Uid,
+        /// The text, sealed with its author's data key.
+        content -> Binary,
+        /// When it was written, or last replaced.
+        written_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use crate::ids::Uid;
+    use crate::store::types::sql::Ts;
+    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
+
+    /// One entry of a person's journal.
+    journal_entries (id) {
+        id -> Uid,
+        /// Whose.
+        account_id -> Uid,
+        /// The scene that it is about; null: none.
+        scene_id -> Nullable<Uid>,
+        /// The text, sealed with the account's data key.
+        content -> Binary,
+        /// The instant under which it stands in the journal.
+        written_at -> Ts,
+        /// When it was last changed; null: never.
+        edited_at -> Nullable<Ts>,
+        /// When it was saved.
+        created_at -> Ts,
+    }
+}
+
 diesel::joinable!(consents -> accounts (account_id));
 diesel::joinable!(sessions -> accounts (account_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
@@ -519,6 +562,8 @@ diesel::joinable!(aftercare -> scenes (scene_id));
 diesel::joinable!(check_ins -> scenes (scene_id));
 diesel::joinable!(check_ins -> accounts (subject_id));
 diesel::joinable!(outreaches -> scenes (scene_id));
+diesel::joinable!(debriefs -> scenes (scene_id));
+diesel::joinable!(journal_entries -> accounts (account_id));
 diesel::joinable!(nudges -> check_ins (check_in_id));
 diesel::joinable!(attempts -> nudges (nudge_id));
 diesel::allow_tables_to_appear_in_same_query!(
@@ -537,6 +582,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     aftercare,
     check_ins,
     outreaches,
+    debriefs,
+    journal_entries,
     nudges,
     attempts,
     key_checks,

@@ -78,7 +78,8 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     rows.push(codes("declineInvitation", &json!({ "code": world.codes[1] })));
     let ended = ("linkId", ex.link.clone(), "", "UNCHANGED");
     rows.push(row("endLink", json!({ "linkId": world.invitation.1 }), vec![ended]));
-    let good = json!({ "linkId": own.link, "role": "SWITCH", "partnerAlertAllowed": true });
+    let good = json!({ "linkId": own.link, "role": "SWITCH", "partnerAlertAllowed": true,
+        "promiseCountWanted": true });
     rows.push(row("updateLink", good, vec![ended_link()]));
 
     let needs = json!({ "comforts": ["WATER", "TALK"], "avoid": ["crowds"], "grounding": "breathe",
@@ -178,6 +179,7 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     ];
     rows.push(row("recordOutreach", good, bad));
     rows.extend(check_ins(world));
+    rows.extend(long_view(world, &after));
     rows.push(row("endOtherSessions", Value::Null, vec![]));
     rows.push(row("logOut", Value::Null, vec![]));
     rows
@@ -206,6 +208,27 @@ fn check_ins(world: &World) -> Vec<Row> {
     let good = json!({ "checkInId": answered, "share": "ALL" });
     let sharing = Row { mutation: "changeSharing", good, bad: vec![state(&own[2][0])] };
     vec![answer, skip, snooze, sharing]
+}
+
+fn long_view(world: &World, after: &dyn Fn(i64) -> Value) -> Vec<Row> {
+    let (own, ex) = (&world.own, &world.ex);
+    let scene = |id: &Value| ("sceneId", id.clone(), "sceneId", "WRONG_STATE");
+    let good = json!({ "sceneId": own.ended[1], "text": "calm" });
+    let bad = vec![("text", json!(" \n "), "text", "REQUIRED"), scene(&own.planned[0]), scene(&ex.ended[0])];
+    let debrief = Row { mutation: "writeDebrief", good, bad };
+    let bad = vec![scene(&own.planned[0]), ("sceneId", own.ended[2].clone(), "", "UNCHANGED")];
+    let take_back = Row { mutation: "takeBackDebrief", good: json!({ "sceneId": own.ended[1] }), bad };
+    let entries = || {
+        let future = ("writtenAt", after(1), "writtenAt", "OUT_OF_RANGE");
+        vec![("text", json!("\n"), "text", "REQUIRED"), future]
+    };
+    let good = json!({ "text": "calm", "sceneId": own.planned[0], "writtenAt": after(-1) });
+    let write = Row { mutation: "writeJournalEntry", good: good.clone(), bad: entries() };
+    let mut good = good;
+    good["entryId"] = own.entry.clone();
+    let edit = Row { mutation: "editJournalEntry", good, bad: entries() };
+    let delete = Row { mutation: "deleteJournalEntry", good: json!({ "entryId": own.entry }), bad: vec![] };
+    vec![debrief, take_back, write, edit, delete]
 }
 
 fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<Row> {

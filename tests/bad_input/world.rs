@@ -17,6 +17,8 @@ pub struct Tie {
     pub ended: Vec<Value>,
     /// The check-ins of `by`, of either scene, by due time: the first is due.
     pub check_ins: Vec<Vec<Value>>,
+    /// An entry of the journal of `by`.
+    pub entry: Value,
 }
 
 pub struct World {
@@ -82,7 +84,9 @@ async fn tie(app: &TestApp, by: &Person, with: &Person) -> Tie {
         check_ins.push(own.as_array().unwrap().iter().map(|check_in| check_in["id"].clone()).collect());
         ended.push(id);
     }
-    Tie { open: open_revision(app, by, &link, None).await, link, planned, ended, check_ins }
+    let entry = by.done(app, "writeJournalEntry", json!({ "text": "quiet" }), "entry { id }").await;
+    let entry = entry["entry"]["id"].clone();
+    Tie { open: open_revision(app, by, &link, None).await, link, planned, ended, check_ins, entry }
 }
 
 async fn open_revision(app: &TestApp, by: &Person, link: &Value, based_on: Option<&Value>) -> Value {
@@ -280,6 +284,7 @@ impl World {
             "revisionId" => vec![strangers.open["id"].clone()],
             "sceneId" => vec![strangers.planned[0].clone(), strangers.ended[0].clone()],
             "checkInId" => vec![strangers.check_ins[0][0].clone(), ex.check_ins[0][0].clone()],
+            "entryId" => vec![strangers.entry.clone(), ex.entry.clone()],
             "deviceId" => vec![json!(self.sam.device_id), json!(self.others[0].device_id)],
             "passkeyId" => vec![self.lees_passkey.clone()],
             "sessionId" => vec![self.sams_session.clone()],
@@ -290,12 +295,12 @@ impl World {
 }
 
 /// What a person can see, in requests that stay within the limits of one.
-const VIEWS: [&str; 5] = [
+const VIEWS: [&str; 6] = [
     "{ viewer { account { email displayName zone quietHours { from until } defaultShare pushWanted mailWanted paused
         pausedUntil addressFails } consents { kind version givenAt withdrawnAt } sessions { id label current } factors { totpSince recoveryCodesLeft passkeys { id label } }
         devices { id label createdAt } } }",
     "{ viewer { partnerLinks(endedToo: true) { id status me { displayName role } partner { displayName role }
-        partnerAlertAllowed myNeeds { comforts avoid grounding foodAndDrink words contact nearness anythingElse }
+        partnerAlertAllowed promiseCountWanted promisesKept { count } myNeeds { comforts avoid grounding foodAndDrink words contact nearness anythingElse }
         invitationExpiresAt activeAt endedAt agreedRevision { id } } } }",
     "{ viewer { partnerLinks(endedToo: true) { revisions(first: 10) { nodes { id state contentHash
         agreements { who withdrawnAt } terms { limits stopSignal protocol } } } } } }",
@@ -304,4 +309,7 @@ const VIEWS: [&str; 5] = [
         partnersCheckIns { dueAt shared { mood need note } } } } } } }",
     "{ viewer { checkIns(first: 50) { nodes { id state dueAt snoozedUntil answer { mood need note share } } }
         nudges(first: 50) { nodes { id rung channel state sendAt } } } }",
+    "{ viewer { journal(first: 50) { nodes { id text writtenAt editedAt scene { id } } }
+        partnerLinks(endedToo: true) { scenes(first: 10) { nodes { id
+            debrief { state mine { text writtenAt } partners { text } } } } } } }",
 ];

@@ -6,6 +6,7 @@ pub mod care;
 pub mod leaves;
 pub mod people;
 pub mod race;
+pub mod statements;
 pub mod watching;
 
 use evenkeel::app::App;

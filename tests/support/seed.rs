@@ -113,6 +113,7 @@ pub async fn couples(
             alert_allowed: false,
             needs: None,
             needs_written_at: None,
+            promise_count_wanted: false,
         }));
         made.push(Couple { link, people });
     }
@@ -251,7 +252,7 @@ async fn agree_on_alerts(house: &Arc<House>, couple: &Couple) -> RevisionId {
     for by in &callers {
         negotiation::agree(house, by, revision.id, revision.content_hash.clone()).await.unwrap();
     }
-    partner_link::set_preferences(house, &callers[0], couple.link, None, Some(true)).await.unwrap();
+    partner_link::set_preferences(house, &callers[0], couple.link, None, Some(true), None).await.unwrap();
     revision.id
 }
 

@@ -3,8 +3,10 @@
 mod account;
 mod address;
 mod check_in;
+mod debrief;
 mod device;
 mod factor;
+mod journal;
 mod negotiation;
 mod partner_link;
 mod passkey;
@@ -27,4 +29,6 @@ pub struct Mutation(
     negotiation::NegotiationMutation,
     scene::SceneMutation,
     check_in::CheckInMutation,
+    debrief::DebriefMutation,
+    journal::JournalMutation,
 );

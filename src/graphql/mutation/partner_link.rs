@@ -46,6 +46,9 @@ struct UpdateLinkInput {
     role: Option<Role>,
     /// Whether the partner may be told, after three unanswered nudges, that reaching out would be welcome.
     partner_alert_allowed: Option<bool>,
+    /// Whether one wants to see how many promises the two kept. It is shown once both want it, and to both; taking it
+    /// back works at once, and nobody is told.
+    promise_count_wanted: Option<bool>,
 }
 
 /// The answer to `invitePartner`.
@@ -145,8 +148,16 @@ impl LinkMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let link = id("linkId", &input.link_id)?;
-            partner_link::set_preferences(house(ctx), &by, link, input.role, input.partner_alert_allowed)
-                .await
+            let UpdateLinkInput { role, partner_alert_allowed, promise_count_wanted, .. } = input;
+            partner_link::set_preferences(
+                house(ctx),
+                &by,
+                link,
+                role,
+                partner_alert_allowed,
+                promise_count_wanted,
+            )
+            .await
         };
         Ok(settle_done(outcome.await)?.into())
     }

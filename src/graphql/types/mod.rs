@@ -2,8 +2,11 @@
 
 pub mod account;
 pub mod check_in;
+pub mod debrief;
 pub mod factor;
 pub mod guidance;
+pub mod insight;
+pub mod journal;
 pub mod negotiation;
 pub mod nudge;
 pub mod partner_link;

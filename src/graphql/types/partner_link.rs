@@ -1,5 +1,6 @@
 //! Partner links, their sides, and invitations.
 
+use super::insight::PromisesKept;
 use super::negotiation::{Needs, Revision};
 use super::scene::Scene;
 use super::{DateTime, Who};
@@ -9,7 +10,7 @@ use crate::domain::negotiation::RevisionState;
 use crate::domain::partner_link::{LinkStatus, Role};
 use crate::graphql::errors::Failure;
 use crate::graphql::paging::{Connection, Page};
-use crate::graphql::{house, requester};
+use crate::graphql::{house, loaders, requester};
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 /// The tie of two accounts, seen by one of them.
@@ -63,6 +64,17 @@ impl PartnerLink {
     /// choice; the partner does not see it. It takes effect only under an agreement that says what may be told.
     async fn partner_alert_allowed(&self) -> bool {
         self.0.mine.alert_allowed
+    }
+
+    /// Whether one wants to see how many promises the two kept. One's own choice; the partner does not see it.
+    async fn promise_count_wanted(&self) -> bool {
+        self.0.mine.promise_count_wanted
+    }
+
+    /// How many promises the two kept lately; both see it or none. Null unless the link is active and both want it; as
+    /// soon as either takes that back it is gone for both.
+    async fn promises_kept(&self, ctx: &Context<'_>) -> Result<Option<PromisesKept>, Failure> {
+        Ok(loaders(ctx).promises_kept(self.0.id).await?.map(Into::into))
     }
 
     /// One's own Needs as last written; they become part of the next Revision.

@@ -1,6 +1,7 @@
 //! Scenes, aftercare and outreach.
 
 use super::check_in::{CheckIn, PartnerCheckIn};
+use super::debrief::SceneDebrief;
 use super::negotiation::Revision;
 use super::partner_link::PartnerLink;
 use super::{DateTime, Who};
@@ -190,5 +191,13 @@ impl Scene {
     async fn partners_check_ins(&self, ctx: &Context<'_>) -> Result<Vec<PartnerCheckIn>, Failure> {
         let sides = loaders(ctx).scene_check_ins(self.0.id).await?;
         Ok(sides.partners.into_iter().map(Into::into).collect())
+    }
+
+    /// Each one's reflection on it; both are shown only when both have written. Null before it has ended.
+    async fn debrief(&self, ctx: &Context<'_>) -> Result<Option<SceneDebrief>, Failure> {
+        if self.0.status != SceneStatus::Ended {
+            return Ok(None);
+        }
+        Ok(loaders(ctx).debrief(self.0.id).await?.map(Into::into))
     }
 }

@@ -1,0 +1,102 @@
+//! Insight: gathers a person's own answers and what they got after scenes, for that person alone.
+
+use super::people::{Person, link_key};
+use super::scene::{AftercareContent, aftercare_place};
+use super::{Fault, House, Unit};
+use crate::domain::answer::AnswerContent;
+use crate::domain::insight::{Insight, Occasion, Point, SCENES_MAX, insight};
+use crate::ids::{AccountId, SceneId};
+use crate::store;
+use crate::store::scene::SceneRow;
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// One's own answers about one scene, in the order in which they were given.
+#[derive(Clone, Debug)]
+pub struct CourseView {
+    /// The scene.
+    pub scene: SceneId,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// The answers.
+    pub points: Vec<Point>,
+}
+
+/// One's own answers about some scenes, in two statements.
+fn courses_of(
+    unit: &mut Unit<'_>,
+    account: AccountId,
+    scenes: &[SceneRow],
+) -> Result<Vec<CourseView>, Fault> {
+    let person = Person::load(unit, account)?;
+    let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
+    let mut points: HashMap<SceneId, Vec<Point>> = HashMap::new();
+    let ended: HashMap<_, _> = scenes.iter().filter_map(|s| Some((s.id, s.ended_at?.get()))).collect();
+    for row in store::check_in::answered_by(unit.db, account, &ids)? {
+        let (Some(sealed), Some(at), Some(ended)) =
+            (row.answer.as_deref(), row.answered_at, ended.get(&row.scene_id))
+        else {
+            continue;
+        };
+        let content: AnswerContent = person.key.open_json(super::check_in::answer_place(row.id), sealed)?;
+        points.entry(row.scene_id).or_default().push(Point::new(*ended, at.get(), content.mood));
+    }
+    let course = |scene: &SceneRow| {
+        let mut points = points.remove(&scene.id).unwrap_or_default();
+        points.sort_unstable();
+        Some(CourseView { scene: scene.id, ended_at: *ended.get(&scene.id)?, points })
+    };
+    Ok(scenes.iter().filter_map(course).collect())
+}
+
+/// A page of the scenes that one answered about, the latest end first, with one's own answers.
+pub async fn courses(
+    house: &Arc<House>,
+    account: AccountId,
+    after: Option<(Timestamp, SceneId)>,
+    limit: i64,
+) -> Result<Vec<CourseView>, Fault> {
+    house
+        .look(move |unit| {
+            let after = after.map(|(at, id)| (at.into(), id));
+            let scenes = store::scene::answered_by(unit.db, account, after, limit)?;
+            courses_of(unit, account, &scenes)
+        })
+        .await
+}
+
+/// What one's own answers show, in a fixed number of statements.
+pub async fn own(house: &Arc<House>, account: AccountId) -> Result<Insight, Fault> {
+    house
+        .look(move |unit| {
+            let scenes = store::scene::answered_by(unit.db, account, None, SCENES_MAX)?;
+            let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
+            let mut links: Vec<_> = scenes.iter().map(|scene| scene.link_id).collect();
+            links.sort_unstable();
+            links.dedup();
+            let mut keys = HashMap::new();
+            for link in store::partner_link::find_all(unit.db, &links)? {
+                keys.insert(link.id, link_key(unit.vault, &link)?);
+            }
+            let key_of: HashMap<_, _> = scenes.iter().map(|scene| (scene.id, scene.link_id)).collect();
+            let mut comforts: HashMap<SceneId, Vec<_>> = HashMap::new();
+            for row in store::scene::aftercare(unit.db, &ids)? {
+                let key = key_of.get(&row.scene_id).and_then(|link| keys.get(link));
+                let key = key.ok_or(Fault::Inconsistent("a scene without its link"))?;
+                let given: AftercareContent = key.open_json(aftercare_place(row.id), &row.content)?;
+                // What one gave oneself says what helped the other.
+                if given.given_by != Some(account) {
+                    comforts.entry(row.scene_id).or_default().extend(given.comforts);
+                }
+            }
+            let occasions = courses_of(unit, account, &scenes)?.into_iter().map(|course| {
+                let mut comforts = comforts.remove(&course.scene).unwrap_or_default();
+                comforts.sort_unstable();
+                comforts.dedup();
+                Occasion { points: course.points, comforts }
+            });
+            Ok(insight(&occasions.collect::<Vec<_>>()))
+        })
+        .await
+}

@@ -1,0 +1,104 @@
+//! Debriefs: each one's reflection on a scene, and when the two are shown to each other.
+
+use super::partner_link::LinkStatus;
+use super::scene::SceneStatus;
+use super::words;
+
+/// Longest debrief, in characters.
+pub const TEXT_MAX: usize = 8000;
+
+words! {
+    /// Where the debriefs of a scene stand, for one of its two people. It says nothing about whether the other has
+    /// written until both have.
+    pub enum DebriefState {
+        /// One has not written; whether the other has is not told.
+        Unwritten = "unwritten",
+        /// One has written. Both open when both have; until then one can replace one's own or take it back.
+        Waiting = "waiting",
+        /// Both have written: each reads the other's, and neither changes any more.
+        Open = "open",
+        /// The link has ended: one keeps one's own, and reads nothing of the other's.
+        Closed = "closed",
+    }
+}
+
+/// Where the debriefs of a scene stand for one of its two people.
+pub fn state(link: LinkStatus, mine: bool, partners: bool) -> DebriefState {
+    match (link, mine, partners) {
+        (LinkStatus::Invited | LinkStatus::Ended, ..) => DebriefState::Closed,
+        (LinkStatus::Active, false, _) => DebriefState::Unwritten,
+        (LinkStatus::Active, true, false) => DebriefState::Waiting,
+        (LinkStatus::Active, true, true) => DebriefState::Open,
+    }
+}
+
+/// What becomes of writing a debrief or taking it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DebriefVerdict {
+    /// It is done.
+    Do,
+    /// Both have written: what the other has read stays as it was read.
+    Opened,
+    /// The link has ended: nobody would ever read it (R12).
+    LinkEnded,
+    /// The scene is not over.
+    SceneNotEnded,
+}
+
+/// Something that is done with one's own debrief.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DebriefEvent {
+    /// Writes it, or replaces it.
+    Write,
+    /// Takes it back.
+    TakeBack,
+}
+
+/// Judges an event.
+pub fn judge(scene: SceneStatus, state: DebriefState, event: DebriefEvent) -> DebriefVerdict {
+    match (scene, state, event) {
+        (SceneStatus::Planned | SceneStatus::UnderWay | SceneStatus::Cancelled, ..) => {
+            DebriefVerdict::SceneNotEnded
+        }
+        (SceneStatus::Ended, DebriefState::Unwritten | DebriefState::Waiting, _) => DebriefVerdict::Do,
+        (SceneStatus::Ended, DebriefState::Open, _) => DebriefVerdict::Opened,
+        (SceneStatus::Ended, DebriefState::Closed, DebriefEvent::Write) => DebriefVerdict::LinkEnded,
+        // Nobody else can read it any more: it is one's own to throw away.
+        (SceneStatus::Ended, DebriefState::Closed, DebriefEvent::TakeBack) => DebriefVerdict::Do,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn before_one_has_written_and_after_the_link_ended_nothing_depends_on_the_other() {
+        for link in LinkStatus::ALL {
+            for mine in [false, true] {
+                let [without, with] = [false, true].map(|partners| state(*link, mine, partners));
+                let tells = *link == LinkStatus::Active && mine;
+                assert_eq!(without != with, tells, "{link:?} {mine}");
+                assert_eq!(with == DebriefState::Open, tells);
+                for event in [DebriefEvent::Write, DebriefEvent::TakeBack] {
+                    let verdict = |state| judge(SceneStatus::Ended, state, event);
+                    assert_eq!(verdict(without) != verdict(with), tells);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_debrief_is_written_of_what_is_over_until_both_have_written() {
+        for scene in SceneStatus::ALL {
+            for state in DebriefState::ALL {
+                let open = matches!(state, DebriefState::Unwritten | DebriefState::Waiting);
+                let done = |event| judge(*scene, *state, event) == DebriefVerdict::Do;
+                let over = *scene == SceneStatus::Ended;
+                assert_eq!(done(DebriefEvent::Write), over && open, "{scene:?} {state:?}");
+                let own = open || *state == DebriefState::Closed;
+                assert_eq!(done(DebriefEvent::TakeBack), over && own, "{scene:?} {state:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What insight says, by example and for any answers whatever.
+
+use super::*;
+use proptest::prelude::*;
+
+const HOUR: u32 = 60;
+
+fn occasion(points: &[(u32, i32)], comforts: &[Comfort]) -> Occasion {
+    let points = points.iter().map(|(hours, mood)| Point { minutes: hours * HOUR, mood: *mood }).collect();
+    Occasion { points, comforts: comforts.to_vec() }
+}
+
+fn protocol(of: &[Occasion]) -> Option<Vec<u32>> {
+    insight(of).suggestion.protocol.map(|protocol| protocol.minutes().to_vec())
+}
+
+#[test]
+fn an_answer_stands_where_it_was_given_and_never_before_the_end() {
+    let end: Timestamp = "2026-10-24T18:00:00Z".parse().unwrap();
+    let at = |text: &str| Point::new(end, text.parse().unwrap(), 3).minutes;
+    assert_eq!(at("2026-10-24T19:00:59Z"), 60);
+    assert_eq!(at("2026-11-20T18:00:00Z"), 27 * 24 * 60);
+    assert_eq!(at("2026-10-24T17:00:00Z"), 0);
+}
+
+#[test]
+fn below_the_minimum_there_is_too_little_to_say() {
+    let nothing = insight(&[]);
+    assert_eq!((nothing.scenes, nothing.answers, nothing.suggestion.protocol.clone()), (0, 0, None));
+    assert!(
+        nothing.suggestion.sentence.contains("0 answers about 0 scenes"),
+        "{}",
+        nothing.suggestion.sentence
+    );
+    let low = |hours: u32| (hours, 1);
+    let two = vec![occasion(&[low(10), low(11), low(12), low(13), low(14), low(15), low(16)], &[]); 2];
+    assert_eq!(protocol(&two), None, "14 answers, but about two scenes");
+    let few = [occasion(&[low(10); 5], &[]), occasion(&[low(10)], &[]), occasion(&[low(10)], &[])];
+    assert_eq!(protocol(&few), None, "three scenes, but seven answers");
+    assert!(insight(&few).suggestion.sentence.contains("7 answers about 3 scenes"));
+    let enough = [few.as_slice(), &[occasion(&[low(10)], &[])]].concat();
+    assert!(protocol(&enough).is_some());
+    let unanswered = vec![occasion(&[], &[Comfort::Water]); 9];
+    assert_eq!((insight(&unanswered).scenes, insight(&unanswered).comforts.len()), (0, 0));
+}
+
+#[test]
+fn where_lows_tend_to_come_a_check_in_is_added_with_its_reason() {
+    let scenes = vec![occasion(&[(1, 4), (11, 2), (24, 4), (72, 1)], &[]); 3];
+    let found = insight(&scenes);
+    assert_eq!(protocol(&scenes), Some(vec![60, 660, 1440, 2880, 4320]));
+    let sentences: Vec<_> = found.suggestion.reasons.iter().map(|reason| reason.sentence.as_str()).collect();
+    assert_eq!(
+        sentences,
+        [
+            "3 of your 3 answers between 6 and 18 hours after a scene were low. A check-in after 11 hours would ask about \
+         that time.",
+            "3 of your 3 answers between 60 and 96 hours after a scene were low. A check-in after 72 hours would ask about \
+         that time.",
+        ]
+    );
+    assert!(found.suggestion.reasons.iter().all(|reason| reason.added));
+}
+
+#[test]
+fn a_usual_check_in_that_is_near_is_enough() {
+    let scenes = vec![occasion(&[(1, 5), (26, 1), (48, 4)], &[]); 3];
+    let found = insight(&scenes).suggestion;
+    assert_eq!(protocol(&scenes), Some(vec![60, 1440, 2880]));
+    assert_eq!(found.reasons.len(), 1);
+    assert_eq!((found.reasons[0].offset, found.reasons[0].added), (1440, false));
+    assert!(found.sentence.starts_with("The usual check-ins already ask"), "{}", found.sentence);
+    let farther = vec![occasion(&[(1, 5), (28, 1), (48, 4)], &[]); 3];
+    assert_eq!(protocol(&farther), Some(vec![60, 1440, 1680, 2880]));
+}
+
+#[test]
+fn good_times_take_nothing_away_and_few_lows_add_nothing() {
+    let good = vec![occasion(&[(1, 5), (24, 5), (48, 5)], &[]); 20];
+    assert_eq!(protocol(&good), Some(vec![60, 1440, 2880]));
+    assert_eq!(insight(&good).suggestion.reasons, []);
+    let one = [vec![occasion(&[(10, 1)], &[])], good.clone()].concat();
+    assert_eq!(protocol(&one), Some(vec![60, 1440, 2880]), "one low is no tendency");
+    let rare = [vec![occasion(&[(10, 1)], &[]); 2], vec![occasion(&[(10, 4)], &[]); 5]].concat();
+    assert_eq!(insight(&rare).lows[1], Stretch { from_hours: 6, until_hours: Some(18), answers: 7, lows: 2 });
+    assert_eq!(protocol(&[rare, good].concat()), Some(vec![60, 1440, 2880]), "two of seven is none either");
+}
+
+#[test]
+fn comforts_are_counted_where_it_went_well() {
+    let well = |comforts: &[Comfort]| occasion(&[(1, 3), (24, 4)], comforts);
+    let found = insight(&[
+        well(&[Comfort::Talk, Comfort::Water]),
+        well(&[Comfort::Talk, Comfort::Warmth]),
+        well(&[Comfort::Talk, Comfort::Water]),
+        occasion(&[(1, 5), (24, 2)], &[Comfort::Water]),
+        occasion(&[(1, 3)], &[Comfort::Food]),
+    ]);
+    assert_eq!((found.scenes, found.scenes_well), (5, 3));
+    let found: Vec<_> = found.comforts.iter().map(|f| (f.comfort, f.when_well, f.scenes)).collect();
+    assert_eq!(found, [(Comfort::Talk, 3, 3), (Comfort::Water, 2, 3)], "warmth was there once only");
+    assert_eq!(insight(&vec![well(&[Comfort::Talk]); 2]).comforts, [], "two scenes are too few");
+}
+
+fn any_occasions() -> impl Strategy<Value = Vec<Occasion>> {
+    let point = (0..40_000_u32, 1..=5).prop_map(|(minutes, mood)| Point { minutes, mood });
+    let comforts = proptest::sample::subsequence(Comfort::ALL.to_vec(), 0..=4);
+    let one = (proptest::collection::vec(point, 0..9), comforts)
+        .prop_map(|(points, comforts)| Occasion { points, comforts });
+    proptest::collection::vec(one, 0..25)
+}
+
+proptest! {
+    #[test]
+    fn a_suggestion_can_be_agreed_on_and_keeps_the_usual_check_ins(occasions in any_occasions()) {
+        let found = insight(&occasions);
+        let enough = found.answers >= ANSWERS_MIN && found.scenes >= SCENES_MIN;
+        prop_assert_eq!(found.suggestion.protocol.is_some(), enough);
+        let Some(protocol) = found.suggestion.protocol else {
+            prop_assert!(found.suggestion.reasons.is_empty());
+            return Ok(());
+        };
+        let mut checks = Checks::new();
+        let minutes = protocol.minutes().iter().map(|minutes| i32::try_from(*minutes).unwrap()).collect();
+        prop_assert_eq!(&CheckInProtocol::parse(&mut checks, "protocol", minutes), &protocol);
+        prop_assert!(checks.finish(()).is_ok(), "{:?}", protocol);
+        prop_assert!(CheckInProtocol::default().minutes().iter().all(|usual| protocol.minutes().contains(usual)));
+        let added = found.suggestion.reasons.iter().filter(|reason| reason.added).count();
+        prop_assert_eq!(protocol.minutes().len(), 3 + added);
+    }
+
+    #[test]
+    fn every_reason_rests_on_what_was_counted(occasions in any_occasions()) {
+        let found = insight(&occasions);
+        let points = || occasions.iter().flat_map(|occasion| &occasion.points);
+        prop_assert_eq!(found.lows.iter().map(|stretch| stretch.answers).sum::<usize>(), points().count());
+        let low = points().filter(|point| point.mood <= LOW).count();
+        prop_assert_eq!(found.lows.iter().map(|stretch| stretch.lows).sum::<usize>(), low);
+        for reason in &found.suggestion.reasons {
+            prop_assert!(found.lows.contains(&reason.stretch));
+            prop_assert!(reason.stretch.lows >= LOWS_MIN && reason.stretch.lows * LOW_ONE_IN >= reason.stretch.answers);
+            let counts = format!("{} of your {} answer", reason.stretch.lows, reason.stretch.answers);
+            prop_assert!(reason.sentence.starts_with(&counts), "{}", reason.sentence);
+        }
+        for comfort in &found.comforts {
+            prop_assert!(comfort.when_well <= comfort.scenes && comfort.when_well <= found.scenes_well);
+        }
+    }
+
+    #[test]
+    fn the_order_of_scenes_and_answers_says_nothing(occasions in any_occasions()) {
+        let mut turned = occasions.clone();
+        turned.reverse();
+        for occasion in &mut turned {
+            occasion.points.reverse();
+            occasion.comforts.reverse();
+        }
+        prop_assert_eq!(insight(&turned), insight(&occasions));
+    }
+}

@@ -1,0 +1,100 @@
+//! Promises to reach out: which ones count as kept, for the two together.
+//!
+//! What counts is only what both see anyway: the due times of a scene's check-ins and the outreaches that were
+//! recorded about it. Whether somebody answered, skipped, paused or kept something private has no part in it (R11).
+
+use super::check_in::Times;
+use crate::ids::AccountId;
+use jiff::{SignedDuration, Timestamp};
+
+/// How far back is counted, by the scenes' ends: there is no long tally to defend.
+pub const LATELY: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// What is counted about one scene.
+#[derive(Clone, Debug, Default)]
+pub struct Occasion {
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// The times of its check-ins, rising; the same for both.
+    pub times: Vec<Times>,
+    /// Who reached out to the other, and when.
+    pub outreaches: Vec<(AccountId, Timestamp)>,
+}
+
+/// How many promises the two kept together. Each check-in's time is one promise of each to reach out to the other; it
+/// is kept by an outreach after the check-in before it closed (or the scene ended) and before it closes itself.
+pub fn kept(occasions: &[Occasion]) -> usize {
+    occasions.iter().map(kept_of).sum()
+}
+
+fn kept_of(occasion: &Occasion) -> usize {
+    let mut from = occasion.ended_at;
+    let mut count = 0;
+    for times in &occasion.times {
+        let window = from..times.closes_at;
+        let inside = occasion.outreaches.iter().filter(|(_, at)| window.contains(at));
+        let mut who: Vec<_> = inside.map(|(account, _)| *account).collect();
+        who.sort_unstable();
+        who.dedup();
+        count += who.len();
+        from = times.closes_at;
+    }
+    count
+}
+
+/// The count in words.
+pub fn sentence(kept: usize) -> String {
+    let days = LATELY.as_hours() / 24;
+    match kept {
+        0 => format!("Nothing is counted for the last {days} days."),
+        1 => format!("In the last {days} days the two of you kept 1 promise to reach out."),
+        _ => format!("In the last {days} days the two of you kept {kept} promises to reach out."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::check_in::times;
+    use crate::domain::negotiation::CheckInProtocol;
+    use proptest::prelude::*;
+
+    fn hour(hours: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)
+    }
+
+    fn occasion(outreaches: &[(AccountId, i64)]) -> Occasion {
+        Occasion {
+            ended_at: hour(0),
+            times: times(hour(0), &CheckInProtocol::default()),
+            outreaches: outreaches.iter().map(|(who, hours)| (*who, hour(*hours))).collect(),
+        }
+    }
+
+    #[test]
+    fn each_of_the_two_keeps_each_promise_once() {
+        let (alex, sam) = (AccountId::at(hour(0)), AccountId::at(hour(1)));
+        for (outreaches, expected) in [
+            (vec![], 0),
+            (vec![(alex, 0)], 1),
+            (vec![(alex, 1), (alex, 2), (alex, 23)], 1),
+            (vec![(alex, 1), (sam, 2)], 2),
+            (vec![(alex, 23), (alex, 24), (alex, 48)], 3),
+            (vec![(alex, 71), (sam, 71)], 2),
+            (vec![(alex, -1), (sam, 72), (alex, 1000)], 0),
+        ] {
+            assert_eq!(kept(&[occasion(&outreaches)]), expected, "{outreaches:?}");
+        }
+        assert_eq!(kept(&[occasion(&[(alex, 1)]), occasion(&[(alex, 1)])]), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn more_outreaches_never_count_less_and_never_more_than_was_promised(hours in proptest::collection::vec((any::<bool>(), -10..100_i64), 0..30)) {
+            let (alex, sam) = (AccountId::at(hour(0)), AccountId::at(hour(1)));
+            let all: Vec<_> = hours.iter().map(|(first, hours)| (if *first { alex } else { sam }, *hours)).collect();
+            let counts: Vec<_> = (0..=all.len()).map(|n| kept(&[occasion(&all[..n])])).collect();
+            prop_assert!(counts.is_sorted() && counts.iter().all(|count| *count <= 6), "{counts:?}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Write a debrief, and take it back.
+
+use crate::actions::debrief;
+use crate::graphql::errors::{Failure, id, payload, settle};
+use crate::graphql::types::debrief::SceneDebrief;
+use crate::graphql::{caller, house};
+use async_graphql::{Context, ID, InputObject, Object};
+
+/// Writes one's own debrief of a scene, or replaces it.
+#[derive(InputObject)]
+struct WriteDebriefInput {
+    /// An ended scene of one of one's own active links.
+    scene_id: ID,
+    /// The reflection; at most 8000 characters.
+    text: String,
+}
+
+/// Names a scene whose debrief to take back.
+#[derive(InputObject)]
+struct TakeBackDebriefInput {
+    /// An ended scene of one of one's own links.
+    scene_id: ID,
+}
+
+payload!(
+    /// The answer to `writeDebrief`.
+    WriteDebriefPayload {
+        /// The debriefs of the scene as they stand now.
+        debrief: SceneDebrief
+    }
+);
+payload!(
+    /// The answer to `takeBackDebrief`.
+    TakeBackDebriefPayload {
+        /// The debriefs of the scene as they stand now.
+        debrief: SceneDebrief
+    }
+);
+
+/// Changes to debriefs.
+#[derive(Default)]
+pub struct DebriefMutation;
+
+#[Object]
+impl DebriefMutation {
+    /// Writes one's own debrief of a scene, or replaces it as long as not both have written. When both have, both
+    /// open, and neither changes any more.
+    async fn write_debrief(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which scene, and the text.")] input: WriteDebriefInput,
+    ) -> Result<WriteDebriefPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome =
+            async { debrief::write(house(ctx), &by, id("sceneId", &input.scene_id)?, input.text).await };
+        Ok(settle(outcome.await)?.into())
+    }
+
+    /// Takes one's own debrief back as long as not both are open, or once the link has ended. Nobody is told of it.
+    async fn take_back_debrief(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which scene.")] input: TakeBackDebriefInput,
+    ) -> Result<TakeBackDebriefPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async { debrief::take_back(house(ctx), &by, id("sceneId", &input.scene_id)?).await };
+        Ok(settle(outcome.await)?.into())
+    }
+}

@@ -1,0 +1,116 @@
+//! Write, edit and delete entries of one's own journal.
+
+use crate::actions::journal::{self, Edit};
+use crate::domain::problem::Problem;
+use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
+use crate::graphql::types::DateTime;
+use crate::graphql::types::journal::JournalEntry;
+use crate::graphql::{caller, house};
+use crate::ids::SceneId;
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+
+/// Writes an entry.
+#[derive(InputObject)]
+struct WriteJournalEntryInput {
+    /// What is written down; at most 10000 characters.
+    text: String,
+    /// The scene that it is about, one that one took part in; left out: none.
+    scene_id: Option<ID>,
+    /// The instant under which it stands: now (the default) or any in the past.
+    written_at: Option<DateTime>,
+}
+
+/// What of an entry changes; what is left out stays.
+#[derive(InputObject)]
+struct EditJournalEntryInput {
+    /// One of one's own entries.
+    entry_id: ID,
+    /// What is written down; at most 10000 characters.
+    text: Option<String>,
+    /// The scene that it is about, one that one took part in; null: none.
+    scene_id: MaybeUndefined<ID>,
+    /// The instant under which it stands: now or any in the past.
+    written_at: Option<DateTime>,
+}
+
+/// Names an entry to delete.
+#[derive(InputObject)]
+struct DeleteJournalEntryInput {
+    /// One of one's own entries.
+    entry_id: ID,
+}
+
+payload!(
+    /// The answer to `writeJournalEntry`.
+    WriteJournalEntryPayload {
+        /// The entry.
+        entry: JournalEntry
+    }
+);
+payload!(
+    /// The answer to `editJournalEntry`.
+    EditJournalEntryPayload {
+        /// The entry as it is now.
+        entry: JournalEntry
+    }
+);
+payload!(
+    /// The answer to `deleteJournalEntry`.
+    DeleteJournalEntryPayload {}
+);
+
+fn scene(typed: &ID) -> Result<SceneId, Problem> {
+    id("sceneId", typed)
+}
+
+/// Changes to the journal.
+#[derive(Default)]
+pub struct JournalMutation;
+
+#[Object]
+impl JournalMutation {
+    /// Writes an entry into one's own journal; nobody else ever sees it. At most 500 can be saved within a day.
+    async fn write_journal_entry(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The entry.")] input: WriteJournalEntryInput,
+    ) -> Result<WriteJournalEntryPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let about = input.scene_id.as_ref().map(scene).transpose()?;
+            journal::write(house(ctx), &by, input.text, about, input.written_at.map(|at| at.0)).await
+        };
+        Ok(settle_done(outcome.await)?.into())
+    }
+
+    /// Changes an entry. What it said before is not kept.
+    async fn edit_journal_entry(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which entry, and what changes.")] input: EditJournalEntryInput,
+    ) -> Result<EditJournalEntryPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let entry = id("entryId", &input.entry_id)?;
+            let about = match input.scene_id {
+                MaybeUndefined::Undefined => None,
+                MaybeUndefined::Null => Some(None),
+                MaybeUndefined::Value(typed) => Some(Some(scene(&typed)?)),
+            };
+            let edit = Edit { text: input.text, scene: about, written_at: input.written_at.map(|at| at.0) };
+            journal::edit(house(ctx), &by, entry, edit).await
+        };
+        Ok(settle(outcome.await)?.into())
+    }
+
+    /// Deletes an entry for good.
+    async fn delete_journal_entry(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which entry.")] input: DeleteJournalEntryInput,
+    ) -> Result<DeleteJournalEntryPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async { journal::delete(house(ctx), &by, id("entryId", &input.entry_id)?).await };
+        Ok(settle_done(outcome.await)?.into())
+    }
+}

@@ -1,0 +1,47 @@
+//! The journal of the signed-in person.
+
+use super::DateTime;
+use super::scene::Scene;
+use crate::actions::journal::JournalView;
+use crate::graphql::errors::Failure;
+use crate::graphql::loaders;
+use async_graphql::{Context, ID, Object};
+
+/// One entry of the signed-in person's journal; nobody else ever sees it.
+pub struct JournalEntry(pub JournalView);
+
+impl From<JournalView> for JournalEntry {
+    fn from(view: JournalView) -> Self {
+        Self(view)
+    }
+}
+
+/// One entry of the signed-in person's journal; nobody else ever sees it.
+#[Object]
+impl JournalEntry {
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// What was written.
+    async fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The scene that it is about; null: none.
+    async fn scene(&self, ctx: &Context<'_>) -> Result<Option<Scene>, Failure> {
+        let Some(id) = self.0.scene else { return Ok(None) };
+        Ok(loaders(ctx).scene(id).await?.map(Scene))
+    }
+
+    /// The instant under which it stands in the journal.
+    async fn written_at(&self) -> DateTime {
+        self.0.written_at.into()
+    }
+
+    /// When it was last changed; null: never.
+    async fn edited_at(&self) -> Option<DateTime> {
+        self.0.edited_at.map(Into::into)
+    }
+}

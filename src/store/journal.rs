@@ -1,0 +1,102 @@
+//! The entries of people's journals.
+
+use super::schema::journal_entries;
+use super::types::Ts;
+use super::{Db, MultiBackend, columns};
+use crate::ids::{AccountId, JournalEntryId, SceneId};
+use diesel::prelude::*;
+
+/// One entry of a person's journal.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = journal_entries, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct JournalRow {
+    /// Its id.
+    pub id: JournalEntryId,
+    /// Whose.
+    pub account_id: AccountId,
+    /// The scene that it is about; null: none.
+    pub scene_id: Option<SceneId>,
+    /// The text, sealed with the account's data key.
+    pub content: Vec<u8>,
+    /// The instant under which it stands in the journal.
+    pub written_at: Ts,
+    /// When it was last changed; null: never.
+    pub edited_at: Option<Ts>,
+    /// When it was saved.
+    pub created_at: Ts,
+}
+
+/// What of an entry can be changed.
+#[derive(Default, AsChangeset)]
+#[diesel(table_name = journal_entries)]
+pub struct JournalChange {
+    /// The scene that it is about.
+    pub scene_id: Option<Option<SceneId>>,
+    /// The sealed text.
+    pub content: Option<Vec<u8>>,
+    /// The instant under which it stands.
+    pub written_at: Option<Ts>,
+    /// When it was changed.
+    pub edited_at: Option<Option<Ts>>,
+}
+
+/// Saves a new entry.
+pub fn insert(db: &mut Db, row: &JournalRow) -> QueryResult<usize> {
+    diesel::insert_into(journal_entries::table).values(row).execute(db)
+}
+
+/// The entry, if it is that person's: somebody else's is as good as missing (R29).
+pub fn find_for(db: &mut Db, id: JournalEntryId, account: AccountId) -> QueryResult<Option<JournalRow>> {
+    journal_entries::table
+        .find(id)
+        .filter(journal_entries::account_id.eq(account))
+        .select(JournalRow::as_select())
+        .first(db)
+        .optional()
+}
+
+/// How many entries a person saved since `since`.
+pub fn count_since(db: &mut Db, account: AccountId, since: Ts) -> QueryResult<i64> {
+    journal_entries::table
+        .filter(journal_entries::account_id.eq(account))
+        .filter(journal_entries::created_at.gt(since))
+        .count()
+        .get_result(db)
+}
+
+/// A page of a person's journal, the newest first, after the entry at `after`; all of it, or about one scene.
+pub fn page(
+    db: &mut Db,
+    account: AccountId,
+    about: Option<SceneId>,
+    after: Option<(Ts, JournalEntryId)>,
+    limit: i64,
+) -> QueryResult<Vec<JournalRow>> {
+    let mut query = journal_entries::table
+        .filter(journal_entries::account_id.eq(account))
+        .order((journal_entries::written_at.desc(), journal_entries::id.desc()))
+        .limit(limit)
+        .select(JournalRow::as_select())
+        .into_boxed();
+    if let Some(scene) = about {
+        query = query.filter(journal_entries::scene_id.eq(scene));
+    }
+    if let Some((at, id)) = after {
+        let same = journal_entries::written_at.eq(at).and(journal_entries::id.lt(id));
+        query = query.filter(journal_entries::written_at.lt(at).or(same));
+    }
+    query.load(db)
+}
+
+/// Changes an entry and returns it as it is then.
+pub fn update(db: &mut Db, id: JournalEntryId, change: &JournalChange) -> QueryResult<JournalRow> {
+    diesel::update(journal_entries::table.find(id))
+        .set(change)
+        .returning(columns::<JournalRow>())
+        .get_result(db)
+}
+
+/// Forgets an entry.
+pub fn delete(db: &mut Db, id: JournalEntryId) -> QueryResult<usize> {
+    diesel::delete(journal_entries::table.find(id)).execute(db)
+}
