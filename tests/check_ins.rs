@@ -264,12 +264,14 @@ on_both_databases! {
         let all = json!({ "mood": 2, "need": "a call", "note": "low", "signs": signs });
         assert_eq!(shown().await, Value::Null);
         couple.sam.done(&app, "answerCheckIn", give, "").await;
+        app.pass_minutes(2).await;
         assert_eq!(shown().await, Value::Null, "private unless its author shares it");
         for (share, expected) in
             [("MOOD", &mood), ("ALL", &all), ("MOOD", &mood), ("NOTHING", &Value::Null), ("ALL", &all)]
         {
             let input = json!({ "checkInId": check_in["id"], "share": share });
             couple.sam.done(&app, "changeSharing", input.clone(), "").await;
+            app.pass_minutes(2).await;
             assert_eq!(&shown().await, expected, "{share}");
             assert_eq!(couple.sam.change(&app, "changeSharing", input, "").await["status"], "UNCHANGED");
         }
@@ -300,11 +302,75 @@ on_both_databases! {
         couple.sam.done(&app, "answerCheckIn", answer(&check_ins[1], 3), "").await;
         let private = json!({ "checkInId": check_ins[2]["id"], "mood": 3, "share": "NOTHING" });
         couple.sam.done(&app, "answerCheckIn", private, "").await;
+        app.pass_minutes(2).await;
         assert_eq!(shown().await, ["mood", "all", "nothing"]);
         stand("NOTHING").await;
         assert_eq!(shown().await, ["mood", "all", "nothing"], "what was shared stays so until it is taken back");
         couple.sam.done(&app, "answerCheckIn", answer(&check_ins[1], 4), "").await;
         assert_eq!(shown().await, ["mood", "nothing", "nothing"], "an answer given anew follows the choice of now");
+    }
+
+    async fn r09_what_is_newly_shared_can_be_taken_back_unseen_for_two_minutes(app) {
+        let couple = app.couple().await;
+        let scene = couple.scene(&app).await;
+        let check_in = couple.check_ins(&app, &couple.sam, &scene).await.remove(0);
+        app.pass_minutes(HOUR).await;
+        let delay = evenkeel::domain::answer::RELEASE_DELAY;
+        let second = jiff::SignedDuration::from_secs(1);
+        let shown = async || match &couple.partners_view(&app, &couple.alex, &scene).await[0]["shared"] {
+            Value::Null => "nothing".to_owned(),
+            shared => format!("{} {}", shared["mood"], shared["note"]),
+        };
+        // The answer to whatever Sam does says until when it is unseen.
+        let choose = async |name: &str, mut input: Value| {
+            input["checkInId"] = check_in["id"].clone();
+            let done = couple.sam.done(&app, name, input, "checkIn { answer { unseenUntil } }").await;
+            done["checkIn"]["answer"]["unseenUntil"].clone()
+        };
+        let share = async |share: &str| choose("changeSharing", json!({ "share": share })).await;
+        let until = || json!((app.clock.now() + delay).to_string());
+        let wait = async |time| app.pass_until(app.clock.now() + time).await;
+        let mine = async || {
+            couple.check_ins(&app, &couple.sam, &scene).await[0]["answer"]["share"].clone()
+        };
+
+        let give = |mood: i32, note: &str, share: &str| json!({ "mood": mood, "note": note, "share": share });
+        assert_eq!(choose("answerCheckIn", give(2, "low", "ALL")).await, until());
+        wait(delay - second).await;
+        assert_eq!((shown().await, mine().await), ("nothing".into(), json!("ALL")), "a second before");
+        assert_eq!(share("NOTHING").await, Value::Null);
+        wait(delay * 2).await;
+        assert_eq!(shown().await, "nothing", "taken back unseen");
+
+        assert_eq!(share("MOOD").await, until());
+        wait(delay).await;
+        assert_eq!(shown().await, "2 null", "after the delay");
+        let released = share("ALL").await;
+        assert_eq!(released, until());
+        wait(delay - second).await;
+        assert_eq!(shown().await, "2 null", "only what is added waits");
+        wait(second).await;
+        assert_eq!(shown().await, "2 \"low\"");
+        assert_eq!(share("MOOD").await, Value::Null);
+        assert_eq!(shown().await, "2 null", "to share less works at once");
+
+        // Less than what waits is still more than what is seen: it has waited already.
+        share("NOTHING").await;
+        let released = share("ALL").await;
+        wait(second * 60).await;
+        assert_eq!(share("MOOD").await, released);
+        wait(second * 59).await;
+        assert_eq!(shown().await, "nothing");
+        wait(second).await;
+        assert_eq!(shown().await, "2 null");
+
+        // The same words sent twice stay seen; other words are unseen, whatever was seen of the former ones.
+        assert_eq!(choose("answerCheckIn", give(2, "low", "MOOD")).await, Value::Null);
+        assert_eq!(shown().await, "2 null");
+        assert_eq!(choose("answerCheckIn", give(1, "low", "MOOD")).await, until());
+        assert_eq!(shown().await, "nothing", "what was said before is not said any more");
+        wait(delay).await;
+        assert_eq!(shown().await, "1 null");
     }
 
     async fn r09_only_an_answer_can_be_shared_and_only_by_its_author(app) {

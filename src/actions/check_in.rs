@@ -3,7 +3,7 @@
 use super::people::Person;
 use super::{Caller, Done, Fault, House, Outcome, Unit, planning};
 use crate::domain::account::Share;
-use crate::domain::answer::{AnswerContent, SharedAnswer, partners_view};
+use crate::domain::answer::{AnswerContent, SharedAnswer, Sharing, partners_view};
 use crate::domain::check_in::{CheckInEvent, CheckInState, CheckInVerdict, SNOOZE, Times, judge_event};
 use crate::domain::nudge::DropReason;
 use crate::domain::partner_link::LinkStatus;
@@ -25,6 +25,8 @@ pub struct AnswerView {
     pub content: AnswerContent,
     /// What of it the partner sees.
     pub share: Share,
+    /// Until when what is newly shared can be taken back unseen.
+    pub unseen_until: Option<Timestamp>,
     /// When it was given.
     pub answered_at: Timestamp,
 }
@@ -60,23 +62,24 @@ pub(super) fn answer_place(id: CheckInId) -> Place {
     Place::new("check_ins", "answer", id.uuid())
 }
 
-fn open_answer(person: &Person, row: &CheckInRow) -> Result<Option<AnswerView>, Fault> {
+fn open_answer(person: &Person, row: &CheckInRow, now: Timestamp) -> Result<Option<AnswerView>, Fault> {
     let (Some(sealed), Some(at)) = (row.answer.as_deref(), row.answered_at) else { return Ok(None) };
     Ok(Some(AnswerView {
         content: person.key.open_json(answer_place(row.id), sealed)?,
-        share: row.share.unwrap_or(Share::Nothing),
+        share: row.sharing().chosen,
+        unseen_until: row.sharing().unseen_until(now),
         answered_at: at.get(),
     }))
 }
 
-fn view(person: &Person, row: &CheckInRow) -> Result<CheckInView, Fault> {
+fn view(person: &Person, row: &CheckInRow, now: Timestamp) -> Result<CheckInView, Fault> {
     Ok(CheckInView {
         id: row.id,
         scene: row.scene_id,
         times: row.times(),
         state: row.state,
         snoozed_until: row.snoozed_until.map(|at| at.get()),
-        answer: open_answer(person, row)?,
+        answer: open_answer(person, row, now)?,
     })
 }
 
@@ -127,16 +130,22 @@ pub(super) fn answer_now(
     checks.finish(())?;
     let (person, row) = load(unit, id, account)?;
     judge(unit, &row, CheckInEvent::Answer)?;
+    let share = share.unwrap_or(person.row.default_share);
+    // Other words are unseen as yet, whatever was shared of the former ones; the same ones sent twice are not.
+    let sharing = match open_answer(&person, &row, unit.now)? {
+        Some(former) if former.content == content => row.sharing().changed(share, unit.now),
+        Some(_) | None => Sharing::of_new(share, unit.now),
+    };
     let change = CheckInChange {
         state: Some(CheckInState::Answered),
         answer: Some(Some(person.key.seal_json(answer_place(id), &content))),
-        share: Some(Some(share.unwrap_or(person.row.default_share))),
         answered_at: Some(Some(unit.ts())),
         ..Default::default()
-    };
+    }
+    .sharing(sharing);
     let row = store::check_in::update(unit.db, id, &change)?;
     planning::stop(unit, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
-    Ok(view(&person, &row)?)
+    Ok(view(&person, &row, unit.now)?)
 }
 
 /// Lets a check-in pass; its ladder stops at once (R05). To the partner it looks like any other without an
@@ -150,12 +159,12 @@ pub async fn skip(house: &Arc<House>, by: &Caller, id: CheckInId) -> Outcome<Don
 pub(super) fn skip_now(unit: &mut Unit<'_>, id: CheckInId, account: AccountId) -> Outcome<Done<CheckInView>> {
     let (person, row) = load(unit, id, account)?;
     if !judge(unit, &row, CheckInEvent::Skip)? {
-        return Ok(Done::already(view(&person, &row)?));
+        return Ok(Done::already(view(&person, &row, unit.now)?));
     }
     let change = CheckInChange { state: Some(CheckInState::Skipped), ..Default::default() };
     let row = store::check_in::update(unit.db, id, &change)?;
     planning::stop(unit, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
-    Ok(Done::now(view(&person, &row)?))
+    Ok(Done::now(view(&person, &row, unit.now)?))
 }
 
 /// Puts a check-in off; the ladder begins anew then (R05).
@@ -189,10 +198,11 @@ pub(super) fn put_off_now(
     };
     let row = store::check_in::update(unit.db, id, &change)?;
     planning::plan_ladders(unit, vec![row.clone()])?;
-    Ok(view(&person, &row)?)
+    Ok(view(&person, &row, unit.now)?)
 }
 
-/// Changes what the partner sees of an answer; it can be taken back at any time (R09).
+/// Changes what the partner sees of an answer: less at once, more after the delay in which it can be taken back
+/// unseen (R09).
 pub async fn change_sharing(
     house: &Arc<House>,
     by: &Caller,
@@ -207,11 +217,11 @@ pub async fn change_sharing(
                 return Err(Problem::wrong_state("checkInId", "There is no answer to share.").into());
             }
             if row.share == Some(share) {
-                return Ok(Done::already(view(&person, &row)?));
+                return Ok(Done::already(view(&person, &row, unit.now)?));
             }
-            let change = CheckInChange { share: Some(Some(share)), ..Default::default() };
+            let change = CheckInChange::default().sharing(row.sharing().changed(share, unit.now));
             let row = store::check_in::update(unit.db, id, &change)?;
-            Ok(Done::now(view(&person, &row)?))
+            Ok(Done::now(view(&person, &row, unit.now)?))
         })
         .await
 }
@@ -229,7 +239,7 @@ pub async fn page(
             let person = Person::load(unit, account)?;
             let (now, after) = (unit.ts(), after.map(|(at, id)| (at.into(), id)));
             let rows = store::check_in::page(unit.db, account, span, now, after, limit)?;
-            rows.iter().map(|row| view(&person, row)).collect()
+            rows.iter().map(|row| view(&person, row, unit.now)).collect()
         })
         .await
 }
@@ -244,7 +254,8 @@ pub async fn find(
         .look(move |unit| {
             let person = Person::load(unit, account)?;
             let rows = store::check_in::find_all(unit.db, &ids)?;
-            rows.iter().filter(|row| row.subject_id == account).map(|row| view(&person, row)).collect()
+            let own = rows.iter().filter(|row| row.subject_id == account);
+            own.map(|row| view(&person, row, unit.now)).collect()
         })
         .await
 }
@@ -294,15 +305,17 @@ pub async fn of_scenes(
                     continue;
                 };
                 if row.subject_id == reader {
-                    side.mine.push(view(person, row)?);
-                } else {
-                    // Opened whatever is shared, so that it takes the same time.
-                    let answer = open_answer(person, row)?;
-                    let shown =
-                        answer.as_ref().filter(|_| active(row) && row.state == CheckInState::Answered);
+                    side.mine.push(view(person, row, unit.now)?);
+                } else if active(row) {
+                    // Opened only to be shown: what is private takes no longer than what was never said.
+                    let sharing = row.sharing();
+                    let seen =
+                        row.state == CheckInState::Answered && sharing.seen(unit.now) != Share::Nothing;
+                    let answer = if seen { open_answer(person, row, unit.now)? } else { None };
+                    let shown = answer.as_ref().map(|answer| (&answer.content, sharing));
                     side.partners.push(PartnersCheckIn {
                         due_at: row.due_at.get(),
-                        shared: partners_view(shown.map(|answer| (&answer.content, answer.share))),
+                        shared: partners_view(shown, unit.now),
                     });
                 }
             }

@@ -7,6 +7,7 @@ use crate::domain::negotiation::{
     AgreeVerdict, CheckInProtocol, ContactWay, Content, Needs, PersonsNeeds, RevisionState, Terms, Yes,
     first_agreed, judge_yes, revision_state,
 };
+use crate::domain::partner_link::LinkStatus;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::ids::{AccountId, AgreementId, LinkId, RevisionId, TypedId};
 use crate::store;
@@ -257,7 +258,7 @@ fn load_revision(
     account: AccountId,
 ) -> Outcome<(OwnLink, Vec<RevisionView>)> {
     let missing = || Problem::not_found("revisionId");
-    let row = store::negotiation::find(unit.db, id)?.ok_or_else(missing)?;
+    let row = store::negotiation::find_for(unit.db, id, account)?.ok_or_else(missing)?;
     let link = OwnLink::load(unit, "revisionId", row.link_id, account)?;
     let all = history(unit, &link.row, &link.key)?;
     Ok((link, all))
@@ -278,7 +279,7 @@ pub async fn agree(
     house
         .change(by.key.as_ref(), move |unit| {
             let (link, all) = load_revision(unit, id, account)?;
-            if link.row.status != crate::domain::partner_link::LinkStatus::Active {
+            if link.row.status != LinkStatus::Active {
                 return Err(Problem::wrong_state("revisionId", "This link is not active.").into());
             }
             let is_latest = all.first().is_some_and(|latest| latest.id == id);
@@ -318,14 +319,17 @@ pub async fn agree(
         .await
 }
 
-/// Takes one's yes back: new scenes no longer stand under the text, and alerts stop at once (R06).
+/// Takes one's yes back: new scenes no longer stand under the text, and alerts stop at once (R06). With the link all
+/// of that has stopped already, and the other learns nothing more (R12).
 pub async fn withdraw(house: &Arc<House>, by: &Caller, id: RevisionId) -> Outcome<Done<RevisionView>> {
     let account = by.requester.account;
     house
         .change(by.key.as_ref(), move |unit| {
             let (link, all) = load_revision(unit, id, account)?;
             let now = unit.ts();
-            if !store::negotiation::withdraw(unit.db, id, account, now)? {
+            if link.row.status == LinkStatus::Ended
+                || !store::negotiation::withdraw(unit.db, id, account, now)?
+            {
                 return Ok(Done::already(pick(all, id)?));
             }
             planning::review_alerts(unit, link.row.id)?;
@@ -355,7 +359,7 @@ pub async fn find(
 ) -> Result<Option<RevisionView>, Fault> {
     house
         .look(move |unit| {
-            let Some(row) = store::negotiation::find(unit.db, id)? else { return Ok(None) };
+            let Some(row) = store::negotiation::find_for(unit.db, id, account)? else { return Ok(None) };
             let Some(link) = store::partner_link::find_for(unit.db, row.link_id, account)? else {
                 return Ok(None);
             };

@@ -104,6 +104,14 @@ impl OwnLink {
     }
 }
 
+/// What stands for a name that was not kept when its link ended.
+const NAME_NOT_KEPT: &str = "Former partner";
+
+/// Where one side's name of when the link ended belongs.
+fn name_place(link: LinkId, account: AccountId) -> Place {
+    Place::pair("link_members", "name_at_end", link.uuid(), account.uuid())
+}
+
 /// Where one side's Needs belong.
 pub fn needs_place(link: LinkId, account: AccountId) -> Place {
     Place::pair("link_members", "needs", link.uuid(), account.uuid())
@@ -127,9 +135,14 @@ pub fn views(unit: &mut Unit<'_>, links: Vec<LinkRow>, reader: AccountId) -> Res
             let needs = member.needs.as_deref().filter(|_| own);
             let needs =
                 needs.map(|sealed| key.open_json(needs_place(link.id, reader), sealed)).transpose()?;
+            let name = match (own || link.status != LinkStatus::Ended, &member.name_at_end) {
+                (true, _) => names.get(&member.account_id).cloned().unwrap_or_default(),
+                (false, Some(sealed)) => key.open_text(name_place(link.id, member.account_id), sealed)?,
+                (false, None) => NAME_NOT_KEPT.to_owned(),
+            };
             Ok(SideView {
                 account: member.account_id,
-                display_name: names.get(&member.account_id).cloned().unwrap_or_default(),
+                display_name: name,
                 role: member.role,
                 alert_allowed: own && member.alert_allowed,
                 promise_count_wanted: own && member.promise_count_wanted,
@@ -213,6 +226,7 @@ fn new_member(link: LinkId, account: AccountId, role: Role) -> MemberRow {
         needs: None,
         needs_written_at: None,
         promise_count_wanted: false,
+        name_at_end: None,
     }
 }
 
@@ -226,10 +240,10 @@ fn find_invitation(unit: &mut Unit<'_>, typed: &str, reader: AccountId) -> Outco
     let gone =
         || Problem::new("code", ProblemCode::Expired, "This code is not known, was used, or is too old.");
     let code = copied_code::canonical(typed, CODE_LENGTH).ok_or_else(gone)?;
-    let index = unit.vault.blind_index("invitation", &code);
-    let found = store::partner_link::find_by_code(unit.db, &index)?.ok_or_else(gone)?;
+    let (index, now) = (unit.vault.blind_index("invitation", &code), unit.ts());
+    let found = store::partner_link::find_by_code(unit.db, &index, now)?.ok_or_else(gone)?;
     store::dialect::lock_link(unit.db, found.id)?;
-    let link = store::partner_link::find_by_code(unit.db, &index)?.ok_or_else(gone)?;
+    let link = store::partner_link::find_by_code(unit.db, &index, now)?.ok_or_else(gone)?;
     let inviter = store::partner_link::members(unit.db, &[link.id])?.into_iter().next().ok_or_else(gone)?;
     let linked = store::partner_link::are_linked(unit.db, inviter.account_id, reader)?;
     let own = inviter.account_id == reader;
@@ -313,6 +327,17 @@ fn end_row(unit: &mut Unit<'_>, id: LinkId) -> Result<LinkRow, Fault> {
     Ok(store::partner_link::update(unit.db, id, &change)?)
 }
 
+/// Keeps both names as they are: what either is called later is no part of a link that has ended (R12).
+fn keep_names(unit: &mut Unit<'_>, link: &OwnLink) -> Result<(), Fault> {
+    for account in link.accounts() {
+        let name = Person::load(unit, account)?.display_name()?;
+        let sealed = link.key.seal_text(name_place(link.row.id, account), &name);
+        let change = MemberChange { name_at_end: Some(Some(sealed)), ..Default::default() };
+        store::partner_link::update_member(unit.db, link.row.id, account, &change)?;
+    }
+    Ok(())
+}
+
 /// Ends a link at once, or takes an invitation back. The other is sent nothing; alerts and prompts about each
 /// other stop; each one's own check-ins stay (R12).
 pub async fn end(house: &Arc<House>, by: &Caller, id: LinkId) -> Outcome<Done<LinkView>> {
@@ -324,6 +349,7 @@ pub async fn end(house: &Arc<House>, by: &Caller, id: LinkId) -> Outcome<Done<Li
                 return Ok(Done::already(view(unit, link.row, account)?));
             }
             let row = end_row(unit, id)?;
+            keep_names(unit, &link)?;
             scene::finish_with_link(unit, &link)?;
             let now = unit.ts();
             let open = store::check_in::open(unit.db, Whose::Links(vec![id]), now)?;

@@ -281,10 +281,10 @@ fn check_order(checks: &mut Checks, started_at: Option<Timestamp>, ended_at: Opt
 /// A scene of one's own links, with the link locked.
 pub(super) fn load(unit: &mut Unit<'_>, id: SceneId, account: AccountId) -> Outcome<(OwnLink, SceneRow)> {
     let missing = || Problem::not_found("sceneId");
-    let link = store::scene::find(unit.db, id)?.ok_or_else(missing)?.link_id;
+    let link = store::scene::find_for(unit.db, id, account)?.ok_or_else(missing)?.link_id;
     let own = OwnLink::load(unit, "sceneId", link, account)?;
     // Read again under the lock: somebody may have ended it meanwhile.
-    let row = store::scene::find(unit.db, id)?.ok_or_else(missing)?;
+    let row = store::scene::find_for(unit.db, id, account)?.ok_or_else(missing)?;
     Ok((own, row))
 }
 
@@ -401,6 +401,8 @@ fn finish(unit: &mut Unit<'_>, link: &OwnLink, row: SceneRow, ended_at: Timestam
                 share: None,
                 answered_at: None,
                 created_at: unit.ts(),
+                share_before: None,
+                shared_from: None,
             });
         }
     }

@@ -6,6 +6,7 @@ pub mod smtp_receiver;
 pub mod stage;
 
 use crate::app::StartError;
+use crate::domain::answer::RELEASE_DELAY;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use stage::{Actor, Stage};
@@ -89,8 +90,9 @@ pub async fn run(out: &mut dyn Write) -> Result<(), StartError> {
     story.says(
         "Sam answers in one tap: shares the mood, keeps the note. Sam is not asked again for this one.",
     )?;
+    story.until(ended_at + SignedDuration::from_hours(1) + RELEASE_DELAY).await?;
     let seen = partners_view(&story.stage, &mut story.alex, &scene).await?;
-    story.says(&format!("Alex sees of Sam's first check-in: {}", seen[0]["shared"]))?;
+    story.says(&format!("Two minutes later Alex sees of Sam's first check-in: {}", seen[0]["shared"]))?;
 
     story.says("Alex does not answer.")?;
     story.until(ended_at + SignedDuration::from_hours(23)).await?;

@@ -3,10 +3,13 @@
 use super::account::Share;
 use super::problem::{Checks, Problem, ProblemCode};
 use super::words;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Longest note or need, in characters.
 pub const NOTE_MAX: usize = 2000;
+/// How long what is newly shared stays unseen by the partner, so that it can be taken back (R09).
+pub const RELEASE_DELAY: SignedDuration = SignedDuration::from_mins(2);
 /// Lowest and highest mood.
 pub const MOOD: std::ops::RangeInclusive<i32> = 1..=5;
 
@@ -93,12 +96,101 @@ pub struct SharedAnswer {
     pub rest: Option<AnswerContent>,
 }
 
-/// The partner's view (R09, R11): None is "no update", whatever the reason.
-pub fn partners_view(answer: Option<(&AnswerContent, Share)>) -> Option<SharedAnswer> {
-    let (content, share) = answer?;
-    match share {
+/// What of an answer its author shares, and what of that the partner sees already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sharing {
+    /// What the author chose.
+    pub chosen: Share,
+    /// What is seen until `from`; never more than is chosen.
+    pub before: Share,
+    /// From when on all that is chosen is seen.
+    pub from: Timestamp,
+}
+
+impl Sharing {
+    /// Of an answer that is given at `now`: nothing of it is seen before the delay is over.
+    pub fn of_new(chosen: Share, now: Timestamp) -> Self {
+        Self { chosen, before: Share::Nothing, from: now + RELEASE_DELAY }
+    }
+
+    /// What the partner sees at `now`.
+    pub fn seen(&self, now: Timestamp) -> Share {
+        if now < self.from { self.before } else { self.chosen }
+    }
+
+    /// The author's choice is another from `now` on. To share less works at once. To share more begins a new delay
+    /// for what is added; what is seen stays seen.
+    #[must_use]
+    pub fn changed(self, chosen: Share, now: Timestamp) -> Self {
+        let seen = self.seen(now);
+        if chosen <= seen {
+            Self { chosen, before: chosen, from: now }
+        } else if chosen <= self.chosen {
+            // Less than what waits, more than what is seen: it waited already.
+            Self { chosen, before: seen, from: self.from }
+        } else {
+            Self { chosen, before: seen, from: now + RELEASE_DELAY }
+        }
+    }
+
+    /// Until when something that is shared can still be taken back unseen; None: nothing waits.
+    pub fn unseen_until(&self, now: Timestamp) -> Option<Timestamp> {
+        (now < self.from && self.before < self.chosen).then_some(self.from)
+    }
+}
+
+/// The partner's view at `now` (R09, R11): None is "no update", whatever the reason.
+pub fn partners_view(answer: Option<(&AnswerContent, Sharing)>, now: Timestamp) -> Option<SharedAnswer> {
+    let (content, sharing) = answer?;
+    match sharing.seen(now) {
         Share::Nothing => None,
         Share::Mood => Some(SharedAnswer { mood: content.mood, rest: None }),
         Share::All => Some(SharedAnswer { mood: content.mood, rest: Some(content.clone()) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEVELS: [Share; 3] = [Share::Nothing, Share::Mood, Share::All];
+
+    fn second(n: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(n)
+    }
+
+    #[test]
+    fn r09_what_is_newly_shared_is_seen_after_the_delay_and_what_is_taken_back_is_gone_at_once() {
+        let delay = RELEASE_DELAY.as_secs();
+        for chosen in LEVELS {
+            let new = Sharing::of_new(chosen, second(0));
+            assert_eq!(new.seen(second(delay - 1)), Share::Nothing);
+            assert_eq!(new.seen(second(delay)), chosen);
+            let waits = (chosen != Share::Nothing).then_some(second(delay));
+            assert_eq!((new.unseen_until(second(0)), new.unseen_until(second(delay))), (waits, None));
+        }
+    }
+
+    #[test]
+    fn r09_however_sharing_is_changed_the_partner_never_sees_more_than_was_chosen_for_a_whole_delay() {
+        // Every sequence of three choices, a delay or half of one apart, looked at every half delay.
+        let half = RELEASE_DELAY.as_secs() / 2;
+        for n in 0..3 * 3 * 3 * 2 * 2 {
+            let choices = [LEVELS[n % 3], LEVELS[n / 3 % 3], LEVELS[n / 9 % 3]];
+            let steps = [0, 1 + (n / 27 % 2) as i64, 2 + (n / 27 % 2 + n / 54) as i64];
+            let mut sharing = Sharing::of_new(choices[0], second(0));
+            let mut chosen_at = vec![Share::Nothing; 2];
+            for tick in 0..8 {
+                for k in [1, 2] {
+                    if steps[k] == tick {
+                        sharing = sharing.changed(choices[k], second(tick * half));
+                    }
+                }
+                chosen_at.push(sharing.chosen);
+                // The least that was chosen at any time in the last whole delay, this moment included.
+                let least = chosen_at.iter().rev().take(3).min().copied();
+                assert_eq!(Some(sharing.seen(second(tick * half))), least, "{choices:?} {steps:?} at {tick}");
+            }
+        }
     }
 }

@@ -5,9 +5,11 @@ use super::schema::check_ins;
 use super::types::Ts;
 use super::{Db, MultiBackend, columns};
 use crate::domain::account::Share;
+use crate::domain::answer::Sharing;
 use crate::domain::check_in::{CheckInState, Times};
 use crate::ids::{AccountId, CheckInId, LinkId, SceneId};
 use diesel::prelude::*;
+use jiff::Timestamp;
 
 /// One question to one person about one scene at one due time.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
@@ -41,6 +43,10 @@ pub struct CheckInRow {
     pub answered_at: Option<Ts>,
     /// When the scene was ended.
     pub created_at: Ts,
+    /// What of the answer the partner sees until shared_from: nothing, mood, all; null: nothing.
+    pub share_before: Option<Share>,
+    /// From when on the partner sees what share says; null: since it was answered.
+    pub shared_from: Option<Ts>,
 }
 
 impl CheckInRow {
@@ -50,6 +56,15 @@ impl CheckInRow {
             offset: u32::try_from(self.offset_minutes).unwrap_or(0),
             due_at: self.due_at.get(),
             closes_at: self.closes_at.get(),
+        }
+    }
+
+    /// What of its answer is shared, and since when.
+    pub fn sharing(&self) -> Sharing {
+        Sharing {
+            chosen: self.share.unwrap_or(Share::Nothing),
+            before: self.share_before.unwrap_or(Share::Nothing),
+            from: self.shared_from.map_or(Timestamp::MIN, Ts::get),
         }
     }
 }
@@ -68,8 +83,24 @@ pub struct CheckInChange {
     pub answer: Option<Option<Vec<u8>>>,
     /// What is shared.
     pub share: Option<Option<Share>>,
+    /// What of it is seen until then.
+    pub share_before: Option<Option<Share>>,
+    /// From when on all of it is seen.
+    pub shared_from: Option<Option<Ts>>,
     /// When it was answered.
     pub answered_at: Option<Option<Ts>>,
+}
+
+impl CheckInChange {
+    /// The same change, with another sharing.
+    pub fn sharing(self, sharing: Sharing) -> Self {
+        Self {
+            share: Some(Some(sharing.chosen)),
+            share_before: Some(Some(sharing.before)),
+            shared_from: Some(Some(sharing.from.into())),
+            ..self
+        }
+    }
 }
 
 /// Saves new check-ins.

@@ -1,6 +1,6 @@
 //! Revisions and the agreements to them.
 
-use super::schema::{agreements, revisions};
+use super::schema::{agreements, link_members, revisions};
 use super::types::Ts;
 use super::{Db, MultiBackend};
 use crate::ids::{AccountId, AgreementId, LinkId, RevisionId};
@@ -58,9 +58,15 @@ pub fn list(db: &mut Db, links: &[LinkId]) -> QueryResult<Vec<RevisionRow>> {
         .load(db)
 }
 
-/// The Revision of that id.
-pub fn find(db: &mut Db, id: RevisionId) -> QueryResult<Option<RevisionRow>> {
-    revisions::table.find(id).select(RevisionRow::as_select()).first(db).optional()
+/// The Revision, if it is of a link of that person: somebody else's takes no longer than a missing one (R29).
+pub fn find_for(db: &mut Db, id: RevisionId, account: AccountId) -> QueryResult<Option<RevisionRow>> {
+    let own = link_members::table.filter(link_members::account_id.eq(account)).select(link_members::link_id);
+    revisions::table
+        .find(id)
+        .filter(revisions::link_id.eq_any(own))
+        .select(RevisionRow::as_select())
+        .first(db)
+        .optional()
 }
 
 /// Every yes to some Revisions, taken back or not, the oldest first.

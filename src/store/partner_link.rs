@@ -51,6 +51,8 @@ pub struct MemberRow {
     pub needs_written_at: Option<Ts>,
     /// Whether the person wants the two to see how many promises they kept.
     pub promise_count_wanted: bool,
+    /// The person's display name when the link ended, sealed with the link's data key.
+    pub name_at_end: Option<Vec<u8>>,
 }
 
 /// Both accounts' ids in order: the key of an active pair.
@@ -89,6 +91,8 @@ pub struct MemberChange {
     pub needs_written_at: Option<Option<Ts>>,
     /// Whether the count of promises kept is wanted.
     pub promise_count_wanted: Option<bool>,
+    /// Sealed display name of when the link ended.
+    pub name_at_end: Option<Option<Vec<u8>>>,
 }
 
 /// Saves a new link.
@@ -112,10 +116,12 @@ pub fn find_for(db: &mut Db, id: LinkId, account: AccountId) -> QueryResult<Opti
         .optional()
 }
 
-/// The link whose open code that is.
-pub fn find_by_code(db: &mut Db, code_hash: &[u8]) -> QueryResult<Option<LinkRow>> {
+/// The link whose open code that is, if it still works at `now`: one that is too old takes no longer than one that
+/// never was.
+pub fn find_by_code(db: &mut Db, code_hash: &[u8], now: Ts) -> QueryResult<Option<LinkRow>> {
     partner_links::table
         .filter(partner_links::code_hash.eq(code_hash))
+        .filter(partner_links::code_expires_at.gt(now))
         .select(LinkRow::as_select())
         .first(db)
         .optional()

@@ -111,9 +111,13 @@ pub fn insert(db: &mut Db, row: &SceneRow, members: &[SceneMemberRow]) -> QueryR
     on_both!(db, |c| diesel::insert_into(scene_members::table).values(members).execute(c)).map(drop)
 }
 
-/// The scene of that id.
-pub fn find(db: &mut Db, id: SceneId) -> QueryResult<Option<SceneRow>> {
-    scenes::table.find(id).select(SceneRow::as_select()).first(db).optional()
+/// The scene, if that person took part in it: somebody else's takes no longer than a missing one (R29).
+pub fn find_for(db: &mut Db, id: SceneId, account: AccountId) -> QueryResult<Option<SceneRow>> {
+    let own = scene_members::table
+        .filter(scene_members::account_id.eq(account))
+        .filter(scene_members::scene_id.eq(id))
+        .select(scene_members::scene_id);
+    scenes::table.find(id).filter(scenes::id.eq_any(own)).select(SceneRow::as_select()).first(db).optional()
 }
 
 /// The scenes of those ids.

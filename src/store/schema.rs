@@ -210,6 +210,8 @@ diesel::table! {
         needs_written_at -> Nullable<Ts>,
         /// Whether the person wants the two to see how many promises they kept.
         promise_count_wanted -> Bool,
+        /// The person's display name when the link ended, sealed with the link's data key.
+        name_at_end -> Nullable<Binary>,
     }
 }
 
@@ -359,6 +361,10 @@ diesel::table! {
         answered_at -> Nullable<Ts>,
         /// When the scene was ended.
         created_at -> Ts,
+        /// What of the answer the partner sees until shared_from: nothing, mood, all; null: nothing.
+        share_before -> Nullable<Text>,
+        /// From when on the partner sees what share says; null: since it was answered.
+        shared_from -> Nullable<Ts>,
     }
 }
 

@@ -114,13 +114,14 @@ pub async fn couples(
             needs: None,
             needs_written_at: None,
             promise_count_wanted: false,
+            name_at_end: None,
         }));
         made.push(Couple { link, people });
     }
     save!(house, schema::accounts::table, 15, accounts);
     save!(house, schema::devices::table, 7, devices);
     save!(house, schema::partner_links::table, 10, links);
-    save!(house, schema::link_members::table, 6, members);
+    save!(house, schema::link_members::table, 8, members);
     made
 }
 
@@ -306,13 +307,15 @@ impl Rows {
             share: None,
             answered_at: None,
             created_at: (due - OFFSET).into(),
+            share_before: None,
+            shared_from: None,
         }
     }
 
     async fn save(self, house: &Arc<House>) {
         save!(house, schema::scenes::table, 11, self.scenes);
         save!(house, schema::scene_members::table, 4, self.members);
-        save!(house, schema::check_ins::table, 14, self.check_ins);
+        save!(house, schema::check_ins::table, 16, self.check_ins);
         save!(house, schema::nudges::table, 20, self.nudges);
     }
 }

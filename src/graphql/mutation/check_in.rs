@@ -24,7 +24,7 @@ struct AnswerCheckInInput {
     /// A note; at most 2000 characters.
     #[graphql(default)]
     note: String,
-    /// What of it the partner sees; default: one's standing choice.
+    /// What of it the partner sees, two minutes from now on; default: one's standing choice.
     share: Option<Share>,
 }
 
@@ -133,7 +133,8 @@ impl CheckInMutation {
         Ok(settle_done(outcome.await)?.into())
     }
 
-    /// Changes what the partner sees of an answer; sharing can be taken back at any time.
+    /// Changes what the partner sees of an answer: less at once, more two minutes later, so that it can be taken back
+    /// unseen.
     async fn change_sharing(
         &self,
         ctx: &Context<'_>,

@@ -76,6 +76,9 @@ pub struct Answer {
     note: String,
     /// What of it the partner sees.
     share: Share,
+    /// Until when what is newly shared can be taken back before the partner has seen it: two minutes from then on.
+    /// Null: nothing waits.
+    unseen_until: Option<DateTime>,
     /// When it was given.
     answered_at: DateTime,
 }
@@ -88,6 +91,7 @@ impl From<AnswerView> for Answer {
             need: view.content.need,
             note: view.content.note,
             share: view.share,
+            unseen_until: view.unseen_until.map(Into::into),
             answered_at: view.answered_at.into(),
         }
     }

@@ -27,7 +27,7 @@ impl From<LinkView> for PartnerLink {
 pub struct LinkSide {
     /// Whose side.
     who: Who,
-    /// The name that this person chose to show.
+    /// The name that this person chose to show. Once the link has ended, the other's is the one of then.
     display_name: String,
     /// The default role on scenes of this link.
     role: Role,

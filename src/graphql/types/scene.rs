@@ -187,7 +187,7 @@ impl Scene {
         Ok(sides.mine.into_iter().map(CheckIn).collect())
     }
 
-    /// The other's check-ins, by due time, with what they chose to share.
+    /// The other's check-ins, by due time, with what they chose to share. Empty once the link has ended.
     async fn partners_check_ins(&self, ctx: &Context<'_>) -> Result<Vec<PartnerCheckIn>, Failure> {
         let sides = loaders(ctx).scene_check_ins(self.0.id).await?;
         Ok(sides.partners.into_iter().map(Into::into).collect())

@@ -1,0 +1,205 @@
+//! All that a partner can lay eyes on: every answer of the API, page by page, every push and every mail, without ids.
+
+use crate::support::people::text;
+use crate::support::{Couple, Person, TestApp};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+const SCHEMA: &str = "{ __schema { types { name fields { name args { name defaultValue type { kind } }
+    type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }";
+
+/// The queries that read everything that a person can read, made from the schema: what is added to it is read too.
+pub struct Eyes {
+    queries: Vec<String>,
+    /// Lists that are read entry by entry: the fields above them, and their names.
+    lists: Vec<(Vec<&'static str>, String)>,
+}
+
+/// A field with everything below it, as a selection; None if it needs an argument or repeats what is read elsewhere:
+/// a type is not entered again inside itself, nor one of `done`.
+fn select(types: &[Value], field: &Value, done: &mut Vec<String>) -> Option<String> {
+    let needed = |arg: &Value| arg["type"]["kind"] == "NON_NULL" && arg["defaultValue"].is_null();
+    let mut name = text(&field["name"]);
+    let args = field["args"].as_array().unwrap();
+    // `nodes` has the same as `edges`, but for the cursors, which `pageInfo` has.
+    if name == "edges" || args.iter().any(needed) {
+        return None;
+    }
+    if args.iter().any(|arg| arg["name"] == "endedToo") {
+        name += "(endedToo: true)";
+    }
+    let mut inner = &field["type"];
+    while !inner["ofType"].is_null() {
+        inner = &inner["ofType"];
+    }
+    if inner["kind"] != "OBJECT" {
+        return Some(name);
+    }
+    let type_name = text(&inner["name"]);
+    if done.contains(&type_name) {
+        return None;
+    }
+    let found = types.iter().find(|t| t["name"] == *type_name).unwrap();
+    done.push(type_name);
+    let fields = found["fields"].as_array().unwrap().iter();
+    let below: Vec<_> = fields.filter_map(|field| select(types, field, done)).collect();
+    done.pop();
+    Some(format!("{name} {{ {} }}", below.join(" ")))
+}
+
+impl Eyes {
+    pub async fn open(app: &TestApp) -> Self {
+        let schema = app.anonymous(SCHEMA, json!({})).await;
+        let types = schema["__schema"]["types"].as_array().unwrap();
+        let fields = |name: &str| {
+            let found = types.iter().find(|t| t["name"] == name).unwrap();
+            found["fields"].as_array().unwrap()
+        };
+        let mut queries = Vec::new();
+        for field in fields("Viewer") {
+            // Links are read once, from the top: with everything in everything a query would cost too much.
+            let mut done =
+                if field["name"] == "partnerLinks" { vec![] } else { vec!["PartnerLink".to_owned()] };
+            // What is signed in and lets itself be notified has nothing to do with anybody else.
+            queries.push(format!("{{ viewer {{ {} }} }}", select(types, field, &mut done).unwrap()));
+        }
+        let everything = queries.concat();
+        let known =
+            ["partnersCheckIns", "outreaches", "message", "debrief", "promisesKept", "insight", "journal"];
+        assert!(known.iter().all(|field| everything.contains(field)));
+        let mut lists = Vec::new();
+        for (owner, above) in
+            [("Viewer", vec!["viewer"]), ("PartnerLink", vec!["viewer", "partnerLinks(endedToo: true)"])]
+        {
+            let paged =
+                |field: &&Value| field["args"].as_array().unwrap().iter().any(|arg| arg["name"] == "after");
+            lists.extend(
+                fields(owner).iter().filter(paged).map(|field| (above.clone(), text(&field["name"]))),
+            );
+        }
+        assert!(lists.len() >= 4, "check-ins, nudges, revisions and scenes come by pages: {lists:?}");
+        Self { queries, lists }
+    }
+
+    /// The queries themselves.
+    pub fn queries(&self) -> &[String] {
+        &self.queries
+    }
+
+    /// How many pages of one entry each list has, with every cursor on the way.
+    pub async fn pages(&self, app: &TestApp, couple: &Couple, person: &Person) -> Vec<String> {
+        let mut all = Vec::new();
+        for (above, name) in &self.lists {
+            let mut after = Value::Null;
+            for page in 0.. {
+                assert!(page < 100, "{name} has an end");
+                let mut query =
+                    format!("{name}(first: 1, after: $after) {{ pageInfo {{ hasNextPage endCursor }} }}");
+                for word in above.iter().rev() {
+                    query = format!("{word} {{ {query} }}");
+                }
+                let query = format!("query($after: String) {{ {query} }}");
+                let data = person.ask(app, &query, json!({ "after": after })).await;
+                let mut found = &data["viewer"];
+                if above.len() > 1 {
+                    found = &found["partnerLinks"][0];
+                }
+                let info = found[name.as_str()]["pageInfo"].clone();
+                all.push(format!("{name} {page} {}", plain(&info, couple)));
+                if info["hasNextPage"] != true {
+                    break;
+                }
+                after = info["endCursor"].clone();
+            }
+        }
+        all
+    }
+
+    /// All that somebody of the couple has by now: every answer of the API, every push and every mail, with their times
+    /// and sizes.
+    pub async fn all(&self, app: &TestApp, couple: &Couple, person: &Person) -> Vec<String> {
+        let mut all = Vec::new();
+        for query in &self.queries {
+            all.push(plain(&person.ask(app, query, json!({})).await, couple).to_string());
+        }
+        let mut got = Vec::new();
+        for push in person.pushes(app) {
+            let payload = without_ids(&String::from_utf8(push.payload).unwrap(), couple);
+            let (length, urgency) = (push.encrypted_len, push.urgency);
+            got.push(format!("{} push {payload} ttl {} {urgency:?} {length}", push.at, push.ttl));
+        }
+        for mail in person.mails(app) {
+            let words = [mail.subject(), mail.text(), mail.html(), mail.message_id(), mail.header("From")];
+            let words = words.map(|part| without_ids(&part.unwrap(), couple));
+            // The tokens in a sign-up's link differ in their letters.
+            let words = if words[0] == "Your reminder" { format!("{words:?}") } else { words[0].clone() };
+            got.push(format!("{} mail {words} {}", mail.at, mail.raw.len()));
+        }
+        got.sort();
+        all.extend(got);
+        all
+    }
+}
+
+/// A text without ids, hashes and tokens: every long run of hexadecimal digits is a `#`, and so is the token of a page.
+pub fn without_ids(text: &str, couple: &Couple) -> String {
+    let mut text = text.to_owned();
+    for page in ["/c/", "/preferences/"] {
+        let parts: Vec<&str> = text.split(page).collect();
+        let cut =
+            |(n, part): (usize, &&str)| if n == 0 { part.to_string() } else { format!("#{}", &part[43..]) };
+        text = parts.iter().enumerate().map(cut).collect::<Vec<_>>().join(page);
+    }
+    let mut result = String::new();
+    let mut run = String::new();
+    for c in text.chars().chain([' ']) {
+        if c.is_ascii_hexdigit() {
+            run.push(c);
+            continue;
+        }
+        result += if run.len() >= 32 { "#" } else { &run };
+        run.clear();
+        result.push(c);
+    }
+    for (name, plain) in [(&couple.alex.name, "Alex"), (&couple.sam.name, "Sam")] {
+        result = result.replace(name.as_str(), plain).replace(&name.to_lowercase(), &plain.to_lowercase());
+    }
+    result.trim_end().to_owned()
+}
+
+/// A cursor as what it is made of: an instant and an id.
+fn opened(cursor: &str) -> String {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap_or_else(|_| panic!("{cursor} is no cursor"));
+    String::from_utf8(bytes).unwrap()
+}
+
+/// An answer of the API without ids. Lists are sorted: what falls on one instant stands in the order of its ids.
+pub fn plain(value: &Value, couple: &Couple) -> Value {
+    match value {
+        Value::String(text) => json!(without_ids(text, couple)),
+        Value::Array(values) => {
+            let mut values: Vec<_> = values.iter().map(|value| plain(value, couple)).collect();
+            values.sort_by_key(Value::to_string);
+            json!(values)
+        }
+        Value::Object(fields) => {
+            let shown = |name: &str, value: &Value| match value {
+                Value::String(cursor) if name.ends_with("Cursor") => {
+                    json!(without_ids(&opened(cursor), couple))
+                }
+                value => plain(value, couple),
+            };
+            fields.iter().map(|(name, value)| (name.clone(), shown(name, value))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// Compares what two have, line by line: a whole view is more than anybody reads.
+pub fn assert_same(left: &[String], right: &[String], when: &str) {
+    for (left, right) in left.iter().zip(right) {
+        assert_eq!(left, right, "{when}");
+    }
+    assert_eq!(left.len(), right.len(), "{when}");
+}
