@@ -177,7 +177,7 @@ fn judge_check_in(
 }
 
 /// A mail that somebody asked for by address, or that tells whoever has it. What it says depends on whether there is an
-/// account; what they saw when they asked did not (R28).
+/// account; what they saw when they asked did not, nor does whether there is a mail (R28).
 fn judge_request(unit: &mut Unit<'_>, row: &NudgeRow) -> Result<Judged, Fault> {
     let now = unit.ts();
     let Some(id) = row.address_request_id else { return Ok(Judged::drop(row, DropReason::Expired, now)) };
@@ -207,9 +207,8 @@ fn judge_request(unit: &mut Unit<'_>, row: &NudgeRow) -> Result<Judged, Fault> {
             }
             (wording::SIGNED_OUT, "open".to_owned())
         }
-        (Rung::ResetPassword | Rung::SignedOut, None) => {
-            return Ok(Judged::drop(row, DropReason::Unreachable, now));
-        }
+        (Rung::SignedOut, None) => return Ok(Judged::drop(row, DropReason::Unreachable, now)),
+        (Rung::ResetPassword, None) => (wording::NO_ACCOUNT, "open".to_owned()),
         (Rung::Ask | Rung::Email | Rung::AskAgain | Rung::TellPartner | Rung::ReachOut, _) => {
             return Ok(Judged::drop(row, DropReason::Expired, now));
         }

@@ -3,6 +3,7 @@
 use super::problem::{Checks, Problem, ProblemCode};
 use super::quiet_hours::Rhythm;
 use super::words;
+use icu_normalizer::ComposingNormalizerBorrowed;
 use jiff::Timestamp;
 
 /// Longest display name, in characters.
@@ -57,6 +58,8 @@ impl Email {
         }
         let (local, domain) = text.rsplit_once('@').ok_or_else(malformed)?;
         let bad = |c: char| c.is_whitespace() || c.is_control() || "<>()[]\\,;:\"@".contains(c);
+        // Composed first: a letter and its accent may be two characters as they are typed.
+        let domain = ComposingNormalizerBorrowed::new_nfc().normalize(domain);
         let labels_ok = domain.split('.').all(|label| {
             !label.is_empty()
                 && label.len() <= 63
@@ -76,9 +79,12 @@ impl Email {
         &self.0
     }
 
-    /// What two spellings of one address have in common: the blind index is made of this.
+    /// What two spellings of one address have in common: the blind index is made of this. Letters are of one case and
+    /// composed (Unicode NFC), as RFC 6532, 3.1, asks; the domain is as the DNS knows it (UTS 46).
     pub fn normalised(&self) -> String {
-        self.0.to_lowercase()
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
+        let local = ComposingNormalizerBorrowed::new_nfc().normalize(local).to_lowercase();
+        format!("{local}@{}", idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase()))
     }
 }
 
@@ -170,7 +176,12 @@ mod tests {
         ] {
             assert!(Email::parse("email", bad).is_err(), "{bad}");
         }
-        assert_eq!(Email::parse("email", "Sam@Example.ORG").unwrap().normalised(), "sam@example.org");
+        let normalised = |text: &str| Email::parse("email", text).unwrap().normalised();
+        assert_eq!(normalised("Sam@Example.ORG"), "sam@example.org");
+        for spelling in ["Ünal@exämple.de", "u\u{308}nal@exa\u{308}mple.de", "ÜNAL@XN--EXMPLE-CUA.de"] {
+            assert_eq!(normalised(spelling), "ünal@xn--exmple-cua.de", "{spelling}");
+        }
+        assert_ne!(normalised("unal@example.de"), normalised("ünal@example.de"));
     }
 
     #[test]

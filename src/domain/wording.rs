@@ -96,6 +96,16 @@ pub const ADDRESS_CHANGE: Letter = Letter {
     link: "Open",
 };
 
+/// To somebody who asked for a new password with an address that has no account (R28: the answer does not tell).
+pub const NO_ACCOUNT: Letter = Letter {
+    subject: REQUEST_SUBJECT,
+    paragraphs: &[
+        "Somebody, perhaps you, asked for a new password with this address. It has no account here.",
+        "If you signed up with another address, ask with that one. If it was not you, you need not do anything.",
+    ],
+    link: "Open",
+};
+
 /// To ask the subject.
 pub const ASK: Letter = Letter {
     subject: MAIL_SUBJECT,
