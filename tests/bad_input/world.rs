@@ -24,7 +24,8 @@ pub struct Tie {
 pub struct World {
     pub alex: Person,
     pub sam: Person,
-    others: Vec<Person>,
+    /// Jo, whose link with Alex has ended, and two strangers.
+    pub others: Vec<Person>,
     /// Alex and Sam's.
     pub own: Tie,
     /// The Revision that Alex and Sam agreed on, before the open one.

@@ -91,6 +91,18 @@ impl TestApp {
         Couple { alex, sam, link }
     }
 
+    /// The access token of somebody whose account is gone.
+    pub async fn erased(&self, name: &str) -> String {
+        use diesel::prelude::*;
+        use evenkeel::store::{Db, StoreError, schema::accounts};
+        let person = self.person_without_device(name, "UTC", ("22:00", "08:00")).await;
+        let id = person.ask(self, "{ viewer { account { id } } }", json!({})).await;
+        let id: evenkeel::ids::AccountId = text(&id["viewer"]["account"]["id"]).parse().unwrap();
+        let erase = move |db: &mut Db| Ok(diesel::delete(accounts::table.find(id)).execute(db)?);
+        assert_eq!(self.app.house.store.write::<_, StoreError>(erase).await.unwrap(), 1);
+        person.access()
+    }
+
     /// Links two people; returns the link's id.
     pub async fn link(&self, inviter: &Person, other: &Person) -> String {
         let query = "mutation { invitePartner(input: { role: DOMINANT }) { status code link { id } } }";

@@ -1,0 +1,469 @@
+//! Who may read which field and send which mutation: one row each, whatever the schema has. A new one goes here.
+//!
+//! A field's row stands under its type. The type says how one of its objects is reached: by the path from `viewer`,
+//! or from the id of one of Alex's own objects (`account`, `journalEntry`, `link`, `revision`, `scene`, `checkIn`,
+//! `nudge`), and by
+//! which path her partner would reach the same one. A field that Alex has nothing in goes into [`EMPTY_HERE`] too.
+//! A mutation's row stands in [`MUTATIONS`]; its good input in `tests/bad_input/table.rs`.
+
+use Reader::{Asker, Both, Frozen, Linked, Mirror, Own, Public, SignedIn};
+use Sender::{Anyone, Holder, Members, Owner, Self_};
+
+/// Who reads a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Anybody, signed in or not.
+    Public,
+    /// Whoever is signed in, and then only what is their own.
+    SignedIn,
+    /// The owner alone. The partner who asks for the same object finds it missing or, if it is one of both, reads
+    /// what is the partner's own there.
+    Own,
+    /// Both people of the link alike, and still after it has ended.
+    Both,
+    /// Both, as above, but each reads of the other what the other reads of themselves in that field.
+    Mirror(&'static str),
+    /// Both, but after the link's end the other reads it as it was then.
+    Frozen,
+    /// Both, each of the other, while the link is active; after that nobody.
+    Linked,
+    /// Whoever caused the answer that it is a part of: it tells of nothing else.
+    Asker,
+}
+
+/// A type of the schema with its fields.
+pub struct Object {
+    /// Its name.
+    pub name: &'static str,
+    /// How its owner reaches one; empty: not at all, or only in the answer to a mutation.
+    pub path: &'static str,
+    /// How the partner would; empty: by the same path.
+    pub partners_path: &'static str,
+    /// The fields.
+    pub fields: &'static [(&'static str, Reader)],
+}
+
+const fn object(name: &'static str, path: &'static str, fields: &'static [(&'static str, Reader)]) -> Object {
+    Object { name, path, partners_path: "", fields }
+}
+
+/// Every type of the schema but payloads, connections and edges, which have the same fields everywhere.
+pub const OBJECTS: &[Object] = &[
+    // The roots.
+    object(
+        "Query",
+        "",
+        &[
+            ("viewer", SignedIn),
+            ("node", SignedIn),
+            // For whoever holds the code.
+            ("invitation", SignedIn),
+            ("vapidPublicKey", Public),
+            ("guidance", Public),
+        ],
+    ),
+    object(
+        "Viewer",
+        "viewer",
+        &[
+            ("account", Own),
+            ("consents", Own),
+            ("sessions", Own),
+            ("copiedSessions", Own),
+            ("devices", Own),
+            ("factors", Own),
+            ("insight", Own),
+            ("journal", Own),
+            ("partnerLinks", Own),
+            ("checkIns", Own),
+            ("nudges", Own),
+        ],
+    ),
+    // What is one person's.
+    object(
+        "Account",
+        "account",
+        &[
+            ("id", Own),
+            ("email", Own),
+            ("displayName", Own),
+            ("zone", Own),
+            ("quietHours", Own),
+            ("defaultShare", Own),
+            ("pushWanted", Own),
+            ("mailWanted", Own),
+            ("paused", Own),
+            ("pausedUntil", Own),
+            ("addressFails", Own),
+            ("reachability", Own),
+            ("createdAt", Own),
+        ],
+    ),
+    object("QuietHours", "account.quietHours", &[("from", Own), ("until", Own)]),
+    object(
+        "Reachability",
+        "account.reachability",
+        &[("byPush", Own), ("byMail", Own), ("reachable", Own), ("sentence", Own)],
+    ),
+    object(
+        "Consent",
+        "viewer.consents",
+        &[("kind", Own), ("version", Own), ("givenAt", Own), ("withdrawnAt", Own)],
+    ),
+    object(
+        "Session",
+        "viewer.sessions",
+        &[("id", Own), ("label", Own), ("current", Own), ("createdAt", Own), ("lastUsedAt", Own)],
+    ),
+    object("CopiedSession", "viewer.copiedSessions", &[("id", Own), ("label", Own), ("endedAt", Own)]),
+    object("Factors", "viewer.factors", &[("totpSince", Own), ("recoveryCodesLeft", Own), ("passkeys", Own)]),
+    object(
+        "Passkey",
+        "viewer.factors.passkeys",
+        &[("id", Own), ("label", Own), ("createdAt", Own), ("lastUsedAt", Own)],
+    ),
+    object("TotpSetup", "", &[("secret", Asker), ("uri", Asker)]),
+    object("PasskeyCeremony", "", &[("ceremony", Asker), ("options", Asker)]),
+    object("SecondStep", "", &[("challenge", Asker), ("expiresAt", Asker)]),
+    object("Device", "viewer.devices", &[("id", Own), ("label", Own), ("createdAt", Own)]),
+    object(
+        "SessionTokens",
+        "",
+        &[
+            ("sessionId", Asker),
+            ("accessToken", Asker),
+            ("accessTokenExpiresAt", Asker),
+            ("refreshToken", Asker),
+        ],
+    ),
+    object(
+        "CheckIn",
+        "checkIn",
+        &[
+            ("id", Own),
+            ("scene", Own),
+            ("offsetMinutes", Own),
+            ("dueAt", Own),
+            ("closesAt", Own),
+            ("answerableUntil", Own),
+            ("state", Own),
+            ("snoozedUntil", Own),
+            ("answer", Own),
+        ],
+    ),
+    object(
+        "Answer",
+        "checkIn.answer",
+        &[
+            ("mood", Own),
+            ("signs", Own),
+            ("need", Own),
+            ("note", Own),
+            ("share", Own),
+            ("unseenUntil", Own),
+            ("answeredAt", Own),
+        ],
+    ),
+    object("NoticedSign", "checkIn.answer.signs", &[("sign", Own), ("degree", Own)]),
+    object(
+        "Nudge",
+        "nudge",
+        &[
+            ("id", Own),
+            ("rung", Own),
+            ("channel", Own),
+            ("state", Own),
+            ("sendAt", Own),
+            ("finishedAt", Own),
+            ("message", Own),
+            ("explanation", Own),
+            ("checkIn", Own),
+            ("scene", Own),
+        ],
+    ),
+    object(
+        "NudgeExplanation",
+        "nudge.explanation",
+        &[("rule", Own), ("revision", Own), ("dueAt", Own), ("sentences", Own)],
+    ),
+    object(
+        "JournalEntry",
+        "journalEntry",
+        &[("id", Own), ("text", Own), ("scene", Own), ("writtenAt", Own), ("editedAt", Own)],
+    ),
+    object(
+        "Insight",
+        "viewer.insight",
+        &[
+            ("scenes", Own),
+            ("answers", Own),
+            ("comforts", Own),
+            ("lows", Own),
+            ("suggestion", Own),
+            ("courses", Own),
+        ],
+    ),
+    // Below `Insight`, and only there: numbers that anybody may have alike.
+    object("ComfortInsight", "", &[("scenesWell", Own), ("found", Own)]),
+    object("ComfortFinding", "", &[("comfort", Own), ("whenWell", Own), ("scenes", Own)]),
+    object(
+        "LowStretch",
+        "",
+        &[("fromHours", Own), ("untilHours", Own), ("answers", Own), ("lows", Own), ("tendsLow", Own)],
+    ),
+    object("SuggestedProtocol", "", &[("protocol", Own), ("sentence", Own), ("reasons", Own)]),
+    object(
+        "SuggestionReason",
+        "",
+        &[("offsetMinutes", Own), ("added", Own), ("stretch", Own), ("sentence", Own)],
+    ),
+    object("SceneCourse", "", &[("scene", Own), ("endedAt", Own), ("points", Own)]),
+    object("MoodPoint", "", &[("minutesSince", Own), ("mood", Own)]),
+    // What is two people's.
+    object(
+        "PartnerLink",
+        "link",
+        &[
+            ("id", Both),
+            ("status", Both),
+            ("me", Own),
+            ("partner", Own),
+            ("partnerAlertAllowed", Own),
+            ("promiseCountWanted", Own),
+            ("promisesKept", Linked),
+            ("myNeeds", Own),
+            ("createdAt", Both),
+            ("invitationExpiresAt", Both),
+            ("activeAt", Both),
+            ("endedAt", Both),
+            ("revisions", Both),
+            ("latestRevision", Both),
+            ("agreedRevision", Both),
+            ("scenes", Both),
+        ],
+    ),
+    Object {
+        name: "LinkSide",
+        path: "link.me",
+        partners_path: "link.partner",
+        fields: &[("who", Both), ("displayName", Frozen), ("role", Both)],
+    },
+    object(
+        "Revision",
+        "revision",
+        &[
+            ("id", Both),
+            ("number", Both),
+            ("state", Both),
+            ("author", Both),
+            ("createdAt", Both),
+            ("contentHash", Both),
+            ("needs", Both),
+            ("terms", Both),
+            ("agreements", Both),
+            ("changesSince", Both),
+        ],
+    ),
+    object("PersonsNeeds", "revision.needs", &[("who", Both), ("needs", Both)]),
+    object(
+        "Needs",
+        "revision.needs.needs",
+        &[
+            ("comforts", Both),
+            ("avoid", Both),
+            ("grounding", Both),
+            ("foodAndDrink", Both),
+            ("words", Both),
+            ("contact", Both),
+            ("nearness", Both),
+            ("anythingElse", Both),
+        ],
+    ),
+    object(
+        "Terms",
+        "revision.terms",
+        &[
+            ("limits", Both),
+            ("stopSignal", Both),
+            ("protocol", Both),
+            ("contactPlan", Both),
+            ("partnerAlert", Both),
+        ],
+    ),
+    object("Agreement", "revision.agreements", &[("who", Both), ("agreedAt", Both), ("withdrawnAt", Both)]),
+    object(
+        "Scene",
+        "scene",
+        &[
+            ("id", Both),
+            ("link", Both),
+            ("status", Both),
+            ("setting", Both),
+            ("intensity", Both),
+            ("plannedFor", Both),
+            ("startedAt", Both),
+            ("endedAt", Both),
+            ("myRole", Mirror("partnersRole")),
+            ("partnersRole", Mirror("myRole")),
+            ("partnerAlertAllowed", Own),
+            ("revision", Both),
+            ("aftercare", Both),
+            ("outreaches", Both),
+            ("myCheckIns", Own),
+            ("partnersCheckIns", Linked),
+            ("debrief", Both),
+        ],
+    ),
+    // Both read each other's once both have written.
+    object("SceneDebrief", "scene.debrief", &[("state", Both), ("mine", Own), ("partners", Linked)]),
+    object("OwnDebrief", "scene.debrief.mine", &[("text", Own), ("writtenAt", Own)]),
+    object("PartnersDebrief", "scene.debrief.partners", &[("text", Linked)]),
+    object("PromisesKept", "", &[("count", Linked), ("sentence", Linked)]),
+    object(
+        "Aftercare",
+        "scene.aftercare",
+        &[
+            ("id", Both),
+            ("givenBy", Both),
+            ("comforts", Both),
+            ("minutes", Both),
+            ("note", Both),
+            ("recordedBy", Both),
+            ("createdAt", Both),
+        ],
+    ),
+    object(
+        "Outreach",
+        "scene.outreaches",
+        &[("id", Both), ("who", Both), ("way", Both), ("happenedAt", Both)],
+    ),
+    object("PartnerCheckIn", "scene.partnersCheckIns", &[("dueAt", Linked), ("shared", Linked)]),
+    object(
+        "SharedAnswer",
+        "scene.partnersCheckIns.shared",
+        &[("mood", Linked), ("signs", Linked), ("need", Linked), ("note", Linked)],
+    ),
+    // What is the same for everybody.
+    object("Guidance", "", &[("topics", Public), ("helpLines", Public)]),
+    object(
+        "GuidanceTopic",
+        "",
+        &[("id", Public), ("title", Public), ("paragraphs", Public), ("roles", Public)],
+    ),
+    object("HelpLines", "", &[("lines", Public), ("sentence", Public)]),
+    object(
+        "HelpLine",
+        "",
+        &[("country", Public), ("name", Public), ("phone", Public), ("url", Public), ("hours", Public)],
+    ),
+    // What stands in answers about whatever was asked.
+    object("Invitation", "", &[("displayName", Asker), ("role", Asker), ("expiresAt", Asker)]),
+    object("Problem", "", &[("field", Asker), ("code", Asker), ("sentence", Asker)]),
+    object(
+        "PageInfo",
+        "",
+        &[("hasPreviousPage", Asker), ("hasNextPage", Asker), ("startCursor", Asker), ("endCursor", Asker)],
+    ),
+];
+
+/// Fields, or whole types with `*`, that are null or empty for Alex in the world of this test. Of these only is
+/// compared what the others get.
+pub const EMPTY_HERE: &[&str] = &[
+    "Agreement.withdrawnAt",
+    // What she shared is seen by now.
+    "Answer.unseenUntil",
+    "Consent.withdrawnAt",
+    // No passkey, and none of her sessions was copied.
+    "Factors.passkeys",
+    // It was never changed.
+    "JournalEntry.editedAt",
+    // Only she wants the count.
+    "PartnerLink.promisesKept",
+    "Passkey.*",
+    "CopiedSession.*",
+    "Viewer.copiedSessions",
+    // Her link is active, and the scene was not planned.
+    "PartnerLink.endedAt",
+    "PartnerLink.invitationExpiresAt",
+    "Scene.plannedFor",
+];
+
+/// Who may send a mutation, and upon what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// Anybody: it needs nobody signed in.
+    Anyone,
+    /// Whoever is signed in, upon what is their own: it names nothing of anybody.
+    Self_,
+    /// Whoever is signed in and holds a code.
+    Holder,
+    /// The owner of what it names; to everybody else that looks missing, to the partner as well.
+    Owner,
+    /// Both people of the link that it belongs to; to everybody else it looks missing. Once the link has ended, either
+    /// can still do this (true), or neither (false).
+    Members(bool),
+}
+
+/// Every mutation.
+pub const MUTATIONS: &[(&str, Sender)] = &[
+    ("signUp", Anyone),
+    ("confirmAddress", Anyone),
+    ("requestPasswordReset", Anyone),
+    ("resetPassword", Anyone),
+    ("logIn", Anyone),
+    ("completeLogIn", Anyone),
+    ("beginPasskeyLogIn", Anyone),
+    ("finishPasskeyLogIn", Anyone),
+    ("confirmAddressChange", Anyone),
+    ("refreshSession", Anyone),
+    ("changePassword", Self_),
+    ("updateProfile", Self_),
+    ("pauseNudges", Self_),
+    ("resumeNudges", Self_),
+    ("tryAddressAgain", Self_),
+    ("logOut", Self_),
+    ("endOtherSessions", Self_),
+    ("proveItIsMe", Self_),
+    ("requestAddressChange", Self_),
+    ("beginTotp", Self_),
+    ("confirmTotp", Self_),
+    ("removeTotp", Self_),
+    ("renewRecoveryCodes", Self_),
+    ("beginPasskeyRegistration", Self_),
+    ("finishPasskeyRegistration", Self_),
+    ("beginPasskeyProof", Self_),
+    ("finishPasskeyProof", Self_),
+    ("removePasskey", Owner),
+    ("endSession", Owner),
+    ("registerDevice", Self_),
+    ("removeDevice", Owner),
+    ("invitePartner", Self_),
+    ("acceptInvitation", Holder),
+    ("declineInvitation", Holder),
+    ("endLink", Members(true)),
+    ("updateLink", Members(false)),
+    ("writeNeeds", Members(false)),
+    ("proposeRevision", Members(false)),
+    ("agreeToRevision", Members(false)),
+    // With the link everything that was agreed has stopped: there is nothing left to take back.
+    ("withdrawAgreement", Members(true)),
+    ("planScene", Members(false)),
+    ("recordScene", Members(false)),
+    ("startScene", Members(false)),
+    // With the link every scene has ended, or was cancelled.
+    ("endScene", Members(false)),
+    ("cancelScene", Members(true)),
+    ("recordAftercare", Members(false)),
+    // One's own choice about an ex-partner only ever takes away.
+    ("setSceneAlert", Members(true)),
+    ("recordOutreach", Members(false)),
+    ("writeDebrief", Members(false)),
+    ("takeBackDebrief", Members(true)),
+    ("writeJournalEntry", Members(true)),
+    ("editJournalEntry", Owner),
+    ("deleteJournalEntry", Owner),
+    ("answerCheckIn", Owner),
+    ("skipCheckIn", Owner),
+    ("snoozeCheckIn", Owner),
+    ("changeSharing", Owner),
+];
