@@ -104,3 +104,23 @@ fn the_domain_knows_no_clock_and_no_io() {
         }
     }
 }
+
+#[test]
+fn the_security_page_names_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    files(&root.join("tests"), &mut found);
+    files(&root.join("src"), &mut found);
+    let code: Vec<String> = found.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    // What stands between backticks in the last column of a table.
+    let shown = page.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.rsplit('|').nth(1));
+    let named: Vec<&str> = shown.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(named.len() > 40, "{named:?}");
+    let exists = |name: &str| match name.strip_prefix("tests/") {
+        Some(file) => root.join("tests").join(file).exists(),
+        None => code.iter().any(|text| text.contains(&format!("fn {name}("))),
+    };
+    let gone: Vec<_> = named.into_iter().filter(|name| !exists(name)).collect();
+    assert!(gone.is_empty(), "docs/security.md names tests that are not there: {gone:?}");
+}
