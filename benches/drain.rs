@@ -196,7 +196,7 @@ async fn limit(place: &Place, count: usize, concurrency: usize) -> Value {
         let to = subscribe(number);
         SubscriptionInfo::new(to.endpoint, to.p256dh, to.auth)
     };
-    let keys = Keys::load_or_make(&place.folder.join("keys")).unwrap();
+    let keys = Keys::load_or_make(&place.folder.join("keys"), &config.master).unwrap();
     let first = info(0);
     let token = VapidSignatureBuilder::from_base64(&URL_SAFE_NO_PAD.encode(*keys.vapid), &first);
     let token = token.unwrap().build().unwrap();

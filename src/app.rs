@@ -13,10 +13,10 @@ use crate::domain::device::PushPolicy;
 use crate::graphql::{self, Schema};
 use crate::http::{Watch, Web, headers, routes, watch_routes};
 use crate::meters::Meters;
-use crate::store::key_check::{self, KeyCheckRow};
-use crate::store::{self, Db, Store, StoreError};
-use crate::vault::Vault;
+use crate::store::{self, Db, Store, StoreError, house_secret};
 use crate::vault::keys::Keys;
+use crate::vault::ring::Ring;
+use crate::vault::{Vault, VaultError};
 use actix_web::dev::Server;
 use actix_web::{App as ActixApp, HttpServer};
 use jiff::SignedDuration;
@@ -44,15 +44,20 @@ pub struct App {
     lease: SignedDuration,
 }
 
-/// Refuses a database that was sealed with another master key: to go on would seal new words with a key that
-/// does not fit the old ones.
-fn check_key(db: &mut Db, vault: &Vault) -> Result<(), StartError> {
-    let row = KeyCheckRow { name: "master".to_owned(), sealed: vault.key_check() };
-    let kept = key_check::keep(db, &row).map_err(StoreError::from)?;
-    if vault.is_own(&kept.sealed) {
-        return Ok(());
-    }
-    Err("keys/master.key is not the key that this database was sealed with; put the right file back".into())
+/// Opens the vault of a database, whose secret is made if there is none. A database that was sealed with another master
+/// key is refused: to go on would seal new words with a key that does not fit the old ones.
+fn open_vault(db: &mut Db, ring: &Arc<Ring>) -> Result<Vault, StartError> {
+    let secret = house_secret::keep(db, Vault::new_house_secret(ring)).map_err(StoreError::from)?;
+    Vault::open(Arc::clone(ring), &secret).map_err(|error| match error {
+        VaultError::MissingKey(_, id) => format!(
+            "keys/master.key (or what EVENKEEL_MASTER_KEY or its command gives) is not the key that this database was \
+             sealed with, which is {id}; put the right one back"
+        )
+        .into(),
+        VaultError::Malformed(_) | VaultError::Forged(_) | VaultError::Form(_) => {
+            format!("the database is damaged, put a backup back: {error}").into()
+        }
+    })
 }
 
 impl App {
@@ -66,9 +71,9 @@ impl App {
             hosts: config.push_hosts.clone(),
             insecure_origins: config.push_insecure_origins.clone(),
         };
-        let vault = Vault::new(keys.master.clone());
         let meters = Arc::new(Meters::new());
-        let store = Store::open_checked(&config.database, Arc::clone(&meters), |db| check_key(db, &vault))?;
+        let (store, vault) =
+            Store::open_with(&config.database, Arc::clone(&meters), |db| open_vault(db, &keys.master))?;
         let planned = Arc::new(tokio::sync::Notify::new());
         store::bell::listen(&config.database, &planned)?;
         let house = Arc::new(House {

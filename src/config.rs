@@ -3,6 +3,7 @@
 use crate::delivery::smtp::MailServer;
 use crate::domain::help_line::{self, HELP_LINES_MAX, HelpLine};
 use crate::store::Location;
+use crate::vault::ring::{MasterSource, are_masters};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use jiff::SignedDuration;
@@ -46,6 +47,10 @@ struct Written {
     /// Also read from `DATABASE_URL`.
     #[serde(skip_serializing)]
     database_url: Option<SecretString>,
+    #[serde(skip_serializing)]
+    master_key: Option<SecretString>,
+    #[serde(skip_serializing)]
+    master_key_command: Option<SecretString>,
     #[serde(skip_serializing)]
     smtp_url: Option<SecretString>,
     mail_from: String,
@@ -92,6 +97,8 @@ impl Default for Written {
             public_url: None,
             data_dir: PathBuf::from("data"),
             database_url: None,
+            master_key: None,
+            master_key_command: None,
             smtp_url: None,
             mail_from: "Evenkeel <reminders@localhost>".to_owned(),
             leave_url: None,
@@ -133,6 +140,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `DATABASE_URL` (or `EVENKEEL_DATABASE_URL`): default SQLite in the data folder.
     pub database: Location,
+    /// `EVENKEEL_MASTER_KEY`: the master key, 32 bytes in base64url; behind it, while `keys rotate` is not done, the one
+    /// before. Or `EVENKEEL_MASTER_KEY_COMMAND`: a shell command that prints the same. Default: a file in the key folder.
+    pub master: MasterSource,
     /// `EVENKEEL_SMTP_URL`: such as `smtps://user:password@mail.example.org`; without it mail goes to files.
     pub smtp_url: Option<SecretString>,
     /// `EVENKEEL_MAIL_FROM`: the sender of every mail; keep its name neutral.
@@ -208,6 +218,7 @@ impl Config {
             public_url,
             data_dir,
             database,
+            master: MasterSource::File,
             smtp_url: None,
             mail_from: "Evenkeel <reminders@evenkeel.test>".to_owned(),
             leave_url: None,
@@ -237,6 +248,7 @@ impl Config {
             // The kind may quote the value, which may hold a secret: of these only the form is told.
             let sentence = match (field.as_str(), &error.kind) {
                 ("evenkeel.toml", _) => "the file is not valid TOML, or is not readable".to_owned(),
+                (name, _) if name.starts_with("master_key") => "this must be a text".to_owned(),
                 (name, _) if name.contains("url") || name.contains("contact") => {
                     "this is not a URL".to_owned()
                 }
@@ -256,6 +268,20 @@ impl Written {
                 Location::parse(url.expose_secret()).map_err(|sentence| wrong("database_url", sentence))?
             }
             None => Location::Sqlite(self.data_dir.join("evenkeel.db").display().to_string()),
+        };
+        let master = match (self.master_key, self.master_key_command) {
+            (None, None) => MasterSource::File,
+            (Some(keys), None) if are_masters(&keys) => MasterSource::Given(keys),
+            (Some(_), None) => {
+                return Err(wrong(
+                    "master_key",
+                    "this must be 32 bytes in base64url, or several such with blanks between",
+                ));
+            }
+            (None, Some(command)) => MasterSource::Command(command),
+            (Some(_), Some(_)) => {
+                return Err(wrong("master_key_command", "master_key is set too; set one of them"));
+            }
         };
         let public_url = match self.public_url {
             Some(url) => url,
@@ -331,6 +357,7 @@ impl Written {
             public_url,
             data_dir: self.data_dir,
             database,
+            master,
             smtp_url: self.smtp_url,
             mail_from: self.mail_from,
             leave_url: self.leave_url,
@@ -429,6 +456,8 @@ mod tests {
             ("help_lines = 'none'", "help_lines"),
             ("listen =", "evenkeel.toml"),
             ("lease_seconds = 4", "lease_seconds"),
+            ("master_key = 'AAAA'", "master_key"),
+            ("master_key = 'x'\nmaster_key_command = 'y'", "master_key_command"),
         ] {
             let error = read(toml).unwrap_err();
             assert_eq!(error.field, field, "{toml}: {error}");
@@ -481,6 +510,9 @@ mod tests {
             "smtp_url = 'smtps://user:hunter2@mail",
             "public_url = 'http://u:hunter2@[x'",
             "database_url = 'postgres://u:hunter2/x@localhost/db'",
+            "master_key = 'hunter2'",
+            "master_key = ['hunter2']",
+            "master_key_command = { run = 'hunter2' }",
             "database_url = 'postgres://u:hunter2%ter@localhost/db'",
         ] {
             let error = read(toml).unwrap_err().to_string();

@@ -124,6 +124,8 @@ ids! {
     AttemptId = "Attempt",
     /// One worker process's claim, the fence of a lease.
     WorkerId = "Worker",
+    /// A row of any table, where it does not matter which. It is on no wire.
+    RowId = "Row",
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 use actix_web::dev::ServerHandle;
 use actix_web::rt::task::JoinHandle;
 use clap::{Parser, Subcommand};
-use evenkeel::actions::dead;
+use evenkeel::actions::rotation::Gone;
+use evenkeel::actions::{dead, rotation};
 use evenkeel::app::{App, StartError};
 use evenkeel::clock::Clock;
 use evenkeel::config::{Config, LogFormat, Mode};
@@ -14,6 +15,7 @@ use evenkeel::delivery::web_push::VapidKey;
 use evenkeel::ids::NudgeId;
 use evenkeel::store::Store;
 use evenkeel::vault::keys::Keys;
+use evenkeel::vault::ring::{CURRENT, Handover, MasterSource, NEXT};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
@@ -41,7 +43,10 @@ enum Command {
     /// Print the GraphQL schema.
     Schema,
     /// Make the keys that are missing, and print their public halves.
-    Keys,
+    Keys {
+        #[command(subcommand)]
+        command: Option<KeysCommand>,
+    },
     /// Look at everything that must work for a nudge to arrive, and say what to mend.
     Doctor {
         /// Send a test push to each device of the account with this address, and a test mail to it.
@@ -55,6 +60,20 @@ enum Command {
     Demo,
     /// Ask the service on this machine whether it is there; for containers.
     Healthcheck,
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Make a new master key, wrap everything by it, and set the old one aside. The service may run meanwhile. What was
+    /// interrupted goes on when it is run again.
+    Rotate {
+        /// Only make the new key, to copy it to the other machines on this database first.
+        #[arg(long)]
+        prepare: bool,
+    },
+    /// Seal everything anew, with a new data key for each account and each link. The service may run meanwhile. What was
+    /// interrupted goes on when it is run again.
+    ReEncrypt,
 }
 
 #[derive(Subcommand)]
@@ -108,17 +127,37 @@ fn run(command: Command) -> Result<(), StartError> {
             tracing::info!("the {} schema is up to date", config.database.backend());
             Ok(())
         }
-        Command::Keys => {
+        Command::Keys { command: None } => {
             let config = configure()?;
             make_folder(&config)?;
             let folder = config.data_dir.join("keys");
-            let keys = Keys::load_or_make(&folder)?;
-            println!(
-                "Keys are in {}. Keep a copy of master.key: without it nothing can be read.",
-                folder.display()
-            );
+            let keys = Keys::load_or_make(&folder, &config.master)?;
+            match config.master {
+                MasterSource::File => println!(
+                    "Keys are in {}. Keep a copy of master.key: without it nothing can be read.",
+                    folder.display()
+                ),
+                MasterSource::Given(_) | MasterSource::Command(_) => println!(
+                    "Keys are in {}, but for the master key, which you keep: without it nothing can be read.",
+                    folder.display()
+                ),
+            }
             println!("VAPID public key: {}", VapidKey::new(&keys.vapid)?.public());
             Ok(())
+        }
+        Command::Keys { command: Some(KeysCommand::Rotate { prepare }) } => {
+            let config = configure()?;
+            actix_web::rt::System::new().block_on(rotate(&config, prepare))
+        }
+        Command::Keys { command: Some(KeysCommand::ReEncrypt) } => {
+            let config = configure()?;
+            let gone = actix_web::rt::System::new().block_on(async {
+                let house = build(&config)?.house;
+                Ok::<_, StartError>(rotation::re_encrypt(&house).await?)
+            })?;
+            println!("{} data keys are new, and what they seal is sealed anew.", gone.renewed);
+            println!("Backups of the database from before still hold the old ones.");
+            tell_left(&gone)
         }
         Command::Doctor { send_to } => examine(send_to.as_deref()),
         Command::Nudges(command) => {
@@ -169,7 +208,7 @@ fn make_folder(config: &Config) -> Result<(), StartError> {
 
 fn build(config: &Config) -> Result<App, StartError> {
     make_folder(config)?;
-    let keys = Keys::load_or_make(&config.data_dir.join("keys"))?;
+    let keys = Keys::load_or_make(&config.data_dir.join("keys"), &config.master)?;
     App::build(config, &keys, Clock::System)
 }
 
@@ -197,6 +236,67 @@ async fn serve(config: &Config) -> Result<(), StartError> {
     working.stopped().await?;
     // The last to go: whoever watches sees how it ends.
     watching.stop().await
+}
+
+async fn rotate(config: &Config, prepare: bool) -> Result<(), StartError> {
+    make_folder(config)?;
+    let folder = config.data_dir.join("keys");
+    let mut keys = Keys::load_or_make(&folder, &config.master)?;
+    let handover = match config.master {
+        MasterSource::File => Some(Handover::begin(&folder)?),
+        MasterSource::Given(_) | MasterSource::Command(_) if prepare => {
+            return Err(
+                "this master key is yours to make: 32 random bytes in base64url, given before the old".into(),
+            );
+        }
+        MasterSource::Given(_) | MasterSource::Command(_) => None,
+    };
+    if prepare {
+        println!("{} is there. Copy it into the key folder of every other", folder.join(NEXT).display());
+        println!("machine on this database, then run evenkeel keys rotate here.");
+        return Ok(());
+    }
+    if handover.is_some() {
+        keys = Keys::load(&folder, &config.master)?;
+    }
+    let house = App::build(config, &keys, Clock::System)?.house;
+    let (to, gone) = rotation::rotate(&house).await?;
+    println!("{} keys were wrapped anew; all are wrapped by master key {to} now.", gone.renewed);
+    match handover {
+        Some(handover) => {
+            let aside = handover.finish(to)?;
+            println!("That is {}: keep a copy of it.", folder.join(CURRENT).display());
+            println!("The one before is {}, which is no longer read.", aside.display());
+            println!(
+                "Backups of the database from before open with it alone: keep it, elsewhere, for as long as"
+            );
+            println!("you keep those, and then destroy it.");
+        }
+        None => {
+            println!(
+                "A new one takes its place if it stands before it in the setting. Older ones can leave the"
+            );
+            println!(
+                "setting. Backups of the database from before open with them alone: keep them, elsewhere, for"
+            );
+            println!("as long as you keep those, and then destroy them.");
+        }
+    }
+    tell_left(&gone)
+}
+
+/// Tells what was left as it is since it cannot be opened.
+fn tell_left(gone: &Gone) -> Result<(), StartError> {
+    for error in &gone.left {
+        eprintln!("left as it is: {error}");
+    }
+    match gone.left.len() {
+        0 => Ok(()),
+        count => {
+            Err(format!("{count} could not be opened: they are damaged, or belong to another master key")
+                .into())
+        }
+    }
 }
 
 async fn look_after(config: &Config, command: NudgesCommand) -> Result<(), StartError> {

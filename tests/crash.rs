@@ -123,7 +123,7 @@ impl Scenery {
         config.smtp_url = Some(mail.url().into());
         config.push_insecure_origins = vec![push.origin().parse().unwrap()];
         config.lease = LEASE;
-        let keys = Keys::load_or_make(&folder.path().join("keys")).unwrap();
+        let keys = Keys::load_or_make(&folder.path().join("keys"), &config.master).unwrap();
         let app = App::build(&config, &keys, clock).unwrap();
         if let Some(cluster) = &cluster {
             execute_on(&cluster.url, WHO_IS_WHO);

@@ -62,7 +62,7 @@ on_both_databases! {
         for part in ["settings", "database", "clock", "zones", "mail", "address"] {
             line(&lines, &format!("ok    {part}"));
         }
-        assert!(lines.iter().any(|line| line.contains("master.key fits the database")), "{lines:#?}");
+        assert!(lines.iter().any(|line| line.contains("fits the database")), "{lines:#?}");
         assert!(lines.iter().any(|line| line.contains(&app.app.house.vapid_public_key)), "{lines:#?}");
         assert!(app.mail.received().is_empty() && app.push.received().is_empty());
     }
@@ -121,7 +121,7 @@ on_both_databases! {
         let master = app.config.data_dir.join("keys/master.key");
         std::fs::write(&master, URL_SAFE_NO_PAD.encode([7; 32])).unwrap();
         let (well, lines) = doctor(&app, &[], &["--send-to", &sam.email]).await;
-        assert!(!well && line(&lines, "FAIL  keys").contains("put the right file back"), "{lines:#?}");
+        assert!(!well && line(&lines, "FAIL  keys").contains("put the right one back"), "{lines:#?}");
         assert!(line(&lines, "FAIL  test").contains("nothing was sent"), "{lines:#?}");
         assert!(sam.pushes(&app).is_empty());
         std::fs::set_permissions(&master, PermissionsExt::from_mode(0o644)).unwrap();
@@ -155,7 +155,7 @@ on_both_databases! {
                 let (_, name) = url.rsplit_once('/').unwrap();
                 change(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
             }
-            Location::Sqlite(_) => change("CREATE TRIGGER full BEFORE INSERT ON key_checks
+            Location::Sqlite(_) => change("CREATE TRIGGER full BEFORE INSERT ON house_secrets
                 BEGIN SELECT RAISE(ABORT, 'disk is full'); END"),
         }
         let (well, lines) = doctor(&app, &[], &[]).await;

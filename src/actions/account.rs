@@ -15,7 +15,7 @@ use crate::store::account::{AccountChange, AccountRow};
 use crate::store::address_request::AddressRequestRow;
 use crate::store::nudge::NudgeRow;
 use crate::store::{self, StoreError};
-use crate::vault::{DataKey, Place};
+use crate::vault::Place;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -175,7 +175,7 @@ pub async fn confirm_address(house: &Arc<House>, key: Option<&RequestKey>, token
 
 fn create(unit: &mut Unit<'_>, email_index: Vec<u8>, email: &str, details: SignUpDetails) -> Outcome<()> {
     let id = AccountId::at(unit.now);
-    let (key, wrapped): (DataKey, Vec<u8>) = unit.vault.new_data_key(account_key_place(id));
+    let (key, wrapped) = unit.new_data_key(account_key_place(id))?;
     let place = |column| Place::new("accounts", column, id.uuid());
     let row = AccountRow {
         id,

@@ -23,6 +23,7 @@ pub mod proof;
 pub mod recovery_code;
 pub mod refresh;
 pub mod retention;
+pub mod rotation;
 pub mod scene;
 pub mod second_factor;
 pub mod second_step;
@@ -39,10 +40,10 @@ use crate::domain::device::PushPolicy;
 use crate::domain::help_line::HelpLine;
 use crate::domain::problem::Problem;
 use crate::meters::Meters;
-use crate::store::idempotency as keys;
 use crate::store::types::Ts;
 use crate::store::{Db, Store, StoreError};
-use crate::vault::{Vault, VaultError};
+use crate::store::{house_secret, idempotency as keys};
+use crate::vault::{DataKey, Place, Vault, VaultError};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -195,6 +196,13 @@ impl Unit<'_> {
     pub fn ts(&self) -> Ts {
         self.now.into()
     }
+
+    /// A new data key, wrapped for its row by the master key that is in force in this transaction.
+    pub fn new_data_key(&mut self, place: Place) -> Result<(DataKey, Vec<u8>), Fault> {
+        let secret =
+            house_secret::find(self.db)?.ok_or(Fault::Inconsistent("a database without its secret"))?;
+        Ok(self.vault.new_data_key(place, Vault::in_force(&secret)?)?)
+    }
 }
 
 /// Who does something, and under which idempotency key.
@@ -207,13 +215,13 @@ pub struct Caller {
 }
 
 impl House {
-    /// Reads in one go.
+    /// Reads in one go: all of it sees the same state.
     pub async fn look<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Unit<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let house = Arc::clone(self);
-        self.store.read(move |db| work(&mut Unit { db, vault: &house.vault, now: house.clock.now() })).await
+        self.store.look(move |db| work(&mut Unit { db, vault: &house.vault, now: house.clock.now() })).await
     }
 
     /// Changes something in one transaction, together with the request's idempotency key: either all of it is

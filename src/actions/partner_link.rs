@@ -196,7 +196,7 @@ pub async fn invite(house: &Arc<House>, by: &Caller, role: Role) -> Outcome<(Lin
                 return Err(too_many().into());
             }
             let id = LinkId::at(unit.now);
-            let (_, wrapped) = unit.vault.new_data_key(link_key_place(id));
+            let (_, wrapped) = unit.new_data_key(link_key_place(id))?;
             let code = new_code();
             let row = LinkRow {
                 id,

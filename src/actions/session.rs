@@ -78,12 +78,10 @@ pub async fn log_in(
     let keeper = Arc::clone(house);
     house
         .change(key, move |unit| {
-            // The password may have been changed while its hash was computed.
+            // Password and data key may have been changed while the hash was computed.
             let current = store::account::find(unit.db, row.id)?;
-            if current.is_none_or(|current| current.password_hash != row.password_hash) {
-                return Err(no_match().into());
-            }
-            let person = Person::open(unit.vault, row)?;
+            let unchanged = current.filter(|current| current.password_hash == row.password_hash);
+            let person = Person::open(unit.vault, unchanged.ok_or_else(no_match)?)?;
             if second_factor::is_asked(unit, person.row.id)? {
                 return second_step::begin(unit, &person, &label).map(LogIn::SecondStep);
             }

@@ -25,8 +25,9 @@ fn secret_place(account: AccountId) -> Place {
 }
 
 fn open_secret(person: &Person, row: &TotpRow) -> Result<Zeroizing<[u8; SECRET_BYTES]>, VaultError> {
-    let secret = Zeroizing::new(person.key.open(secret_place(row.account_id), &row.secret)?);
-    secret.as_slice().try_into().map(Zeroizing::new).map_err(|_| VaultError::Form)
+    let place = secret_place(row.account_id);
+    let secret = Zeroizing::new(person.key.open(place, &row.secret)?);
+    secret.as_slice().try_into().map(Zeroizing::new).map_err(|_| place.wrong_form())
 }
 
 /// Begins an app, on a fresh proof. Beginning again replaces what was begun and not confirmed.

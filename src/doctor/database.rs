@@ -3,11 +3,13 @@
 use super::Finding;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{Db, Location, StoreError, checkup, key_check};
-use crate::vault::Vault;
+use crate::store::{Db, Location, StoreError, checkup, house_secret};
 use crate::vault::keys::Keys;
+use crate::vault::ring::Ring;
+use crate::vault::{Vault, VaultError};
 use jiff::{SignedDuration, Timestamp};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 const PART: &str = "database";
@@ -19,10 +21,10 @@ const SKEW_MAX: SignedDuration = SignedDuration::from_secs(30);
 
 /// Looks at the database.
 pub async fn check(config: &Config, keys: Option<&Keys>) -> Vec<Finding> {
-    let (location, vault) = (config.database.clone(), keys.map(|keys| Vault::new(keys.master.clone())));
+    let (location, ring) = (config.database.clone(), keys.map(|keys| Arc::clone(&keys.master)));
     let (answer, answered) = tokio::sync::oneshot::channel();
     // A thread of its own, which nobody waits for at the end: a connection attempt may hang for minutes.
-    let look = move || drop(answer.send(look(&location, vault.as_ref())));
+    let look = move || drop(answer.send(look(&location, ring.as_ref())));
     if let Err(error) = std::thread::Builder::new().name("doctor".to_owned()).spawn(look) {
         return vec![Finding::fail(PART, format!("no thread could be started: {error}"))];
     }
@@ -36,7 +38,7 @@ pub async fn check(config: &Config, keys: Option<&Keys>) -> Vec<Finding> {
     }
 }
 
-fn look(location: &Location, vault: Option<&Vault>) -> Vec<Finding> {
+fn look(location: &Location, ring: Option<&Arc<Ring>>) -> Vec<Finding> {
     if let Location::Sqlite(path) = location
         && !Path::new(path).exists()
     {
@@ -47,11 +49,11 @@ fn look(location: &Location, vault: Option<&Vault>) -> Vec<Finding> {
         Ok(db) => db,
         Err(error) => return vec![Finding::fail(PART, format!("it does not open: {error}"))],
     };
-    look_inside(&mut db, location.backend(), vault)
+    look_inside(&mut db, location.backend(), ring)
         .unwrap_or_else(|error| vec![Finding::fail(PART, format!("it does not answer: {error}"))])
 }
 
-fn look_inside(db: &mut Db, backend: &str, vault: Option<&Vault>) -> Result<Vec<Finding>, StoreError> {
+fn look_inside(db: &mut Db, backend: &str, ring: Option<&Arc<Ring>>) -> Result<Vec<Finding>, StoreError> {
     let schema = checkup::schema(db)?;
     if schema.unknown > 0 {
         let sentence = "a later version of Evenkeel has been here; run that one, or put a backup back";
@@ -68,13 +70,9 @@ fn look_inside(db: &mut Db, backend: &str, vault: Option<&Vault>) -> Result<Vec<
             format!("it takes no writes: {error}; check the disk, and the rights of its user"),
         ),
     }];
-    if let Some(vault) = vault {
-        findings.push(match key_check::find(db, "master")? {
-            Some(kept) if vault.is_own(&kept.sealed) => Finding::ok("keys", "master.key fits the database"),
-            Some(_) => Finding::fail(
-                "keys",
-                "master.key is not the one that the database was sealed with; put the right file back",
-            ),
+    if let Some(ring) = ring {
+        findings.push(match house_secret::find(db)? {
+            Some(secret) => master(ring, &secret),
             None => Finding::ok("keys", "nothing is sealed in the database yet"),
         });
     }
@@ -85,6 +83,30 @@ fn look_inside(db: &mut Db, backend: &str, vault: Option<&Vault>) -> Result<Vec<
         None => Finding::ok("clock", format!("this machine's alone counts; it says {before}")),
     });
     Ok(findings)
+}
+
+/// Whether the master key opens what the database holds, and is the newest that there is.
+fn master(ring: &Arc<Ring>, secret: &[u8]) -> Finding {
+    let in_force = Vault::open(Arc::clone(ring), secret).and_then(|_| Vault::in_force(secret));
+    match in_force {
+        Ok(id) if id == ring.newest() => {
+            Finding::ok("keys", format!("the master key, {id}, fits the database"))
+        }
+        Ok(id) => Finding::warn(
+            "keys",
+            format!(
+                "a rotation from master key {id} to {} is not finished; run evenkeel keys rotate",
+                ring.newest()
+            ),
+        ),
+        Err(VaultError::MissingKey(_, id)) => Finding::fail(
+            "keys",
+            format!(
+                "master.key is not the one that the database was sealed with, which is {id}; put the right one back"
+            ),
+        ),
+        Err(error) => Finding::fail("keys", format!("the database is damaged, put a backup back: {error}")),
+    }
 }
 
 /// Compares a server's clock with ours, before and after it was asked.

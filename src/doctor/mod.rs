@@ -80,7 +80,7 @@ pub async fn run(config: &Config, send_to: Option<&str>, out: &mut dyn Write) ->
     };
     report.note(&Finding::ok("settings", format!("they are well-formed, for {mode}")))?;
     let folder = config.data_dir.join("keys");
-    let keys = Keys::load(&folder);
+    let keys = Keys::load(&folder, &config.master);
     report.note(&checks::keys(&folder, keys.as_ref()))?;
     let keys = keys.ok();
     report.note_all(&database::check(config, keys.as_ref()).await)?;

@@ -17,7 +17,7 @@ pub struct AddressRequestRow {
     pub purpose: Rung,
     /// Keyed hash of the normalised address.
     pub email_index: Vec<u8>,
-    /// The address, sealed with a key derived from the master key.
+    /// The address, sealed with a key derived from the house secret.
     pub email: Vec<u8>,
     /// What was written at sign-up, sealed likewise.
     pub details: Option<Vec<u8>>,

@@ -1,9 +1,10 @@
 //! What a check-up asks of a database; it leaves no trace there.
 
-use super::dialect::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS};
-use super::key_check::{self, KeyCheckRow};
+use super::dialect::{POSTGRES_MIGRATIONS, Purpose, SQLITE_MIGRATIONS};
+use super::house_secret::{self, HouseSecretRow};
 use super::types::{Ts, sql};
 use super::{Db, StoreError};
+use crate::ids::RowId;
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -23,7 +24,7 @@ pub struct Schema {
 /// Does something and undoes it.
 fn undone<T>(db: &mut Db, work: impl FnOnce(&mut Db) -> Result<T, StoreError>) -> Result<T, StoreError> {
     let mut value = None;
-    let ended: Result<(), StoreError> = db.transact(|db| {
+    let ended: Result<(), StoreError> = db.transact(Purpose::Write, |db| {
         value = Some(work(db)?);
         Err(DieselError::RollbackTransaction.into())
     });
@@ -65,8 +66,8 @@ pub fn schema(db: &mut Db) -> Result<Schema, StoreError> {
 /// # Errors
 /// If the database does not take it.
 pub fn try_write(db: &mut Db) -> Result<(), StoreError> {
-    let row = KeyCheckRow { name: "doctor".to_owned(), sealed: vec![0] };
-    undone(db, |db| Ok(key_check::keep(db, &row).map(drop)?))
+    let row = HouseSecretRow { id: RowId(uuid::Uuid::max()), secret: vec![0] };
+    undone(db, |db| Ok(house_secret::insert(db, &row).map(drop)?))
 }
 
 #[derive(QueryableByName)]

@@ -14,6 +14,22 @@ pub const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/
 /// The advisory lock under which one process migrates and the others wait. Any number will do; it is ours.
 const MIGRATION_LOCK: &str = "7315001";
 
+/// The advisory lock that every unit which writes shares, and that one which must be alone has for itself.
+const WRITERS_LOCK: &str = "7315002";
+/// How long such a one waits, and has others wait behind it, for those that are under way.
+const ALONE_WITHIN: &str = "3s";
+
+/// What a transaction is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To read: all statements see the same state.
+    Look,
+    /// To write.
+    Write,
+    /// To write while nobody else does, since it changes what others hold in hand, such as a data key.
+    WriteAlone,
+}
+
 /// The same diesel expression, compiled once for each backend: for what the enum cannot say (`ON CONFLICT`,
 /// insertion of several rows).
 macro_rules! on_both {
@@ -118,17 +134,33 @@ impl Db {
         self.batch_execute("SELECT 1")
     }
 
-    /// A transaction that writes: `BEGIN IMMEDIATE` on SQLite, so that no lock upgrade can fail half way.
+    /// A transaction. One that writes is `BEGIN IMMEDIATE` on SQLite, so that no lock upgrade can fail half way; there
+    /// it is alone anyway.
     pub(super) fn transact<T, E: From<StoreError>>(
         &mut self,
+        purpose: Purpose,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
         type Manager = <Db as Connection>::TransactionManager;
         let begun = match self {
-            Self::Sqlite(connection) => {
-                AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")
-            }
-            Self::Postgres(_) => Manager::begin_transaction(self),
+            Self::Sqlite(connection) => AnsiTransactionManager::begin_transaction_sql(
+                connection,
+                match purpose {
+                    Purpose::Look => "BEGIN",
+                    Purpose::Write | Purpose::WriteAlone => "BEGIN IMMEDIATE",
+                },
+            ),
+            // Whatever it is, it is sent at once: no unit pays for a way of its own to the server and back.
+            Self::Postgres(connection) => AnsiTransactionManager::begin_transaction_sql(
+                connection,
+                &match purpose {
+                    Purpose::Look => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned(),
+                    Purpose::Write => format!("BEGIN; SELECT pg_advisory_xact_lock_shared({WRITERS_LOCK})"),
+                    Purpose::WriteAlone => format!(
+                        "BEGIN; SET LOCAL lock_timeout = '{ALONE_WITHIN}'; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
+                    ),
+                },
+            ),
         };
         begun.map_err(StoreError::from)?;
         match work(self) {

@@ -53,7 +53,7 @@ diesel::table! {
         token_hash -> Binary,
         /// Who logs in.
         account_id -> Uid,
-        /// The device's name, sealed with a key derived from the master key.
+        /// The device's name, sealed with a key derived from the house secret.
         label -> Binary,
         /// SHA-256 of the password's hash: a log-in does not outlive the password.
         password_mark -> Binary,
@@ -98,7 +98,7 @@ diesel::table! {
         token_hash -> Binary,
         /// Whose; null: whoever logs in.
         account_id -> Nullable<Uid>,
-        /// What it is for and the challenge, sealed with a key derived from the master key.
+        /// What it is for and the challenge, sealed with a key derived from the house secret.
         state -> Binary,
         /// When it stops working.
         expires_at -> Ts,

@@ -1,5 +1,6 @@
 //! Threads that own a connection each and run whole units of work that are sent to them.
 
+use super::dialect::Purpose;
 use super::{Db, Location, StoreError};
 use crate::meters::Meters;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,19 +38,19 @@ pub struct Store {
 impl Store {
     /// Opens the database, brings its schema up to date and starts its threads.
     pub fn open(location: &Location) -> Result<Self, StoreError> {
-        Self::open_checked(location, Arc::default(), |_| Ok(()))
+        Self::open_with(location, Arc::default(), |_| Ok::<_, StoreError>(())).map(|(store, ())| store)
     }
 
-    /// As [`Store::open`], with meters for the waits, and a check of what is there before anything else may happen.
-    pub fn open_checked<E: From<StoreError>>(
+    /// As [`Store::open`], with meters for the waits, and something that is read there before anything else may happen.
+    pub fn open_with<T, E: From<StoreError>>(
         location: &Location,
         meters: Arc<Meters>,
-        check: impl FnOnce(&mut Db) -> Result<(), E>,
-    ) -> Result<Self, E> {
+        read: impl FnOnce(&mut Db) -> Result<T, E>,
+    ) -> Result<(Self, T), E> {
         let mut first = Db::open(location)?;
         first.migrate()?;
-        check(&mut first)?;
-        Ok(Self::start(location, &meters)?)
+        let value = read(&mut first)?;
+        Ok((Self::start(location, &meters)?, value))
     }
 
     fn start(location: &Location, meters: &Arc<Meters>) -> Result<Self, StoreError> {
@@ -99,7 +100,38 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.writers.run(|db| db.transact(work)).await
+        self.writers.run(|db| db.transact(Purpose::Write, work)).await
+    }
+
+    /// As [`Store::write`], while no other unit writes, in whatever process: for what changes a key that others read
+    /// at the beginning of their unit and seal with at its end.
+    ///
+    /// # Errors
+    /// As [`Store::read`]; also if others do not end in time.
+    pub async fn write_alone<T, E>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.writers.run(|db| db.transact(Purpose::WriteAlone, work)).await
+    }
+
+    /// Runs queries that only read, in one transaction: they see one state, whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn look<T, E>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.readers.run(|db| db.transact(Purpose::Look, work)).await
     }
 }
 
@@ -230,7 +262,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::Sqlite(folder.path().join("test.db").display().to_string());
         let meters = Arc::new(Meters::new());
-        let store = Store::open_checked(&location, Arc::clone(&meters), |_| Ok::<_, StoreError>(())).unwrap();
+        let opened = Store::open_with(&location, Arc::clone(&meters), |_| Ok::<_, StoreError>(()));
+        let (store, ()) = opened.unwrap();
         assert_eq!(one(&store).await, 1);
         store.write(|_| Ok::<_, StoreError>(())).await.unwrap();
         assert!(meters.render().unwrap().contains("evenkeel_database_wait_seconds_count 2\n"));

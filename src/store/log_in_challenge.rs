@@ -14,7 +14,7 @@ pub struct ChallengeRow {
     pub token_hash: Vec<u8>,
     /// Who logs in.
     pub account_id: AccountId,
-    /// The device's name, sealed with a key derived from the master key.
+    /// The device's name, sealed with a key derived from the house secret.
     pub label: Vec<u8>,
     /// SHA-256 of the password's hash: a log-in does not outlive the password.
     pub password_mark: Vec<u8>,

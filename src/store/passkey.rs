@@ -34,7 +34,7 @@ pub struct CeremonyRow {
     pub token_hash: Vec<u8>,
     /// Whose; null: whoever logs in.
     pub account_id: Option<AccountId>,
-    /// What it is for and the challenge, sealed with a key derived from the master key.
+    /// What it is for and the challenge, sealed with a key derived from the house secret.
     pub state: Vec<u8>,
     /// When it stops working.
     pub expires_at: Ts,

@@ -74,7 +74,7 @@ diesel::table! {
         purpose -> Text,
         /// Keyed hash of the normalised address.
         email_index -> Binary,
-        /// The address, sealed with a key derived from the master key.
+        /// The address, sealed with a key derived from the house secret.
         email -> Binary,
         /// What was written at sign-up, sealed likewise.
         details -> Nullable<Binary>,
@@ -464,20 +464,6 @@ diesel::table! {
     use crate::store::types::sql::Ts;
     use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
 
-    /// Something sealed with a key, by which a start with another key is noticed.
-    key_checks (name) {
-        /// Which key: master.
-        name -> Text,
-        /// A known text, sealed with it.
-        sealed -> Binary,
-    }
-}
-
-diesel::table! {
-    use crate::ids::Uid;
-    use crate::store::types::sql::Ts;
-    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
-
     /// Mutations that were sent under a key (R04).
     idempotency_keys (key_hash) {
         /// Keyed hash of the account and the client's key.
@@ -592,7 +578,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     journal_entries,
     nudges,
     attempts,
-    key_checks,
     idempotency_keys,
     page_tokens
 );

@@ -1,46 +1,58 @@
 //! The vault: seals what must not be readable at rest, wraps data keys, and makes blind indexes and tokens (R26).
 
 pub mod keys;
+pub mod ring;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
+use ring::{Master, MasterId, Ring};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The first byte of everything sealed with a data key.
 const SEALED: u8 = 1;
-/// The first byte of a wrapped data key; the id of the master key follows.
+/// The first byte of a wrapped key; the id of the master key follows.
 const WRAPPED: u8 = 2;
-/// The text of a key check.
-const KEY_CHECK: &str = "evenkeel";
 const NONCE: usize = 24;
-const KEY_ID: usize = 4;
 
-/// Why something could not be opened. It never says what was inside.
+/// Why something could not be opened. It names the column, and never what was inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
     /// The bytes are not an envelope of this vault.
-    #[error("not a sealed value")]
-    Malformed,
+    #[error("{0}: not a sealed value")]
+    Malformed(Column),
     /// The envelope was made with a master key that is not here.
-    #[error("sealed with a master key that is not here")]
-    MissingKey,
+    #[error("{0}: wrapped by master key {1}, which is not here")]
+    MissingKey(Column, MasterId),
     /// A bit was flipped, or the value was moved from another row or column.
-    #[error("the sealed value does not belong here or was changed")]
-    Forged,
+    #[error("{0}: the sealed value does not belong here or was changed")]
+    Forged(Column),
     /// It opened, and what was inside is not of the expected form.
-    #[error("the sealed value has another form than expected")]
-    Form,
+    #[error("{0}: the sealed value has another form than expected")]
+    Form(Column),
+}
+
+/// A column that holds sealed values, for whoever reads the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    table: &'static str,
+    column: &'static str,
+}
+
+impl std::fmt::Display for Column {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.table, self.column)
+    }
 }
 
 /// Where a sealed value belongs: it opens nowhere else.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
-    table: &'static str,
-    column: &'static str,
+    column: Column,
     row: [u8; 32],
 }
 
@@ -55,7 +67,7 @@ impl Place {
         let mut row = [0; 32];
         row[..16].copy_from_slice(first.as_bytes());
         row[16..].copy_from_slice(second.as_bytes());
-        Self { table, column, row }
+        Self { column: Column { table, column }, row }
     }
 
     /// A column of a row whose key is a hash.
@@ -64,24 +76,28 @@ impl Place {
         for (to, from) in row.iter_mut().zip(hash) {
             *to = *from;
         }
-        Self { table, column, row }
+        Self { column: Column { table, column }, row }
+    }
+
+    /// The error of whoever opened a value of this place and found it to be of another form.
+    pub fn wrong_form(self) -> VaultError {
+        VaultError::Form(self.column)
     }
 
     fn aad(&self) -> Vec<u8> {
-        [self.table.as_bytes(), b"\0", self.column.as_bytes(), b"\0", &self.row].concat()
+        let Column { table, column } = self.column;
+        [table.as_bytes(), b"\0", column.as_bytes(), b"\0", &self.row].concat()
     }
 }
 
-/// The key of one account or link.
+/// The key of one account or link. It has no `Debug`, so that it cannot get into a log.
 #[derive(Clone)]
 pub struct DataKey(Zeroizing<[u8; 32]>);
 
 impl DataKey {
     /// A new random key.
     pub fn random() -> Self {
-        let mut key = Zeroizing::new([0; 32]);
-        rand::fill(key.as_mut_slice());
-        Self(key)
+        Self(random_key())
     }
 
     /// Seals bytes for a place.
@@ -91,8 +107,8 @@ impl DataKey {
 
     /// Opens what was sealed for a place.
     pub fn open(&self, place: Place, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
-        let body = sealed.strip_prefix(&[SEALED]).ok_or(VaultError::Malformed)?;
-        decrypt(&self.0, &place.aad(), body)
+        let body = sealed.strip_prefix(&[SEALED]).ok_or(VaultError::Malformed(place.column))?;
+        decrypt(&self.0, place, body)
     }
 
     /// Seals a text.
@@ -102,7 +118,7 @@ impl DataKey {
 
     /// Opens a text.
     pub fn open_text(&self, place: Place, sealed: &[u8]) -> Result<String, VaultError> {
-        String::from_utf8(self.open(place, sealed)?).map_err(|_| VaultError::Form)
+        String::from_utf8(self.open(place, sealed)?).map_err(|_| VaultError::Form(place.column))
     }
 
     /// Seals a structure as JSON.
@@ -113,72 +129,108 @@ impl DataKey {
 
     /// Opens a structure.
     pub fn open_json<T: DeserializeOwned>(&self, place: Place, sealed: &[u8]) -> Result<T, VaultError> {
-        serde_json::from_slice(&Zeroizing::new(self.open(place, sealed)?)).map_err(|_| VaultError::Form)
+        let plain = Zeroizing::new(self.open(place, sealed)?);
+        serde_json::from_slice(&plain).map_err(|_| VaultError::Form(place.column))
     }
 }
 
-/// Wraps data keys with the master key, and derives every other secret from it.
+/// Wraps data keys with a master key. Every other secret is derived from the house secret, which is random, belongs to
+/// one database and is kept in it, wrapped like a data key: so the master key can change, and what was derived stays.
 pub struct Vault {
-    master: Zeroizing<[u8; 32]>,
-    master_id: [u8; KEY_ID],
+    ring: Arc<Ring>,
     index_key: Zeroizing<[u8; 32]>,
     token_key: Zeroizing<[u8; 32]>,
     system: DataKey,
 }
 
 impl Vault {
-    /// A vault under a master key.
-    pub fn new(master: Zeroizing<[u8; 32]>) -> Self {
-        let derive = |label: &str| Zeroizing::new(hmac(&master, label.as_bytes()));
-        let id = derive("evenkeel master key id");
-        let mut master_id = [0; KEY_ID];
-        master_id.copy_from_slice(&id[..KEY_ID]);
-        Self {
+    /// A new house secret, wrapped by the newest master key, for a database that has none.
+    pub fn new_house_secret(ring: &Ring) -> Vec<u8> {
+        wrap(&ring.first(), Self::house_place(), &random_key())
+    }
+
+    /// The vault of the database with that house secret.
+    ///
+    /// # Errors
+    /// If the secret was wrapped by a master key that is not in the ring, or was changed.
+    pub fn open(ring: Arc<Ring>, house_secret: &[u8]) -> Result<Self, VaultError> {
+        let secret = unwrap(&ring, Self::house_place(), house_secret)?;
+        let derive = |label: &str| Zeroizing::new(hmac(&secret, label.as_bytes()));
+        Ok(Self {
             index_key: derive("evenkeel blind index"),
             token_key: derive("evenkeel tokens"),
             system: DataKey(derive("evenkeel system data")),
-            master,
-            master_id,
-        }
+            ring,
+        })
     }
 
-    /// A new data key, wrapped for its row.
-    pub fn new_data_key(&self, place: Place) -> (DataKey, Vec<u8>) {
+    fn house_place() -> Place {
+        Place::new("house_secrets", "secret", uuid::Uuid::nil())
+    }
+
+    /// The newest master key that this process knows; see [`Vault::in_force`] for the one to wrap with.
+    pub fn newest(&self) -> MasterId {
+        self.ring.newest()
+    }
+
+    /// By which master key a wrapped key is wrapped.
+    ///
+    /// # Errors
+    /// If the bytes are no wrapped key.
+    pub fn wrapped_by(place: Place, wrapped: &[u8]) -> Result<MasterId, VaultError> {
+        split(place, wrapped).map(|(id, _)| id)
+    }
+
+    /// The master key in force is the one that wraps the house secret: every process goes by the same database.
+    ///
+    /// # Errors
+    /// If the bytes are no wrapped secret.
+    pub fn in_force(house_secret: &[u8]) -> Result<MasterId, VaultError> {
+        Self::wrapped_by(Self::house_place(), house_secret)
+    }
+
+    /// A new data key, wrapped for its row by the master key in force.
+    ///
+    /// # Errors
+    /// If that master key is not in the ring.
+    pub fn new_data_key(&self, place: Place, by: MasterId) -> Result<(DataKey, Vec<u8>), VaultError> {
         let key = DataKey::random();
-        let head = [&[WRAPPED], self.master_id.as_slice()].concat();
-        let wrapped = encrypt(&self.master, &head, &place.aad(), key.0.as_slice());
-        (key, wrapped)
+        let wrapped = self.wrap(place, &key, by)?;
+        Ok((key, wrapped))
+    }
+
+    /// Wraps a data key for its row.
+    ///
+    /// # Errors
+    /// If that master key is not in the ring.
+    pub fn wrap(&self, place: Place, key: &DataKey, by: MasterId) -> Result<Vec<u8>, VaultError> {
+        let master = self.ring.find(by).ok_or(VaultError::MissingKey(place.column, by))?;
+        Ok(wrap(&master, place, &key.0))
     }
 
     /// Unwraps the data key of a row.
+    ///
+    /// # Errors
+    /// If the master key is not in the ring, or the bytes were changed or moved.
     pub fn unwrap(&self, place: Place, wrapped: &[u8]) -> Result<DataKey, VaultError> {
-        let rest = wrapped.strip_prefix(&[WRAPPED]).ok_or(VaultError::Malformed)?;
-        let (id, body) = rest.split_at_checked(KEY_ID).ok_or(VaultError::Malformed)?;
-        if id != self.master_id {
-            return Err(VaultError::MissingKey);
+        unwrap(&self.ring, place, wrapped).map(DataKey)
+    }
+
+    /// Wraps the same key by another master key; None: it is wrapped by that one.
+    ///
+    /// # Errors
+    /// As [`Vault::unwrap`] and [`Vault::wrap`].
+    pub fn rewrap(&self, place: Place, wrapped: &[u8], by: MasterId) -> Result<Option<Vec<u8>>, VaultError> {
+        if Self::wrapped_by(place, wrapped)? == by {
+            return Ok(None);
         }
-        let plain = Zeroizing::new(decrypt(&self.master, &place.aad(), body)?);
-        let key: [u8; 32] = plain.as_slice().try_into().map_err(|_| VaultError::Form)?;
-        Ok(DataKey(Zeroizing::new(key)))
+        let key = self.unwrap(place, wrapped)?;
+        self.wrap(place, &key, by).map(Some)
     }
 
     /// The key for what belongs to nobody yet, such as a sign-up that is not confirmed.
     pub fn system(&self) -> &DataKey {
         &self.system
-    }
-
-    /// A known text, sealed: kept in the database, it tells whether a later start has the same master key.
-    pub fn key_check(&self) -> Vec<u8> {
-        self.system.seal_text(Self::key_check_place(), KEY_CHECK)
-    }
-
-    /// Whether a sealed text was made with this master key.
-    pub fn is_own(&self, key_check: &[u8]) -> bool {
-        self.system.open_text(Self::key_check_place(), key_check).as_deref() == Ok(KEY_CHECK)
-    }
-
-    fn key_check_place() -> Place {
-        Place::new("key_checks", "sealed", uuid::Uuid::nil())
     }
 
     /// A keyed hash by which something can be found without being readable. `kind` keeps indexes apart.
@@ -203,24 +255,50 @@ fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     // HMAC pads a short key with zeros to its block of 64 bytes (RFC 2104); so does this, and cannot fail.
     let mut block = Zeroizing::new([0; 64]);
     block[..32].copy_from_slice(key);
-    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new(&(*block).into());
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new((&*block).into());
     mac.update(message);
     mac.finalize().into_bytes().into()
+}
+
+fn random_key() -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0; 32]);
+    rand::fill(key.as_mut_slice());
+    key
+}
+
+fn wrap(master: &Master, place: Place, key: &[u8; 32]) -> Vec<u8> {
+    let head = [&[WRAPPED], master.id.bytes()].concat();
+    encrypt(&master.key, &head, &place.aad(), key)
+}
+
+/// By which master key something is wrapped, and what follows that.
+fn split(place: Place, wrapped: &[u8]) -> Result<(MasterId, &[u8]), VaultError> {
+    let rest = wrapped.strip_prefix(&[WRAPPED]);
+    rest.and_then(MasterId::split).ok_or(VaultError::Malformed(place.column))
+}
+
+fn unwrap(ring: &Ring, place: Place, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, VaultError> {
+    let (id, body) = split(place, wrapped)?;
+    let master = ring.find(id).ok_or(VaultError::MissingKey(place.column, id))?;
+    let plain = Zeroizing::new(decrypt(&master.key, place, body)?);
+    let key: [u8; 32] = plain.as_slice().try_into().map_err(|_| VaultError::Form(place.column))?;
+    Ok(Zeroizing::new(key))
 }
 
 fn encrypt(key: &[u8; 32], head: &[u8], aad: &[u8], plain: &[u8]) -> Vec<u8> {
     let mut nonce = [0; NONCE];
     rand::fill(&mut nonce);
-    let cipher = XChaCha20Poly1305::new(&(*key).into());
+    let cipher = XChaCha20Poly1305::new(key.into());
     // The cipher refuses only texts of more than 256 GiB.
     let body = cipher.encrypt(&XNonce::from(nonce), Payload { msg: plain, aad }).unwrap_or_default();
     [head, &nonce, &body].concat()
 }
 
-fn decrypt(key: &[u8; 32], aad: &[u8], body: &[u8]) -> Result<Vec<u8>, VaultError> {
-    let (nonce, text) = body.split_first_chunk::<NONCE>().ok_or(VaultError::Malformed)?;
-    let cipher = XChaCha20Poly1305::new(&(*key).into());
-    cipher.decrypt(&XNonce::from(*nonce), Payload { msg: text, aad }).map_err(|_| VaultError::Forged)
+fn decrypt(key: &[u8; 32], place: Place, body: &[u8]) -> Result<Vec<u8>, VaultError> {
+    let (nonce, text) = body.split_first_chunk::<NONCE>().ok_or(VaultError::Malformed(place.column))?;
+    let cipher = XChaCha20Poly1305::new(key.into());
+    let (nonce, aad) = (XNonce::from(*nonce), place.aad());
+    cipher.decrypt(&nonce, Payload { msg: text, aad: &aad }).map_err(|_| VaultError::Forged(place.column))
 }
 
 #[cfg(test)]
@@ -229,7 +307,7 @@ mod tests {
     use uuid::Uuid;
 
     #[test]
-    fn a_value_opens_in_its_place_only_and_unchanged_only() {
+    fn r26_a_value_opens_in_its_place_only_and_unchanged_only() {
         let key = DataKey::random();
         let place = Place::new("accounts", "email", Uuid::from_u128(1));
         let sealed = key.seal_text(place, "words");
@@ -238,25 +316,64 @@ mod tests {
             Place::new("accounts", "email", Uuid::from_u128(2)),
             Place::new("accounts", "display_name", Uuid::from_u128(1)),
             Place::new("links", "email", Uuid::from_u128(1)),
+            Place::pair("accounts", "email", Uuid::from_u128(1), Uuid::from_u128(1)),
         ] {
-            assert_eq!(key.open(elsewhere, &sealed), Err(VaultError::Forged));
+            assert_eq!(key.open(elsewhere, &sealed), Err(VaultError::Forged(elsewhere.column)));
         }
         for bit in 8..sealed.len() * 8 {
             let mut flipped = sealed.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(key.open(place, &flipped), Err(VaultError::Forged));
+            assert_eq!(key.open(place, &flipped), Err(VaultError::Forged(place.column)));
         }
-        assert_eq!(key.open(place, b""), Err(VaultError::Malformed));
+        for short in 0..sealed.len() {
+            assert!(key.open(place, &sealed[..short]).is_err());
+        }
+        let told = key.open(place, b"").unwrap_err().to_string();
+        assert_eq!(told, "accounts.email: not a sealed value");
+    }
+
+    fn vault() -> Vault {
+        let ring = Arc::new(Ring::ephemeral());
+        let secret = Vault::new_house_secret(&ring);
+        Vault::open(ring, &secret).unwrap()
     }
 
     #[test]
-    fn a_data_key_needs_its_master_key() {
+    fn r26_a_data_key_needs_its_master_key_and_its_row() {
         let place = Place::new("accounts", "data_key", Uuid::from_u128(1));
-        let (ours, other) = (Vault::new(Zeroizing::new([1; 32])), Vault::new(Zeroizing::new([2; 32])));
-        let (key, wrapped) = ours.new_data_key(place);
+        let (ours, other) = (vault(), vault());
+        let (key, wrapped) = ours.new_data_key(place, ours.newest()).unwrap();
         let sealed = key.seal_text(place, "words");
         assert_eq!(ours.unwrap(place, &wrapped).unwrap().open_text(place, &sealed).as_deref(), Ok("words"));
-        assert_eq!(other.unwrap(place, &wrapped).err(), Some(VaultError::MissingKey));
+        let missing = VaultError::MissingKey(place.column, ours.newest());
+        assert_eq!(other.unwrap(place, &wrapped).err(), Some(missing));
+        assert_eq!(
+            missing.to_string(),
+            format!("accounts.data_key: wrapped by master key {}, which is not here", ours.newest())
+        );
+        let elsewhere = Place::new("accounts", "data_key", Uuid::from_u128(2));
+        assert_eq!(ours.unwrap(elsewhere, &wrapped).err(), Some(VaultError::Forged(elsewhere.column)));
+        for bit in 0..wrapped.len() * 8 {
+            let mut flipped = wrapped.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(ours.unwrap(place, &flipped).is_err());
+        }
         assert_ne!(ours.blind_index("email", "a@b.org"), other.blind_index("email", "a@b.org"));
+    }
+
+    #[test]
+    fn r26_keys_cannot_be_shown() {
+        struct Probe<T>(std::marker::PhantomData<T>);
+        trait Hidden {
+            const SHOWN: bool = false;
+        }
+        impl<T> Hidden for Probe<T> {}
+        // An inherent constant goes before a trait's, where there is one.
+        impl<T: std::fmt::Debug> Probe<T> {
+            const SHOWN: bool = true;
+        }
+        const { assert!(Probe::<Place>::SHOWN, "the probe tells them apart") };
+        const { assert!(!Probe::<DataKey>::SHOWN && !Probe::<Vault>::SHOWN && !Probe::<Ring>::SHOWN) };
+        const { assert!(!Probe::<Master>::SHOWN && !Probe::<keys::Keys>::SHOWN) };
     }
 }

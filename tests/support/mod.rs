@@ -4,9 +4,11 @@
 pub mod authenticator;
 pub mod care;
 pub mod leaves;
+pub mod log;
 pub mod people;
 pub mod race;
 pub mod statements;
+pub mod story;
 pub mod watching;
 
 use evenkeel::app::App;
@@ -157,20 +159,10 @@ impl TestApp {
 
     /// Writes the test's keys where the service of a real installation keeps them.
     pub fn install_keys(&self) {
-        use base64::Engine as _;
-        use std::io::Write;
-        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        use std::os::unix::fs::DirBuilderExt;
         let folder = self.config.data_dir.join("keys");
         std::fs::DirBuilder::new().mode(0o700).create(&folder).unwrap();
-        for (name, key) in
-            [("master", &self.keys.master), ("tokens", &self.keys.token_seed), ("vapid", &self.keys.vapid)]
-        {
-            let file = folder.join(format!("{name}.key"));
-            let mut file =
-                std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).unwrap();
-            let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key.as_slice());
-            file.write_all(text.as_bytes()).unwrap();
-        }
+        self.keys.save(&folder).unwrap();
     }
 
     /// Another process on the same database with the same keys: its own connections, clock and senders.

@@ -93,7 +93,7 @@ pub async fn couples(
             id
         });
         let link = LinkId::at(now);
-        let (_, data_key) = house.vault.new_data_key(link_key_place(link));
+        let (_, data_key) = house.vault.new_data_key(link_key_place(link), house.vault.newest()).unwrap();
         links.push(LinkRow {
             id: link,
             status: LinkStatus::Active,
@@ -132,7 +132,7 @@ fn person(
     now: Timestamp,
 ) -> (AccountRow, Option<DeviceRow>) {
     let id = AccountId::at(now);
-    let (key, data_key) = house.vault.new_data_key(account_key_place(id));
+    let (key, data_key) = house.vault.new_data_key(account_key_place(id), house.vault.newest()).unwrap();
     let place = |column| Place::new("accounts", column, id.uuid());
     let email = Email::parse("email", &address(number)).unwrap();
     let account = AccountRow {

@@ -59,7 +59,7 @@ CREATE TABLE address_requests (
   purpose text NOT NULL,
   -- Keyed hash of the normalised address.
   email_index bytea NOT NULL,
-  -- The address, sealed with a key derived from the master key.
+  -- The address, sealed with a key derived from the house secret.
   email bytea NOT NULL,
   -- What was written at sign-up, sealed likewise.
   details bytea,

@@ -37,7 +37,7 @@ CREATE TABLE log_in_challenges (
   token_hash bytea PRIMARY KEY NOT NULL,
   -- Who logs in.
   account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
-  -- The device's name, sealed with a key derived from the master key.
+  -- The device's name, sealed with a key derived from the house secret.
   label bytea NOT NULL,
   -- SHA-256 of the password's hash: a log-in does not outlive the password.
   password_mark bytea NOT NULL,
@@ -74,7 +74,7 @@ CREATE TABLE passkey_ceremonies (
   token_hash bytea PRIMARY KEY NOT NULL,
   -- Whose; null: whoever logs in.
   account_id uuid REFERENCES accounts (id) ON DELETE CASCADE,
-  -- What it is for and the challenge, sealed with a key derived from the master key.
+  -- What it is for and the challenge, sealed with a key derived from the house secret.
   state bytea NOT NULL,
   -- When it stops working.
   expires_at timestamptz NOT NULL
