@@ -1,8 +1,10 @@
 //! Wires everything together: settings, keys, clock, database, senders, API.
 
 use crate::actions::House;
+use crate::auth::network::TrustedProxies;
 use crate::auth::passkeys::Passkeys;
 use crate::auth::passwords::Passwords;
+use crate::auth::rates::Rates;
 use crate::auth::tokens::AccessTokens;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -41,6 +43,7 @@ pub struct App {
     pub schema: Schema,
     explorer: bool,
     leave_url: Option<Url>,
+    proxies: Arc<TrustedProxies>,
     lease: SignedDuration,
 }
 
@@ -79,8 +82,9 @@ impl App {
         let house = Arc::new(House {
             store,
             vault,
+            rates: Rates::new(&clock),
             clock,
-            tokens: AccessTokens::new(&keys.token_seed)?,
+            tokens: AccessTokens::new(&keys.token_seed)?.watching(config.data_dir.join("keys")),
             passwords: Passwords::new()?,
             passkeys: Passkeys::at(&config.public_url, &config.passkey_origins)?,
             push_policy: push_policy.clone(),
@@ -103,6 +107,7 @@ impl App {
             senders,
             schema,
             explorer: config.introspection,
+            proxies: Arc::new(config.trusted_proxies.clone()),
             leave_url: config.leave_url.clone(),
             lease: config.lease,
         })
@@ -120,6 +125,7 @@ impl App {
             schema: self.schema.clone(),
             explorer: self.explorer,
             leave_url: self.leave_url.clone(),
+            proxies: Arc::clone(&self.proxies),
         };
         let server = HttpServer::new(move || {
             let web = web.clone();

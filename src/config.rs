@@ -1,5 +1,6 @@
 //! Settings: the only place that reads the environment and `evenkeel.toml`, and checks both at start.
 
+use crate::auth::network::TrustedProxies;
 use crate::delivery::smtp::MailServer;
 use crate::domain::help_line::{self, HELP_LINES_MAX, HelpLine};
 use crate::store::Location;
@@ -66,6 +67,7 @@ struct Written {
     heartbeat_url: Option<SecretString>,
     lease_seconds: u16,
     keep_nudges_days: u16,
+    trusted_proxies: Vec<String>,
     help_lines: Vec<WrittenHelpLine>,
 }
 
@@ -112,6 +114,7 @@ impl Default for Written {
             heartbeat_url: None,
             lease_seconds: LEASE_SECONDS,
             keep_nudges_days: KEEP_NUDGES_DAYS,
+            trusted_proxies: Vec::new(),
             help_lines: Vec::new(),
         }
     }
@@ -173,6 +176,9 @@ pub struct Config {
     pub lease: SignedDuration,
     /// `EVENKEEL_KEEP_NUDGES_DAYS`: how long finished nudges and their attempts are kept, default 90, at least 15.
     pub keep_nudges: SignedDuration,
+    /// `EVENKEEL_TRUSTED_PROXIES`: networks of proxies that say in `X-Forwarded-For` or `Forwarded` for whom they speak,
+    /// such as `["10.0.0.0/8"]`; default: none. Name only proxies that set one of the two themselves.
+    pub trusted_proxies: TrustedProxies,
     /// `EVENKEEL_HELP_LINES`, or `[[help_lines]]` in `evenkeel.toml`: whom people can call, per country. None by
     /// default: only whoever runs the service knows which are right and still answer.
     pub help_lines: Vec<HelpLine>,
@@ -231,6 +237,7 @@ impl Config {
             heartbeat_url: None,
             lease: SignedDuration::from_secs(LEASE_SECONDS.into()),
             keep_nudges: days(KEEP_NUDGES_DAYS),
+            trusted_proxies: TrustedProxies::default(),
             help_lines: Vec::new(),
         }
     }
@@ -351,6 +358,8 @@ impl Written {
             let sentence = format!("production needs at least {LEASE_SECONDS}: a send may take so long");
             return Err(wrong("lease_seconds", sentence));
         }
+        let trusted_proxies = TrustedProxies::parse(&self.trusted_proxies)
+            .map_err(|sentence| wrong("trusted_proxies", sentence))?;
         Ok(Config {
             mode: self.mode,
             listen: self.listen,
@@ -371,6 +380,7 @@ impl Written {
             heartbeat_url: self.heartbeat_url,
             lease: SignedDuration::from_secs(self.lease_seconds.into()),
             keep_nudges: days(self.keep_nudges_days),
+            trusted_proxies,
             help_lines: check_help_lines(self.help_lines)?,
         })
     }
@@ -445,6 +455,7 @@ mod tests {
             ("heartbeat_url = 'ftp://x.org'", "heartbeat_url"),
             ("heartbeat_url = 'x.org'", "heartbeat_url"),
             ("keep_nudges_days = 14", "keep_nudges_days"),
+            ("trusted_proxies = ['10.0.0.0/8', 'proxy']", "trusted_proxies"),
             ("[[help_lines]]\nname = 'A line'\nphone = '000'", "help_lines.0.country"),
             ("[[help_lines]]\ncountry = 'UK'\nname = 'A line'\nphone = '000'", "help_lines.0.country"),
             ("[[help_lines]]\ncountry = 'GB'\nphone = '000'", "help_lines.0.name"),

@@ -16,6 +16,7 @@ use evenkeel::ids::NudgeId;
 use evenkeel::store::Store;
 use evenkeel::vault::keys::Keys;
 use evenkeel::vault::ring::{CURRENT, Handover, MasterSource, NEXT};
+use evenkeel::vault::token_keys;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
@@ -74,6 +75,9 @@ enum KeysCommand {
     /// Seal everything anew, with a new data key for each account and each link. The service may run meanwhile. What was
     /// interrupted goes on when it is run again.
     ReEncrypt,
+    /// Make a new key that signs access tokens. The service may run meanwhile: it goes on with the new one at once, and
+    /// tokens of the old one work until they are out of date, ten minutes at most. If a key leaked, run it twice.
+    RotateTokens,
 }
 
 #[derive(Subcommand)]
@@ -158,6 +162,13 @@ fn run(command: Command) -> Result<(), StartError> {
             println!("{} data keys are new, and what they seal is sealed anew.", gone.renewed);
             println!("Backups of the database from before still hold the old ones.");
             tell_left(&gone)
+        }
+        Command::Keys { command: Some(KeysCommand::RotateTokens) } => {
+            let folder = configure()?.data_dir.join("keys");
+            token_keys::rotate(&folder, Clock::System.now())?;
+            println!("A new key in {} signs access tokens from now on.", folder.display());
+            println!("Copy the folder's tokens.* to every other machine on this database.");
+            Ok(())
         }
         Command::Doctor { send_to } => examine(send_to.as_deref()),
         Command::Nudges(command) => {

@@ -19,7 +19,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("delivery", &["actions", "store", "domain", "meters"]),
     ("graphql", &["actions", "domain", "auth"]),
     ("http", &["graphql", "actions", "auth", "meters"]),
-    ("config", &["store", "delivery", "domain", "vault"]),
+    ("config", &["store", "delivery", "domain", "vault", "auth"]),
 ];
 
 /// Above everything else.

@@ -8,12 +8,13 @@ use diesel::prelude::*;
 use evenkeel::actions::{Fault, Refusal, Unit, refresh, retention};
 use evenkeel::store::schema::{refresh_tokens, sessions};
 use evenkeel::store::{Db, StoreError};
+use evenkeel::vault::token_keys;
 use jiff::SignedDuration;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Value, json};
 use std::sync::{Arc, Barrier};
-use support::people::{PASSWORD, text};
+use support::people::{PASSWORD, link_in, text};
 use support::{Backend, Person, TestApp};
 
 const ME: &str = "{ viewer { account { email } } }";
@@ -303,6 +304,78 @@ on_both_databases! {
         let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let unsigned = part(json!({ "alg": "none", "typ": "JWT", "kid": header.kid }));
         assert!(!works(&app, &format!("{unsigned}.{}.", part(ours.clone()))).await);
+    }
+
+    async fn r31_a_new_token_key_is_picked_up_while_the_old_ones_tokens_still_work(app) {
+        let alex = alex(&app).await;
+        let before = alex.access();
+        app.install_keys();
+        let folder = app.config.data_dir.join("keys");
+        assert!(works(&app, &before).await);
+        token_keys::rotate(&folder, app.clock.now()).unwrap();
+        let (access, _) = app.log_in(&alex.email, PASSWORD).await;
+        let kid = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
+        assert_ne!(kid(&before), kid(&access));
+        let sibling = app.sibling().house;
+        for token in [&before, &access] {
+            assert!(works(&app, token).await);
+            assert!(sibling.tokens.check(token, app.clock.now()).is_some(), "other processes alike");
+        }
+        let published = published_keys(&app).await;
+        assert!(published.find(&kid(&before)).is_some() && published.find(&kid(&access)).is_some());
+        seconds(&app, 599);
+        assert!(works(&app, &before).await && works(&app, &access).await);
+        seconds(&app, 61);
+        assert_eq!(published_keys(&app).await.keys.len(), 1);
+        alex.refresh(&app).await;
+        assert_eq!(kid(&alex.access()), kid(&access));
+        let ours = claims(&alex.access());
+        let header = Header { kid: Some(kid(&before)), ..Header::new(Algorithm::EdDSA) };
+        let forged = jsonwebtoken::encode(&header, &ours, &signing_key(app.keys.token_seed.as_slice())).unwrap();
+        assert!(!works(&app, &forged).await, "whoever has the old key makes no tokens of today with it");
+    }
+
+    async fn r31_a_token_of_one_purpose_is_refused_for_every_other(app) {
+        let alex = alex(&app).await;
+        let sam = app.person_without_device("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;
+        let (access, refresh_token) = app.log_in(&alex.email, PASSWORD).await;
+        let sign_up = "mutation($i: SignUpInput!) { signUp(input: $i) { status } }";
+        let robin = json!({ "i": { "email": "robin@people.test", "password": PASSWORD, "displayName": "Robin",
+            "zone": "UTC", "adult": true, "healthDataConsent": true } });
+        app.anonymous(sign_up, robin).await;
+        let reset = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";
+        app.anonymous(reset, json!({ "e": alex.email })).await;
+        app.deliver().await;
+        let token_of = |mail: Option<_>| {
+            let link = link_in(&mail.unwrap());
+            link.rsplit('/').next().unwrap().to_owned()
+        };
+        let confirm_token = token_of(app.mail.inbox("robin@people.test").pop());
+        let reset_token = token_of(alex.mails(&app).pop());
+        let invite = "mutation { invitePartner(input: { role: SWITCH }) { code link { id } } }";
+        let invited = sam.ask(&app, invite, json!({})).await["invitePartner"].clone();
+        let (code, id) = (text(&invited["code"]), text(&invited["link"]["id"]));
+        let tokens = [&access, &refresh_token, &confirm_token, &reset_token, &code, &id];
+        let uses = async |token: &str| {
+            let input = json!({ "t": token, "p": "seven slow clouds over hills" });
+            let confirm = "mutation($t: String!) { confirmAddress(input: { token: $t }) { status } }";
+            let set = "mutation($t: String!, $p: String!) { resetPassword(input: { token: $t, newPassword: $p }) { status } }";
+            let accept = "mutation($t: String!) { acceptInvitation(input: { code: $t, role: SWITCH }) { status } }";
+            [
+                works(&app, token).await,
+                refresh(&app, token).await["status"] == "DONE",
+                app.anonymous(confirm, input.clone()).await["confirmAddress"]["status"] == "DONE",
+                alex.ask(&app, accept, input.clone()).await["acceptInvitation"]["status"] == "DONE",
+                // The last, since it signs every device out.
+                app.anonymous(set, input).await["resetPassword"]["status"] == "DONE",
+            ]
+        };
+        // Each in turn, but for the one that ends all sessions.
+        for (n, token) in tokens.iter().enumerate().filter(|(n, _)| *n != 3) {
+            let expected = [n == 0, n == 1, n == 2, n == 4, false];
+            assert_eq!(uses(token).await, expected, "token {n}");
+        }
+        assert_eq!(uses(&reset_token).await, [false, false, false, false, true]);
     }
 
     async fn logging_out_ends_this_device_at_once_and_no_other(app) {

@@ -1,12 +1,11 @@
 //! Accounts: sign up, confirm, change the profile and the password, pause.
 
 use super::people::{Person, account_key_place, email_index};
-use super::{Caller, Done, Fault, House, Outcome, Refusal, RequestKey, Unit, planning};
+use super::{Caller, Done, Fault, House, Outcome, Refusal, Unit, Visitor, planning};
 use crate::auth::tokens::opaque_hash;
-use crate::domain::account::{
-    CONSENT_VERSION, ConsentKind, Email, FURTHER_NOTICE, NAME_MAX, Share, check_password,
-};
+use crate::domain::account::{CONSENT_VERSION, ConsentKind, Email, FURTHER_NOTICE, NAME_MAX, Share};
 use crate::domain::nudge::{About, Channel, Rung};
+use crate::domain::password::check_password;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::quiet_hours::{QuietHours, Zone};
 use crate::domain::reachability::Ways;
@@ -15,7 +14,7 @@ use crate::store::account::{AccountChange, AccountRow};
 use crate::store::address_request::AddressRequestRow;
 use crate::store::nudge::NudgeRow;
 use crate::store::{self, StoreError};
-use crate::vault::Place;
+use crate::vault::{Place, VaultError};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -65,11 +64,12 @@ pub(super) struct SignUpDetails {
 
 /// Asks to confirm an address. Whether it has an account makes no difference to what is done or answered here;
 /// the mail says what it is (R28).
-pub async fn sign_up(house: &Arc<House>, key: Option<&RequestKey>, input: SignUp) -> Outcome<()> {
+pub async fn sign_up(house: &Arc<House>, by: &Visitor, input: SignUp) -> Outcome<()> {
     use secrecy::ExposeSecret;
     let mut checks = Checks::new();
     let email = checks.take(Email::parse("email", &input.email));
-    check_password(&mut checks, "password", input.password.expose_secret());
+    let context = [input.display_name.as_str(), input.email.as_str()];
+    check_password(&mut checks, "password", input.password.expose_secret(), &context);
     let display_name = checks.line("displayName", input.display_name, NAME_MAX);
     let zone = checks.take(Zone::named("zone", &input.zone));
     let quiet = match input.quiet_hours {
@@ -86,9 +86,11 @@ pub async fn sign_up(house: &Arc<House>, key: Option<&RequestKey>, input: SignUp
         (Some(email), Some(zone), Some(quiet)) => checks.finish((email, zone, quiet))?,
         _ => return Err(checks.finish(()).err().unwrap_or_default().into()),
     };
+    let limit = house.rates.sign_up(by.network, &email_index(&house.vault, &email));
+    limit.map_err(|wait| Problem::try_later("input", wait))?;
     let password_hash = house.passwords.hash(input.password).await?;
     house
-        .change(key, move |unit| {
+        .change(by.key.as_ref(), move |unit| {
             let details = SignUpDetails {
                 display_name,
                 zone: zone.name().to_owned(),
@@ -102,13 +104,13 @@ pub async fn sign_up(house: &Arc<House>, key: Option<&RequestKey>, input: SignUp
 }
 
 /// Asks for a mail by which a password can be set anew. The answer is always the same (R28).
-pub async fn request_password_reset(
-    house: &Arc<House>,
-    key: Option<&RequestKey>,
-    email: String,
-) -> Outcome<()> {
+pub async fn request_password_reset(house: &Arc<House>, by: &Visitor, email: String) -> Outcome<()> {
     let email = Email::parse("email", &email)?;
-    house.change(key, move |unit| ask_by_mail(unit, Rung::ResetPassword, &email, None::<&()>)).await
+    let limit = house.rates.reset(by.network, &email_index(&house.vault, &email));
+    limit.map_err(|wait| Problem::try_later("input", wait))?;
+    house
+        .change(by.key.as_ref(), move |unit| ask_by_mail(unit, Rung::ResetPassword, &email, None::<&()>))
+        .await
 }
 
 /// Where a sealed column of an address request belongs.
@@ -155,9 +157,10 @@ pub fn request_email(vault: &crate::vault::Vault, row: &AddressRequestRow) -> Re
 }
 
 /// Confirms an address by the token of its mail: from here on there is an account.
-pub async fn confirm_address(house: &Arc<House>, key: Option<&RequestKey>, token: String) -> Outcome<()> {
+pub async fn confirm_address(house: &Arc<House>, by: &Visitor, token: String) -> Outcome<()> {
+    house.rates.token(by.network).map_err(|wait| Problem::try_later("input", wait))?;
     house
-        .change(key, move |unit| {
+        .change(by.key.as_ref(), move |unit| {
             let request = take_request(unit, Rung::ConfirmAddress, &token)?;
             let sealed =
                 request.details.as_deref().ok_or(Fault::Inconsistent("a sign-up without details"))?;
@@ -234,13 +237,23 @@ pub(super) fn take_request(unit: &mut Unit<'_>, purpose: Rung, token: &str) -> O
 /// Sets a new password by the token of a mail, and signs every device out.
 pub async fn reset_password(
     house: &Arc<House>,
-    key: Option<&RequestKey>,
+    by: &Visitor,
     token: String,
     password: SecretString,
 ) -> Outcome<()> {
-    let password_hash = hash_new(house, "newPassword", password).await?;
+    house.rates.token(by.network).map_err(|wait| Problem::try_later("input", wait))?;
+    let token_hash = opaque_hash(&token);
+    let context = house
+        .look(move |unit| {
+            let request = store::address_request::find_by_token(unit.db, Rung::ResetPassword, &token_hash)?;
+            let Some(request) = request else { return Ok(Vec::new()) };
+            let account = store::account::find_by_email(unit.db, &request.email_index)?;
+            account.map_or(Ok(Vec::new()), |row| Ok(own_words(&Person::open(unit.vault, row)?)?))
+        })
+        .await?;
+    let password_hash = hash_new(house, password, &context).await?;
     house
-        .change(key, move |unit| {
+        .change(by.key.as_ref(), move |unit| {
             let request = take_request(unit, Rung::ResetPassword, &token)?;
             let account =
                 store::account::find_by_email(unit.db, &request.email_index)?.ok_or_else(expired)?;
@@ -261,10 +274,16 @@ fn close_resets(unit: &mut Unit<'_>, email_index: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn hash_new(house: &Arc<House>, field: &str, password: SecretString) -> Outcome<String> {
+/// What anybody who knows a person would try.
+fn own_words(person: &Person) -> Result<Vec<String>, VaultError> {
+    Ok(vec![person.display_name()?, person.email()?])
+}
+
+async fn hash_new(house: &Arc<House>, password: SecretString, context: &[String]) -> Outcome<String> {
     use secrecy::ExposeSecret;
     let mut checks = Checks::new();
-    check_password(&mut checks, field, password.expose_secret());
+    let context: Vec<&str> = context.iter().map(String::as_str).collect();
+    check_password(&mut checks, "newPassword", password.expose_secret(), &context);
     checks.finish(())?;
     Ok(house.passwords.hash(password).await?)
 }
@@ -277,13 +296,15 @@ pub async fn change_password(
     new: SecretString,
 ) -> Outcome<()> {
     let requester = by.requester;
-    let row = house.look(move |unit| Ok(store::account::find(unit.db, requester.account)?)).await?;
-    let stored = row.map(|row| row.password_hash);
+    house.rates.password(requester.account).map_err(|wait| Problem::try_later("input", wait))?;
+    let person = house.look(move |unit| Person::load(unit, requester.account)).await?;
+    let context = own_words(&person)?;
+    let stored = Some(person.row.password_hash);
     if !house.passwords.verify(current, stored.clone()).await? {
         let sentence = "This is not the current password.";
         return Err(Problem::new("currentPassword", ProblemCode::Malformed, sentence).into());
     }
-    let password_hash = hash_new(house, "newPassword", new).await?;
+    let password_hash = hash_new(house, new, &context).await?;
     house
         .change(by.key.as_ref(), move |unit| {
             let row = store::account::find(unit.db, requester.account)?;

@@ -2,7 +2,7 @@
 
 use super::account::{ask_by_mail, expired, request_email, request_place, take_request};
 use super::people::{Person, email_index};
-use super::{Caller, Fault, House, Outcome, Refusal, RequestKey, Unit, proof};
+use super::{Caller, Fault, House, Outcome, Refusal, Unit, Visitor, proof};
 use crate::domain::account::Email;
 use crate::domain::nudge::Rung;
 use crate::domain::problem::Problem;
@@ -61,9 +61,10 @@ pub async fn request(house: &Arc<House>, by: &Caller, email: String) -> Outcome<
 
 /// Confirms the new address by the token of the mail to it; the account has it from here on. Sessions stay: who holds
 /// them gave a proof, and an address signs nobody in.
-pub async fn confirm(house: &Arc<House>, key: Option<&RequestKey>, token: String) -> Outcome<()> {
+pub async fn confirm(house: &Arc<House>, by: &Visitor, token: String) -> Outcome<()> {
+    house.rates.token(by.network).map_err(|wait| Problem::try_later("input", wait))?;
     house
-        .change(key, move |unit| {
+        .change(by.key.as_ref(), move |unit| {
             let request = take_request(unit, Rung::ConfirmNewAddress, &token)?;
             let sealed = request.details.as_deref().ok_or(Fault::Inconsistent("a change without details"))?;
             let asked: Standing =

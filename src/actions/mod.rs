@@ -32,8 +32,10 @@ pub mod totp;
 pub mod watch;
 
 use crate::auth::Requester;
+use crate::auth::network::Network;
 use crate::auth::passkeys::{PasskeyError, Passkeys};
-use crate::auth::passwords::{HashError, Passwords};
+use crate::auth::passwords::{BUSY_SECONDS, HashError, Passwords};
+use crate::auth::rates::Rates;
 use crate::auth::tokens::{AccessTokens, TokenError};
 use crate::clock::Clock;
 use crate::domain::device::PushPolicy;
@@ -65,6 +67,8 @@ pub struct House {
     pub passwords: Passwords,
     /// The relying party of passkeys; None: the service has no domain name.
     pub passkeys: Option<Passkeys>,
+    /// How often what may be tried.
+    pub rates: Rates,
     /// Which push services may be used.
     pub push_policy: PushPolicy,
     /// The public half of the VAPID key (RFC 8292, 3.2), base64url.
@@ -146,7 +150,16 @@ macro_rules! refusal_from {
         }
     )*};
 }
-refusal_from!(StoreError, VaultError, HashError, TokenError, PasskeyError, Fault);
+refusal_from!(StoreError, VaultError, TokenError, PasskeyError, Fault);
+
+impl From<HashError> for Refusal {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Problem::try_later("input", BUSY_SECONDS).into(),
+            HashError::Failed(_) => Self::Fault(error.into()),
+        }
+    }
+}
 
 /// What an action came to.
 pub type Outcome<T> = Result<T, Refusal>;
@@ -203,6 +216,15 @@ impl Unit<'_> {
             house_secret::find(self.db)?.ok_or(Fault::Inconsistent("a database without its secret"))?;
         Ok(self.vault.new_data_key(place, Vault::in_force(&secret)?)?)
     }
+}
+
+/// Whoever asks for something for which one need not be signed in.
+#[derive(Clone, Debug, Default)]
+pub struct Visitor {
+    /// Where they are, for limits.
+    pub network: Network,
+    /// The request's key, if it has one.
+    pub key: Option<RequestKey>,
 }
 
 /// Who does something, and under which idempotency key.

@@ -260,8 +260,14 @@ fn linked_already() -> Problem {
     Problem::wrong_state("code", "You two are linked already.")
 }
 
+/// Codes are short enough to be guessed at: they are counted, right or wrong (R34).
+fn count_guess(house: &House, by: AccountId) -> Result<(), Problem> {
+    house.rates.code(by).map_err(|wait| Problem::try_later("code", wait))
+}
+
 /// Shows an invitation to whoever holds its code, before they decide.
 pub async fn look_at(house: &Arc<House>, reader: AccountId, code: String) -> Outcome<InvitationView> {
+    count_guess(house, reader)?;
     let keeper = Arc::clone(house);
     // A look locks the row for a moment, so it is a unit that writes, though it writes nothing.
     house
@@ -279,6 +285,7 @@ pub async fn look_at(house: &Arc<House>, reader: AccountId, code: String) -> Out
 /// Accepts an invitation: the link is active.
 pub async fn accept(house: &Arc<House>, by: &Caller, code: String, role: Role) -> Outcome<LinkView> {
     let account = by.requester.account;
+    count_guess(house, account)?;
     house
         .change(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, account)?;
@@ -308,6 +315,7 @@ pub async fn accept(house: &Arc<House>, by: &Caller, code: String, role: Role) -
 /// Declines an invitation: its code stops working. The inviter sees it as ended and hears nothing.
 pub async fn decline(house: &Arc<House>, by: &Caller, code: String) -> Outcome<()> {
     let account = by.requester.account;
+    count_guess(house, account)?;
     house
         .change(by.key.as_ref(), move |unit| {
             let found = find_invitation(unit, &code, account)?;

@@ -2,7 +2,7 @@
 
 use super::people::Person;
 use super::session::{self, Tokens};
-use super::{Caller, Fault, House, Outcome, Refusal, RequestKey, Unit, proof};
+use super::{Caller, Fault, House, Outcome, Refusal, Unit, Visitor, proof};
 use crate::auth::passkeys::{Assertion, Attestation, Authentication, Credential, Passkeys, Registration};
 use crate::auth::tokens::{opaque, opaque_hash};
 use crate::domain::device::LABEL_MAX;
@@ -267,10 +267,11 @@ fn used(
 }
 
 /// Begins a log-in. Nobody says who they are: there is nothing to learn about anybody (R28).
-pub async fn begin_log_in(house: &Arc<House>, key: Option<&RequestKey>) -> Outcome<Ceremony> {
+pub async fn begin_log_in(house: &Arc<House>, by: &Visitor) -> Outcome<Ceremony> {
+    house.rates.token(by.network).map_err(|wait| Problem::try_later("input", wait))?;
     let keeper = Arc::clone(house);
     house
-        .change(key, move |unit| {
+        .change(by.key.as_ref(), move |unit| {
             let (options, state) = relying_party(&keeper)?.begin_authentication(&[])?;
             begin(unit, None, options, &State::LogIn(Box::new(state)))
         })
@@ -280,11 +281,12 @@ pub async fn begin_log_in(house: &Arc<House>, key: Option<&RequestKey>) -> Outco
 /// Signs a device in by a passkey. It verified its user, so it is both factors: no second step follows.
 pub async fn finish_log_in(
     house: &Arc<House>,
-    key: Option<&RequestKey>,
+    by: &Visitor,
     token: String,
     answer: String,
     label: String,
 ) -> Outcome<Tokens> {
+    house.rates.token(by.network).map_err(|wait| Problem::try_later("input", wait))?;
     let mut checks = Checks::new();
     let label = checks.text("deviceLabel", label, LABEL_MAX);
     let answer = checks.take(read_assertion(&answer));
@@ -292,7 +294,7 @@ pub async fn finish_log_in(
     checks.finish(())?;
     let keeper = Arc::clone(house);
     let tokens = house
-        .change(key, move |unit| {
+        .change(by.key.as_ref(), move |unit| {
             let passkeys = relying_party(&keeper)?;
             let state = match take(unit, &token)? {
                 Some(State::LogIn(state)) => *state,

@@ -3,7 +3,7 @@
 use super::account::ask_by_mail;
 use super::people::Person;
 use super::session::{Tokens, hand_out, issue};
-use super::{House, Outcome, RequestKey, Unit};
+use super::{House, Outcome, Unit, Visitor};
 use crate::auth::Requester;
 use crate::auth::tokens::{REFRESH_GRACE, opaque_hash};
 use crate::domain::account::Email;
@@ -22,10 +22,11 @@ fn successor(vault: &Vault, token: &str, id: RefreshTokenId) -> String {
 
 /// Exchanges a refresh token. The same token gives the same successor for 15 s, for a phone that lost the answer; a
 /// use after that means that somebody has a copy, and the family ends (R31).
-pub async fn refresh(house: &Arc<House>, key: Option<&RequestKey>, token: String) -> Outcome<Tokens> {
+pub async fn refresh(house: &Arc<House>, by: &Visitor, token: String) -> Outcome<Tokens> {
+    house.rates.refresh(by.network).map_err(|wait| Problem::try_later("input", wait))?;
     let keeper = Arc::clone(house);
     // The end of a family that was copied is saved, although the answer is a refusal.
-    let exchanged = house.change(key, move |unit| exchange(&keeper, unit, &token)).await?;
+    let exchanged = house.change(by.key.as_ref(), move |unit| exchange(&keeper, unit, &token)).await?;
     exchanged.ok_or_else(|| {
         let sentence = "This device is signed out. Please log in again.";
         Problem::new("refreshToken", ProblemCode::Expired, sentence).into()

@@ -3,7 +3,7 @@
 use super::people::Person;
 use super::second_factor::{SecondFactor, check};
 use super::session::{self, Tokens};
-use super::{House, Outcome, RequestKey, Unit};
+use super::{House, Outcome, Unit, Visitor};
 use crate::auth::tokens::{opaque, opaque_hash};
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::store;
@@ -63,12 +63,14 @@ pub(super) fn begin(unit: &mut Unit<'_>, person: &Person, label: &str) -> Outcom
 /// is wrong with a challenge looks the same (R28).
 pub async fn complete(
     house: &Arc<House>,
-    key: Option<&RequestKey>,
+    by: &Visitor,
     token: String,
     given: SecondFactor,
 ) -> Outcome<Tokens> {
+    house.rates.token(by.network).map_err(|wait| Problem::try_later("input", wait))?;
     let keeper = Arc::clone(house);
-    let completed = house.change(key, move |unit| try_once(&keeper, unit, &token, &given)).await?;
+    let completed =
+        house.change(by.key.as_ref(), move |unit| try_once(&keeper, unit, &token, &given)).await?;
     Ok(completed?)
 }
 

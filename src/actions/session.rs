@@ -2,14 +2,16 @@
 
 use super::people::{Person, email_index};
 use super::second_step::LogIn;
-use super::{Caller, Done, Fault, House, Outcome, RequestKey, Unit, proof, second_factor, second_step};
+use super::{Caller, Done, Fault, House, Outcome, Unit, Visitor, proof, second_factor, second_step};
 use crate::auth::Requester;
+use crate::auth::passwords::is_outdated;
 use crate::auth::tokens::{REFRESH_LIFE, opaque, opaque_hash};
 use crate::domain::account::{Email, PASSWORD_MAX_BYTES, whole_hour};
 use crate::domain::device::LABEL_MAX;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::ids::{AccountId, RefreshTokenId, SessionId, TypedId};
 use crate::store;
+use crate::store::account::AccountChange;
 use crate::store::session::{RefreshTokenRow, SessionRow};
 use crate::store::types::Ts;
 use crate::vault::Place;
@@ -49,15 +51,22 @@ fn no_match() -> Problem {
     Problem::new("password", ProblemCode::Malformed, sentence)
 }
 
+/// What a person writes to sign a device in.
+pub struct Credentials {
+    /// Their address.
+    pub email: String,
+    /// Their password.
+    pub password: SecretString,
+    /// The device's name.
+    pub label: String,
+    /// A refresh token of an earlier session on the device, which shows that it is known.
+    pub earlier: Option<String>,
+}
+
 /// Signs a device in, or asks for the second factor of who has one. A wrong password, an unknown address and one that
-/// is not confirmed look alike (R28).
-pub async fn log_in(
-    house: &Arc<House>,
-    key: Option<&RequestKey>,
-    email: String,
-    password: SecretString,
-    label: String,
-) -> Outcome<LogIn> {
+/// is not confirmed look alike (R28). Each call is one try, however many a request holds (R34).
+pub async fn log_in(house: &Arc<House>, by: &Visitor, input: Credentials) -> Outcome<LogIn> {
+    let Credentials { email, password, label, earlier } = input;
     let mut checks = Checks::new();
     let label = checks.text("deviceLabel", label, LABEL_MAX);
     let email = checks.take(Email::parse("email", &email));
@@ -66,22 +75,43 @@ pub async fn log_in(
     }
     let Some(email) = email else { return Err(checks.finish(()).err().unwrap_or_default().into()) };
     checks.finish(())?;
-    let found = house
+    let index = email_index(&house.vault, &email);
+    let sought = index.clone();
+    let (found, device) = house
         .look(move |unit| {
-            let index = email_index(unit.vault, &email);
-            Ok(store::account::find_by_email(unit.db, &index)?)
+            // Looked up whether or not there is an account, so that it takes as long.
+            let earlier = earlier.map(|token| store::session::find_token(unit.db, &opaque_hash(&token)));
+            let session = earlier.transpose()?.flatten().map(|(_, session)| session);
+            let found = store::account::find_by_email(unit.db, &sought)?;
+            let of_account =
+                |session: &SessionRow| Some(session.account_id) == found.as_ref().map(|row| row.id);
+            let device = session.filter(of_account).map(|session| session.id);
+            Ok((found, device))
         })
         .await?;
+    house.rates.log_in(by.network, &index, device).map_err(|wait| Problem::try_later("input", wait))?;
     let stored = found.as_ref().map(|row| row.password_hash.clone());
-    let matches = house.passwords.verify(password, stored).await?;
+    let matches = house.passwords.verify(password.clone(), stored).await?;
     let row = found.filter(|_| matches).ok_or_else(no_match)?;
+    let renewed = match is_outdated(&row.password_hash) {
+        // If the pool is full, the next log-in will do.
+        true => house.passwords.hash(password).await.ok(),
+        false => None,
+    };
     let keeper = Arc::clone(house);
     house
-        .change(key, move |unit| {
+        .change(by.key.as_ref(), move |unit| {
+            // A password that is set at this moment must not be undone.
+            store::dialect::lock_account(unit.db, row.id)?;
             // Password and data key may have been changed while the hash was computed.
             let current = store::account::find(unit.db, row.id)?;
             let unchanged = current.filter(|current| current.password_hash == row.password_hash);
-            let person = Person::open(unit.vault, unchanged.ok_or_else(no_match)?)?;
+            let mut current = unchanged.ok_or_else(no_match)?;
+            if renewed.is_some() {
+                let change = AccountChange { password_hash: renewed, ..Default::default() };
+                current = store::account::update(unit.db, row.id, &change)?;
+            }
+            let person = Person::open(unit.vault, current)?;
             if second_factor::is_asked(unit, person.row.id)? {
                 return second_step::begin(unit, &person, &label).map(LogIn::SecondStep);
             }

@@ -1,7 +1,9 @@
-//! Who is asking: passwords, tokens, and the requester that the rest of the house is handed.
+//! Who is asking: passwords, tokens, rates, and the requester that the rest of the house is handed.
 
+pub mod network;
 pub mod passkeys;
 pub mod passwords;
+pub mod rates;
 pub mod tokens;
 
 use crate::ids::{AccountId, SessionId};

@@ -1,36 +1,60 @@
 //! Passwords: Argon2id in a bounded pool of its own, and as slow for nobody as for somebody (R28, R32).
 
-use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{ARGON2ID_IDENT, Argon2, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
-use std::sync::Arc;
-use tokio::sync::Semaphore;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::oneshot;
 
-/// Hashes at once: each takes 19 MiB and a core for some tens of milliseconds.
-const AT_ONCE: usize = 2;
+/// How many may wait for a thread: a second or two of work. Who comes after that is told so at once.
+const WAITING_MAX: usize = 32;
+/// How many seconds later they may try again.
+pub const BUSY_SECONDS: u32 = 5;
 
-/// Hashing failed: the pool is closing, or a stored hash is damaged.
+/// Hashing did not take place.
 #[derive(Debug, thiserror::Error)]
-#[error("password hashing: {0}")]
-pub struct HashError(String);
+pub enum HashError {
+    /// As many wait as may.
+    #[error("password hashing: too many are waiting")]
+    Busy,
+    /// The pool is closing, or a stored hash is damaged.
+    #[error("password hashing: {0}")]
+    Failed(String),
+}
+
+type Work = Box<dyn FnOnce() + Send>;
 
 /// Hashes and checks passwords.
 #[derive(Clone)]
 pub struct Passwords {
-    room: Arc<Semaphore>,
+    queue: SyncSender<Work>,
     /// What a password of nobody is compared with, so that it takes as long.
     decoy: Arc<str>,
 }
 
 impl Passwords {
-    /// A pool.
+    /// A pool: half of the processors, since each hash takes 19 MiB and a processor for some tens of milliseconds, and
+    /// the rest of the house goes on meanwhile.
     pub fn new() -> Result<Self, HashError> {
+        let (queue, waiting) = sync_channel::<Work>(WAITING_MAX);
+        let waiting = Arc::new(Mutex::new(waiting));
+        let threads = std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
+        for _ in 0..threads {
+            let waiting = Arc::clone(&waiting);
+            let thread = std::thread::Builder::new().name("hashing".to_owned());
+            thread.spawn(move || serve(&waiting)).map_err(|error| HashError::Failed(error.to_string()))?;
+        }
         let decoy = hash(b"nobody has this password")?;
-        Ok(Self { room: Arc::new(Semaphore::new(AT_ONCE)), decoy: decoy.into() })
+        Ok(Self { queue, decoy: decoy.into() })
     }
 
     /// Hashes a password with a new salt, in PHC form.
+    ///
+    /// # Errors
+    /// [`HashError::Busy`] at once if too many wait, here and in [`Passwords::verify`].
     pub async fn hash(&self, password: SecretString) -> Result<String, HashError> {
         self.run(move || hash(password.expose_secret().as_bytes())).await
     }
@@ -41,7 +65,8 @@ impl Passwords {
         self.run(move || {
             let known = stored.is_some();
             let text = stored.as_deref().unwrap_or(&decoy);
-            let parsed = PasswordHash::new(text).map_err(|error| HashError(error.to_string()))?;
+            let parsed = PasswordHash::new(text).map_err(|error| HashError::Failed(error.to_string()))?;
+            // With the parameters of the hash, not today's.
             let matches =
                 Argon2::default().verify_password(password.expose_secret().as_bytes(), &parsed).is_ok();
             Ok(known && matches)
@@ -53,13 +78,67 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let _room = self.room.acquire().await.map_err(|error| HashError(error.to_string()))?;
-        tokio::task::spawn_blocking(work).await.map_err(|error| HashError(error.to_string()))?
+        let (done, result) = oneshot::channel();
+        let work: Work = Box::new(move || {
+            // Nobody waits for it any more: it is not worth a processor.
+            if !done.is_closed() {
+                let _ = done.send(work());
+            }
+        });
+        self.queue.try_send(work).map_err(|refused| match refused {
+            TrySendError::Full(_) => HashError::Busy,
+            TrySendError::Disconnected(_) => HashError::Failed("the pool is closed".to_owned()),
+        })?;
+        result.await.map_err(|error| HashError::Failed(error.to_string()))?
     }
 }
 
+/// One thread's life: it ends with the last [`Passwords`].
+fn serve(waiting: &Mutex<Receiver<Work>>) {
+    loop {
+        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(work) = next else { return };
+        // Whoever waited sees that no answer came; the others are still served.
+        let _ = catch_unwind(AssertUnwindSafe(work));
+    }
+}
+
+/// OWASP's: 19 MiB, two passes, one lane. A hash with others is made anew at its owner's next log-in.
+fn today() -> Argon2<'static> {
+    Argon2::default()
+}
+
 fn hash(password: &[u8]) -> Result<String, HashError> {
-    // The defaults are OWASP's: Argon2id, 19 MiB, two passes, one lane.
-    let hash = Argon2::default().hash_password(password).map_err(|error| HashError(error.to_string()))?;
+    let hash = today().hash_password(password).map_err(|error| HashError::Failed(error.to_string()))?;
     Ok(hash.to_string())
+}
+
+/// Whether a hash was made with another algorithm or other parameters than today's.
+pub fn is_outdated(stored: &str) -> bool {
+    let Ok(parsed) = PasswordHash::new(stored) else { return true };
+    let (argon2, version) = (today(), u32::from(Version::default()));
+    parsed.algorithm != ARGON2ID_IDENT
+        || parsed.version != Some(version)
+        || Params::try_from(&parsed).ok().as_ref().is_none_or(|params| {
+            let same = |number: fn(&Params) -> u32| number(params) == number(argon2.params());
+            !(same(Params::m_cost) && same(Params::t_cost) && same(Params::p_cost))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r32_hashes_with_other_parameters_are_outdated() {
+        let today = hash(b"four calm boats on a lake").unwrap();
+        assert!(today.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{today}");
+        assert!(!is_outdated(&today));
+        for (what, instead) in
+            [("m=19456", "m=9728"), ("t=2", "t=3"), ("p=1", "p=2"), ("argon2id", "argon2i"), ("v=19", "v=16")]
+        {
+            assert!(is_outdated(&today.replacen(what, instead, 1)), "{instead}");
+        }
+        assert!(is_outdated("nonsense"));
+    }
 }

@@ -3,12 +3,15 @@
 use super::Requester;
 use crate::ids::{AccountId, SessionId};
 use crate::vault::sha256;
+use crate::vault::token_keys::{self, Stamp, TokenKeys};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 /// How long an access token works.
 pub const ACCESS_LIFE: SignedDuration = SignedDuration::from_mins(10);
@@ -40,30 +43,98 @@ struct Claims {
 #[error("token key: {0}")]
 pub struct TokenError(#[from] jsonwebtoken::errors::Error);
 
+/// How far the clocks of two machines may be apart, in seconds.
+const SKEW: i64 = 60;
+
+/// What others check with.
+struct PublicKey {
+    id: String,
+    checking: DecodingKey,
+    jwk: Jwk,
+}
+
+/// The keys of one moment.
+struct Ring {
+    signing: EncodingKey,
+    current: PublicKey,
+    /// The key that signed until that instant.
+    previous: Option<(PublicKey, Timestamp)>,
+    /// Of which files they are.
+    stamp: Option<Stamp>,
+}
+
+fn key(seed: &[u8; 32]) -> Result<(EncodingKey, PublicKey), TokenError> {
+    let pkcs8 = zeroize::Zeroizing::new([PKCS8_HEAD.as_slice(), seed].concat());
+    let signing = EncodingKey::from_ed_der(&pkcs8);
+    let mut jwk = Jwk::from_encoding_key(&signing, Algorithm::EdDSA)?;
+    let id = jwk.thumbprint(ThumbprintHash::SHA256)?;
+    jwk.common.key_id = Some(id.clone());
+    jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+    let checking = DecodingKey::from_jwk(&jwk)?;
+    Ok((signing, PublicKey { id, checking, jwk }))
+}
+
+impl Ring {
+    fn of(keys: &TokenKeys, stamp: Option<Stamp>) -> Result<Self, TokenError> {
+        let (signing, current) = key(&keys.current)?;
+        let previous = keys.previous.as_ref().map(|(seed, at)| Ok::<_, TokenError>((key(seed)?.1, *at)));
+        Ok(Self { signing, current, previous: previous.transpose()?, stamp })
+    }
+
+    /// The previous key, as long as a token that it signed can be in date.
+    fn overlapping(&self, now: Timestamp) -> Option<(&PublicKey, Timestamp)> {
+        let (key, at) = self.previous.as_ref()?;
+        (now.as_second() < at.as_second() + ACCESS_LIFE.as_secs() + SKEW).then_some((key, *at))
+    }
+}
+
 /// Signs and checks access tokens.
 pub struct AccessTokens {
-    signing: EncodingKey,
-    checking: DecodingKey,
-    key_id: String,
-    public: JwkSet,
+    folder: Option<PathBuf>,
+    ring: RwLock<Ring>,
 }
 
 impl AccessTokens {
     /// Tokens signed with the key of that seed.
     pub fn new(seed: &[u8; 32]) -> Result<Self, TokenError> {
-        let pkcs8 = zeroize::Zeroizing::new([PKCS8_HEAD.as_slice(), seed].concat());
-        let signing = EncodingKey::from_ed_der(&pkcs8);
-        let mut jwk = Jwk::from_encoding_key(&signing, Algorithm::EdDSA)?;
-        let key_id = jwk.thumbprint(ThumbprintHash::SHA256)?;
-        jwk.common.key_id = Some(key_id.clone());
-        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-        let checking = DecodingKey::from_jwk(&jwk)?;
-        Ok(Self { signing, checking, key_id, public: JwkSet { keys: vec![jwk] } })
+        let keys = TokenKeys { current: zeroize::Zeroizing::new(*seed), previous: None };
+        Ok(Self { folder: None, ring: RwLock::new(Ring::of(&keys, None)?) })
     }
 
-    /// The public keys (RFC 7517), for `/.well-known/jwks.json`.
-    pub fn jwks(&self) -> &JwkSet {
-        &self.public
+    /// As they are, and from now on with the keys of that folder, as often as they change.
+    pub fn watching(self, folder: PathBuf) -> Self {
+        Self { folder: Some(folder), ..self }
+    }
+
+    /// The keys of now. To look whether they changed takes some microseconds.
+    fn ring(&self) -> RwLockReadGuard<'_, Ring> {
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(folder) = &self.folder else { return ring };
+        let stamp = token_keys::stamp(folder);
+        if stamp.is_none() || stamp == ring.stamp {
+            return ring;
+        }
+        drop(ring);
+        let loaded = TokenKeys::load(folder).map_err(|error| error.to_string());
+        let loaded = loaded.and_then(|keys| Ring::of(&keys, stamp).map_err(|error| error.to_string()));
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        match loaded {
+            Ok(new) => *ring = new,
+            Err(cause) => {
+                tracing::error!(cause, "the new token keys cannot be used; those from before stay in use");
+                ring.stamp = stamp;
+            }
+        }
+        drop(ring);
+        self.ring.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The public keys (RFC 7517), for `/.well-known/jwks.json`: the one that signs, and the one before it as long as
+    /// its tokens can be in date at `now`.
+    pub fn jwks(&self, now: Timestamp) -> JwkSet {
+        let ring = self.ring();
+        let previous = ring.overlapping(now).map(|(key, _)| key.jwk.clone());
+        JwkSet { keys: [ring.current.jwk.clone()].into_iter().chain(previous).collect() }
     }
 
     /// A token for a requester, and when it stops working.
@@ -77,24 +148,31 @@ impl AccessTokens {
             iat: now.as_second(),
             exp: expires.as_second(),
         };
+        let ring = self.ring();
         let mut header = Header::new(Algorithm::EdDSA);
-        header.kid = Some(self.key_id.clone());
-        Ok((jsonwebtoken::encode(&header, &claims, &self.signing)?, expires))
+        header.kid = Some(ring.current.id.clone());
+        Ok((jsonwebtoken::encode(&header, &claims, &ring.signing)?, expires))
     }
 
     /// Who a token stands for; None: it is not one of ours for this purpose, or is out of date at `now`.
     pub fn check(&self, token: &str, now: Timestamp) -> Option<Requester> {
-        let header = jsonwebtoken::decode_header(token).ok()?;
-        if header.kid.as_deref() != Some(&self.key_id) {
-            return None;
-        }
+        let id = jsonwebtoken::decode_header(token).ok()?.kid?;
+        let ring = self.ring();
+        // Whoever has a key that no longer signs must not make tokens of today with it.
+        let (key, issued_by) = match ring.overlapping(now) {
+            Some((previous, at)) if previous.id == id && ring.current.id != id => (previous, at),
+            Some(_) | None if ring.current.id == id => (&ring.current, now),
+            Some(_) | None => return None,
+        };
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
         // The library would ask the machine's clock; ours is a parameter.
         validation.validate_exp = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &validation).ok()?.claims;
-        let live = claims.exp > now.as_second() && claims.iat <= now.as_second() + 60;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key.checking, &validation).ok()?.claims;
+        let live = claims.exp > now.as_second()
+            && claims.exp <= claims.iat.saturating_add(ACCESS_LIFE.as_secs())
+            && claims.iat <= issued_by.as_second() + SKEW;
         live.then_some(Requester { account: claims.sub, session: claims.sid })
     }
 }
@@ -116,6 +194,7 @@ pub fn opaque_hash(token: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vault::keys::Keys;
 
     #[test]
     fn r31_a_token_works_for_ten_minutes_and_under_its_own_key_only() {
@@ -147,18 +226,85 @@ mod tests {
             exp: now.as_second() + 60,
         };
         let mut header = Header::new(Algorithm::EdDSA);
-        header.kid = Some(ours.key_id.clone());
-        let sign =
-            |header: &Header, claims: &Claims| jsonwebtoken::encode(header, claims, &ours.signing).unwrap();
+        header.kid = Some(ours.ring().current.id.clone());
+        let sign = |header: &Header, claims: &Claims| {
+            jsonwebtoken::encode(header, claims, &ours.ring().signing).unwrap()
+        };
         assert!(ours.check(&sign(&header, &claims(ISSUER, AUDIENCE)), now).is_some());
         assert!(ours.check(&sign(&header, &claims(ISSUER, "evenkeel:mail")), now).is_none());
         assert!(ours.check(&sign(&header, &claims("somebody", AUDIENCE)), now).is_none());
         let mut plain = Header::new(Algorithm::HS256);
         plain.kid = header.kid.clone();
-        let public = serde_json::to_vec(ours.jwks()).unwrap();
+        let public = serde_json::to_vec(&ours.jwks(now)).unwrap();
         let forged =
             jsonwebtoken::encode(&plain, &claims(ISSUER, AUDIENCE), &EncodingKey::from_secret(&public))
                 .unwrap();
         assert!(ours.check(&forged, now).is_none());
+    }
+
+    #[test]
+    fn r31_a_key_that_no_longer_signs_checks_until_its_tokens_are_out_of_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("keys");
+        let old = Keys::load_or_make(&folder).unwrap().token_seed;
+        let ours = AccessTokens::new(&old).unwrap().watching(folder.clone());
+        let thief = AccessTokens::new(&old).unwrap();
+        let now: Timestamp = "2026-10-24T20:00:00Z".parse().unwrap();
+        let later = |seconds| now + jiff::SignedDuration::from_secs(seconds);
+        let requester = Requester { account: AccountId::at(now), session: SessionId::at(now) };
+        let by = |tokens: &AccessTokens, at| tokens.issue(requester, at).unwrap().0;
+        let (first, at_last) = (by(&ours, now), by(&ours, later(60)));
+        token_keys::rotate(&folder, later(60)).unwrap();
+        assert_eq!(ours.check(&first, later(599)), Some(requester));
+        assert_eq!(ours.check(&at_last, later(659)), Some(requester));
+        assert_eq!(ours.check(&at_last, later(660)), None);
+        assert_eq!(ours.jwks(later(660)).keys.len(), 2);
+        let published = ours.jwks(later(720)).keys;
+        assert_eq!(published.len(), 1);
+        let second = by(&ours, later(720));
+        assert_eq!(ours.check(&second, later(720)), Some(requester));
+        assert_eq!(jsonwebtoken::decode_header(&second).unwrap().kid, published[0].common.key_id);
+        assert_eq!(thief.check(&second, later(720)), None);
+        assert_eq!(ours.check(&by(&thief, later(400)), later(400)), None, "made after it no longer signed");
+        assert_eq!(ours.check(&by(&thief, later(720)), later(720)), None);
+        assert!(ours.check(&by(&ours, later(720)), later(720)).is_some());
+    }
+
+    #[test]
+    fn r31_keys_that_cannot_be_used_leave_those_from_before_in_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("keys");
+        let ours = AccessTokens::new(&Keys::load_or_make(&folder).unwrap().token_seed).unwrap();
+        let ours = ours.watching(folder.clone());
+        let now: Timestamp = "2026-10-24T20:00:00Z".parse().unwrap();
+        let requester = Requester { account: AccountId::at(now), session: SessionId::at(now) };
+        let (token, _) = ours.issue(requester, now).unwrap();
+        let file = folder.join("tokens.key");
+        let good = std::fs::read(&file).unwrap();
+        std::fs::write(&file, "half a k").unwrap();
+        assert_eq!(ours.check(&token, now), Some(requester));
+        std::fs::write(&file, good).unwrap();
+        assert_eq!(ours.check(&token, now), Some(requester));
+    }
+
+    #[test]
+    fn r31_no_token_works_for_longer_than_ten_minutes() {
+        let ours = AccessTokens::new(&[1; 32]).unwrap();
+        let now: Timestamp = "2026-10-24T20:00:00Z".parse().unwrap();
+        let sign = |life: i64| {
+            let claims = Claims {
+                iss: ISSUER.to_owned(),
+                aud: AUDIENCE.to_owned(),
+                sub: AccountId::at(now),
+                sid: SessionId::at(now),
+                iat: now.as_second(),
+                exp: now.as_second() + life,
+            };
+            let mut header = Header::new(Algorithm::EdDSA);
+            header.kid = Some(ours.ring().current.id.clone());
+            jsonwebtoken::encode(&header, &claims, &ours.ring().signing).unwrap()
+        };
+        assert!(ours.check(&sign(600), now).is_some());
+        assert!(ours.check(&sign(601), now).is_none());
     }
 }

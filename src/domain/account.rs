@@ -1,6 +1,6 @@
 //! Accounts: what a person says of themselves, what they consented to, and whether they may be nudged.
 
-use super::problem::{Checks, Problem, ProblemCode};
+use super::problem::{Problem, ProblemCode};
 use super::quiet_hours::Rhythm;
 use super::words;
 use icu_normalizer::ComposingNormalizerBorrowed;
@@ -95,37 +95,6 @@ impl std::fmt::Debug for Email {
     }
 }
 
-/// Checks a new password's form (R32). It is taken as it is: no trimming, no composition rules.
-pub fn check_password(checks: &mut Checks, field: &str, password: &str) {
-    if password.chars().count() < PASSWORD_MIN_CHARS {
-        let sentence = format!("A password needs at least {PASSWORD_MIN_CHARS} characters.");
-        checks.note(Problem::new(field, ProblemCode::TooShort, sentence));
-    } else if password.len() > PASSWORD_MAX_BYTES {
-        let sentence = format!("A password has at most {PASSWORD_MAX_BYTES} bytes.");
-        checks.note(Problem::new(field, ProblemCode::TooLong, sentence));
-    } else if is_common(password) {
-        let sentence = "This password is easily guessed. A few unrelated words make a good one.";
-        checks.note(Problem::new(field, ProblemCode::TooCommon, sentence));
-    }
-}
-
-/// Common passwords of fifteen characters and more, most of them a short one said again or counted on.
-fn is_common(password: &str) -> bool {
-    let lower = password.to_lowercase();
-    let chars: Vec<char> = lower.chars().collect();
-    // A unit of up to eight characters, repeated to the end.
-    let repeats = (1..=8).any(|unit| chars.iter().zip(chars.iter().skip(unit)).all(|(a, b)| a == b));
-    // A run along the alphabet or the digits, such as 123456789012345.
-    let runs = chars.windows(2).all(|pair| {
-        let (a, b) = (pair[0] as u32, pair[1] as u32);
-        b == a + 1 || a == b + 1 || (pair[0] == '9' && pair[1] == '0') || (pair[0] == '0' && pair[1] == '9')
-    });
-    repeats || runs || COMMON.lines().any(|line| line == lower)
-}
-
-/// The commonest long passwords of public lists, one a line, in lower case.
-const COMMON: &str = include_str!("common_passwords.txt");
-
 /// An instant, rounded down to the hour: enough to recognise what one did oneself, too little to follow somebody.
 pub fn whole_hour(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second().div_euclid(3600) * 3600).unwrap_or(at)
@@ -182,21 +151,5 @@ mod tests {
             assert_eq!(normalised(spelling), "ünal@xn--exmple-cua.de", "{spelling}");
         }
         assert_ne!(normalised("unal@example.de"), normalised("ünal@example.de"));
-    }
-
-    #[test]
-    fn easily_guessed_passwords_are_refused() {
-        let refused = |password: &str| {
-            let mut checks = Checks::new();
-            check_password(&mut checks, "password", password);
-            checks.finish(()).is_err()
-        };
-        for bad in ["short", "aaaaaaaaaaaaaaaa", "123456789012345", "passwordpassword", "qwertyqwertyqwerty"]
-        {
-            assert!(refused(bad), "{bad}");
-        }
-        assert!(!refused("four calm boats on a lake"));
-        assert!(!refused("\u{1F6B6}\u{1F33F} höhere Wälder"));
-        assert!(refused(&"é!x".repeat(50)));
     }
 }

@@ -17,6 +17,7 @@ pub mod negotiation;
 pub mod nudge;
 pub mod page;
 pub mod partner_link;
+pub mod password;
 pub mod problem;
 pub mod promise;
 pub mod quiet_hours;

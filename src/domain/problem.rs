@@ -31,6 +31,8 @@ words! {
         ProofNeeded = "proof_needed",
         /// It was tried too often; it can be tried again after a while.
         TooMany = "too_many",
+        /// Too many tries, or too many people at once; `retryAfterSeconds` says when to try again.
+        TryLater = "try_later",
     }
 }
 
@@ -43,17 +45,25 @@ pub struct Problem {
     pub code: ProblemCode,
     /// A sentence that may be shown to the person.
     pub sentence: String,
+    /// With [`ProblemCode::TryLater`]: after how many seconds.
+    pub retry_after: Option<u32>,
 }
 
 impl Problem {
     /// A problem of `field`.
     pub fn new(field: impl Into<String>, code: ProblemCode, sentence: impl Into<String>) -> Self {
-        Self { field: field.into(), code, sentence: sentence.into() }
+        Self { field: field.into(), code, sentence: sentence.into(), retry_after: None }
     }
 
     /// The object that `field` names is missing or somebody else's: the two look the same (R29).
     pub fn not_found(field: &str) -> Self {
         Self::new(field, ProblemCode::NotFound, "There is nothing here under this id.")
+    }
+
+    /// It is not the time for it (R34).
+    pub fn try_later(field: &str, seconds: u32) -> Self {
+        let sentence = "That was often. Please wait a little, then try again.";
+        Self { retry_after: Some(seconds), ..Self::new(field, ProblemCode::TryLater, sentence) }
     }
 
     /// The object that `field` names is not in a state in which this can be done.

@@ -18,6 +18,9 @@ pub enum ErrorCode {
     IdempotencyKeyReused,
     /// A mutation with this `Idempotency-Key` is being done, or was done and its answer was lost. Read the state.
     IdempotencyKeyInProgress,
+    /// A query was asked too often; `extensions.retryAfterSeconds` says when to ask again. A mutation says so in its
+    /// `problems`.
+    TryLater,
     /// An unexpected fault. `extensions.id` is what to tell the operator; the cause stands in the log.
     Internal,
 }
@@ -30,6 +33,7 @@ impl ErrorCode {
             Self::BadRequest => "BAD_REQUEST",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::IdempotencyKeyInProgress => "IDEMPOTENCY_KEY_IN_PROGRESS",
+            Self::TryLater => "TRY_LATER",
             Self::Internal => "INTERNAL",
         }
     }
@@ -44,6 +48,8 @@ pub enum Failure {
     BadRequest(&'static str),
     /// The mutation was sent before under the same key.
     Repeated,
+    /// Asked too often; after so many seconds it may be asked again.
+    TryLater(u32),
     /// Something unexpected.
     Fault(Fault),
     /// Something unexpected that is behind several fields, read together. Each gets an id with the cause.
@@ -81,6 +87,8 @@ impl From<Failure> for async_graphql::Error {
                 "This mutation was sent before under the same key; its answer is not there (yet).",
                 ErrorCode::IdempotencyKeyInProgress,
             ),
+            Failure::TryLater(seconds) => coded("Please wait a little.", ErrorCode::TryLater)
+                .extend_with(|_, e| e.set("retryAfterSeconds", seconds)),
             Failure::Fault(fault) => internal(&fault),
             Failure::Shared(fault) => internal(&fault),
         }
@@ -109,11 +117,18 @@ pub struct ProblemView {
     code: ProblemCode,
     /// A sentence in English that may be shown to the person.
     sentence: String,
+    /// With `TRY_LATER`: after how many seconds to try again.
+    retry_after_seconds: Option<u32>,
 }
 
 impl From<Problem> for ProblemView {
     fn from(problem: Problem) -> Self {
-        Self { field: problem.field, code: problem.code, sentence: problem.sentence }
+        Self {
+            field: problem.field,
+            code: problem.code,
+            sentence: problem.sentence,
+            retry_after_seconds: problem.retry_after,
+        }
     }
 }
 

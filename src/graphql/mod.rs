@@ -8,8 +8,9 @@ pub mod paging;
 pub mod query;
 pub mod types;
 
-use crate::actions::{Caller, House, RequestKey};
+use crate::actions::{Caller, House, RequestKey, Visitor};
 use crate::auth::Requester;
+use crate::auth::network::Network;
 use async_graphql::{Context, EmptySubscription};
 use errors::Failure;
 use loaders::Loaders;
@@ -23,6 +24,8 @@ pub type Schema = async_graphql::Schema<query::Query, mutation::Mutation, EmptyS
 pub struct Asker {
     /// The signed-in person.
     pub requester: Option<Requester>,
+    /// Where they are, for limits.
+    pub network: Network,
     /// The request's idempotency key.
     pub key: Option<RequestKey>,
 }
@@ -77,9 +80,10 @@ pub(crate) fn caller(ctx: &Context<'_>) -> Result<Caller, Failure> {
     Ok(Caller { requester: asker.requester.ok_or(Failure::SignInNeeded)?, key: asker.key.clone() })
 }
 
-/// The idempotency key of a mutation that needs nobody signed in.
-pub(crate) fn key(ctx: &Context<'_>) -> Option<RequestKey> {
-    ctx.data_unchecked::<Asker>().key.clone()
+/// Whoever asks for something for which one need not be signed in.
+pub(crate) fn visitor(ctx: &Context<'_>) -> Visitor {
+    let asker = ctx.data_unchecked::<Asker>();
+    Visitor { network: asker.network, key: asker.key.clone() }
 }
 
 /// The loaders of the signed-in person.

@@ -91,7 +91,12 @@ impl Query {
         let me = requester(ctx)?.account;
         match actions::partner_link::look_at(house(ctx), me, code).await {
             Ok(view) => Ok(Some(view.into())),
-            Err(Refusal::Problems(_)) => Ok(None),
+            Err(Refusal::Problems(problems)) => {
+                match problems.iter().find_map(|problem| problem.retry_after) {
+                    Some(seconds) => Err(Failure::TryLater(seconds)),
+                    None => Ok(None),
+                }
+            }
             Err(Refusal::Repeated) => Err(Failure::Repeated),
             Err(Refusal::Fault(fault)) => Err(Failure::Fault(fault)),
         }

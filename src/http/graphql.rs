@@ -1,6 +1,6 @@
 //! GraphQL over HTTP: POST, GET for queries, `Accept` negotiation, bearer tokens, idempotency keys.
 
-use super::Web;
+use super::{Web, client};
 use crate::actions::Fault;
 use crate::actions::idempotency::{Remembered, keep, remember};
 use crate::actions::session::{self, Bearer};
@@ -207,7 +207,8 @@ async fn answer(
         Ok(bearer) => bearer,
         Err(fault) => return internal(media, &fault),
     };
-    let mut asker = Asker { requester: bearer.requester(), key: None };
+    let network = client::network(request, &web.proxies);
+    let mut asker = Asker { requester: bearer.requester(), network, key: None };
     if let (Some(body), Some(single)) = (body, is_mutation) {
         match idempotency(request, web, media, bearer, single, body).await {
             Ok(key) => asker.key = key,

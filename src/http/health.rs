@@ -27,5 +27,5 @@ pub async fn readyz(house: web::Data<Arc<House>>) -> HttpResponse {
 
 /// The public keys of access tokens (RFC 7517).
 pub async fn jwks(web: web::Data<Web>) -> HttpResponse {
-    HttpResponse::Ok().insert_header(SHARED_BRIEFLY).json(web.house.tokens.jwks())
+    HttpResponse::Ok().insert_header(SHARED_BRIEFLY).json(web.house.tokens.jwks(web.house.clock.now()))
 }

@@ -2,6 +2,7 @@
 
 mod answer_page;
 mod choices_page;
+mod client;
 mod graphql;
 mod health;
 mod metrics;
@@ -10,6 +11,7 @@ mod pages;
 pub use metrics::{Watch, watch_routes};
 
 use crate::actions::House;
+use crate::auth::network::TrustedProxies;
 use crate::graphql::{Schema, limits};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::web;
@@ -31,6 +33,8 @@ pub struct Web {
     pub explorer: bool,
     /// Where "leave quickly" leads; None: to a page that says nothing.
     pub leave_url: Option<url::Url>,
+    /// Whose word counts about where a request comes from.
+    pub proxies: Arc<TrustedProxies>,
 }
 
 /// The table of contents.

@@ -1,11 +1,11 @@
 //! The few pages that a link leads to, and what all of them share. GET shows, a button POSTs (R30).
 
-use super::{SHARED, Web};
-use crate::actions::{Fault, Outcome, Refusal, account, address_change};
+use super::{SHARED, Web, client};
+use crate::actions::{Fault, Outcome, Refusal, Visitor, account, address_change};
 use crate::graphql::errors::log_fault;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, LOCATION};
-use actix_web::{HttpResponse, web};
+use actix_web::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 /// A page with a title, a few sentences, and perhaps one form.
@@ -143,8 +143,8 @@ pub async fn verify_form() -> HttpResponse {
 }
 
 /// Confirms the address.
-pub async fn verify(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
-    let outcome = account::confirm_address(&web.house, None, token.into_inner()).await;
+pub async fn verify(request: HttpRequest, web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
+    let outcome = account::confirm_address(&web.house, &visitor(&request, &web), token.into_inner()).await;
     finished(outcome, "The address is confirmed. You can log in now.", VERIFY_TITLE, None)
 }
 
@@ -159,8 +159,12 @@ pub async fn new_address_form() -> HttpResponse {
 }
 
 /// Confirms another address of an account.
-pub async fn new_address(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
-    let outcome = address_change::confirm(&web.house, None, token.into_inner()).await;
+pub async fn new_address(
+    request: HttpRequest,
+    web: web::Data<Web>,
+    token: web::Path<String>,
+) -> HttpResponse {
+    let outcome = address_change::confirm(&web.house, &visitor(&request, &web), token.into_inner()).await;
     finished(outcome, "The address is confirmed. Your mails come here from now on.", VERIFY_TITLE, None)
 }
 
@@ -170,11 +174,21 @@ pub async fn reset_form() -> HttpResponse {
 }
 
 /// Sets the new password.
-pub async fn reset(web: web::Data<Web>, token: web::Path<String>, body: web::Bytes) -> HttpResponse {
+pub async fn reset(
+    request: HttpRequest,
+    web: web::Data<Web>,
+    token: web::Path<String>,
+    body: web::Bytes,
+) -> HttpResponse {
     let password = Fields::of(&body).get("password").unwrap_or_default().to_owned().into();
-    let outcome = account::reset_password(&web.house, None, token.into_inner(), password).await;
+    let outcome =
+        account::reset_password(&web.house, &visitor(&request, &web), token.into_inner(), password).await;
     let done = "The new password is set. Please log in again on your devices.";
     finished(outcome, done, RESET_TITLE, Some(RESET_FORM))
+}
+
+fn visitor(request: &HttpRequest, web: &Web) -> Visitor {
+    Visitor { network: client::network(request, &web.proxies), key: None }
 }
 
 fn finished(outcome: Outcome<()>, done: &str, title: &str, form: Option<Form<'_>>) -> HttpResponse {
@@ -183,15 +197,24 @@ fn finished(outcome: Outcome<()>, done: &str, title: &str, form: Option<Form<'_>
         Err(Refusal::Problems(problems)) => {
             let sentences = problems.iter().map(|problem| problem.sentence.clone());
             // A token that is used up gains nothing from another try.
-            match form.filter(|_| problems.iter().all(|problem| problem.field != "token")) {
+            let wait = problems.iter().find_map(|problem| problem.retry_after);
+            let status = match wait {
+                Some(_) => StatusCode::TOO_MANY_REQUESTS,
+                None => StatusCode::UNPROCESSABLE_ENTITY,
+            };
+            let mut answer = match form.filter(|_| problems.iter().all(|problem| problem.field != "token")) {
                 Some(form) => {
                     let slip = |sentence| Slip { anchor: "password", sentence };
                     let problems: Vec<_> = sentences.map(slip).collect();
                     let page = Page { title, problems: &problems, sentences: &[], form: Some(form) };
-                    html(StatusCode::UNPROCESSABLE_ENTITY, &page)
+                    html(status, &page)
                 }
-                None => note(StatusCode::UNPROCESSABLE_ENTITY, title, &sentences.collect::<Vec<_>>()),
+                None => note(status, title, &sentences.collect::<Vec<_>>()),
+            };
+            if let Some(seconds) = wait {
+                answer.headers_mut().insert(RETRY_AFTER, seconds.into());
             }
+            answer
         }
         Err(Refusal::Repeated) => note(StatusCode::CONFLICT, title, &["This was done already.".to_owned()]),
         Err(Refusal::Fault(cause)) => fault(title, &cause),

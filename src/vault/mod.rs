@@ -2,6 +2,7 @@
 
 pub mod keys;
 pub mod ring;
+pub mod token_keys;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};

@@ -12,6 +12,7 @@ pub mod story;
 pub mod watching;
 
 use evenkeel::app::App;
+use evenkeel::auth::network::TrustedProxies;
 use evenkeel::clock::Clock;
 use evenkeel::config::Config;
 use evenkeel::demo::push_receiver::PushReceiver;
@@ -143,6 +144,7 @@ impl TestApp {
         let mut config = Config::for_tests(home.folder.path().to_owned(), home.location.clone());
         config.public_url = url.parse().unwrap();
         config.smtp_url = Some(mail.url().into());
+        config.trusted_proxies = TrustedProxies::parse(&["127.0.0.1".to_owned()]).unwrap();
         config.push_insecure_origins = vec![push.origin().parse().unwrap()];
         let keys = Arc::new(Keys::ephemeral());
         let app = App::build(&config, &keys, clock.clone()).unwrap();
@@ -196,6 +198,17 @@ impl TestApp {
         let body = json!({ "query": query, "variables": variables }).to_string();
         let answer = request.body(body).send().await.unwrap();
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    }
+
+    /// As [`TestApp::raw`] without a token, by way of a trusted proxy that says from which address.
+    pub async fn from(&self, address: &str, query: &str, variables: Value) -> Value {
+        let request =
+            self.http.post(format!("{}/graphql", self.url)).header("Content-Type", "application/json");
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let answer = request.header("X-Forwarded-For", address).body(body).send().await.unwrap();
+        let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        assert_eq!(answer.get("errors"), None, "{query}");
+        answer["data"].clone()
     }
 
     /// Sends a GraphQL request, perhaps under an idempotency key, and returns the answer's status and exact text.

@@ -255,17 +255,18 @@ fn r25_what_is_about_the_other_tells_nothing_of_them() {
 #[test]
 fn r25_what_was_asked_for_says_so() {
     let utc = rhythm("UTC", None);
-    for rung in [
-        Rung::ConfirmAddress,
-        Rung::ResetPassword,
-        Rung::ConfirmNewAddress,
-        Rung::AddressChange,
-        Rung::SignedOut,
+    let asked = "Somebody, most likely you, ";
+    for (rung, said) in [
+        (Rung::ConfirmAddress, asked),
+        (Rung::ResetPassword, asked),
+        (Rung::ConfirmNewAddress, asked),
+        (Rung::AddressChange, asked),
+        (Rung::SignedOut, "A device of yours was signed out"),
     ] {
         let mut facts = sent(rung, "2026-07-01T00:00:00Z", &utc, occasion("2026-07-01T00:00:00Z", 0, None));
         (facts.occasion, facts.channel) = (None, Channel::Mail);
         let explained = explain(&facts);
-        assert!(explained.sentences[0].starts_with("Somebody, most likely you, "));
+        assert!(explained.sentences[0].starts_with(said));
         assert_eq!((explained.sentences.len(), explained.revision), (1, None));
     }
 }

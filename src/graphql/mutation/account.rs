@@ -5,7 +5,7 @@ use crate::domain::account::Share;
 use crate::graphql::errors::{Failure, payload, settle, settle_done};
 use crate::graphql::types::DateTime;
 use crate::graphql::types::account::{Account, QuietHours};
-use crate::graphql::{caller, house, key};
+use crate::graphql::{caller, house, visitor};
 use async_graphql::{Context, InputObject, MaybeUndefined, Object};
 
 /// What signs a person up.
@@ -153,7 +153,7 @@ impl AccountMutation {
             adult: input.adult,
             health_data: input.health_data_consent,
         };
-        Ok(settle_done(account::sign_up(house(ctx), key(ctx).as_ref(), sign_up).await)?.into())
+        Ok(settle_done(account::sign_up(house(ctx), &visitor(ctx), sign_up).await)?.into())
     }
 
     /// Confirms an address by the token of its mail; then one can log in.
@@ -162,7 +162,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token.")] input: ConfirmAddressInput,
     ) -> Result<ConfirmAddressPayload, Failure> {
-        Ok(settle_done(account::confirm_address(house(ctx), key(ctx).as_ref(), input.token).await)?.into())
+        Ok(settle_done(account::confirm_address(house(ctx), &visitor(ctx), input.token).await)?.into())
     }
 
     /// Asks for a mail by which a new password can be set.
@@ -171,8 +171,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "For which address.")] input: RequestPasswordResetInput,
     ) -> Result<RequestPasswordResetPayload, Failure> {
-        Ok(settle_done(account::request_password_reset(house(ctx), key(ctx).as_ref(), input.email).await)?
-            .into())
+        Ok(settle_done(account::request_password_reset(house(ctx), &visitor(ctx), input.email).await)?.into())
     }
 
     /// Sets a new password by the token of a mail, and signs every device out.
@@ -182,7 +181,7 @@ impl AccountMutation {
         #[graphql(desc = "The token and the new password.")] input: ResetPasswordInput,
     ) -> Result<ResetPasswordPayload, Failure> {
         let password = input.new_password.into();
-        Ok(settle_done(account::reset_password(house(ctx), key(ctx).as_ref(), input.token, password).await)?
+        Ok(settle_done(account::reset_password(house(ctx), &visitor(ctx), input.token, password).await)?
             .into())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::actions::address_change;
 use crate::graphql::errors::{Failure, payload, settle_done};
-use crate::graphql::{caller, house, key};
+use crate::graphql::{caller, house, visitor};
 use async_graphql::{Context, InputObject, Object};
 
 /// Another address for the account.
@@ -50,6 +50,6 @@ impl AddressMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token.")] input: ConfirmAddressChangeInput,
     ) -> Result<ConfirmAddressChangePayload, Failure> {
-        Ok(settle_done(address_change::confirm(house(ctx), key(ctx).as_ref(), input.token).await)?.into())
+        Ok(settle_done(address_change::confirm(house(ctx), &visitor(ctx), input.token).await)?.into())
     }
 }

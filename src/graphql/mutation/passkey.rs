@@ -4,7 +4,7 @@ use crate::actions::passkey;
 use crate::graphql::errors::{Failure, id, payload, settle_done};
 use crate::graphql::types::account::SessionTokens;
 use crate::graphql::types::factor::{Passkey, PasskeyCeremony};
-use crate::graphql::{caller, house, key};
+use crate::graphql::{caller, house, visitor};
 use async_graphql::{Context, ID, InputObject, Object};
 
 /// Finishes the making of a passkey.
@@ -129,7 +129,7 @@ impl PasskeyMutation {
 
     /// Begins a log-in by a passkey. Nobody need say who they are: the authenticator knows.
     async fn begin_passkey_log_in(&self, ctx: &Context<'_>) -> Result<BeginPasskeyLogInPayload, Failure> {
-        Ok(settle_done(passkey::begin_log_in(house(ctx), key(ctx).as_ref()).await)?.into())
+        Ok(settle_done(passkey::begin_log_in(house(ctx), &visitor(ctx)).await)?.into())
     }
 
     /// Signs a device in by a passkey. There is no second step: a passkey verifies its user.
@@ -140,7 +140,7 @@ impl PasskeyMutation {
     ) -> Result<FinishPasskeyLogInPayload, Failure> {
         let FinishPasskeyLogInInput { ceremony, credential, device_label } = input;
         let outcome =
-            passkey::finish_log_in(house(ctx), key(ctx).as_ref(), ceremony, credential, device_label).await;
+            passkey::finish_log_in(house(ctx), &visitor(ctx), ceremony, credential, device_label).await;
         Ok(settle_done(outcome)?.into())
     }
 

@@ -1,12 +1,13 @@
 //! Log in, refresh, log out, end sessions.
 
+use crate::actions::refresh;
 use crate::actions::second_factor::SecondFactor;
 use crate::actions::second_step::{self, LogIn};
-use crate::actions::{refresh, session};
+use crate::actions::session::{self, Credentials};
 use crate::graphql::errors::{Failure, ProblemView, Settled, Status, id, payload, settle, settle_done};
 use crate::graphql::types::account::SessionTokens;
 use crate::graphql::types::factor::SecondStep;
-use crate::graphql::{caller, house, key};
+use crate::graphql::{caller, house, visitor};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 /// What signs a device in.
@@ -19,6 +20,9 @@ struct LogInInput {
     /// A name for the device, for the list of sessions; at most 60 characters.
     #[graphql(default)]
     device_label: String,
+    /// The last refresh token of an earlier session on this device, if the app still has it: a device that signed in
+    /// before is let through when others try too often.
+    earlier_refresh_token: Option<String>,
 }
 
 /// Completes a log-in by a second factor: a code of the authenticator app, or a recovery code in its place.
@@ -109,10 +113,13 @@ impl SessionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Address, password, device.")] input: LogInInput,
     ) -> Result<LogInPayload, Failure> {
-        let LogInInput { email, password, device_label } = input;
-        let outcome =
-            session::log_in(house(ctx), key(ctx).as_ref(), email, password.into(), device_label).await;
-        Ok(settle_done(outcome)?.into())
+        let credentials = Credentials {
+            email: input.email,
+            password: input.password.into(),
+            label: input.device_label,
+            earlier: input.earlier_refresh_token,
+        };
+        Ok(settle_done(session::log_in(house(ctx), &visitor(ctx), credentials).await)?.into())
     }
 
     /// Completes a log-in that asked for a second step, within five minutes. After a few wrong codes it begins anew.
@@ -124,7 +131,7 @@ impl SessionMutation {
         let outcome = async {
             let given = SecondFactor::read(input.totp_code, input.recovery_code)?;
             let given = given.ok_or_else(SecondFactor::needed)?;
-            second_step::complete(house(ctx), key(ctx).as_ref(), input.challenge, given).await
+            second_step::complete(house(ctx), &visitor(ctx), input.challenge, given).await
         };
         Ok(settle_done(outcome.await)?.into())
     }
@@ -136,7 +143,7 @@ impl SessionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The refresh token.")] input: RefreshSessionInput,
     ) -> Result<RefreshSessionPayload, Failure> {
-        let outcome = refresh::refresh(house(ctx), key(ctx).as_ref(), input.refresh_token).await;
+        let outcome = refresh::refresh(house(ctx), &visitor(ctx), input.refresh_token).await;
         Ok(settle_done(outcome)?.into())
     }
 

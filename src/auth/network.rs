@@ -1,0 +1,178 @@
+//! Where a request comes from, as far as it can be trusted and no more exactly than a limit needs.
+
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// What one client has to itself: an IPv4 address, or the /64 of an IPv6 address (RFC 6177: whoever has one address
+/// of it has all). It is for counting alone and never reaches a log (R35).
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Network {
+    /// There is no address.
+    #[default]
+    Unknown,
+    /// One address.
+    V4(Ipv4Addr),
+    /// The first 64 bits.
+    V6([u16; 4]),
+}
+
+impl Network {
+    /// The network of an address.
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d])
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Network(…)")
+    }
+}
+
+/// The proxies whose word counts about whom they speak for.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxies(Vec<IpNet>);
+
+impl TrustedProxies {
+    /// Reads networks such as `10.0.0.0/8`, or single addresses.
+    ///
+    /// # Errors
+    /// A sentence about the first that is neither.
+    pub fn parse(networks: &[String]) -> Result<Self, String> {
+        let read = |text: &String| {
+            let network = text.parse::<IpNet>().ok();
+            network
+                .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+                .ok_or_else(|| format!("{text:?} is not a network such as 10.0.0.0/8 or fd00::/8"))
+        };
+        networks.iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+
+    /// Who the client is: the peer, or whom trusted proxies say that they speak for. Headers are read from the right,
+    /// where the nearest proxy writes, and only as far as trust reaches: what stands further left anybody may have
+    /// written. If `X-Forwarded-For` and `Forwarded` (RFC 7239) disagree, a proxy let one through that it does not
+    /// write itself; then neither counts.
+    pub fn client<'a>(
+        &self,
+        peer: IpAddr,
+        forwarded_for: impl Iterator<Item = &'a str>,
+        forwarded: impl Iterator<Item = &'a str>,
+    ) -> IpAddr {
+        if !self.trusts(peer) {
+            return peer;
+        }
+        let listed: Vec<_> = forwarded_for.flat_map(|line| line.split(',')).map(node).collect();
+        let elements: Vec<_> = forwarded.flat_map(|line| line.split(',')).map(element).collect();
+        match (listed.is_empty(), elements.is_empty()) {
+            (true, _) => self.walk(peer, &elements),
+            (false, true) => self.walk(peer, &listed),
+            (false, false) => {
+                let client = self.walk(peer, &listed);
+                if client == self.walk(peer, &elements) { client } else { peer }
+            }
+        }
+    }
+
+    fn walk(&self, peer: IpAddr, hops: &[Option<IpAddr>]) -> IpAddr {
+        let mut client = peer;
+        for hop in hops.iter().rev() {
+            match hop {
+                Some(address) if self.trusts(client) => client = *address,
+                Some(_) | None => break,
+            }
+        }
+        client
+    }
+}
+
+/// An address, perhaps in brackets, perhaps with a port; None: `unknown`, a name, or nothing of the kind.
+fn node(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_matches('"');
+    let bare = match text.strip_prefix('[') {
+        Some(rest) => rest.split_once(']')?.0,
+        None if text.matches(':').count() == 1 => text.split_once(':')?.0,
+        None => text,
+    };
+    bare.parse().ok()
+}
+
+/// The `for` of one forwarded-element.
+fn element(text: &str) -> Option<IpAddr> {
+    let pairs = text.split(';').filter_map(|pair| pair.split_once('='));
+    pairs
+        .into_iter()
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))
+        .and_then(|(_, value)| node(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(peer: &str, forwarded_for: &[&str], forwarded: &[&str]) -> String {
+        let proxies = ["10.0.0.0/8".to_owned(), "fd00::1".to_owned()];
+        let proxies = TrustedProxies::parse(&proxies).unwrap();
+        let client =
+            proxies.client(peer.parse().unwrap(), forwarded_for.iter().copied(), forwarded.iter().copied());
+        client.to_string()
+    }
+
+    #[test]
+    fn r34_only_what_a_trusted_proxy_wrote_counts() {
+        for (peer, forwarded_for, expected) in [
+            ("192.0.2.1", &["198.51.100.7"][..], "192.0.2.1"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.7"], "198.51.100.7"),
+            ("10.0.0.1", &["203.0.113.9, 198.51.100.7"], "198.51.100.7"),
+            ("10.0.0.1", &["203.0.113.9, 198.51.100.7, 10.9.9.9"], "198.51.100.7"),
+            ("10.0.0.1", &["203.0.113.9", "198.51.100.7 , 10.9.9.9"], "198.51.100.7"),
+            ("10.0.0.1", &["10.1.1.1, 10.2.2.2"], "10.1.1.1"),
+            ("10.0.0.1", &["198.51.100.7, nonsense"], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.7:4711"], "198.51.100.7"),
+            ("::ffff:10.0.0.1", &["2001:db8::7"], "2001:db8::7"),
+            ("fd00::1", &["[2001:db8::7]:443"], "2001:db8::7"),
+            ("fd00::2", &["2001:db8::7"], "fd00::2"),
+        ] {
+            assert_eq!(client(peer, forwarded_for, &[]), expected, "{peer} {forwarded_for:?}");
+        }
+        for (forwarded, expected) in [
+            ("for=198.51.100.7", "198.51.100.7"),
+            ("For=\"[2001:db8::7]:443\";proto=https, for=10.3.3.3;by=10.0.0.1", "2001:db8::7"),
+            ("for=198.51.100.7, for=unknown", "10.0.0.1"),
+            ("for=_hidden", "10.0.0.1"),
+            ("proto=https", "10.0.0.1"),
+        ] {
+            assert_eq!(client("10.0.0.1", &[], &[forwarded]), expected, "{forwarded}");
+        }
+        assert_eq!(client("10.0.0.1", &["198.51.100.7"], &["for=198.51.100.7"]), "198.51.100.7");
+        assert_eq!(client("10.0.0.1", &["198.51.100.7"], &["for=203.0.113.9"]), "10.0.0.1", "one is made up");
+    }
+
+    #[test]
+    fn r34_who_has_one_address_of_a_64_has_them_all() {
+        let of = |text: &str| Network::of(text.parse().unwrap());
+        assert_eq!(of("2001:db8:0:1::1"), of("2001:db8:0:1:ffff::2"));
+        assert_ne!(of("2001:db8:0:1::1"), of("2001:db8:0:2::1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_eq!(format!("{:?}", of("192.0.2.1")), "Network(…)");
+    }
+
+    #[test]
+    fn what_is_no_network_is_named() {
+        for wrong in ["10.0.0.0/33", "proxy", ""] {
+            assert!(TrustedProxies::parse(&[wrong.to_owned()]).unwrap_err().contains("10.0.0.0/8"));
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The token keys of an installation: the one that signs, and the one before it until its tokens are out of date (R31).
+
+use super::keys::{KeyError, load};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// The file of the key that signs.
+const CURRENT: &str = "tokens.key";
+
+/// The seed of an Ed25519 key (RFC 8032).
+pub type Seed = Zeroizing<[u8; 32]>;
+
+/// What a key folder holds.
+pub struct TokenKeys {
+    /// Signs.
+    pub current: Seed,
+    /// Signed until that instant.
+    pub previous: Option<(Seed, Timestamp)>,
+}
+
+/// Tells one key file from its successor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp(u64, i64, i64);
+
+/// What tells whether the keys of a folder have changed; None: there are none.
+pub fn stamp(folder: &Path) -> Option<Stamp> {
+    // The file is replaced, never written to; its change time also tells of mended permissions.
+    let file = std::fs::metadata(folder.join(CURRENT)).ok()?;
+    Some(Stamp(file.ino(), file.ctime(), file.ctime_nsec()))
+}
+
+/// The file name of a key that signed until then: `tokens.<seconds since 1970>.key`.
+fn retired_name(at: Timestamp) -> String {
+    format!("tokens.{}.key", at.as_second())
+}
+
+/// The keys that no longer sign, the last first.
+fn retired(folder: &Path) -> Result<Vec<(Timestamp, PathBuf)>, KeyError> {
+    let io = |error| KeyError::Io(folder.to_owned(), error);
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let seconds = name.strip_prefix("tokens.").and_then(|rest| rest.strip_suffix(".key"));
+        if let Some(at) = seconds.and_then(|text| Timestamp::from_second(text.parse().ok()?).ok()) {
+            found.push((at, path));
+        }
+    }
+    found.sort_by(|a, b| b.cmp(a));
+    Ok(found)
+}
+
+impl TokenKeys {
+    /// Reads the keys of a folder.
+    ///
+    /// # Errors
+    /// If one cannot be read, is no key, or can be read by others.
+    pub fn load(folder: &Path) -> Result<Self, KeyError> {
+        // In this order: whoever rotates meanwhile sets the old key aside before the new one takes its place.
+        let current = load(&folder.join(CURRENT))?;
+        let previous = match retired(folder)?.first() {
+            Some((at, path)) => Some((load(path)?, *at)),
+            None => None,
+        };
+        Ok(Self { current, previous })
+    }
+}
+
+/// Makes a new key that signs from now on, and sets the one before it aside. Processes that run look at the folder and
+/// go on with the new one at once.
+///
+/// # Errors
+/// If the files cannot be read or written. What was interrupted is done anew by the next call.
+pub fn rotate(folder: &Path, now: Timestamp) -> Result<(), KeyError> {
+    let io = |error| KeyError::Io(folder.to_owned(), error);
+    let held = File::open(folder).map_err(io)?;
+    // One at a time; given back when the process ends.
+    held.lock().map_err(io)?;
+    let old = load(&folder.join(CURRENT))?;
+    let aside = folder.join(retired_name(now));
+    replace(&aside, &old)?;
+    let mut new = Seed::default();
+    rand::fill(new.as_mut_slice());
+    replace(&folder.join(CURRENT), &new)?;
+    for (_, path) in retired(folder)?.into_iter().filter(|(_, path)| *path != aside) {
+        std::fs::remove_file(&path).map_err(|error| KeyError::Io(path, error))?;
+    }
+    held.sync_all().map_err(io)
+}
+
+/// Puts a key file in place of what is there, whole.
+fn replace(path: &Path, key: &Seed) -> Result<(), KeyError> {
+    let io = |error| KeyError::Io(path.to_owned(), error);
+    let unfinished = path.with_extension(format!("{:016x}.new", rand::random::<u64>()));
+    let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(key.as_slice()));
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(io)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    written.and_then(|()| std::fs::rename(&unfinished, path)).map_err(io)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::keys::Keys;
+
+    #[test]
+    fn r31_the_key_before_is_set_aside_until_the_next_rotation() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("keys");
+        let first = Keys::load_or_make(&folder).unwrap().token_seed;
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let before = (TokenKeys::load(&folder).unwrap(), stamp(&folder));
+        assert_eq!((*before.0.current, before.0.previous.is_none()), (*first, true));
+        rotate(&folder, at(1_000_000_000)).unwrap();
+        let second = TokenKeys::load(&folder).unwrap();
+        assert_ne!(*second.current, *first);
+        assert_ne!(stamp(&folder), before.1);
+        let previous = second.previous.unwrap();
+        assert_eq!((*previous.0, previous.1), (*first, at(1_000_000_000)));
+        rotate(&folder, at(1_000_000_900)).unwrap();
+        let third = TokenKeys::load(&folder).unwrap();
+        assert_eq!(*third.previous.unwrap().0, *second.current);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 4, "master, vapid, and two for tokens");
+        assert!(stamp(&folder.join("elsewhere")).is_none());
+    }
+}
