@@ -194,7 +194,7 @@ pub fn opaque_hash(token: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vault::keys::Keys;
+    use crate::vault::token_keys::{CURRENT, Seed, replace};
 
     #[test]
     fn r31_a_token_works_for_ten_minutes_and_under_its_own_key_only() {
@@ -245,8 +245,9 @@ mod tests {
     #[test]
     fn r31_a_key_that_no_longer_signs_checks_until_its_tokens_are_out_of_date() {
         let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().join("keys");
-        let old = Keys::load_or_make(&folder).unwrap().token_seed;
+        let folder = folder.path().to_owned();
+        let old = Seed::new([7; 32]);
+        replace(&folder.join(CURRENT), &old).unwrap();
         let ours = AccessTokens::new(&old).unwrap().watching(folder.clone());
         let thief = AccessTokens::new(&old).unwrap();
         let now: Timestamp = "2026-10-24T20:00:00Z".parse().unwrap();
@@ -273,9 +274,9 @@ mod tests {
     #[test]
     fn r31_keys_that_cannot_be_used_leave_those_from_before_in_use() {
         let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().join("keys");
-        let ours = AccessTokens::new(&Keys::load_or_make(&folder).unwrap().token_seed).unwrap();
-        let ours = ours.watching(folder.clone());
+        let folder = folder.path().to_owned();
+        replace(&folder.join(CURRENT), &Seed::new([7; 32])).unwrap();
+        let ours = AccessTokens::new(&[7; 32]).unwrap().watching(folder.clone());
         let now: Timestamp = "2026-10-24T20:00:00Z".parse().unwrap();
         let requester = Requester { account: AccountId::at(now), session: SessionId::at(now) };
         let (token, _) = ours.issue(requester, now).unwrap();
