@@ -358,7 +358,11 @@ pub const OBJECTS: &[Object] = &[
     ),
     // What stands in answers about whatever was asked.
     object("Invitation", "", &[("displayName", Asker), ("role", Asker), ("expiresAt", Asker)]),
-    object("Problem", "", &[("field", Asker), ("code", Asker), ("sentence", Asker)]),
+    object(
+        "Problem",
+        "",
+        &[("field", Asker), ("code", Asker), ("sentence", Asker), ("retryAfterSeconds", Asker)],
+    ),
     object(
         "PageInfo",
         "",
