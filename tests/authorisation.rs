@@ -215,7 +215,10 @@ async fn compare(app: &TestApp, cast: &Cast, schema: &Schema, object: &Object, w
             continue;
         }
         let of = |entries| values(entries, field);
-        let same = |hers: &[&Value], theirs: &[&Value]| json!(hers).to_string() == other_side(theirs);
+        let same = |hers: &[&Value], theirs: &[&Value]| {
+            let hers = json!(hers).to_string();
+            hers == other_side(theirs)
+        };
         let (partners, afters, formers) = (of(&partner), of(&after), of(&former));
         let fits = match reader {
             Reader::Own => {
