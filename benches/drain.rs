@@ -37,6 +37,10 @@ use web_push::{
 };
 use world::{Backend, Place, World};
 
+/// The allocator of the program itself, so that the memory told is what it would take.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How often each of two things that are compared is measured, in turn.
 const ROUNDS: usize = 3;
 /// Concurrencies of which the limit takes the best.

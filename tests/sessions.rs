@@ -248,6 +248,19 @@ on_both_databases! {
         is_refused(&app, "").await;
     }
 
+    async fn r31_after_a_year_a_device_signs_in_again_however_often_it_was_used(app) {
+        let alex = alex(&app).await;
+        let (_, mut refresh) = app.log_in(&alex.email, PASSWORD).await;
+        for _ in 0..7 {
+            seconds(&app, 52 * 24 * 3600);
+            refresh = refreshed(&app, &refresh).await.1;
+        }
+        seconds(&app, 24 * 3600 - 1);
+        refresh = refreshed(&app, &refresh).await.1;
+        seconds(&app, 1);
+        is_refused(&app, &refresh).await;
+    }
+
     async fn r31_an_access_token_can_be_checked_with_the_published_key(app) {
         let alex = alex(&app).await;
         let token = alex.access();

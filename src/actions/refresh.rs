@@ -1,11 +1,11 @@
-//! Rotation: a refresh token is exchanged for its one successor, and a copy that is used later ends the session (R31).
+//! Refreshing: a refresh token is exchanged for its one successor, and a copy that is used later ends the session (R31).
 
 use super::account::ask_by_mail;
 use super::people::Person;
 use super::session::{Tokens, hand_out, issue};
 use super::{House, Outcome, Unit, Visitor};
 use crate::auth::Requester;
-use crate::auth::tokens::{REFRESH_GRACE, opaque_hash};
+use crate::auth::tokens::{REFRESH_GRACE, SESSION_LIFE, opaque_hash};
 use crate::domain::account::Email;
 use crate::domain::nudge::Rung;
 use crate::domain::problem::{Problem, ProblemCode};
@@ -39,7 +39,8 @@ pub fn exchange(house: &House, unit: &mut Unit<'_>, token: &str) -> Outcome<Opti
     let Some((row, session)) = store::session::find_token(unit.db, &opaque_hash(token))? else {
         return Ok(None);
     };
-    if session.ended_at.is_some() || row.expires_at <= now {
+    let signed_in_too_long = unit.now >= session.created_at.get() + SESSION_LIFE;
+    if session.ended_at.is_some() || row.expires_at <= now || signed_in_too_long {
         return Ok(None);
     }
     let requester = Requester { account: session.account_id, session: session.id };

@@ -17,6 +17,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 pub const ACCESS_LIFE: SignedDuration = SignedDuration::from_mins(10);
 /// How long a refresh token works unless it is used.
 pub const REFRESH_LIFE: SignedDuration = SignedDuration::from_hours(60 * 24);
+/// How long a device stays signed in at most, however often it asks for tokens (ASVS 5.0, 7.3.2).
+pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// How long an exchanged refresh token may be used again: a phone that lost the answer (R31).
 pub const REFRESH_GRACE: SignedDuration = SignedDuration::from_secs(15);
 /// Who issues.
