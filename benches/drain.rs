@@ -24,6 +24,7 @@ use evenkeel::store::schema::nudges;
 use evenkeel::store::types::Ts;
 use evenkeel::store::{StoreError, dialect};
 use evenkeel::vault::keys::Keys;
+use evenkeel::vault::ring::MasterSource;
 use jiff::{SignedDuration, Timestamp};
 use push_service::PushService;
 use serde_json::{Value, json};
@@ -200,7 +201,7 @@ async fn limit(place: &Place, count: usize, concurrency: usize) -> Value {
         let to = subscribe(number);
         SubscriptionInfo::new(to.endpoint, to.p256dh, to.auth)
     };
-    let keys = Keys::load_or_make(&place.folder.join("keys"), &config.master).unwrap();
+    let keys = Keys::load_or_make(&place.folder.join("keys"), &MasterSource::File).unwrap();
     let first = info(0);
     let token = VapidSignatureBuilder::from_base64(&URL_SAFE_NO_PAD.encode(*keys.vapid), &first);
     let token = token.unwrap().build().unwrap();

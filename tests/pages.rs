@@ -81,8 +81,8 @@ on_both_databases! {
         assert!(link.starts_with(&format!("{}/c/", app.url)));
         let (status, page) = get(&app, &link).await;
         assert!(status == 200 && page.contains("<form method=\"post\"") && page.contains("How are you right now?"));
-        let first = page.split("<button").nth(1).unwrap();
-        assert!(first.starts_with(" type=\"submit\" class=\"enter\""), "Enter on a choice presses the first button: {first}");
+        let button = page.split("<button").nth(1).unwrap();
+        assert!(button.starts_with(" type=\"submit\" class=\"enter\""), "Enter on a choice presses it: {button}");
         for _ in 0..3 {
             let head = app.http.head(&link).send().await.unwrap();
             assert_eq!(head.status(), 200);

@@ -53,8 +53,8 @@ impl Place {
 
     /// The service there, on the real clock.
     pub fn app(&self) -> App {
-        let keys = Keys::load_or_make(&self.folder.join("keys"), &config.master).unwrap();
         let mut config = Config::for_tests(self.folder.clone(), Location::parse(&self.database).unwrap());
+        let keys = Keys::load_or_make(&self.folder.join("keys"), &config.master).unwrap();
         config.push_insecure_origins = self.origins.iter().map(|origin| origin.parse().unwrap()).collect();
         App::build(&config, &keys, Clock::System).unwrap()
     }
