@@ -399,7 +399,7 @@ pub enum Sender {
     Anyone,
     /// Whoever is signed in, upon what is their own: it names nothing of anybody.
     Self_,
-    /// Whoever is signed in and holds a code.
+    /// Whoever is signed in and holds a code, or what begins a ceremony.
     Holder,
     /// The owner of what it names; to everybody else that looks missing, to the partner as well.
     Owner,
@@ -434,9 +434,9 @@ pub const MUTATIONS: &[(&str, Sender)] = &[
     ("removeTotp", Self_),
     ("renewRecoveryCodes", Self_),
     ("beginPasskeyRegistration", Self_),
-    ("finishPasskeyRegistration", Self_),
+    ("finishPasskeyRegistration", Holder),
     ("beginPasskeyProof", Self_),
-    ("finishPasskeyProof", Self_),
+    ("finishPasskeyProof", Holder),
     ("removePasskey", Owner),
     ("endSession", Owner),
     ("registerDevice", Self_),
