@@ -286,6 +286,7 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
     row("finishPasskeyRegistration", passkey.registration.clone(), expired());
     row("finishPasskeyLogIn", passkey.log_in.clone(), expired());
     row("finishPasskeyProof", passkey.proof.clone(), expired());
+    row("beginPasskeyProof", Value::Null, vec![]);
     row("removePasskey", json!({ "passkeyId": passkey.id }), vec![]);
     row("beginPasskeyRegistration", Value::Null, vec![]);
     row("beginPasskeyLogIn", Value::Null, vec![]);
