@@ -5,7 +5,7 @@ use super::second_step::LogIn;
 use super::{Caller, Done, Fault, House, Outcome, Unit, Visitor, proof, second_factor, second_step};
 use crate::auth::Requester;
 use crate::auth::passwords::is_outdated;
-use crate::auth::tokens::{REFRESH_LIFE, opaque, opaque_hash};
+use crate::auth::tokens::{OPAQUE_MAX, REFRESH_LIFE, opaque, opaque_hash};
 use crate::domain::account::{Email, PASSWORD_MAX_BYTES, whole_hour};
 use crate::domain::device::LABEL_MAX;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
@@ -69,6 +69,7 @@ pub async fn log_in(house: &Arc<House>, by: &Visitor, input: Credentials) -> Out
     let Credentials { email, password, label, earlier } = input;
     let mut checks = Checks::new();
     let label = checks.text("deviceLabel", label, LABEL_MAX);
+    let earlier = earlier.map(|token| checks.text("earlierRefreshToken", token, OPAQUE_MAX));
     let email = checks.take(Email::parse("email", &email));
     if password.expose_secret().len() > PASSWORD_MAX_BYTES {
         checks.note(no_match());

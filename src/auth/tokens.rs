@@ -179,6 +179,9 @@ impl AccessTokens {
     }
 }
 
+/// Characters of what may be an opaque token; ours have 43.
+pub const OPAQUE_MAX: usize = 64;
+
 /// A new opaque token of 256 random bits, and the hash that is stored in its place.
 pub fn opaque() -> (String, Vec<u8>) {
     let mut bytes = [0; 32];

@@ -248,6 +248,14 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+    /// A process that is being started holds for a moment what this one holds open, the lock of a hand-over included:
+    /// the tests that start one and the test of that lock take turns.
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+    fn turn() -> std::sync::MutexGuard<'static, ()> {
+        TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     fn text(byte: u8) -> String {
         URL_SAFE_NO_PAD.encode([byte; 32])
     }
@@ -257,6 +265,7 @@ mod tests {
     }
 
     fn printed(command: &str) -> Result<Ring, KeyError> {
+        let _turn = turn();
         Ring::load(Path::new("/nowhere"), &MasterSource::Command(command.into()))
     }
 
@@ -286,6 +295,7 @@ mod tests {
 
     #[test]
     fn a_running_process_finds_the_next_key_when_it_meets_its_id_and_keeps_the_one_before() {
+        let _turn = turn();
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let ring = Keys::load_or_make(folder, &MasterSource::File).unwrap().master;
