@@ -103,6 +103,7 @@ on_both_databases! {
             ],
         });
         assert_eq!(first(&app, &couple, &scene).await["answer"], kept);
+        app.clock.set(app.clock.now() + evenkeel::domain::answer::RELEASE_DELAY);
         let shared = couple.partners_view(&app, &couple.alex, &scene).await[0]["shared"].clone();
         assert_eq!((&shared["mood"], &shared["note"]), (&json!(2), &Value::Null), "as chosen on the page");
 
@@ -194,7 +195,7 @@ on_both_databases! {
         let token = |link: &str| link.rsplit('/').next().unwrap().to_owned();
         let (answer, choose) = (token(&link), token(&stop));
         assert_eq!(choose, token(&preferences));
-        let forged = |token: &str| format!("{}A", &token[..token.len() - 1]);
+        let forged = |token: &str| format!("{}{}", if token.starts_with('A') { 'B' } else { 'A' }, &token[1..]);
         let verify = token(&link_in(&couple.sam.mails(&app)[0]));
         let mut wrong: Vec<String> = Vec::new();
         for other in [&choose, &forged(&answer), &verify, &"x".repeat(3000), "%00%ff", "'--"] {
