@@ -275,7 +275,8 @@ on_both_databases! {
             ("aaaaaaaaaaaaaaaaaaa".to_owned(), Some("TOO_COMMON")),
             ("123456789012345678".to_owned(), Some("TOO_COMMON")),
             ("PasswordPassword".to_owned(), Some("TOO_COMMON")),
-            ("fifteen letters".to_owned(), None),
+            ("fifteen letters".to_owned(), Some("TOO_COMMON")), // two common words
+            ("qvzhx lmrtw bjk".to_owned(), None), // fifteen characters
             ("only small letters and blanks".to_owned(), None),
             ("🌿🚶🌊⛵🌙🍞☕🔥🐚🍵🎐🧦📗🍂🌧".to_owned(), None),
             (format!("{word}{}x", "y!".repeat(53)), None),
