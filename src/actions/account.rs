@@ -82,12 +82,10 @@ pub async fn sign_up(house: &Arc<House>, by: &Visitor, input: SignUp) -> Outcome
             checks.note(Problem::new(field, ProblemCode::Required, sentence));
         }
     }
-    let (email, zone, quiet) = match (email, zone, quiet) {
-        (Some(email), Some(zone), Some(quiet)) => checks.finish((email, zone, quiet))?,
-        _ => return Err(checks.finish(()).err().unwrap_or_default().into()),
-    };
+    let taken = email.zip(zone).zip(quiet);
+    let ((email, zone), quiet) = checks.finish_with(taken)?;
     let limit = house.rates.sign_up(by.network, &email_index(&house.vault, &email));
-    limit.map_err(|wait| Problem::try_later("input", wait))?;
+    limit.map_err(Problem::too_often)?;
     let password_hash = house.passwords.hash(input.password).await?;
     house
         .change(by.key.as_ref(), move |unit| {
@@ -107,7 +105,7 @@ pub async fn sign_up(house: &Arc<House>, by: &Visitor, input: SignUp) -> Outcome
 pub async fn request_password_reset(house: &Arc<House>, by: &Visitor, email: String) -> Outcome<()> {
     let email = Email::parse("email", &email)?;
     let limit = house.rates.reset(by.network, &email_index(&house.vault, &email));
-    limit.map_err(|wait| Problem::try_later("input", wait))?;
+    limit.map_err(Problem::too_often)?;
     house
         .change(by.key.as_ref(), move |unit| ask_by_mail(unit, Rung::ResetPassword, &email, None::<&()>))
         .await
@@ -158,7 +156,7 @@ pub fn request_email(vault: &crate::vault::Vault, row: &AddressRequestRow) -> Re
 
 /// Confirms an address by the token of its mail: from here on there is an account.
 pub async fn confirm_address(house: &Arc<House>, by: &Visitor, token: String) -> Outcome<()> {
-    house.rates.token(by.network).map_err(|wait| Problem::try_later("input", wait))?;
+    house.rates.token(by.network).map_err(Problem::too_often)?;
     house
         .change(by.key.as_ref(), move |unit| {
             let request = take_request(unit, Rung::ConfirmAddress, &token)?;
@@ -241,7 +239,7 @@ pub async fn reset_password(
     token: String,
     password: SecretString,
 ) -> Outcome<()> {
-    house.rates.token(by.network).map_err(|wait| Problem::try_later("input", wait))?;
+    house.rates.token(by.network).map_err(Problem::too_often)?;
     let token_hash = opaque_hash(&token);
     let context = house
         .look(move |unit| {
@@ -296,7 +294,7 @@ pub async fn change_password(
     new: SecretString,
 ) -> Outcome<()> {
     let requester = by.requester;
-    house.rates.password(requester.account).map_err(|wait| Problem::try_later("input", wait))?;
+    house.rates.password(requester.account).map_err(Problem::too_often)?;
     let person = house.look(move |unit| Person::load(unit, requester.account)).await?;
     let context = own_words(&person)?;
     let stored = Some(person.row.password_hash);

@@ -62,7 +62,7 @@ pub async fn request(house: &Arc<House>, by: &Caller, email: String) -> Outcome<
 /// Confirms the new address by the token of the mail to it; the account has it from here on. Sessions stay: who holds
 /// them gave a proof, and an address signs nobody in.
 pub async fn confirm(house: &Arc<House>, by: &Visitor, token: String) -> Outcome<()> {
-    house.rates.token(by.network).map_err(|wait| Problem::try_later("input", wait))?;
+    house.rates.token(by.network).map_err(Problem::too_often)?;
     house
         .change(by.key.as_ref(), move |unit| {
             let request = take_request(unit, Rung::ConfirmNewAddress, &token)?;

@@ -291,10 +291,7 @@ pub async fn of_scenes(
             let mut subjects: Vec<_> = rows.iter().map(|row| row.subject_id).collect();
             subjects.sort_unstable();
             subjects.dedup();
-            let mut people = std::collections::HashMap::new();
-            for row in store::account::find_all(unit.db, &subjects)? {
-                people.insert(row.id, Person::open(unit.vault, row)?);
-            }
+            let people = Person::load_all(unit, &subjects)?;
             let mut result: Vec<(SceneId, SceneCheckIns)> =
                 own.iter().map(|scene| (*scene, SceneCheckIns::default())).collect();
             for row in &rows {

@@ -11,7 +11,7 @@ use crate::store;
 use crate::store::debrief::DebriefRow;
 use crate::vault::Place;
 use jiff::Timestamp;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The debriefs of one scene, as one of its two people sees them.
@@ -59,11 +59,8 @@ fn views(unit: &mut Unit<'_>, scenes: &[SceneId], reader: AccountId) -> Result<V
         .into_iter()
         .map(|row| (row.scene_id, row))
         .collect();
-    let authors: HashSet<_> = partners.values().map(|row| row.account_id).chain([reader]).collect();
-    let mut people = HashMap::new();
-    for row in store::account::find_all(unit.db, &authors.into_iter().collect::<Vec<_>>())? {
-        people.insert(row.id, Person::open(unit.vault, row)?);
-    }
+    let authors: Vec<_> = partners.values().map(|row| row.account_id).chain([reader]).collect();
+    let people = Person::load_all(unit, &authors)?;
     let view = |id: &SceneId| {
         let (mine, partners) = (mine.get(id), partners.get(id));
         Ok(DebriefView {

@@ -19,11 +19,11 @@ pub struct FactorsView {
 pub async fn of(house: &Arc<House>, account: AccountId) -> Result<FactorsView, Fault> {
     house
         .look(move |unit| {
-            let zone = Person::load(unit, account)?.row.reach().rhythm.zone;
+            let person = Person::load(unit, account)?;
             let confirmed_at = store::totp::find(unit.db, account)?.and_then(|row| row.confirmed_at);
             let left = store::recovery_code::count_unused(unit.db, account)?;
             Ok(FactorsView {
-                totp_since: confirmed_at.map(|at| zone.start_of(zone.date(at.get()))),
+                totp_since: confirmed_at.map(|at| person.start_of_day(at.get())),
                 recovery_codes_left: i32::try_from(left).unwrap_or(i32::MAX),
             })
         })

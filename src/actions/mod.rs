@@ -155,7 +155,7 @@ refusal_from!(StoreError, VaultError, TokenError, PasskeyError, Fault);
 impl From<HashError> for Refusal {
     fn from(error: HashError) -> Self {
         match error {
-            HashError::Busy => Problem::try_later("input", BUSY_SECONDS).into(),
+            HashError::Busy => Problem::too_often(BUSY_SECONDS).into(),
             HashError::Failed(_) => Self::Fault(error.into()),
         }
     }

@@ -122,11 +122,9 @@ pub fn views(unit: &mut Unit<'_>, links: Vec<LinkRow>, reader: AccountId) -> Res
     let ids: Vec<_> = links.iter().map(|link| link.id).collect();
     let members = store::partner_link::members(unit.db, &ids)?;
     let accounts: Vec<_> = members.iter().map(|member| member.account_id).collect();
-    let mut names = HashMap::new();
-    for row in store::account::find_all(unit.db, &accounts)? {
-        let person = Person::open(unit.vault, row)?;
-        names.insert(person.row.id, person.display_name()?);
-    }
+    let people = Person::load_all(unit, &accounts)?;
+    let names = people.iter().map(|(id, person)| Ok((*id, person.display_name()?)));
+    let names: HashMap<_, _> = names.collect::<Result<_, Fault>>()?;
     let mut views = Vec::with_capacity(links.len());
     for link in links {
         let key = link_key(unit.vault, &link)?;

@@ -161,8 +161,7 @@ pub async fn finish_registration(
     let mut checks = Checks::new();
     let label = checks.line("label", label, LABEL_MAX);
     let answer = checks.take(read_attestation(&answer));
-    let Some(answer) = answer else { return Err(checks.finish(()).err().unwrap_or_default().into()) };
-    checks.finish(())?;
+    let answer = checks.finish_with(answer)?;
     let (requester, keeper) = (by.requester, Arc::clone(house));
     let kept = house
         .change(by.key.as_ref(), move |unit| {
@@ -200,13 +199,11 @@ pub async fn finish_registration(
 }
 
 fn view(person: &Person, row: PasskeyRow) -> Result<PasskeyView, Fault> {
-    let zone = person.row.reach().rhythm.zone;
-    let day = |at: Timestamp| zone.start_of(zone.date(at));
     Ok(PasskeyView {
         id: row.id,
         label: person.key.open_text(place("label", row.id), &row.label)?,
-        created_at: day(row.created_at.get()),
-        last_used_at: row.last_used_at.map(|at| day(at.get())),
+        created_at: person.start_of_day(row.created_at.get()),
+        last_used_at: row.last_used_at.map(|at| person.start_of_day(at.get())),
     })
 }
 
@@ -268,7 +265,7 @@ fn used(
 
 /// Begins a log-in. Nobody says who they are: there is nothing to learn about anybody (R28).
 pub async fn begin_log_in(house: &Arc<House>, by: &Visitor) -> Outcome<Ceremony> {
-    house.rates.token(by.network).map_err(|wait| Problem::try_later("input", wait))?;
+    house.rates.token(by.network).map_err(Problem::too_often)?;
     let keeper = Arc::clone(house);
     house
         .change(by.key.as_ref(), move |unit| {
@@ -286,12 +283,11 @@ pub async fn finish_log_in(
     answer: String,
     label: String,
 ) -> Outcome<Tokens> {
-    house.rates.token(by.network).map_err(|wait| Problem::try_later("input", wait))?;
+    house.rates.token(by.network).map_err(Problem::too_often)?;
     let mut checks = Checks::new();
     let label = checks.text("deviceLabel", label, LABEL_MAX);
     let answer = checks.take(read_assertion(&answer));
-    let Some(answer) = answer else { return Err(checks.finish(()).err().unwrap_or_default().into()) };
-    checks.finish(())?;
+    let answer = checks.finish_with(answer)?;
     let keeper = Arc::clone(house);
     let tokens = house
         .change(by.key.as_ref(), move |unit| {

@@ -7,6 +7,8 @@ use crate::store;
 use crate::store::account::AccountRow;
 use crate::store::partner_link::LinkRow;
 use crate::vault::{DataKey, Place, Vault, VaultError};
+use jiff::Timestamp;
+use std::collections::HashMap;
 
 /// Where an account's data key belongs.
 pub fn account_key_place(id: AccountId) -> Place {
@@ -38,6 +40,19 @@ impl Person {
     pub fn load(unit: &mut Unit<'_>, id: AccountId) -> Result<Self, Fault> {
         let row = store::account::find(unit.db, id)?.ok_or(Fault::Inconsistent("the account is gone"))?;
         Ok(Self::open(unit.vault, row)?)
+    }
+
+    /// The people of those ids, in one statement; who is gone is left out.
+    pub fn load_all(unit: &mut Unit<'_>, ids: &[AccountId]) -> Result<HashMap<AccountId, Self>, Fault> {
+        let rows = store::account::find_all(unit.db, ids)?;
+        rows.into_iter().map(|row| Ok((row.id, Self::open(unit.vault, row)?))).collect()
+    }
+
+    /// The first instant of the day, in the person's zone, on which something was: all that is told of when a device
+    /// or a factor was used.
+    pub fn start_of_day(&self, at: Timestamp) -> Timestamp {
+        let zone = self.row.reach().rhythm.zone;
+        zone.start_of(zone.date(at))
     }
 
     /// A place in one of the person's own columns.

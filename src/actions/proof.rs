@@ -47,7 +47,7 @@ pub async fn by_password(
     if password.expose_secret().len() > PASSWORD_MAX_BYTES {
         return Err(wrong().into());
     }
-    house.rates.password(requester.account).map_err(|wait| Problem::try_later("input", wait))?;
+    house.rates.password(requester.account).map_err(Problem::too_often)?;
     let row = house.look(move |unit| Ok(store::account::find(unit.db, requester.account)?)).await?;
     let stored = row.map(|row| row.password_hash);
     if !house.passwords.verify(password, stored.clone()).await? {

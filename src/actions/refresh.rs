@@ -23,7 +23,7 @@ fn successor(vault: &Vault, token: &str, id: RefreshTokenId) -> String {
 /// Exchanges a refresh token. The same token gives the same successor for 15 s, for a phone that lost the answer; a
 /// use after that means that somebody has a copy, and the family ends (R31).
 pub async fn refresh(house: &Arc<House>, by: &Visitor, token: String) -> Outcome<Tokens> {
-    house.rates.refresh(by.network).map_err(|wait| Problem::try_later("input", wait))?;
+    house.rates.refresh(by.network).map_err(Problem::too_often)?;
     let keeper = Arc::clone(house);
     // The end of a family that was copied is saved, although the answer is a refusal.
     let exchanged = house.change(by.key.as_ref(), move |unit| exchange(&keeper, unit, &token)).await?;

@@ -67,7 +67,7 @@ pub async fn complete(
     token: String,
     given: SecondFactor,
 ) -> Outcome<Tokens> {
-    house.rates.token(by.network).map_err(|wait| Problem::try_later("input", wait))?;
+    house.rates.token(by.network).map_err(Problem::too_often)?;
     let keeper = Arc::clone(house);
     let completed =
         house.change(by.key.as_ref(), move |unit| try_once(&keeper, unit, &token, &given)).await?;

@@ -74,8 +74,7 @@ pub async fn log_in(house: &Arc<House>, by: &Visitor, input: Credentials) -> Out
     if password.expose_secret().len() > PASSWORD_MAX_BYTES {
         checks.note(no_match());
     }
-    let Some(email) = email else { return Err(checks.finish(()).err().unwrap_or_default().into()) };
-    checks.finish(())?;
+    let email = checks.finish_with(email)?;
     let index = email_index(&house.vault, &email);
     let sought = index.clone();
     let (found, device) = house
@@ -90,7 +89,7 @@ pub async fn log_in(house: &Arc<House>, by: &Visitor, input: Credentials) -> Out
             Ok((found, device))
         })
         .await?;
-    house.rates.log_in(by.network, &index, device).map_err(|wait| Problem::try_later("input", wait))?;
+    house.rates.log_in(by.network, &index, device).map_err(Problem::too_often)?;
     let stored = found.as_ref().map(|row| row.password_hash.clone());
     let matches = house.passwords.verify(password.clone(), stored).await?;
     let row = found.filter(|_| matches).ok_or_else(no_match)?;
@@ -197,10 +196,12 @@ impl Bearer {
 /// Whom an access token stands for now.
 pub async fn authenticate(house: &Arc<House>, token: &str) -> Result<Bearer, Fault> {
     let Some(requester) = house.tokens.check(token, house.clock.now()) else { return Ok(Bearer::Nobody) };
+    // One statement, before every request: it needs no transaction around it.
     house
-        .look(move |unit| {
-            let found = store::session::find(unit.db, requester.session, requester.account)?;
-            Ok(match found.map(|session| session.ended_at) {
+        .store
+        .read(move |db| {
+            let found = store::session::find(db, requester.session, requester.account)?;
+            Ok::<_, Fault>(match found.map(|session| session.ended_at) {
                 None => Bearer::Nobody,
                 Some(None) => Bearer::Live(requester),
                 Some(Some(at)) => Bearer::Ended(requester, at),
@@ -265,12 +266,11 @@ pub async fn copied(house: &Arc<House>, account: AccountId) -> Result<Vec<Sessio
 
 fn view(person: &Person, row: SessionRow) -> Result<SessionView, Fault> {
     let place = Place::new("sessions", "label", row.id.uuid());
-    let zone = person.row.reach().rhythm.zone;
     Ok(SessionView {
         id: row.id,
         label: person.key.open_text(place, &row.label)?,
         created_at: whole_hour(row.created_at.get()),
-        last_used_at: zone.start_of(zone.date(row.last_used_at.get())),
+        last_used_at: person.start_of_day(row.last_used_at.get()),
         ended_at: row.ended_at.map(|at| whole_hour(at.get())),
     })
 }

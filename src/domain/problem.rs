@@ -66,6 +66,11 @@ impl Problem {
         Self { retry_after: Some(seconds), ..Self::new(field, ProblemCode::TryLater, sentence) }
     }
 
+    /// As [`Problem::try_later`], where no one field is at fault.
+    pub fn too_often(seconds: u32) -> Self {
+        Self::try_later("input", seconds)
+    }
+
     /// The object that `field` names is not in a state in which this can be done.
     pub fn wrong_state(field: &str, sentence: &str) -> Self {
         Self::new(field, ProblemCode::WrongState, sentence)
@@ -143,6 +148,14 @@ impl Checks {
         if value < least || value > most {
             let sentence = format!("This must be from {least} to {most}.");
             self.note(Problem::new(field, ProblemCode::OutOfRange, sentence));
+        }
+    }
+
+    /// `value`, if nothing is wrong; it is None only if what is wrong with it was noted.
+    pub fn finish_with<T>(self, value: Option<T>) -> Result<T, Vec<Problem>> {
+        match value {
+            Some(value) => self.finish(value),
+            None => Err(self.0),
         }
     }
 
