@@ -7,19 +7,20 @@ use crate::auth::passwords::Passwords;
 use crate::auth::rates::Rates;
 use crate::auth::tokens::AccessTokens;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Mode};
 use crate::delivery::mail::MailSender;
 use crate::delivery::web_push::{PushSender, VapidKey};
 use crate::delivery::{Senders, Worker};
 use crate::domain::device::PushPolicy;
 use crate::graphql::{self, Schema};
-use crate::http::{Watch, Web, headers, routes, watch_routes};
+use crate::http::{Door, Inside, Watch, Web, gate, headers, routes, watch_connection, watch_routes};
 use crate::meters::Meters;
 use crate::store::{self, Db, Store, StoreError, house_secret};
 use crate::vault::keys::Keys;
 use crate::vault::ring::Ring;
 use crate::vault::{Vault, VaultError};
 use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer};
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
@@ -41,6 +42,8 @@ pub struct App {
     pub senders: Arc<Senders>,
     /// The API.
     pub schema: Schema,
+    /// Who is let in by HTTP, and how far.
+    pub door: Door,
     explorer: bool,
     leave_url: Option<Url>,
     proxies: Arc<TrustedProxies>,
@@ -102,10 +105,17 @@ impl App {
         };
         let schema = graphql::schema(Arc::clone(&house), config.introspection);
         let senders = Arc::new(Senders::new(push, mail));
+        let door = Door {
+            hosts: (config.mode == Mode::Production).then(|| config.all_hosts()),
+            origins: config.cors_origins.iter().map(|origin| origin.origin().ascii_serialization()).collect(),
+            strict_transport: config.mode == Mode::Production,
+            ..Door::default()
+        };
         Ok(Self {
             house,
             senders,
             schema,
+            door,
             explorer: config.introspection,
             proxies: Arc::new(config.trusted_proxies.clone()),
             leave_url: config.leave_url.clone(),
@@ -120,18 +130,28 @@ impl App {
 
     /// The HTTP server on a bound listener. It runs when it is awaited or spawned; signals are the caller's.
     pub fn server(&self, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
+        let door = self.door.clone();
         let web = Web {
             house: Arc::clone(&self.house),
             schema: self.schema.clone(),
             explorer: self.explorer,
             leave_url: self.leave_url.clone(),
             proxies: Arc::clone(&self.proxies),
+            door: door.clone(),
+            inside: Inside::default(),
         };
         let server = HttpServer::new(move || {
             let web = web.clone();
-            ActixApp::new().wrap(headers()).configure(move |config| routes(config, &web))
+            ActixApp::new()
+                .wrap(from_fn(gate))
+                .wrap(headers(web.door.strict_transport))
+                .configure(move |config| routes(config, &web))
         })
         .workers(workers)
+        .client_request_timeout(door.head)
+        .keep_alive(door.keep_alive)
+        .max_connections(door.connections)
+        .on_connect(move |io, data| watch_connection(io, data, door.stall))
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .listen(listener)?;
@@ -143,7 +163,7 @@ impl App {
         let watch = Watch::new(Arc::clone(&self.house));
         let server = HttpServer::new(move || {
             let watch = watch.clone();
-            ActixApp::new().wrap(headers()).configure(move |config| watch_routes(config, &watch))
+            ActixApp::new().wrap(headers(false)).configure(move |config| watch_routes(config, &watch))
         })
         .workers(1)
         .disable_signals()

@@ -5,6 +5,7 @@ use crate::delivery::smtp::MailServer;
 use crate::domain::help_line::{self, HELP_LINES_MAX, HelpLine};
 use crate::store::Location;
 use crate::vault::ring::{MasterSource, are_masters};
+use actix_web::http::uri::Authority;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use jiff::SignedDuration;
@@ -44,6 +45,8 @@ struct Written {
     mode: Mode,
     listen: SocketAddr,
     public_url: Option<Url>,
+    hosts: Vec<String>,
+    cors_origins: Vec<Url>,
     data_dir: PathBuf,
     /// Also read from `DATABASE_URL`.
     #[serde(skip_serializing)]
@@ -97,6 +100,8 @@ impl Default for Written {
             mode: Mode::Development,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
+            hosts: Vec::new(),
+            cors_origins: Vec::new(),
             data_dir: PathBuf::from("data"),
             database_url: None,
             master_key: None,
@@ -139,6 +144,11 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `EVENKEEL_PUBLIC_URL`: how people reach the service; links in mails begin with it.
     pub public_url: Url,
+    /// `EVENKEEL_HOSTS`: names besides the public URL's that requests may be addressed to in production, such as
+    /// `["care.lan:8080"]`.
+    pub hosts: Vec<String>,
+    /// `EVENKEEL_CORS_ORIGINS`: origins whose pages may call the API, such as `["https://app.example.org"]`; default none.
+    pub cors_origins: Vec<Url>,
     /// `EVENKEEL_DATA_DIR`: database, keys and outbox; default `data`.
     pub data_dir: PathBuf,
     /// `DATABASE_URL` (or `EVENKEEL_DATABASE_URL`): default SQLite in the data folder.
@@ -222,6 +232,8 @@ impl Config {
             push_contact: Url::parse("mailto:operator@evenkeel.test")
                 .unwrap_or_else(|_| unreachable!("a constant URL")),
             public_url,
+            hosts: Vec::new(),
+            cors_origins: Vec::new(),
             data_dir,
             database,
             master: MasterSource::File,
@@ -242,6 +254,12 @@ impl Config {
         }
     }
 
+    /// The names that requests may be addressed to.
+    pub fn all_hosts(&self) -> Vec<String> {
+        let public = self.public_url.authority().to_owned();
+        std::iter::once(public).chain(self.hosts.iter().cloned()).collect()
+    }
+
     fn read(figment: &Figment) -> Result<Self, ConfigError> {
         let written: Written = figment.extract().map_err(|error| {
             let field = match &error.kind {
@@ -256,7 +274,7 @@ impl Config {
             let sentence = match (field.as_str(), &error.kind) {
                 ("evenkeel.toml", _) => "the file is not valid TOML, or is not readable".to_owned(),
                 (name, _) if name.starts_with("master_key") => "this must be a text".to_owned(),
-                (name, _) if name.contains("url") || name.contains("contact") => {
+                (name, _) if name.contains("url") || name.contains("origins") || name.contains("contact") => {
                     "this is not a URL".to_owned()
                 }
                 (_, kind) => kind.to_string(),
@@ -309,6 +327,22 @@ impl Written {
         }
         if production && public_url.scheme() != "https" {
             return Err(wrong("public_url", "production needs https"));
+        }
+        if self.hosts.iter().any(|host| host.parse::<Authority>().is_err() || host.contains('@')) {
+            return Err(wrong("hosts", "these must be names such as care.lan or care.lan:8080"));
+        }
+        let bare = |url: &Url| {
+            url.origin().is_tuple()
+                && url
+                    .as_str()
+                    .strip_suffix('/')
+                    .is_some_and(|origin| url.origin().ascii_serialization() == origin)
+        };
+        if !self.cors_origins.iter().all(bare) {
+            return Err(wrong("cors_origins", "these must be bare origins such as https://app.example.org"));
+        }
+        if production && self.cors_origins.iter().any(|url| url.scheme() != "https") {
+            return Err(wrong("cors_origins", "production needs https"));
         }
         if production && self.smtp_url.is_none() {
             return Err(wrong("smtp_url", "production needs a mail server; without one mail goes to files"));
@@ -364,6 +398,8 @@ impl Written {
             mode: self.mode,
             listen: self.listen,
             public_url,
+            hosts: self.hosts,
+            cors_origins: self.cors_origins,
             data_dir: self.data_dir,
             database,
             master,
@@ -450,6 +486,11 @@ mod tests {
             ("leave_url = 'javascript:alert()'", "leave_url"),
             ("public_url = 'mailto:x'", "public_url"),
             ("public_url = 'https://example.org/sub'", "public_url"),
+            ("hosts = ['https://care.lan']", "hosts"),
+            ("hosts = ['a@care.lan']", "hosts"),
+            ("cors_origins = ['https://app.example.org/path']", "cors_origins"),
+            ("cors_origins = ['https://u@app.example.org']", "cors_origins"),
+            ("cors_origins = ['data:text/html,x']", "cors_origins"),
             ("metrics_listen = '9090'", "metrics_listen"),
             ("listen = '127.0.0.1:81'\nmetrics_listen = '127.0.0.1:81'", "metrics_listen"),
             ("heartbeat_url = 'ftp://x.org'", "heartbeat_url"),
@@ -504,6 +545,13 @@ mod tests {
             toml = format!("{toml}{line}\n");
         }
         assert_eq!(read(&format!("{toml}lease_seconds = 89")).unwrap_err().field, "lease_seconds");
+        let origins = |origin: &str| read(&format!("{toml}cors_origins = ['{origin}']"));
+        assert_eq!(origins("http://app.example.org").unwrap_err().field, "cors_origins");
+        assert!(
+            origins("https://app.example.org").is_ok() && origins("https://app.example.org:8443").is_ok()
+        );
+        let hosts = read(&format!("{toml}hosts = ['care.lan:8080']")).unwrap().all_hosts();
+        assert_eq!(hosts, ["care.example.org", "care.lan:8080"]);
         assert!(!read(&toml).unwrap().introspection);
         let heartbeat = |url: &str| read(&format!("{toml}heartbeat_url = '{url}'"));
         assert_eq!(heartbeat("http://hc.example.org/ping").unwrap_err().field, "heartbeat_url");

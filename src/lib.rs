@@ -4,7 +4,6 @@
 //! `vault` and `auth` import `domain`. `actions` imports `domain`, `store`, `vault`, `auth`. `delivery` imports
 //! `actions`, `store`, `domain`. `graphql` imports `actions`, `domain`, `auth`. `http` imports `graphql`,
 //! `actions`, `auth`. `meters` imports `domain`, and `store`, `actions`, `delivery` and `http` may import it. Only `app`, and `demo`, `doctor` and `main` above it, see everything.
-#![forbid(unsafe_code)]
 
 pub mod actions;
 pub mod app;

@@ -1,6 +1,5 @@
 //! The commands: `serve` (default), `worker`, `migrate`, `schema`, `keys`, `doctor`, `nudges`,
 //! `demo`, `healthcheck`.
-#![forbid(unsafe_code)]
 
 use actix_web::dev::ServerHandle;
 use actix_web::rt::task::JoinHandle;

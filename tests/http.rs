@@ -198,3 +198,175 @@ on_both_databases! {
         }
     }
 }
+
+/// The answer's status, a header of it, its body.
+async fn get(request: reqwest::RequestBuilder, header: &str) -> (u16, Option<String>, String) {
+    let answer = request.send().await.unwrap();
+    let value = answer.headers().get(header).map(|value| value.to_str().unwrap().to_owned());
+    (answer.status().as_u16(), value, answer.text().await.unwrap())
+}
+
+/// What production sets: another name than the one that tests come by.
+fn production(config: &mut evenkeel::config::Config) {
+    config.mode = evenkeel::config::Mode::Production;
+    config.introspection = false;
+    config.public_url = "https://care.example.org".parse().unwrap();
+    config.hosts = vec!["care.lan:8080".to_owned()];
+    config.cors_origins =
+        vec!["https://app.example.org".parse().unwrap(), "https://other.example.org:8443".parse().unwrap()];
+}
+
+/// Runs a test on a service with the settings of production, which no database matters to.
+fn in_production<F: Future<Output = ()>>(test: impl FnOnce(TestApp) -> F) {
+    actix_web::rt::System::new().block_on(async {
+        test(TestApp::start_with(support::Backend::Sqlite, production, |_| {}).await).await
+    });
+}
+
+#[test]
+fn r34_production_shows_no_schema_no_explorer_and_no_suggestions() {
+    in_production(|app| async move {
+        let at = |path: &str| app.http.get(format!("{}{path}", app.url)).header("Host", "care.example.org");
+        let post = async |query: &str| {
+            let request = app.http.post(format!("{}/graphql", app.url)).header("Host", "care.example.org");
+            let request = request.header("Content-Type", "application/json");
+            get(request.body(json!({ "query": query }).to_string()), "content-type").await.2
+        };
+        assert!(post("{ vapidPublicKey }").await.contains("\"data\":{\"vapidPublicKey\":\""));
+        for query in ["{ __schema { types { name } } }", "{ __type(name: \"Account\") { fields { name } } }"]
+        {
+            let answer = post(query).await;
+            assert!(!answer.contains("Account") && !answer.contains("displayName"), "{answer}");
+        }
+        for query in ["{ viewe }", "{ viewer { account { displayNam } } }", "{ node(ids: 1) { id } }"] {
+            let answer = post(query).await;
+            assert!(answer.contains("BAD_REQUEST") && !answer.contains("Did you mean"), "{answer}");
+        }
+        let (status, _, page) = get(at("/"), "content-type").await;
+        assert!(
+            status == 200 && !page.contains("graphiql") && !page.contains("<script src=\"/graphiql"),
+            "{page}"
+        );
+        assert_eq!(get(at("/graphiql/start.js"), "content-type").await.0, 404);
+        let (_, strict, _) = get(at("/open"), "strict-transport-security").await;
+        assert_eq!(strict.unwrap(), "max-age=63072000; includeSubDomains");
+    });
+}
+
+#[test]
+fn development_suggests_explains_and_does_not_bind_browsers_to_tls() {
+    support::run(support::Backend::Sqlite, |app| async move {
+        let answer = app.raw(None, "{ viewe }", json!({})).await.to_string();
+        assert!(answer.contains("Did you mean"), "{answer}");
+        let request = app.http.get(&app.url).header("Host", "anything.example");
+        let (status, strict, page) = get(request, "strict-transport-security").await;
+        assert!(status == 200 && strict.is_none() && page.contains("graphiql"));
+    });
+}
+
+#[test]
+fn production_answers_to_its_own_names_only() {
+    in_production(|app| async move {
+        let at = |path: &str, host: &str| app.http.get(format!("{}{path}", app.url)).header("Host", host);
+        for host in [
+            "care.example.org",
+            "CARE.example.org",
+            "care.example.org:443",
+            "care.example.org.",
+            "care.lan:8080",
+        ] {
+            assert_eq!(get(at("/open", host), "x-request-id").await.0, 200, "{host}");
+        }
+        for host in [
+            "example.org",
+            "care.example.org.evil.example",
+            "evil.example",
+            "care.lan",
+            "care.example.org:8443",
+            "localhost",
+            "127.0.0.1",
+            "care.example.org@evil.example",
+            "x",
+        ] {
+            for path in ["/open", "/graphql", "/nothing", "/healthz/x"] {
+                let (status, id, body) = get(at(path, host), "x-request-id").await;
+                assert!(
+                    status == 421 && id.is_some() && !body.contains(host),
+                    "{host}{path}: {status} {body}"
+                );
+            }
+        }
+        for host in ["localhost", "localhost:8080", "127.0.0.1:9", "[::1]:8080", "care.example.org"] {
+            for path in ["/healthz", "/readyz"] {
+                assert_ne!(get(at(path, host), "x-request-id").await.0, 421, "{host}{path}");
+            }
+        }
+        assert_eq!(get(at("/healthz", "evil.example"), "x-request-id").await.0, 421);
+    });
+}
+
+#[test]
+fn pages_of_other_origins_may_call_the_api_only_from_exactly_those_that_are_set() {
+    in_production(|app| async move {
+        let asking = |method: Method, path: &str, origin: &str| {
+            let request =
+                app.http.request(method, format!("{}{path}", app.url)).header("Host", "care.example.org");
+            let request = request.header("Origin", origin).header("Access-Control-Request-Method", "POST");
+            request.header("Access-Control-Request-Headers", "authorization,content-type,idempotency-key")
+        };
+        let allowed = "access-control-allow-origin";
+        let query = "/graphql?query=%7BvapidPublicKey%7D";
+        for origin in ["https://app.example.org", "https://other.example.org:8443"] {
+            for method in [Method::OPTIONS, Method::GET] {
+                let request = || asking(method.clone(), query, origin);
+                let (status, value, _) = get(request(), allowed).await;
+                assert_eq!((status, value.as_deref()), (200, Some(origin)));
+                assert_eq!(get(request(), "access-control-allow-credentials").await.1, None);
+                assert!(get(request(), "vary").await.1.unwrap().to_lowercase().contains("origin"));
+            }
+            for path in ["/open", "/healthz", "/.well-known/jwks.json"] {
+                assert_eq!(get(asking(Method::GET, path, origin), allowed).await.1, None, "{path}");
+            }
+        }
+        for origin in [
+            "https://evil.example",
+            "http://app.example.org",
+            "https://app.example.org:444",
+            "null",
+            "https://app.example.org.evil.example",
+            "https://x.app.example.org",
+        ] {
+            for method in [Method::OPTIONS, Method::GET] {
+                assert_eq!(get(asking(method, query, origin), allowed).await.1, None, "{origin}");
+            }
+        }
+    });
+}
+
+#[test]
+fn every_answer_carries_the_id_of_its_request() {
+    support::run(support::Backend::Sqlite, |app| async move {
+        let given = async |id: &str| {
+            let request = app.http.get(format!("{}/nothing", app.url)).header("X-Request-Id", id);
+            get(request, "x-request-id").await.1.unwrap()
+        };
+        for id in
+            ["0af7651916cd43dd8448eb211c80319c", "0198C0DE-1111-7222-8333-444455556666", "0123456789abcdef"]
+        {
+            assert_eq!(given(id).await, id);
+        }
+        let mut made = BTreeSet::new();
+        for id in [
+            "",
+            "alex@people.test",
+            "0123456789abcde",
+            &"a".repeat(37),
+            "0123456789abcdef 0123456789abcdef",
+            "Alexandra-and-Sam-x",
+        ] {
+            made.insert(given(id).await);
+        }
+        let is_id = |id: &String| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        assert!(made.len() == 6 && made.iter().all(is_id), "{made:?}");
+    });
+}

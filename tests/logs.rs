@@ -204,4 +204,43 @@ on_both_databases! {
         assert!(again.1.contains("DONE"), "the key is free again: {}", again.1);
         assert_eq!(couple.check_ins(&app, &couple.alex, &scene).await.len(), 3);
     }
+
+    async fn r35_a_request_leaves_one_line_that_tells_its_route_and_nothing_of_who_sent_it(app) {
+        listen();
+        let id = format!("{:032x}", rand::random::<u128>());
+        let url = format!("{}/verify/zweisam-token?zwieback=1", app.url);
+        let request = app.http.post(&url).header("X-Request-Id", &id).header("User-Agent", "Zeppelin/1.0");
+        let answer = request.header("X-Forwarded-For", "198.51.100.77").send().await.unwrap();
+        assert_eq!(answer.status(), 422);
+        let length = answer.text().await.unwrap().len();
+        let log = logged();
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(&id)).collect();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        for said in ["answered", "method=\"POST\"", "route=\"/verify/{token}\"", "status=422", "milliseconds=", &format!("bytes={length}")] {
+            assert!(lines[0].contains(said), "{said} is not in {}", lines[0]);
+        }
+        for hidden in ["zweisam", "zwieback", "Zeppelin", "198.51.100.77", "127.0.0.1"] {
+            assert!(!lines[0].contains(hidden), "{hidden} is in {}", lines[0]);
+        }
+        // A path that is no route and a method that nobody knows may be any text.
+        let id = format!("{:032x}", rand::random::<u128>());
+        let request = app.http.request("ZITHER".parse().unwrap(), format!("{}/zoological/garden", app.url));
+        request.header("X-Request-Id", &id).send().await.unwrap();
+        let log = logged();
+        let line = log.lines().find(|line| line.contains(&id)).unwrap();
+        assert!(line.contains("method=\"other\" route=\"(none)\""), "{line}");
+        assert!(!log.contains("ZITHER") && !log.contains("zoological"));
+    }
+
+    async fn r36_a_fault_stands_in_the_log_with_the_id_of_its_request(app) {
+        listen();
+        let alex = app.person_without_device("Alex", "UTC", ("22:00", "08:00")).await;
+        tamper(&app, "UPDATE accounts SET display_name = email");
+        let id = format!("{:032x}", rand::random::<u128>());
+        let body = json!({ "query": "{ viewer { account { displayName } } }" }).to_string();
+        let request = app.http.post(format!("{}/graphql", app.url)).header("Content-Type", "application/json");
+        let answer = request.bearer_auth(alex.access()).header("X-Request-Id", &id).body(body).send().await.unwrap();
+        let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        assert!(cause_of(&id_of(&answer["errors"][0])).contains(&id));
+    }
 }

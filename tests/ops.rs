@@ -9,6 +9,8 @@ use support::watching::{get, watch};
 
 const ALERTS: &str = include_str!("../ops/alerts.yml");
 const DASHBOARD: &str = include_str!("../ops/dashboard.json");
+const IMAGE: &str = include_str!("../Dockerfile");
+const CONTAINERS: &str = include_str!("../docker-compose.yml");
 
 /// The names of metrics in an expression or a text.
 fn metrics(text: &str) -> BTreeSet<&str> {
@@ -131,4 +133,31 @@ fn every_metric_that_is_named_is_served_and_every_one_served_is_shown() {
             assert!(shown.contains(name), "{name} is on no panel");
         }
     });
+}
+
+#[test]
+fn every_container_runs_as_nobody_and_can_change_nothing_but_its_data() {
+    let (_, last_stage) = IMAGE.rsplit_once("\nFROM ").unwrap();
+    assert!(last_stage.contains("\nUSER 10001:10001\n") && last_stage.matches("\nUSER ").count() == 1);
+    let (anchor, rest) = CONTAINERS.split_once("\nservices:\n").unwrap();
+    for line in ["read_only: true", "cap_drop: [ALL]", "security_opt: [\"no-new-privileges:true\"]"] {
+        assert!(anchor.contains(&format!("\n  {line}\n")), "{line}");
+    }
+    let (services, _) = rest.split_once("\nnetworks:\n").unwrap();
+    let mut names = Vec::new();
+    for service in services.split("\n\n") {
+        let name = service.lines().next().unwrap();
+        for line in ["<<: *hardened", "user: \"", "tmpfs:", "healthcheck:"] {
+            assert!(service.contains(&format!("\n    {line}")), "{name} has no {line}");
+        }
+        for loose in ["privileged: true", "cap_add", "network_mode", "user: \"0", "/var/run/docker.sock"] {
+            assert!(!service.contains(loose), "{name} has {loose}");
+        }
+        assert!(
+            !service.contains("ports:") || service.contains("ports: [\"127.0.0.1:"),
+            "{name} is on loopback only"
+        );
+        names.push(name.trim().trim_end_matches(':'));
+    }
+    assert_eq!(names, ["evenkeel", "postgres", "mailpit"]);
 }

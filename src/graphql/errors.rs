@@ -18,9 +18,12 @@ pub enum ErrorCode {
     IdempotencyKeyReused,
     /// A mutation with this `Idempotency-Key` is being done, or was done and its answer was lost. Read the state.
     IdempotencyKeyInProgress,
-    /// A query was asked too often; `extensions.retryAfterSeconds` says when to ask again. A mutation says so in its
-    /// `problems`.
+    /// A query was asked too often, or this account has too many requests under way (then with status 429);
+    /// `extensions.retryAfterSeconds` says when to ask again. A mutation that is asked too often says so in its `problems`.
     TryLater,
+    /// It took too long. A query was given up; a mutation is finished all the same, so send it again under its
+    /// `Idempotency-Key`, or read the state.
+    TimedOut,
     /// An unexpected fault. `extensions.id` is what to tell the operator; the cause stands in the log.
     Internal,
 }
@@ -34,6 +37,7 @@ impl ErrorCode {
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::IdempotencyKeyInProgress => "IDEMPOTENCY_KEY_IN_PROGRESS",
             Self::TryLater => "TRY_LATER",
+            Self::TimedOut => "TIMED_OUT",
             Self::Internal => "INTERNAL",
         }
     }

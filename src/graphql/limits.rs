@@ -1,18 +1,56 @@
-//! What one request may ask for at most (R34).
+//! What one request may ask for at most (R34). `tests/limits.rs` meets each at its limit and one beyond.
 
-/// Nesting of fields.
-pub const DEPTH: usize = 15;
-/// Sum of fields, lists multiplied by `first`.
-pub const COMPLEXITY: usize = 2000;
-/// Nesting of the document itself.
-pub const RECURSION: usize = 24;
-/// Directives on one field.
-pub const DIRECTIVES: usize = 4;
+use std::time::Duration;
+
 /// Bytes of a request's body.
 pub const BODY: usize = 256 * 1024;
+/// Bytes of a form that a page sends.
+pub const FORM: usize = 16 * 1024;
+/// Bytes of a document.
+pub const DOCUMENT: usize = 64 * 1024;
+/// Tokens of a document: names, numbers, strings and punctuators.
+pub const TOKENS: usize = 4000;
+/// Brackets of any kind inside each other in a document, before anything recursive reads it.
+pub const NESTING: usize = 48;
+/// Fields inside each other.
+pub const DEPTH: usize = 15;
+/// Fields, spreads and inline fragments, wherever a fragment is spread counted anew.
+pub const SELECTIONS: usize = 1000;
+/// Fields that an answer would have if every list were as long as it may be: see [`super::measure`].
+pub const COST: usize = 10_000;
+/// How long a list of objects is taken to be that has no `first`.
+pub const LIST: usize = 5;
+/// Fields at the top.
+pub const ROOT_FIELDS: usize = 20;
+/// Aliases.
+pub const ALIASES: usize = 50;
+/// Directives.
+pub const DIRECTIVES: usize = 20;
+/// Variables.
+pub const VARIABLES: usize = 50;
+/// Values inside the variables, lists and objects among them.
+pub const VALUES: usize = 1000;
+/// Lists and objects inside each other in one variable.
+pub const VALUE_DEPTH: usize = 8;
+/// Bytes of all texts and names in the variables.
+pub const VALUE_BYTES: usize = 128 * 1024;
 /// Entries of a list asked for with `first`.
 pub const FIRST_MAX: i32 = 50;
 /// Entries of a list if `first` is left out.
 pub const FIRST_DEFAULT: i32 = 20;
 /// Characters of an idempotency key.
 pub const KEY_MAX: usize = 200;
+/// Requests of one account at the same time. (A subscription will be one that lasts, with a limit of its own.)
+pub const AT_ONCE: usize = 16;
+/// Connections of one thread at the same time; the others wait outside.
+pub const CONNECTIONS: usize = 1024;
+/// How long a document may take to be executed.
+pub const EXECUTION: Duration = Duration::from_secs(10);
+/// How long a request may take from its head to its answer, its body among it.
+pub const REQUEST: Duration = Duration::from_secs(30);
+/// How long the head of a connection's first request may take.
+pub const HEAD: Duration = Duration::from_secs(10);
+/// How long a connection may be idle between two requests.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a connection may go without a request that is read whole, an answer being read slowly among it.
+pub const STALL: Duration = Duration::from_secs(60);

@@ -186,7 +186,6 @@ impl Viewer {
     }
 
     /// One's own check-ins. At most 50 at once.
-    #[graphql(complexity = "first.unwrap_or(20).clamp(1, 50) as usize * child_complexity / 4 + 1")]
     async fn check_ins(
         &self,
         ctx: &Context<'_>,
@@ -202,7 +201,6 @@ impl Viewer {
     }
 
     /// What one got, and what is to come about one's own check-ins; the latest first. At most 50 at once.
-    #[graphql(complexity = "first.unwrap_or(20).clamp(1, 50) as usize * child_complexity / 4 + 1")]
     async fn nudges(
         &self,
         ctx: &Context<'_>,

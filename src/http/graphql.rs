@@ -1,19 +1,22 @@
 //! GraphQL over HTTP: POST, GET for queries, `Accept` negotiation, bearer tokens, idempotency keys.
 
+use super::door::Place;
 use super::{Web, client};
 use crate::actions::Fault;
 use crate::actions::idempotency::{Remembered, keep, remember};
 use crate::actions::session::{self, Bearer};
 use crate::graphql::errors::{ErrorCode, log_fault};
+use crate::graphql::measure::{Unreadable, read};
 use crate::graphql::{Asker, limits, prepare};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE};
+use actix_web::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
 };
 use async_graphql::{Request, Response, Variables};
 use serde::Deserialize;
+use tracing::Instrument;
 
 /// The answer's media type, by what the client accepts (GraphQL over HTTP, "Accept").
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -122,8 +125,16 @@ pub async fn get(request: HttpRequest, web: web::Data<Web>) -> HttpResponse {
 }
 
 /// A request in the body.
-pub async fn post(request: HttpRequest, web: web::Data<Web>, body: web::Bytes) -> HttpResponse {
+pub async fn post(request: HttpRequest, web: web::Data<Web>, body: web::Payload) -> HttpResponse {
     let Some(media) = Media::of(&request) else { return not_acceptable() };
+    let body = match body.to_bytes_limited(limits::BODY).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return bad_request(media, "The body did not arrive whole."),
+        Err(_) => {
+            let sentence = format!("Bytes of a body: at most {}.", limits::BODY);
+            return media.answer(StatusCode::PAYLOAD_TOO_LARGE, error_body(&sentence, ErrorCode::BadRequest));
+        }
+    };
     let content_type =
         request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
@@ -177,7 +188,7 @@ fn operation<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option
 
 async fn answer(
     request: &HttpRequest,
-    web: &Web,
+    web: &web::Data<Web>,
     media: Media,
     parameters: Parameters,
     body: Option<&[u8]>,
@@ -188,12 +199,14 @@ async fn answer(
     if !object(&parameters.variables) || !object(&parameters.extensions) {
         return bad_request(media, "variables and extensions are objects.");
     }
-    let document = match async_graphql::parser::parse_query(&query) {
+    let variables = parameters.variables.unwrap_or_default();
+    let document = match read(&query, &variables) {
         Ok(document) => document,
-        // Not the parser's own words: they quote the line, which may hold a password.
-        Err(error) => {
-            let positions: Vec<_> = error.positions().map(|at| (at.line, at.column)).collect();
+        Err(Unreadable::Syntax(positions)) => {
             return media.answer(StatusCode::BAD_REQUEST, syntax_error(&positions));
+        }
+        Err(Unreadable::TooMuch(sentence)) => {
+            return media.answer(StatusCode::BAD_REQUEST, error_body(&sentence, ErrorCode::BadRequest));
         }
     };
     let is_mutation = operation(&document, parameters.operation_name.as_deref())
@@ -207,8 +220,16 @@ async fn answer(
         Ok(bearer) => bearer,
         Err(fault) => return internal(media, &fault),
     };
+    let requester = bearer.requester();
+    let place = match requester {
+        Some(requester) => match web.inside.enter(requester.account, web.door.at_once) {
+            Some(place) => Some(place),
+            None => return too_many(media),
+        },
+        None => None,
+    };
     let network = client::network(request, &web.proxies);
-    let mut asker = Asker { requester: bearer.requester(), network, key: None };
+    let mut asker = Asker { requester, network, key: None };
     if let (Some(body), Some(single)) = (body, is_mutation) {
         match idempotency(request, web, media, bearer, single, body).await {
             Ok(key) => asker.key = key,
@@ -219,22 +240,60 @@ async fn answer(
     let mut graphql = Request::new(query);
     graphql.set_parsed_query(document);
     graphql.operation_name = parameters.operation_name;
-    graphql.variables = Variables::from_json(parameters.variables.unwrap_or_default());
-    let response = web.schema.execute(prepare(graphql, &web.house, asker)).await;
+    graphql.variables = Variables::from_json(variables);
+    let performing = perform(web.clone(), prepare(graphql, &web.house, asker), key, place);
+    let performing = performing.instrument(tracing::Span::current());
+    let limit = web.door.execution;
+    let performed = match is_mutation {
+        // What was begun is finished, and its answer kept, whether or not anybody still waits for it.
+        Some(_) => tokio::time::timeout(limit, actix_web::rt::spawn(performing)).await.map(|ended| {
+            ended.unwrap_or_else(|_| Err(Fault::Inconsistent("a mutation ended without an answer")))
+        }),
+        None => tokio::time::timeout(limit, performing).await,
+    };
+    match performed {
+        Ok(Ok((status, body))) => media.answer(status, body),
+        Ok(Err(fault)) => internal(media, &fault),
+        Err(_) => {
+            let sentence = "This took too long. A mutation is finished all the same: send it again under its \
+                            Idempotency-Key, or read the state.";
+            media.answer(StatusCode::SERVICE_UNAVAILABLE, error_body(sentence, ErrorCode::TimedOut))
+        }
+    }
+}
+
+fn too_many(media: Media) -> HttpResponse {
+    let sentence =
+        "Too many requests of this account at the same time. Wait for an answer, then send this again.";
+    let code = ErrorCode::TryLater.name();
+    let error = serde_json::json!({ "errors": [{
+        "message": sentence,
+        "extensions": { "code": code, "retryAfterSeconds": 1 },
+    }] });
+    let mut answer = media.answer(StatusCode::TOO_MANY_REQUESTS, error.to_string().into_bytes());
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
+}
+
+/// Executes a request, keeps a mutation's answer under its key, and returns status and body.
+async fn perform(
+    web: web::Data<Web>,
+    request: Request,
+    key: Option<crate::actions::RequestKey>,
+    _place: Option<Place>,
+) -> Result<(StatusCode, Vec<u8>), Fault> {
+    let response = web.schema.execute(request).await;
     let repeated = has_code(&response, ErrorCode::IdempotencyKeyInProgress);
     // A document that could not be executed has no data at all; one whose fields failed has data, perhaps null.
     let executed = response.errors.is_empty() || response.errors.iter().any(|error| !error.path.is_empty());
     let status = if executed { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    let body = match body_of(response, executed) {
-        Ok(body) => body,
-        Err(_) => return internal(media, &Fault::Inconsistent("an answer without a form")),
-    };
+    let body = body_of(response, executed).map_err(|_| Fault::Inconsistent("an answer without a form"))?;
     if let (Some(key), false) = (key, repeated)
         && let Err(fault) = keep(&web.house, key, &body).await
     {
         tracing::error!(cause = %fault, "the answer to a mutation was not kept for repetitions");
     }
-    media.answer(status, body)
+    Ok((status, body))
 }
 
 /// The response as JSON; of a request that was not executed, without `data`. An error without a code is one of

@@ -3,17 +3,23 @@
 mod answer_page;
 mod choices_page;
 mod client;
+mod door;
+mod gate;
 mod graphql;
 mod health;
 mod metrics;
 mod pages;
+mod stall;
 
+pub use door::{Door, Inside};
+pub use gate::gate;
 pub use metrics::{Watch, watch_routes};
+pub use stall::watch_connection;
 
 use crate::actions::House;
 use crate::auth::network::TrustedProxies;
 use crate::graphql::{Schema, limits};
-use actix_web::middleware::DefaultHeaders;
+use actix_web::middleware::{Condition, DefaultHeaders};
 use actix_web::web;
 use std::sync::Arc;
 
@@ -35,6 +41,10 @@ pub struct Web {
     pub leave_url: Option<url::Url>,
     /// Whose word counts about where a request comes from.
     pub proxies: Arc<TrustedProxies>,
+    /// Who is let in, and how far.
+    pub door: Door,
+    /// Who is inside.
+    pub inside: Inside,
 }
 
 /// The table of contents.
@@ -43,11 +53,13 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
         .app_data(web::Data::new(web_data.clone()))
         .app_data(web::Data::new(Arc::clone(&web_data.house)))
         .app_data(web::PayloadConfig::new(limits::BODY))
+        .app_data(web::FormConfig::default().limit(limits::FORM))
         .service(
             web::resource("/graphql")
                 .route(web::post().to(graphql::post))
                 .route(web::get().to(graphql::get))
-                .default_service(web::to(graphql::method_not_allowed)),
+                .default_service(web::to(graphql::method_not_allowed))
+                .wrap(Condition::new(!web_data.door.origins.is_empty(), web_data.door.cors())),
         )
         .route("/.well-known/jwks.json", web::get().to(health::jwks))
         .route("/healthz", web::get().to(health::healthz))
@@ -105,8 +117,13 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
 
 /// The headers that every answer has: nothing is kept, framed, sniffed or told to the next site, and a page has no
 /// script and no style but the service's own. An answer that anybody may keep says so itself.
-pub fn headers() -> DefaultHeaders {
-    DefaultHeaders::new()
+pub fn headers(strict_transport: bool) -> DefaultHeaders {
+    let headers = DefaultHeaders::new();
+    let headers = match strict_transport {
+        true => headers.add(("Strict-Transport-Security", "max-age=63072000; includeSubDomains")),
+        false => headers,
+    };
+    headers
         .add(("Cache-Control", "no-store"))
         .add(("X-Content-Type-Options", "nosniff"))
         .add(("Referrer-Policy", "no-referrer"))

@@ -133,6 +133,15 @@ pub struct TestApp {
 impl TestApp {
     /// A service at [`START`].
     pub async fn start(backend: Backend) -> Self {
+        Self::start_with(backend, |_| {}, |_| {}).await
+    }
+
+    /// A service at [`START`] with other settings, or another door.
+    pub async fn start_with(
+        backend: Backend,
+        settings: impl FnOnce(&mut Config),
+        door: impl FnOnce(&mut evenkeel::http::Door),
+    ) -> Self {
         let clock = Clock::simulated(at(START));
         let ticks = clock.clone();
         let now: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(move || ticks.now());
@@ -146,8 +155,10 @@ impl TestApp {
         config.smtp_url = Some(mail.url().into());
         config.trusted_proxies = TrustedProxies::parse(&["127.0.0.1".to_owned()]).unwrap();
         config.push_insecure_origins = vec![push.origin().parse().unwrap()];
+        settings(&mut config);
         let keys = Arc::new(Keys::ephemeral());
-        let app = App::build(&config, &keys, clock.clone()).unwrap();
+        let mut app = App::build(&config, &keys, clock.clone()).unwrap();
+        door(&mut app.door);
         let server = app.server(listener, 1).unwrap();
         let handle = server.handle();
         actix_web::rt::spawn(server);

@@ -137,7 +137,6 @@ impl PartnerLink {
     }
 
     /// The scenes, the newest first. At most 50 at once.
-    #[graphql(complexity = "first.unwrap_or(20).clamp(1, 50) as usize * child_complexity / 4 + 1")]
     async fn scenes(
         &self,
         ctx: &Context<'_>,
