@@ -1,6 +1,6 @@
 //! Wires everything together: settings, keys, clock, database, senders, API.
 
-use crate::actions::House;
+use crate::actions::{House, erasure};
 use crate::auth::network::TrustedProxies;
 use crate::auth::passkeys::Passkeys;
 use crate::auth::passwords::Passwords;
@@ -17,6 +17,7 @@ use crate::http::{Door, Inside, Watch, Web, gate, headers, routes, watch_connect
 use crate::meters::Meters;
 use crate::store::{self, Db, Store, StoreError, house_secret};
 use crate::vault::keys::Keys;
+use crate::vault::ledger::Ledger;
 use crate::vault::ring::Ring;
 use crate::vault::{Vault, VaultError};
 use actix_web::dev::Server;
@@ -78,8 +79,12 @@ impl App {
             insecure_origins: config.push_insecure_origins.clone(),
         };
         let meters = Arc::new(Meters::new());
-        let (store, vault) =
-            Store::open_with(&config.database, Arc::clone(&meters), |db| open_vault(db, &keys.master))?;
+        let ledger = Ledger::beside(&config.data_dir.join("keys"));
+        let (store, vault) = Store::open_with(&config.database, Arc::clone(&meters), |db| {
+            let vault = open_vault(db, &keys.master)?;
+            erasure::repeat(db, &ledger, clock.now())?;
+            Ok::<_, StartError>(vault)
+        })?;
         let planned = Arc::new(tokio::sync::Notify::new());
         store::bell::listen(&config.database, &planned)?;
         let house = Arc::new(House {
@@ -94,6 +99,8 @@ impl App {
             vapid_public_key: vapid.public(),
             help_lines: config.help_lines.clone(),
             keep_nudges: config.keep_nudges,
+            ledger,
+            to_tend: Arc::default(),
             planned,
             meters,
         });

@@ -122,6 +122,10 @@ ids! {
     NudgeId = "Nudge",
     /// One try to hand a Nudge to a provider.
     AttemptId = "Attempt",
+    /// Everything of one person, taken out.
+    ExportId = "Export",
+    /// A piece of an export.
+    ChunkId = "Chunk",
     /// One worker process's claim, the fence of a lease.
     WorkerId = "Worker",
     /// A row of any table, where it does not matter which. It is on no wire.

@@ -5,7 +5,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::rt::task::JoinHandle;
 use clap::{Parser, Subcommand};
 use evenkeel::actions::rotation::Gone;
-use evenkeel::actions::{dead, rotation};
+use evenkeel::actions::{dead, erasure, rotation};
 use evenkeel::app::{App, StartError};
 use evenkeel::clock::Clock;
 use evenkeel::config::{Config, LogFormat, Mode};
@@ -14,6 +14,7 @@ use evenkeel::delivery::web_push::VapidKey;
 use evenkeel::ids::NudgeId;
 use evenkeel::store::Store;
 use evenkeel::vault::keys::Keys;
+use evenkeel::vault::ledger::Ledger;
 use evenkeel::vault::ring::{CURRENT, Handover, MasterSource, NEXT};
 use evenkeel::vault::token_keys;
 use std::io::{Read, Write};
@@ -131,7 +132,10 @@ fn run(command: Command) -> Result<(), StartError> {
         Command::Migrate => {
             let config = configure()?;
             make_folder(&config)?;
-            Store::open(&config.database)?;
+            let ledger = Ledger::beside(&config.data_dir.join("keys"));
+            Store::open_with(&config.database, Arc::default(), |db| {
+                erasure::repeat(db, &ledger, Clock::System.now()).map(drop).map_err(StartError::from)
+            })?;
             tracing::info!("the {} schema is up to date", config.database.backend());
             Ok(())
         }

@@ -1,5 +1,7 @@
 //! No nudge is lost and none is sent too often, whatever is killed and whenever: real processes, on the real clock.
 
+#[path = "crash/erasing.rs"]
+mod erasing;
 #[path = "crash/processes.rs"]
 mod processes;
 #[path = "support/seed.rs"]

@@ -194,6 +194,7 @@ fn create(unit: &mut Unit<'_>, email_index: Vec<u8>, email: &str, details: SignU
         paused_until: None,
         address_failed_at: None,
         created_at: unit.ts(),
+        held_at: None,
     };
     // Another mail for the same address may be confirmed at this very moment; that one stands.
     store::account::insert(unit.db, &row)

@@ -1,7 +1,7 @@
 //! Check-ins: answer, skip, snooze, choose what is shared, and what each of the two sees.
 
 use super::people::Person;
-use super::{Caller, Done, Fault, House, Outcome, Unit, planning};
+use super::{Caller, Done, Fault, House, Outcome, Unit, hold, planning};
 use crate::domain::account::Share;
 use crate::domain::answer::{AnswerContent, SharedAnswer, Sharing, partners_view};
 use crate::domain::check_in::{CheckInEvent, CheckInState, CheckInVerdict, SNOOZE, Times, judge_event};
@@ -129,6 +129,7 @@ pub(super) fn answer_now(
     let content = content.checked(&mut checks);
     checks.finish(())?;
     let (person, row) = load(unit, id, account)?;
+    hold::refuse_if_held(unit, account)?;
     judge(unit, &row, CheckInEvent::Answer)?;
     let share = share.unwrap_or(person.row.default_share);
     // Other words are unseen as yet, whatever was shared of the former ones; the same ones sent twice are not.
@@ -184,6 +185,7 @@ pub(super) fn put_off_now(
     checks.range("minutes", minutes.into(), (*SNOOZE.start()).into(), (*SNOOZE.end()).into());
     checks.finish(())?;
     let (person, row) = load(unit, id, account)?;
+    hold::refuse_if_held(unit, account)?;
     judge(unit, &row, CheckInEvent::Snooze)?;
     let until = unit.now + SignedDuration::from_mins(minutes.into());
     if until >= row.closes_at.get() {
@@ -308,6 +310,8 @@ pub async fn of_scenes(
                     let sharing = row.sharing();
                     let seen =
                         row.state == CheckInState::Answered && sharing.seen(unit.now) != Share::Nothing;
+                    // Who withdrew their consent shares nothing; to the partner it is like any silence (R11).
+                    let seen = seen && person.row.held_at.is_none();
                     let answer = if seen { open_answer(person, row, unit.now)? } else { None };
                     let shown = answer.as_ref().map(|answer| (&answer.content, sharing));
                     side.partners.push(PartnersCheckIn {

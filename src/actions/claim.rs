@@ -334,7 +334,7 @@ impl Surroundings {
             // The others have it: a mail would be one more.
             address_works: address_works && !straggler,
             state: bundle.check_in.state,
-            subject_paused: bundle.subject.reach().is_paused(unit.now),
+            subject_paused: bundle.subject.reach().is_silent(unit.now),
             linked: bundle.linked,
             alert_allowed: alert.standing.is_some(),
             reached_out: self.outreaches.iter().any(|outreach| {

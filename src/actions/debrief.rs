@@ -1,7 +1,7 @@
 //! Debriefs: write, replace or take back one's own until both have written, and read what is open.
 
 use super::people::Person;
-use super::{Caller, Done, Fault, House, Outcome, Unit, scene};
+use super::{Caller, Done, Fault, House, Outcome, Unit, hold, scene};
 use crate::domain::debrief::{DebriefEvent, DebriefState, DebriefVerdict, TEXT_MAX, judge, state};
 use crate::domain::partner_link::LinkStatus;
 use crate::domain::problem::{Checks, Problem};
@@ -55,12 +55,15 @@ fn views(unit: &mut Unit<'_>, scenes: &[SceneId], reader: AccountId) -> Result<V
     let mine: HashMap<_, _> =
         store::debrief::by(unit.db, reader, &own)?.into_iter().map(|row| (row.scene_id, row)).collect();
     let awaited: Vec<_> = mine.keys().copied().filter(|id| status(*id) == LinkStatus::Active).collect();
-    let partners: HashMap<_, _> = store::debrief::not_by(unit.db, reader, &awaited)?
+    let mut partners: HashMap<_, _> = store::debrief::not_by(unit.db, reader, &awaited)?
         .into_iter()
         .map(|row| (row.scene_id, row))
         .collect();
     let authors: Vec<_> = partners.values().map(|row| row.account_id).chain([reader]).collect();
     let people = Person::load_all(unit, &authors)?;
+    // Who withdrew their consent shares nothing: it looks as if they had not written (R11).
+    let held = |id: &AccountId| people.get(id).is_none_or(|person| person.row.held_at.is_some());
+    partners.retain(|_, row| !held(&row.account_id));
     let view = |id: &SceneId| {
         let (mine, partners) = (mine.get(id), partners.get(id));
         Ok(DebriefView {
@@ -106,6 +109,7 @@ pub async fn write(house: &Arc<House>, by: &Caller, id: SceneId, text: String) -
             if before.mine.as_ref().is_some_and(|(old, _)| *old == text) {
                 return Ok(Done::already(before));
             }
+            hold::refuse_if_held(unit, account)?;
             if let Some(problem) = refusal(judge(scene, before.state, DebriefEvent::Write)) {
                 return Err(problem.into());
             }

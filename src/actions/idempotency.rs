@@ -53,7 +53,7 @@ async fn find(
 ) -> Result<Remembered, Fault> {
     let whose = requester.map_or_else(|| "nobody".to_owned(), |r| r.account.uuid().simple().to_string());
     let key_hash = house.vault.blind_index("idempotency", &format!("{whose}\0{key}"));
-    let key = RequestKey { key_hash, body_hash: sha256(body) };
+    let key = RequestKey { key_hash, body_hash: sha256(body), account: requester.map(|r| r.account) };
     house
         .look(move |unit| {
             let oldest = unit.now - super::KEY_LIFE;

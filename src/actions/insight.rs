@@ -1,7 +1,7 @@
 //! Insight: gathers a person's own answers and what they got after scenes, for that person alone.
 
-use super::people::{Person, link_key};
-use super::scene::{AftercareContent, aftercare_place};
+use super::aftercare::{self, GivenBy};
+use super::people::Person;
 use super::{Fault, House, Unit};
 use crate::domain::answer::AnswerContent;
 use crate::domain::insight::{Insight, Occasion, Point, SCENES_MAX, insight};
@@ -70,25 +70,18 @@ pub async fn courses(
 pub async fn own(house: &Arc<House>, account: AccountId) -> Result<Insight, Fault> {
     house
         .look(move |unit| {
+            // Who withdrew the consent has nothing reckoned of them.
+            if Person::load(unit, account)?.row.held_at.is_some() {
+                return Ok(insight(&[]));
+            }
             let scenes = store::scene::answered_by(unit.db, account, None, SCENES_MAX)?;
             let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
-            let mut links: Vec<_> = scenes.iter().map(|scene| scene.link_id).collect();
-            links.sort_unstable();
-            links.dedup();
-            let mut keys = HashMap::new();
-            for link in store::partner_link::find_all(unit.db, &links)? {
-                keys.insert(link.id, link_key(unit.vault, &link)?);
-            }
-            let key_of: HashMap<_, _> = scenes.iter().map(|scene| (scene.id, scene.link_id)).collect();
             let mut comforts: HashMap<SceneId, Vec<_>> = HashMap::new();
-            for row in store::scene::aftercare(unit.db, &ids)? {
-                let key = key_of.get(&row.scene_id).and_then(|link| keys.get(link));
-                let key = key.ok_or(Fault::Inconsistent("a scene without its link"))?;
-                let given: AftercareContent = key.open_json(aftercare_place(row.id), &row.content)?;
+            for (scene, given) in aftercare::of_scenes(unit, &ids, account)? {
                 // What one gave oneself says what helped the other.
-                if given.given_by != Some(account) {
-                    comforts.entry(row.scene_id).or_default().extend(given.comforts);
-                }
+                let got = given.into_iter().filter_map(|entry| entry.content);
+                let got = got.filter(|content| content.given_by != GivenBy::Me);
+                comforts.entry(scene).or_default().extend(got.flat_map(|content| content.comforts));
             }
             let occasions = courses_of(unit, account, &scenes)?.into_iter().map(|course| {
                 let mut comforts = comforts.remove(&course.scene).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The journal: write, edit, delete and read what is for the person alone.
 
 use super::people::Person;
-use super::{Caller, Done, Fault, House, Outcome, Unit};
+use super::{Caller, Done, Fault, House, Outcome, Unit, hold};
 use crate::domain::journal::{DAY, ENTRIES_A_DAY, TEXT_MAX, checked_instant};
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::ids::{AccountId, JournalEntryId, SceneId, TypedId};
@@ -86,6 +86,7 @@ pub async fn write(
             checks.finish(())?;
             check_scene(unit, scene, account)?;
             store::dialect::lock_account(unit.db, account)?;
+            hold::refuse_if_held(unit, account)?;
             let since = (unit.now - DAY).into();
             if store::journal::count_since(unit.db, account, since)? >= ENTRIES_A_DAY {
                 let sentence = format!("At most {ENTRIES_A_DAY} entries can be saved within a day.");
@@ -124,6 +125,7 @@ pub async fn edit(
             let written_at = edit.written_at.map(|at| checked_instant(&mut checks, at, now));
             checks.finish(())?;
             let (person, row) = load(unit, id, account)?;
+            hold::refuse_if_held(unit, account)?;
             check_scene(unit, edit.scene.flatten(), account)?;
             let before = view(&person, &row)?;
             let same = text.as_ref().is_none_or(|text| *text == before.text)

@@ -2,15 +2,22 @@
 
 pub mod account;
 pub mod address_change;
+pub mod aftercare;
+pub mod archive;
 pub mod check_in;
 pub mod claim;
+pub mod consent;
 pub mod dead;
 pub mod debrief;
 pub mod device;
+pub mod erasure;
+pub mod export;
 pub mod factors;
+pub mod hold;
 pub mod idempotency;
 pub mod insight;
 pub mod journal;
+pub mod material;
 pub mod negotiation;
 pub mod nudge;
 pub mod page;
@@ -41,10 +48,12 @@ use crate::clock::Clock;
 use crate::domain::device::PushPolicy;
 use crate::domain::help_line::HelpLine;
 use crate::domain::problem::Problem;
+use crate::ids::AccountId;
 use crate::meters::Meters;
 use crate::store::types::Ts;
 use crate::store::{Db, Store, StoreError};
 use crate::store::{house_secret, idempotency as keys};
+use crate::vault::ledger::Ledger;
 use crate::vault::{DataKey, Place, Vault, VaultError};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -77,8 +86,12 @@ pub struct House {
     pub help_lines: Vec<HelpLine>,
     /// How long finished nudges and their attempts are kept.
     pub keep_nudges: SignedDuration,
+    /// Who was erased.
+    pub ledger: Ledger,
     /// Told when nudges were planned, by this process or another, so that the worker looks.
     pub planned: Arc<Notify>,
+    /// Told when an export was asked for, so that the worker of this process makes it.
+    pub to_tend: Arc<Notify>,
     /// What this process counts about itself.
     pub meters: Arc<Meters>,
 }
@@ -101,6 +114,12 @@ pub enum Fault {
     /// A passkey ceremony.
     #[error(transparent)]
     Passkey(#[from] PasskeyError),
+    /// The archive of an export.
+    #[error("the archive: {0}")]
+    Archive(zip::result::ZipError),
+    /// The ledger of erased accounts.
+    #[error("the ledger of erased accounts: {0}")]
+    Ledger(std::io::Error),
     /// Two rows contradict each other.
     #[error("inconsistent data: {0}")]
     Inconsistent(&'static str),
@@ -192,6 +211,8 @@ pub struct RequestKey {
     pub key_hash: Vec<u8>,
     /// Hash of the request.
     pub body_hash: Vec<u8>,
+    /// Whose it is; None: of nobody signed in.
+    pub account: Option<AccountId>,
 }
 
 /// A unit of work inside one transaction.
@@ -259,9 +280,15 @@ impl House {
             .store
             .write(move |db| {
                 let now = house.clock.now();
-                if let Some(RequestKey { key_hash, body_hash }) = key {
+                if let Some(RequestKey { key_hash, body_hash, account }) = key {
                     keys::forget(db, (now - KEY_LIFE).into())?;
-                    let row = keys::KeyRow { key_hash, body_hash, response: None, created_at: now.into() };
+                    let row = keys::KeyRow {
+                        key_hash,
+                        body_hash,
+                        response: None,
+                        created_at: now.into(),
+                        account_id: account,
+                    };
                     keys::insert(db, &row).map_err(StoreError::from).map_err(|error| {
                         if error.is_conflict() { Refusal::Repeated } else { error.into() }
                     })?;

@@ -1,17 +1,18 @@
 //! Negotiation: write one's Needs, propose a Revision, agree to exactly its text, withdraw, read the history.
 
 use super::partner_link::{OwnLink, needs_place};
-use super::people::link_key;
-use super::{Caller, Done, Fault, House, Outcome, Unit, planning};
+use super::people::{Person, link_key};
+use super::{Caller, Done, Fault, House, Outcome, Unit, hold, planning};
 use crate::domain::negotiation::{
     AgreeVerdict, CheckInProtocol, ContactWay, Content, Needs, PersonsNeeds, RevisionState, Terms, Yes,
     first_agreed, judge_yes, revision_state,
 };
 use crate::domain::partner_link::LinkStatus;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
+use crate::domain::revision_text::{KeptPart, join, split};
 use crate::ids::{AccountId, AgreementId, LinkId, RevisionId, TypedId};
 use crate::store;
-use crate::store::negotiation::{AgreementRow, RevisionRow};
+use crate::store::negotiation::{AgreementRow, PartRow, RevisionRow};
 use crate::store::partner_link::{LinkRow, MemberChange};
 use crate::vault::{DataKey, Place, sha256};
 use jiff::Timestamp;
@@ -78,45 +79,101 @@ fn content_place(id: RevisionId) -> Place {
     Place::new("revisions", "content", id.uuid())
 }
 
+fn part_place(id: RevisionId, account: AccountId) -> Place {
+    Place::pair("revision_parts", "content", id.uuid(), account.uuid())
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A link's Revisions, the newest first.
-pub fn history(unit: &mut Unit<'_>, link: &LinkRow, key: &DataKey) -> Result<Vec<RevisionView>, Fault> {
-    let rows = store::negotiation::list(unit.db, &[link.id])?;
+/// A Revision's row with what its yeses say about it.
+struct Standing {
+    row: RevisionRow,
+    yeses: Vec<AgreementRow>,
+    state: RevisionState,
+    first_agreed: Option<Timestamp>,
+    sealed: bool,
+}
+
+/// Where a link's Revisions stand, the newest first, without a look at what they say.
+fn standings(db: &mut store::Db, link: LinkId, members: &[AccountId]) -> Result<Vec<Standing>, Fault> {
+    let rows = store::negotiation::list(db, &[link])?;
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-    let yeses = store::negotiation::agreements(unit.db, &ids)?;
-    let members: Vec<_> = store::partner_link::members(unit.db, &[link.id])?
-        .into_iter()
-        .map(|member| member.account_id)
-        .collect();
+    let all = store::negotiation::agreements(db, &ids)?;
     let mut replaced = false;
-    let mut views = Vec::with_capacity(rows.len());
+    let mut standings = Vec::with_capacity(rows.len());
     for (n, row) in rows.into_iter().enumerate() {
-        let of_row = || yeses.iter().filter(|yes| yes.revision_id == row.id);
-        let marks: Vec<Yes> = of_row()
+        let yeses: Vec<_> = all.iter().filter(|yes| yes.revision_id == row.id).cloned().collect();
+        let marks: Vec<Yes> = yeses
+            .iter()
             .map(|yes| Yes {
                 account: yes.account_id,
                 from: yes.agreed_at.get(),
                 until: yes.withdrawn_at.map(|at| at.get()),
             })
             .collect();
-        let state = revision_state(&marks, &members, n == 0, replaced);
-        let first_agreed = first_agreed(&marks, &members);
+        let state = row.final_state.unwrap_or_else(|| revision_state(&marks, members, n == 0, replaced));
+        let first_agreed = first_agreed(&marks, members);
         let sealed = members.len() == 2
             && members.iter().all(|m| marks.iter().any(|yes| yes.account == *m && yes.until.is_none()));
         replaced |= first_agreed.is_some();
+        standings.push(Standing { row, yeses, state, first_agreed, sealed });
+    }
+    Ok(standings)
+}
+
+/// Keeps where a link's Revisions stand, before the yeses of one of the two go (R27).
+pub(super) fn settle(db: &mut store::Db, link: LinkId) -> Result<(), Fault> {
+    let members = store::partner_link::members(db, &[link])?;
+    let members: Vec<_> = members.into_iter().map(|member| member.account_id).collect();
+    for Standing { row, state, .. } in standings(db, link, &members)? {
+        store::negotiation::settle(db, row.id, state)?;
+    }
+    Ok(())
+}
+
+/// A link's Revisions, the newest first.
+pub fn history(unit: &mut Unit<'_>, link: &LinkRow, key: &DataKey) -> Result<Vec<RevisionView>, Fault> {
+    let members: Vec<_> = store::partner_link::members(unit.db, &[link.id])?
+        .into_iter()
+        .map(|member| member.account_id)
+        .collect();
+    let standings = standings(unit.db, link.id, &members)?;
+    if standings.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<_> = standings.iter().map(|standing| standing.row.id).collect();
+    let parts = store::negotiation::parts(unit.db, &ids)?;
+    let people = store::account::find_all(unit.db, &members)?
+        .into_iter()
+        .map(|row| Person::open(unit.vault, row))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut views = Vec::with_capacity(standings.len());
+    for Standing { row, yeses, state, first_agreed, sealed } in standings {
+        let mut kept = Vec::with_capacity(2);
+        for part in parts.iter().filter(|part| part.revision_id == row.id) {
+            let author = people.iter().find(|person| person.row.id == part.account_id);
+            let author = author.ok_or(Fault::Inconsistent("words without their author"))?;
+            kept.push(KeptPart {
+                side: usize::try_from(part.side).unwrap_or(usize::MAX),
+                account: part.account_id,
+                bytes: author.key.open(part_place(row.id, part.account_id), &part.content)?,
+            });
+        }
+        let frame = key.open(content_place(row.id), &row.content)?;
+        let content = join(&frame, &row.content_hash, &kept);
         views.push(RevisionView {
             id: row.id,
             link: row.link_id,
             number: row.number,
             author: row.author_id,
             created_at: row.created_at.get(),
-            content: key.open_json(content_place(row.id), &row.content)?,
+            content: content.ok_or(Fault::Inconsistent("a Revision that is not what its hash says"))?,
             content_hash: hex(&row.content_hash),
             hash: row.content_hash,
-            agreements: of_row()
+            agreements: yeses
+                .iter()
                 .map(|yes| AgreementView {
                     account: yes.account_id,
                     agreed_at: yes.agreed_at.get(),
@@ -153,6 +210,7 @@ pub async fn write_needs(house: &Arc<House>, by: &Caller, link: LinkId, needs: N
     house
         .change(by.key.as_ref(), move |unit| {
             let own = OwnLink::load_active(unit, "linkId", link, account)?;
+            hold::refuse_if_held(unit, account)?;
             let sealed = own.key.seal_json(needs_place(link, account), &needs);
             let change = MemberChange {
                 needs: Some(Some(sealed)),
@@ -204,6 +262,7 @@ pub async fn propose(house: &Arc<House>, by: &Caller, input: Proposal) -> Outcom
     house
         .change(by.key.as_ref(), move |unit| {
             let own = OwnLink::load_active(unit, "linkId", link, account)?;
+            hold::refuse_if_held(unit, account)?;
             let latest = history(unit, &own.row, &own.key)?.into_iter().next();
             if latest.as_ref().map(|revision| revision.id) != based_on {
                 let sentence = "There is a newer Revision. Please read it first.";
@@ -218,9 +277,9 @@ pub async fn propose(house: &Arc<House>, by: &Caller, input: Proposal) -> Outcom
                 let place = needs_place(link, member.account_id);
                 let written =
                     member.needs.as_deref().map(|sealed| own.key.open_json(place, sealed)).transpose()?;
-                needs.push(PersonsNeeds { account: member.account_id, needs: written });
+                needs.push(PersonsNeeds { account: Some(member.account_id), needs: written });
             }
-            let content = Content { version: 1, link, number, needs, terms };
+            let content = Content { link, number, needs, terms, terms_erased: false };
             let says_the_same = |latest: &RevisionView| {
                 same_words(&latest.content, &content)
                     && matches!(latest.state, RevisionState::Proposed | RevisionState::Agreed)
@@ -229,18 +288,25 @@ pub async fn propose(house: &Arc<House>, by: &Caller, input: Proposal) -> Outcom
                 return Ok(Done::already(latest));
             }
             let id = RevisionId::at(unit.now);
-            let text =
-                serde_json::to_vec(&content).map_err(|_| Fault::Inconsistent("a text without a form"))?;
+            let text = split(&content, account, rand::random)
+                .map_err(|_| Fault::Inconsistent("a text without a form"))?;
+            let mut parts = Vec::with_capacity(2);
+            for (side, (author, words)) in (0..).zip(text.parts) {
+                let key = Person::load(unit, author)?.key;
+                let content = key.seal(part_place(id, author), &words);
+                parts.push(PartRow { revision_id: id, account_id: author, side, content });
+            }
             let row = RevisionRow {
                 id,
                 link_id: link,
                 number,
                 author_id: Some(account),
-                content: own.key.seal(content_place(id), &text),
-                content_hash: sha256(&text),
+                content: own.key.seal(content_place(id), &text.frame),
+                content_hash: sha256(&text.frame),
                 created_at: unit.ts(),
+                final_state: None,
             };
-            store::negotiation::insert(unit.db, &row)?;
+            store::negotiation::insert(unit.db, &row, &parts)?;
             let proposed = history(unit, &own.row, &own.key)?.into_iter().next();
             Ok(Done::now(proposed.ok_or(Fault::Inconsistent("a Revision that vanished"))?))
         })
@@ -282,6 +348,7 @@ pub async fn agree(
             if link.row.status != LinkStatus::Active {
                 return Err(Problem::wrong_state("revisionId", "This link is not active.").into());
             }
+            hold::refuse_if_held(unit, account)?;
             let is_latest = all.first().is_some_and(|latest| latest.id == id);
             let revision = pick(all, id)?;
             let stands = |yes: &AgreementView| yes.account == account && yes.withdrawn_at.is_none();

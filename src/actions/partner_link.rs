@@ -1,7 +1,7 @@
 //! Partner links: invite by code, look, accept, decline, end, and what each side chooses on them.
 
 use super::people::{Person, link_key, link_key_place};
-use super::{Caller, Done, Fault, House, Outcome, Refusal, Unit, planning, scene};
+use super::{Caller, Done, Fault, House, Outcome, Refusal, Unit, hold, planning, scene};
 use crate::domain::copied_code;
 use crate::domain::negotiation::Needs;
 use crate::domain::nudge::DropReason;
@@ -53,8 +53,10 @@ pub struct LinkView {
     pub ended_at: Option<Timestamp>,
     /// One's own side.
     pub mine: SideView,
-    /// The other's; None before somebody has accepted.
+    /// The other's; None before somebody has accepted, and when they are gone.
     pub partners: Option<SideView>,
+    /// Whether the other erased their account (R27).
+    pub partner_gone: bool,
 }
 
 /// What an invitation shows before it is accepted.
@@ -162,6 +164,7 @@ pub fn views(unit: &mut Unit<'_>, links: Vec<LinkRow>, reader: AccountId) -> Res
             active_at: link.active_at.map(|at| at.get()),
             ended_at: link.ended_at.map(|at| at.get()),
             mine,
+            partner_gone: link.active_at.is_some() && partners.is_none(),
             partners,
         });
     }
@@ -189,6 +192,7 @@ pub async fn invite(house: &Arc<House>, by: &Caller, role: Role) -> Outcome<(Lin
     house
         .change(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, account)?;
+            hold::refuse_if_held(unit, account)?;
             let now = unit.ts();
             if store::partner_link::count_open(unit.db, account, now)? >= LINKS_MAX {
                 return Err(too_many().into());
@@ -287,6 +291,7 @@ pub async fn accept(house: &Arc<House>, by: &Caller, code: String, role: Role) -
     house
         .change(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, account)?;
+            hold::refuse_if_held(unit, account)?;
             let OpenInvitation { link, inviter } = find_invitation(unit, &code, account)?;
             let now = unit.ts();
             if store::partner_link::count_open(unit.db, account, now)? >= LINKS_MAX {
@@ -354,16 +359,37 @@ pub async fn end(house: &Arc<House>, by: &Caller, id: LinkId) -> Outcome<Done<Li
             if link.row.status == LinkStatus::Ended {
                 return Ok(Done::already(view(unit, link.row, account)?));
             }
-            let row = end_row(unit, id)?;
-            keep_names(unit, &link)?;
-            scene::finish_with_link(unit, &link)?;
-            let now = unit.ts();
-            let open = store::check_in::open(unit.db, Whose::Links(vec![id]), now)?;
-            let open: Vec<_> = open.iter().map(|row| row.id).collect();
-            planning::stop(unit, &open, planning::ABOUT_EACH_OTHER, DropReason::LinkEnded)?;
+            let row = end_now(unit, &link)?;
             Ok(Done::now(view(unit, row, account)?))
         })
         .await
+}
+
+fn end_now(unit: &mut Unit<'_>, link: &OwnLink) -> Outcome<LinkRow> {
+    let id = link.row.id;
+    let row = end_row(unit, id)?;
+    keep_names(unit, link)?;
+    scene::finish_with_link(unit, link)?;
+    let now = unit.ts();
+    let open = store::check_in::open(unit.db, Whose::Links(vec![id]), now)?;
+    let open: Vec<_> = open.iter().map(|row| row.id).collect();
+    planning::stop(unit, &open, planning::ABOUT_EACH_OTHER, DropReason::LinkEnded)?;
+    Ok(row)
+}
+
+/// Ends every link of a person and takes their invitations back, each as [`end`] does.
+pub(super) fn end_all(unit: &mut Unit<'_>, account: AccountId) -> Outcome<()> {
+    let rows = store::partner_link::list(unit.db, account, false, i64::MAX)?;
+    let mut ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();
+    // In one order, so that two who do this at once do not wait for each other.
+    ids.sort_unstable();
+    for id in ids {
+        let link = OwnLink::load(unit, "linkId", id, account)?;
+        if link.row.status != LinkStatus::Ended {
+            end_now(unit, &link)?;
+        }
+    }
+    Ok(())
 }
 
 /// Sets one's own default role, whether the partner may be told that reaching out would be welcome (R10), and whether

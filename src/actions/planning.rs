@@ -177,7 +177,9 @@ pub fn plan_ladders(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<(
         let alert = alerts.get(&bundle.check_in.id).copied().unwrap_or_default();
         let stopped = known.iter().any(|nudge| was_stopped_by(nudge, &bundle.check_in));
         for step in bundle.steps(alert, unit) {
-            if stopped && SUBJECTS_LADDER.contains(&step.rung) {
+            // Who is on hold is not asked, and nobody is told of it; the other one's prompts come as ever (R11).
+            let silent = stopped || bundle.subject.held_at.is_some();
+            if silent && SUBJECTS_LADDER.contains(&step.rung) {
                 continue;
             }
             let recipient = bundle.recipient(step.to);

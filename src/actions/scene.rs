@@ -1,49 +1,22 @@
-//! Scenes: plan, record, start, end, cancel; aftercare and outreach.
+//! Scenes: plan, record, start, end, cancel; outreach.
 
+use super::aftercare::{self, AftercareView};
 use super::partner_link::OwnLink;
-use super::{Caller, Done, Fault, House, Outcome, Unit, negotiation, planning};
+use super::{Caller, Done, Fault, House, Outcome, Unit, hold, negotiation, planning};
 use crate::domain::check_in::{CheckInState, times};
-use crate::domain::negotiation::{CheckInProtocol, Comfort, ContactWay};
+use crate::domain::negotiation::{CheckInProtocol, ContactWay};
 use crate::domain::partner_link::Role;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::scene::{
-    INTENSITY, MINUTES_MAX, NOTE_MAX, SCENES_A_DAY, SceneEvent, SceneStatus, SceneVerdict, Setting,
-    check_past, check_plan, judge_event,
+    INTENSITY, SCENES_A_DAY, SceneEvent, SceneStatus, SceneVerdict, Setting, check_past, check_plan,
+    judge_event,
 };
-use crate::ids::{AccountId, AftercareId, CheckInId, LinkId, OutreachId, RevisionId, SceneId, TypedId};
+use crate::ids::{AccountId, CheckInId, LinkId, OutreachId, RevisionId, SceneId};
 use crate::store;
 use crate::store::check_in::CheckInRow;
-use crate::store::scene::{AftercareRow, OutreachRow, SceneChange, SceneMemberRow, SceneRow};
-use crate::vault::Place;
+use crate::store::scene::{OutreachRow, SceneChange, SceneMemberRow, SceneRow};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// What was given right after a scene.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct AftercareContent {
-    /// Who gave it; None: each to the other.
-    pub given_by: Option<AccountId>,
-    /// What.
-    pub comforts: Vec<Comfort>,
-    /// How long, in minutes.
-    pub minutes: Option<i32>,
-    /// A note that both can read.
-    pub note: String,
-}
-
-/// Aftercare as both see it.
-#[derive(Clone, Debug)]
-pub struct AftercareView {
-    /// Its id.
-    pub id: AftercareId,
-    /// Who wrote it down.
-    pub recorded_by: Option<AccountId>,
-    /// What.
-    pub content: AftercareContent,
-    /// When it was written down.
-    pub created_at: Timestamp,
-}
 
 /// An outreach as both see it.
 #[derive(Clone, Debug)]
@@ -56,6 +29,8 @@ pub struct OutreachView {
     pub way: ContactWay,
     /// When.
     pub happened_at: Timestamp,
+    /// When it was written down.
+    pub created_at: Timestamp,
 }
 
 /// A scene as one of its two people sees it.
@@ -93,38 +68,17 @@ pub struct SceneView {
     pub outreaches: Vec<OutreachView>,
 }
 
-/// Where what was given belongs.
-pub(super) fn aftercare_place(id: AftercareId) -> Place {
-    Place::new("aftercare", "content", id.uuid())
-}
-
 /// Opens scenes of one's own links, in a fixed number of statements.
 pub fn views(unit: &mut Unit<'_>, scenes: Vec<SceneRow>, reader: AccountId) -> Result<Vec<SceneView>, Fault> {
     let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
-    let mut link_ids: Vec<_> = scenes.iter().map(|scene| scene.link_id).collect();
-    link_ids.sort_unstable();
-    link_ids.dedup();
     let parts = store::scene::members(unit.db, &ids)?;
-    let aftercare = store::scene::aftercare(unit.db, &ids)?;
+    let mut aftercare = aftercare::of_scenes(unit, &ids, reader)?;
     let outreaches = store::scene::outreaches(unit.db, &ids)?;
-    let mut keys = std::collections::HashMap::new();
-    for link in store::partner_link::find_all(unit.db, &link_ids)? {
-        keys.insert(link.id, super::people::link_key(unit.vault, &link)?);
-    }
     let mut views = Vec::with_capacity(scenes.len());
     for scene in scenes {
-        let key = keys.get(&scene.link_id).ok_or(Fault::Inconsistent("a scene without its link"))?;
         let part =
             |own: bool| parts.iter().find(|p| p.scene_id == scene.id && (p.account_id == reader) == own);
         let mine = part(true).ok_or(Fault::Inconsistent("a scene without its reader"))?;
-        let given = aftercare.iter().filter(|row| row.scene_id == scene.id).map(|row| {
-            Ok(AftercareView {
-                id: row.id,
-                recorded_by: row.recorded_by,
-                content: key.open_json(aftercare_place(row.id), &row.content)?,
-                created_at: row.created_at.get(),
-            })
-        });
         let reached = outreaches.iter().filter(|row| row.scene_id == scene.id);
         views.push(SceneView {
             id: scene.id,
@@ -140,13 +94,14 @@ pub fn views(unit: &mut Unit<'_>, scenes: Vec<SceneRow>, reader: AccountId) -> R
             partners_role: part(false).map(|part| part.role),
             alert_allowed: mine.alert_allowed,
             created_at: scene.created_at.get(),
-            aftercare: given.collect::<Result<_, Fault>>()?,
+            aftercare: aftercare.remove(&scene.id).unwrap_or_default(),
             outreaches: reached
                 .map(|row| OutreachView {
                     id: row.id,
                     account: row.account_id,
                     way: row.way,
                     happened_at: row.happened_at.get(),
+                    created_at: row.created_at.get(),
                 })
                 .collect(),
         });
@@ -154,7 +109,7 @@ pub fn views(unit: &mut Unit<'_>, scenes: Vec<SceneRow>, reader: AccountId) -> R
     Ok(views)
 }
 
-fn view(unit: &mut Unit<'_>, scene: SceneRow, reader: AccountId) -> Result<SceneView, Fault> {
+pub(super) fn view(unit: &mut Unit<'_>, scene: SceneRow, reader: AccountId) -> Result<SceneView, Fault> {
     views(unit, vec![scene], reader)?.pop().ok_or(Fault::Inconsistent("a scene that vanished"))
 }
 
@@ -234,6 +189,7 @@ pub async fn plan(
             checks.take(check_plan("plannedFor", planned_for, unit.now));
             checks.finish(())?;
             let link = OwnLink::load_active(unit, "linkId", new.link, account)?;
+            hold::refuse_if_held(unit, account)?;
             let row = insert(unit, &link, account, &new, SceneStatus::Planned, Some(planned_for))?;
             Ok(view(unit, row, account)?)
         })
@@ -259,6 +215,7 @@ pub async fn record(
             check_order(&mut checks, Some(started_at), ended_at);
             checks.finish(())?;
             let link = OwnLink::load_active(unit, "linkId", new.link, account)?;
+            hold::refuse_if_held(unit, account)?;
             let row = insert(unit, &link, account, &new, SceneStatus::Planned, None)?;
             let row = begin(unit, &link, row, started_at)?;
             let row = match ended_at {
@@ -288,7 +245,7 @@ pub(super) fn load(unit: &mut Unit<'_>, id: SceneId, account: AccountId) -> Outc
     Ok((own, row))
 }
 
-fn refused() -> Problem {
+pub(super) fn refused() -> Problem {
     Problem::wrong_state("sceneId", "This does not fit where the scene stands.")
 }
 
@@ -308,6 +265,7 @@ pub async fn start(
                 SceneVerdict::Refused => Err(refused().into()),
                 SceneVerdict::Go(_) if link.row.ended_at.is_some() => Err(refused().into()),
                 SceneVerdict::Go(_) => {
+                    hold::refuse_if_held(unit, account)?;
                     let at = check_past("startedAt", started_at.unwrap_or(unit.now), unit.now)?;
                     let row = begin(unit, &link, row, at)?;
                     Ok(Done::now(view(unit, row, account)?))
@@ -448,65 +406,6 @@ pub async fn cancel(house: &Arc<House>, by: &Caller, id: SceneId) -> Outcome<Don
         .await
 }
 
-/// Whom aftercare came from, seen by whoever writes it down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GivenBy {
-    /// From oneself.
-    Me,
-    /// From the partner.
-    Partner,
-    /// From each to the other.
-    Both,
-}
-
-/// Writes down what was given right after a scene.
-pub async fn record_aftercare(
-    house: &Arc<House>,
-    by: &Caller,
-    id: SceneId,
-    given_by: GivenBy,
-    content: AftercareContent,
-) -> Outcome<SceneView> {
-    let account = by.requester.account;
-    let mut checks = Checks::new();
-    checks.list("comforts", &content.comforts, Comfort::ALL.len());
-    if let Some(minutes) = content.minutes {
-        checks.range("minutes", minutes.into(), 0, MINUTES_MAX);
-    }
-    let note = checks.text("note", content.note, NOTE_MAX);
-    checks.finish(())?;
-    house
-        .change(by.key.as_ref(), move |unit| {
-            let (link, row) = load(unit, id, account)?;
-            if !matches!(row.status, SceneStatus::UnderWay | SceneStatus::Ended)
-                || link.row.ended_at.is_some()
-            {
-                return Err(refused().into());
-            }
-            if store::scene::aftercare(unit.db, &[id])?.len() >= 100 {
-                return Err(Problem::wrong_state("sceneId", "Enough is written down for this scene.").into());
-            }
-            let other = link.accounts().into_iter().find(|other| *other != account);
-            let given_by = match given_by {
-                GivenBy::Me => Some(account),
-                GivenBy::Partner => other,
-                GivenBy::Both => None,
-            };
-            let aftercare = AftercareId::at(unit.now);
-            let content = AftercareContent { given_by, note, ..content };
-            let sealed = AftercareRow {
-                id: aftercare,
-                scene_id: id,
-                recorded_by: Some(account),
-                content: link.key.seal_json(aftercare_place(aftercare), &content),
-                created_at: unit.ts(),
-            };
-            store::scene::insert_aftercare(unit.db, &sealed)?;
-            Ok(view(unit, row, account)?)
-        })
-        .await
-}
-
 /// Says, for one scene, whether the partner may be told that reaching out would be welcome; None: as the link
 /// says. It works up to the moment of sending, and nobody is told of it (R10).
 pub async fn set_alert(
@@ -539,6 +438,7 @@ pub async fn record_outreach(
         .change(by.key.as_ref(), move |unit| {
             let happened_at = check_past("happenedAt", happened_at.unwrap_or(unit.now), unit.now)?;
             let (link, row) = load(unit, id, account)?;
+            hold::refuse_if_held(unit, account)?;
             if row.status != SceneStatus::Ended || link.row.ended_at.is_some() {
                 return Err(refused().into());
             }

@@ -11,7 +11,7 @@ pub mod smtp;
 pub mod web_push;
 
 use crate::actions::claim::{Parcel, Ready};
-use crate::actions::{Fault, House, retention};
+use crate::actions::{Fault, House, erasure, export, retention};
 use crate::domain::hand_over::Ending;
 use crate::domain::nudge::Outcome;
 use crate::ids::{DeviceId, WorkerId};
@@ -26,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
 /// How often what is out of date is forgotten.
 const SWEEP: Duration = Duration::from_hours(1);
+/// How often is looked whether somebody is to be erased, or asked another process for an export.
+const TEND: Duration = Duration::from_secs(10);
 
 /// The ways out of the house.
 pub struct Senders {
@@ -105,9 +107,16 @@ impl Worker {
             let (house, stop) = (Arc::clone(&self.house), stop.clone());
             async move { stop.run_until_cancelled(sweep_now_and_then(&house)).await }
         });
+        let tending = tokio::spawn({
+            let (house, stop) = (Arc::clone(&self.house), stop.clone());
+            async move { stop.run_until_cancelled(tend_now_and_then(&house)).await }
+        });
         Shift::new(self).until_stopped(&stop).await;
         if sweeping.await.is_err() {
             tracing::error!("the sweep of what is out of date ended by itself");
+        }
+        if tending.await.is_err() {
+            tracing::error!("erasing and exporting ended by itself");
         }
     }
 }
@@ -118,5 +127,19 @@ async fn sweep_now_and_then(house: &Arc<House>) {
             tracing::error!(%error, "what is out of date was not forgotten; the next sweep will");
         }
         tokio::time::sleep(SWEEP).await;
+    }
+}
+
+/// Whatever is stopped in the middle of it is begun anew: each step is a transaction.
+async fn tend_now_and_then(house: &Arc<House>) {
+    loop {
+        if let Err(error) = erasure::carry_out_due(house).await {
+            tracing::error!(%error, "who is to be erased was not erased; the next pass will");
+        }
+        if let Err(error) = export::make_due(house).await {
+            tracing::error!(%error, "an export was not made; the next pass will");
+        }
+        // Whichever comes first.
+        let _ = tokio::time::timeout(TEND, house.to_tend.notified()).await;
     }
 }

@@ -110,6 +110,8 @@ pub struct Reach {
     pub rhythm: Rhythm,
     /// Until when the person wants no nudges; [`FURTHER_NOTICE`]: until they say so.
     pub paused_until: Option<Timestamp>,
+    /// Whether nothing of the person is worked on: they withdrew the health-data consent, or are about to be erased.
+    pub held: bool,
     /// Whether pushes are wanted.
     pub push: bool,
     /// Whether mails are wanted.
@@ -117,6 +119,11 @@ pub struct Reach {
 }
 
 impl Reach {
+    /// Whether the person gets no nudges at `at`.
+    pub fn is_silent(&self, at: Timestamp) -> bool {
+        self.held || self.is_paused(at)
+    }
+
     /// Whether the person wants no nudges at `at`.
     pub fn is_paused(&self, at: Timestamp) -> bool {
         self.paused_until.is_some_and(|until| at < until)

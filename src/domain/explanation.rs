@@ -309,7 +309,7 @@ fn unsent(facts: &Facts<'_>) -> Option<&'static str> {
         (NudgeState::Dead, _) => Some("It could not be delivered."),
         (NudgeState::Dropped, reason) => Some(match reason {
             Some(DropReason::Settled) => "It was not sent, since you had answered or skipped already.",
-            Some(DropReason::Paused) => "It was not sent, since you had paused reminders.",
+            Some(DropReason::Paused) => "It was not sent, since reminders to you were paused.",
             Some(DropReason::Superseded) => "It was not sent, since another one took its place.",
             Some(DropReason::Unreachable) => "It was not sent, since there was no way to reach you.",
             Some(DropReason::Expired) => "It was not sent, since its time was over.",

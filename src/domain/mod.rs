@@ -22,7 +22,9 @@ pub mod problem;
 pub mod promise;
 pub mod quiet_hours;
 pub mod reachability;
+pub mod revision_text;
 pub mod scene;
+pub mod take_out;
 pub mod totp;
 pub mod wording;
 

@@ -212,17 +212,15 @@ impl Terms {
 /// One person's part of a Revision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonsNeeds {
-    /// Whose.
-    pub account: AccountId,
-    /// None: not written yet.
+    /// Whose; None: of somebody who erased their account, words and all.
+    pub account: Option<AccountId>,
+    /// None: not written yet, or erased.
     pub needs: Option<Needs>,
 }
 
-/// The whole text of a Revision: what an agreement's hash covers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The whole text of a Revision, as far as it is left; see [`super::revision_text`] for how it is kept and hashed.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
-    /// The form of this text; rises when fields are added.
-    pub version: u8,
     /// The link that it belongs to.
     pub link: LinkId,
     /// Its number in the link, from 1.
@@ -231,16 +229,17 @@ pub struct Content {
     pub needs: Vec<PersonsNeeds>,
     /// The shared terms.
     pub terms: Terms,
+    /// Whether the texts of the terms went with whoever had proposed them.
+    pub terms_erased: bool,
 }
 
 /// The paths of the fields in which two texts differ, such as `terms.limits` or `needs.mine.words`, seen by `reader`.
 pub fn changed_fields(before: &Content, after: &Content, reader: AccountId) -> Vec<String> {
     let mut changed = Vec::new();
-    let json = |value: &Content| serde_json::to_value(value).unwrap_or_default();
-    let (before_json, after_json) = (json(before), json(after));
-    compare("terms", &before_json["terms"], &after_json["terms"], &mut changed);
-    for person in &after.needs {
-        let whose = if person.account == reader { "mine" } else { "partners" };
+    let json = |value: &Content| serde_json::to_value(&value.terms).unwrap_or_default();
+    compare("terms", &json(before), &json(after), &mut changed);
+    for person in after.needs.iter().filter(|person| person.account.is_some()) {
+        let whose = if person.account == Some(reader) { "mine" } else { "partners" };
         let old = before.needs.iter().find(|p| p.account == person.account).and_then(|p| p.needs.as_ref());
         let path = format!("needs.{whose}");
         match (old, person.needs.as_ref()) {

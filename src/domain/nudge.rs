@@ -226,7 +226,7 @@ pub fn judge(facts: &Facts<'_>, now: Timestamp) -> Verdict {
 
 fn unwanted(facts: &Facts<'_>, now: Timestamp) -> Option<DropReason> {
     let settled = facts.state != CheckInState::Unanswered;
-    if facts.recipient.is_paused(now) {
+    if facts.recipient.is_silent(now) {
         return Some(DropReason::Paused);
     }
     match facts.rung {

@@ -33,6 +33,8 @@ words! {
         TooMany = "too_many",
         /// Too many tries, or too many people at once; `retryAfterSeconds` says when to try again.
         TryLater = "try_later",
+        /// Nothing of the person is worked on: the health-data consent is withdrawn, or the account is to be erased.
+        OnHold = "on_hold",
     }
 }
 

@@ -12,9 +12,11 @@ use super::types::negotiation::Revision;
 use super::types::nudge::Nudge;
 use super::types::partner_link::{Invitation, PartnerLink};
 use super::types::scene::Scene;
+use super::types::take_out::{Erasure, Export};
 use super::{house, loaders, requester};
 use crate::actions::{self, Refusal};
 use crate::auth::Requester;
+use crate::domain::take_out;
 use crate::ids::{self, TypedId};
 use async_graphql::{Context, ID, Interface, Object};
 
@@ -149,6 +151,28 @@ impl Viewer {
     async fn consents(&self, ctx: &Context<'_>) -> Result<Vec<Consent>, Failure> {
         let rows = actions::account::consents(house(ctx), self.0.account).await?;
         Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    /// The export that one asked for; null: none, or it was fetched or thrown away.
+    async fn export(&self, ctx: &Context<'_>) -> Result<Option<Export>, Failure> {
+        let found = actions::export::of(house(ctx), self.0.account).await?;
+        Ok(found.map(Into::into))
+    }
+
+    /// The erasure of the account that one asked for, while it can be undone; null: none.
+    async fn erasure(&self, ctx: &Context<'_>) -> Result<Option<Erasure>, Failure> {
+        let found = actions::erasure::of(house(ctx), self.0.account).await?;
+        Ok(found.map(Into::into))
+    }
+
+    /// What to know before one withdraws the health-data consent. Show it before `withdrawConsent`.
+    async fn before_withdrawing_consent(&self) -> &'static [&'static str] {
+        take_out::BEFORE_WITHDRAWING_CONSENT
+    }
+
+    /// What to know before one has the account erased. Show it before `requestErasure`.
+    async fn before_erasing(&self) -> &'static [&'static str] {
+        take_out::BEFORE_ERASING
     }
 
     /// The signed-in devices, the latest used first; at most 200.

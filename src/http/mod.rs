@@ -5,6 +5,7 @@ mod choices_page;
 mod client;
 mod door;
 mod gate;
+mod export;
 mod graphql;
 mod health;
 mod metrics;
@@ -81,6 +82,11 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
                 .route(web::get().to(pages::new_address_form))
                 .route(web::head().to(pages::new_address_form))
                 .route(web::post().to(pages::new_address)),
+        )
+        .service(
+            web::resource("/export/{token}")
+                .route(web::get().to(export::form))
+                .route(web::post().to(export::download)),
         )
         .service(
             web::resource("/reset/{token}")

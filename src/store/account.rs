@@ -42,6 +42,8 @@ pub struct AccountRow {
     pub address_failed_at: Option<Ts>,
     /// When the address was confirmed.
     pub created_at: Ts,
+    /// Since when nothing of the person is worked on; null: all goes on.
+    pub held_at: Option<Ts>,
 }
 
 /// A statement that a person made at sign-up.
@@ -73,6 +75,7 @@ impl AccountRow {
         Reach {
             rhythm: Rhythm { zone: Zone::stored(&self.zone), quiet },
             paused_until: self.paused_until.map(Ts::get),
+            held: self.held_at.is_some(),
             push: self.push,
             mail: self.mail,
         }
@@ -107,6 +110,8 @@ pub struct AccountChange {
     pub paused_until: Option<Option<Ts>>,
     /// Whether the address is known to fail.
     pub address_failed_at: Option<Option<Ts>>,
+    /// Since when nothing of the person is worked on.
+    pub held_at: Option<Option<Ts>>,
 }
 
 /// Saves a new account.
@@ -126,6 +131,15 @@ pub fn consents(db: &mut Db, account: AccountId) -> QueryResult<Vec<ConsentRow>>
         .order(consents::given_at.asc())
         .select(ConsentRow::as_select())
         .load(db)
+}
+
+/// Takes a statement back that stands; false: none does.
+pub fn withdraw_consent(db: &mut Db, account: AccountId, kind: ConsentKind, now: Ts) -> QueryResult<bool> {
+    let standing = consents::table
+        .filter(consents::account_id.eq(account))
+        .filter(consents::kind.eq(kind))
+        .filter(consents::withdrawn_at.is_null());
+    Ok(diesel::update(standing).set(consents::withdrawn_at.eq(Some(now))).execute(db)? > 0)
 }
 
 /// The account of that id.

@@ -73,6 +73,15 @@ pub fn use_up_all(db: &mut Db, purpose: Rung, email_index: &[u8], now: Ts) -> Qu
     diesel::update(open).set(address_requests::used_at.eq(Some(now))).execute(db)
 }
 
+/// Every request for an address, the oldest first.
+pub fn of_address(db: &mut Db, email_index: &[u8]) -> QueryResult<Vec<AddressRequestRow>> {
+    address_requests::table
+        .filter(address_requests::email_index.eq(email_index))
+        .order((address_requests::created_at.asc(), address_requests::id.asc()))
+        .select(AddressRequestRow::as_select())
+        .load(db)
+}
+
 /// Forgets requests that expired before `before`, with their nudges.
 pub fn forget(db: &mut Db, before: Ts) -> QueryResult<usize> {
     diesel::delete(address_requests::table.filter(address_requests::expires_at.lt(before))).execute(db)

@@ -58,6 +58,15 @@ pub fn live(db: &mut Db, accounts: &[AccountId]) -> QueryResult<Vec<DeviceRow>> 
         .load(db)
 }
 
+/// Every subscription of a person, ended ones too, the oldest first.
+pub fn all(db: &mut Db, account: AccountId) -> QueryResult<Vec<DeviceRow>> {
+    devices::table
+        .filter(devices::account_id.eq(account))
+        .order((devices::created_at.asc(), devices::id.asc()))
+        .select(DeviceRow::as_select())
+        .load(db)
+}
+
 /// Ends a subscription; false if there is no such live one. `owner`: only if it is that person's.
 pub fn end(db: &mut Db, id: DeviceId, owner: Option<AccountId>, now: Ts) -> QueryResult<bool> {
     let live = devices::table.filter(devices::id.eq(id)).filter(devices::ended_at.is_null());

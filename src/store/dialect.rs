@@ -136,7 +136,7 @@ impl Db {
 
     /// A transaction. One that writes is `BEGIN IMMEDIATE` on SQLite, so that no lock upgrade can fail half way; there
     /// it is alone anyway.
-    pub(super) fn transact<T, E: From<StoreError>>(
+    pub(crate) fn transact<T, E: From<StoreError>>(
         &mut self,
         purpose: Purpose,
         work: impl FnOnce(&mut Self) -> Result<T, E>,

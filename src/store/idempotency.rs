@@ -3,6 +3,7 @@
 use super::schema::idempotency_keys;
 use super::types::Ts;
 use super::{Db, MultiBackend};
+use crate::ids::AccountId;
 use diesel::prelude::*;
 
 /// One key.
@@ -17,6 +18,8 @@ pub struct KeyRow {
     pub response: Option<Vec<u8>>,
     /// When it was first sent.
     pub created_at: Ts,
+    /// Whose mutation it was; None: of nobody signed in.
+    pub account_id: Option<AccountId>,
 }
 
 /// Saves a key. A key that exists is a unique violation: the same mutation was or is being done.

@@ -1,8 +1,10 @@
 //! Revisions and the agreements to them.
 
-use super::schema::{agreements, link_members, revisions};
+use super::dialect::on_both;
+use super::schema::{agreements, link_members, revision_parts, revisions};
 use super::types::Ts;
 use super::{Db, MultiBackend};
+use crate::domain::negotiation::RevisionState;
 use crate::ids::{AccountId, AgreementId, LinkId, RevisionId};
 use diesel::prelude::*;
 
@@ -18,12 +20,28 @@ pub struct RevisionRow {
     pub number: i32,
     /// Who proposed it.
     pub author_id: Option<AccountId>,
-    /// The whole text, sealed with the link's data key.
+    /// What both share of the text, sealed with the link's data key.
     pub content: Vec<u8>,
-    /// SHA-256 of the text: what an agreement names.
+    /// SHA-256 of that: what an agreement names.
     pub content_hash: Vec<u8>,
     /// When it was proposed.
     pub created_at: Ts,
+    /// Where it stood when one of the two was erased; None: reckoned from the agreements.
+    pub final_state: Option<RevisionState>,
+}
+
+/// One person's words in a Revision.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = revision_parts, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct PartRow {
+    /// The Revision.
+    pub revision_id: RevisionId,
+    /// Whose words.
+    pub account_id: AccountId,
+    /// Which of the Revision's two digests is theirs, from 0.
+    pub side: i32,
+    /// Sealed with the account's data key.
+    pub content: Vec<u8>,
 }
 
 /// One person's yes to one Revision.
@@ -44,9 +62,25 @@ pub struct AgreementRow {
     pub withdrawn_at: Option<Ts>,
 }
 
-/// Saves a new Revision. The unique (link, number) refuses the second of two that were made at once.
-pub fn insert(db: &mut Db, row: &RevisionRow) -> QueryResult<usize> {
-    diesel::insert_into(revisions::table).values(row).execute(db)
+/// Saves a new Revision with each one's words. The unique (link, number) refuses the second of two that were made at
+/// once.
+pub fn insert(db: &mut Db, row: &RevisionRow, parts: &[PartRow]) -> QueryResult<()> {
+    diesel::insert_into(revisions::table).values(row).execute(db)?;
+    on_both!(db, |c| diesel::insert_into(revision_parts::table).values(parts).execute(c)).map(drop)
+}
+
+/// What is left of each one's words in some Revisions.
+pub fn parts(db: &mut Db, of: &[RevisionId]) -> QueryResult<Vec<PartRow>> {
+    revision_parts::table
+        .filter(revision_parts::revision_id.eq_any(of))
+        .order((revision_parts::revision_id.asc(), revision_parts::side.asc()))
+        .select(PartRow::as_select())
+        .load(db)
+}
+
+/// Keeps where a Revision stands, for when the agreements no longer tell.
+pub fn settle(db: &mut Db, id: RevisionId, state: RevisionState) -> QueryResult<usize> {
+    diesel::update(revisions::table.find(id)).set(revisions::final_state.eq(Some(state))).execute(db)
 }
 
 /// The Revisions of some links, the newest of each first.

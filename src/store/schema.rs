@@ -1,5 +1,8 @@
 //! One table description for both backends; the SQL types `Uid` and `Ts` are ours (see `types.rs`).
 
+pub use super::long_view_schema::{debriefs, journal_entries};
+pub use super::take_out_schema::{erased, erasures, export_chunks, exports, revision_parts};
+
 diesel::table! {
     use crate::ids::Uid;
     use crate::store::types::sql::Ts;
@@ -37,6 +40,8 @@ diesel::table! {
         address_failed_at -> Nullable<Ts>,
         /// When the address was confirmed.
         created_at -> Ts,
+        /// Since when nothing of the person is worked on; null: all goes on.
+        held_at -> Nullable<Ts>,
     }
 }
 
@@ -235,6 +240,8 @@ diesel::table! {
         content_hash -> Binary,
         /// When it was proposed.
         created_at -> Ts,
+        /// Where it stood when one of the two was erased; null: reckoned from the agreements.
+        final_state -> Nullable<Text>,
     }
 }
 
@@ -474,6 +481,8 @@ diesel::table! {
         response -> Nullable<Binary>,
         /// When it was first sent; kept for a day.
         created_at -> Ts,
+        /// Whose mutation it was; null: of nobody signed in.
+        account_id -> Nullable<Uid>,
     }
 }
 
@@ -499,47 +508,6 @@ diesel::table! {
     }
 }
 
-diesel::table! {
-    use crate::ids::Uid;
-    use crate::store::types::sql::Ts;
-    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
-
-    /// One person's reflection on a scene.
-    debriefs (scene_id, account_id) {
-        /// The scene.
-        scene_id -> Uid,
-        /// Who wrote it.
-        account_id -> Uid,
-        /// The text, sealed with its author's data key.
-        content -> Binary,
-        /// When it was written, or last replaced.
-        written_at -> Ts,
-    }
-}
-
-diesel::table! {
-    use crate::ids::Uid;
-    use crate::store::types::sql::Ts;
-    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
-
-    /// One entry of a person's journal.
-    journal_entries (id) {
-        id -> Uid,
-        /// Whose.
-        account_id -> Uid,
-        /// The scene that it is about; null: none.
-        scene_id -> Nullable<Uid>,
-        /// The text, sealed with the account's data key.
-        content -> Binary,
-        /// The instant under which it stands in the journal.
-        written_at -> Ts,
-        /// When it was last changed; null: never.
-        edited_at -> Nullable<Ts>,
-        /// When it was saved.
-        created_at -> Ts,
-    }
-}
-
 diesel::joinable!(consents -> accounts (account_id));
 diesel::joinable!(sessions -> accounts (account_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
@@ -558,6 +526,8 @@ diesel::joinable!(debriefs -> scenes (scene_id));
 diesel::joinable!(journal_entries -> accounts (account_id));
 diesel::joinable!(nudges -> check_ins (check_in_id));
 diesel::joinable!(attempts -> nudges (nudge_id));
+diesel::joinable!(revision_parts -> revisions (revision_id));
+diesel::joinable!(export_chunks -> exports (export_id));
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     consents,
@@ -579,5 +549,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     nudges,
     attempts,
     idempotency_keys,
-    page_tokens
+    page_tokens,
+    revision_parts,
+    erasures,
+    erased,
+    exports,
+    export_chunks
 );

@@ -96,7 +96,12 @@ pub const SEALED: &[Sealed] = &[
     of_link(paired("link_members", "needs", "link_id", "account_id"), "link_id = $1"),
     of_link(paired("link_members", "name_at_end", "link_id", "account_id"), "link_id = $1"),
     of_link(column("revisions", "content"), "link_id = $1"),
-    of_link(column("aftercare", "content"), "scene_id IN (SELECT id FROM scenes WHERE link_id = $1)"),
+    of_account(column("aftercare", "content"), "recorded_by = $1"),
+    of_account(paired("revision_parts", "content", "revision_id", "account_id"), "account_id = $1"),
+    of_account(
+        column("export_chunks", "content"),
+        "export_id IN (SELECT id FROM exports WHERE account_id = $1)",
+    ),
     of_house(column("address_requests", "email")),
     of_house(column("address_requests", "details")),
     of_house(keyed("idempotency_keys", "response", "key_hash")),

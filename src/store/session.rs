@@ -125,6 +125,15 @@ pub fn list_reused(db: &mut Db, account: AccountId, since: Ts) -> QueryResult<Ve
         .load(db)
 }
 
+/// Every session of a person, ended ones too, the oldest first.
+pub fn all(db: &mut Db, account: AccountId) -> QueryResult<Vec<SessionRow>> {
+    sessions::table
+        .filter(sessions::account_id.eq(account))
+        .order((sessions::created_at.asc(), sessions::id.asc()))
+        .select(SessionRow::as_select())
+        .load(db)
+}
+
 /// Ends one session of a person; false if there is no such live one.
 pub fn end(db: &mut Db, id: SessionId, account: AccountId, now: Ts) -> QueryResult<bool> {
     let live = sessions::table

@@ -1,6 +1,7 @@
 //! The vault: seals what must not be readable at rest, wraps data keys, and makes blind indexes and tokens (R26).
 
 pub mod keys;
+pub mod ledger;
 pub mod ring;
 pub mod token_keys;
 

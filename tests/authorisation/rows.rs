@@ -68,6 +68,9 @@ pub const OBJECTS: &[Object] = &[
         &[
             ("account", Own),
             ("consents", Own),
+            ("erasure", Own),
+            ("beforeErasing", SignedIn),
+            ("beforeWithdrawingConsent", SignedIn),
             ("sessions", Own),
             ("copiedSessions", Own),
             ("devices", Own),
@@ -79,6 +82,7 @@ pub const OBJECTS: &[Object] = &[
             ("nudges", Own),
         ],
     ),
+    object("Erasure", "", &[("requestedAt", Own), ("eraseAt", Own)]),
     // What is one person's.
     object(
         "Account",
@@ -94,6 +98,7 @@ pub const OBJECTS: &[Object] = &[
             ("mailWanted", Own),
             ("paused", Own),
             ("pausedUntil", Own),
+            ("onHoldSince", Own),
             ("addressFails", Own),
             ("reachability", Own),
             ("createdAt", Own),
@@ -225,6 +230,7 @@ pub const OBJECTS: &[Object] = &[
         "link",
         &[
             ("id", Both),
+            ("beforeEnding", Both),
             ("status", Both),
             ("me", Own),
             ("partner", Own),
@@ -264,7 +270,7 @@ pub const OBJECTS: &[Object] = &[
             ("changesSince", Both),
         ],
     ),
-    object("PersonsNeeds", "revision.needs", &[("who", Both), ("needs", Both)]),
+    object("PersonsNeeds", "revision.needs", &[("who", Both), ("needs", Both), ("erased", Both)]),
     object(
         "Needs",
         "revision.needs.needs",
@@ -283,6 +289,7 @@ pub const OBJECTS: &[Object] = &[
         "Terms",
         "revision.terms",
         &[
+            ("erased", Both),
             ("limits", Both),
             ("stopSignal", Both),
             ("protocol", Both),
@@ -373,6 +380,7 @@ pub const OBJECTS: &[Object] = &[
 /// Fields, or whole types with `*`, that are null or empty for Alex in the world of this test. Of these only is
 /// compared what the others get.
 pub const EMPTY_HERE: &[&str] = &[
+    "Account.onHoldSince",
     "Agreement.withdrawnAt",
     // What she shared is seen by now.
     "Answer.unseenUntil",
@@ -390,6 +398,7 @@ pub const EMPTY_HERE: &[&str] = &[
     "PartnerLink.endedAt",
     "PartnerLink.invitationExpiresAt",
     "Scene.plannedFor",
+    "Viewer.erasure",
 ];
 
 /// Who may send a mutation, and upon what.
@@ -425,6 +434,10 @@ pub const MUTATIONS: &[(&str, Sender)] = &[
     ("pauseNudges", Self_),
     ("resumeNudges", Self_),
     ("tryAddressAgain", Self_),
+    ("requestErasure", Self_),
+    ("cancelErasure", Self_),
+    ("withdrawConsent", Self_),
+    ("giveConsent", Self_),
     ("logOut", Self_),
     ("endOtherSessions", Self_),
     ("proveItIsMe", Self_),

@@ -3,12 +3,14 @@
 
 pub mod authenticator;
 pub mod care;
+pub mod dump;
 pub mod leaves;
 pub mod log;
 pub mod people;
 pub mod race;
 pub mod statements;
 pub mod story;
+pub mod together;
 pub mod watching;
 
 use evenkeel::app::App;

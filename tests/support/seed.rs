@@ -118,7 +118,7 @@ pub async fn couples(
         }));
         made.push(Couple { link, people });
     }
-    save!(house, schema::accounts::table, 15, accounts);
+    save!(house, schema::accounts::table, 16, accounts);
     save!(house, schema::devices::table, 7, devices);
     save!(house, schema::partner_links::table, 10, links);
     save!(house, schema::link_members::table, 8, members);
@@ -151,6 +151,7 @@ fn person(
         paused_until: None,
         address_failed_at: None,
         created_at: now.into(),
+        held_at: None,
     };
     let device = subscription.map(|subscription| {
         let device = DeviceId::at(now);

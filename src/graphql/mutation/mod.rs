@@ -12,6 +12,7 @@ mod partner_link;
 mod passkey;
 mod scene;
 mod session;
+mod take_out;
 
 use async_graphql::MergedObject;
 
@@ -31,4 +32,5 @@ pub struct Mutation(
     check_in::CheckInMutation,
     debrief::DebriefMutation,
     journal::JournalMutation,
+    take_out::TakeOutMutation,
 );

@@ -1,6 +1,7 @@
 //! Plan, record, start, end and cancel scenes; aftercare and outreach.
 
-use crate::actions::scene::{self, AftercareContent, NewScene};
+use crate::actions::aftercare::{self, AftercareContent};
+use crate::actions::scene::{self, NewScene};
 use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::Role;
 use crate::domain::scene::Setting;
@@ -253,8 +254,8 @@ impl SceneMutation {
         let outcome = async {
             let scene = id("sceneId", &input.scene_id)?;
             let RecordAftercareInput { given_by, comforts, minutes, note, .. } = input;
-            let content = AftercareContent { given_by: None, comforts, minutes, note };
-            scene::record_aftercare(house(ctx), &by, scene, given_by.into(), content).await
+            let content = AftercareContent { given_by: given_by.into(), comforts, minutes, note };
+            aftercare::record(house(ctx), &by, scene, content).await
         };
         Ok(settle_done(outcome.await)?.into())
     }

@@ -76,6 +76,12 @@ impl Account {
         (!over && until < FURTHER_NOTICE).then_some(DateTime(until))
     }
 
+    /// Since when nothing of the person is worked on: they withdrew the health-data consent, or the account is about to
+    /// be erased. Null: all goes on.
+    async fn on_hold_since(&self) -> Option<DateTime> {
+        self.0.row.held_at.map(|at| at.get().into())
+    }
+
     /// Whether the mail server refused the address for good: then only a device can be reached, until
     /// `tryAddressAgain`.
     async fn address_fails(&self) -> bool {

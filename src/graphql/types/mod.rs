@@ -11,6 +11,7 @@ pub mod negotiation;
 pub mod nudge;
 pub mod partner_link;
 pub mod scene;
+pub mod take_out;
 
 use async_graphql::{Enum, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use jiff::Timestamp;

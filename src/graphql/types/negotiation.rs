@@ -68,13 +68,17 @@ impl From<Needs> for rules::Needs {
 pub struct PersonsNeeds {
     /// Whose.
     who: Who,
-    /// Null: not written when the Revision was proposed.
+    /// Null: not written when the Revision was proposed, or erased.
     needs: Option<Needs>,
+    /// Whether they are gone because whoever wrote them erased their account.
+    erased: bool,
 }
 
 /// What both agree on together.
 #[derive(SimpleObject)]
 pub struct Terms {
+    /// Whether the texts are gone because whoever proposed them erased their account; each then reads `erased`.
+    erased: bool,
     /// Limits, in their words.
     limits: String,
     /// The signal that stops everything.
@@ -139,7 +143,7 @@ impl Revision {
         self.view.created_at.into()
     }
 
-    /// What `agreeToRevision` must name: SHA-256 of the whole text, in hex.
+    /// What `agreeToRevision` must name: it covers the whole text, in hex, and stays when somebody's words are erased.
     async fn content_hash(&self) -> &str {
         &self.view.content_hash
     }
@@ -149,8 +153,9 @@ impl Revision {
         let needs = self.view.content.needs.iter();
         needs
             .map(|p| PersonsNeeds {
-                who: Who::of(p.account, self.me),
+                who: p.account.map_or(Who::Partner, |account| Who::of(account, self.me)),
                 needs: p.needs.clone().map(Into::into),
+                erased: p.account.is_none(),
             })
             .collect()
     }
@@ -159,6 +164,7 @@ impl Revision {
     async fn terms(&self) -> Terms {
         let terms = &self.view.content.terms;
         Terms {
+            erased: self.view.content.terms_erased,
             limits: terms.limits.clone(),
             stop_signal: terms.stop_signal.clone(),
             protocol: terms.protocol.minutes().to_vec(),

@@ -8,6 +8,7 @@ use crate::actions::partner_link::{InvitationView, LinkView, SideView};
 use crate::actions::{negotiation, scene};
 use crate::domain::negotiation::RevisionState;
 use crate::domain::partner_link::{LinkStatus, Role};
+use crate::domain::take_out;
 use crate::graphql::errors::Failure;
 use crate::graphql::paging::{Connection, Page};
 use crate::graphql::{house, loaders, requester};
@@ -27,14 +28,15 @@ impl From<LinkView> for PartnerLink {
 pub struct LinkSide {
     /// Whose side.
     who: Who,
-    /// The name that this person chose to show. Once the link has ended, the other's is the one of then.
+    /// The name that this person chose to show. Once the link has ended, the other's is the one of then; `Former partner`
+    /// for somebody who erased their account.
     display_name: String,
-    /// The default role on scenes of this link.
-    role: Role,
+    /// The default role on scenes of this link; null for somebody who erased their account.
+    role: Option<Role>,
 }
 
 fn side(view: &SideView, who: Who) -> LinkSide {
-    LinkSide { who, display_name: view.display_name.clone(), role: view.role }
+    LinkSide { who, display_name: view.display_name.clone(), role: Some(view.role) }
 }
 
 /// The tie of two accounts, seen by one of them.
@@ -57,7 +59,10 @@ impl PartnerLink {
 
     /// The other's side; null until somebody has accepted.
     async fn partner(&self) -> Option<LinkSide> {
-        self.0.partners.as_ref().map(|view| side(view, Who::Partner))
+        let gone =
+            || LinkSide { who: Who::Partner, display_name: take_out::GONE_NAME.to_owned(), role: None };
+        let there = self.0.partners.as_ref().map(|view| side(view, Who::Partner));
+        there.or_else(|| self.0.partner_gone.then(gone))
     }
 
     /// Whether the partner may be told, after three unanswered nudges, that reaching out would be welcome. One's own
@@ -100,6 +105,11 @@ impl PartnerLink {
     /// When it ended.
     async fn ended_at(&self) -> Option<DateTime> {
         self.0.ended_at.map(Into::into)
+    }
+
+    /// What to know before one ends the link: what the other will and will not see. Show it before `endLink`.
+    async fn before_ending(&self) -> &'static [&'static str] {
+        take_out::BEFORE_ENDING_A_LINK
     }
 
     /// The Revisions, the newest first: the full history stays readable. At most 50 at once.

@@ -5,10 +5,12 @@ use super::debrief::SceneDebrief;
 use super::negotiation::Revision;
 use super::partner_link::PartnerLink;
 use super::{DateTime, Who};
-use crate::actions::scene::{AftercareView, OutreachView, SceneView};
-use crate::actions::{negotiation, scene};
+use crate::actions::aftercare::{AftercareView, GivenBy};
+use crate::actions::negotiation;
+use crate::actions::scene::{OutreachView, SceneView};
 use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::Role;
+use crate::domain::revision_text::ERASED;
 use crate::domain::scene::{SceneStatus, Setting};
 use crate::graphql::errors::Failure;
 use crate::graphql::{house, loaders, requester};
@@ -35,7 +37,17 @@ pub enum Giver {
     Both,
 }
 
-impl From<Giver> for scene::GivenBy {
+impl From<GivenBy> for Giver {
+    fn from(giver: GivenBy) -> Self {
+        match giver {
+            GivenBy::Me => Self::Me,
+            GivenBy::Partner => Self::Partner,
+            GivenBy::Both => Self::Both,
+        }
+    }
+}
+
+impl From<Giver> for GivenBy {
     fn from(giver: Giver) -> Self {
         match giver {
             Giver::Me => Self::Me,
@@ -50,13 +62,13 @@ impl From<Giver> for scene::GivenBy {
 pub struct Aftercare {
     /// The opaque id.
     id: ID,
-    /// From whom it came.
-    given_by: Giver,
+    /// From whom it came; null: erased, with whoever wrote it down.
+    given_by: Option<Giver>,
     /// What it was.
     comforts: Vec<Comfort>,
     /// How long, in minutes.
     minutes: Option<i32>,
-    /// A note that both can read.
+    /// A note that both can read; it reads `erased` where its author is gone.
     note: String,
     /// Who wrote it down; null: an account that is gone.
     recorded_by: Option<Who>,
@@ -65,17 +77,13 @@ pub struct Aftercare {
 }
 
 fn aftercare(view: &AftercareView, me: AccountId) -> Aftercare {
-    let given_by = match view.content.given_by {
-        None => Giver::Both,
-        Some(giver) if giver == me => Giver::Me,
-        Some(_) => Giver::Partner,
-    };
+    let content = view.content.as_ref();
     Aftercare {
         id: view.id.to_string().into(),
-        given_by,
-        comforts: view.content.comforts.clone(),
-        minutes: view.content.minutes,
-        note: view.content.note.clone(),
+        given_by: content.map(|content| content.given_by.into()),
+        comforts: content.map(|content| content.comforts.clone()).unwrap_or_default(),
+        minutes: content.and_then(|content| content.minutes),
+        note: content.map_or_else(|| ERASED.to_owned(), |content| content.note.clone()),
         recorded_by: view.recorded_by.map(|account| Who::of(account, me)),
         created_at: view.created_at.into(),
     }

@@ -1,0 +1,460 @@
+//! The material of an export: everything that the service holds of one person, a page at a time.
+
+use super::check_in::{self, CheckInView, PartnersCheckIn};
+use super::device::open_subscription;
+use super::negotiation::{self, RevisionView};
+use super::people::Person;
+use super::scene::{self, SceneView};
+use super::{Fault, House, partner_link};
+use crate::domain::answer::AnswerContent;
+use crate::domain::negotiation::{Needs, PersonsNeeds};
+use crate::ids::{AccountId, LinkId, NudgeId, SceneId, TypedId};
+use crate::store;
+use crate::vault::Place;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// How many scenes or nudges are in hand at once.
+const PAGE: i64 = 50;
+
+/// The parts of an export, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// The profile.
+    Account,
+    /// What the person stated and consented to.
+    Statements,
+    /// The devices that were signed in.
+    Sessions,
+    /// The devices that take push.
+    Devices,
+    /// What was asked for by the person's address.
+    AddressRequests,
+    /// The erasure that was asked for.
+    Erasures,
+    /// The links with one's own side of each.
+    Links,
+    /// The texts that were agreed on, or proposed.
+    Revisions,
+    /// The scenes with aftercare, outreach and check-ins.
+    Scenes,
+    /// What was sent to the person, and is to be.
+    Nudges,
+}
+
+impl Section {
+    /// All, in their order.
+    pub const ALL: [Self; 10] = [
+        Self::Account,
+        Self::Statements,
+        Self::Sessions,
+        Self::Devices,
+        Self::AddressRequests,
+        Self::Erasures,
+        Self::Links,
+        Self::Revisions,
+        Self::Scenes,
+        Self::Nudges,
+    ];
+
+    /// Its name in the JSON file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Statements => "statements",
+            Self::Sessions => "sessions",
+            Self::Devices => "devices",
+            Self::AddressRequests => "addressRequests",
+            Self::Erasures => "erasures",
+            Self::Links => "links",
+            Self::Revisions => "revisions",
+            Self::Scenes => "scenes",
+            Self::Nudges => "nudges",
+        }
+    }
+
+    /// Whether it is one thing and not a list.
+    pub fn is_single(self) -> bool {
+        self == Self::Account
+    }
+}
+
+/// Where a section goes on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cursor {
+    /// At which of the person's links.
+    link: usize,
+    scene: Option<(Timestamp, SceneId)>,
+    nudge: Option<(Timestamp, NudgeId)>,
+}
+
+/// A page of a section, and where it goes on; None: that was all.
+pub type Page = (Vec<Value>, Option<Cursor>);
+
+/// Reads for one person what is theirs, and of others only what they are shown anyway.
+pub struct Reader {
+    house: Arc<House>,
+    person: Person,
+    links: Vec<LinkId>,
+}
+
+impl Reader {
+    /// A reader for a person; None: they are gone.
+    pub async fn open(house: &Arc<House>, account: AccountId) -> Result<Option<Self>, Fault> {
+        let keeper = Arc::clone(house);
+        house
+            .look(move |unit| {
+                let Some(row) = store::account::find(unit.db, account)? else { return Ok(None) };
+                let person = Person::open(unit.vault, row)?;
+                let links = store::partner_link::list(unit.db, account, true, i64::MAX)?;
+                let links = links.into_iter().map(|link| link.id).collect();
+                Ok(Some(Self { house: keeper, person, links }))
+            })
+            .await
+    }
+
+    /// The person.
+    pub fn person(&self) -> &Person {
+        &self.person
+    }
+
+    fn me(&self) -> AccountId {
+        self.person.row.id
+    }
+
+    /// Which of the two an account is.
+    fn who(&self, account: AccountId) -> &'static str {
+        if account == self.me() { "me" } else { "partner" }
+    }
+
+    /// A page of a section.
+    ///
+    /// # Errors
+    /// What cannot be read or opened: an export is whole, or there is none.
+    pub async fn page(&self, section: Section, at: Cursor) -> Result<Page, Fault> {
+        let whole = |values| Ok((values, None));
+        match section {
+            Section::Account => whole(vec![self.account()?]),
+            Section::Statements => whole(self.statements().await?),
+            Section::Sessions => whole(self.sessions().await?),
+            Section::Devices => whole(self.devices().await?),
+            Section::AddressRequests => whole(self.address_requests().await?),
+            Section::Erasures => whole(self.erasures().await?),
+            Section::Links => whole(self.links().await?),
+            Section::Revisions => self.revisions(at).await,
+            Section::Scenes => self.scenes(at).await,
+            Section::Nudges => self.nudges(at).await,
+        }
+    }
+
+    fn account(&self) -> Result<Value, Fault> {
+        let row = &self.person.row;
+        let reach = row.reach();
+        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+        let quiet = reach
+            .rhythm
+            .quiet
+            .map(|quiet| json!({ "from": clock(quiet.from()), "until": clock(quiet.until()) }));
+        Ok(json!({
+            "id": row.id.to_string(),
+            "email": self.person.email()?,
+            "displayName": self.person.display_name()?,
+            "zone": row.zone,
+            "quietHours": quiet,
+            "defaultShare": row.default_share,
+            "pushWanted": row.push,
+            "mailWanted": row.mail,
+            "pausedUntil": reach.paused_until,
+            "addressFailedAt": row.address_failed_at.map(|at| at.get()),
+            "onHoldSince": row.held_at.map(|at| at.get()),
+            "createdAt": row.created_at.get(),
+        }))
+    }
+
+    async fn statements(&self) -> Result<Vec<Value>, Fault> {
+        let me = self.me();
+        let rows = self.house.look(move |unit| Ok(store::account::consents(unit.db, me)?)).await?;
+        let statement = |row: store::account::ConsentRow| {
+            json!({
+                "kind": row.kind, "version": row.version, "givenAt": row.given_at.get(),
+                "withdrawnAt": row.withdrawn_at.map(|at| at.get()),
+            })
+        };
+        Ok(rows.into_iter().map(statement).collect())
+    }
+
+    async fn sessions(&self) -> Result<Vec<Value>, Fault> {
+        let me = self.me();
+        let rows = self.house.look(move |unit| Ok(store::session::all(unit.db, me)?)).await?;
+        let session = |row: store::session::SessionRow| {
+            let place = Place::new("sessions", "label", row.id.uuid());
+            Ok(json!({
+                "label": self.person.key.open_text(place, &row.label)?,
+                "createdAt": row.created_at.get(),
+                "lastUsedAt": row.last_used_at.get(),
+                "endedAt": row.ended_at.map(|at| at.get()),
+                "provedAt": row.proved_at.map(|at| at.get()),
+                "copiedAt": row.reused_at.map(|at| at.get()),
+            }))
+        };
+        rows.into_iter().map(session).collect()
+    }
+
+    async fn devices(&self) -> Result<Vec<Value>, Fault> {
+        let me = self.me();
+        let rows = self.house.look(move |unit| Ok(store::device::all(unit.db, me)?)).await?;
+        let device = |row: store::device::DeviceRow| {
+            let place = Place::new("devices", "label", row.id.uuid());
+            Ok(json!({
+                "label": self.person.key.open_text(place, &row.label)?,
+                "endpoint": open_subscription(&self.person, &row)?.endpoint,
+                "createdAt": row.created_at.get(),
+                "endedAt": row.ended_at.map(|at| at.get()),
+            }))
+        };
+        rows.into_iter().map(device).collect()
+    }
+
+    async fn address_requests(&self) -> Result<Vec<Value>, Fault> {
+        let index = self.person.row.email_index.clone();
+        let rows =
+            self.house.look(move |unit| Ok(store::address_request::of_address(unit.db, &index)?)).await?;
+        let request = |row: store::address_request::AddressRequestRow| {
+            json!({
+                "purpose": row.purpose, "createdAt": row.created_at.get(), "expiresAt": row.expires_at.get(),
+                "usedAt": row.used_at.map(|at| at.get()),
+            })
+        };
+        Ok(rows.into_iter().map(request).collect())
+    }
+
+    async fn erasures(&self) -> Result<Vec<Value>, Fault> {
+        let me = self.me();
+        let row = self.house.look(move |unit| Ok(store::erasure::find(unit.db, me)?)).await?;
+        let erasure = |row: store::erasure::ErasureRow| json!({ "requestedAt": row.requested_at.get(), "eraseAt": row.erase_at.get() });
+        Ok(row.into_iter().map(erasure).collect())
+    }
+
+    async fn links(&self) -> Result<Vec<Value>, Fault> {
+        let mut links = Vec::with_capacity(self.links.len());
+        for ids in self.links.chunks(100) {
+            let (me, ids) = (self.me(), ids.to_vec());
+            let views = self.house.look(move |unit| {
+                let rows = store::partner_link::find_all(unit.db, &ids)?;
+                let written = store::partner_link::members(unit.db, &ids)?;
+                let views = partner_link::views(unit, rows.clone(), me)?;
+                Ok((rows, written, views))
+            });
+            let (rows, members, views) = views.await?;
+            for view in views {
+                let own = members.iter().find(|m| m.link_id == view.id && m.account_id == me);
+                let row = rows.iter().find(|row| row.id == view.id);
+                links.push(json!({
+                    "id": view.id.to_string(),
+                    "status": view.status,
+                    "invitedByMe": row.is_some_and(|row| row.inviter_id == Some(me)),
+                    "createdAt": view.created_at,
+                    "invitationExpiresAt": row.and_then(|row| row.code_expires_at).map(|at| at.get()),
+                    "activeAt": view.active_at,
+                    "endedAt": view.ended_at,
+                    "partner": view.partners.map(|side| json!({ "displayName": side.display_name, "role": side.role })),
+                    "myRole": view.mine.role,
+                    "partnerAlertAllowed": view.mine.alert_allowed,
+                    "myNeeds": view.mine.needs.as_ref().map(needs),
+                    "needsWrittenAt": own.and_then(|own| own.needs_written_at).map(|at| at.get()),
+                }));
+            }
+        }
+        Ok(links)
+    }
+
+    async fn revisions(&self, at: Cursor) -> Result<Page, Fault> {
+        let Some(link) = self.links.get(at.link) else { return Ok((Vec::new(), None)) };
+        let views = negotiation::read(&self.house, self.me(), *link).await?;
+        let values = views.iter().map(|view| self.revision(view)).collect();
+        Ok((values, Some(Cursor { link: at.link + 1, ..at })))
+    }
+
+    /// Of a text that the person never said yes to, the partner's words are the partner's.
+    fn revision(&self, view: &RevisionView) -> Value {
+        let me = Some(self.me());
+        let agreed = view.agreements.iter().any(|yes| Some(yes.account) == me);
+        let part = |own: bool| view.content.needs.iter().find(|part| (part.account == me) == own);
+        let words = |part: Option<&PersonsNeeds>| part.and_then(|p| p.needs.as_ref()).map(needs);
+        let terms = &view.content.terms;
+        let yeses = view.agreements.iter().map(|yes| {
+            json!({ "whose": self.who(yes.account), "agreedAt": yes.agreed_at, "withdrawnAt": yes.withdrawn_at })
+        });
+        json!({
+            "link": view.link.to_string(),
+            "number": view.number,
+            "proposedBy": view.author.map(|author| self.who(author)),
+            "createdAt": view.created_at,
+            "state": view.state,
+            "contentHash": view.content_hash,
+            "myNeeds": words(part(true)),
+            "partnersNeeds": if agreed { words(part(false)) } else { None },
+            "terms": (agreed || view.author == me).then(|| json!({
+                "limits": terms.limits,
+                "stopSignal": terms.stop_signal,
+                "protocol": terms.protocol,
+                "contactPlan": terms.contact_plan,
+                "partnerAlert": terms.partner_alert,
+            })),
+            "agreements": yeses.collect::<Vec<_>>(),
+        })
+    }
+
+    async fn scenes(&self, at: Cursor) -> Result<Page, Fault> {
+        let Some(link) = self.links.get(at.link).copied() else { return Ok((Vec::new(), None)) };
+        let (me, after) = (self.me(), at.scene.map(|(at, id)| (at.into(), id)));
+        let page = self.house.look(move |unit| {
+            let rows = store::scene::page(unit.db, link, after, PAGE)?;
+            // Who took no part in it has nothing of it; there is nobody like that on a link.
+            let authors: Vec<_> = rows.iter().map(|row| (row.id, row.created_by)).collect();
+            Ok((authors, scene::views(unit, rows, me)?))
+        });
+        let (authors, views) = page.await?;
+        let Some(last) = views.last().map(|view| (view.created_at, view.id)) else {
+            return Ok((Vec::new(), Some(Cursor { link: at.link + 1, scene: None, ..at })));
+        };
+        let ids = views.iter().map(|view| view.id).collect();
+        let sides = check_in::of_scenes(&self.house, me, ids).await?;
+        let mut values = Vec::with_capacity(views.len());
+        for view in &views {
+            let by = authors.iter().find(|(id, _)| *id == view.id).and_then(|(_, author)| *author);
+            let sides = sides.iter().find(|(id, _)| *id == view.id).map(|(_, sides)| sides);
+            let mine = sides.map(|sides| sides.mine.as_slice()).unwrap_or_default();
+            let partners = sides.map(|sides| sides.partners.as_slice()).unwrap_or_default();
+            values.push(self.scene(view, by, mine, partners));
+        }
+        Ok((values, Some(Cursor { scene: Some(last), ..at })))
+    }
+
+    fn scene(
+        &self,
+        view: &SceneView,
+        by: Option<AccountId>,
+        mine: &[CheckInView],
+        partners: &[PartnersCheckIn],
+    ) -> Value {
+        let aftercare = view.aftercare.iter().map(|entry| {
+            let content = entry.content.as_ref();
+            json!({
+                "recordedBy": entry.recorded_by.map(|account| self.who(account)),
+                "createdAt": entry.created_at,
+                "givenBy": content.map(|content| content.given_by),
+                "comforts": content.map(|content| &content.comforts),
+                "minutes": content.and_then(|content| content.minutes),
+                "note": content.map(|content| &content.note),
+            })
+        });
+        let outreaches = view.outreaches.iter().map(|entry| {
+            json!({
+                "whose": self.who(entry.account), "way": entry.way, "happenedAt": entry.happened_at,
+                "createdAt": entry.created_at,
+            })
+        });
+        let partners = partners.iter().filter_map(|entry| {
+            let shared = entry.shared.as_ref()?;
+            Some(json!({ "dueAt": entry.due_at, "mood": shared.mood, "rest": shared.rest.as_ref().map(answer) }))
+        });
+        json!({
+            "id": view.id.to_string(),
+            "link": view.link.to_string(),
+            "recordedByMe": by == Some(self.me()),
+            "createdAt": view.created_at,
+            "status": view.status,
+            "setting": view.setting,
+            "intensity": view.intensity,
+            "plannedFor": view.planned_for,
+            "startedAt": view.started_at,
+            "endedAt": view.ended_at,
+            "revision": view.revision.map(|id| id.to_string()),
+            "myRole": view.my_role,
+            "partnersRole": view.partners_role,
+            "partnerAlertAllowed": view.alert_allowed,
+            "aftercare": aftercare.collect::<Vec<_>>(),
+            "outreaches": outreaches.collect::<Vec<_>>(),
+            "myCheckIns": mine.iter().map(own_check_in).collect::<Vec<_>>(),
+            "partnersAnswers": partners.collect::<Vec<_>>(),
+        })
+    }
+
+    async fn nudges(&self, at: Cursor) -> Result<Page, Fault> {
+        let (me, after) = (self.me(), at.nudge.map(|(at, id)| (at.into(), id)));
+        let page = self.house.look(move |unit| {
+            let rows = store::nudge::page(unit.db, me, after, PAGE)?;
+            let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+            let attempts = store::nudge::attempts(unit.db, &ids)?;
+            let check_ins: Vec<_> = rows.iter().filter_map(|row| row.check_in_id).collect();
+            let own: Vec<_> = store::check_in::find_all(unit.db, &check_ins)?;
+            let own: Vec<_> = own.into_iter().filter(|row| row.subject_id == me).map(|row| row.id).collect();
+            Ok((rows, attempts, own))
+        });
+        let (rows, attempts, own) = page.await?;
+        let Some(last) = rows.last().map(|row| (row.send_at.get(), row.id)) else {
+            return Ok((Vec::new(), None));
+        };
+        let nudge = |row: &store::nudge::NudgeRow| {
+            let tries = attempts.iter().filter(|attempt| attempt.nudge_id == row.id).map(|attempt| {
+                json!({
+                    "toDevice": attempt.device_id.is_some(), "outcome": attempt.outcome,
+                    "statusCode": attempt.status_code, "finishedAt": attempt.finished_at.get(),
+                })
+            });
+            json!({
+                "id": row.id.to_string(),
+                "rung": row.rung,
+                "channel": row.channel,
+                "checkIn": row.check_in_id.filter(|id| own.contains(id)).map(|id| id.to_string()),
+                "round": row.round,
+                "state": row.state,
+                "dropReason": row.drop_reason,
+                "createdAt": row.created_at.get(),
+                "dueAt": row.due_at.get(),
+                "sendAt": row.send_at.get(),
+                "expiresAt": row.expires_at.get(),
+                "finishedAt": row.finished_at.map(|at| at.get()),
+                "attempts": tries.collect::<Vec<_>>(),
+            })
+        };
+        Ok((rows.iter().map(nudge).collect(), Some(Cursor { nudge: Some(last), ..at })))
+    }
+}
+
+fn needs(needs: &Needs) -> Value {
+    json!({
+        "comforts": needs.comforts,
+        "avoid": needs.avoid,
+        "grounding": needs.grounding,
+        "foodAndDrink": needs.food_and_drink,
+        "words": needs.words,
+        "contact": needs.contact,
+        "nearness": needs.nearness,
+        "anythingElse": needs.anything_else,
+    })
+}
+
+fn answer(content: &AnswerContent) -> Value {
+    json!({ "mood": content.mood, "signs": content.signs, "need": content.need, "note": content.note })
+}
+
+fn own_check_in(view: &CheckInView) -> Value {
+    let answered = view.answer.as_ref().map(|given| {
+        let mut value = answer(&given.content);
+        value["share"] = json!(given.share);
+        value["answeredAt"] = json!(given.answered_at);
+        value
+    });
+    json!({
+        "id": view.id.to_string(),
+        "offsetMinutes": view.times.offset,
+        "dueAt": view.times.due_at,
+        "closesAt": view.times.closes_at,
+        "state": view.state,
+        "snoozedUntil": view.snoozed_until,
+        "answer": answered,
+    })
+}

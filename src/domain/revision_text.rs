@@ -1,0 +1,208 @@
+//! The text of a Revision as it is kept: a frame that both share, and each one's words apart, so that these can go.
+
+use super::negotiation::{CheckInProtocol, ContactWay, Content, Needs, PersonsNeeds, Terms};
+use crate::ids::{AccountId, LinkId};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// What stands where the words of somebody stood who erased their account (R27).
+pub const ERASED: &str = "erased";
+/// The form of this text; rises when fields are added.
+const VERSION: u8 = 2;
+
+/// The texts of the terms: the words of whoever proposed them.
+#[derive(Serialize, Deserialize)]
+struct Words {
+    limits: String,
+    stop_signal: String,
+    contact_plan: String,
+}
+
+/// One person's words. Without the salt, few words could be guessed from the digest that stays.
+#[derive(Serialize, Deserialize)]
+struct Part {
+    salt: String,
+    needs: Option<Needs>,
+    terms: Option<Words>,
+}
+
+/// What both share: its hash is the Revision's, and covers every word by the digests.
+#[derive(Serialize, Deserialize)]
+struct Frame {
+    version: u8,
+    link: LinkId,
+    number: i32,
+    /// In lower-case hex, in the order of the accounts' ids.
+    digests: Vec<String>,
+    protocol: CheckInProtocol,
+    partner_alert: Option<ContactWay>,
+}
+
+/// A text in the form in which it is kept.
+pub struct Split {
+    /// What both share; its SHA-256 is the content hash.
+    pub frame: Vec<u8>,
+    /// Each one's words, in the order of the digests.
+    pub parts: Vec<(AccountId, Vec<u8>)>,
+}
+
+/// One person's words, as they were kept.
+pub struct KeptPart {
+    /// Which digest is theirs, from 0.
+    pub side: usize,
+    /// Whose.
+    pub account: AccountId,
+    /// The words.
+    pub bytes: Vec<u8>,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Takes a text apart. `salt` gives a new random salt each time.
+///
+/// # Errors
+/// Only if the text has no form in JSON, which ours always has.
+pub fn split(
+    content: &Content,
+    proposer: AccountId,
+    mut salt: impl FnMut() -> [u8; 32],
+) -> Result<Split, serde_json::Error> {
+    let Content { link, number, needs, terms, .. } = content;
+    let mut parts = Vec::with_capacity(needs.len());
+    for PersonsNeeds { account, needs } in needs {
+        let Some(account) = account else { continue };
+        let words = (*account == proposer).then(|| Words {
+            limits: terms.limits.clone(),
+            stop_signal: terms.stop_signal.clone(),
+            contact_plan: terms.contact_plan.clone(),
+        });
+        let part = Part { salt: hex(&salt()), needs: needs.clone(), terms: words };
+        parts.push((*account, serde_json::to_vec(&part)?));
+    }
+    let frame = Frame {
+        version: VERSION,
+        link: *link,
+        number: *number,
+        digests: parts.iter().map(|(_, bytes)| digest(bytes)).collect(),
+        protocol: terms.protocol.clone(),
+        partner_alert: terms.partner_alert,
+    };
+    Ok(Split { frame: serde_json::to_vec(&frame)?, parts })
+}
+
+/// Puts a text together again from what is left of it. None: the parts are not those of the frame, or the frame is not
+/// that of the hash; nobody agreed to that.
+pub fn join(frame: &[u8], content_hash: &[u8], parts: &[KeptPart]) -> Option<Content> {
+    if Sha256::digest(frame).as_slice() != content_hash {
+        return None;
+    }
+    let frame: Frame = serde_json::from_slice(frame).ok()?;
+    let mut needs: Vec<PersonsNeeds> =
+        frame.digests.iter().map(|_| PersonsNeeds { account: None, needs: None }).collect();
+    let mut words = None;
+    for kept in parts {
+        if frame.digests.get(kept.side) != Some(&digest(&kept.bytes)) {
+            return None;
+        }
+        let part: Part = serde_json::from_slice(&kept.bytes).ok()?;
+        *needs.get_mut(kept.side)? = PersonsNeeds { account: Some(kept.account), needs: part.needs };
+        words = words.or(part.terms);
+    }
+    let erased = || ERASED.to_owned();
+    let terms_erased = words.is_none();
+    let words =
+        words.unwrap_or_else(|| Words { limits: erased(), stop_signal: erased(), contact_plan: erased() });
+    Some(Content {
+        link: frame.link,
+        number: frame.number,
+        needs,
+        terms: Terms {
+            limits: words.limits,
+            stop_signal: words.stop_signal,
+            protocol: frame.protocol,
+            contact_plan: words.contact_plan,
+            partner_alert: frame.partner_alert,
+        },
+        terms_erased,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    fn text() -> (Content, AccountId, AccountId) {
+        let (alex, sam) = (AccountId::at(Timestamp::UNIX_EPOCH), AccountId::at(Timestamp::UNIX_EPOCH));
+        let needs = |account, words: &str| PersonsNeeds {
+            account: Some(account),
+            needs: Some(Needs { words: words.to_owned(), ..Needs::default() }),
+        };
+        let terms = Terms {
+            limits: "none tonight".to_owned(),
+            stop_signal: "red".to_owned(),
+            protocol: CheckInProtocol::default(),
+            contact_plan: String::new(),
+            partner_alert: Some(ContactWay::Call),
+        };
+        let link = LinkId::at(Timestamp::UNIX_EPOCH);
+        let both = vec![needs(alex, "well done"), needs(sam, "stay")];
+        (Content { link, number: 1, needs: both, terms, terms_erased: false }, alex, sam)
+    }
+
+    fn kept(split: &Split) -> Vec<KeptPart> {
+        let parts = split.parts.iter().enumerate();
+        parts
+            .map(|(side, (account, bytes))| KeptPart { side, account: *account, bytes: bytes.clone() })
+            .collect()
+    }
+
+    #[test]
+    fn a_text_comes_back_whole_and_without_what_was_erased() {
+        let (content, alex, sam) = text();
+        let split = split(&content, alex, || [7; 32]).unwrap();
+        let hash = Sha256::digest(&split.frame);
+        assert_eq!(join(&split.frame, &hash, &kept(&split)), Some(content.clone()));
+        let sams = join(&split.frame, &hash, &kept(&split)[1..]).unwrap();
+        assert_eq!(sams.needs[0], PersonsNeeds { account: None, needs: None });
+        assert_eq!(sams.needs[1], content.needs[1]);
+        assert_eq!((sams.terms.limits.as_str(), sams.terms_erased), (ERASED, true));
+        assert_eq!(sams.terms.protocol, content.terms.protocol);
+        let alexs = join(&split.frame, &hash, &kept(&split)[..1]).unwrap();
+        assert_eq!(
+            (alexs.terms, alexs.terms_erased),
+            (content.terms, false),
+            "the proposer keeps their words"
+        );
+        assert!(!String::from_utf8(split.frame).unwrap().contains(&sam.0.simple().to_string()));
+    }
+
+    #[test]
+    fn other_words_than_those_of_the_hash_are_refused() {
+        let (content, alex, _) = text();
+        let split = split(&content, alex, || [7; 32]).unwrap();
+        let hash = Sha256::digest(&split.frame);
+        let mut other = kept(&split);
+        other[1].bytes = split.parts[0].1.clone();
+        assert_eq!(join(&split.frame, &hash, &other), None);
+        let mut frame = split.frame.clone();
+        frame.push(b' ');
+        assert_eq!(join(&frame, &hash, &kept(&split)), None);
+    }
+
+    #[test]
+    fn the_same_words_have_another_digest_each_time() {
+        let (content, alex, _) = text();
+        let mut salts = 0..;
+        let mut one = || [salts.next().unwrap(); 32];
+        let (first, second) =
+            (split(&content, alex, &mut one).unwrap(), split(&content, alex, &mut one).unwrap());
+        assert_ne!(first.frame, second.frame);
+    }
+}

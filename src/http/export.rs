@@ -1,0 +1,41 @@
+//! The page behind an export's path: GET shows a button, POST hands the archive out, once (R30).
+
+use super::Web;
+use super::pages::{self, Form, fault, gone};
+use crate::actions::{Refusal, export};
+use crate::graphql::errors::log_fault;
+use actix_web::http::header::CONTENT_DISPOSITION;
+use actix_web::{HttpResponse, web};
+use futures::stream;
+
+const TITLE: &str = "Your export";
+
+/// Asks for the press of a button: whatever opens links must not use the token up.
+pub async fn form() -> HttpResponse {
+    let sentences = [
+        "Press the button to download your file. That works once; afterwards it is thrown away here."
+            .to_owned(),
+        "Keep it where only you can read it.".to_owned(),
+    ];
+    pages::form(TITLE, &sentences, Form { button: "Download", password: false, one_click: false })
+}
+
+/// Hands the archive out piece by piece, and throws it away when all of it was taken.
+pub async fn download(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
+    let fetching = match export::take(&web.house, &token).await {
+        Ok(fetching) => fetching,
+        Err(Refusal::Problems(_) | Refusal::Repeated) => return gone(),
+        Err(Refusal::Fault(cause)) => return fault(TITLE, &cause),
+    };
+    let pieces = stream::try_unfold(fetching, |mut fetching| async move {
+        match fetching.next().await {
+            Ok(Some(piece)) => Ok(Some((web::Bytes::from(piece), fetching))),
+            Ok(None) => Ok(None),
+            Err(cause) => Err(std::io::Error::other(format!("internal error {}", log_fault(&cause)))),
+        }
+    });
+    HttpResponse::Ok()
+        .content_type("application/zip")
+        .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"export.zip\""))
+        .streaming(Box::pin(pieces))
+}

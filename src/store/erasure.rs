@@ -1,0 +1,104 @@
+//! Erasures: those that were asked for, what they take, and who was erased.
+
+use super::schema::{
+    accounts, address_requests, aftercare, erased, erasures, link_members, partner_links, scenes,
+};
+use super::types::Ts;
+use super::{Db, MultiBackend};
+use crate::domain::partner_link::LinkStatus;
+use crate::domain::scene::SceneStatus;
+use crate::ids::{AccountId, LinkId};
+use crate::store::dialect::on_both;
+use diesel::prelude::*;
+
+/// An erasure that was asked for and can still be undone.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = erasures, check_for_backend(MultiBackend))]
+pub struct ErasureRow {
+    /// Whose account.
+    pub account_id: AccountId,
+    /// When it was asked for.
+    pub requested_at: Ts,
+    /// When it takes place.
+    pub erase_at: Ts,
+}
+
+/// Saves an erasure that was asked for.
+pub fn insert(db: &mut Db, row: &ErasureRow) -> QueryResult<usize> {
+    diesel::insert_into(erasures::table).values(row).execute(db)
+}
+
+/// The erasure that a person asked for.
+pub fn find(db: &mut Db, account: AccountId) -> QueryResult<Option<ErasureRow>> {
+    erasures::table.find(account).select(ErasureRow::as_select()).first(db).optional()
+}
+
+/// Takes an erasure back that has not come due by `now`; false: there is none, or it is too late.
+pub fn cancel(db: &mut Db, account: AccountId, now: Ts) -> QueryResult<bool> {
+    let undoable = erasures::table.find(account).filter(erasures::erase_at.gt(now));
+    Ok(diesel::delete(undoable).execute(db)? == 1)
+}
+
+/// Whose time has come.
+pub fn due(db: &mut Db, now: Ts, most: i64) -> QueryResult<Vec<AccountId>> {
+    erasures::table
+        .filter(erasures::erase_at.le(now))
+        .order((erasures::erase_at.asc(), erasures::account_id.asc()))
+        .select(erasures::account_id)
+        .limit(most)
+        .load(db)
+}
+
+/// Ends what is left of some links and takes the pair of people out of their rows.
+pub fn let_go(db: &mut Db, links: &[LinkId], now: Ts) -> QueryResult<()> {
+    let of_links = partner_links::table.filter(partner_links::id.eq_any(links));
+    diesel::update(of_links.clone())
+        .set((partner_links::pair.eq(None::<Vec<u8>>), partner_links::code_hash.eq(None::<Vec<u8>>)))
+        .execute(db)?;
+    diesel::update(of_links.filter(partner_links::status.ne(LinkStatus::Ended)))
+        .set((partner_links::status.eq(LinkStatus::Ended), partner_links::ended_at.eq(Some(now))))
+        .execute(db)?;
+    let open = scenes::table
+        .filter(scenes::link_id.eq_any(links))
+        .filter(scenes::status.eq_any([SceneStatus::Planned, SceneStatus::UnderWay]));
+    diesel::update(open).set(scenes::status.eq(SceneStatus::Cancelled)).execute(db).map(drop)
+}
+
+/// Takes an account away with everything that is the person's alone: whatever refers to it goes too, and what others
+/// keep loses the name of its author. Links that nobody is left of go as well.
+pub fn take_away(db: &mut Db, account: AccountId, links: &[LinkId]) -> QueryResult<()> {
+    let index = accounts::table.find(account).select(accounts::email_index).first::<Vec<u8>>(db)?;
+    diesel::delete(address_requests::table.filter(address_requests::email_index.eq(index))).execute(db)?;
+    diesel::update(aftercare::table.filter(aftercare::recorded_by.eq(account)))
+        .set(aftercare::content.eq(Vec::<u8>::new()))
+        .execute(db)?;
+    diesel::delete(accounts::table.find(account)).execute(db)?;
+    let peopled = link_members::table
+        .filter(link_members::link_id.eq_any(links))
+        .select(link_members::link_id)
+        .load::<LinkId>(db)?;
+    let empty: Vec<_> = links.iter().copied().filter(|link| !peopled.contains(link)).collect();
+    diesel::delete(partner_links::table.filter(partner_links::id.eq_any(empty))).execute(db).map(drop)
+}
+
+/// Remembers that an account was erased, by the hash of its id.
+pub fn remember(db: &mut Db, account_hash: &[u8], now: Ts) -> QueryResult<usize> {
+    on_both!(db, |c| diesel::insert_into(erased::table)
+        .values((erased::account_hash.eq(account_hash), erased::erased_at.eq(now)))
+        .on_conflict_do_nothing()
+        .execute(c))
+}
+
+/// The hashes of every account that was erased.
+pub fn erased(db: &mut Db) -> QueryResult<Vec<Vec<u8>>> {
+    erased::table.select(erased::account_hash).load(db)
+}
+
+/// Up to `most` accounts' ids behind `after`, in order.
+pub fn accounts_after(db: &mut Db, after: Option<AccountId>, most: i64) -> QueryResult<Vec<AccountId>> {
+    let query = accounts::table.order(accounts::id.asc()).select(accounts::id).limit(most).into_boxed();
+    match after {
+        Some(after) => query.filter(accounts::id.gt(after)).load(db),
+        None => query.load(db),
+    }
+}

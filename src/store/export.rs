@@ -1,0 +1,157 @@
+//! Exports: one a person at a time, in pieces, made under a lease.
+
+use super::schema::{export_chunks, exports};
+use super::types::Ts;
+use super::{Db, MultiBackend};
+use crate::domain::take_out::ExportState;
+use crate::ids::{AccountId, ChunkId, ExportId};
+use diesel::prelude::*;
+
+/// Everything of one person, taken out.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = exports, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct ExportRow {
+    /// Its id.
+    pub id: ExportId,
+    /// Whose.
+    pub account_id: AccountId,
+    /// waiting, ready.
+    pub state: ExportState,
+    /// When it was asked for.
+    pub requested_at: Ts,
+    /// When it was ready.
+    pub ready_at: Option<Ts>,
+    /// When it is thrown away, fetched or not.
+    pub expires_at: Ts,
+    /// How many bytes it has, when it is ready.
+    pub size: Option<i64>,
+    /// How often somebody began to make it: the fence of a lease.
+    pub attempts: i32,
+    /// Until when whoever makes it has it for themselves.
+    pub lease_until: Option<Ts>,
+    /// SHA-256 of the token with which it can be fetched.
+    pub token_hash: Option<Vec<u8>>,
+    /// When that token stops working.
+    pub token_expires_at: Option<Ts>,
+}
+
+/// A piece of an export.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = export_chunks, check_for_backend(MultiBackend))]
+pub struct ChunkRow {
+    /// Its id.
+    pub id: ChunkId,
+    /// Of which export.
+    pub export_id: ExportId,
+    /// Its place in the export, from 0.
+    pub number: i32,
+    /// Sealed with the account's data key.
+    pub content: Vec<u8>,
+}
+
+/// Saves an export that was asked for.
+pub fn insert(db: &mut Db, row: &ExportRow) -> QueryResult<usize> {
+    diesel::insert_into(exports::table).values(row).execute(db)
+}
+
+/// A person's export.
+pub fn find(db: &mut Db, account: AccountId) -> QueryResult<Option<ExportRow>> {
+    let own = exports::table.filter(exports::account_id.eq(account));
+    own.select(ExportRow::as_select()).first(db).optional()
+}
+
+/// The export that is to be made first: nobody makes it at `now`.
+pub fn next(db: &mut Db, now: Ts) -> QueryResult<Option<ExportRow>> {
+    exports::table
+        .filter(exports::state.eq(ExportState::Waiting))
+        .filter(exports::lease_until.is_null().or(exports::lease_until.le(now).assume_not_null()))
+        .order((exports::requested_at.asc(), exports::id.asc()))
+        .select(ExportRow::as_select())
+        .first(db)
+        .optional()
+}
+
+/// Takes an export to make it, with nothing in it; false if somebody else was quicker.
+pub fn lease(db: &mut Db, row: &ExportRow, until: Ts) -> QueryResult<bool> {
+    let free = exports::table.find(row.id).filter(exports::attempts.eq(row.attempts));
+    let taken = diesel::update(free)
+        .set((exports::attempts.eq(row.attempts + 1), exports::lease_until.eq(Some(until))))
+        .execute(db)?;
+    diesel::delete(export_chunks::table.filter(export_chunks::export_id.eq(row.id))).execute(db)?;
+    Ok(taken == 1)
+}
+
+/// Keeps the lease for longer; false if it was lost: somebody else makes it, or the person is gone.
+pub fn renew(db: &mut Db, id: ExportId, attempt: i32, until: Ts) -> QueryResult<bool> {
+    let mine = exports::table
+        .find(id)
+        .filter(exports::attempts.eq(attempt))
+        .filter(exports::state.eq(ExportState::Waiting));
+    Ok(diesel::update(mine).set(exports::lease_until.eq(Some(until))).execute(db)? == 1)
+}
+
+/// Saves a piece.
+pub fn insert_chunk(db: &mut Db, row: &ChunkRow) -> QueryResult<usize> {
+    diesel::insert_into(export_chunks::table).values(row).execute(db)
+}
+
+/// Notes that an export is ready; false if the lease was lost.
+pub fn finish(db: &mut Db, id: ExportId, attempt: i32, size: i64, now: Ts) -> QueryResult<bool> {
+    let mine = exports::table
+        .find(id)
+        .filter(exports::attempts.eq(attempt))
+        .filter(exports::state.eq(ExportState::Waiting));
+    let done = diesel::update(mine)
+        .set((
+            exports::state.eq(ExportState::Ready),
+            exports::ready_at.eq(Some(now)),
+            exports::size.eq(Some(size)),
+            exports::lease_until.eq(None::<Ts>),
+        ))
+        .execute(db)?;
+    Ok(done == 1)
+}
+
+/// Gives out a token for an export.
+pub fn set_token(db: &mut Db, id: ExportId, hash: Vec<u8>, until: Ts) -> QueryResult<usize> {
+    diesel::update(exports::table.find(id))
+        .set((exports::token_hash.eq(Some(hash)), exports::token_expires_at.eq(Some(until))))
+        .execute(db)
+}
+
+/// Uses a token up: the export that it was for; None: there is none, or it was used, or it is out of date.
+pub fn use_token(db: &mut Db, hash: &[u8], now: Ts) -> QueryResult<Option<ExportRow>> {
+    let found = exports::table
+        .filter(exports::token_hash.eq(hash))
+        .filter(exports::token_expires_at.gt(now))
+        .filter(exports::expires_at.gt(now))
+        .filter(exports::state.eq(ExportState::Ready))
+        .select(ExportRow::as_select())
+        .first(db)
+        .optional()?;
+    let Some(row) = found else { return Ok(None) };
+    // Of two at once, one finds it.
+    let unused = exports::table.find(row.id).filter(exports::token_hash.eq(hash));
+    let used = diesel::update(unused).set(exports::token_hash.eq(None::<Vec<u8>>)).execute(db)?;
+    Ok((used == 1).then_some(row))
+}
+
+/// A piece of an export; None: there is none of that number.
+pub fn chunk(db: &mut Db, export: ExportId, number: i32) -> QueryResult<Option<ChunkRow>> {
+    export_chunks::table
+        .filter(export_chunks::export_id.eq(export))
+        .filter(export_chunks::number.eq(number))
+        .select(ChunkRow::as_select())
+        .first(db)
+        .optional()
+}
+
+/// Throws an export away, pieces and all.
+pub fn delete(db: &mut Db, id: ExportId) -> QueryResult<usize> {
+    diesel::delete(exports::table.find(id)).execute(db)
+}
+
+/// Throws away what nobody fetched in time.
+pub fn forget(db: &mut Db, now: Ts) -> QueryResult<usize> {
+    diesel::delete(exports::table.filter(exports::expires_at.le(now))).execute(db)
+}

@@ -1,0 +1,97 @@
+//! The tables of taking out and erasing.
+
+diesel::table! {
+    use crate::ids::Uid;
+    use crate::store::types::sql::Ts;
+    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
+
+    /// One person's words in a Revision.
+    revision_parts (revision_id, account_id) {
+        /// The Revision.
+        revision_id -> Uid,
+        /// Whose words.
+        account_id -> Uid,
+        /// Which of the Revision's two digests is theirs, from 0.
+        side -> Integer,
+        /// Their Needs, the terms if they proposed them, and a salt, sealed with the account's data key.
+        content -> Binary,
+    }
+}
+
+diesel::table! {
+    use crate::ids::Uid;
+    use crate::store::types::sql::Ts;
+    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
+
+    /// An erasure that was asked for and can still be undone.
+    erasures (account_id) {
+        /// Whose account.
+        account_id -> Uid,
+        /// When it was asked for.
+        requested_at -> Ts,
+        /// When it takes place.
+        erase_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use crate::ids::Uid;
+    use crate::store::types::sql::Ts;
+    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
+
+    /// Accounts that were erased.
+    erased (account_hash) {
+        /// SHA-256 of the account's id.
+        account_hash -> Binary,
+        /// When it was erased.
+        erased_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use crate::ids::Uid;
+    use crate::store::types::sql::Ts;
+    use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+
+    /// Everything of one person, taken out.
+    exports (id) {
+        id -> Uid,
+        /// Whose.
+        account_id -> Uid,
+        /// waiting, ready.
+        state -> Text,
+        /// When it was asked for.
+        requested_at -> Ts,
+        /// When it was ready.
+        ready_at -> Nullable<Ts>,
+        /// When it is thrown away, fetched or not.
+        expires_at -> Ts,
+        /// How many bytes it has, when it is ready.
+        size -> Nullable<BigInt>,
+        /// How often somebody began to make it: the fence of a lease.
+        attempts -> Integer,
+        /// Until when whoever makes it has it for themselves.
+        lease_until -> Nullable<Ts>,
+        /// SHA-256 of the token with which it can be fetched.
+        token_hash -> Nullable<Binary>,
+        /// When that token stops working.
+        token_expires_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use crate::ids::Uid;
+    use crate::store::types::sql::Ts;
+    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
+
+    /// An export in pieces.
+    export_chunks (id) {
+        id -> Uid,
+        /// Of which export.
+        export_id -> Uid,
+        /// Its place in the export, from 0.
+        number -> Integer,
+        /// A piece of the archive, sealed with the account's data key.
+        content -> Binary,
+    }
+}

@@ -1,0 +1,94 @@
+//! The ledger of erased accounts: a file beside the keys, by which an older copy of the database brings nobody back.
+
+use super::sha256;
+use std::collections::BTreeSet;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The file's name.
+const NAME: &str = "erased";
+
+/// SHA-256 of the id of an account that was erased. An id is mostly chance: nobody can guess it from this.
+pub type AccountHash = Vec<u8>;
+
+/// The hash by which an erased account is known.
+pub fn account_hash(account: uuid::Uuid) -> AccountHash {
+    sha256(account.as_bytes())
+}
+
+/// The file: one hash a line, in hex. Lines are only ever added.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    path: PathBuf,
+}
+
+fn line(hash: &[u8]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Ledger {
+    /// The ledger in a key folder; the file is made with the first entry.
+    pub fn beside(folder: &Path) -> Self {
+        Self { path: folder.join(NAME) }
+    }
+
+    /// Every entry. A line that was cut off by a crash is nobody's, and is written again.
+    ///
+    /// # Errors
+    /// If there is a file that cannot be read.
+    pub fn read(&self) -> std::io::Result<BTreeSet<AccountHash>> {
+        let text = match std::fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            Err(error) => return Err(error),
+        };
+        let byte = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|p| u8::from_str_radix(p, 16).ok());
+        let entry = |line: &str| line.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>();
+        Ok(text.lines().filter(|line| line.len() == 64).filter_map(entry).collect())
+    }
+
+    /// Adds what is not there yet, and returns when it is on the disk.
+    ///
+    /// # Errors
+    /// If the file cannot be read or written.
+    pub fn add(&self, hashes: &[AccountHash]) -> std::io::Result<()> {
+        let known = self.read()?;
+        // A line break first, should the last line have been cut off; an empty line is no entry.
+        let new: String = hashes
+            .iter()
+            .filter(|hash| !known.contains(*hash))
+            .map(|hash| format!("\n{}", line(hash)))
+            .collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        if let Some(folder) = self.path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?;
+        file.write_all(format!("{new}\n").as_bytes())?;
+        file.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_stay_even_beside_one_that_was_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::beside(&folder.path().join("keys"));
+        assert!(ledger.read().unwrap().is_empty());
+        let hash = |n: u128| account_hash(uuid::Uuid::from_u128(n));
+        ledger.add(&[hash(1)]).unwrap();
+        let path = folder.path().join("keys").join(NAME);
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        text.push_str(&line(&hash(2))[..20]);
+        std::fs::write(&path, text).unwrap();
+        ledger.add(&[hash(1), hash(3)]).unwrap();
+        assert_eq!(ledger.read().unwrap(), BTreeSet::from([hash(1), hash(3)]));
+    }
+}
