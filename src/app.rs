@@ -8,6 +8,7 @@ use crate::auth::rates::Rates;
 use crate::auth::tokens::AccessTokens;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
+use crate::delivery::dkim::Signer;
 use crate::delivery::mail::MailSender;
 use crate::delivery::web_push::{PushSender, VapidKey};
 use crate::delivery::{Senders, Worker};
@@ -26,6 +27,7 @@ use actix_web::{App as ActixApp, HttpServer};
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use url::Url;
 
@@ -48,6 +50,7 @@ pub struct App {
     explorer: bool,
     leave_url: Option<Url>,
     proxies: Arc<TrustedProxies>,
+    outbox: Option<PathBuf>,
     lease: SignedDuration,
 }
 
@@ -65,6 +68,12 @@ fn open_vault(db: &mut Db, ring: &Arc<Ring>) -> Result<Vault, StartError> {
             format!("the database is damaged, put a backup back: {error}").into()
         }
     })
+}
+
+/// Where mails lie that everybody who reaches this service may read: in development, without a mail server.
+fn development_outbox(config: &Config) -> Option<PathBuf> {
+    let shown = config.mode == Mode::Development && config.smtp_url.is_none();
+    shown.then(|| config.data_dir.join("outbox"))
 }
 
 impl App {
@@ -110,6 +119,11 @@ impl App {
             Some(url) => MailSender::smtp(url.expose_secret(), &config.mail_from, public_url)?,
             None => MailSender::files(&config.data_dir.join("outbox"), &config.mail_from, public_url)?,
         };
+        let signer = config.dkim.as_ref().map(|dkim| {
+            let signer = Signer::read(&dkim.selector, &dkim.domain, &dkim.key_file);
+            signer.map_err(|sentence| format!("setting dkim_key_file: {sentence}"))
+        });
+        let mail = mail.signing(signer.transpose()?);
         let schema = graphql::schema(Arc::clone(&house), config.introspection);
         let senders = Arc::new(Senders::new(push, mail));
         let door = Door {
@@ -126,6 +140,7 @@ impl App {
             explorer: config.introspection,
             proxies: Arc::new(config.trusted_proxies.clone()),
             leave_url: config.leave_url.clone(),
+            outbox: development_outbox(config),
             lease: config.lease,
         })
     }
@@ -146,6 +161,7 @@ impl App {
             proxies: Arc::clone(&self.proxies),
             door: door.clone(),
             inside: Inside::default(),
+            outbox: self.outbox.clone(),
         };
         let server = HttpServer::new(move || {
             let web = web.clone();

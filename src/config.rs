@@ -58,6 +58,9 @@ struct Written {
     #[serde(skip_serializing)]
     smtp_url: Option<SecretString>,
     mail_from: String,
+    dkim_selector: Option<String>,
+    dkim_domain: Option<String>,
+    dkim_key_file: Option<PathBuf>,
     leave_url: Option<Url>,
     push_contact: Option<Url>,
     push_hosts: Vec<String>,
@@ -108,6 +111,9 @@ impl Default for Written {
             master_key_command: None,
             smtp_url: None,
             mail_from: "Evenkeel <reminders@localhost>".to_owned(),
+            dkim_selector: None,
+            dkim_domain: None,
+            dkim_key_file: None,
             leave_url: None,
             push_contact: None,
             push_hosts: Vec::new(),
@@ -160,6 +166,8 @@ pub struct Config {
     pub smtp_url: Option<SecretString>,
     /// `EVENKEEL_MAIL_FROM`: the sender of every mail; keep its name neutral.
     pub mail_from: String,
+    /// `EVENKEEL_DKIM_SELECTOR`, `_DOMAIN` and `_KEY_FILE`: how mails are signed; None: not here.
+    pub dkim: Option<Dkim>,
     /// `EVENKEEL_LEAVE_URL`: where "leave quickly" on a page leads, such as a weather report; without it to a page of
     /// the service that says nothing.
     pub leave_url: Option<Url>,
@@ -239,6 +247,7 @@ impl Config {
             master: MasterSource::File,
             smtp_url: None,
             mail_from: "Evenkeel <reminders@evenkeel.test>".to_owned(),
+            dkim: None,
             leave_url: None,
             push_hosts: Vec::new(),
             push_insecure_origins: Vec::new(),
@@ -350,9 +359,10 @@ impl Written {
         if let Some(url) = &self.smtp_url {
             MailServer::at(url.expose_secret()).map_err(|sentence| wrong("smtp_url", sentence))?;
         }
-        if self.mail_from.parse::<lettre::message::Mailbox>().is_err() {
+        let Ok(from) = self.mail_from.parse::<lettre::message::Mailbox>() else {
             return Err(wrong("mail_from", "this is not of the form Name <address@example.org>"));
-        }
+        };
+        let dkim = check_dkim(self.dkim_selector, self.dkim_domain, self.dkim_key_file, from.email.domain())?;
         if production && self.mail_from.contains("@localhost") {
             return Err(wrong("mail_from", "production needs a sender's address that people can trust"));
         }
@@ -405,6 +415,7 @@ impl Written {
             master,
             smtp_url: self.smtp_url,
             mail_from: self.mail_from,
+            dkim,
             leave_url: self.leave_url,
             push_contact,
             push_hosts: self.push_hosts,
@@ -434,6 +445,53 @@ fn check_help_lines(written: Vec<WrittenHelpLine>) -> Result<Vec<HelpLine>, Conf
         })
     };
     written.into_iter().enumerate().map(check).collect()
+}
+
+/// How mails are signed (RFC 6376).
+#[derive(Clone, Debug)]
+pub struct Dkim {
+    /// `EVENKEEL_DKIM_SELECTOR`: which key of the domain it is, such as `autumn`.
+    pub selector: String,
+    /// `EVENKEEL_DKIM_DOMAIN`: default the domain of `EVENKEEL_MAIL_FROM`.
+    pub domain: String,
+    /// `EVENKEEL_DKIM_KEY_FILE`: the private key in PEM, of RSA or Ed25519.
+    pub key_file: PathBuf,
+}
+
+/// Selector and key file go together, and the domain is the sender's or above it: a signature of another one would say
+/// nothing for the sender (RFC 7489, 3.1.1).
+fn check_dkim(
+    selector: Option<String>,
+    domain: Option<String>,
+    key_file: Option<PathBuf>,
+    sender: &str,
+) -> Result<Option<Dkim>, ConfigError> {
+    let given = domain.is_some();
+    let domain = domain.unwrap_or_else(|| sender.to_owned()).to_ascii_lowercase();
+    let is_name = |name: &str| {
+        name.split('.').all(|label| {
+            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        })
+    };
+    match (selector, key_file) {
+        (None, None) if given => Err(wrong("dkim_domain", "this needs dkim_selector and dkim_key_file")),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(wrong("dkim_selector", "dkim_key_file needs a selector, such as autumn")),
+        (Some(_), None) => Err(wrong("dkim_key_file", "dkim_selector needs a file with a private key")),
+        (Some(selector), Some(_)) if !is_name(&selector) => {
+            Err(wrong("dkim_selector", format!("{selector:?} is not a name for the DNS")))
+        }
+        (Some(_), Some(_)) if !is_name(&domain) => {
+            Err(wrong("dkim_domain", format!("{domain:?} is not a name for the DNS")))
+        }
+        (Some(selector), Some(key_file)) => {
+            let sender = sender.to_ascii_lowercase();
+            if sender != domain && !sender.ends_with(&format!(".{domain}")) {
+                return Err(wrong("dkim_domain", "this must be the domain of mail_from, or one above it"));
+            }
+            Ok(Some(Dkim { selector, domain, key_file }))
+        }
+    }
 }
 
 /// Refuses a heartbeat that others on the way could read, and with it its token.
@@ -484,6 +542,11 @@ mod tests {
             ("mail_from = 'nobody'", "mail_from"),
             ("push_contact = 'ftp://x.org'", "push_contact"),
             ("leave_url = 'javascript:alert()'", "leave_url"),
+            ("dkim_selector = 'autumn'", "dkim_key_file"),
+            ("dkim_key_file = 'dkim.pem'", "dkim_selector"),
+            ("dkim_domain = 'example.org'", "dkim_domain"),
+            ("dkim_selector = 'a b'\ndkim_key_file = 'dkim.pem'", "dkim_selector"),
+            ("dkim_selector = 'a'\ndkim_key_file = 'dkim.pem'\ndkim_domain = 'example.org'", "dkim_domain"),
             ("public_url = 'mailto:x'", "public_url"),
             ("public_url = 'https://example.org/sub'", "public_url"),
             ("hosts = ['https://care.lan']", "hosts"),

@@ -242,8 +242,9 @@ async fn serve(config: &Config) -> Result<(), StartError> {
     let working = deliver(&app, config, &stop)?;
     if config.mode == Mode::Development {
         tracing::warn!(
-            "development mode: mail without a server goes to {}",
-            config.data_dir.join("outbox").display()
+            "development mode: mail without a server goes to {}; see {}dev/outbox",
+            config.data_dir.join("outbox").display(),
+            config.public_url
         );
     }
     tracing::info!("Evenkeel is ready on {}. Open {}", app.house.store.backend(), config.public_url);

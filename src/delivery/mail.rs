@@ -1,5 +1,6 @@
 //! Sending by e-mail: text first, discreet, by SMTP or (without a mail server) as files.
 
+use super::dkim::Signer;
 use super::smtp::{MailServer, Refused};
 use crate::actions::claim::Mailing;
 use crate::domain::hand_over::{Ending, MailStep};
@@ -58,6 +59,7 @@ pub struct MailSender {
     transport: Transport,
     from: Mailbox,
     public_url: Url,
+    signer: Option<Signer>,
 }
 
 impl MailSender {
@@ -75,7 +77,14 @@ impl MailSender {
 
     fn new(transport: Transport, from: &str, public_url: Url) -> Result<Self, MailError> {
         let from = from.parse().map_err(|_| MailError::Settings("mail_from is not an address".to_owned()))?;
-        Ok(Self { transport, from, public_url })
+        Ok(Self { transport, from, public_url, signer: None })
+    }
+
+    /// The same sender, which signs what it sends.
+    #[must_use]
+    pub fn signing(mut self, signer: Option<Signer>) -> Self {
+        self.signer = signer;
+        self
     }
 
     /// Sends one nudge to one address.
@@ -148,7 +157,11 @@ impl MailSender {
                 .raw_header(header("List-Unsubscribe", &stop))
                 .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
         }
-        Ok(mail.multipart(MultiPart::alternative_plain_html(text, html))?)
+        let mut mail = mail.multipart(MultiPart::alternative_plain_html(text, html))?;
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut mail);
+        }
+        Ok(mail)
     }
 
     /// A link to a page of the service.
@@ -161,5 +174,24 @@ impl MailSender {
         let hex: String =
             fingerprint(nudge.shown_key()).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         format!("<{hex}@{}>", self.from.email.domain())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_letter_or_a_link_holds_is_text_in_html_and_plain_in_text() {
+        let hostile = "\"><script>alert('1')</script>&";
+        let letter =
+            Letter { subject: "</title><script>", paragraphs: &["<b>a</b> & \"b\""], link: "<i>go</i>" };
+        let html = HtmlPart { letter: &letter, link: hostile, choices: Some(hostile) }.render().unwrap();
+        for raw in ["<script", "<b>", "<i>", "\">\"", "'1'"] {
+            assert!(!html.contains(raw), "{raw} in {html}");
+        }
+        let text = TextPart { letter: &letter, link: hostile, choices: None }.render().unwrap();
+        assert!(text.starts_with("<b>a</b> & \"b\"\n\n<i>go</i>:\n") && text.contains(hostile), "{text}");
+        assert!(!text.contains("No more of these"), "a mail that somebody asked for has no choices");
     }
 }

@@ -2,6 +2,7 @@
 
 mod circuits;
 mod dispatch;
+pub mod dkim;
 pub mod heartbeat;
 pub mod mail;
 mod record;

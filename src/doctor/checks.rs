@@ -1,7 +1,8 @@
 //! The check-up's look at keys, push identity, zones, the mail server, the public address and whoever watches.
 
 use super::Finding;
-use crate::config::{Config, Mode};
+use crate::config::{Config, Dkim, Mode};
+use crate::delivery::dkim::Signer;
 use crate::delivery::smtp::{MailServer, Refused};
 use crate::delivery::web_push::VapidKey;
 use crate::vault::keys::{KeyError, Keys};
@@ -121,6 +122,25 @@ pub async fn mail(config: &Config) -> Finding {
         Ok(Err(refused)) => Finding::fail("mail", refusal(&refused)),
         Err(_) => Finding::fail("mail", "the mail server does not answer in time; check host and port"),
     }
+}
+
+/// Whether mails are signed, and what the DNS must say for it. It is not asked: from here it may look different than from
+/// the mail servers that will ask.
+pub fn signing(config: &Config) -> Vec<Finding> {
+    let Some(Dkim { selector, domain, key_file }) = &config.dkim else {
+        let sentence = "mails are not signed here (no dkim_key_file is set); let the mail server sign them";
+        return vec![Finding::ok("signing", sentence)];
+    };
+    let signer = match Signer::read(selector, domain, key_file) {
+        Ok(signer) => signer,
+        Err(sentence) => return vec![Finding::fail("signing", format!("dkim_key_file: {sentence}"))],
+    };
+    let (name, record) = signer.record();
+    let told = Finding::ok("signing", format!("mails are signed; the DNS must have TXT {name} \"{record}\""));
+    let open = std::fs::metadata(key_file).is_ok_and(|found| found.permissions().mode() & 0o077 != 0);
+    let readable = open
+        .then(|| Finding::warn("signing", format!("others can read {}: chmod 600 it", key_file.display())));
+    readable.into_iter().chain([told]).collect()
 }
 
 fn greeted(server: &MailServer, mode: Mode) -> Finding {

@@ -87,6 +87,7 @@ pub async fn run(config: &Config, send_to: Option<&str>, out: &mut dyn Write) ->
     report.note_all(&checks::vapid(config, keys.as_ref()))?;
     report.note(&checks::zones())?;
     report.note(&checks::mail(config).await)?;
+    report.note_all(&checks::signing(config))?;
     report.note(&checks::public_url(config))?;
     report.note_all(&checks::watching(config).await)?;
     if let Some(address) = send_to {

@@ -9,6 +9,7 @@ mod export;
 mod graphql;
 mod health;
 mod metrics;
+mod outbox;
 mod pages;
 mod stall;
 
@@ -46,6 +47,8 @@ pub struct Web {
     pub door: Door,
     /// Who is inside.
     pub inside: Inside,
+    /// The folder of mails that were not sent, for whoever tries the service out; None: there is none to show.
+    pub outbox: Option<std::path::PathBuf>,
 }
 
 /// The table of contents.
@@ -112,6 +115,12 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
                 .route(web::head().to(choices_page::show))
                 .route(web::post().to(choices_page::choose)),
         );
+    if web_data.outbox.is_some() {
+        config
+            .route("/dev/outbox", web::get().to(outbox::index))
+            .route("/dev/outbox/{mail}", web::get().to(outbox::letter))
+            .route("/dev/outbox/{mail}/html", web::get().to(outbox::paper));
+    }
     if web_data.explorer {
         config
             .route("/", web::get().to(pages::explorer))

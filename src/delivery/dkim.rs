@@ -1,0 +1,94 @@
+//! DKIM: signs mails, so that other mail servers can tell that they come from here unchanged (RFC 6376).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::SigningKey;
+use lettre::Message;
+use lettre::message::dkim::{
+    DkimCanonicalization, DkimCanonicalizationType, DkimConfig, DkimSigningAlgorithm, DkimSigningKey,
+};
+use lettre::message::header::HeaderName;
+use rsa::RsaPrivateKey;
+use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey, LineEnding};
+use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey};
+use rsa::traits::PublicKeyParts;
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// The smallest RSA key that verifiers must take, in bits (RFC 8301, 3.2).
+const RSA_MIN: usize = 1024;
+
+/// What a signature covers: all that a reader sees, and what RFC 8058, 4, asks for. What a mail lacks is signed as absent,
+/// so that nobody can add it. `Content-Type` is not among them, since lettre keeps it with the body.
+const SIGNED: &[&str] = &[
+    "From",
+    "To",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "MIME-Version",
+    "Auto-Submitted",
+    "List-Unsubscribe",
+    "List-Unsubscribe-Post",
+];
+
+/// Signs mails for one domain.
+pub struct Signer {
+    config: DkimConfig,
+    name: String,
+    record: String,
+}
+
+impl Signer {
+    /// A signer with the key of a PEM file: RSA (PKCS #1 or PKCS #8), or Ed25519 (PKCS #8; RFC 8463).
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with the file and quotes nothing of it.
+    pub fn read(selector: &str, domain: &str, file: &Path) -> Result<Self, String> {
+        let pem = Zeroizing::new(
+            std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?,
+        );
+        Self::new(selector, domain, &pem).map_err(|sentence| format!("{}: {sentence}", file.display()))
+    }
+
+    fn new(selector: &str, domain: &str, pem: &str) -> Result<Self, &'static str> {
+        const FORMS: &str = "this is no private key in PEM, of RSA or Ed25519";
+        let rsa = RsaPrivateKey::from_pkcs8_pem(pem).or_else(|_| RsaPrivateKey::from_pkcs1_pem(pem));
+        let (key, kind, public) = if let Ok(key) = rsa {
+            if key.size() * 8 < RSA_MIN {
+                return Err("an RSA key needs at least 1024 bits, and should have 2048");
+            }
+            let public = key.to_public_key().to_public_key_der().map_err(|_| FORMS)?;
+            let pkcs1 = key.to_pkcs1_pem(LineEnding::LF).map_err(|_| FORMS)?;
+            let signing = DkimSigningKey::new(&pkcs1, DkimSigningAlgorithm::Rsa);
+            (signing, "rsa", STANDARD.encode(public.as_bytes()))
+        } else {
+            let key: SigningKey =
+                ed25519_dalek::pkcs8::DecodePrivateKey::from_pkcs8_pem(pem).map_err(|_| FORMS)?;
+            let seed = Zeroizing::new(STANDARD.encode(key.as_bytes()));
+            let signing = DkimSigningKey::new(&seed, DkimSigningAlgorithm::Ed25519);
+            (signing, "ed25519", STANDARD.encode(key.verifying_key().as_bytes()))
+        };
+        let headers = SIGNED.iter().map(|name| HeaderName::new_from_ascii_str(name)).collect();
+        let relaxed = DkimCanonicalization {
+            header: DkimCanonicalizationType::Relaxed,
+            body: DkimCanonicalizationType::Relaxed,
+        };
+        let key = key.map_err(|_| FORMS)?;
+        Ok(Self {
+            config: DkimConfig::new(selector.to_owned(), domain.to_owned(), key, headers, relaxed),
+            name: format!("{selector}._domainkey.{domain}"),
+            record: format!("v=DKIM1; k={kind}; p={public}"),
+        })
+    }
+
+    /// Signs a mail. Nothing of it may be changed afterwards.
+    pub fn sign(&self, mail: &mut Message) {
+        mail.sign(&self.config);
+    }
+
+    /// The name in the DNS under which verifiers look for the public half, and the TXT record that must be there.
+    pub fn record(&self) -> (&str, &str) {
+        (&self.name, &self.record)
+    }
+}

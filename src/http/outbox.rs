@@ -1,0 +1,123 @@
+//! What would have been sent by mail, to look at in development: nothing that a mail holds may act on this page.
+
+use super::Web;
+use super::pages;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use mail_parser::{MessageParser, PartType};
+use std::path::Path;
+
+/// A mail's HTML in its frame: no script, no form, nothing from anywhere, not even from here.
+const PAPER_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'";
+/// The page may show that frame.
+const READING_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Mails that are listed, the latest ones.
+const LISTED: usize = 100;
+
+/// A mail, as far as it is shown.
+struct Letter {
+    file: String,
+    subject: String,
+    to: String,
+    date: String,
+    text: String,
+    headers: String,
+    html: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "outbox.html")]
+struct OutboxPage {
+    letters: Vec<Letter>,
+}
+
+#[derive(Template)]
+#[template(path = "outbox_mail.html")]
+struct LetterPage {
+    letter: Letter,
+}
+
+/// Reads one mail. A file that is none shows as an empty one: others may put files there.
+fn read(folder: &Path, file: &str) -> Option<Letter> {
+    // A name as the sender makes it, and never a path out of the folder.
+    let plain = file.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !plain {
+        return None;
+    }
+    let raw = std::fs::read(folder.join(format!("{file}.eml"))).ok()?;
+    let message = MessageParser::default().parse(&raw)?;
+    let address = |address: Option<&mail_parser::Address<'_>>| {
+        let first = address.and_then(|address| address.first());
+        first.and_then(|address| address.address()).unwrap_or_default().to_owned()
+    };
+    let text = message.text_bodies().find_map(|part| match &part.body {
+        PartType::Text(text) => Some(text.to_string()),
+        _ => None,
+    });
+    let html = message.html_bodies().find_map(|part| match &part.body {
+        PartType::Html(html) => Some(html.to_string()),
+        _ => None,
+    });
+    let whole = String::from_utf8_lossy(&raw);
+    let headers = whole.split("\r\n\r\n").next().unwrap_or_default().to_owned();
+    Some(Letter {
+        file: file.to_owned(),
+        subject: message.subject().unwrap_or_default().to_owned(),
+        to: address(message.to()),
+        date: message.date().map(ToString::to_string).unwrap_or_default(),
+        text: text.unwrap_or_default(),
+        headers,
+        html,
+    })
+}
+
+/// The latest mails first: their names begin with the time at which their nudge was made.
+fn list(folder: &Path) -> Vec<Letter> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut files: Vec<String> =
+        names.filter_map(|name| name.strip_suffix(".eml").map(str::to_owned)).collect();
+    files.sort_unstable_by(|a, b| b.cmp(a));
+    files.iter().filter_map(|file| read(folder, file)).take(LISTED).collect()
+}
+
+/// Lists the mails.
+pub async fn index(web: web::Data<Web>) -> HttpResponse {
+    let Some(folder) = web.outbox.clone() else { return HttpResponse::NotFound().finish() };
+    match web::block(move || list(&folder)).await {
+        Ok(letters) => pages::html(StatusCode::OK, &OutboxPage { letters }),
+        Err(_) => HttpResponse::ServiceUnavailable().finish(),
+    }
+}
+
+async fn find(web: &Web, file: web::Path<String>) -> Option<Letter> {
+    let folder = web.outbox.clone()?;
+    web::block(move || read(&folder, &file)).await.ok().flatten()
+}
+
+/// Shows one mail: its headers, its text, and its HTML in a frame.
+pub async fn letter(web: web::Data<Web>, file: web::Path<String>) -> HttpResponse {
+    match find(&web, file).await {
+        Some(letter) => {
+            let mut answer = pages::html(StatusCode::OK, &LetterPage { letter });
+            let policy = actix_web::http::header::HeaderValue::from_static(READING_POLICY);
+            answer.headers_mut().insert(actix_web::http::header::CONTENT_SECURITY_POLICY, policy);
+            answer
+        }
+        None => pages::gone(),
+    }
+}
+
+/// The HTML of one mail, for its frame.
+pub async fn paper(web: web::Data<Web>, file: web::Path<String>) -> HttpResponse {
+    match find(&web, file).await.and_then(|letter| letter.html) {
+        Some(html) => HttpResponse::Ok()
+            .insert_header(("Content-Security-Policy", PAPER_POLICY))
+            .insert_header(("X-Frame-Options", "SAMEORIGIN"))
+            .content_type("text/html; charset=utf-8")
+            .body(html),
+        None => pages::gone(),
+    }
+}
