@@ -397,6 +397,16 @@ on_both_databases! {
                     wrong.push(format!("{name}: without an account\n  {answer:?}"));
                 }
             }
+            if sender(name) == Sender::Ceremony {
+                for person in [former, stranger, sam] {
+                    let answer = send(&app, Some(&person.access()), name, &row.good).await;
+                    let unknown = with(&row.good, "ceremony", Some(json!("nonsense")));
+                    let on_unknown = send(&app, Some(&person.access()), name, &unknown).await;
+                    if answer != on_unknown || !answer.1.contains("EXPIRED") {
+                        wrong.push(format!("{name}: {} gets\n  {answer:?}\n  {on_unknown:?}", person.name));
+                    }
+                }
+            }
             let partner = (sender(name) == Sender::Owner).then_some(sam);
             for (path, id) in &ids {
                 for person in [Some(former), Some(stranger), partner].into_iter().flatten() {
@@ -424,7 +434,7 @@ on_both_databases! {
         // The owner can; after the end, only what the row says.
         let members = |name: &str| match sender(name) {
             Sender::Members(after_the_end) => Some(after_the_end),
-            Sender::Anyone | Sender::Self_ | Sender::Holder | Sender::Owner => None,
+            Sender::Anyone | Sender::Self_ | Sender::Holder | Sender::Ceremony | Sender::Owner => None,
         };
         let after_the_end = async |person: &Person, row: &table::Row, wrong: &mut Wrong| {
             let Some(allowed) = members(row.mutation) else { return };

@@ -42,6 +42,7 @@ impl Standing {
 pub async fn request(house: &Arc<House>, by: &Caller, email: String) -> Outcome<()> {
     let requester = by.requester;
     let email = Email::parse("email", &email)?;
+    house.rates.new_address(requester.account).map_err(Problem::too_often)?;
     house
         .change(by.key.as_ref(), move |unit| {
             proof::require(unit, requester)?;

@@ -107,10 +107,11 @@ fn begin(
     Ok(Ceremony { token, options })
 }
 
-/// Takes a ceremony's state out. It is used up whatever comes of it, so refusals after this must be saved.
-fn take(unit: &mut Unit<'_>, token: &str) -> Outcome<Option<State>> {
+/// Takes the state of somebody's own ceremony out, or of whoever logs in. It is used up whatever comes of it, so
+/// refusals after this must be saved.
+fn take(unit: &mut Unit<'_>, token: &str, owner: Option<AccountId>) -> Outcome<Option<State>> {
     let (token_hash, now) = (opaque_hash(token), unit.ts());
-    let Some(row) = store::passkey::take_ceremony(unit.db, &token_hash, now)? else { return Ok(None) };
+    let Some(row) = store::passkey::take_ceremony(unit.db, &token_hash, owner, now)? else { return Ok(None) };
     Ok(Some(unit.vault.system().open_json(state_place(&token_hash), &row.state)?))
 }
 
@@ -166,7 +167,7 @@ pub async fn finish_registration(
     let kept = house
         .change(by.key.as_ref(), move |unit| {
             let passkeys = relying_party(&keeper)?;
-            let state = match take(unit, &token)? {
+            let state = match take(unit, &token, Some(requester.account))? {
                 Some(State::Register(session, state)) if session == requester.session => state,
                 Some(State::Register(..) | State::LogIn(_) | State::Prove(..)) | None => {
                     return Ok(Err(over()));
@@ -292,7 +293,7 @@ pub async fn finish_log_in(
     let tokens = house
         .change(by.key.as_ref(), move |unit| {
             let passkeys = relying_party(&keeper)?;
-            let state = match take(unit, &token)? {
+            let state = match take(unit, &token, None)? {
                 Some(State::LogIn(state)) => *state,
                 Some(State::Register(..) | State::Prove(..)) | None => return Ok(Err(over())),
             };
@@ -330,7 +331,7 @@ pub async fn finish_proof(house: &Arc<House>, by: &Caller, token: String, answer
     let proved = house
         .change(by.key.as_ref(), move |unit| {
             let passkeys = relying_party(&keeper)?;
-            let state = match take(unit, &token)? {
+            let state = match take(unit, &token, Some(requester.account))? {
                 Some(State::Prove(session, state)) if session == requester.session => *state,
                 Some(State::Register(..) | State::LogIn(_) | State::Prove(..)) | None => {
                     return Ok(Err(over()));

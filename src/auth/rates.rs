@@ -123,6 +123,7 @@ pub struct Rates {
     refresh: Limit,
     code: Limit,
     password: Limit,
+    new_address: Limit,
 }
 
 /// A second, a minute.
@@ -154,6 +155,7 @@ impl Rates {
             refresh: limit(300, SECOND),
             code: limit(30, MINUTE),
             password: limit(30, MINUTE),
+            new_address: limit(5, 30 * MINUTE),
         }
     }
 
@@ -197,6 +199,11 @@ impl Rates {
     /// The password of a signed-in person, asked for once more.
     pub fn password(&self, by: AccountId) -> Result<(), Seconds> {
         self.password.check((*by.uuid().as_bytes(), Network::Unknown))
+    }
+
+    /// Another address for a signed-in person: a mail to anybody whom they name.
+    pub fn new_address(&self, by: AccountId) -> Result<(), Seconds> {
+        self.new_address.check((*by.uuid().as_bytes(), Network::Unknown))
     }
 }
 

@@ -80,16 +80,23 @@ pub fn insert_ceremony(db: &mut Db, row: &CeremonyRow) -> QueryResult<usize> {
     diesel::insert_into(passkey_ceremonies::table).values(row).execute(db)
 }
 
-/// Takes a ceremony out: of two that finish it at once, one gets it.
-pub fn take_ceremony(db: &mut Db, token_hash: &[u8], now: Ts) -> QueryResult<Option<CeremonyRow>> {
+/// Takes the ceremony of a person out, or of whoever logs in; of two that finish it at once, one gets it. Somebody
+/// else's stays where it is.
+pub fn take_ceremony(
+    db: &mut Db,
+    token_hash: &[u8],
+    owner: Option<AccountId>,
+    now: Ts,
+) -> QueryResult<Option<CeremonyRow>> {
     let found: Option<CeremonyRow> = passkey_ceremonies::table
         .find(token_hash)
         .filter(passkey_ceremonies::expires_at.gt(now))
         .select(CeremonyRow::as_select())
         .first(db)
         .optional()?;
+    let Some(row) = found.filter(|row| row.account_id == owner) else { return Ok(None) };
     let taken = diesel::delete(passkey_ceremonies::table.find(token_hash)).execute(db)? == 1;
-    Ok(found.filter(|_| taken))
+    Ok(taken.then_some(row))
 }
 
 /// Forgets ceremonies that expired before `before`.

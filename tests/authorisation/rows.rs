@@ -7,7 +7,7 @@
 //! A mutation's row stands in [`MUTATIONS`]; its good input in `tests/bad_input/table.rs`.
 
 use Reader::{Asker, Both, Frozen, Linked, Mirror, Own, Public, SignedIn};
-use Sender::{Anyone, Holder, Members, Owner, Self_};
+use Sender::{Anyone, Ceremony, Holder, Members, Owner, Self_};
 
 /// Who reads a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -408,8 +408,10 @@ pub enum Sender {
     Anyone,
     /// Whoever is signed in, upon what is their own: it names nothing of anybody.
     Self_,
-    /// Whoever is signed in and holds a code, or what begins a ceremony.
+    /// Whoever is signed in and holds a code.
     Holder,
+    /// Whoever began what it finishes; in other hands its token neither opens anything nor is used up.
+    Ceremony,
     /// The owner of what it names; to everybody else that looks missing, to the partner as well.
     Owner,
     /// Both people of the link that it belongs to; to everybody else it looks missing. Once the link has ended, either
@@ -447,9 +449,9 @@ pub const MUTATIONS: &[(&str, Sender)] = &[
     ("removeTotp", Self_),
     ("renewRecoveryCodes", Self_),
     ("beginPasskeyRegistration", Self_),
-    ("finishPasskeyRegistration", Holder),
+    ("finishPasskeyRegistration", Ceremony),
     ("beginPasskeyProof", Self_),
-    ("finishPasskeyProof", Holder),
+    ("finishPasskeyProof", Ceremony),
     ("removePasskey", Owner),
     ("endSession", Owner),
     ("registerDevice", Self_),
