@@ -107,7 +107,7 @@ impl App {
             push_policy: push_policy.clone(),
             vapid_public_key: vapid.public(),
             help_lines: config.help_lines.clone(),
-            keep_nudges: config.keep_nudges,
+            keep: config.keep,
             ledger,
             to_tend: Arc::default(),
             planned,

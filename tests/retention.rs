@@ -5,12 +5,13 @@ mod support;
 use evenkeel::actions::{Fault, dead, retention};
 use evenkeel::demo::push_receiver::Answer;
 use evenkeel::domain::nudge::NudgeState;
+use evenkeel::domain::retention::Keep;
 use evenkeel::ids::NudgeId;
 use evenkeel::store;
 use serde_json::json;
 use std::process::Command;
 use support::care::{DAY, HOUR};
-use support::{Couple, TestApp};
+use support::{Backend, Couple, TestApp};
 
 /// A couple of which Sam's ask was given up: the push service refuses this server's key, and no mail is wanted.
 async fn given_up(app: &TestApp) -> (Couple, String) {
@@ -104,7 +105,7 @@ on_both_databases! {
         assert!(sent > 0);
         // In two steps, or their sessions would end.
         for _ in 0..2 {
-            app.clock.set(app.clock.now() + app.config.keep_nudges / 2 - jiff::SignedDuration::from_hours(24 * 3));
+            app.clock.set(app.clock.now() + app.config.keep.nudges / 2 - jiff::SignedDuration::from_hours(24 * 3));
             states(&app, &couple, "SENT").await;
             couple.alex.ask(&app, "{ viewer { account { id } } }", json!({})).await;
         }
@@ -124,5 +125,62 @@ on_both_databases! {
         assert!(left.0 > 0, "what waits is not touched");
         assert_eq!(left.1, 0, "attempts go with their nudges");
         assert_eq!(couple.sam.pushes(&app).len(), before);
+    }
+}
+
+/// The tables of what goes with a scene, with the rows of one scene.
+const OF_A_SCENE: [(&str, usize); 4] =
+    [("scenes:", 1), ("scene_members:", 2), ("check_ins:", 6), ("debriefs:", 1)];
+
+async fn old_scenes_are_forgotten_for_both(app: TestApp) {
+    let couple = app.couple().await;
+    couple.agree(&app, Couple::usual_terms(), None).await;
+    let old = couple.scene(&app).await;
+    app.pass_minutes(HOUR).await;
+    let check_in = couple.check_ins(&app, &couple.sam, &old).await.remove(0)["id"].clone();
+    couple
+        .sam
+        .done(&app, "answerCheckIn", json!({ "checkInId": check_in, "mood": 2, "note": "calm" }), "")
+        .await;
+    couple.alex.done(&app, "writeDebrief", json!({ "sceneId": old, "text": "calm" }), "").await;
+    let entry = json!({ "text": "a calm evening", "sceneId": old });
+    couple.alex.done(&app, "writeJournalEntry", entry, "").await;
+    let all_about =
+        async |table: &str| app.dump().await.into_iter().filter(|line| line.starts_with(table)).count();
+    for (table, rows) in OF_A_SCENE {
+        assert_eq!(all_about(table).await, rows, "{table}");
+    }
+    // In two steps, or their sessions would end.
+    for days in [50, 39] {
+        app.clock.set(app.clock.now() + jiff::SignedDuration::from_hours(24 * days));
+        for person in [&couple.alex, &couple.sam] {
+            person.refresh(&app).await;
+        }
+    }
+    retention::sweep(&app.app.house).await.unwrap();
+    assert_eq!(all_about("scenes:").await, 1, "its time is not over");
+    let new = couple.scene(&app).await;
+    app.clock.set(app.clock.now() + jiff::SignedDuration::from_hours(36));
+    retention::sweep(&app.app.house).await.unwrap();
+    for person in [&couple.alex, &couple.sam] {
+        person.refresh(&app).await;
+        assert_eq!(couple.check_ins(&app, person, &new).await.len(), 3);
+        let gone = person.ask(&app, "query($id: ID!) { node(id: $id) { id } }", json!({ "id": old })).await;
+        assert!(gone["node"].is_null());
+    }
+    assert_eq!(all_about("scenes:").await, 1);
+    assert_eq!(all_about("check_ins:").await, 6);
+    assert_eq!(all_about("debriefs:").await, 0);
+    assert_eq!(all_about("journal_entries:").await, 1, "what one wrote for oneself stays");
+}
+
+#[test]
+fn scenes_are_forgotten_after_their_time_with_all_that_belongs_to_them_and_for_both_alike() {
+    let keep = Keep::for_days(90, Some(90), 7);
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        actix_web::rt::System::new().block_on(async {
+            let app = TestApp::start_with(backend, |config| config.keep = keep, |_| {}).await;
+            old_scenes_are_forgotten_for_both(app).await;
+        });
     }
 }

@@ -5,7 +5,7 @@ use super::people::Person;
 use super::{Caller, Done, Fault, House, Outcome, proof};
 use crate::auth::tokens::{opaque, opaque_hash};
 use crate::domain::problem::{Problem, ProblemCode};
-use crate::domain::take_out::{EXPORT_LIFE, ExportState, FETCH_LIFE};
+use crate::domain::take_out::{ExportState, FETCH_LIFE};
 use crate::ids::{AccountId, ExportId, TypedId};
 use crate::store;
 use crate::store::export::{ChunkRow, ExportRow};
@@ -61,7 +61,7 @@ pub(super) fn chunk_place(id: crate::ids::ChunkId) -> Place {
 /// Asks for an export. One that is being made is not made twice; one that is ready is made anew.
 pub async fn request(house: &Arc<House>, by: &Caller) -> Outcome<Done<ExportView>> {
     let requester = by.requester;
-    let account = requester.account;
+    let (account, life) = (requester.account, house.keep.exports);
     let asked = house
         .change(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, account)?;
@@ -83,7 +83,7 @@ pub async fn request(house: &Arc<House>, by: &Caller) -> Outcome<Done<ExportView
                 state: ExportState::Waiting,
                 requested_at: now,
                 ready_at: None,
-                expires_at: (unit.now + EXPORT_LIFE).into(),
+                expires_at: (unit.now + life).into(),
                 size: None,
                 attempts: 0,
                 lease_until: None,

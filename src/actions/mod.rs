@@ -48,6 +48,7 @@ use crate::clock::Clock;
 use crate::domain::device::PushPolicy;
 use crate::domain::help_line::HelpLine;
 use crate::domain::problem::Problem;
+use crate::domain::retention::Keep;
 use crate::ids::AccountId;
 use crate::meters::Meters;
 use crate::store::types::Ts;
@@ -84,8 +85,8 @@ pub struct House {
     pub vapid_public_key: String,
     /// Whom people can call, as whoever runs the service set it.
     pub help_lines: Vec<HelpLine>,
-    /// How long finished nudges and their attempts are kept.
-    pub keep_nudges: SignedDuration,
+    /// How long what is not for ever is kept.
+    pub keep: Keep,
     /// Who was erased.
     pub ledger: Ledger,
     /// Told when nudges were planned, by this process or another, so that the worker looks.

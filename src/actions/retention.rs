@@ -3,19 +3,21 @@
 use super::session::COPIES_SHOWN;
 use super::{Fault, House, KEY_LIFE};
 use crate::store;
-use jiff::SignedDuration;
+use crate::store::types::Ts;
+use diesel::QueryResult;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 /// How long an e-mail request is kept after its link stopped working.
 const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
-/// Nudges that one transaction forgets: small, so that nobody waits for it.
+/// Nudges, or scenes, that one transaction forgets: small, so that nobody waits for it.
 const BATCH: i64 = 500;
 
 /// How long a session is kept after it ended: as long as it is shown that one was copied.
 const SESSIONS_KEPT: SignedDuration = COPIES_SHOWN;
 
 /// Forgets answers to idempotency keys (they may hold tokens), requests, page tokens and refresh tokens that are out of
-/// date, log-ins that were not completed, sessions that ended long ago, and finished nudges with their attempts.
+/// date, log-ins that were not completed, sessions that ended long ago, and what the operator keeps for a while only.
 pub async fn sweep(house: &Arc<House>) -> Result<(), Fault> {
     let now = house.clock.now();
     house
@@ -30,10 +32,22 @@ pub async fn sweep(house: &Arc<House>) -> Result<(), Fault> {
             Ok::<_, Fault>(())
         })
         .await?;
-    let before = (now - house.keep_nudges).into();
+    forget(house, now - house.keep.nudges, store::nudge::forget).await?;
+    match house.keep.scenes {
+        Some(kept) => forget(house, now - kept, store::scene::forget).await,
+        None => Ok(()),
+    }
+}
+
+/// Forgets what is older than `before`, one batch after the other.
+async fn forget(
+    house: &Arc<House>,
+    before: Timestamp,
+    batch: fn(&mut store::Db, Ts, i64) -> QueryResult<usize>,
+) -> Result<(), Fault> {
     loop {
-        let forget = move |db: &mut store::Db| Ok::<_, Fault>(store::nudge::forget(db, before, BATCH)?);
-        if i64::try_from(house.store.write(forget).await?).unwrap_or(0) < BATCH {
+        let forgotten = house.store.write(move |db| Ok::<_, Fault>(batch(db, before.into(), BATCH)?)).await?;
+        if i64::try_from(forgotten).unwrap_or(0) < BATCH {
             return Ok(());
         }
     }

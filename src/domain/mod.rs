@@ -22,6 +22,7 @@ pub mod problem;
 pub mod promise;
 pub mod quiet_hours;
 pub mod reachability;
+pub mod retention;
 pub mod revision_text;
 pub mod scene;
 pub mod take_out;

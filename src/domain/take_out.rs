@@ -5,8 +5,6 @@ use jiff::SignedDuration;
 
 /// How long an erasure can be undone.
 pub const GRACE: SignedDuration = SignedDuration::from_hours(72);
-/// How long an export waits to be fetched.
-pub const EXPORT_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long the token works with which it is fetched.
 pub const FETCH_LIFE: SignedDuration = SignedDuration::from_mins(10);
 /// What partners see in the place of the name of somebody who erased their account (R27).

@@ -9,6 +9,7 @@ use crate::domain::negotiation::ContactWay;
 use crate::domain::partner_link::Role;
 use crate::domain::scene::{SceneStatus, Setting};
 use crate::ids::{AccountId, AftercareId, LinkId, OutreachId, RevisionId, SceneId};
+use diesel::dsl::not;
 use diesel::prelude::*;
 
 /// One occasion.
@@ -247,4 +248,17 @@ pub fn outreaches(db: &mut Db, of: &[SceneId]) -> QueryResult<Vec<OutreachRow>> 
         .order((outreaches::happened_at.asc(), outreaches::id.asc()))
         .select(OutreachRow::as_select())
         .load(db)
+}
+
+/// Forgets up to `most` scenes that ended before `before`, or were planned for then and never begun, with everything
+/// that belongs to them: the schema's foreign keys take it along.
+pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
+    let begun = scenes::status.eq_any([SceneStatus::UnderWay, SceneStatus::Ended]);
+    let planned_later =
+        scenes::planned_for.is_not_null().and(scenes::planned_for.ge(before).assume_not_null());
+    let never_was = not(begun).and(scenes::created_at.lt(before)).and(not(planned_later));
+    let ended = scenes::ended_at.is_not_null().and(scenes::ended_at.lt(before).assume_not_null());
+    let old: Vec<SceneId> =
+        scenes::table.filter(ended.or(never_was)).select(scenes::id).limit(most).load(db)?;
+    diesel::delete(scenes::table.filter(scenes::id.eq_any(old))).execute(db)
 }

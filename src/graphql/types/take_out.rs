@@ -30,7 +30,7 @@ pub struct Export {
     requested_at: DateTime,
     /// When it was ready.
     ready_at: Option<DateTime>,
-    /// When it is thrown away, fetched or not: seven days after it was asked for.
+    /// When it is thrown away, fetched or not.
     expires_at: DateTime,
     /// How many bytes it has, once it is ready; as text, since it may be more than an `Int` holds.
     size: Option<String>,

@@ -1,0 +1,45 @@
+//! How long what is not for ever is kept, as the operator chose.
+
+use jiff::SignedDuration;
+
+/// Days that each is kept unless the operator chooses otherwise, and the least and most that may be chosen.
+pub mod days {
+    use std::ops::RangeInclusive;
+
+    /// Finished nudges with their attempts. An answer counts for 14 days after a check-in fell due.
+    pub const NUDGES: u16 = 90;
+    /// See [`NUDGES`].
+    pub const NUDGES_RANGE: RangeInclusive<u16> = 15..=3650;
+    /// A scene with everything that belongs to it. What one looks back on is the point of it, so not too few.
+    pub const SCENES_RANGE: RangeInclusive<u16> = 90..=36_500;
+    /// An export that nobody fetched.
+    pub const EXPORTS: u16 = 7;
+    /// See [`EXPORTS`].
+    pub const EXPORTS_RANGE: RangeInclusive<u16> = 1..=30;
+}
+
+/// How long what is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Finished nudges with their attempts, from when they were finished.
+    pub nudges: SignedDuration,
+    /// A scene with its check-ins, answers, aftercare, outreach and debriefs, from when it ended or was cancelled; for
+    /// both people alike. None: as long as their link is kept.
+    pub scenes: Option<SignedDuration>,
+    /// An export, from when it was asked for.
+    pub exports: SignedDuration,
+}
+
+impl Keep {
+    /// So many days each; None: for ever.
+    pub fn for_days(nudges: u16, scenes: Option<u16>, exports: u16) -> Self {
+        let days = |count: u16| SignedDuration::from_hours(24 * i64::from(count));
+        Self { nudges: days(nudges), scenes: scenes.map(days), exports: days(exports) }
+    }
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self::for_days(days::NUDGES, None, days::EXPORTS)
+    }
+}
