@@ -443,12 +443,18 @@ on_both_databases! {
                 wrong.push(format!("{}: after the end {} gets {answer:?}", row.mutation, person.name));
             }
         };
-        for row in &rows {
+        let owned = async |row: &table::Row, wrong: &mut Wrong| {
             let answer = send(&app, Some(&alex.access()), row.mutation, &row.good).await;
             if !answer.1.contains("\"DONE\"") {
                 wrong.push(format!("{}: the owner gets {answer:?}", row.mutation));
             }
-            after_the_end(alex, row, &mut wrong).await;
+            after_the_end(alex, row, wrong).await;
+        };
+        // With these everything ends, for the partner as well.
+        let (last, rows): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|row| ["requestErasure", "cancelErasure", "logOut"].contains(&row.mutation));
+        for row in &rows {
+            owned(row, &mut wrong).await;
         }
         // So can the partner where it is both's; the invitation that Alex took back was hers alone.
         for row in rows.iter().filter(|row| members(row.mutation).is_some()) {
@@ -462,6 +468,9 @@ on_both_databases! {
         }
         let end = send(&app, Some(&sam.access()), "endLink", &json!({ "linkId": world.own.link })).await;
         assert!(end.1.contains("\"DONE\""), "either can end a link: {end:?}");
+        for row in &last {
+            owned(row, &mut wrong).await;
+        }
         assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
     }
 }

@@ -18,9 +18,9 @@ const CANCEL: &str = "mutation { cancelErasure { status problems { field code } 
 /// What a person sees of a link and of everything on it.
 const LINKS: &str = "{ viewer { partnerLinks(endedToo: true) { status endedAt me { displayName }
     partner { who displayName role } invitationExpiresAt agreedRevision { number }
-    revisions { nodes { number state author contentHash agreements { who }
+    revisions(first: 5) { nodes { number state author contentHash agreements { who }
         needs { who erased needs { words } } terms { erased limits stopSignal contactPlan protocol partnerAlert } } }
-    scenes { nodes { status intensity partnersRole aftercare { recordedBy givenBy comforts note } outreaches { who way }
+    scenes(first: 5) { nodes { status intensity partnersRole aftercare { recordedBy givenBy comforts note } outreaches { who way }
         myCheckIns { state dueAt answer { note } } partnersCheckIns { dueAt shared { mood note } } } } } } }";
 
 async fn request(app: &TestApp, person: &Person) -> Value {

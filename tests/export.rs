@@ -94,6 +94,14 @@ async fn everything(app: &TestApp) -> Couple {
     let terms = json!({ "stopSignal": "green", "limits": "a draft of mine" });
     let input = json!({ "linkId": link, "basedOn": latest, "terms": terms });
     sam.done(app, "proposeRevision", input, "").await;
+    for (person, back, alone) in
+        [(alex, "Alex looks back", "Alex's own page"), (sam, "Sam looks back", "Sam's own page")]
+    {
+        person.done(app, "writeDebrief", json!({ "sceneId": scene, "text": back }), "").await;
+        person.done(app, "writeJournalEntry", json!({ "sceneId": scene, "text": alone }), "").await;
+    }
+    prove(app, alex).await;
+    alex.ask(app, "mutation { beginTotp { setup { secret } } }", json!({})).await;
     let later = (app.clock.now() + jiff::SignedDuration::from_hours(9)).to_string();
     let plan = json!({ "linkId": link, "plannedFor": later, "setting": "ONLINE" });
     let planned = text(&alex.done(app, "planScene", plan, "scene { id }").await["scene"]["id"]);
@@ -191,6 +199,26 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("attempts.id", KEY), ("attempts.nudge_id", KEY), ("attempts.device_id", In("nudges.attempts.toDevice")),
     ("attempts.outcome", In("nudges.attempts.outcome")), ("attempts.status_code", In("nudges.attempts.statusCode")),
     ("attempts.finished_at", In("nudges.attempts.finishedAt")),
+    ("link_members.name_at_end", Not("one's own name as the partner goes on reading it after the end: account.displayName of then")),
+    ("link_members.promise_count_wanted", In("links.promiseCountWanted")),
+    ("check_ins.share_before", ASIDE), ("check_ins.shared_from", ASIDE),
+    ("totp_factors.account_id", KEY), ("totp_factors.secret", SECRET), ("totp_factors.created_at", In("factors.createdAt")),
+    ("totp_factors.confirmed_at", In("factors.confirmedAt?")), ("totp_factors.last_step", ASIDE),
+    ("totp_factors.wrong_codes", ASIDE), ("totp_factors.wrong_since", ASIDE),
+    ("recovery_codes.code_hash", SECRET), ("recovery_codes.account_id", KEY),
+    ("recovery_codes.created_at", In("factors.createdAt")), ("recovery_codes.used_at", In("factors.usedAt?")),
+    ("log_in_challenges.token_hash", SECRET), ("log_in_challenges.account_id", KEY), ("log_in_challenges.label", ASIDE),
+    ("log_in_challenges.password_mark", SECRET), ("log_in_challenges.wrong_codes", ASIDE), ("log_in_challenges.expires_at", ASIDE),
+    ("passkeys.id", KEY), ("passkeys.account_id", KEY), ("passkeys.credential_index", SECRET), ("passkeys.credential", SECRET),
+    ("passkeys.label", In("factors.label?")), ("passkeys.created_at", In("factors.createdAt")), ("passkeys.last_used_at", In("factors.usedAt?")),
+    ("passkey_ceremonies.token_hash", SECRET), ("passkey_ceremonies.account_id", KEY), ("passkey_ceremonies.state", SECRET),
+    ("passkey_ceremonies.expires_at", ASIDE),
+    ("debriefs.scene_id", KEY), ("debriefs.account_id", KEY), ("debriefs.content", In("scenes.myDebrief.text")),
+    ("debriefs.written_at", In("scenes.myDebrief.writtenAt")),
+    ("journal_entries.id", In("journal.id")), ("journal_entries.account_id", KEY), ("journal_entries.scene_id", In("journal.scene")),
+    ("journal_entries.content", In("journal.text")), ("journal_entries.written_at", In("journal.writtenAt")),
+    ("journal_entries.edited_at", In("journal.editedAt?")), ("journal_entries.created_at", In("journal.writtenAt")),
+    ("house_secrets.id", OURS), ("house_secrets.secret", OURS), ("key_renewals.owner", OURS), ("key_renewals.reached", OURS),
     ("key_checks.name", OURS), ("key_checks.sealed", OURS),
     ("idempotency_keys.key_hash", SECRET), ("idempotency_keys.body_hash", SECRET),
     ("idempotency_keys.response", Not("an answer of the last day; what it said is here")),
@@ -234,11 +262,15 @@ on_both_databases! {
         for words in &ALEXS[..4] {
             assert!(html.contains(&words.replace('\'', "&#39;")), "{words} is missing on the page");
         }
-        // Of Sam: what both agreed on, what Sam shared, and the name.
+        for words in ["Alex looks back", "Alex's own page"] {
+            assert!(all.contains(words), "{words}");
+        }
+        // Of Sam: what both agreed on, what Sam shared, what both wrote down for each other, and the name.
+        assert!(all.contains("Sam looks back"));
         for words in &SAMS[..4] {
             assert!(all.contains(words) && html.contains(words), "{words}");
         }
-        for private in ["for me alone", "not said yet", "a draft of mine", SAMS[4], sam.email.as_str()] {
+        for private in ["Sam's own page", "for me alone", "not said yet", "a draft of mine", SAMS[4], sam.email.as_str()] {
             assert!(!all.contains(private) && !html.contains(private), "{private} is Sam's own");
         }
         let draft = json["revisions"].as_array().unwrap().iter().find(|revision| revision["number"] == 3).unwrap();

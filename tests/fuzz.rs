@@ -257,10 +257,11 @@ on_both_databases! {
                 "adult": true, "healthDataConsent": true } });
             let answer = asks(&app, None, sign_up, &input).await;
             taken += usize::from(answer["data"]["signUp"]["status"] == "DONE");
-            asks(&app, None, reset, &json!({ "e": address })).await;
+            let answer = asks(&app, None, reset, &json!({ "e": address })).await;
+            taken += usize::from(answer["data"]["requestPasswordReset"]["status"] == "DONE");
         }
         app.deliver().await;
-        assert!(app.mail.received().len() <= taken, "a mail for each address that was taken, at most");
+        assert!(app.mail.received().len() <= taken, "a mail each time that an address was taken, at most");
     }
 }
 

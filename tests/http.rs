@@ -7,7 +7,7 @@ use evenkeel::store::Db;
 use reqwest::Method;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use support::people::{PASSWORD, link_in};
+use support::people::{PASSWORD, link_in, text};
 use support::{Person, TestApp};
 
 /// The patterns of all routes that people can reach, read from the code: a new one is tested at once.
@@ -39,6 +39,7 @@ struct Visitors {
     new_address: String,
     answer: String,
     choose: String,
+    export: String,
 }
 
 impl Visitors {
@@ -63,9 +64,13 @@ impl Visitors {
         let (verify, reset) = (token("kim@people.test"), token(&alex.email));
         alex.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
         alex.done(app, "requestAddressChange", json!({ "email": "alexandra@people.test" }), "").await;
+        alex.ask(app, "mutation { requestExport { status } }", json!({})).await;
+        assert_eq!(evenkeel::actions::export::make_due(&app.app.house).await.unwrap(), 1);
+        let fetch = "mutation { fetchExport { download { path } } }";
+        let export = last(&text(&alex.ask(app, fetch, json!({})).await["fetchExport"]["download"]["path"]));
         app.deliver().await;
         let new_address = token("alexandra@people.test");
-        Self { verify, reset, new_address, answer, choose, alex }
+        Self { verify, reset, new_address, answer, choose, export, alex }
     }
 
     /// A pattern's path, with live tokens.
@@ -73,6 +78,7 @@ impl Visitors {
         match pattern {
             "/verify/{token}" => pattern.replace("{token}", &self.verify),
             "/new-address/{token}" => pattern.replace("{token}", &self.new_address),
+            "/export/{token}" => pattern.replace("{token}", &self.export),
             "/reset/{token}" => pattern.replace("{token}", &self.reset),
             "/c/{token}" => pattern.replace("{token}", &self.answer),
             "/unsubscribe/{token}" | "/preferences/{token}" => pattern.replace("{token}", &self.choose),

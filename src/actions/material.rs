@@ -5,10 +5,10 @@ use super::device::open_subscription;
 use super::negotiation::{self, RevisionView};
 use super::people::Person;
 use super::scene::{self, SceneView};
-use super::{Fault, House, partner_link};
+use super::{Fault, House, debrief, journal, partner_link};
 use crate::domain::answer::AnswerContent;
 use crate::domain::negotiation::{Needs, PersonsNeeds};
-use crate::ids::{AccountId, LinkId, NudgeId, SceneId, TypedId};
+use crate::ids::{AccountId, JournalEntryId, LinkId, NudgeId, SceneId, TypedId};
 use crate::store;
 use crate::vault::Place;
 use jiff::Timestamp;
@@ -29,6 +29,8 @@ pub enum Section {
     Sessions,
     /// The devices that take push.
     Devices,
+    /// What the person signs in with besides the password.
+    Factors,
     /// What was asked for by the person's address.
     AddressRequests,
     /// The erasure that was asked for.
@@ -39,22 +41,26 @@ pub enum Section {
     Revisions,
     /// The scenes with aftercare, outreach and check-ins.
     Scenes,
+    /// What the person wrote for themselves.
+    Journal,
     /// What was sent to the person, and is to be.
     Nudges,
 }
 
 impl Section {
     /// All, in their order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Account,
         Self::Statements,
         Self::Sessions,
         Self::Devices,
+        Self::Factors,
         Self::AddressRequests,
         Self::Erasures,
         Self::Links,
         Self::Revisions,
         Self::Scenes,
+        Self::Journal,
         Self::Nudges,
     ];
 
@@ -65,11 +71,13 @@ impl Section {
             Self::Statements => "statements",
             Self::Sessions => "sessions",
             Self::Devices => "devices",
+            Self::Factors => "factors",
             Self::AddressRequests => "addressRequests",
             Self::Erasures => "erasures",
             Self::Links => "links",
             Self::Revisions => "revisions",
             Self::Scenes => "scenes",
+            Self::Journal => "journal",
             Self::Nudges => "nudges",
         }
     }
@@ -86,6 +94,7 @@ pub struct Cursor {
     /// At which of the person's links.
     link: usize,
     scene: Option<(Timestamp, SceneId)>,
+    entry: Option<(Timestamp, JournalEntryId)>,
     nudge: Option<(Timestamp, NudgeId)>,
 }
 
@@ -139,11 +148,13 @@ impl Reader {
             Section::Statements => whole(self.statements().await?),
             Section::Sessions => whole(self.sessions().await?),
             Section::Devices => whole(self.devices().await?),
+            Section::Factors => whole(self.factors().await?),
             Section::AddressRequests => whole(self.address_requests().await?),
             Section::Erasures => whole(self.erasures().await?),
             Section::Links => whole(self.links().await?),
             Section::Revisions => self.revisions(at).await,
             Section::Scenes => self.scenes(at).await,
+            Section::Journal => self.journal(at).await,
             Section::Nudges => self.nudges(at).await,
         }
     }
@@ -216,6 +227,37 @@ impl Reader {
         rows.into_iter().map(device).collect()
     }
 
+    /// Times and names; never what opens anything.
+    async fn factors(&self) -> Result<Vec<Value>, Fault> {
+        let me = self.me();
+        let rows = self.house.look(move |unit| {
+            let app = store::totp::find(unit.db, me)?;
+            Ok((app, store::recovery_code::list(unit.db, me)?, store::passkey::list(unit.db, me)?))
+        });
+        let (app, codes, passkeys) = rows.await?;
+        let app = app.map(|row| {
+            json!({
+                "kind": "app", "label": null, "createdAt": row.created_at.get(),
+                "confirmedAt": row.confirmed_at.map(|at| at.get()), "usedAt": null,
+            })
+        });
+        let codes = codes.into_iter().map(|row| {
+            json!({
+                "kind": "recoveryCode", "label": null, "createdAt": row.created_at.get(),
+                "confirmedAt": null, "usedAt": row.used_at.map(|at| at.get()),
+            })
+        });
+        let passkey = |row: store::passkey::PasskeyRow| {
+            let place = Place::new("passkeys", "label", row.id.uuid());
+            Ok(json!({
+                "kind": "passkey", "label": self.person.key.open_text(place, &row.label)?,
+                "createdAt": row.created_at.get(), "confirmedAt": null,
+                "usedAt": row.last_used_at.map(|at| at.get()),
+            }))
+        };
+        app.into_iter().chain(codes).map(Ok).chain(passkeys.into_iter().map(passkey)).collect()
+    }
+
     async fn address_requests(&self) -> Result<Vec<Value>, Fault> {
         let index = self.person.row.email_index.clone();
         let rows =
@@ -262,6 +304,7 @@ impl Reader {
                     "myRole": view.mine.role,
                     "partnerAlertAllowed": view.mine.alert_allowed,
                     "myNeeds": view.mine.needs.as_ref().map(needs),
+                    "promiseCountWanted": own.is_some_and(|own| own.promise_count_wanted),
                     "needsWrittenAt": own.and_then(|own| own.needs_written_at).map(|at| at.get()),
                 }));
             }
@@ -319,7 +362,8 @@ impl Reader {
         let Some(last) = views.last().map(|view| (view.created_at, view.id)) else {
             return Ok((Vec::new(), Some(Cursor { link: at.link + 1, scene: None, ..at })));
         };
-        let ids = views.iter().map(|view| view.id).collect();
+        let ids: Vec<_> = views.iter().map(|view| view.id).collect();
+        let debriefs = debrief::of_scenes(&self.house, me, Vec::clone(&ids)).await?;
         let sides = check_in::of_scenes(&self.house, me, ids).await?;
         let mut values = Vec::with_capacity(views.len());
         for view in &views {
@@ -327,7 +371,12 @@ impl Reader {
             let sides = sides.iter().find(|(id, _)| *id == view.id).map(|(_, sides)| sides);
             let mine = sides.map(|sides| sides.mine.as_slice()).unwrap_or_default();
             let partners = sides.map(|sides| sides.partners.as_slice()).unwrap_or_default();
-            values.push(self.scene(view, by, mine, partners));
+            let mut value = self.scene(view, by, mine, partners);
+            let written = debriefs.iter().find(|debrief| debrief.scene == view.id);
+            let own = written.and_then(|debrief| debrief.mine.as_ref());
+            value["myDebrief"] = json!(own.map(|(text, at)| json!({ "text": text, "writtenAt": at })));
+            value["partnersDebrief"] = json!(written.and_then(|debrief| debrief.partners.as_ref()));
+            values.push(value);
         }
         Ok((values, Some(Cursor { scene: Some(last), ..at })))
     }
@@ -380,6 +429,20 @@ impl Reader {
             "myCheckIns": mine.iter().map(own_check_in).collect::<Vec<_>>(),
             "partnersAnswers": partners.collect::<Vec<_>>(),
         })
+    }
+
+    async fn journal(&self, at: Cursor) -> Result<Page, Fault> {
+        let views = journal::page(&self.house, self.me(), None, at.entry, PAGE).await?;
+        let Some(last) = views.last().map(|view| (view.written_at, view.id)) else {
+            return Ok((Vec::new(), None));
+        };
+        let entry = |view: journal::JournalView| {
+            json!({
+                "id": view.id.to_string(), "scene": view.scene.map(|id| id.to_string()), "text": view.text,
+                "writtenAt": view.written_at, "editedAt": view.edited_at,
+            })
+        };
+        Ok((views.into_iter().map(entry).collect(), Some(Cursor { entry: Some(last), ..at })))
     }
 
     async fn nudges(&self, at: Cursor) -> Result<Page, Fault> {

@@ -56,8 +56,8 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
     config
         .app_data(web::Data::new(web_data.clone()))
         .app_data(web::Data::new(Arc::clone(&web_data.house)))
-        .app_data(web::PayloadConfig::new(limits::BODY))
-        .app_data(web::FormConfig::default().limit(limits::FORM))
+        // Of what pages send; the API reads a body by a limit of its own.
+        .app_data(web::PayloadConfig::new(limits::FORM))
         .service(
             web::resource("/graphql")
                 .route(web::post().to(graphql::post))

@@ -245,7 +245,10 @@ mod tests {
     async fn an_error_undoes_the_whole_unit() {
         let (_folder, store) = store();
         let insert = |db: &mut Db| {
-            diesel::sql_query("INSERT INTO idempotency_keys VALUES (x'01', x'02', NULL, 0)").execute(db)
+            diesel::sql_query(
+                "INSERT INTO idempotency_keys (key_hash, body_hash, created_at) VALUES (x'01', x'02', 0)",
+            )
+            .execute(db)
         };
         let failed: Result<(), StoreError> = store
             .write(move |db| {

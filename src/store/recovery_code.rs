@@ -20,6 +20,12 @@ pub struct RecoveryCodeRow {
     pub used_at: Option<Ts>,
 }
 
+/// A person's codes, used ones too.
+pub fn list(db: &mut Db, account: AccountId) -> QueryResult<Vec<RecoveryCodeRow>> {
+    let own = recovery_codes::table.filter(recovery_codes::account_id.eq(account));
+    own.order(recovery_codes::created_at.asc()).select(RecoveryCodeRow::as_select()).load(db)
+}
+
 /// Saves a code.
 pub fn insert(db: &mut Db, row: &RecoveryCodeRow) -> QueryResult<usize> {
     diesel::insert_into(recovery_codes::table).values(row).execute(db)

@@ -69,6 +69,7 @@ pub const OBJECTS: &[Object] = &[
             ("account", Own),
             ("consents", Own),
             ("erasure", Own),
+            ("export", Own),
             ("beforeErasing", SignedIn),
             ("beforeWithdrawingConsent", SignedIn),
             ("sessions", Own),
@@ -83,6 +84,12 @@ pub const OBJECTS: &[Object] = &[
         ],
     ),
     object("Erasure", "", &[("requestedAt", Own), ("eraseAt", Own)]),
+    object(
+        "Export",
+        "viewer.export",
+        &[("state", Own), ("requestedAt", Own), ("readyAt", Own), ("expiresAt", Own), ("size", Own)],
+    ),
+    object("ExportDownload", "", &[("path", Asker), ("expiresAt", Asker)]),
     // What is one person's.
     object(
         "Account",
@@ -436,6 +443,8 @@ pub const MUTATIONS: &[(&str, Sender)] = &[
     ("pauseNudges", Self_),
     ("resumeNudges", Self_),
     ("tryAddressAgain", Self_),
+    ("requestExport", Self_),
+    ("fetchExport", Self_),
     ("requestErasure", Self_),
     ("cancelErasure", Self_),
     ("withdrawConsent", Self_),

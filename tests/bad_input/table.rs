@@ -181,7 +181,9 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     rows.extend(check_ins(world));
     rows.extend(long_view(world, &after));
     rows.push(row("endOtherSessions", Value::Null, vec![]));
-    for mutation in ["withdrawConsent", "giveConsent", "requestErasure", "cancelErasure"] {
+    for mutation in
+        ["withdrawConsent", "giveConsent", "fetchExport", "requestExport", "requestErasure", "cancelErasure"]
+    {
         rows.push(row(mutation, Value::Null, vec![]));
     }
     rows.push(row("logOut", Value::Null, vec![]));
