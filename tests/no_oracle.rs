@@ -12,7 +12,7 @@ use std::time::Duration;
 use support::leaves::Inputs;
 use support::people::{PASSWORD, text};
 use support::{Couple, Person, TestApp};
-use timing::{LIMIT, assert_alike, signed_ranks};
+use timing::{LIMIT, alone, assert_alike, signed_ranks};
 
 const SIGN_UP: &str =
     "mutation($i: SignUpInput!) { signUp(input: $i) { status problems { field code sentence } } }";
@@ -133,6 +133,7 @@ fn r28_the_test_of_time_sees_what_it_must_and_nothing_else() {
 
 on_both_databases! {
     async fn r28_a_failed_log_in_takes_as_long_whether_or_not_the_address_has_an_account(app) {
+        let _alone = alone().await;
         app.person_without_device("Alex", "Europe/Berlin", ("22:00", "08:00")).await;
         let attempt = |kind: usize, _: usize| {
             // What is no address is not hashed for.
@@ -143,6 +144,7 @@ on_both_databases! {
     }
 
     async fn r28_signing_up_takes_as_long_whether_or_not_the_address_has_an_account(app) {
+        let _alone = alone().await;
         app.person_without_device("Alex", "Europe/Berlin", ("22:00", "08:00")).await;
         let sign_up = |kind: usize, _: usize| match kind {
             0 => signing_up(KNOWN, PASSWORD),
@@ -153,6 +155,7 @@ on_both_databases! {
     }
 
     async fn r28_asking_for_a_reset_takes_as_long_whether_or_not_the_address_has_an_account(app) {
+        let _alone = alone().await;
         app.person_without_device("Alex", "Europe/Berlin", ("22:00", "08:00")).await;
         // What is no address is not written down.
         let reset = |kind: usize, _: usize| {
@@ -163,6 +166,7 @@ on_both_databases! {
     }
 
     async fn r28_the_worker_writes_to_both_alike_and_at_once(app) {
+        let _alone = alone().await;
         let alex = app.person_without_device("Alex", "Europe/Berlin", ("22:00", "08:00")).await;
         app.anonymous(SIGN_UP, signing_up("robin@people.test", PASSWORD)).await;
         app.deliver().await;
@@ -190,6 +194,7 @@ on_both_databases! {
     }
 
     async fn r28_every_spelling_of_an_address_is_the_same_address(app) {
+        let _alone = alone().await;
         let sign_up = signing_up("zoë.ö@bücher.test", PASSWORD);
         app.anonymous(SIGN_UP, sign_up).await;
         app.deliver().await;
@@ -210,6 +215,7 @@ on_both_databases! {
     }
 
     async fn r28_a_code_that_is_out_of_date_looks_like_one_that_never_was(app) {
+        let _alone = alone().await;
         let couple = app.couple().await;
         let alex = &couple.alex;
         let robin = app.person_without_device("Robin", "UTC", ("22:00", "08:00")).await;
@@ -238,6 +244,7 @@ on_both_databases! {
     }
 
     async fn r29_somebody_elses_object_takes_no_longer_than_a_missing_one(app) {
+        let _alone = alone().await;
         let couple = app.couple().await;
         couple.agree(&app, Couple::usual_terms(), None).await;
         let scene = couple.scene(&app).await;
@@ -250,7 +257,7 @@ on_both_databases! {
         let ids = [text(&its["account"]["id"]), text(&link["id"]), revision.clone(), scene.clone(), check_in.clone(),
             text(&its["nudges"]["nodes"][0]["id"])];
         let token = robin.access();
-        let many = several(10, "query($id: ID!)", "node(id: $id) { id }");
+        let many = several(19, "query($id: ID!)", "node(id: $id) { id }");
         for id in &ids {
             let look = |kind: usize, _: usize| if kind == 1 { json!({ "id": missing(id) }) } else { json!({ "id": id }) };
             asked_alike(&app, id.split('_').next().unwrap(), 60, Some(&token), (NODE, &many), look).await;
@@ -273,6 +280,7 @@ on_both_databases! {
     }
 
     async fn r11_the_partners_view_takes_no_longer_for_a_private_answer_than_for_none(app) {
+        let _alone = alone().await;
         let mut sides = Vec::new();
         for number in 0..2 {
             let couple = app.pair(number).await;
@@ -301,6 +309,7 @@ on_both_databases! {
     }
 
     async fn r29_no_list_tells_anything_by_a_cursor_of_somebody_else(app) {
+        let _alone = alone().await;
         // Of two couples, each at times of its own.
         let (couple, others) = (app.pair(1).await, app.pair(2).await);
         for couple in [&couple, &others] {
@@ -355,6 +364,7 @@ on_both_databases! {
     }
 
     async fn r29_every_id_of_every_mutation_looks_missing_however_it_is_misspelt(app) {
+        let _alone = alone().await;
         let alex = app.person_without_device("Alex", "UTC", ("22:00", "08:00")).await;
         let inputs = Inputs::read(&app).await;
         let mut tried = 0;

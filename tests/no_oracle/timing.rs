@@ -1,10 +1,14 @@
 //! Whether two kinds of request can be told apart by how long they take: Wilcoxon's signed-rank test on pairs.
 
 use std::time::{Duration, Instant};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
-/// One measurement at a time.
-static QUIET: Mutex<()> = Mutex::const_new(());
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// Waits until no other test of this file does anything: what is measured is measured alone.
+pub async fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().await
+}
 
 /// How far the sum of ranks may lie from its mean, in standard deviations, before two kinds count as different: if they
 /// are alike, one run in a million says otherwise.
@@ -29,7 +33,6 @@ const REPEATS: usize = 8;
 /// would have seen nothing anyway. How many rounds it takes to see the third depends on what else the machine does;
 /// what is said of the two never decides when to stop.
 pub async fn assert_alike(what: &str, rounds: usize, send: impl AsyncFn(usize, usize)) {
-    let _quiet = QUIET.lock().await;
     let mut times: Vec<[Duration; 3]> = Vec::new();
     let against = |times: &[[Duration; 3]], kind: usize| {
         signed_ranks(&times.iter().map(|took| (took[0], took[kind])).collect::<Vec<_>>())
