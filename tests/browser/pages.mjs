@@ -75,7 +75,8 @@ async function look(page, auditor, name) {
   }
 }
 
-const heading = async (page, words) => assert.equal(await page.locator("h1").textContent(), words);
+/** Waits for the page with that heading: a press of a button or a key has not led there yet. */
+const heading = (page, name) => page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
 
 /** Moves on with the Tab key until an element that `css` names has the focus; every stop on the way can be seen. */
 async function tabTo(page, css) {

@@ -78,7 +78,10 @@ export class Service {
     return readdirSync(folder).filter((name) => name.endsWith(".eml")).map((name) => {
       const raw = readFileSync(join(folder, name), "latin1");
       const to = /^To: (.*)$/m.exec(raw)[1].trim();
-      const text = decode(/Content-Type: text\/plain[\s\S]*?\r\n\r\n([\s\S]*?)\r\n--/.exec(raw)[1]);
+      // To the next boundary: two hyphens also begin the foot of a mail.
+      const boundary = /boundary="([^"]+)"/.exec(raw)[1];
+      const part = raw.split(`--${boundary}`).find((one) => one.includes("Content-Type: text/plain"));
+      const text = decode(part.slice(part.indexOf("\r\n\r\n") + 4));
       const links = text.split(/\r?\n/).filter((line) => line.startsWith("http"));
       return { raw, to, text, link: links[0], links };
     });
