@@ -257,7 +257,9 @@ on_both_databases! {
         let ids = [text(&its["account"]["id"]), text(&link["id"]), revision.clone(), scene.clone(), check_in.clone(),
             text(&its["nudges"]["nodes"][0]["id"])];
         let token = robin.access();
-        let many = several(19, "query($id: ID!)", "node(id: $id) { id }");
+        let more = "viewer { account { id } devices { id } sessions { id } partnerLinks { id } checkIns { nodes { id } }
+            nudges { nodes { id } } journal { nodes { id } } }";
+        let many = several(18, "query($id: ID!)", "node(id: $id) { id }").replacen('{', &format!("{{ {more}"), 1);
         for id in &ids {
             let look = |kind: usize, _: usize| if kind == 1 { json!({ "id": missing(id) }) } else { json!({ "id": id }) };
             asked_alike(&app, id.split('_').next().unwrap(), 60, Some(&token), (NODE, &many), look).await;

@@ -122,10 +122,10 @@ fn golden(name: &str, text: &str) {
 /// A second service on the same database, which writes mails to files; its URL.
 fn with_outbox(app: &TestApp, mode: Mode) -> (App, String) {
     let mut config = app.config.clone();
-    (config.smtp_url, config.mode) = (None, mode);
-    let files = App::build(&config, &app.keys, app.clock.clone()).unwrap();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
+    (config.smtp_url, config.mode, config.public_url) = (None, mode, url.parse().unwrap());
+    let files = App::build(&config, &app.keys, app.clock.clone()).unwrap();
     actix_web::rt::spawn(files.server(listener, 1).unwrap());
     (files, url)
 }

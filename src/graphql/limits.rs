@@ -17,7 +17,7 @@ pub const DEPTH: usize = 15;
 /// Fields, spreads and inline fragments, wherever a fragment is spread counted anew.
 pub const SELECTIONS: usize = 1000;
 /// Fields that an answer would have if every list were as long as it may be: see [`super::measure`].
-pub const COST: usize = 10_000;
+pub const COST: usize = 20_000;
 /// How long a list of objects is taken to be that has no `first`.
 pub const LIST: usize = 5;
 /// Fields at the top.

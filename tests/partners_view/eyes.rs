@@ -29,6 +29,10 @@ fn select(types: &[Value], field: &Value, done: &mut Vec<String>) -> Option<Stri
     if args.iter().any(|arg| arg["name"] == "endedToo") {
         name += "(endedToo: true)";
     }
+    // As many as anybody has here, or everything in everything would cost too much.
+    if args.iter().any(|arg| arg["name"] == "first") {
+        name += "(first: 6)";
+    }
     let mut inner = &field["type"];
     while !inner["ofType"].is_null() {
         inner = &inner["ofType"];
@@ -58,11 +62,19 @@ impl Eyes {
         };
         let mut queries = Vec::new();
         for field in fields("Viewer") {
-            // Links are read once, from the top: with everything in everything a query would cost too much.
-            let mut done =
-                if field["name"] == "partnerLinks" { vec![] } else { vec!["PartnerLink".to_owned()] };
+            // Links are read once, from the top, one field after the other: all at once would cost too much.
+            if field["name"] == "partnerLinks" {
+                for field in fields("PartnerLink") {
+                    let Some(below) = select(types, field, &mut vec!["PartnerLink".to_owned()]) else {
+                        continue;
+                    };
+                    queries.push(format!("{{ viewer {{ partnerLinks(endedToo: true) {{ {below} }} }} }}"));
+                }
+                continue;
+            }
             // What is signed in and lets itself be notified has nothing to do with anybody else.
-            queries.push(format!("{{ viewer {{ {} }} }}", select(types, field, &mut done).unwrap()));
+            let below = select(types, field, &mut vec!["PartnerLink".to_owned()]).unwrap();
+            queries.push(format!("{{ viewer {{ {below} }} }}"));
         }
         let everything = queries.concat();
         let known =
