@@ -139,10 +139,10 @@ on_both_databases! {
     async fn r34_a_list_costs_as_much_as_it_may_be_long(app) {
         let alex = person(&app).await;
         let words = "Fields of the answer, if all lists were full";
-        // 2 + 50 * (1 + 198) + 1 + 47 is the limit.
+        // 2 + 50 * (1 + 396) + 1 + 147 is the limit.
         let page = |count: usize| {
-            let rest = "id ".repeat(count - 9_953);
-            format!("{{ viewer {{ checkIns(first: 50) {{ nodes {{ {} }} }} account {{ {rest} }} }} }}", "id ".repeat(198))
+            let rest = "id ".repeat(count - 19_853);
+            format!("{{ viewer {{ checkIns(first: 50) {{ nodes {{ {} }} }} account {{ {rest} }} }} }}", "id ".repeat(396))
         };
         document(&app, &alex, limits::COST, words, page).await;
         // A list of links has weight, and multiplies what is inside it: 2 + 5 * (1 + 50 * (1 + n)).
@@ -153,11 +153,11 @@ on_both_databases! {
         };
         let words = format!("{words}: at most {}.", limits::COST);
         for (first, variables) in [("50", json!({})), ("$n", json!({})), ("$n", json!({ "n": 50, "none": 1 }))] {
-            at_the_limit(&app, &alex, (links(35, first), variables.clone()), (links(39, first), variables), &words).await;
+            at_the_limit(&app, &alex, (links(75, first), variables.clone()), (links(79, first), variables), &words).await;
         }
-        assert_eq!(refusal(&app, &alex, &links(39, "$n"), json!({ "n": 1 })).await, None, "a short page costs little");
-        assert_eq!(refusal(&app, &alex, &links(90, "$none"), json!({})).await, None, "the default is 20");
-        let (code, _) = refusal(&app, &alex, &links(110, "$none"), json!({})).await.unwrap();
+        assert_eq!(refusal(&app, &alex, &links(79, "$n"), json!({ "n": 1 })).await, None, "a short page costs little");
+        assert_eq!(refusal(&app, &alex, &links(190, "$none"), json!({})).await, None, "the default is 20");
+        let (code, _) = refusal(&app, &alex, &links(210, "$none"), json!({})).await.unwrap();
         assert_eq!(code, "BAD_REQUEST");
     }
 

@@ -29,10 +29,6 @@ fn select(types: &[Value], field: &Value, done: &mut Vec<String>) -> Option<Stri
     if args.iter().any(|arg| arg["name"] == "endedToo") {
         name += "(endedToo: true)";
     }
-    // As many as anybody has here, or everything in everything would cost too much.
-    if args.iter().any(|arg| arg["name"] == "first") {
-        name += "(first: 6)";
-    }
     let mut inner = &field["type"];
     while !inner["ofType"].is_null() {
         inner = &inner["ofType"];
@@ -62,14 +58,19 @@ impl Eyes {
         };
         let mut queries = Vec::new();
         for field in fields("Viewer") {
-            // Links are read once, from the top, one field after the other: all at once would cost too much.
+            // Links are read once, from the top, each of their lists by itself: all at once would cost too much.
             if field["name"] == "partnerLinks" {
+                let mut parts = vec![String::new()];
                 for field in fields("PartnerLink") {
-                    let Some(below) = select(types, field, &mut vec!["PartnerLink".to_owned()]) else {
-                        continue;
-                    };
-                    queries.push(format!("{{ viewer {{ partnerLinks(endedToo: true) {{ {below} }} }} }}"));
+                    let below = select(types, field, &mut vec!["PartnerLink".to_owned()]).unwrap_or_default();
+                    match field["args"].as_array().unwrap().iter().any(|arg| arg["name"] == "first") {
+                        // More than anybody has here.
+                        true => parts.push(below.replacen(" {", "(first: 10) {", 1)),
+                        false => parts[0] += &format!(" {below}"),
+                    }
                 }
+                let whole = |part| format!("{{ viewer {{ partnerLinks(endedToo: true) {{ {part} }} }} }}");
+                queries.extend(parts.into_iter().map(whole));
                 continue;
             }
             // What is signed in and lets itself be notified has nothing to do with anybody else.
