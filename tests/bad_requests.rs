@@ -69,7 +69,8 @@ on_both_databases! {
             assert_eq!((status, code(&answer)), (400, "BAD_REQUEST"), "{:.40}", body);
         }
         let batch = json!([{ "query": "{ vapidPublicKey }" }, { "query": RENAME }]).to_string();
-        for body in [batch, json!({}).to_string(), json!({ "variables": {} }).to_string()] {
+        let list = json!(["{ vapidPublicKey }", null, null, null]).to_string();
+        for body in [batch, list, json!({}).to_string(), json!({ "variables": {} }).to_string()] {
             let (status, _, answer) = post(&body).send(&app, &alex).await;
             assert_eq!((status, code(&answer)), (400, "BAD_REQUEST"), "{body}");
         }
@@ -110,9 +111,11 @@ on_both_databases! {
             let (status, _, answer) = request.send(&app, &alex).await;
             assert_eq!((status, code(&answer)), (400, "BAD_REQUEST"), "{query_string}");
         }
-        for method in ["PUT", "DELETE", "PATCH", "OPTIONS"] {
+        for (method, status) in [("PUT", 405), ("DELETE", 405), ("PATCH", 405), ("OPTIONS", 204)] {
             let request = app.http.request(method.parse().unwrap(), format!("{}/graphql", app.url));
-            assert_eq!(request.send().await.unwrap().status(), 405, "{method}");
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), status, "{method}");
+            assert_eq!(answer.headers()["allow"], "GET, HEAD, POST, OPTIONS");
         }
         assert_unharmed(&app, &alex).await;
     }
@@ -126,6 +129,7 @@ on_both_databases! {
             Some("application/x-www-form-urlencoded"),
             Some("multipart/form-data; boundary=x"),
             Some("application/graphql"),
+            Some("application/json; charset=utf-16"),
             Some("nonsense"),
         ] {
             let request = Raw { content_type, body: body.clone(), ..Raw::default() };
@@ -143,13 +147,34 @@ on_both_databases! {
             ("application/graphql-response+json", "application/graphql-response+json; charset=utf-8", 400),
             ("application/json", "application/json; charset=utf-8", 200),
             ("*/*", "application/json; charset=utf-8", 200),
+            ("application/json, application/graphql-response+json;q=0.9", "application/json; charset=utf-8", 200),
+            ("application/json;q=0.9, Application/GraphQL-Response+JSON; charset=UTF-8", "application/graphql-response+json; charset=utf-8", 400),
             ("text/html, application/graphql-response+json", "application/graphql-response+json; charset=utf-8", 400),
         ] {
             let got = Raw { accept: Some(accept), ..post(bad.clone()) }.send(&app, &alex).await;
             assert_eq!((got.0, got.1.as_str(), code(&got.2)), (status, media, "BAD_REQUEST"), "{accept}");
         }
-        let utf8 = Raw { content_type: Some("application/json; charset=utf-8"), ..query("{ vapidPublicKey }") };
+        let utf8 = Raw { content_type: Some("application/json; charset=\"UTF-8\""), ..query("{ vapidPublicKey }") };
         assert_eq!(utf8.send(&app, &alex).await.0, 200);
+        // What was executed, and went wrong in part, has a status of its own where the media type says what it means.
+        let partly = "{ vapidPublicKey viewer { checkIns(first: 0) { nodes { id } } } }";
+        for (accept, status) in [("application/graphql-response+json", 294), ("application/json", 200)] {
+            let (got, _, answer) = Raw { accept: Some(accept), ..query(partly) }.send(&app, &alex).await;
+            assert_eq!((got, answer.get("data").is_some(), code(&answer)), (status, true, "BAD_REQUEST"));
+        }
+    }
+
+    async fn a_query_string_may_leave_things_empty_and_head_is_get_without_a_body(app) {
+        let alex = person(&app, "Alex").await;
+        let query_string = "?query=query%20Q%20%7BvapidPublicKey%7D&operationName=&variables=&extensions=";
+        let (status, media, answer) = Raw { get: true, query_string, ..Raw::default() }.send(&app, &alex).await;
+        assert_eq!((status, answer.get("errors")), (200, None));
+        let head = app.http.head(format!("{}/graphql{query_string}", app.url)).send().await.unwrap();
+        assert_eq!((head.status().as_u16(), head.headers()["content-type"].to_str().unwrap()), (200, media.as_str()));
+        assert_eq!(head.headers()["content-length"], answer.to_string().len().to_string().as_str());
+        assert_eq!(head.text().await.unwrap(), "");
+        let named_null = Raw { get: true, query_string: "?query=query%20null%20%7BvapidPublicKey%7D&operationName=null", ..Raw::default() };
+        assert_eq!(named_null.send(&app, &alex).await.2.get("errors"), None, "null is a name here");
     }
 
     async fn r34_a_body_has_a_largest_size(app) {

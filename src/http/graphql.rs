@@ -1,6 +1,7 @@
 //! GraphQL over HTTP: POST, GET for queries, `Accept` negotiation, bearer tokens, idempotency keys.
 
 use super::door::Place;
+use super::media::Media;
 use super::{Web, client};
 use crate::actions::Fault;
 use crate::actions::idempotency::{Remembered, keep, remember};
@@ -9,7 +10,7 @@ use crate::graphql::errors::{ErrorCode, log_fault};
 use crate::graphql::measure::{Unreadable, read};
 use crate::graphql::{Asker, limits, prepare};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
@@ -17,45 +18,6 @@ use async_graphql::parser::types::{
 use async_graphql::{Request, Response, Variables};
 use serde::Deserialize;
 use tracing::Instrument;
-
-/// The answer's media type, by what the client accepts (GraphQL over HTTP, "Accept").
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Media {
-    /// `application/graphql-response+json`: the status tells whether the request could be executed.
-    GraphQl,
-    /// `application/json`: the status is 200 for every well-formed answer.
-    Json,
-}
-
-impl Media {
-    fn of(request: &HttpRequest) -> Option<Self> {
-        let Some(accept) = request.headers().get(ACCEPT) else { return Some(Self::Json) };
-        let accept = accept.to_str().unwrap_or_default();
-        accept.split(',').find_map(|part| {
-            let mut pieces = part.split(';').map(str::trim);
-            let media = pieces.next().unwrap_or_default().to_ascii_lowercase();
-            if pieces.any(|piece| piece == "q=0" || piece == "q=0.0") {
-                return None;
-            }
-            match media.as_str() {
-                "application/graphql-response+json" => Some(Self::GraphQl),
-                "application/json" | "*/*" | "application/*" => Some(Self::Json),
-                _ => None,
-            }
-        })
-    }
-
-    fn answer(self, status: StatusCode, body: Vec<u8>) -> HttpResponse {
-        let (media, status) = match self {
-            Self::GraphQl => ("application/graphql-response+json; charset=utf-8", status),
-            Self::Json if status == StatusCode::BAD_REQUEST => {
-                ("application/json; charset=utf-8", StatusCode::OK)
-            }
-            Self::Json => ("application/json; charset=utf-8", status),
-        };
-        HttpResponse::build(status).insert_header((CONTENT_TYPE, media)).body(body)
-    }
-}
 
 /// The parameters of a request, in its body or its query string.
 #[derive(Deserialize)]
@@ -87,14 +49,24 @@ fn syntax_error(positions: &[(usize, usize)]) -> Vec<u8> {
 }
 
 fn not_acceptable() -> HttpResponse {
-    HttpResponse::NotAcceptable().json(serde_json::json!({
-        "errors": [{ "message": "Accept application/graphql-response+json or application/json." }]
-    }))
+    let sentence = "Accept application/graphql-response+json or application/json.";
+    Media::Json.refused(StatusCode::NOT_ACCEPTABLE, error_body(sentence, ErrorCode::BadRequest))
+}
+
+/// What can be done here.
+const METHODS: (HeaderName, &str) = (ALLOW, "GET, HEAD, POST, OPTIONS");
+
+/// Tells which methods there are. (What a browser asks before it sends to another origin is answered before.)
+pub async fn options() -> HttpResponse {
+    HttpResponse::NoContent().insert_header(METHODS).finish()
 }
 
 /// Every other method.
 pub async fn method_not_allowed() -> HttpResponse {
-    HttpResponse::MethodNotAllowed().insert_header((ALLOW, "GET, POST")).finish()
+    let body = error_body("Send GET or POST.", ErrorCode::BadRequest);
+    let mut answer = Media::Json.refused(StatusCode::METHOD_NOT_ALLOWED, body);
+    answer.headers_mut().insert(METHODS.0, HeaderValue::from_static(METHODS.1));
+    answer
 }
 
 /// A request in the query string: queries only (R30).
@@ -111,13 +83,15 @@ pub async fn get(request: HttpRequest, web: web::Data<Web>) -> HttpResponse {
     let bad = || bad_request(media, "The query string is not that of a GraphQL request.");
     let Ok(parameters) = web::Query::<InUrl>::from_query(request.query_string()) else { return bad() };
     let parameters = parameters.into_inner();
-    let json = |text: Option<String>| text.map(|text| serde_json::from_str(&text)).transpose();
+    // In a query string, empty is as good as left out.
+    let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let json = |text| said(text).map(|text| serde_json::from_str(&text)).transpose();
     let (Ok(variables), Ok(extensions)) = (json(parameters.variables), json(parameters.extensions)) else {
         return bad();
     };
     let parameters = Parameters {
         query: parameters.query,
-        operation_name: parameters.operation_name,
+        operation_name: said(parameters.operation_name),
         variables,
         extensions,
     };
@@ -132,35 +106,36 @@ pub async fn post(request: HttpRequest, web: web::Data<Web>, body: web::Payload)
         Ok(Err(_)) => return bad_request(media, "The body did not arrive whole."),
         Err(_) => {
             let sentence = format!("Bytes of a body: at most {}.", limits::BODY);
-            return media.answer(StatusCode::PAYLOAD_TOO_LARGE, error_body(&sentence, ErrorCode::BadRequest));
+            return media
+                .refused(StatusCode::PAYLOAD_TOO_LARGE, error_body(&sentence, ErrorCode::BadRequest));
         }
     };
-    let content_type =
-        request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        let sentence = "Send application/json.";
-        return media.answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, error_body(sentence, ErrorCode::BadRequest));
+    if !is_json(&request) {
+        let sentence = "Send application/json in UTF-8.";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return media.refused(status, error_body(sentence, ErrorCode::BadRequest));
     }
+    // To serde a list is a struct, too; to GraphQL over HTTP it is not.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
     match serde_json::from_slice::<Parameters>(&body) {
-        Ok(parameters) => answer(&request, &web, media, parameters, Some(&body)).await,
-        Err(_) => {
-            // Not even JSON parameters: 400 whatever is accepted.
-            let body = error_body("The body is not a GraphQL request in JSON.", ErrorCode::BadRequest);
-            HttpResponse::BadRequest()
-                .insert_header((CONTENT_TYPE, "application/json; charset=utf-8"))
-                .body(body)
-        }
+        Ok(parameters) if is_object => answer(&request, &web, media, parameters, Some(&body)).await,
+        Ok(_) | Err(_) => bad_request(media, "The body is not a GraphQL request in JSON."),
     }
 }
 
+/// Whether a body is said to be JSON in UTF-8, which JSON is unless it is said to be something else.
+fn is_json(request: &HttpRequest) -> bool {
+    let said = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parts = said.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let utf8 = |value: &str| value.trim_matches('"').eq_ignore_ascii_case("utf-8");
+    let mut named = parts.filter_map(|part| part.split_once('='));
+    essence.eq_ignore_ascii_case("application/json")
+        && named.all(|(name, value)| !name.eq_ignore_ascii_case("charset") || utf8(value))
+}
+
 fn bad_request(media: Media, sentence: &str) -> HttpResponse {
-    let media = match media {
-        Media::GraphQl => "application/graphql-response+json; charset=utf-8",
-        Media::Json => "application/json; charset=utf-8",
-    };
-    let body = error_body(sentence, ErrorCode::BadRequest);
-    HttpResponse::BadRequest().insert_header((CONTENT_TYPE, media)).body(body)
+    media.refused(StatusCode::BAD_REQUEST, error_body(sentence, ErrorCode::BadRequest))
 }
 
 fn internal(media: Media, fault: &Fault) -> HttpResponse {
@@ -168,7 +143,7 @@ fn internal(media: Media, fault: &Fault) -> HttpResponse {
     let error = serde_json::json!({
         "errors": [{ "message": "internal error", "extensions": { "code": ErrorCode::Internal.name(), "id": id } }]
     });
-    media.answer(StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into_bytes())
+    media.refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into_bytes())
 }
 
 /// The operation that is meant, if the document says so clearly.
@@ -203,10 +178,10 @@ async fn answer(
     let document = match read(&query, &variables) {
         Ok(document) => document,
         Err(Unreadable::Syntax(positions)) => {
-            return media.answer(StatusCode::BAD_REQUEST, syntax_error(&positions));
+            return media.unfit(syntax_error(&positions));
         }
         Err(Unreadable::TooMuch(sentence)) => {
-            return media.answer(StatusCode::BAD_REQUEST, error_body(&sentence, ErrorCode::BadRequest));
+            return media.unfit(error_body(&sentence, ErrorCode::BadRequest));
         }
     };
     let is_mutation = operation(&document, parameters.operation_name.as_deref())
@@ -214,7 +189,9 @@ async fn answer(
         .map(single_field);
     if body.is_none() && is_mutation.is_some() {
         let body = error_body("GET is for queries only.", ErrorCode::BadRequest);
-        return HttpResponse::MethodNotAllowed().insert_header((ALLOW, "POST")).body(body);
+        let mut answer = media.refused(StatusCode::METHOD_NOT_ALLOWED, body);
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        return answer;
     }
     let bearer = match authenticate(request, web).await {
         Ok(bearer) => bearer,
@@ -252,12 +229,13 @@ async fn answer(
         None => tokio::time::timeout(limit, performing).await,
     };
     match performed {
-        Ok(Ok((status, body))) => media.answer(status, body),
+        Ok(Ok(Performed { executed: true, errors, body })) => media.executed(errors, body),
+        Ok(Ok(Performed { executed: false, body, .. })) => media.unfit(body),
         Ok(Err(fault)) => internal(media, &fault),
         Err(_) => {
             let sentence = "This took too long. A mutation is finished all the same: send it again under its \
                             Idempotency-Key, or read the state.";
-            media.answer(StatusCode::SERVICE_UNAVAILABLE, error_body(sentence, ErrorCode::TimedOut))
+            media.refused(StatusCode::SERVICE_UNAVAILABLE, error_body(sentence, ErrorCode::TimedOut))
         }
     }
 }
@@ -270,30 +248,39 @@ fn too_many(media: Media) -> HttpResponse {
         "message": sentence,
         "extensions": { "code": code, "retryAfterSeconds": 1 },
     }] });
-    let mut answer = media.answer(StatusCode::TOO_MANY_REQUESTS, error.to_string().into_bytes());
+    let mut answer = media.refused(StatusCode::TOO_MANY_REQUESTS, error.to_string().into_bytes());
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     answer
 }
 
-/// Executes a request, keeps a mutation's answer under its key, and returns status and body.
+/// What came of a request.
+struct Performed {
+    /// Whether it was executed; its body has data then, perhaps null.
+    executed: bool,
+    /// Whether something went wrong in it.
+    errors: bool,
+    body: Vec<u8>,
+}
+
+/// Executes a request, and keeps a mutation's answer under its key.
 async fn perform(
     web: web::Data<Web>,
     request: Request,
     key: Option<crate::actions::RequestKey>,
     _place: Option<Place>,
-) -> Result<(StatusCode, Vec<u8>), Fault> {
+) -> Result<Performed, Fault> {
     let response = web.schema.execute(request).await;
     let repeated = has_code(&response, ErrorCode::IdempotencyKeyInProgress);
     // A document that could not be executed has no data at all; one whose fields failed has data, perhaps null.
     let executed = response.errors.is_empty() || response.errors.iter().any(|error| !error.path.is_empty());
-    let status = if executed { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    let errors = !response.errors.is_empty();
     let body = body_of(response, executed).map_err(|_| Fault::Inconsistent("an answer without a form"))?;
     if let (Some(key), false) = (key, repeated)
         && let Err(fault) = keep(&web.house, key, &body).await
     {
         tracing::error!(cause = %fault, "the answer to a mutation was not kept for repetitions");
     }
-    Ok((status, body))
+    Ok(Performed { executed, errors, body })
 }
 
 /// The response as JSON; of a request that was not executed, without `data`. An error without a code is one of
@@ -315,6 +302,15 @@ fn body_of(mut response: Response, executed: bool) -> Result<Vec<u8>, serde_json
 fn has_code(response: &Response, code: ErrorCode) -> bool {
     let name = async_graphql::Value::from(code.name());
     response.errors.iter().any(|error| error.extensions.as_ref().and_then(|e| e.get("code")) == Some(&name))
+}
+
+/// Whether an answer that was kept has errors.
+fn has_errors(answer: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Kept {
+        errors: Option<serde::de::IgnoredAny>,
+    }
+    serde_json::from_slice::<Kept>(answer).is_ok_and(|kept| kept.errors.is_some())
 }
 
 /// Whether an operation has exactly one root field, spelled out.
@@ -350,10 +346,10 @@ async fn idempotency(
     if !single {
         return Err(bad_request(media, "Under an Idempotency-Key a request has exactly one mutation."));
     }
-    let conflict = |sentence: &str, code| media.answer(StatusCode::CONFLICT, error_body(sentence, code));
+    let conflict = |sentence: &str, code| media.refused(StatusCode::CONFLICT, error_body(sentence, code));
     match remember(&web.house, bearer, text, body).await {
         Ok(Remembered::New(key)) => Ok(Some(key)),
-        Ok(Remembered::Answer(answer)) => Err(media.answer(StatusCode::OK, answer)),
+        Ok(Remembered::Answer(answer)) => Err(media.executed(has_errors(&answer), answer)),
         Ok(Remembered::Unanswered) => Err(conflict(
             "This mutation was done under this key, and its answer is not there (yet). Read the state.",
             ErrorCode::IdempotencyKeyInProgress,

@@ -8,6 +8,7 @@ mod export;
 mod gate;
 mod graphql;
 mod health;
+mod media;
 mod metrics;
 mod outbox;
 mod pages;
@@ -21,6 +22,7 @@ pub use stall::watch_connection;
 use crate::actions::House;
 use crate::auth::network::TrustedProxies;
 use crate::graphql::{Schema, limits};
+use actix_web::http::Method;
 use actix_web::middleware::{Condition, DefaultHeaders};
 use actix_web::web;
 use std::sync::Arc;
@@ -62,6 +64,8 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
             web::resource("/graphql")
                 .route(web::post().to(graphql::post))
                 .route(web::get().to(graphql::get))
+                .route(web::head().to(graphql::get))
+                .route(web::method(Method::OPTIONS).to(graphql::options))
                 .default_service(web::to(graphql::method_not_allowed))
                 .wrap(Condition::new(!web_data.door.origins.is_empty(), web_data.door.cors())),
         )

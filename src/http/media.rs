@@ -1,0 +1,161 @@
+//! The media types of GraphQL over HTTP: what a client accepts, and which status goes with each.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use actix_web::{HttpRequest, HttpResponse};
+
+/// Data came, and errors with it (GraphQL over HTTP, September 2026, "Partial success").
+const PARTIAL: u16 = 294;
+
+/// The answer's media type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Media {
+    /// `application/graphql-response+json`: the status tells whether the request could be executed.
+    GraphQl,
+    /// `application/json`, for clients that know nothing newer: 200 for every answer to a well-formed request.
+    Json,
+}
+
+/// One entry of an `Accept` header (RFC 9110, 12.5.1).
+struct Range<'a> {
+    kind: &'a str,
+    subtype: &'a str,
+    quality: f32,
+}
+
+impl<'a> Range<'a> {
+    /// What is not of this form, or asks for another encoding than UTF-8, accepts nothing.
+    fn read(text: &'a str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let (kind, subtype) = parts.next()?.split_once('/')?;
+        let mut quality = 1.0;
+        for (name, value) in parts.filter_map(|part| part.split_once('=')) {
+            let value = value.trim().trim_matches('"');
+            match name.trim() {
+                name if name.eq_ignore_ascii_case("q") => quality = value.parse().ok()?,
+                name if name.eq_ignore_ascii_case("charset") && !value.eq_ignore_ascii_case("utf-8") => {
+                    return None;
+                }
+                _ => {}
+            }
+        }
+        Some(Self { kind, subtype, quality })
+    }
+
+    /// How closely this names a media type; None: it does not.
+    fn names(&self, kind: &str, subtype: &str) -> Option<u8> {
+        match (self.kind, self.subtype) {
+            ("*", "*") => Some(0),
+            (of, "*") if of.eq_ignore_ascii_case(kind) => Some(1),
+            (of, exactly) if of.eq_ignore_ascii_case(kind) && exactly.eq_ignore_ascii_case(subtype) => {
+                Some(2)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What a client accepts.
+pub(super) struct Accept<'a>(Vec<Range<'a>>);
+
+impl<'a> Accept<'a> {
+    /// Reads the header; None: there is none.
+    pub(super) fn of(headers: &'a HeaderMap) -> Option<Self> {
+        let mut lines = headers.get_all(ACCEPT).peekable();
+        lines.peek()?;
+        let entries = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+        Some(Self(entries.filter_map(Range::read).collect()))
+    }
+
+    /// How closely a media type is named, and how much it is wanted; None: it is not accepted.
+    pub(super) fn takes(&self, kind: &str, subtype: &str) -> Option<(u8, f32)> {
+        let named = self.0.iter().filter_map(|range| Some((range.names(kind, subtype)?, range.quality)));
+        named.max_by_key(|(closeness, _)| *closeness).filter(|(_, quality)| *quality > 0.0)
+    }
+}
+
+impl Media {
+    /// What a request's answer is sent as; None: nothing that there is would be accepted.
+    pub(super) fn of(request: &HttpRequest) -> Option<Self> {
+        let Some(accept) = Accept::of(request.headers()) else { return Some(Self::Json) };
+        let graphql = accept.takes("application", "graphql-response+json");
+        let json = accept.takes("application", "json");
+        match (graphql, json) {
+            (None, None) => None,
+            (None, Some(_)) => Some(Self::Json),
+            (Some(_), None) => Some(Self::GraphQl),
+            // Who wants both as much, and does not name the newer one, may not know it.
+            (Some((closeness, wanted)), Some((_, instead))) => {
+                let newer = wanted > instead || wanted.total_cmp(&instead).is_eq() && closeness == 2;
+                Some(if newer { Self::GraphQl } else { Self::Json })
+            }
+        }
+    }
+
+    /// The value of `Content-Type`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::GraphQl => "application/graphql-response+json; charset=utf-8",
+            Self::Json => "application/json; charset=utf-8",
+        }
+    }
+
+    /// An answer to a request that was executed, with errors or without.
+    pub(super) fn executed(self, errors: bool, body: Vec<u8>) -> HttpResponse {
+        let partial = StatusCode::from_u16(PARTIAL).unwrap_or(StatusCode::OK);
+        let status = if errors && self == Self::GraphQl { partial } else { StatusCode::OK };
+        self.refused(status, body)
+    }
+
+    /// An answer to a well-formed request that was not executed since of what it asks for.
+    pub(super) fn unfit(self, body: Vec<u8>) -> HttpResponse {
+        let status = if self == Self::GraphQl { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+        self.refused(status, body)
+    }
+
+    /// Any other answer, whose status is the same for all.
+    pub(super) fn refused(self, status: StatusCode, body: Vec<u8>) -> HttpResponse {
+        HttpResponse::build(status).insert_header((CONTENT_TYPE, self.name())).body(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn of(accept: &str) -> Option<Media> {
+        Media::of(&TestRequest::default().insert_header((ACCEPT, accept)).to_http_request())
+    }
+
+    #[test]
+    fn what_is_wanted_most_is_sent_and_the_newer_one_where_it_is_named() {
+        assert_eq!(Media::of(&TestRequest::default().to_http_request()), Some(Media::Json));
+        for accept in [
+            "application/graphql-response+json",
+            "application/graphql-response+json, application/json;q=0.9",
+            "application/json, application/graphql-response+json",
+            "application/json;q=0.5, Application/GraphQL-Response+JSON; charset=UTF-8; q=0.6",
+            "*/*;q=0.1, application/graphql-response+json",
+            "application/*, application/json;q=0",
+            "text/html, application/json;charset=utf-16, application/graphql-response+json;q=0.1",
+        ] {
+            assert_eq!(of(accept), Some(Media::GraphQl), "{accept}");
+        }
+        for accept in [
+            "*/*",
+            "application/*;q=0.2",
+            "application/json",
+            "application/json, application/graphql-response+json;q=0.9",
+            "application/graphql-response+json;q=0, */*",
+            "application/graphql-response+json;q=0.000, application/json;q=0.001",
+        ] {
+            assert_eq!(of(accept), Some(Media::Json), "{accept}");
+        }
+        for accept in
+            ["", "text/html", "image/*", "application/json;q=0", "*/*;q=0", "json", "application/json;q=x"]
+        {
+            assert_eq!(of(accept), None, "{accept}");
+        }
+    }
+}
