@@ -107,7 +107,7 @@ async fn scanned(app: &TestApp, link: &str) -> String {
 
 /// Presses the button of a page: the status, and what the next page shows.
 async fn press(app: &TestApp, link: &str, password: Option<&str>) -> (u16, String) {
-    let mut request = app.http.post(link);
+    let mut request = app.http.post(link).header("Accept", "text/html");
     if let Some(password) = password {
         let form = format!("password={}", password.replace(' ', "+"));
         request = request.header("Content-Type", "application/x-www-form-urlencoded").body(form);

@@ -182,7 +182,7 @@ on_both_databases! {
             }
         }
         let shared: Vec<_> = shared.iter().map(String::as_str).collect();
-        assert_eq!(shared, ["/.well-known/jwks.json", "/assets/leave.js", "/assets/style.css", "/graphiql/{file}"], "what anybody may keep");
+        assert_eq!(shared, ["/.well-known/jwks.json", "/assets/leave.js", "/assets/style.css", "/graphiql/{file}", "/openapi.json"], "what anybody may keep");
     }
 
     async fn a_page_has_no_style_and_no_script_of_its_own(app) {

@@ -179,7 +179,7 @@ on_both_databases! {
         assert!(cause_of(&id_of(&answer["errors"][0])).contains("sessions"));
         assert!(!answer.to_string().contains("sessions") && !answer.to_string().contains("query"));
 
-        let page = app.http.post(format!("{}/verify/some-token", app.url)).send().await.unwrap();
+        let page = app.http.post(format!("{}/verify/some-token", app.url)).header("Accept", "text/html").send().await.unwrap();
         assert_eq!(page.status(), 500);
         let page = page.text().await.unwrap();
         let (_, rest) = page.split_once("tell the operator this number: ").unwrap();

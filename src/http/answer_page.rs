@@ -2,12 +2,14 @@
 
 use super::Web;
 use super::pages::{self, Fields, Slip};
+use super::problem::{self, ProblemDetails, Wants};
+use super::rest::{self, Asked, Problems, Sent};
 use crate::actions::Refusal;
 use crate::actions::page::{
     self, AnswerContent, Degree, NoticedSign, Problem, ProblemCode, Question, Reply, Share, Sign,
 };
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 const TITLE: &str = "How are you right now?";
@@ -144,11 +146,22 @@ fn leads_to(question: Question) -> HttpResponse {
     }
 }
 
-/// Shows the question.
-pub async fn show(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
-    match page::question(&web.house, token.into_inner()).await {
-        Ok(question) => leads_to(question),
-        Err(fault) => pages::fault(TITLE, &fault),
+/// Where a check-in stands; to a person, the question.
+#[utoipa::path(
+    get, path = "/c/{token}", tag = "check-in", params(("token" = String, Path, description = "The link's token.")),
+    operation_id = "checkInStanding",
+    responses(
+        (status = 200, description = "Where it stands.", content((Asked = "application/json"), (String = "text/html"))),
+        (status = 404, description = "`gone`.", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 500, description = "`internal`.", body = ProblemDetails, content_type = "application/problem+json")
+    )
+)]
+pub async fn show(request: HttpRequest, web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
+    match (page::question(&web.house, token.into_inner()).await, Wants::of(&request)) {
+        (Ok(question), Wants::Page) => leads_to(question),
+        (Ok(question), Wants::Json) => rest::question(question),
+        (Err(fault), Wants::Page) => pages::fault(TITLE, &fault),
+        (Err(fault), Wants::Json) => problem::internal(&fault),
     }
 }
 
@@ -174,10 +187,33 @@ fn asked(written: &Fields) -> Option<Reply> {
     Some(Reply::Answer(content, share))
 }
 
-/// Answers, skips or puts off.
-pub async fn answer(web: web::Data<Web>, token: web::Path<String>, body: web::Bytes) -> HttpResponse {
-    let (token, written) = (token.into_inner(), Fields::of(&body));
-    let outcome = match asked(&written) {
+/// Answers a check-in, skips it or puts it off.
+///
+/// Needs nobody signed in and signs nobody in: the token works for this check-in alone, and
+/// once. The address is what a push's notification leads to (`navigate`), so a service worker can send this when one of
+/// a notification's actions is tapped.
+#[utoipa::path(
+    post, path = "/c/{token}", tag = "check-in", params(("token" = String, Path, description = "The link's token.")),
+    operation_id = "answerCheckIn",
+    request_body(content((rest::Reply = "application/json"))),
+    responses(
+        (status = 200, description = "Done, now or before.", content((Asked = "application/json"), (String = "text/html"))),
+        Problems
+    )
+)]
+pub async fn answer(
+    request: HttpRequest,
+    web: web::Data<Web>,
+    token: web::Path<String>,
+    body: web::Bytes,
+) -> HttpResponse {
+    let Some((wants, sent)) = rest::sent::<rest::Reply>(&request, &body) else { return rest::malformed() };
+    let (reply, written) = match sent {
+        Sent::Json(said) => (said.into(), Fields::default()),
+        Sent::Form(written) => (asked(&written), written),
+    };
+    let token = token.into_inner();
+    let outcome = match reply {
         Some(reply) => {
             let later = matches!(reply, Reply::Later(_));
             page::reply(&web.house, token.clone(), reply).await.map(|question| (question, later))
@@ -187,6 +223,9 @@ pub async fn answer(web: web::Data<Web>, token: web::Path<String>, body: web::By
             Err(Problem::new("mood", ProblemCode::Required, sentence).into())
         }
     };
+    if wants == Wants::Json {
+        return rest::replied(outcome);
+    }
     match outcome {
         Ok((Question::Open { .. }, false)) => settled(),
         Ok((Question::Open { .. }, true)) => {

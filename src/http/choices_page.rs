@@ -4,10 +4,12 @@
 use super::Web;
 use super::answer_page::Choice;
 use super::pages::{self, Fields, Form, Slip};
+use super::problem::{self, Kind, Wants};
+use super::rest::{self, Done, Problems, Sent};
 use crate::actions::page::{self, Choices, PauseChoice};
 use crate::actions::{Outcome, Refusal};
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use jiff::SignedDuration;
 
@@ -49,12 +51,24 @@ pub async fn stop_form(web: web::Data<Web>, token: web::Path<String>) -> HttpRes
     }
 }
 
-/// Stops mails. A mail program may press the button for its owner, without having seen the page: whatever the body's
+/// Stops mails.
+///
+/// A mail program may press the button for its owner, without having seen the page: whatever the body's
 /// form, it asks for nothing else (RFC 8058, 3.1 and 3.2).
-pub async fn stop(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
+#[utoipa::path(
+    post, path = "/unsubscribe/{token}", tag = "choices", operation_id = "stopMails",
+    params(("token" = String, Path, description = "The token at the foot of a mail.")),
+    request_body(content((String = "application/x-www-form-urlencoded"), (String = "multipart/form-data")),
+        description = "`List-Unsubscribe=One-Click` (RFC 8058), or anything else, or nothing."),
+    responses(
+        (status = 200, description = "No more mails.", content((Done = "application/json"), (String = "text/html"))),
+        Problems
+    )
+)]
+pub async fn stop(request: HttpRequest, web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
     let choices = Choices { mail: Some(false), ..Choices::default() };
     let outcome = page::choose(&web.house, token.into_inner(), choices).await;
-    chosen(outcome, STOP_TITLE, "Done. No more reminders come by e-mail.")
+    chosen(Wants::of(&request), outcome, STOP_TITLE, "Done. No more reminders come by e-mail.")
 }
 
 /// Shows what can be chosen, and nothing of what was.
@@ -87,9 +101,33 @@ fn form() -> HttpResponse {
     pages::html(StatusCode::OK, &ChoicesPage { problems: Vec::new(), groups })
 }
 
-/// Changes what was chosen.
-pub async fn choose(web: web::Data<Web>, token: web::Path<String>, body: web::Bytes) -> HttpResponse {
-    let written = Fields::of(&body);
+/// Changes what may come.
+#[utoipa::path(
+    post, path = "/preferences/{token}", tag = "choices", operation_id = "setPreferences",
+    params(("token" = String, Path, description = "The token at the foot of a mail.")),
+    request_body(content((rest::Wishes = "application/json"))),
+    responses(
+        (status = 200, description = "It was done.", content((Done = "application/json"), (String = "text/html"))),
+        Problems
+    )
+)]
+pub async fn choose(
+    request: HttpRequest,
+    web: web::Data<Web>,
+    token: web::Path<String>,
+    body: web::Bytes,
+) -> HttpResponse {
+    let (wants, choices) = match rest::sent::<rest::Wishes>(&request, &body) {
+        Some((wants, Sent::Json(wishes))) => (wants, wishes.into()),
+        Some((wants, Sent::Form(written))) => (wants, written_choices(&written)),
+        None => return rest::malformed(),
+    };
+    let outcome = page::choose(&web.house, token.into_inner(), choices).await;
+    chosen(wants, outcome, TITLE, "Done. It is as you chose.")
+}
+
+/// What a form says.
+fn written_choices(written: &Fields) -> Choices {
     let yes_or_no = |name| match written.get(name) {
         Some("yes") => Some(true),
         Some("no") => Some(false),
@@ -103,13 +141,13 @@ pub async fn choose(web: web::Data<Web>, token: web::Path<String>, body: web::By
         Some("off") => Some(PauseChoice::End),
         Some(_) | None => None,
     };
-    let choices = Choices { mail: yes_or_no("mail"), push: yes_or_no("push"), pause };
-    let outcome = page::choose(&web.house, token.into_inner(), choices).await;
-    chosen(outcome, TITLE, "Done. It is as you chose.")
+    Choices { mail: yes_or_no("mail"), push: yes_or_no("push"), pause }
 }
 
-fn chosen(outcome: Outcome<bool>, title: &str, done: &str) -> HttpResponse {
+fn chosen(wants: Wants, outcome: Outcome<bool>, title: &str, done: &str) -> HttpResponse {
     match outcome {
+        Ok(false) if wants == Wants::Json => problem::plain(Kind::Gone),
+        outcome if wants == Wants::Json => rest::finished(outcome.map(drop)),
         Ok(true) => {
             let sentence = "You can change it at any time, in your app or by the link in a later e-mail.";
             pages::note(StatusCode::OK, title, &[done.to_owned(), sentence.to_owned()])

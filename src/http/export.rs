@@ -2,10 +2,12 @@
 
 use super::Web;
 use super::pages::{self, Form, fault, gone};
+use super::problem::{self, Kind, Wants};
+use super::rest::Problems;
 use crate::actions::{Refusal, export};
 use crate::graphql::errors::log_fault;
 use actix_web::http::header::CONTENT_DISPOSITION;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use futures::stream;
 
 const TITLE: &str = "Your export";
@@ -20,12 +22,20 @@ pub async fn form() -> HttpResponse {
     pages::form(TITLE, &sentences, Form { button: "Download", password: false, one_click: false })
 }
 
-/// Hands the archive out piece by piece, and throws it away when all of it was taken.
-pub async fn download(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
-    let fetching = match export::take(&web.house, &token).await {
-        Ok(fetching) => fetching,
-        Err(Refusal::Problems(_) | Refusal::Repeated) => return gone(),
-        Err(Refusal::Fault(cause)) => return fault(TITLE, &cause),
+/// Hands an export out, and throws it away when all of it was taken.
+#[utoipa::path(
+    post, path = "/export/{token}", tag = "account", operation_id = "downloadExport",
+    params(("token" = String, Path, description = "From `fetchExport`.")),
+    responses((status = 200, description = "The archive.", content_type = "application/zip", body = Vec<u8>), Problems)
+)]
+pub async fn download(request: HttpRequest, web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
+    let wants = Wants::of(&request);
+    let fetching = match (export::take(&web.house, &token).await, wants) {
+        (Ok(fetching), _) => fetching,
+        (Err(Refusal::Problems(_) | Refusal::Repeated), Wants::Page) => return gone(),
+        (Err(Refusal::Problems(_) | Refusal::Repeated), Wants::Json) => return problem::plain(Kind::Gone),
+        (Err(Refusal::Fault(cause)), Wants::Page) => return fault(TITLE, &cause),
+        (Err(Refusal::Fault(cause)), Wants::Json) => return problem::internal(&cause),
     };
     let pieces = stream::try_unfold(fetching, |mut fetching| async move {
         match fetching.next().await {

@@ -5,13 +5,43 @@ use crate::actions::{House, watch};
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// How the service is.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what is written below")]
+pub(super) struct Health {
+    /// `ok`, `ready` or `not ready`.
+    status: String,
+    /// With `/readyz`: the same for each part, such as `database` and `worker`.
+    parts: Option<std::collections::BTreeMap<String, String>>,
+}
+
+/// Keys (RFC 7517).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what is written below")]
+pub(super) struct KeySet {
+    /// The keys, each with its `kid`.
+    keys: Vec<Value>,
+}
 
 /// The process answers.
+#[utoipa::path(
+    get, path = "/healthz", tag = "service",
+    responses((status = 200, description = "It does.", body = Health))
+)]
 pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
 /// Each part that this process needs answers too, or which does not. Why is for the log (R36).
+#[utoipa::path(
+    get, path = "/readyz", tag = "service",
+    responses(
+        (status = 200, description = "Every part does.", body = Health),
+        (status = 503, description = "A part does not.", body = Health)
+    )
+)]
 pub async fn readyz(house: web::Data<Arc<House>>) -> HttpResponse {
     let ready = watch::readiness(&house).await;
     let word = |part: bool| Value::from(if part { "ready" } else { "not ready" });
@@ -26,6 +56,10 @@ pub async fn readyz(house: web::Data<Arc<House>>) -> HttpResponse {
 }
 
 /// The public keys of access tokens (RFC 7517).
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json", tag = "service",
+    responses((status = 200, description = "The keys.", body = KeySet))
+)]
 pub async fn jwks(web: web::Data<Web>) -> HttpResponse {
     HttpResponse::Ok().insert_header(SHARED_BRIEFLY).json(web.house.tokens.jwks(web.house.clock.now()))
 }

@@ -10,8 +10,12 @@ mod graphql;
 mod health;
 mod media;
 mod metrics;
+mod openapi;
 mod outbox;
 mod pages;
+mod problem;
+mod rest;
+mod spelling;
 mod stall;
 
 pub use door::{Door, Inside};
@@ -70,6 +74,7 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
                 .wrap(Condition::new(!web_data.door.origins.is_empty(), web_data.door.cors())),
         )
         .route("/.well-known/jwks.json", web::get().to(health::jwks))
+        .route("/openapi.json", web::get().to(openapi::document))
         .route("/healthz", web::get().to(health::healthz))
         .route("/healthz", web::head().to(health::healthz))
         .route("/readyz", web::get().to(health::readyz))

@@ -1,5 +1,7 @@
 //! The few pages that a link leads to, and what all of them share. GET shows, a button POSTs (R30).
 
+use super::problem::Wants;
+use super::rest::{self, Done, Problems, Sent};
 use super::{SHARED, Web, client};
 use crate::actions::{Fault, Outcome, Refusal, Visitor, account, address_change};
 use crate::graphql::errors::log_fault;
@@ -142,10 +144,19 @@ pub async fn verify_form() -> HttpResponse {
     form(VERIFY_TITLE, &sentences, Form { button: "Confirm", password: false, one_click: false })
 }
 
-/// Confirms the address.
+/// Confirms an address with which somebody signed up.
+#[utoipa::path(
+    post, path = "/verify/{token}", tag = "account", operation_id = "confirmAddress",
+    params(("token" = String, Path, description = "A mail's token.")),
+    responses(
+        (status = 200, description = "It was done.", content((Done = "application/json"), (String = "text/html"))),
+        Problems
+    )
+)]
 pub async fn verify(request: HttpRequest, web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
     let outcome = account::confirm_address(&web.house, &visitor(&request, &web), token.into_inner()).await;
-    finished(outcome, "The address is confirmed. You can log in now.", VERIFY_TITLE, None)
+    let done = "The address is confirmed. You can log in now.";
+    finished(Wants::of(&request), outcome, done, VERIFY_TITLE, None)
 }
 
 /// Asks for the press of a button, as [`verify_form`] does.
@@ -159,13 +170,22 @@ pub async fn new_address_form() -> HttpResponse {
 }
 
 /// Confirms another address of an account.
+#[utoipa::path(
+    post, path = "/new-address/{token}", tag = "account", operation_id = "confirmNewAddress",
+    params(("token" = String, Path, description = "A mail's token.")),
+    responses(
+        (status = 200, description = "It was done.", content((Done = "application/json"), (String = "text/html"))),
+        Problems
+    )
+)]
 pub async fn new_address(
     request: HttpRequest,
     web: web::Data<Web>,
     token: web::Path<String>,
 ) -> HttpResponse {
     let outcome = address_change::confirm(&web.house, &visitor(&request, &web), token.into_inner()).await;
-    finished(outcome, "The address is confirmed. Your mails come here from now on.", VERIFY_TITLE, None)
+    let done = "The address is confirmed. Your mails come here from now on.";
+    finished(Wants::of(&request), outcome, done, VERIFY_TITLE, None)
 }
 
 /// Asks for a new password.
@@ -173,26 +193,47 @@ pub async fn reset_form() -> HttpResponse {
     form(RESET_TITLE, &["All your devices will be signed out.".to_owned()], RESET_FORM)
 }
 
-/// Sets the new password.
+/// Sets a new password; every device is signed out.
+#[utoipa::path(
+    post, path = "/reset/{token}", tag = "account", operation_id = "resetPassword",
+    params(("token" = String, Path, description = "A mail's token.")),
+    request_body(content((rest::NewPassword = "application/json"))),
+    responses(
+        (status = 200, description = "It was done.", content((Done = "application/json"), (String = "text/html"))),
+        Problems
+    )
+)]
 pub async fn reset(
     request: HttpRequest,
     web: web::Data<Web>,
     token: web::Path<String>,
     body: web::Bytes,
 ) -> HttpResponse {
-    let password = Fields::of(&body).get("password").unwrap_or_default().to_owned().into();
+    let (wants, password) = match rest::sent::<rest::NewPassword>(&request, &body) {
+        Some((wants, Sent::Json(said))) => (wants, said.password),
+        Some((wants, Sent::Form(written))) => (wants, written.get("password").unwrap_or_default().to_owned()),
+        None => return rest::malformed(),
+    };
+    let password = password.into();
     let outcome =
         account::reset_password(&web.house, &visitor(&request, &web), token.into_inner(), password).await;
     let done = "The new password is set. Please log in again on your devices.";
-    finished(outcome, done, RESET_TITLE, Some(RESET_FORM))
+    finished(wants, outcome, done, RESET_TITLE, Some(RESET_FORM))
 }
 
 fn visitor(request: &HttpRequest, web: &Web) -> Visitor {
     Visitor { network: client::network(request, &web.proxies), key: None }
 }
 
-fn finished(outcome: Outcome<()>, done: &str, title: &str, form: Option<Form<'_>>) -> HttpResponse {
+fn finished(
+    wants: Wants,
+    outcome: Outcome<()>,
+    done: &str,
+    title: &str,
+    form: Option<Form<'_>>,
+) -> HttpResponse {
     match outcome {
+        outcome if wants == Wants::Json => rest::finished(outcome),
         Ok(()) => note(StatusCode::OK, title, &[done.to_owned()]),
         Err(Refusal::Problems(problems)) => {
             let sentences = problems.iter().map(|problem| problem.sentence.clone());

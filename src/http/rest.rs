@@ -1,0 +1,223 @@
+//! What programs send to the pages' addresses instead of forms, and what they get: one tap of a notification's action is
+//! enough, with nobody signed in.
+
+use super::pages::Fields;
+use super::problem::{self, Kind, ProblemDetails, Wants, media_of};
+use super::spelling::{DegreeWord, ShareWord, SignWord};
+use crate::actions::page::{self, AnswerContent, NoticedSign, PauseChoice, Question};
+use crate::actions::{Outcome, Refusal};
+use actix_web::{HttpRequest, HttpResponse};
+use jiff::SignedDuration;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::{Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema};
+
+/// A sign and how much of it there is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Noticed {
+    sign: SignWord,
+    degree: DegreeWord,
+}
+
+/// What is done with a check-in: it has exactly one of `mood`, `skip` and `minutes`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reply {
+    /// How one is, from 1 (very low) to 5 (very well): answers it.
+    #[schema(minimum = 1, maximum = 5, example = 4)]
+    mood: Option<i32>,
+    /// True: lets it pass.
+    skip: Option<bool>,
+    /// Puts it off by so many minutes.
+    #[schema(minimum = 10, maximum = 720)]
+    minutes: Option<i32>,
+    /// With `mood`: each sign at most once.
+    #[serde(default)]
+    signs: Vec<Noticed>,
+    /// With `mood`: what would help now.
+    need: Option<String>,
+    /// With `mood`: a note, private unless all is shared.
+    note: Option<String>,
+    /// With `mood`: what the partner sees; left out: as one usually chooses.
+    share: Option<ShareWord>,
+}
+
+impl From<Reply> for Option<page::Reply> {
+    fn from(said: Reply) -> Self {
+        match (said.mood, said.skip, said.minutes) {
+            (Some(mood), None | Some(false), None) => {
+                let signs = said.signs.iter().map(|n| NoticedSign { sign: n.sign.0, degree: n.degree.0 });
+                let (need, note) = (said.need.unwrap_or_default(), said.note.unwrap_or_default());
+                let content = AnswerContent { mood, signs: signs.collect(), need, note };
+                Some(page::Reply::Answer(content, said.share.map(|share| share.0)))
+            }
+            (None, Some(true), None) => Some(page::Reply::Skip),
+            (None, None | Some(false), Some(minutes)) => Some(page::Reply::Later(minutes)),
+            _ => None,
+        }
+    }
+}
+
+/// Where a check-in stands.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum Standing {
+    /// It waits for an answer, perhaps until later.
+    Open,
+    /// It was answered or skipped. To change that needs signing in.
+    Settled,
+}
+
+/// What a program is told of a check-in.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Asked {
+    /// Where it stands.
+    state: Standing,
+    /// Whether it can (still) be put off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    can_wait: Option<bool>,
+}
+
+fn stands(state: Standing) -> HttpResponse {
+    HttpResponse::Ok().json(Asked { state, can_wait: None })
+}
+
+/// Where a check-in stands, for a program.
+pub(super) fn question(question: Question) -> HttpResponse {
+    match question {
+        Question::Open { can_wait } => {
+            HttpResponse::Ok().json(Asked { state: Standing::Open, can_wait: Some(can_wait) })
+        }
+        Question::Settled => stands(Standing::Settled),
+        Question::Gone => problem::plain(Kind::Gone),
+    }
+}
+
+/// What came of a reply, for a program. `later`: it was one to be asked again.
+pub(super) fn replied(outcome: Outcome<(Question, bool)>) -> HttpResponse {
+    match outcome {
+        Ok((Question::Open { .. }, true)) => stands(Standing::Open),
+        Ok((Question::Open { .. } | Question::Settled, _)) | Err(Refusal::Repeated) => {
+            stands(Standing::Settled)
+        }
+        Ok((Question::Gone, _)) => problem::plain(Kind::Gone),
+        Err(refusal) => problem::refusal(refusal),
+    }
+}
+
+/// How long nothing is to come.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum PauseWish {
+    /// For a day.
+    Day,
+    /// For a week.
+    Week,
+    /// Until one says otherwise.
+    FurtherNotice,
+    /// Not, or no longer.
+    End,
+}
+
+/// What may come; what is left out stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wishes {
+    /// Whether mails about check-ins are wanted.
+    mail: Option<bool>,
+    /// Whether pushes are wanted.
+    push: Option<bool>,
+    /// Whether, and for how long, nothing is wanted at all.
+    pause: Option<PauseWish>,
+}
+
+impl From<Wishes> for page::Choices {
+    fn from(wishes: Wishes) -> Self {
+        let days = |days: i64| PauseChoice::For(SignedDuration::from_hours(days * 24));
+        let pause = wishes.pause.map(|wish| match wish {
+            PauseWish::Day => days(1),
+            PauseWish::Week => days(7),
+            PauseWish::FurtherNotice => PauseChoice::FurtherNotice,
+            PauseWish::End => PauseChoice::End,
+        });
+        Self { mail: wishes.mail, push: wishes.push, pause }
+    }
+}
+
+/// The new password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPassword {
+    /// From 15 characters to 128 bytes of any kind.
+    pub(super) password: String,
+}
+
+/// It was done, now or before.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Done {
+    /// Always `DONE`.
+    #[schema(example = "DONE")]
+    status: &'static str,
+}
+
+/// What came of something that gives nothing, for a program.
+pub(super) fn finished(outcome: Outcome<()>) -> HttpResponse {
+    match outcome {
+        Ok(()) => HttpResponse::Ok().json(Done { status: "DONE" }),
+        Err(refusal) => problem::refusal(refusal),
+    }
+}
+
+/// What was sent: JSON as `T`, or the fields of a form.
+pub(super) enum Sent<T> {
+    /// JSON.
+    Json(T),
+    /// A form, or nothing.
+    Form(Fields),
+}
+
+/// Reads a body; None: it is said to be JSON, and is not of the form.
+pub(super) fn sent<T: DeserializeOwned>(request: &HttpRequest, body: &[u8]) -> Option<(Wants, Sent<T>)> {
+    let wants = Wants::of(request);
+    if media_of(request) != "application/json" {
+        return Some((wants, Sent::Form(Fields::of(body))));
+    }
+    // To serde a list is a struct, too.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let said = is_object.then(|| serde_json::from_slice(body).ok()).flatten()?;
+    Some((wants, Sent::Json(said)))
+}
+
+/// The answer to such a body. Why it is not of the form is not told: that might quote what was sent.
+pub(super) fn malformed() -> HttpResponse {
+    problem::plain(Kind::Malformed)
+}
+
+/// The problems that every one of these addresses may answer with, for the document.
+pub(super) struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let schema = || Ref::from_schema_name(ProblemDetails::name());
+        let content = || ContentBuilder::new().schema(Some(schema())).build();
+        let described = |sentence: &str| {
+            ResponseBuilder::new().description(sentence).content("application/problem+json", content())
+        };
+        let all = [
+            ("400", "`malformed`: the body is not of this form."),
+            ("404", "`gone`: the link works no longer, or never did; these look alike."),
+            ("409", "`repeated`: this was done already."),
+            ("422", "`refused`: `problems` says which field, and why."),
+            ("429", "`too-many`: `Retry-After` says when to try again."),
+            ("500", "`internal`: `id` is what to tell the operator."),
+        ];
+        let too_long = ResponseBuilder::new().description("The body is too long.").build();
+        let all = all.into_iter().map(|(status, said)| (status.to_owned(), described(said).build().into()));
+        all.chain([("413".to_owned(), too_long.into())]).collect()
+    }
+}

@@ -1,0 +1,6 @@
+//! What programs ask: the addresses beside GraphQL.
+
+mod support;
+
+#[path = "programs/rest.rs"]
+mod rest;
