@@ -13,6 +13,7 @@ use crate::delivery::mail::MailSender;
 use crate::delivery::web_push::{PushSender, VapidKey};
 use crate::delivery::{Senders, Worker};
 use crate::domain::device::PushPolicy;
+use crate::graphql::documents::Documents;
 use crate::graphql::{self, Schema};
 use crate::http::{Door, Inside, Watch, Web, gate, headers, routes, watch_connection, watch_routes};
 use crate::meters::Meters;
@@ -47,6 +48,7 @@ pub struct App {
     pub schema: Schema,
     /// Who is let in by HTTP, and how far.
     pub door: Door,
+    documents: Arc<Documents>,
     explorer: bool,
     leave_url: Option<Url>,
     proxies: Arc<TrustedProxies>,
@@ -74,6 +76,13 @@ fn open_vault(db: &mut Db, ring: &Arc<Ring>) -> Result<Vault, StartError> {
 fn development_outbox(config: &Config) -> Option<PathBuf> {
     let shown = config.mode == Mode::Development && config.smtp_url.is_none();
     shown.then(|| config.data_dir.join("outbox"))
+}
+
+/// The documents that are trusted, as far as the settings say.
+fn documents(config: &Config) -> Result<Documents, String> {
+    let Some(file) = &config.trusted_documents else { return Ok(Documents::default()) };
+    Documents::trusting(file, config.trusted_documents_only)
+        .map_err(|sentence| format!("setting trusted_documents: {sentence}"))
 }
 
 impl App {
@@ -137,6 +146,7 @@ impl App {
             senders,
             schema,
             door,
+            documents: Arc::new(documents(config)?),
             explorer: config.introspection,
             proxies: Arc::new(config.trusted_proxies.clone()),
             leave_url: config.leave_url.clone(),
@@ -156,6 +166,7 @@ impl App {
         let web = Web {
             house: Arc::clone(&self.house),
             schema: self.schema.clone(),
+            documents: Arc::clone(&self.documents),
             explorer: self.explorer,
             leave_url: self.leave_url.clone(),
             proxies: Arc::clone(&self.proxies),

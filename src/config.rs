@@ -78,6 +78,11 @@ pub struct Config {
     pub passkey_origins: Vec<Url>,
     /// `EVENKEEL_INTROSPECTION`: whether the schema can be asked for, and GraphiQL served; default: in development.
     pub introspection: bool,
+    /// `EVENKEEL_TRUSTED_DOCUMENTS`: a file with the documents of known apps, as Apollo's, Relay's and GraphQL Code
+    /// Generator's tools write it; they can be asked for by their id.
+    pub trusted_documents: Option<PathBuf>,
+    /// `EVENKEEL_TRUSTED_DOCUMENTS_ONLY`: whether no others are executed; default false.
+    pub trusted_documents_only: bool,
     /// `EVENKEEL_LOG_FORMAT`: `text` (default) or `json`.
     pub log_format: LogFormat,
     /// `EVENKEEL_METRICS_LISTEN`: address and port of the listener for whoever watches; without it there is none.
@@ -149,6 +154,8 @@ impl Config {
             push_insecure_origins: Vec::new(),
             passkey_origins: Vec::new(),
             introspection: true,
+            trusted_documents: None,
+            trusted_documents_only: false,
             log_format: LogFormat::Text,
             metrics_listen: None,
             heartbeat_url: None,
@@ -259,6 +266,7 @@ mod tests {
             // A number would lose its leading zero.
             ("[[help_lines]]\ncountry = 'GB'\nname = 'A line'\nphone = 800", "help_lines.0.phone"),
             ("help_lines = 'none'", "help_lines"),
+            ("trusted_documents_only = true", "trusted_documents_only"),
             ("listen =", "evenkeel.toml"),
             ("lease_seconds = 4", "lease_seconds"),
             ("master_key = 'AAAA'", "master_key"),

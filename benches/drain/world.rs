@@ -1,4 +1,5 @@
 //! A database with a folder of keys, which the bench and its processes share; gone when the bench is done with it.
+#![allow(dead_code, reason = "each bench that shares this file uses another part of it")]
 
 use crate::seed;
 use diesel::connection::{Connection, SimpleConnection};
@@ -53,9 +54,15 @@ impl Place {
 
     /// The service there, on the real clock.
     pub fn app(&self) -> App {
+        self.app_with(|_| {})
+    }
+
+    /// The same with other settings.
+    pub fn app_with(&self, settings: impl FnOnce(&mut Config)) -> App {
         let mut config = Config::for_tests(self.folder.clone(), Location::parse(&self.database).unwrap());
         let keys = Keys::load_or_make(&self.folder.join("keys"), &config.master).unwrap();
         config.push_insecure_origins = self.origins.iter().map(|origin| origin.parse().unwrap()).collect();
+        settings(&mut config);
         App::build(&config, &keys, Clock::System).unwrap()
     }
 

@@ -8,6 +8,7 @@ use crate::domain::check_in::{CheckInEvent, CheckInState, CheckInVerdict, SNOOZE
 use crate::domain::nudge::DropReason;
 use crate::domain::partner_link::LinkStatus;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
+use crate::domain::slice::Slice;
 use crate::ids::{AccountId, CheckInId, SceneId, TypedId};
 use crate::store;
 use crate::store::check_in::{CheckInChange, CheckInRow};
@@ -233,14 +234,13 @@ pub async fn page(
     house: &Arc<House>,
     account: AccountId,
     span: Option<Span>,
-    after: Option<(Timestamp, CheckInId)>,
-    limit: i64,
+    slice: Slice<CheckInId>,
 ) -> Result<Vec<CheckInView>, Fault> {
     house
         .look(move |unit| {
             let person = Person::load(unit, account)?;
-            let (now, after) = (unit.ts(), after.map(|(at, id)| (at.into(), id)));
-            let rows = store::check_in::page(unit.db, account, span, now, after, limit)?;
+            let now = unit.ts();
+            let rows = store::check_in::page(unit.db, account, span, now, slice)?;
             rows.iter().map(|row| view(&person, row, unit.now)).collect()
         })
         .await

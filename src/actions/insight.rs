@@ -5,6 +5,7 @@ use super::people::Person;
 use super::{Fault, House, Unit};
 use crate::domain::answer::AnswerContent;
 use crate::domain::insight::{Insight, Occasion, Point, SCENES_MAX, insight};
+use crate::domain::slice::Slice;
 use crate::ids::{AccountId, SceneId};
 use crate::store;
 use crate::store::scene::SceneRow;
@@ -54,13 +55,11 @@ fn courses_of(
 pub async fn courses(
     house: &Arc<House>,
     account: AccountId,
-    after: Option<(Timestamp, SceneId)>,
-    limit: i64,
+    slice: Slice<SceneId>,
 ) -> Result<Vec<CourseView>, Fault> {
     house
         .look(move |unit| {
-            let after = after.map(|(at, id)| (at.into(), id));
-            let scenes = store::scene::answered_by(unit.db, account, after, limit)?;
+            let scenes = store::scene::answered_by(unit.db, account, slice)?;
             courses_of(unit, account, &scenes)
         })
         .await
@@ -74,7 +73,7 @@ pub async fn own(house: &Arc<House>, account: AccountId) -> Result<Insight, Faul
             if Person::load(unit, account)?.row.held_at.is_some() {
                 return Ok(insight(&[]));
             }
-            let scenes = store::scene::answered_by(unit.db, account, None, SCENES_MAX)?;
+            let scenes = store::scene::answered_by(unit.db, account, Slice::first(SCENES_MAX, None))?;
             let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
             let mut comforts: HashMap<SceneId, Vec<_>> = HashMap::new();
             for (scene, given) in aftercare::of_scenes(unit, &ids, account)? {

@@ -4,6 +4,7 @@ use super::people::Person;
 use super::{Caller, Done, Fault, House, Outcome, Unit, hold};
 use crate::domain::journal::{DAY, ENTRIES_A_DAY, TEXT_MAX, checked_instant};
 use crate::domain::problem::{Checks, Problem, ProblemCode};
+use crate::domain::slice::Slice;
 use crate::ids::{AccountId, JournalEntryId, SceneId, TypedId};
 use crate::store;
 use crate::store::journal::{JournalChange, JournalRow};
@@ -163,14 +164,12 @@ pub async fn page(
     house: &Arc<House>,
     account: AccountId,
     about: Option<SceneId>,
-    after: Option<(Timestamp, JournalEntryId)>,
-    limit: i64,
+    slice: Slice<JournalEntryId>,
 ) -> Result<Vec<JournalView>, Fault> {
     house
         .look(move |unit| {
             let person = Person::load(unit, account)?;
-            let after = after.map(|(at, id)| (at.into(), id));
-            let rows = store::journal::page(unit.db, account, about, after, limit)?;
+            let rows = store::journal::page(unit.db, account, about, slice)?;
             rows.iter().map(|row| view(&person, row)).collect()
         })
         .await

@@ -8,6 +8,7 @@ use super::scene::{self, SceneView};
 use super::{Fault, House, debrief, journal, partner_link};
 use crate::domain::answer::AnswerContent;
 use crate::domain::negotiation::{Needs, PersonsNeeds};
+use crate::domain::slice::Slice;
 use crate::ids::{AccountId, JournalEntryId, LinkId, NudgeId, SceneId, TypedId};
 use crate::store;
 use crate::vault::Place;
@@ -351,9 +352,9 @@ impl Reader {
 
     async fn scenes(&self, at: Cursor) -> Result<Page, Fault> {
         let Some(link) = self.links.get(at.link).copied() else { return Ok((Vec::new(), None)) };
-        let (me, after) = (self.me(), at.scene.map(|(at, id)| (at.into(), id)));
+        let (me, after) = (self.me(), at.scene);
         let page = self.house.look(move |unit| {
-            let rows = store::scene::page(unit.db, link, after, PAGE)?;
+            let rows = store::scene::page(unit.db, link, Slice::first(PAGE, after))?;
             // Who took no part in it has nothing of it; there is nobody like that on a link.
             let authors: Vec<_> = rows.iter().map(|row| (row.id, row.created_by)).collect();
             Ok((authors, scene::views(unit, rows, me)?))
@@ -432,7 +433,7 @@ impl Reader {
     }
 
     async fn journal(&self, at: Cursor) -> Result<Page, Fault> {
-        let views = journal::page(&self.house, self.me(), None, at.entry, PAGE).await?;
+        let views = journal::page(&self.house, self.me(), None, Slice::first(PAGE, at.entry)).await?;
         let Some(last) = views.last().map(|view| (view.written_at, view.id)) else {
             return Ok((Vec::new(), None));
         };
@@ -446,9 +447,9 @@ impl Reader {
     }
 
     async fn nudges(&self, at: Cursor) -> Result<Page, Fault> {
-        let (me, after) = (self.me(), at.nudge.map(|(at, id)| (at.into(), id)));
+        let (me, after) = (self.me(), at.nudge);
         let page = self.house.look(move |unit| {
-            let rows = store::nudge::page(unit.db, me, after, PAGE)?;
+            let rows = store::nudge::page(unit.db, me, Slice::first(PAGE, after))?;
             let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
             let attempts = store::nudge::attempts(unit.db, &ids)?;
             let check_ins: Vec<_> = rows.iter().filter_map(|row| row.check_in_id).collect();

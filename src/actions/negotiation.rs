@@ -13,7 +13,7 @@ use crate::domain::revision_text::{KeptPart, join, split};
 use crate::ids::{AccountId, AgreementId, LinkId, RevisionId, TypedId};
 use crate::store;
 use crate::store::negotiation::{AgreementRow, PartRow, RevisionRow};
-use crate::store::partner_link::{LinkRow, MemberChange};
+use crate::store::partner_link::{LinkRow, MemberChange, MemberRow};
 use crate::vault::{DataKey, Place, sha256};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -96,14 +96,19 @@ struct Standing {
     sealed: bool,
 }
 
-/// Where a link's Revisions stand, the newest first, without a look at what they say.
-fn standings(db: &mut store::Db, link: LinkId, members: &[AccountId]) -> Result<Vec<Standing>, Fault> {
-    let rows = store::negotiation::list(db, &[link])?;
+/// Where the Revisions of some links stand, the newest of each first, without a look at what they say.
+fn standings(db: &mut store::Db, links: &[LinkId], sides: &[MemberRow]) -> Result<Vec<Standing>, Fault> {
+    let rows = store::negotiation::list(db, links)?;
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let all = store::negotiation::agreements(db, &ids)?;
-    let mut replaced = false;
+    let (mut link, mut members, mut replaced) = (None, Vec::new(), false);
     let mut standings = Vec::with_capacity(rows.len());
-    for (n, row) in rows.into_iter().enumerate() {
+    for row in rows {
+        let newest = link != Some(row.link_id);
+        if newest {
+            let own = sides.iter().filter(|side| side.link_id == row.link_id);
+            (link, members, replaced) = (Some(row.link_id), own.map(|side| side.account_id).collect(), false);
+        }
         let yeses: Vec<_> = all.iter().filter(|yes| yes.revision_id == row.id).cloned().collect();
         let marks: Vec<Yes> = yeses
             .iter()
@@ -113,8 +118,8 @@ fn standings(db: &mut store::Db, link: LinkId, members: &[AccountId]) -> Result<
                 until: yes.withdrawn_at.map(|at| at.get()),
             })
             .collect();
-        let state = row.final_state.unwrap_or_else(|| revision_state(&marks, members, n == 0, replaced));
-        let first_agreed = first_agreed(&marks, members);
+        let state = row.final_state.unwrap_or_else(|| revision_state(&marks, &members, newest, replaced));
+        let first_agreed = first_agreed(&marks, &members);
         let sealed = members.len() == 2
             && members.iter().all(|m| marks.iter().any(|yes| yes.account == *m && yes.until.is_none()));
         replaced |= first_agreed.is_some();
@@ -126,8 +131,7 @@ fn standings(db: &mut store::Db, link: LinkId, members: &[AccountId]) -> Result<
 /// Keeps where a link's Revisions stand, before the yeses of one of the two go (R27).
 pub(super) fn settle(db: &mut store::Db, link: LinkId) -> Result<(), Fault> {
     let members = store::partner_link::members(db, &[link])?;
-    let members: Vec<_> = members.into_iter().map(|member| member.account_id).collect();
-    for Standing { row, state, .. } in standings(db, link, &members)? {
+    for Standing { row, state, .. } in standings(db, &[link], &members)? {
         store::negotiation::settle(db, row.id, state)?;
     }
     Ok(())
@@ -135,16 +139,20 @@ pub(super) fn settle(db: &mut store::Db, link: LinkId) -> Result<(), Fault> {
 
 /// A link's Revisions, the newest first.
 pub fn history(unit: &mut Unit<'_>, link: &LinkRow, key: &DataKey) -> Result<Vec<RevisionView>, Fault> {
-    let members: Vec<_> = store::partner_link::members(unit.db, &[link.id])?
-        .into_iter()
-        .map(|member| member.account_id)
-        .collect();
-    let standings = standings(unit.db, link.id, &members)?;
+    histories(unit, &[(link.id, key)])
+}
+
+/// The Revisions of some links, the newest of each first: in a fixed number of statements.
+fn histories(unit: &mut Unit<'_>, links: &[(LinkId, &DataKey)]) -> Result<Vec<RevisionView>, Fault> {
+    let ids: Vec<_> = links.iter().map(|(id, _)| *id).collect();
+    let sides = store::partner_link::members(unit.db, &ids)?;
+    let standings = standings(unit.db, &ids, &sides)?;
     if standings.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<_> = standings.iter().map(|standing| standing.row.id).collect();
     let parts = store::negotiation::parts(unit.db, &ids)?;
+    let members: Vec<_> = sides.iter().map(|side| side.account_id).collect();
     let people = store::account::find_all(unit.db, &members)?
         .into_iter()
         .map(|row| Person::open(unit.vault, row))
@@ -161,6 +169,8 @@ pub fn history(unit: &mut Unit<'_>, link: &LinkRow, key: &DataKey) -> Result<Vec
                 bytes: author.key.open(part_place(row.id, part.account_id), &part.content)?,
             });
         }
+        let key = links.iter().find(|(id, _)| *id == row.link_id).map(|(_, key)| *key);
+        let key = key.ok_or(Fault::Inconsistent("a Revision of a link that was not asked for"))?;
         let frame = key.open(content_place(row.id), &row.content)?;
         let content = join(&frame, &row.content_hash, &kept);
         views.push(RevisionView {
@@ -414,6 +424,24 @@ pub async fn read(house: &Arc<House>, account: AccountId, link: LinkId) -> Resul
             };
             let key = link_key(unit.vault, &row)?;
             history(unit, &row, &key)
+        })
+        .await
+}
+
+/// The Revisions of some links of one's own, the newest of each first; those of others are left out.
+pub async fn of_links(
+    house: &Arc<House>,
+    account: AccountId,
+    links: Vec<LinkId>,
+) -> Result<Vec<RevisionView>, Fault> {
+    house
+        .look(move |unit| {
+            let sides = store::partner_link::members(unit.db, &links)?;
+            let own: Vec<_> = sides.iter().filter(|s| s.account_id == account).map(|s| s.link_id).collect();
+            let rows = store::partner_link::find_all(unit.db, &own)?;
+            let keys = rows.iter().map(|row| Ok((row.id, link_key(unit.vault, row)?)));
+            let keys = keys.collect::<Result<Vec<_>, Fault>>()?;
+            histories(unit, &keys.iter().map(|(id, key)| (*id, key)).collect::<Vec<_>>())
         })
         .await
 }

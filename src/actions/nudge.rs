@@ -4,6 +4,7 @@ use super::planning::{Alert, Bundle, alerts, bundles};
 use super::{Fault, House, Unit};
 use crate::domain::explanation::{Explanation, Facts, Occasion, Snooze, explain};
 use crate::domain::nudge::{Channel, NudgeState, Rung};
+use crate::domain::slice::Slice;
 use crate::domain::wording;
 use crate::ids::{AccountId, CheckInId, NudgeId};
 use crate::store;
@@ -117,12 +118,11 @@ fn views(unit: &mut Unit<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Result<
 pub async fn page(
     house: &Arc<House>,
     account: AccountId,
-    after: Option<(Timestamp, NudgeId)>,
-    limit: i64,
+    slice: Slice<NudgeId>,
 ) -> Result<Vec<NudgeView>, Fault> {
     house
         .look(move |unit| {
-            let rows = store::nudge::page(unit.db, account, after.map(|(at, id)| (at.into(), id)), limit)?;
+            let rows = store::nudge::page(unit.db, account, slice)?;
             views(unit, account, rows)
         })
         .await

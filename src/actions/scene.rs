@@ -11,6 +11,7 @@ use crate::domain::scene::{
     INTENSITY, SCENES_A_DAY, SceneEvent, SceneStatus, SceneVerdict, Setting, check_past, check_plan,
     judge_event,
 };
+use crate::domain::slice::Slice;
 use crate::ids::{AccountId, CheckInId, LinkId, OutreachId, RevisionId, SceneId};
 use crate::store;
 use crate::store::check_in::CheckInRow;
@@ -464,16 +465,28 @@ pub async fn page(
     house: &Arc<House>,
     account: AccountId,
     link: LinkId,
-    after: Option<(Timestamp, SceneId)>,
-    limit: i64,
+    slice: Slice<SceneId>,
 ) -> Result<Vec<SceneView>, Fault> {
     house
         .look(move |unit| {
             if store::partner_link::find_for(unit.db, link, account)?.is_none() {
                 return Ok(Vec::new());
             }
-            let after = after.map(|(at, id)| (at.into(), id));
-            let rows = store::scene::page(unit.db, link, after, limit)?;
+            let rows = store::scene::page(unit.db, link, slice)?;
+            views(unit, rows, account)
+        })
+        .await
+}
+
+/// A part of the scenes of all one's links, the newest first.
+pub async fn all(
+    house: &Arc<House>,
+    account: AccountId,
+    slice: Slice<SceneId>,
+) -> Result<Vec<SceneView>, Fault> {
+    house
+        .look(move |unit| {
+            let rows = store::scene::page_of(unit.db, account, slice)?;
             views(unit, rows, account)
         })
         .await

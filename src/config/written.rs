@@ -49,6 +49,8 @@ pub(super) struct Written {
     push_insecure_origins: Vec<Url>,
     passkey_origins: Vec<Url>,
     introspection: Option<bool>,
+    trusted_documents: Option<PathBuf>,
+    trusted_documents_only: bool,
     log_format: LogFormat,
     metrics_listen: Option<SocketAddr>,
     #[serde(skip_serializing)]
@@ -104,6 +106,8 @@ impl Default for Written {
             push_insecure_origins: Vec::new(),
             passkey_origins: Vec::new(),
             introspection: None,
+            trusted_documents: None,
+            trusted_documents_only: false,
             log_format: LogFormat::Text,
             metrics_listen: None,
             heartbeat_url: None,
@@ -230,6 +234,10 @@ impl Written {
             let sentence = format!("production needs at least {LEASE_SECONDS}: a send may take so long");
             return Err(wrong("lease_seconds", sentence));
         }
+        if self.trusted_documents_only && self.trusted_documents.is_none() {
+            let sentence = "this needs trusted_documents, a file that says which";
+            return Err(wrong("trusted_documents_only", sentence));
+        }
         let trusted_proxies = TrustedProxies::parse(&self.trusted_proxies)
             .map_err(|sentence| wrong("trusted_proxies", sentence))?;
         Ok(Config {
@@ -250,6 +258,8 @@ impl Written {
             push_insecure_origins: self.push_insecure_origins,
             passkey_origins: self.passkey_origins,
             introspection: self.introspection.unwrap_or(!production),
+            trusted_documents: self.trusted_documents,
+            trusted_documents_only: self.trusted_documents_only,
             log_format: self.log_format,
             metrics_listen: self.metrics_listen,
             heartbeat_url: self.heartbeat_url,

@@ -25,6 +25,7 @@ pub mod reachability;
 pub mod retention;
 pub mod revision_text;
 pub mod scene;
+pub mod slice;
 pub mod take_out;
 pub mod totp;
 pub mod wording;

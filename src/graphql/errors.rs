@@ -14,6 +14,10 @@ pub enum ErrorCode {
     Unauthenticated,
     /// The document, its variables or an argument such as `first` is not acceptable.
     BadRequest,
+    /// No document is known by this id or hash (yet). Send its text with it, unless only trusted documents are executed.
+    PersistedQueryNotFound,
+    /// Only trusted documents are executed here, and this is none of them.
+    DocumentNotTrusted,
     /// The same `Idempotency-Key` was sent with another request. Use a new key for a new mutation.
     IdempotencyKeyReused,
     /// A mutation with this `Idempotency-Key` is being done, or was done and its answer was lost. Read the state.
@@ -34,6 +38,8 @@ impl ErrorCode {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::BadRequest => "BAD_REQUEST",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::DocumentNotTrusted => "DOCUMENT_NOT_TRUSTED",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::IdempotencyKeyInProgress => "IDEMPOTENCY_KEY_IN_PROGRESS",
             Self::TryLater => "TRY_LATER",

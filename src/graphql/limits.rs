@@ -8,6 +8,8 @@ pub const BODY: usize = 256 * 1024;
 pub const FORM: usize = 16 * 1024;
 /// Bytes of a document.
 pub const DOCUMENT: usize = 64 * 1024;
+/// Bytes of the texts of the latest documents that are kept parsed, in each of two generations.
+pub const KEPT_DOCUMENTS: usize = 128 * 1024;
 /// Tokens of a document: names, numbers, strings and punctuators.
 pub const TOKENS: usize = 4000;
 /// Brackets of any kind inside each other in a document, before anything recursive reads it.

@@ -3,9 +3,10 @@
 use super::errors::Failure;
 use crate::actions::check_in::{CheckInView, SceneCheckIns};
 use crate::actions::debrief::DebriefView;
+use crate::actions::negotiation::RevisionView;
 use crate::actions::partner_link::LinkView;
 use crate::actions::scene::SceneView;
-use crate::actions::{Fault, House, check_in, debrief, partner_link, promise, scene};
+use crate::actions::{Fault, House, check_in, debrief, negotiation, partner_link, promise, scene};
 use crate::ids::{AccountId, CheckInId, LinkId, SceneId};
 use async_graphql::dataloader::{DataLoader, Loader};
 use std::collections::HashMap;
@@ -51,6 +52,11 @@ impl Loaders {
         self.0.load_one(DebriefOf(id)).await.map_err(Failure::Shared)
     }
 
+    /// The Revisions of a link of the person, the newest first.
+    pub async fn revisions(&self, id: LinkId) -> Result<Arc<Vec<RevisionView>>, Failure> {
+        Ok(self.0.load_one(RevisionsOf(id)).await.map_err(Failure::Shared)?.unwrap_or_default())
+    }
+
     /// How many promises the two of a link kept, if both want to see it.
     pub async fn promises_kept(&self, id: LinkId) -> Result<Option<usize>, Failure> {
         self.0.load_one(PromisesOf(id)).await.map_err(Failure::Shared)
@@ -64,6 +70,10 @@ pub struct DebriefOf(SceneId);
 /// Asks for both sides of a scene's check-ins.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SidesOf(SceneId);
+
+/// Asks for the Revisions of a link.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RevisionsOf(LinkId);
 
 /// Asks how many promises the two of a link kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -118,6 +128,20 @@ impl Loader<DebriefOf> for Reader {
         let scenes = keys.iter().map(|key| key.0).collect();
         let found = debrief::of_scenes(&self.house, self.account, scenes).await?;
         Ok(found.into_iter().map(|view| (DebriefOf(view.scene), view)).collect())
+    }
+}
+
+impl Loader<RevisionsOf> for Reader {
+    type Value = Arc<Vec<RevisionView>>;
+    type Error = Arc<Fault>;
+
+    async fn load(&self, keys: &[RevisionsOf]) -> Result<HashMap<RevisionsOf, Self::Value>, Arc<Fault>> {
+        let links = keys.iter().map(|key| key.0).collect();
+        let mut found: HashMap<_, Vec<_>> = HashMap::new();
+        for view in negotiation::of_links(&self.house, self.account, links).await? {
+            found.entry(RevisionsOf(view.link)).or_default().push(view);
+        }
+        Ok(found.into_iter().map(|(link, views)| (link, Arc::new(views))).collect())
     }
 }
 

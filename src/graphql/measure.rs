@@ -2,7 +2,7 @@
 //!
 //! The library's own limits walk a fragment again wherever it is spread, so that twenty fragments that each spread the
 //! next one ten times keep it busy for ever. Here each is measured once. The cost of a document is the number of fields
-//! that its answer would have: inside what takes `first` a field counts so many times, and inside any other list of
+//! that its answer would have: inside what takes `first` and `last` a field counts so many times, and inside any other list of
 //! objects [`limits::LIST`] times. The schema itself says which is which, so a new field has its weight at once.
 
 use super::limits;
@@ -29,17 +29,46 @@ fn within(count: usize, limit: usize, what: &str) -> Result<(), Unreadable> {
     if count <= limit { Ok(()) } else { Err(Unreadable::TooMuch(format!("{what}: at most {limit}."))) }
 }
 
-/// Parses a document, if it and its variables (an object or null) are within all limits.
-///
-/// # Errors
-/// The first limit that is passed, or where the document is no GraphQL.
-pub fn read(text: &str, variables: &serde_json::Value) -> Result<ExecutableDocument, Unreadable> {
-    measure_text(text)?;
-    measure_variables(variables)?;
-    let document = parse_query(text)
-        .map_err(|error| Unreadable::Syntax(error.positions().map(|at| (at.line, at.column)).collect()))?;
-    Measuring::of(&document, variables).measure()?;
-    Ok(document)
+/// A document that was parsed, and measured as far as its variables do not matter.
+#[derive(Debug)]
+pub struct Document {
+    parsed: ExecutableDocument,
+    /// Whether a variable says how long a list is.
+    varies: bool,
+}
+
+impl Document {
+    /// Parses a document, if it is within all limits.
+    ///
+    /// # Errors
+    /// The first limit that is passed, or where the document is no GraphQL.
+    pub fn parse(text: &str) -> Result<Self, Unreadable> {
+        measure_text(text)?;
+        let parsed = parse_query(text).map_err(|error| {
+            Unreadable::Syntax(error.positions().map(|at| (at.line, at.column)).collect())
+        })?;
+        let mut measuring = Measuring::of(&parsed, &serde_json::Value::Null);
+        let measured = measuring.measure();
+        let varies = measuring.varies;
+        if !varies {
+            measured?;
+        }
+        Ok(Self { parsed, varies })
+    }
+
+    /// Whether it is within all limits with these variables (an object or null), and they are.
+    ///
+    /// # Errors
+    /// The first limit that is passed.
+    pub fn fits(&self, variables: &serde_json::Value) -> Result<(), Unreadable> {
+        measure_variables(variables)?;
+        if self.varies { Measuring::of(&self.parsed, variables).measure() } else { Ok(()) }
+    }
+
+    /// What was parsed.
+    pub fn parsed(&self) -> &ExecutableDocument {
+        &self.parsed
+    }
 }
 
 fn is_word(c: char) -> bool {
@@ -216,15 +245,17 @@ impl Size {
 
 struct Measuring<'a> {
     document: &'a ExecutableDocument,
-    /// What each variable may say for `first`.
-    firsts: HashMap<&'a str, i64>,
+    /// What each variable may say for `first` or `last`.
+    lengths: HashMap<&'a str, i64>,
     /// The sizes of fragments; none yet of one that is just being measured.
     fragments: HashMap<&'a str, Option<Size>>,
+    /// Whether a variable said how long a list is.
+    varies: bool,
 }
 
 impl<'a> Measuring<'a> {
     fn of(document: &'a ExecutableDocument, variables: &serde_json::Value) -> Self {
-        let mut firsts = HashMap::new();
+        let mut lengths = HashMap::new();
         for definition in
             document.operations.iter().flat_map(|(_, operation)| &operation.node.variable_definitions)
         {
@@ -235,13 +266,13 @@ impl<'a> Measuring<'a> {
                 (None, Some(default)) => default.node.clone().into_json().ok().and_then(|said| said.as_i64()),
                 (None, None) => None,
             };
-            let first = firsts.entry(name).or_insert(0);
-            *first = said.unwrap_or(limits::FIRST_DEFAULT.into()).max(*first);
+            let length = lengths.entry(name).or_insert(0);
+            *length = said.unwrap_or(limits::FIRST_DEFAULT.into()).max(*length);
         }
-        Self { document, firsts, fragments: HashMap::new() }
+        Self { document, lengths, fragments: HashMap::new(), varies: false }
     }
 
-    fn measure(mut self) -> Result<(), Unreadable> {
+    fn measure(&mut self) -> Result<(), Unreadable> {
         for (name, fragment) in &self.document.fragments {
             self.fragment(name, &fragment.node, 1)?;
         }
@@ -299,7 +330,7 @@ impl<'a> Measuring<'a> {
         let shape = parent.and_then(|parent| SHAPES.get(parent)?.get(field.name.node.as_str()));
         let inside = self.set(shape.map(|shape| shape.of.as_str()), &field.selection_set.node, level + 1)?;
         let times = match shape {
-            Some(Shape { paged: true, .. }) => self.first(field),
+            Some(Shape { paged: true, .. }) => self.length(field),
             Some(Shape { list: true, .. }) => limits::LIST,
             Some(_) | None => 1,
         };
@@ -314,14 +345,19 @@ impl<'a> Measuring<'a> {
         Ok(size.with_directives(field.directives.len()))
     }
 
-    fn first(&self, field: &Field) -> usize {
-        let said = field.get_argument("first").and_then(|value| {
-            let variable =
-                |name: Name| self.firsts.get(name.as_str()).map(|first| Value::from(*first)).ok_or(());
-            value.node.clone().into_const_with(variable).ok()?.into_json().ok()?.as_i64()
-        });
-        let first = said.unwrap_or(limits::FIRST_DEFAULT.into()).clamp(1, limits::FIRST_MAX.into());
-        usize::try_from(first).unwrap_or(usize::MAX)
+    /// How long a page is at most, by its `first` or `last`.
+    fn length(&mut self, field: &Field) -> usize {
+        let (lengths, varies) = (&self.lengths, &mut self.varies);
+        let mut said = |argument| {
+            let variable = |name: Name| {
+                *varies = true;
+                lengths.get(name.as_str()).map(|length| Value::from(*length)).ok_or(())
+            };
+            let value = field.get_argument(argument)?.node.clone();
+            value.into_const_with(variable).ok()?.into_json().ok()?.as_i64()
+        };
+        let length = said("first").max(said("last")).unwrap_or(limits::FIRST_DEFAULT.into());
+        usize::try_from(length.clamp(1, limits::FIRST_MAX.into())).unwrap_or(usize::MAX)
     }
 
     fn fragment(

@@ -1,5 +1,6 @@
 //! The GraphQL API: the nouns of the house, read through `viewer`, changed by mutations with payloads.
 
+pub mod documents;
 pub mod errors;
 pub mod limits;
 pub mod loaders;

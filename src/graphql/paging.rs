@@ -1,7 +1,8 @@
-//! Relay connections over pages that are found by key: an instant and an id (forward only, `first` bounded).
+//! Relay connections over pages that are found by key: an instant and an id (in both directions, bounded).
 
 use super::errors::Failure;
 use super::limits::{FIRST_DEFAULT, FIRST_MAX};
+use crate::domain::slice::Slice;
 use crate::ids::TypedId;
 use async_graphql::connection::PageInfo;
 use async_graphql::{Object, OutputType, TypeName};
@@ -13,30 +14,53 @@ use std::str::FromStr;
 
 /// What is asked for.
 pub struct Page<Id> {
-    /// After which key.
-    pub after: Option<(Timestamp, Id)>,
-    /// How many.
-    pub first: usize,
+    slice: Slice<Id>,
+    size: usize,
 }
 
-impl<Id: TypedId + FromStr> Page<Id> {
-    /// Reads `first` and `after`.
-    pub fn read(first: Option<i32>, after: Option<String>) -> Result<Self, Failure> {
-        let first = first.unwrap_or(FIRST_DEFAULT);
-        if !(1..=FIRST_MAX).contains(&first) {
-            return Err(Failure::BadRequest("first must be from 1 to 50."));
-        }
-        let bad = Failure::BadRequest("after is not a cursor of this list.");
-        let after = match after {
-            None => None,
-            Some(cursor) => Some(parse_cursor(&cursor).ok_or(bad)?),
+/// The arguments of a connection: `first` and `after`, `last` and `before`.
+pub type Asked = (Option<i32>, Option<String>, Option<i32>, Option<String>);
+
+impl<Id: TypedId + FromStr + PartialEq> Page<Id> {
+    /// Reads the arguments. Without `first` and `last` it is the first ones, as many as are usual.
+    pub fn read((first, after, last, before): Asked) -> Result<Self, Failure> {
+        let (size, from_end) = match (first, last) {
+            (Some(_), Some(_)) => {
+                return Err(Failure::BadRequest("Ask for first or for last, not for both."));
+            }
+            (None, Some(last)) => (last, true),
+            (first, None) => (first.unwrap_or(FIRST_DEFAULT), false),
         };
-        Ok(Self { after, first: usize::try_from(first).unwrap_or(1) })
+        if !(1..=FIRST_MAX).contains(&size) {
+            return Err(Failure::BadRequest("first and last must be from 1 to 50."));
+        }
+        let key = |cursor: Option<String>, bad| match cursor {
+            None => Ok(None),
+            Some(cursor) => parse_cursor(&cursor).map(Some).ok_or(bad),
+        };
+        let after = key(after, Failure::BadRequest("after is not a cursor of this list."))?;
+        let before = key(before, Failure::BadRequest("before is not a cursor of this list."))?;
+        // One more, to know whether there is another page.
+        let slice = Slice { after, before, from_end, limit: i64::from(size) + 1 };
+        Ok(Self { slice, size: usize::try_from(size).unwrap_or(1) })
     }
 
-    /// How many rows to load: one more, to know whether there is another page.
-    pub fn limit(&self) -> i64 {
-        i64::try_from(self.first).unwrap_or(i64::MAX - 1) + 1
+    /// What to load.
+    pub fn slice(&self) -> Slice<Id> {
+        self.slice
+    }
+
+    /// What to take of a list that is at hand whole.
+    pub fn of_all<Row>(&self, rows: Vec<Row>, id: impl Fn(&Row) -> Id) -> Vec<Row> {
+        let place = |key: Option<(Timestamp, Id)>| {
+            let (_, wanted) = key?;
+            Some(rows.iter().position(|row| id(row) == wanted).unwrap_or(rows.len()))
+        };
+        let begin = place(self.slice.after).map_or(0, |at| at + 1);
+        let end = place(self.slice.before).unwrap_or(rows.len());
+        let most = self.size + 1;
+        let begin = if self.slice.from_end { begin.max(end.saturating_sub(most)) } else { begin };
+        rows.into_iter().take(end).skip(begin).take(most).collect()
     }
 
     /// The connection of the rows that were loaded.
@@ -46,12 +70,15 @@ impl<Id: TypedId + FromStr> Page<Id> {
         key: impl Fn(&Row) -> (Timestamp, Id),
         node: impl Fn(Row) -> Node,
     ) -> Connection<Node> {
-        let more = rows.len() > self.first;
-        let edges = rows.into_iter().take(self.first).map(|row| {
+        let more = rows.len() > self.size;
+        let Slice { after, before, from_end, .. } = self.slice;
+        let surplus = usize::from(from_end && more);
+        let edges = rows.into_iter().skip(surplus).take(self.size).map(|row| {
             let (at, id) = key(&row);
             Edge { cursor: cursor(at, id), node: node(row) }
         });
-        Connection { edges: edges.collect(), earlier: self.after.is_some(), more }
+        let (earlier, later) = if from_end { (more, before.is_some()) } else { (after.is_some(), more) };
+        Connection { edges: edges.collect(), earlier, later }
     }
 }
 
@@ -59,7 +86,7 @@ impl<Id: TypedId + FromStr> Page<Id> {
 pub struct Connection<Node> {
     edges: Vec<Edge<Node>>,
     earlier: bool,
-    more: bool,
+    later: bool,
 }
 
 impl<Node: OutputType> TypeName for Connection<Node> {
@@ -85,7 +112,7 @@ impl<Node: OutputType> Connection<Node> {
     async fn page_info(&self) -> PageInfo {
         PageInfo {
             has_previous_page: self.earlier,
-            has_next_page: self.more,
+            has_next_page: self.later,
             start_cursor: self.edges.first().map(|edge| edge.cursor.clone()),
             end_cursor: self.edges.last().map(|edge| edge.cursor.clone()),
         }
@@ -107,7 +134,7 @@ impl<Node: OutputType> TypeName for Edge<Node> {
 /// One entry of a page.
 #[Object(name_type)]
 impl<Node: OutputType> Edge<Node> {
-    /// The place of this entry, for `after`.
+    /// The place of this entry, for `after` and `before`.
     async fn cursor(&self) -> &str {
         &self.cursor
     }

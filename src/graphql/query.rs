@@ -209,18 +209,33 @@ impl Viewer {
         Ok(views.into_iter().map(PartnerLink).collect())
     }
 
+    /// The scenes of all one's links, the newest first. At most 50 at once.
+    async fn scenes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, from 1 to 50, from the beginning on; default 20.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Scene>, Failure> {
+        let page = Page::read((first, after, last, before))?;
+        let rows = actions::scene::all(house(ctx), self.0.account, page.slice()).await?;
+        Ok(page.connection(rows, |view| (view.created_at, view.id), Scene))
+    }
+
     /// One's own check-ins. At most 50 at once.
     async fn check_ins(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which part; default: all, the latest due time first.")] span: Option<CheckInSpan>,
-        #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many, from 1 to 50, from the beginning on; default 20.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<CheckIn>, Failure> {
-        let page = Page::read(first, after)?;
+        let page = Page::read((first, after, last, before))?;
         let span = span.map(Into::into);
-        let rows =
-            actions::check_in::page(house(ctx), self.0.account, span, page.after, page.limit()).await?;
+        let rows = actions::check_in::page(house(ctx), self.0.account, span, page.slice()).await?;
         Ok(page.connection(rows, |view| (view.times.due_at, view.id), CheckIn))
     }
 
@@ -228,11 +243,13 @@ impl Viewer {
     async fn nudges(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many, from 1 to 50, from the beginning on; default 20.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Nudge>, Failure> {
-        let page = Page::read(first, after)?;
-        let rows = actions::nudge::page(house(ctx), self.0.account, page.after, page.limit()).await?;
+        let page = Page::read((first, after, last, before))?;
+        let rows = actions::nudge::page(house(ctx), self.0.account, page.slice()).await?;
         Ok(page.connection(rows, |view| (view.send_at, view.id), Nudge))
     }
 
@@ -247,15 +264,15 @@ impl Viewer {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only what is about this scene; default: all.")] about: Option<ID>,
-        #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many, from 1 to 50, from the beginning on; default 20.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<JournalEntry>, Failure> {
-        let page = Page::read(first, after)?;
+        let page = Page::read((first, after, last, before))?;
         let about = about.map(|id| id.parse::<ids::SceneId>());
         let rows = match about.transpose() {
-            Ok(about) => {
-                actions::journal::page(house(ctx), self.0.account, about, page.after, page.limit()).await?
-            }
+            Ok(about) => actions::journal::page(house(ctx), self.0.account, about, page.slice()).await?,
             // Malformed ids are as good as missing scenes: nothing is about them (R29).
             Err(ids::MalformedId) => Vec::new(),
         };

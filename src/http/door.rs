@@ -4,7 +4,7 @@ use crate::graphql::limits;
 use crate::ids::AccountId;
 use actix_cors::Cors;
 use actix_web::HttpRequest;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, RETRY_AFTER};
 use actix_web::http::{Method, uri::Authority};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -99,9 +99,10 @@ impl Door {
                 CONTENT_TYPE.as_str(),
                 "accept",
                 "idempotency-key",
+                IF_NONE_MATCH.as_str(),
                 REQUEST_ID,
             ])
-            .expose_headers([REQUEST_ID, RETRY_AFTER.as_str()])
+            .expose_headers([REQUEST_ID, RETRY_AFTER.as_str(), ETAG.as_str()])
             .block_on_origin_mismatch(false)
             .max_age(600);
         self.origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))

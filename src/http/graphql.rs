@@ -1,13 +1,15 @@
 //! GraphQL over HTTP: POST, GET for queries, `Accept` negotiation, bearer tokens, idempotency keys.
 
 use super::door::Place;
+use super::freshness::fresh;
 use super::media::Media;
 use super::{Web, client};
 use crate::actions::Fault;
 use crate::actions::idempotency::{Remembered, keep, remember};
 use crate::actions::session::{self, Bearer};
+use crate::graphql::documents::{Found, Missing, Named};
 use crate::graphql::errors::{ErrorCode, log_fault};
-use crate::graphql::measure::{Unreadable, read};
+use crate::graphql::measure::Unreadable;
 use crate::graphql::{Asker, limits, prepare};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
@@ -27,6 +29,20 @@ struct Parameters {
     operation_name: Option<String>,
     variables: Option<serde_json::Value>,
     extensions: Option<serde_json::Value>,
+    /// GraphQL over HTTP, "Persisted documents".
+    document_id: Option<String>,
+    /// The same, as some clients call it; whatever else others mean by it is not for this service.
+    id: Option<serde_json::Value>,
+}
+
+impl Parameters {
+    /// The document that is meant. Beside a text, only Apollo's hash is held against it.
+    fn named(&self) -> Named<'_> {
+        let hash = self.extensions.as_ref().and_then(|e| e.pointer("/persistedQuery/sha256Hash")?.as_str());
+        let text = self.query.as_deref();
+        let id = self.document_id.as_deref().or(self.id.as_ref().and_then(serde_json::Value::as_str));
+        Named { text, id: if text.is_some() { hash } else { id.or(hash) } }
+    }
 }
 
 fn error_body(sentence: &str, code: ErrorCode) -> Vec<u8> {
@@ -79,6 +95,8 @@ pub async fn get(request: HttpRequest, web: web::Data<Web>) -> HttpResponse {
         operation_name: Option<String>,
         variables: Option<String>,
         extensions: Option<String>,
+        document_id: Option<String>,
+        id: Option<String>,
     }
     let bad = || bad_request(media, "The query string is not that of a GraphQL request.");
     let Ok(parameters) = web::Query::<InUrl>::from_query(request.query_string()) else { return bad() };
@@ -90,10 +108,12 @@ pub async fn get(request: HttpRequest, web: web::Data<Web>) -> HttpResponse {
         return bad();
     };
     let parameters = Parameters {
-        query: parameters.query,
+        query: said(parameters.query),
         operation_name: said(parameters.operation_name),
         variables,
         extensions,
+        document_id: said(parameters.document_id),
+        id: said(parameters.id).map(Into::into),
     };
     answer(&request, &web, media, parameters, None).await
 }
@@ -161,6 +181,29 @@ fn operation<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option
     }
 }
 
+fn unread(media: Media, unreadable: Unreadable) -> HttpResponse {
+    media.unfit(match unreadable {
+        Unreadable::Syntax(positions) => syntax_error(&positions),
+        Unreadable::TooMuch(sentence) => error_body(&sentence, ErrorCode::BadRequest),
+    })
+}
+
+fn without_document(media: Media, missing: Missing) -> HttpResponse {
+    match missing {
+        Missing::Unnamed => bad_request(media, "A request needs a query or a documentId."),
+        Missing::Mismatch => bad_request(media, "The hash is not that of the query."),
+        // In the words by which Apollo's clients know that they should send the text.
+        Missing::Unknown => {
+            media.unfit(error_body("PersistedQueryNotFound", ErrorCode::PersistedQueryNotFound))
+        }
+        Missing::Untrusted => {
+            let sentence = "Only the documents of known apps are executed here.";
+            media.refused(StatusCode::FORBIDDEN, error_body(sentence, ErrorCode::DocumentNotTrusted))
+        }
+        Missing::Unreadable(unreadable) => unread(media, unreadable),
+    }
+}
+
 async fn answer(
     request: &HttpRequest,
     web: &web::Data<Web>,
@@ -168,26 +211,25 @@ async fn answer(
     parameters: Parameters,
     body: Option<&[u8]>,
 ) -> HttpResponse {
-    let Some(query) = parameters.query else { return bad_request(media, "A request needs a query.") };
     let object =
         |value: &Option<serde_json::Value>| value.as_ref().is_none_or(|v| v.is_object() || v.is_null());
     if !object(&parameters.variables) || !object(&parameters.extensions) {
         return bad_request(media, "variables and extensions are objects.");
     }
-    let variables = parameters.variables.unwrap_or_default();
-    let document = match read(&query, &variables) {
-        Ok(document) => document,
-        Err(Unreadable::Syntax(positions)) => {
-            return media.unfit(syntax_error(&positions));
-        }
-        Err(Unreadable::TooMuch(sentence)) => {
-            return media.unfit(error_body(&sentence, ErrorCode::BadRequest));
-        }
+    let found = match web.documents.find(parameters.named()) {
+        Ok(found) => found,
+        Err(missing) => return without_document(media, missing),
     };
-    let is_mutation = operation(&document, parameters.operation_name.as_deref())
+    let Found { document, by_trusted_id } = found;
+    let variables = parameters.variables.unwrap_or_default();
+    if let Err(unreadable) = document.fits(&variables) {
+        return unread(media, unreadable);
+    }
+    let is_mutation = operation(document.parsed(), parameters.operation_name.as_deref())
         .filter(|operation| operation.ty == OperationType::Mutation)
         .map(single_field);
-    if body.is_none() && is_mutation.is_some() {
+    let is_get = body.is_none();
+    if is_get && is_mutation.is_some() {
         let body = error_body("GET is for queries only.", ErrorCode::BadRequest);
         let mut answer = media.refused(StatusCode::METHOD_NOT_ALLOWED, body);
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
@@ -214,8 +256,8 @@ async fn answer(
         }
     }
     let key = asker.key.clone();
-    let mut graphql = Request::new(query);
-    graphql.set_parsed_query(document);
+    let mut graphql = Request::new(String::new());
+    graphql.set_parsed_query(document.parsed().clone());
     graphql.operation_name = parameters.operation_name;
     graphql.variables = Variables::from_json(variables);
     let performing = perform(web.clone(), prepare(graphql, &web.house, asker), key, place);
@@ -229,6 +271,10 @@ async fn answer(
         None => tokio::time::timeout(limit, performing).await,
     };
     match performed {
+        Ok(Ok(Performed { executed: true, errors: false, body })) if by_trusted_id && is_get => {
+            let answer = media.executed(false, body.clone());
+            fresh(request, media.name(), &body, answer)
+        }
         Ok(Ok(Performed { executed: true, errors, body })) => media.executed(errors, body),
         Ok(Ok(Performed { executed: false, body, .. })) => media.unfit(body),
         Ok(Err(fault)) => internal(media, &fault),

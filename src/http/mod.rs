@@ -5,6 +5,7 @@ mod choices_page;
 mod client;
 mod door;
 mod export;
+mod freshness;
 mod gate;
 mod graphql;
 mod health;
@@ -25,6 +26,7 @@ pub use stall::watch_connection;
 
 use crate::actions::House;
 use crate::auth::network::TrustedProxies;
+use crate::graphql::documents::Documents;
 use crate::graphql::{Schema, limits};
 use actix_web::http::Method;
 use actix_web::middleware::{Condition, DefaultHeaders};
@@ -43,6 +45,8 @@ pub struct Web {
     pub house: Arc<House>,
     /// The API.
     pub schema: Schema,
+    /// The documents that are trusted, and the latest ones.
+    pub documents: Arc<Documents>,
     /// Whether GraphiQL is served.
     pub explorer: bool,
     /// Where "leave quickly" leads; None: to a page that says nothing.

@@ -2,11 +2,13 @@
 
 use super::dialect::on_both;
 use super::schema::check_ins;
+use super::slice::load_slice;
 use super::types::Ts;
 use super::{Db, MultiBackend, columns};
 use crate::domain::account::Share;
 use crate::domain::answer::Sharing;
 use crate::domain::check_in::{CheckInState, Times};
+use crate::domain::slice::Slice;
 use crate::ids::{AccountId, CheckInId, LinkId, SceneId};
 use diesel::prelude::*;
 use jiff::Timestamp;
@@ -181,12 +183,10 @@ pub fn page(
     subject: AccountId,
     span: Option<Span>,
     now: Ts,
-    after: Option<(Ts, CheckInId)>,
-    limit: i64,
+    slice: Slice<CheckInId>,
 ) -> QueryResult<Vec<CheckInRow>> {
     let mut query = check_ins::table
         .filter(check_ins::subject_id.eq(subject))
-        .limit(limit)
         .select(CheckInRow::as_select())
         .into_boxed();
     let rising = matches!(span, Some(Span::Coming | Span::Due));
@@ -198,18 +198,7 @@ pub fn page(
         }
         Some(Span::Past) => query = query.filter(check_ins::closes_at.le(now)),
     }
-    if let Some((at, id)) = after {
-        query = if rising {
-            query.filter(check_ins::due_at.gt(at).or(check_ins::due_at.eq(at).and(check_ins::id.gt(id))))
-        } else {
-            query.filter(check_ins::due_at.lt(at).or(check_ins::due_at.eq(at).and(check_ins::id.lt(id))))
-        };
-    }
-    if rising {
-        query.order((check_ins::due_at.asc(), check_ins::id.asc())).load(db)
-    } else {
-        query.order((check_ins::due_at.desc(), check_ins::id.desc())).load(db)
-    }
+    load_slice!(db, query, slice, rising: rising, by: (check_ins::due_at, check_ins::id))
 }
 
 /// Changes a check-in and returns it as it is then.

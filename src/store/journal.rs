@@ -1,8 +1,10 @@
 //! The entries of people's journals.
 
 use super::schema::journal_entries;
+use super::slice::load_slice;
 use super::types::Ts;
 use super::{Db, MultiBackend, columns};
+use crate::domain::slice::Slice;
 use crate::ids::{AccountId, JournalEntryId, SceneId};
 use diesel::prelude::*;
 
@@ -69,23 +71,16 @@ pub fn page(
     db: &mut Db,
     account: AccountId,
     about: Option<SceneId>,
-    after: Option<(Ts, JournalEntryId)>,
-    limit: i64,
+    slice: Slice<JournalEntryId>,
 ) -> QueryResult<Vec<JournalRow>> {
     let mut query = journal_entries::table
         .filter(journal_entries::account_id.eq(account))
-        .order((journal_entries::written_at.desc(), journal_entries::id.desc()))
-        .limit(limit)
         .select(JournalRow::as_select())
         .into_boxed();
     if let Some(scene) = about {
         query = query.filter(journal_entries::scene_id.eq(scene));
     }
-    if let Some((at, id)) = after {
-        let same = journal_entries::written_at.eq(at).and(journal_entries::id.lt(id));
-        query = query.filter(journal_entries::written_at.lt(at).or(same));
-    }
-    query.load(db)
+    load_slice!(db, query, slice, rising: false, by: (journal_entries::written_at, journal_entries::id))
 }
 
 /// Changes an entry and returns it as it is then.

@@ -29,6 +29,7 @@ pub mod scene;
 pub mod schema;
 pub mod sealed;
 pub mod session;
+mod slice;
 mod take_out_schema;
 pub mod totp;
 pub mod types;

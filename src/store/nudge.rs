@@ -2,9 +2,11 @@
 
 use super::dialect::{on_both, ring};
 use super::schema::{attempts, check_ins, nudges};
+use super::slice::load_slice;
 use super::types::Ts;
 use super::{Db, MultiBackend};
 use crate::domain::nudge::{About, Channel, DropReason, NudgeState, Outcome, Rung, key};
+use crate::domain::slice::Slice;
 use crate::ids::{AccountId, AddressRequestId, AttemptId, CheckInId, DeviceId, NudgeId, WorkerId};
 use diesel::prelude::*;
 use jiff::Timestamp;
@@ -253,25 +255,15 @@ pub fn of_check_ins(db: &mut Db, check_ins: &[CheckInId]) -> QueryResult<Vec<Nud
 
 /// A page of what a person got, and of what is to come about their own check-ins, the latest first. What is to
 /// come about somebody else depends on that person, and is not looked at even for counting (R11).
-pub fn page(
-    db: &mut Db,
-    recipient: AccountId,
-    after: Option<(Ts, NudgeId)>,
-    limit: i64,
-) -> QueryResult<Vec<NudgeRow>> {
+pub fn page(db: &mut Db, recipient: AccountId, slice: Slice<NudgeId>) -> QueryResult<Vec<NudgeRow>> {
     let own = check_ins::table.filter(check_ins::subject_id.eq(recipient)).select(check_ins::id.nullable());
-    let mut query = nudges::table
+    let query = nudges::table
         .filter(nudges::recipient_id.eq(recipient))
         .filter(nudges::device_id.is_null())
         .filter(nudges::state.eq(NudgeState::Sent).or(nudges::check_in_id.eq_any(own).assume_not_null()))
-        .order((nudges::send_at.desc(), nudges::id.desc()))
-        .limit(limit)
         .select(NudgeRow::as_select())
         .into_boxed();
-    if let Some((at, id)) = after {
-        query = query.filter(nudges::send_at.lt(at).or(nudges::send_at.eq(at).and(nudges::id.lt(id))));
-    }
-    query.load(db)
+    load_slice!(db, query, slice, rising: false, by: (nudges::send_at, nudges::id))
 }
 
 /// When the next waiting nudge can be claimed: when it is due, and its lease, if somebody holds it, has ended. None:

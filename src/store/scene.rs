@@ -1,13 +1,15 @@
 //! Scenes, each one's part in them, aftercare and outreach.
 
 use super::dialect::on_both;
-use super::schema::{aftercare, check_ins, outreaches, scene_members, scenes};
+use super::schema::{aftercare, check_ins, link_members, outreaches, scene_members, scenes};
+use super::slice::load_slice;
 use super::types::Ts;
 use super::{Db, MultiBackend, columns};
 use crate::domain::check_in::CheckInState;
 use crate::domain::negotiation::ContactWay;
 use crate::domain::partner_link::Role;
 use crate::domain::scene::{SceneStatus, Setting};
+use crate::domain::slice::Slice;
 use crate::ids::{AccountId, AftercareId, LinkId, OutreachId, RevisionId, SceneId};
 use diesel::dsl::not;
 use diesel::prelude::*;
@@ -141,50 +143,31 @@ pub fn count_since(db: &mut Db, link: LinkId, since: Ts) -> QueryResult<i64> {
     scenes::table.filter(scenes::link_id.eq(link)).filter(scenes::created_at.gt(since)).count().get_result(db)
 }
 
-/// A page of a link's scenes, the newest first, after the one at `after`.
-pub fn page(
-    db: &mut Db,
-    link: LinkId,
-    after: Option<(Ts, SceneId)>,
-    limit: i64,
-) -> QueryResult<Vec<SceneRow>> {
-    let mut query = scenes::table
-        .filter(scenes::link_id.eq(link))
-        .order((scenes::created_at.desc(), scenes::id.desc()))
-        .limit(limit)
-        .select(SceneRow::as_select())
-        .into_boxed();
-    if let Some((at, id)) = after {
-        query = query.filter(scenes::created_at.lt(at).or(scenes::created_at.eq(at).and(scenes::id.lt(id))));
-    }
-    query.load(db)
+/// A part of a link's scenes, the newest first.
+pub fn page(db: &mut Db, link: LinkId, slice: Slice<SceneId>) -> QueryResult<Vec<SceneRow>> {
+    let query = scenes::table.filter(scenes::link_id.eq(link)).select(SceneRow::as_select()).into_boxed();
+    load_slice!(db, query, slice, rising: false, by: (scenes::created_at, scenes::id))
 }
 
-/// The ended scenes that a person answered about, the latest end first, after the one at `after`.
-pub fn answered_by(
-    db: &mut Db,
-    subject: AccountId,
-    after: Option<(Ts, SceneId)>,
-    limit: i64,
-) -> QueryResult<Vec<SceneRow>> {
+/// The same of all links of a person.
+pub fn page_of(db: &mut Db, account: AccountId, slice: Slice<SceneId>) -> QueryResult<Vec<SceneRow>> {
+    let own = link_members::table.filter(link_members::account_id.eq(account)).select(link_members::link_id);
+    let query = scenes::table.filter(scenes::link_id.eq_any(own)).select(SceneRow::as_select()).into_boxed();
+    load_slice!(db, query, slice, rising: false, by: (scenes::created_at, scenes::id))
+}
+
+/// The ended scenes that a person answered about, the latest end first.
+pub fn answered_by(db: &mut Db, subject: AccountId, slice: Slice<SceneId>) -> QueryResult<Vec<SceneRow>> {
     let answered = check_ins::table
         .filter(check_ins::subject_id.eq(subject))
         .filter(check_ins::state.eq(CheckInState::Answered))
         .select(check_ins::scene_id);
-    let mut query = scenes::table
+    let query = scenes::table
         .filter(scenes::id.eq_any(answered))
         .filter(scenes::ended_at.is_not_null())
-        .order((scenes::ended_at.desc(), scenes::id.desc()))
-        .limit(limit)
         .select(SceneRow::as_select())
         .into_boxed();
-    if let Some((at, id)) = after {
-        let at = Some(at);
-        query = query.filter(
-            scenes::ended_at.lt(at).or(scenes::ended_at.eq(at).and(scenes::id.lt(id))).assume_not_null(),
-        );
-    }
-    query.load(db)
+    load_slice!(db, query, slice, rising: false, by: (scenes::ended_at.assume_not_null(), scenes::id))
 }
 
 /// The scenes of some links that ended since `since`.

@@ -79,6 +79,7 @@ pub const OBJECTS: &[Object] = &[
             ("insight", Own),
             ("journal", Own),
             ("partnerLinks", Own),
+            ("scenes", Own),
             ("checkIns", Own),
             ("nudges", Own),
         ],

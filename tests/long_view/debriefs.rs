@@ -6,6 +6,7 @@ use crate::support::care::{HOUR, minute};
 use crate::support::people::text;
 use crate::support::race::TwoServers;
 use crate::support::{Person, TestApp};
+use evenkeel::domain::slice::Slice;
 use evenkeel::ids::{AccountId, SceneId};
 use evenkeel::store::StoreError;
 use serde_json::{Value, json};
@@ -177,7 +178,7 @@ on_both_databases! {
         let (alex, id): (AccountId, SceneId) = (account(&app, &couple.alex).await, scene.parse().unwrap());
         let sealed = app.app.house.store.read(move |db| {
             let debriefs = evenkeel::store::debrief::by(db, alex, &[id])?;
-            let entries = evenkeel::store::journal::page(db, alex, None, None, 10)?;
+            let entries = evenkeel::store::journal::page(db, alex, None, Slice::first(10, None))?;
             Ok::<_, StoreError>([debriefs[0].content.clone(), entries[0].content.clone()])
         });
         for content in sealed.await.unwrap() {

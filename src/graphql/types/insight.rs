@@ -160,12 +160,14 @@ impl Insight {
     async fn courses(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many, from 1 to 50, from the beginning on; default 20.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<SceneCourse>, Failure> {
-        let page = Page::<SceneId>::read(first, after)?;
+        let page = Page::<SceneId>::read((first, after, last, before))?;
         let me = requester(ctx)?.account;
-        let rows = insight::courses(house(ctx), me, page.after, page.limit()).await?;
+        let rows = insight::courses(house(ctx), me, page.slice()).await?;
         Ok(page.connection(rows, |view| (view.ended_at, view.scene), SceneCourse))
     }
 }

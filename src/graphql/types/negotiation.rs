@@ -1,12 +1,12 @@
 //! Negotiation: Needs, terms, Revisions, agreements and what changed.
 
 use super::{DateTime, Who};
-use crate::actions::negotiation::{self, RevisionView};
+use crate::actions::negotiation::RevisionView;
 use crate::domain::negotiation::{
     self as rules, Comfort, ContactWay, Nearness, RevisionState, changed_fields,
 };
 use crate::graphql::errors::Failure;
-use crate::graphql::house;
+use crate::graphql::loaders;
 use crate::ids::AccountId;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
@@ -193,8 +193,8 @@ impl Revision {
         #[graphql(desc = "The other Revision's number; default: the one before.")] number: Option<i32>,
     ) -> Result<Option<Vec<String>>, Failure> {
         let number = number.unwrap_or(self.view.number - 1);
-        let all = negotiation::read(house(ctx), self.me, self.view.link).await?;
-        let other = all.into_iter().find(|revision| revision.number == number);
+        let all = loaders(ctx).revisions(self.view.link).await?;
+        let other = all.iter().find(|revision| revision.number == number);
         Ok(other.map(|other| changed_fields(&other.content, &self.view.content, self.me)))
     }
 }

@@ -4,8 +4,9 @@ use super::insight::PromisesKept;
 use super::negotiation::{Needs, Revision};
 use super::scene::Scene;
 use super::{DateTime, Who};
+use crate::actions::negotiation::RevisionView;
 use crate::actions::partner_link::{InvitationView, LinkView, SideView};
-use crate::actions::{negotiation, scene};
+use crate::actions::scene;
 use crate::domain::negotiation::RevisionState;
 use crate::domain::partner_link::{LinkStatus, Role};
 use crate::domain::take_out;
@@ -116,17 +117,17 @@ impl PartnerLink {
     async fn revisions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many, from 1 to 50, from the beginning on; default 20.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Revision>, Failure> {
-        let page = Page::read(first, after)?;
+        let page = Page::read((first, after, last, before))?;
         let account = requester(ctx)?.account;
-        let all = negotiation::read(house(ctx), account, self.0.id).await?;
-        let skipped = all.into_iter().skip_while(|view| page.after.is_some_and(|(_, id)| view.id != id));
-        let rows = skipped.skip(usize::from(page.after.is_some())).take(page.first + 1).collect();
+        let all = loaders(ctx).revisions(self.0.id).await?;
         Ok(page.connection(
-            rows,
-            |view: &negotiation::RevisionView| (view.created_at, view.id),
+            page.of_all(all.to_vec(), |view| view.id),
+            |view: &RevisionView| (view.created_at, view.id),
             |view| Revision::new(view, account),
         ))
     }
@@ -134,28 +135,30 @@ impl PartnerLink {
     /// The newest Revision, whatever its state.
     async fn latest_revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
         let account = requester(ctx)?.account;
-        let all = negotiation::read(house(ctx), account, self.0.id).await?;
-        Ok(all.into_iter().next().map(|view| Revision::new(view, account)))
+        let all = loaders(ctx).revisions(self.0.id).await?;
+        Ok(all.first().map(|view| Revision::new(view.clone(), account)))
     }
 
     /// The Revision that both agreed to and that new scenes stand under; null: none.
     async fn agreed_revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
         let account = requester(ctx)?.account;
-        let all = negotiation::read(house(ctx), account, self.0.id).await?;
-        let agreed = all.into_iter().find(|view| view.state == RevisionState::Agreed);
-        Ok(agreed.map(|view| Revision::new(view, account)))
+        let all = loaders(ctx).revisions(self.0.id).await?;
+        let agreed = all.iter().find(|view| view.state == RevisionState::Agreed);
+        Ok(agreed.map(|view| Revision::new(view.clone(), account)))
     }
 
     /// The scenes, the newest first. At most 50 at once.
     async fn scenes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many, from 1 to 50, from the beginning on; default 20.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Scene>, Failure> {
-        let page = Page::read(first, after)?;
+        let page = Page::read((first, after, last, before))?;
         let account = requester(ctx)?.account;
-        let rows = scene::page(house(ctx), account, self.0.id, page.after, page.limit()).await?;
+        let rows = scene::page(house(ctx), account, self.0.id, page.slice()).await?;
         Ok(page.connection(rows, |view| (view.created_at, view.id), Scene))
     }
 }

@@ -6,14 +6,13 @@ use super::negotiation::Revision;
 use super::partner_link::PartnerLink;
 use super::{DateTime, Who};
 use crate::actions::aftercare::{AftercareView, GivenBy};
-use crate::actions::negotiation;
 use crate::actions::scene::{OutreachView, SceneView};
 use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::Role;
 use crate::domain::revision_text::ERASED;
 use crate::domain::scene::{SceneStatus, Setting};
 use crate::graphql::errors::Failure;
-use crate::graphql::{house, loaders, requester};
+use crate::graphql::{loaders, requester};
 use crate::ids::AccountId;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
@@ -174,7 +173,8 @@ impl Scene {
     async fn revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
         let me = requester(ctx)?.account;
         let Some(id) = self.0.revision else { return Ok(None) };
-        Ok(negotiation::find(house(ctx), me, id).await?.map(|view| Revision::new(view, me)))
+        let all = loaders(ctx).revisions(self.0.link).await?;
+        Ok(all.iter().find(|view| view.id == id).map(|view| Revision::new(view.clone(), me)))
     }
 
     /// What was given right after it, the oldest first.

@@ -1,0 +1,156 @@
+//! The home query as somebody would write it who had no GraphQL: the same reads, the same JSON.
+
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{HttpRequest, HttpResponse, web};
+use evenkeel::actions::{House, account, check_in, negotiation, partner_link, scene, session};
+use evenkeel::domain::negotiation::RevisionState;
+use evenkeel::domain::slice::Slice;
+use evenkeel::store::check_in::Span;
+use serde::Serialize;
+use std::sync::Arc;
+
+#[derive(Serialize)]
+struct Home {
+    viewer: Viewer,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Viewer {
+    account: Account,
+    partner_links: Vec<Link>,
+    check_ins: Nodes<CheckIn>,
+    scenes: Nodes<Scene>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Account {
+    display_name: String,
+    zone: String,
+    paused: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Link {
+    id: String,
+    status: String,
+    me: Me,
+    partner: Option<Partner>,
+    agreed_revision: Option<Revision>,
+}
+
+#[derive(Serialize)]
+struct Me {
+    role: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Partner {
+    display_name: String,
+    role: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Revision {
+    id: String,
+    number: i32,
+    state: String,
+    content_hash: String,
+    terms: Terms,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Terms {
+    stop_signal: String,
+    protocol: Vec<u32>,
+}
+
+#[derive(Serialize)]
+struct Nodes<T> {
+    nodes: Vec<T>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CheckIn {
+    id: String,
+    state: String,
+    due_at: String,
+    closes_at: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Scene {
+    id: String,
+    status: String,
+    intensity: Option<i32>,
+    ended_at: Option<String>,
+}
+
+fn word(word: &str) -> String {
+    word.to_ascii_uppercase()
+}
+
+/// The handler.
+pub async fn home(request: HttpRequest, house: web::Data<Arc<House>>) -> HttpResponse {
+    let header = request.headers().get(AUTHORIZATION).unwrap().to_str().unwrap();
+    let bearer = session::authenticate(&house, header.strip_prefix("Bearer ").unwrap()).await.unwrap();
+    let Some(requester) = bearer.requester() else { return HttpResponse::Unauthorized().finish() };
+    let me = requester.account;
+    let person = account::me(&house, me).await.unwrap();
+    let links = partner_link::list(&house, me, false).await.unwrap();
+    let ids = links.iter().map(|link| link.id).collect();
+    let revisions = negotiation::of_links(&house, me, ids).await.unwrap();
+    let coming = check_in::page(&house, me, Some(Span::Coming), Slice::first(6, None)).await.unwrap();
+    let scenes = scene::all(&house, me, Slice::first(2, None)).await.unwrap();
+    let partner_links = links.into_iter().map(|link| {
+        let agreed = revisions.iter().find(|r| r.link == link.id && r.state == RevisionState::Agreed);
+        Link {
+            id: link.id.to_string(),
+            status: word(link.status.word()),
+            me: Me { role: word(link.mine.role.word()) },
+            partner: link
+                .partners
+                .map(|side| Partner { display_name: side.display_name, role: word(side.role.word()) }),
+            agreed_revision: agreed.map(|revision| Revision {
+                id: revision.id.to_string(),
+                number: revision.number,
+                state: word(revision.state.word()),
+                content_hash: revision.content_hash.clone(),
+                terms: Terms {
+                    stop_signal: revision.content.terms.stop_signal.clone(),
+                    protocol: revision.content.terms.protocol.minutes().to_vec(),
+                },
+            }),
+        }
+    });
+    let check_ins = coming.into_iter().take(5).map(|view| CheckIn {
+        id: view.id.to_string(),
+        state: word(view.state.word()),
+        due_at: view.times.due_at.to_string(),
+        closes_at: view.times.closes_at.to_string(),
+    });
+    let last = scenes.into_iter().take(1).map(|view| Scene {
+        id: view.id.to_string(),
+        status: word(view.status.word()),
+        intensity: view.intensity,
+        ended_at: view.ended_at.map(|at| at.to_string()),
+    });
+    let viewer = Viewer {
+        account: Account {
+            display_name: person.display_name().unwrap(),
+            zone: person.row.zone.clone(),
+            paused: person.row.reach().is_paused(house.clock.now()),
+        },
+        partner_links: partner_links.collect(),
+        check_ins: Nodes { nodes: check_ins.collect() },
+        scenes: Nodes { nodes: last.collect() },
+    };
+    HttpResponse::Ok().json(Home { viewer })
+}

@@ -1,0 +1,209 @@
+//! Documents by their hash: those that are trusted, and the latest others, each parsed and measured once.
+//!
+//! A text in which somebody wrote a string comes once and may hold what nobody else should read, so it is not kept: what
+//! differs from request to request belongs in variables.
+
+use super::limits;
+use super::measure::{Document, Unreadable};
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Characters of a trusted document's id.
+const ID_MAX: usize = 200;
+
+/// Which document a request means.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Named<'a> {
+    /// Its text.
+    pub text: Option<&'a str>,
+    /// Its id in the manifest, or its SHA-256 in hexadecimal, with `sha256:` before it or without.
+    pub id: Option<&'a str>,
+}
+
+/// Why a request has no document.
+#[derive(Debug)]
+pub enum Missing {
+    /// It names none.
+    Unnamed,
+    /// No document is known by this id (yet).
+    Unknown,
+    /// It is not one of the trusted ones, and only these are executed here.
+    Untrusted,
+    /// Its text is not the one that its id stands for.
+    Mismatch,
+    /// It is not read.
+    Unreadable(Unreadable),
+}
+
+/// A document that was found.
+pub struct Found {
+    /// The document.
+    pub document: Arc<Document>,
+    /// Whether it is a trusted one that was asked for by its id alone: the request itself says nothing of anybody.
+    pub by_trusted_id: bool,
+}
+
+struct Trusted {
+    hash: String,
+    document: Arc<Document>,
+}
+
+/// A document that came lately, and the bytes of its text.
+type Kept = (usize, Arc<Document>);
+
+/// Two generations, of which the older one goes when the younger one is full: what is asked for again moves up.
+#[derive(Default)]
+struct Latest {
+    young: HashMap<String, Kept>,
+    old: HashMap<String, Kept>,
+    /// Bytes of the texts of the young ones.
+    bytes: usize,
+}
+
+impl Latest {
+    fn get(&mut self, hash: &str) -> Option<Arc<Document>> {
+        if let Some((bytes, document)) = self.old.remove(hash) {
+            self.keep(hash.to_owned(), bytes, &document);
+        }
+        self.young.get(hash).map(|(_, document)| Arc::clone(document))
+    }
+
+    fn keep(&mut self, hash: String, bytes: usize, document: &Arc<Document>) {
+        if self.bytes + bytes > limits::KEPT_DOCUMENTS {
+            self.old = std::mem::take(&mut self.young);
+            self.bytes = 0;
+        }
+        if self.young.insert(hash, (bytes, Arc::clone(document))).is_none() {
+            self.bytes += bytes;
+        }
+    }
+}
+
+/// The documents of a service.
+#[derive(Default)]
+pub struct Documents {
+    /// By their ids and by their hashes.
+    trusted: HashMap<String, Arc<Trusted>>,
+    only: bool,
+    latest: Mutex<Latest>,
+}
+
+/// One operation of a manifest of Apollo's tools.
+#[derive(Deserialize)]
+struct Operation {
+    id: String,
+    body: String,
+}
+
+/// A manifest as tools write it: `apollo-persisted-query-manifest` (version 1), or an object of texts by id, as Relay's
+/// compiler and GraphQL Code Generator have it.
+fn read_manifest(text: &str) -> Result<Vec<(String, String)>, &'static str> {
+    let not_one = "this is no manifest: neither apollo-persisted-query-manifest nor an object of texts by id";
+    let manifest: Value = serde_json::from_str(text).map_err(|_| "this is no JSON")?;
+    match (manifest.get("format").and_then(Value::as_str), manifest.get("operations")) {
+        (Some("apollo-persisted-query-manifest"), Some(operations)) => {
+            if manifest.get("version") != Some(&Value::from(1)) {
+                return Err("this manifest's version is not known here, which is 1");
+            }
+            let operations = Vec::<Operation>::deserialize(operations).map_err(|_| not_one)?;
+            Ok(operations.into_iter().map(|operation| (operation.id, operation.body)).collect())
+        }
+        _ => HashMap::<String, String>::deserialize(&manifest)
+            .map(|documents| documents.into_iter().collect())
+            .map_err(|_| not_one),
+    }
+}
+
+fn hash_of(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// An id without what says how it was made (GraphQL over HTTP, "SHA256 hex document identifier").
+fn bare(id: &str) -> &str {
+    id.strip_prefix("sha256:").unwrap_or(id)
+}
+
+impl Documents {
+    /// Trusts the documents of a manifest; `only`: and executes no others.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with the file.
+    pub fn trusting(file: &Path, only: bool) -> Result<Self, String> {
+        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let entries = read_manifest(&text)?;
+        if entries.is_empty() {
+            return Err("there is no document in it".to_owned());
+        }
+        let mut trusted = HashMap::new();
+        for (id, text) in entries {
+            let id = bare(&id).to_owned();
+            if id.is_empty() || id.len() > ID_MAX {
+                return Err(format!("an id has 1 to {ID_MAX} characters, not {}", id.len()));
+            }
+            let document = Document::parse(&text).map_err(|refused| match refused {
+                Unreadable::TooMuch(sentence) => format!("document {id}: {sentence}"),
+                Unreadable::Syntax(_) => format!("document {id} is no GraphQL"),
+            })?;
+            let entry = Arc::new(Trusted { hash: hash_of(&text), document: Arc::new(document) });
+            trusted.insert(entry.hash.clone(), Arc::clone(&entry));
+            if trusted.insert(id.clone(), Arc::clone(&entry)).is_some_and(|other| other.hash != entry.hash) {
+                return Err(format!("document {id} is there twice, and differs"));
+            }
+        }
+        Ok(Self { trusted, only, latest: Mutex::default() })
+    }
+
+    /// Finds the document that a request means, parsing it if it is new.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn find(&self, named: Named<'_>) -> Result<Found, Missing> {
+        let id = named.id.map(bare);
+        let by_id = id.and_then(|id| self.trusted.get(id));
+        let Some(text) = named.text else {
+            return match (by_id, id) {
+                (_, None) => Err(Missing::Unnamed),
+                (Some(trusted), _) => {
+                    Ok(Found { document: Arc::clone(&trusted.document), by_trusted_id: true })
+                }
+                (None, Some(id)) => self.kept(id).map(Found::other).ok_or(Missing::Unknown),
+            };
+        };
+        let hash = hash_of(text);
+        if id.is_some_and(|id| by_id.map_or(id, |trusted| &trusted.hash) != hash) {
+            return Err(Missing::Mismatch);
+        }
+        if let Some(trusted) = self.trusted.get(&hash) {
+            return Ok(Found::other(Arc::clone(&trusted.document)));
+        }
+        if self.only {
+            return Err(Missing::Untrusted);
+        }
+        if let Some(document) = self.kept(&hash) {
+            return Ok(Found::other(document));
+        }
+        let document = Arc::new(Document::parse(text).map_err(Missing::Unreadable)?);
+        if !text.contains('"') {
+            self.latest().keep(hash, text.len(), &document);
+        }
+        Ok(Found::other(document))
+    }
+
+    fn latest(&self) -> std::sync::MutexGuard<'_, Latest> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kept(&self, hash: &str) -> Option<Arc<Document>> {
+        if self.only { None } else { self.latest().get(hash) }
+    }
+}
+
+impl Found {
+    fn other(document: Arc<Document>) -> Self {
+        Self { document, by_trusted_id: false }
+    }
+}
