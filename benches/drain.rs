@@ -378,7 +378,7 @@ async fn time_claim(app: &App, alone: bool) -> f64 {
         let total = if alone {
             dialect::claim(db, worker, now.into(), (now + lease).into(), BATCH)?.len()
         } else {
-            let mut unit = Unit { db, vault: &house.vault, now };
+            let mut unit = Unit::new(db, &house.vault, now);
             claim(&mut unit, worker, lease, BATCH)?.total
         };
         Ok::<_, Fault>((began.elapsed().as_secs_f64() * 1000.0, total))

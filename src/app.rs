@@ -104,7 +104,8 @@ impl App {
             Ok::<_, StartError>(vault)
         })?;
         let planned = Arc::new(tokio::sync::Notify::new());
-        store::bell::listen(&config.database, &planned)?;
+        let feeds = Arc::default();
+        store::bell::listen(&config.database, &planned, &feeds)?;
         let house = Arc::new(House {
             store,
             vault,
@@ -118,6 +119,7 @@ impl App {
             help_lines: config.help_lines.clone(),
             keep: config.keep,
             ledger,
+            feeds,
             to_tend: Arc::default(),
             planned,
             meters,
@@ -172,6 +174,7 @@ impl App {
             proxies: Arc::clone(&self.proxies),
             door: door.clone(),
             inside: Inside::default(),
+            following: Inside::default(),
             outbox: self.outbox.clone(),
         };
         let server = HttpServer::new(move || {

@@ -118,6 +118,8 @@ ids! {
     OutreachId = "Outreach",
     /// One entry of a person's journal.
     JournalEntryId = "JournalEntry",
+    /// One entry of a person's feed of changes. It is on no wire.
+    ChangeId = "Change",
     /// One message to one person on one channel on one rung.
     NudgeId = "Nudge",
     /// One try to hand a Nudge to a provider.

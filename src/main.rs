@@ -251,6 +251,7 @@ async fn serve(config: &Config) -> Result<(), StartError> {
     stop_signal().await?;
     tracing::info!("stopping: what runs may finish");
     stop.cancel();
+    app.house.feeds.close();
     handle.stop(true).await;
     serving.await??;
     working.stopped().await?;

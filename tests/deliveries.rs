@@ -44,7 +44,7 @@ async fn claim_and_die(app: &TestApp) -> (WorkerId, Vec<NudgeRow>) {
     let house = app.app.house.clone();
     let worker = WorkerId::at(app.clock.now());
     let claimed = app.app.house.store.write(move |db| {
-        let mut unit = Unit { db, vault: &house.vault, now: house.clock.now() };
+        let mut unit = Unit::new(db, &house.vault, house.clock.now());
         claim(&mut unit, worker, LEASE, 32)
     });
     let rows = claimed.await.unwrap().ready.into_iter().map(|ready| ready.nudge).collect();

@@ -123,6 +123,8 @@ use Decision::{In, Not};
 const SECRET: Decision = Not("a secret by which the service knows or opens something, or a keyed hash");
 const KEY: Decision = Not("an id that ties rows together: the export ties them by place");
 const OURS: Decision = Not("the service's own, of nobody");
+/// See `docs/sync.md`.
+const FEED: Decision = Not("a pointer to an object that is in the export itself");
 const ASIDE: Decision = Not("passing state of the machinery, which tells nothing of the person");
 
 /// Every column of the database. A new one needs a decision here: is it the person's, then it belongs to the export (and
@@ -228,6 +230,9 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("erasures.account_id", KEY), ("erasures.requested_at", In("erasures.requestedAt?")),
     ("erasures.erase_at", In("erasures.eraseAt?")),
     ("erased.account_hash", OURS), ("erased.erased_at", OURS),
+    ("feeds.account_id", KEY), ("feeds.told", ASIDE),
+    ("changes.id", KEY), ("changes.account_id", KEY), ("changes.kind", FEED), ("changes.object_id", FEED),
+    ("changes.check_in_id", FEED), ("changes.number", ASIDE), ("changes.told_at", FEED),
     ("exports.id", ASIDE), ("exports.account_id", KEY), ("exports.state", ASIDE), ("exports.requested_at", ASIDE),
     ("exports.ready_at", ASIDE), ("exports.expires_at", ASIDE), ("exports.size", ASIDE), ("exports.attempts", ASIDE),
     ("exports.lease_until", ASIDE), ("exports.token_hash", SECRET), ("exports.token_expires_at", ASIDE),

@@ -4,7 +4,7 @@
 mod eyes;
 mod support;
 
-use eyes::{Eyes, assert_same};
+use eyes::{Eyes, assert_same, plain};
 use serde_json::{Value, json};
 use support::care::{DAY, HOUR, minute, mutation};
 use support::people::text;
@@ -121,10 +121,21 @@ struct Case {
     revision: String,
     scene: String,
     check_in: String,
+    /// Where Alex's feed was when nothing had happened yet.
+    cursor: Value,
     silence: Silence,
 }
 
 impl Case {
+    /// What Alex's feed has told since then.
+    async fn feed(&self, app: &TestApp) -> String {
+        let query = "query($after: String) { viewer { changes(after: $after, first: 50) {
+            startOver more cursor changes { kind nodeId node { __typename id } } } } }";
+        let data = self.couple.alex.ask(app, query, json!({ "after": self.cursor })).await;
+        assert_eq!(data["viewer"]["changes"]["startOver"], false);
+        plain(&data, &self.couple).to_string()
+    }
+
     /// Carries some of Sam's steps out.
     async fn act(&self, app: &TestApp, steps: &[(&'static str, Value)]) {
         for (step, input) in steps {
@@ -201,7 +212,9 @@ async fn cases(app: &TestApp, silences: Vec<Silence>) -> Vec<Case> {
     for (couple, revision, silence) in couples {
         let scene = couple.scene(app).await;
         let check_in = text(&couple.check_ins(app, &couple.sam, &scene).await[0]["id"]);
-        cases.push(Case { couple, revision, scene, check_in, silence });
+        let cursor = couple.alex.ask(app, "{ viewer { changes { cursor } } }", json!({})).await;
+        let cursor = cursor["viewer"]["changes"]["cursor"].clone();
+        cases.push(Case { couple, revision, scene, check_in, cursor, silence });
     }
     cases
 }
@@ -289,10 +302,13 @@ on_both_databases! {
         let (shares, silent) = cases.split_last().unwrap();
         let look = async |when: &str| {
             let first = eyes.all(&app, &silent[0].couple, &silent[0].couple.alex).await;
+            let told = silent[0].feed(&app).await;
             for case in &silent[1..] {
                 let view = eyes.all(&app, &case.couple, &case.couple.alex).await;
                 assert_same(&view, &first, &format!("Sam {} {when}", case.silence.name));
+                assert_eq!(case.feed(&app).await, told, "Sam {} {when}", case.silence.name);
             }
+            assert_ne!(shares.feed(&app).await, told, "an update would be told");
             let update = eyes.all(&app, &shares.couple, &shares.couple.alex).await;
             assert_ne!(update, first, "an update would show");
         };
@@ -321,6 +337,8 @@ on_both_databases! {
             let first = eyes.all(&app, &silent[0].couple, &silent[0].couple.alex).await;
             let view = eyes.all(&app, &case.couple, &case.couple.alex).await;
             assert_same(&view, &first, &format!("Sam {}, after the end", case.silence.name));
+            let told = silent[0].feed(&app).await;
+            assert_eq!(case.feed(&app).await, told, "Sam {}, after the end", case.silence.name);
         }
     }
 

@@ -482,7 +482,7 @@ fn r31_two_exchanges_in_two_processes_make_one_successor() {
             let store = house.store.clone();
             async move {
                 let work = move |db: &mut Db| {
-                    let mut unit = Unit { db, vault: &house.vault, now: house.clock.now() };
+                    let mut unit = Unit::new(db, &house.vault, house.clock.now());
                     barrier.wait();
                     match refresh::exchange(&house, &mut unit, &token) {
                         Ok(exchanged) => Ok(exchanged.unwrap().refresh),

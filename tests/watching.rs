@@ -60,7 +60,7 @@ on_both_databases! {
         let house = app.app.house.clone();
         let held = app.app.house.store.write(move |db| {
             let now = house.clock.now();
-            let mut unit = Unit { db, vault: &house.vault, now };
+            let mut unit = Unit::new(db, &house.vault, now);
             Ok::<_, Fault>(claim(&mut unit, WorkerId::at(now), SignedDuration::from_secs(90), 3)?.ready.len())
         }).await.unwrap();
         assert_eq!(held, 3);

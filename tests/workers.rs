@@ -246,7 +246,7 @@ fn r22_two_claims_at_the_same_moment_keep_to_one_daily_measure() {
             let store = house.store.clone();
             async move {
                 let work = move |db: &mut store::Db| {
-                    let mut unit = Unit { db, vault: &house.vault, now: house.clock.now() };
+                    let mut unit = Unit::new(db, &house.vault, house.clock.now());
                     barrier.wait();
                     claim(&mut unit, WorkerId::at(at), SignedDuration::from_secs(90), 50)
                 };

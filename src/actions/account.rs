@@ -4,7 +4,9 @@ use super::people::{Person, account_key_place, email_index};
 use super::{Caller, Done, Fault, House, Outcome, Refusal, Unit, Visitor, planning};
 use crate::auth::tokens::opaque_hash;
 use crate::domain::account::{CONSENT_VERSION, ConsentKind, Email, FURTHER_NOTICE, NAME_MAX, Share};
+use crate::domain::change::ChangeKind;
 use crate::domain::nudge::{About, Channel, Rung};
+use crate::domain::partner_link::LinkStatus;
 use crate::domain::password::check_password;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::quiet_hours::{QuietHours, Zone};
@@ -261,6 +263,7 @@ pub async fn reset_password(
             close_resets(unit, &account.email_index)?;
             let now = unit.ts();
             store::session::end_others(unit.db, account.id, None, now)?;
+            unit.ask_followers(account.id);
             Ok(())
         })
         .await
@@ -316,6 +319,7 @@ pub async fn change_password(
             close_resets(unit, &row.email_index)?;
             let now = unit.ts();
             store::session::end_others(unit.db, requester.account, Some(requester.session), now)?;
+            unit.ask_followers(requester.account);
             Ok(())
         })
         .await
@@ -371,6 +375,11 @@ pub async fn update_profile(house: &Arc<House>, by: &Caller, input: ProfileChang
             if row.reach().rhythm != rhythm {
                 planning::replan_rhythm(unit, account)?;
             }
+            unit.tell(&[account], ChangeKind::AccountChanged, account);
+            let renamed = Person::open(unit.vault, row.clone())?.display_name()? != person.display_name()?;
+            if renamed {
+                tell_of_name(unit, account)?;
+            }
             Ok(Person { row, key: person.key })
         })
         .await
@@ -411,6 +420,18 @@ pub async fn resume(house: &Arc<House>, by: &Caller) -> Outcome<Done<Person>> {
 pub(super) fn set_paused(unit: &mut Unit<'_>, account: AccountId, until: Option<Timestamp>) -> Outcome<()> {
     let change = AccountChange { paused_until: Some(until.map(Into::into)), ..Default::default() };
     store::account::update(unit.db, account, &change)?;
+    unit.tell(&[account], ChangeKind::AccountChanged, account);
+    Ok(())
+}
+
+/// Tells whoever is linked with a person that they have another name.
+fn tell_of_name(unit: &mut Unit<'_>, account: AccountId) -> Result<(), Fault> {
+    let links = store::partner_link::list(unit.db, account, false, i64::MAX)?;
+    let active = links.into_iter().filter(|link| link.status == LinkStatus::Active);
+    let ids: Vec<_> = active.map(|link| link.id).collect();
+    for member in store::partner_link::members(unit.db, &ids)? {
+        unit.tell(&[member.account_id], ChangeKind::LinkChanged, member.link_id);
+    }
     Ok(())
 }
 
@@ -427,6 +448,7 @@ pub async fn try_address_again(house: &Arc<House>, by: &Caller) -> Outcome<Done<
             }
             let change = AccountChange { address_failed_at: Some(None), ..Default::default() };
             let row = store::account::update(unit.db, account, &change)?;
+            unit.tell(&[account], ChangeKind::AccountChanged, account);
             Ok(Done::now(Person { row, key: person.key }))
         })
         .await

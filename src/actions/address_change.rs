@@ -4,6 +4,7 @@ use super::account::{ask_by_mail, expired, request_email, request_place, take_re
 use super::people::{Person, email_index};
 use super::{Caller, Fault, House, Outcome, Refusal, Unit, Visitor, proof};
 use crate::domain::account::Email;
+use crate::domain::change::ChangeKind;
 use crate::domain::nudge::Rung;
 use crate::domain::problem::Problem;
 use crate::ids::{AccountId, SessionId};
@@ -88,6 +89,7 @@ pub async fn confirm(house: &Arc<House>, by: &Visitor, token: String) -> Outcome
             store::account::update(unit.db, asked.account, &change)
                 .map_err(StoreError::from)
                 .map_err(|error| if error.is_conflict() { Refusal::from(expired()) } else { error.into() })?;
+            unit.tell(&[asked.account], ChangeKind::AccountChanged, asked.account);
             // The old mailbox sets no password any more.
             let now = unit.ts();
             store::address_request::use_up_all(unit.db, Rung::ResetPassword, &asked.email_index, now)?;

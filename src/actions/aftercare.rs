@@ -3,6 +3,7 @@
 use super::people::Person;
 use super::scene::{self, SceneView};
 use super::{Caller, Fault, House, Outcome, Unit, hold};
+use crate::domain::change::ChangeKind;
 use crate::domain::negotiation::Comfort;
 use crate::domain::problem::{Checks, Problem};
 use crate::domain::scene::{MINUTES_MAX, NOTE_MAX, SceneStatus};
@@ -149,6 +150,7 @@ pub async fn record(
                 created_at: unit.ts(),
             };
             store::scene::insert_aftercare(unit.db, &sealed)?;
+            unit.tell(&link.accounts(), ChangeKind::SceneChanged, id);
             Ok(scene::view(unit, row, account)?)
         })
         .await

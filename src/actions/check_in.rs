@@ -4,6 +4,7 @@ use super::people::Person;
 use super::{Caller, Done, Fault, House, Outcome, Unit, hold, planning};
 use crate::domain::account::Share;
 use crate::domain::answer::{AnswerContent, SharedAnswer, Sharing, partners_view};
+use crate::domain::change::ChangeKind;
 use crate::domain::check_in::{CheckInEvent, CheckInState, CheckInVerdict, SNOOZE, Times, judge_event};
 use crate::domain::nudge::DropReason;
 use crate::domain::partner_link::LinkStatus;
@@ -147,6 +148,7 @@ pub(super) fn answer_now(
     .sharing(sharing);
     let row = store::check_in::update(unit.db, id, &change)?;
     planning::stop(unit, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
+    unit.tell_of_check_in(&row)?;
     Ok(view(&person, &row, unit.now)?)
 }
 
@@ -166,6 +168,7 @@ pub(super) fn skip_now(unit: &mut Unit<'_>, id: CheckInId, account: AccountId) -
     let change = CheckInChange { state: Some(CheckInState::Skipped), ..Default::default() };
     let row = store::check_in::update(unit.db, id, &change)?;
     planning::stop(unit, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
+    unit.tell(&[account], ChangeKind::CheckInChanged, id);
     Ok(Done::now(view(&person, &row, unit.now)?))
 }
 
@@ -201,6 +204,7 @@ pub(super) fn put_off_now(
     };
     let row = store::check_in::update(unit.db, id, &change)?;
     planning::plan_ladders(unit, vec![row.clone()])?;
+    unit.tell(&[account], ChangeKind::CheckInChanged, id);
     Ok(view(&person, &row, unit.now)?)
 }
 
@@ -224,6 +228,7 @@ pub async fn change_sharing(
             }
             let change = CheckInChange::default().sharing(row.sharing().changed(share, unit.now));
             let row = store::check_in::update(unit.db, id, &change)?;
+            unit.tell_of_check_in(&row)?;
             Ok(Done::now(view(&person, &row, unit.now)?))
         })
         .await

@@ -3,6 +3,7 @@
 use super::people::Person;
 use super::{Caller, Done, House, Outcome, hold};
 use crate::domain::account::{CONSENT_VERSION, ConsentKind};
+use crate::domain::change::ChangeKind;
 use crate::ids::ConsentId;
 use crate::store::{self, account::ConsentRow};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub async fn withdraw(house: &Arc<House>, by: &Caller) -> Outcome<Done<Person>> 
                 return Ok(Done::already(Person::load(unit, account)?));
             }
             hold::hold(unit, account)?;
+            unit.tell(&[account], ChangeKind::AccountChanged, account);
             Ok(Done::now(Person::load(unit, account)?))
         })
         .await
@@ -44,6 +46,7 @@ pub async fn give(house: &Arc<House>, by: &Caller) -> Outcome<Done<Person>> {
             };
             store::account::insert_consent(unit.db, &consent)?;
             hold::let_go_on(unit, account)?;
+            unit.tell(&[account], ChangeKind::AccountChanged, account);
             Ok(Done::now(Person::load(unit, account)?))
         })
         .await

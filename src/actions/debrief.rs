@@ -1,7 +1,9 @@
 //! Debriefs: write, replace or take back one's own until both have written, and read what is open.
 
+use super::partner_link::OwnLink;
 use super::people::Person;
 use super::{Caller, Done, Fault, House, Outcome, Unit, hold, scene};
+use crate::domain::change::ChangeKind;
 use crate::domain::debrief::{DebriefEvent, DebriefState, DebriefVerdict, TEXT_MAX, judge, state};
 use crate::domain::partner_link::LinkStatus;
 use crate::domain::problem::{Checks, Problem};
@@ -81,9 +83,13 @@ fn view(unit: &mut Unit<'_>, scene: SceneId, reader: AccountId) -> Result<Debrie
 }
 
 /// Locks the scene's link, so that two who write at once do it one after the other, and reads where things stand.
-fn load(unit: &mut Unit<'_>, id: SceneId, account: AccountId) -> Outcome<(SceneStatus, DebriefView)> {
-    let (_, row) = scene::load(unit, id, account)?;
-    Ok((row.status, view(unit, id, account)?))
+fn load(
+    unit: &mut Unit<'_>,
+    id: SceneId,
+    account: AccountId,
+) -> Outcome<(OwnLink, SceneStatus, DebriefView)> {
+    let (link, row) = scene::load(unit, id, account)?;
+    Ok((link, row.status, view(unit, id, account)?))
 }
 
 fn refusal(verdict: DebriefVerdict) -> Option<Problem> {
@@ -104,7 +110,7 @@ pub async fn write(house: &Arc<House>, by: &Caller, id: SceneId, text: String) -
     checks.finish(())?;
     house
         .change(by.key.as_ref(), move |unit| {
-            let (scene, before) = load(unit, id, account)?;
+            let (link, scene, before) = load(unit, id, account)?;
             // Sent again by a phone that missed the answer: it stands so, also if both are open by now (R04).
             if before.mine.as_ref().is_some_and(|(old, _)| *old == text) {
                 return Ok(Done::already(before));
@@ -120,6 +126,13 @@ pub async fn write(house: &Arc<House>, by: &Caller, id: SceneId, text: String) -
                 None => store::debrief::insert(unit.db, &row)?,
                 Some(_) => store::debrief::replace(unit.db, &row)?,
             };
+            unit.tell(&[account], ChangeKind::SceneChanged, id);
+            // To the other there is nothing before both have written.
+            for other in link.accounts().into_iter().filter(|member| *member != account) {
+                if view(unit, id, other)?.partners.is_some() {
+                    unit.tell(&[other], ChangeKind::SceneChanged, id);
+                }
+            }
             Ok(Done::now(view(unit, id, account)?))
         })
         .await
@@ -131,7 +144,7 @@ pub async fn take_back(house: &Arc<House>, by: &Caller, id: SceneId) -> Outcome<
     let account = by.requester.account;
     house
         .change(by.key.as_ref(), move |unit| {
-            let (scene, before) = load(unit, id, account)?;
+            let (_, scene, before) = load(unit, id, account)?;
             if let Some(problem) = refusal(judge(scene, before.state, DebriefEvent::TakeBack)) {
                 return Err(problem.into());
             }
@@ -139,6 +152,7 @@ pub async fn take_back(house: &Arc<House>, by: &Caller, id: SceneId) -> Outcome<
                 return Ok(Done::already(before));
             }
             store::debrief::delete(unit.db, id, account)?;
+            unit.tell(&[account], ChangeKind::SceneChanged, id);
             Ok(Done::now(view(unit, id, account)?))
         })
         .await

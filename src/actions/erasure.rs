@@ -1,10 +1,12 @@
 //! Erasing an account: asked for with a fresh proof, undone within a grace, then carried out for good (R27).
 
 use super::{Caller, Done, Fault, House, Outcome, hold, negotiation, partner_link, proof};
+use crate::domain::change::ChangeKind;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::take_out::GRACE;
-use crate::ids::{AccountId, TypedId};
+use crate::ids::{AccountId, RowId, TypedId};
 use crate::store;
+use crate::store::change::News;
 use crate::store::dialect::Purpose;
 use crate::store::erasure::ErasureRow;
 use crate::store::types::Ts;
@@ -51,6 +53,7 @@ pub async fn request(house: &Arc<House>, by: &Caller) -> Outcome<Done<ErasureVie
             };
             store::erasure::insert(unit.db, &row)?;
             hold::hold(unit, account)?;
+            unit.tell(&[account], ChangeKind::AccountChanged, account);
             Ok(Done::now(row.into()))
         })
         .await
@@ -68,6 +71,7 @@ pub async fn cancel(house: &Arc<House>, by: &Caller) -> Outcome<()> {
                 return Err(Problem::new("input", ProblemCode::WrongState, sentence).into());
             }
             hold::let_go_on(unit, account)?;
+            unit.tell(&[account], ChangeKind::AccountChanged, account);
             Ok(())
         })
         .await
@@ -120,6 +124,12 @@ fn erase(db: &mut Db, account: AccountId, now: Ts) -> Result<bool, Fault> {
     store::erasure::let_go(db, &links, now)?;
     store::erasure::take_away(db, account, &links)?;
     store::erasure::remember(db, &account_hash(account.uuid()), now)?;
+    // What is left of the links and of what stood on them reads otherwise from now on.
+    let mut news = News::default();
+    for member in store::partner_link::members(db, &links)? {
+        news.at_once(member.account_id, ChangeKind::LinkChanged, RowId(member.link_id.uuid()), now);
+    }
+    news.save(db)?;
     Ok(true)
 }
 

@@ -2,6 +2,7 @@
 
 use super::people::Person;
 use super::{Caller, Done, Fault, House, Outcome, Unit, hold};
+use crate::domain::change::ChangeKind;
 use crate::domain::journal::{DAY, ENTRIES_A_DAY, TEXT_MAX, checked_instant};
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::slice::Slice;
@@ -105,6 +106,7 @@ pub async fn write(
                 created_at: unit.ts(),
             };
             store::journal::insert(unit.db, &row)?;
+            unit.tell(&[account], ChangeKind::JournalChanged, id);
             Ok(view(&person, &row)?)
         })
         .await
@@ -142,6 +144,7 @@ pub async fn edit(
                 edited_at: Some(Some(unit.ts())),
             };
             let row = store::journal::update(unit.db, id, &change)?;
+            unit.tell(&[account], ChangeKind::JournalChanged, id);
             Ok(Done::now(view(&person, &row)?))
         })
         .await
@@ -154,6 +157,7 @@ pub async fn delete(house: &Arc<House>, by: &Caller, id: JournalEntryId) -> Outc
         .change(by.key.as_ref(), move |unit| {
             load(unit, id, account)?;
             store::journal::delete(unit.db, id)?;
+            unit.tell(&[account], ChangeKind::JournalChanged, id);
             Ok(())
         })
         .await

@@ -4,6 +4,7 @@ pub mod account;
 pub mod address_change;
 pub mod aftercare;
 pub mod archive;
+pub mod change;
 pub mod check_in;
 pub mod claim;
 pub mod consent;
@@ -51,6 +52,8 @@ use crate::domain::problem::Problem;
 use crate::domain::retention::Keep;
 use crate::ids::AccountId;
 use crate::meters::Meters;
+use crate::store::change::News;
+use crate::store::feeds::Feeds;
 use crate::store::types::Ts;
 use crate::store::{Db, Store, StoreError};
 use crate::store::{house_secret, idempotency as keys};
@@ -91,6 +94,8 @@ pub struct House {
     pub ledger: Ledger,
     /// Told when nudges were planned, by this process or another, so that the worker looks.
     pub planned: Arc<Notify>,
+    /// Who follows their feed by way of this process.
+    pub feeds: Arc<Feeds>,
     /// Told when an export was asked for, so that the worker of this process makes it.
     pub to_tend: Arc<Notify>,
     /// What this process counts about itself.
@@ -224,9 +229,16 @@ pub struct Unit<'a> {
     pub vault: &'a Vault,
     /// The instant of the whole unit.
     pub now: Timestamp,
+    /// What is told when the unit ends.
+    news: News,
 }
 
-impl Unit<'_> {
+impl<'a> Unit<'a> {
+    /// A unit inside an open transaction.
+    pub fn new(db: &'a mut Db, vault: &'a Vault, now: Timestamp) -> Self {
+        Self { db, vault, now, news: News::default() }
+    }
+
     /// Now, as it is stored.
     pub fn ts(&self) -> Ts {
         self.now.into()
@@ -265,7 +277,7 @@ impl House {
         work: impl FnOnce(&mut Unit<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let house = Arc::clone(self);
-        self.store.look(move |db| work(&mut Unit { db, vault: &house.vault, now: house.clock.now() })).await
+        self.store.look(move |db| work(&mut Unit::new(db, &house.vault, house.clock.now()))).await
     }
 
     /// Changes something in one transaction, together with the request's idempotency key: either all of it is
@@ -277,7 +289,7 @@ impl House {
     ) -> Outcome<T> {
         let house = Arc::clone(self);
         let key = key.cloned();
-        let done = self
+        let (done, told) = self
             .store
             .write(move |db| {
                 let now = house.clock.now();
@@ -294,10 +306,16 @@ impl House {
                         if error.is_conflict() { Refusal::Repeated } else { error.into() }
                     })?;
                 }
-                work(&mut Unit { db, vault: &house.vault, now })
+                let mut unit = Unit::new(db, &house.vault, now);
+                let done = work(&mut unit)?;
+                let told = std::mem::take(&mut unit.news).save(unit.db)?;
+                Ok::<_, Refusal>((done, told))
             })
             .await?;
         self.planned.notify_one();
+        for account in told {
+            self.feeds.ring(account);
+        }
         Ok(done)
     }
 }

@@ -3,6 +3,7 @@
 use super::partner_link::{OwnLink, needs_place};
 use super::people::{Person, link_key};
 use super::{Caller, Done, Fault, House, Outcome, Unit, hold, planning};
+use crate::domain::change::ChangeKind;
 use crate::domain::negotiation::{
     AgreeVerdict, CheckInProtocol, ContactWay, Content, Needs, PersonsNeeds, RevisionState, Terms, Yes,
     first_agreed, judge_yes, revision_state,
@@ -228,6 +229,7 @@ pub async fn write_needs(house: &Arc<House>, by: &Caller, link: LinkId, needs: N
                 ..Default::default()
             };
             store::partner_link::update_member(unit.db, link, account, &change)?;
+            unit.tell(&[account], ChangeKind::LinkChanged, link);
             Ok(link)
         })
         .await
@@ -317,6 +319,7 @@ pub async fn propose(house: &Arc<House>, by: &Caller, input: Proposal) -> Outcom
                 final_state: None,
             };
             store::negotiation::insert(unit.db, &row, &parts)?;
+            unit.tell(&own.accounts(), ChangeKind::RevisionProposed, id);
             let proposed = history(unit, &own.row, &own.key)?.into_iter().next();
             Ok(Done::now(proposed.ok_or(Fault::Inconsistent("a Revision that vanished"))?))
         })
@@ -389,6 +392,7 @@ pub async fn agree(
                     store::negotiation::agree(unit.db, &row)?;
                     let now_stands = pick(history(unit, &link.row, &link.key)?, id)?;
                     planning::review_alerts(unit, link.row.id)?;
+                    unit.tell(&link.accounts(), ChangeKind::RevisionChanged, id);
                     Ok(Done::now(now_stands))
                 }
             }
@@ -410,6 +414,7 @@ pub async fn withdraw(house: &Arc<House>, by: &Caller, id: RevisionId) -> Outcom
                 return Ok(Done::already(pick(all, id)?));
             }
             planning::review_alerts(unit, link.row.id)?;
+            unit.tell(&link.accounts(), ChangeKind::RevisionChanged, id);
             Ok(Done::now(pick(history(unit, &link.row, &link.key)?, id)?))
         })
         .await

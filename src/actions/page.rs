@@ -4,6 +4,7 @@ use super::check_in::{answer_now, put_off_now, skip_now};
 use super::{Fault, House, Outcome, Refusal, Unit, account, planning};
 use crate::auth::tokens::opaque_hash;
 use crate::domain::account::FURTHER_NOTICE;
+use crate::domain::change::ChangeKind;
 use crate::domain::check_in::CheckInState;
 use crate::domain::page::{CHOICES_FOR, PagePurpose, answer_ends};
 use crate::ids::{AccountId, CheckInId, TypedId};
@@ -177,6 +178,7 @@ pub async fn choose(house: &Arc<House>, token: String, choices: Choices) -> Outc
             if choices.mail.is_some() || choices.push.is_some() {
                 let change = AccountChange { mail: choices.mail, push: choices.push, ..Default::default() };
                 store::account::update(unit.db, account, &change).map_err(Refusal::from)?;
+                unit.tell(&[account], ChangeKind::AccountChanged, account);
             }
             let until = match choices.pause {
                 None => return Ok(true),

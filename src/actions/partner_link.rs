@@ -2,6 +2,7 @@
 
 use super::people::{Person, link_key, link_key_place};
 use super::{Caller, Done, Fault, House, Outcome, Refusal, Unit, hold, planning, scene};
+use crate::domain::change::ChangeKind;
 use crate::domain::copied_code;
 use crate::domain::negotiation::Needs;
 use crate::domain::nudge::DropReason;
@@ -214,6 +215,7 @@ pub async fn invite(house: &Arc<House>, by: &Caller, role: Role) -> Outcome<(Lin
             };
             store::partner_link::insert(unit.db, &row)?;
             store::partner_link::insert_member(unit.db, &new_member(id, account, role))?;
+            unit.tell(&[account], ChangeKind::LinkChanged, id);
             Ok((view(unit, row, account)?, copied_code::shown(&code)))
         })
         .await
@@ -275,7 +277,7 @@ pub async fn look_at(house: &Arc<House>, reader: AccountId, code: String) -> Out
     house
         .store
         .write(move |db| {
-            let unit = &mut Unit { db, vault: &keeper.vault, now: keeper.clock.now() };
+            let unit = &mut Unit::new(db, &keeper.vault, keeper.clock.now());
             let found = find_invitation(unit, &code, reader)?;
             let person = Person::load(unit, found.inviter.account_id)?;
             let expires_at = found.link.code_expires_at.map_or(unit.now, |at| at.get());
@@ -298,6 +300,7 @@ pub async fn accept(house: &Arc<House>, by: &Caller, code: String, role: Role) -
                 return Err(too_many().into());
             }
             store::partner_link::insert_member(unit.db, &new_member(link.id, account, role))?;
+            unit.tell(&[account, inviter.account_id], ChangeKind::LinkChanged, link.id);
             let change = LinkChange {
                 status: Some(LinkStatus::Active),
                 code_hash: Some(None),
@@ -323,6 +326,7 @@ pub async fn decline(house: &Arc<House>, by: &Caller, code: String) -> Outcome<(
         .change(by.key.as_ref(), move |unit| {
             let found = find_invitation(unit, &code, account)?;
             end_row(unit, found.link.id)?;
+            unit.tell(&[found.inviter.account_id], ChangeKind::LinkChanged, found.link.id);
             Ok(())
         })
         .await
@@ -368,6 +372,7 @@ pub async fn end(house: &Arc<House>, by: &Caller, id: LinkId) -> Outcome<Done<Li
 fn end_now(unit: &mut Unit<'_>, link: &OwnLink) -> Outcome<LinkRow> {
     let id = link.row.id;
     let row = end_row(unit, id)?;
+    unit.tell(&link.accounts(), ChangeKind::LinkChanged, id);
     keep_names(unit, link)?;
     scene::finish_with_link(unit, link)?;
     let now = unit.ts();
@@ -410,6 +415,15 @@ pub async fn set_preferences(
                 let change = MemberChange { role, alert_allowed, promise_count_wanted, ..Default::default() };
                 store::partner_link::update_member(unit.db, id, account, &change)?;
                 planning::review_alerts(unit, id)?;
+                unit.tell(&[account], ChangeKind::LinkChanged, id);
+                // Of all this the other one sees the role alone.
+                let other = link.members.iter().find(|member| member.account_id != account);
+                let before = link.members.iter().find(|member| member.account_id == account);
+                if let (Some(other), Some(before), Some(role)) = (other, before, role)
+                    && before.role != role
+                {
+                    unit.tell(&[other.account_id], ChangeKind::LinkChanged, id);
+                }
             }
             Ok(view(unit, link.row, account)?)
         })

@@ -58,6 +58,7 @@ pub fn exchange(house: &House, unit: &mut Unit<'_>, token: &str) -> Outcome<Opti
     }
     if store::session::end_reused(unit.db, session.id, now)? {
         tell_owner(unit, session.account_id)?;
+        unit.ask_followers(session.account_id);
     }
     Ok(None)
 }

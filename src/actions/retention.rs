@@ -2,6 +2,7 @@
 
 use super::session::COPIES_SHOWN;
 use super::{Fault, House, KEY_LIFE};
+use crate::domain::change;
 use crate::store;
 use crate::store::types::Ts;
 use diesel::QueryResult;
@@ -10,14 +11,17 @@ use std::sync::Arc;
 
 /// How long an e-mail request is kept after its link stopped working.
 const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
-/// Nudges, or scenes, that one transaction forgets: small, so that nobody waits for it.
+/// Rows that one transaction forgets: small, so that nobody waits for it.
 const BATCH: i64 = 500;
+/// How long changes are kept after nobody can follow on from them: reads that began before then have ended.
+const CHANGES_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long a session is kept after it ended: as long as it is shown that one was copied.
 const SESSIONS_KEPT: SignedDuration = COPIES_SHOWN;
 
 /// Forgets answers to idempotency keys (they may hold tokens), requests, page tokens and refresh tokens that are out of
-/// date, log-ins that were not completed, sessions that ended long ago, and what the operator keeps for a while only.
+/// date, log-ins that were not completed, sessions that ended long ago, changes that nobody can follow on from, and what the
+/// operator keeps for a while only.
 pub async fn sweep(house: &Arc<House>) -> Result<(), Fault> {
     let now = house.clock.now();
     house
@@ -32,6 +36,7 @@ pub async fn sweep(house: &Arc<House>) -> Result<(), Fault> {
             Ok::<_, Fault>(())
         })
         .await?;
+    forget(house, now - change::KEPT - CHANGES_KEPT, store::change::forget).await?;
     forget(house, now - house.keep.nudges, store::nudge::forget).await?;
     match house.keep.scenes {
         Some(kept) => forget(house, now - kept, store::scene::forget).await,

@@ -3,6 +3,7 @@
 use super::aftercare::{self, AftercareView};
 use super::partner_link::OwnLink;
 use super::{Caller, Done, Fault, House, Outcome, Unit, hold, negotiation, planning};
+use crate::domain::change::ChangeKind;
 use crate::domain::check_in::{CheckInState, times};
 use crate::domain::negotiation::{CheckInProtocol, ContactWay};
 use crate::domain::partner_link::Role;
@@ -192,6 +193,7 @@ pub async fn plan(
             let link = OwnLink::load_active(unit, "linkId", new.link, account)?;
             hold::refuse_if_held(unit, account)?;
             let row = insert(unit, &link, account, &new, SceneStatus::Planned, Some(planned_for))?;
+            unit.tell(&link.accounts(), ChangeKind::SceneChanged, row.id);
             Ok(view(unit, row, account)?)
         })
         .await
@@ -279,6 +281,7 @@ pub async fn start(
 /// A scene stands under what both had agreed on before it began, and not withdrawn since (R06).
 fn begin(unit: &mut Unit<'_>, link: &OwnLink, row: SceneRow, at: Timestamp) -> Outcome<SceneRow> {
     let revision = negotiation::standing_at(unit, link, at)?;
+    unit.tell(&link.accounts(), ChangeKind::SceneChanged, row.id);
     let change = SceneChange {
         status: Some(SceneStatus::UnderWay),
         started_at: Some(Some(at.into())),
@@ -366,6 +369,10 @@ fn finish(unit: &mut Unit<'_>, link: &OwnLink, row: SceneRow, ended_at: Timestam
         }
     }
     store::check_in::insert(unit.db, &check_ins)?;
+    unit.tell(&link.accounts(), ChangeKind::SceneChanged, row.id);
+    for check_in in &check_ins {
+        unit.tell_when_due(check_in);
+    }
     planning::plan_ladders(unit, check_ins)?;
     Ok(row)
 }
@@ -382,6 +389,7 @@ pub fn finish_with_link(unit: &mut Unit<'_>, link: &OwnLink) -> Outcome<()> {
             SceneStatus::Planned | SceneStatus::Ended | SceneStatus::Cancelled => {
                 let change = SceneChange { status: Some(SceneStatus::Cancelled), ..Default::default() };
                 store::scene::update(unit.db, row.id, &change)?;
+                unit.tell(&link.accounts(), ChangeKind::SceneChanged, row.id);
             }
         }
     }
@@ -393,13 +401,14 @@ pub async fn cancel(house: &Arc<House>, by: &Caller, id: SceneId) -> Outcome<Don
     let account = by.requester.account;
     house
         .change(by.key.as_ref(), move |unit| {
-            let (_, row) = load(unit, id, account)?;
+            let (link, row) = load(unit, id, account)?;
             match judge_event(row.status, SceneEvent::Cancel) {
                 SceneVerdict::Already => Ok(Done::already(view(unit, row, account)?)),
                 SceneVerdict::Refused => Err(refused().into()),
                 SceneVerdict::Go(status) => {
                     let change = SceneChange { status: Some(status), ..Default::default() };
                     let row = store::scene::update(unit.db, id, &change)?;
+                    unit.tell(&link.accounts(), ChangeKind::SceneChanged, id);
                     Ok(Done::now(view(unit, row, account)?))
                 }
             }
@@ -421,6 +430,7 @@ pub async fn set_alert(
             let (_, row) = load(unit, id, account)?;
             store::scene::set_alert(unit.db, id, account, allowed)?;
             planning::review_alerts(unit, row.link_id)?;
+            unit.tell(&[account], ChangeKind::SceneChanged, id);
             Ok(view(unit, row, account)?)
         })
         .await
@@ -455,6 +465,11 @@ pub async fn record_outreach(
                 created_at: unit.ts(),
             };
             store::scene::insert_outreach(unit.db, &outreach)?;
+            for member in link.accounts() {
+                let own = member == account;
+                let kind = if own { ChangeKind::SceneChanged } else { ChangeKind::PartnerReachedOut };
+                unit.tell(&[member], kind, id);
+            }
             Ok(view(unit, row, account)?)
         })
         .await

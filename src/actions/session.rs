@@ -217,6 +217,7 @@ pub async fn end(house: &Arc<House>, by: &Caller, id: SessionId) -> Outcome<Done
         .change(by.key.as_ref(), move |unit| {
             let now = unit.ts();
             if store::session::end(unit.db, id, account, now)? {
+                unit.ask_followers(account);
                 Ok(Done::now(()))
             } else {
                 Err(Problem::not_found("sessionId").into())
@@ -233,6 +234,7 @@ pub async fn end_others(house: &Arc<House>, by: &Caller) -> Outcome<()> {
             proof::require(unit, requester)?;
             let now = unit.ts();
             store::session::end_others(unit.db, requester.account, Some(requester.session), now)?;
+            unit.ask_followers(requester.account);
             Ok(())
         })
         .await

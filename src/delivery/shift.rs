@@ -221,7 +221,7 @@ impl<'a> Shift<'a> {
         let store = house.store.clone();
         self.pass = Some(Box::pin(async move {
             let work = move |db: &mut store::Db| {
-                let mut unit = Unit { db, vault: &house.vault, now: house.clock.now() };
+                let mut unit = Unit::new(db, &house.vault, house.clock.now());
                 let recorded = record(&mut unit, id, &finished)?;
                 let most = i64::try_from(room).unwrap_or(0);
                 let claimed = (room > 0).then(|| claim(&mut unit, id, lease, most)).transpose()?;

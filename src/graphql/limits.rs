@@ -42,8 +42,14 @@ pub const FIRST_MAX: i32 = 50;
 pub const FIRST_DEFAULT: i32 = 20;
 /// Characters of an idempotency key.
 pub const KEY_MAX: usize = 200;
-/// Requests of one account at the same time. (A subscription will be one that lasts, with a limit of its own.)
+/// Requests of one account at the same time. One that follows lasts, and has a limit of its own.
 pub const AT_ONCE: usize = 16;
+/// Connections by which one account follows at the same time.
+pub const FOLLOWING: usize = 8;
+/// Subscriptions of one socket at the same time.
+pub const SUBSCRIPTIONS: usize = 8;
+/// Characters of a subscription's id.
+pub const SUBSCRIPTION_ID: usize = 100;
 /// Connections of one thread at the same time; the others wait outside.
 pub const CONNECTIONS: usize = 1024;
 /// How long a document may take to be executed.
@@ -54,5 +60,7 @@ pub const REQUEST: Duration = Duration::from_secs(30);
 pub const HEAD: Duration = Duration::from_secs(10);
 /// How long a connection may be idle between two requests.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long nothing is said to who follows before they are asked whether they are still there.
+pub const PING: Duration = Duration::from_secs(15);
 /// How long a connection may go without a request that is read whole, an answer being read slowly among it.
 pub const STALL: Duration = Duration::from_secs(60);

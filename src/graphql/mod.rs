@@ -8,18 +8,22 @@ pub mod measure;
 pub mod mutation;
 pub mod paging;
 pub mod query;
+pub mod subscription;
 pub mod types;
 
 use crate::actions::{Caller, House, RequestKey, Visitor};
 use crate::auth::Requester;
 use crate::auth::network::Network;
-use async_graphql::{Context, EmptySubscription};
+use async_graphql::Context;
 use errors::Failure;
 use loaders::Loaders;
 use std::sync::Arc;
 
 /// The schema.
-pub type Schema = async_graphql::Schema<query::Query, mutation::Mutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
+
+/// The token by which somebody follows: it is asked again before every event.
+pub struct AccessToken(pub String);
 
 /// Who asks, for one request.
 #[derive(Clone, Debug, Default)]
@@ -35,8 +39,8 @@ pub struct Asker {
 /// The schema without a house: enough to print it.
 pub fn builder(
     introspection: bool,
-) -> async_graphql::SchemaBuilder<query::Query, mutation::Mutation, EmptySubscription> {
-    let builder = Schema::build(query::Query, mutation::Mutation::default(), EmptySubscription)
+) -> async_graphql::SchemaBuilder<query::Query, mutation::Mutation, subscription::Subscription> {
+    let builder = Schema::build(query::Query, mutation::Mutation::default(), subscription::Subscription)
         .register_output_type::<errors::ErrorCode>()
         // What `measure` lets through is never deeper; the library's own default would be less.
         .limit_recursive_depth(limits::NESTING);

@@ -3,6 +3,7 @@
 use super::errors::Failure;
 use super::paging::{Connection, Page};
 use super::types::account::{Account, Consent, CopiedSession, Device, Session};
+use super::types::change::Changes;
 use super::types::check_in::{CheckIn, CheckInSpan};
 use super::types::factor::Factors;
 use super::types::guidance::Guidance;
@@ -37,50 +38,7 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The opaque id.")] id: ID,
     ) -> Result<Option<Node>, Failure> {
-        let me = requester(ctx)?.account;
-        let Some(noun) = ids::noun(&id) else { return Ok(None) };
-        let text = id.as_str();
-        Ok(match noun {
-            ids::AccountId::NOUN if text.parse() == Ok(me) => {
-                Some(Node::Account(Box::new(Account(actions::account::me(house(ctx), me).await?))))
-            }
-            ids::LinkId::NOUN => match text.parse() {
-                Ok(id) => {
-                    loaders(ctx).link(id).await?.map(|view| Node::PartnerLink(Box::new(PartnerLink(view))))
-                }
-                Err(_) => None,
-            },
-            ids::RevisionId::NOUN => match text.parse() {
-                Ok(id) => {
-                    let found = actions::negotiation::find(house(ctx), me, id).await?;
-                    found.map(|view| Node::Revision(Box::new(Revision::new(view, me))))
-                }
-                Err(_) => None,
-            },
-            ids::SceneId::NOUN => match text.parse() {
-                Ok(id) => loaders(ctx).scene(id).await?.map(|view| Node::Scene(Box::new(Scene(view)))),
-                Err(_) => None,
-            },
-            ids::CheckInId::NOUN => match text.parse() {
-                Ok(id) => loaders(ctx).check_in(id).await?.map(|view| Node::CheckIn(Box::new(CheckIn(view)))),
-                Err(_) => None,
-            },
-            ids::JournalEntryId::NOUN => match text.parse() {
-                Ok(id) => {
-                    let found = actions::journal::find(house(ctx), me, id).await?;
-                    found.map(|view| Node::JournalEntry(Box::new(JournalEntry(view))))
-                }
-                Err(_) => None,
-            },
-            ids::NudgeId::NOUN => match text.parse() {
-                Ok(id) => {
-                    let found = actions::nudge::find(house(ctx), me, id).await?;
-                    found.map(|view| Node::Nudge(Box::new(Nudge(view))))
-                }
-                Err(_) => None,
-            },
-            _ => None,
-        })
+        find_node(ctx, id.as_str()).await
     }
 
     /// What an invitation says, for a signed-in person who holds its code. Null: the code is not known, was used, is
@@ -114,6 +72,51 @@ impl Query {
     async fn vapid_public_key<'a>(&self, ctx: &Context<'a>) -> &'a str {
         &house(ctx).vapid_public_key
     }
+}
+
+/// An object of the signed-in person by its id; whatever is not theirs to read is not found.
+pub(super) async fn find_node(ctx: &Context<'_>, text: &str) -> Result<Option<Node>, Failure> {
+    let me = requester(ctx)?.account;
+    let Some(noun) = ids::noun(text) else { return Ok(None) };
+    Ok(match noun {
+        ids::AccountId::NOUN if text.parse() == Ok(me) => {
+            Some(Node::Account(Box::new(Account(actions::account::me(house(ctx), me).await?))))
+        }
+        ids::LinkId::NOUN => match text.parse() {
+            Ok(id) => loaders(ctx).link(id).await?.map(|view| Node::PartnerLink(Box::new(PartnerLink(view)))),
+            Err(_) => None,
+        },
+        ids::RevisionId::NOUN => match text.parse() {
+            Ok(id) => {
+                let found = actions::negotiation::find(house(ctx), me, id).await?;
+                found.map(|view| Node::Revision(Box::new(Revision::new(view, me))))
+            }
+            Err(_) => None,
+        },
+        ids::SceneId::NOUN => match text.parse() {
+            Ok(id) => loaders(ctx).scene(id).await?.map(|view| Node::Scene(Box::new(Scene(view)))),
+            Err(_) => None,
+        },
+        ids::CheckInId::NOUN => match text.parse() {
+            Ok(id) => loaders(ctx).check_in(id).await?.map(|view| Node::CheckIn(Box::new(CheckIn(view)))),
+            Err(_) => None,
+        },
+        ids::JournalEntryId::NOUN => match text.parse() {
+            Ok(id) => {
+                let found = actions::journal::find(house(ctx), me, id).await?;
+                found.map(|view| Node::JournalEntry(Box::new(JournalEntry(view))))
+            }
+            Err(_) => None,
+        },
+        ids::NudgeId::NOUN => match text.parse() {
+            Ok(id) => {
+                let found = actions::nudge::find(house(ctx), me, id).await?;
+                found.map(|view| Node::Nudge(Box::new(Nudge(view))))
+            }
+            Err(_) => None,
+        },
+        _ => None,
+    })
 }
 
 /// An object with an id of its own.
@@ -251,6 +254,20 @@ impl Viewer {
         let page = Page::read((first, after, last, before))?;
         let rows = actions::nudge::page(house(ctx), self.0.account, page.slice()).await?;
         Ok(page.connection(rows, |view| (view.send_at, view.id), Nudge))
+    }
+
+    /// What changed for the signed-in person since a cursor: which objects to read again. Without a cursor it says to start
+    /// over, and gives one. At most 50 changes at once.
+    async fn changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The cursor of the batch that was read last; null: none was.")] after: Option<
+            String,
+        >,
+        #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
+    ) -> Result<Changes, Failure> {
+        let (after, first) = Changes::asked(after, first)?;
+        Ok(Changes(actions::change::since(house(ctx), self.0.account, after, first).await?))
     }
 
     /// What one's own answers show over time; nobody else ever sees it.

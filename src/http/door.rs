@@ -37,6 +37,10 @@ pub struct Door {
     pub connections: usize,
     /// Requests of one account at the same time.
     pub at_once: usize,
+    /// Connections by which one account follows at the same time.
+    pub following: usize,
+    /// How long nothing is said to who follows before they are asked whether they are still there.
+    pub ping: Duration,
 }
 
 impl Default for Door {
@@ -52,6 +56,8 @@ impl Default for Door {
             execution: limits::EXECUTION,
             connections: limits::CONNECTIONS,
             at_once: limits::AT_ONCE,
+            following: limits::FOLLOWING,
+            ping: limits::PING,
         }
     }
 }

@@ -1,16 +1,17 @@
-//! GraphQL over HTTP: POST, GET for queries, `Accept` negotiation, bearer tokens, idempotency keys.
+//! GraphQL over HTTP: POST, GET for queries, `Accept` negotiation, bearer tokens, idempotency keys, event streams.
 
 use super::door::Place;
 use super::freshness::fresh;
 use super::media::Media;
-use super::{Web, client};
+use super::{Web, client, events};
 use crate::actions::Fault;
 use crate::actions::idempotency::{Remembered, keep, remember};
 use crate::actions::session::{self, Bearer};
-use crate::graphql::documents::{Found, Missing, Named};
+use crate::auth::Requester;
+use crate::graphql::documents::{Documents, Found, Missing, Named};
 use crate::graphql::errors::{ErrorCode, log_fault};
 use crate::graphql::measure::Unreadable;
-use crate::graphql::{Asker, limits, prepare};
+use crate::graphql::{AccessToken, Asker, limits, prepare};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -24,7 +25,7 @@ use tracing::Instrument;
 /// The parameters of a request, in its body or its query string.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Parameters {
+pub(super) struct Parameters {
     query: Option<String>,
     operation_name: Option<String>,
     variables: Option<serde_json::Value>,
@@ -45,23 +46,103 @@ impl Parameters {
     }
 }
 
-fn error_body(sentence: &str, code: ErrorCode) -> Vec<u8> {
-    let error =
-        serde_json::json!({ "errors": [{ "message": sentence, "extensions": { "code": code.name() } }] });
-    error.to_string().into_bytes()
+/// The errors of an answer that has no data.
+pub(super) fn errors(sentence: &str, code: ErrorCode) -> serde_json::Value {
+    serde_json::json!({ "errors": [{ "message": sentence, "extensions": { "code": code.name() } }] })
 }
 
-fn syntax_error(positions: &[(usize, usize)]) -> Vec<u8> {
+fn error_body(sentence: &str, code: ErrorCode) -> Vec<u8> {
+    errors(sentence, code).to_string().into_bytes()
+}
+
+fn syntax_error(positions: &[(usize, usize)]) -> serde_json::Value {
     let locations: Vec<_> = positions
         .iter()
         .map(|(line, column)| serde_json::json!({ "line": line, "column": column }))
         .collect();
-    let error = serde_json::json!({ "errors": [{
+    serde_json::json!({ "errors": [{
         "message": "The document is not valid GraphQL.",
         "locations": locations,
         "extensions": { "code": ErrorCode::BadRequest.name() },
-    }] });
-    error.to_string().into_bytes()
+    }] })
+}
+
+/// Why a request cannot be executed.
+pub(super) enum Unfit {
+    /// It is none.
+    Form(&'static str),
+    /// It is one that is not acceptable: the answer.
+    Content(serde_json::Value),
+    /// It is not one of those that alone are executed here: the answer.
+    Untrusted(serde_json::Value),
+}
+
+impl From<Unreadable> for Unfit {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Content(match unreadable {
+            Unreadable::Syntax(positions) => syntax_error(&positions),
+            Unreadable::TooMuch(sentence) => errors(&sentence, ErrorCode::BadRequest),
+        })
+    }
+}
+
+impl From<Missing> for Unfit {
+    fn from(missing: Missing) -> Self {
+        match missing {
+            Missing::Unnamed => Self::Form("A request needs a query or a documentId."),
+            Missing::Mismatch => Self::Form("The hash is not that of the query."),
+            // In the words by which Apollo's clients know that they should send the text.
+            Missing::Unknown => {
+                Self::Content(errors("PersistedQueryNotFound", ErrorCode::PersistedQueryNotFound))
+            }
+            Missing::Untrusted => {
+                let sentence = "Only the documents of known apps are executed here.";
+                Self::Untrusted(errors(sentence, ErrorCode::DocumentNotTrusted))
+            }
+            Missing::Unreadable(unreadable) => unreadable.into(),
+        }
+    }
+}
+
+/// A request that was read and measured.
+pub(super) struct Fit {
+    request: Request,
+    /// What kind of operation is meant, if the document says so clearly, and whether it is a single field.
+    operation: Option<(OperationType, bool)>,
+    /// Whether its document is a trusted one that was asked for by its id alone.
+    by_trusted_id: bool,
+}
+
+impl Parameters {
+    /// Finds the document that is meant, and measures the request (R34).
+    pub(super) fn read(self, documents: &Documents) -> Result<Fit, Unfit> {
+        let object =
+            |value: &Option<serde_json::Value>| value.as_ref().is_none_or(|v| v.is_object() || v.is_null());
+        if !object(&self.variables) || !object(&self.extensions) {
+            return Err(Unfit::Form("variables and extensions are objects."));
+        }
+        let Found { document, by_trusted_id } = documents.find(self.named())?;
+        let variables = self.variables.unwrap_or_default();
+        document.fits(&variables)?;
+        let operation = operation(document.parsed(), self.operation_name.as_deref())
+            .map(|operation| (operation.ty, single_field(operation)));
+        let mut request = Request::new(String::new());
+        request.set_parsed_query(document.parsed().clone());
+        request.operation_name = self.operation_name;
+        request.variables = Variables::from_json(variables);
+        Ok(Fit { request, operation, by_trusted_id })
+    }
+}
+
+impl Fit {
+    /// The request, if it is a subscription.
+    pub(super) fn subscription(self) -> Option<Request> {
+        self.is_subscription().then_some(self.request)
+    }
+
+    fn is_subscription(&self) -> bool {
+        matches!(self.operation, Some((OperationType::Subscription, _)))
+    }
 }
 
 fn not_acceptable() -> HttpResponse {
@@ -181,29 +262,6 @@ fn operation<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option
     }
 }
 
-fn unread(media: Media, unreadable: Unreadable) -> HttpResponse {
-    media.unfit(match unreadable {
-        Unreadable::Syntax(positions) => syntax_error(&positions),
-        Unreadable::TooMuch(sentence) => error_body(&sentence, ErrorCode::BadRequest),
-    })
-}
-
-fn without_document(media: Media, missing: Missing) -> HttpResponse {
-    match missing {
-        Missing::Unnamed => bad_request(media, "A request needs a query or a documentId."),
-        Missing::Mismatch => bad_request(media, "The hash is not that of the query."),
-        // In the words by which Apollo's clients know that they should send the text.
-        Missing::Unknown => {
-            media.unfit(error_body("PersistedQueryNotFound", ErrorCode::PersistedQueryNotFound))
-        }
-        Missing::Untrusted => {
-            let sentence = "Only the documents of known apps are executed here.";
-            media.refused(StatusCode::FORBIDDEN, error_body(sentence, ErrorCode::DocumentNotTrusted))
-        }
-        Missing::Unreadable(unreadable) => unread(media, unreadable),
-    }
-}
-
 async fn answer(
     request: &HttpRequest,
     web: &web::Data<Web>,
@@ -211,23 +269,18 @@ async fn answer(
     parameters: Parameters,
     body: Option<&[u8]>,
 ) -> HttpResponse {
-    let object =
-        |value: &Option<serde_json::Value>| value.as_ref().is_none_or(|v| v.is_object() || v.is_null());
-    if !object(&parameters.variables) || !object(&parameters.extensions) {
-        return bad_request(media, "variables and extensions are objects.");
-    }
-    let found = match web.documents.find(parameters.named()) {
-        Ok(found) => found,
-        Err(missing) => return without_document(media, missing),
+    let fit = match parameters.read(&web.documents) {
+        Ok(fit) => fit,
+        Err(Unfit::Form(sentence)) => return bad_request(media, sentence),
+        Err(Unfit::Content(errors)) => return media.unfit(errors.to_string().into_bytes()),
+        Err(Unfit::Untrusted(errors)) => {
+            return media.refused(StatusCode::FORBIDDEN, errors.to_string().into_bytes());
+        }
     };
-    let Found { document, by_trusted_id } = found;
-    let variables = parameters.variables.unwrap_or_default();
-    if let Err(unreadable) = document.fits(&variables) {
-        return unread(media, unreadable);
-    }
-    let is_mutation = operation(document.parsed(), parameters.operation_name.as_deref())
-        .filter(|operation| operation.ty == OperationType::Mutation)
-        .map(single_field);
+    let is_mutation = match fit.operation {
+        Some((OperationType::Mutation, single)) => Some(single),
+        Some((OperationType::Query | OperationType::Subscription, _)) | None => None,
+    };
     let is_get = body.is_none();
     if is_get && is_mutation.is_some() {
         let body = error_body("GET is for queries only.", ErrorCode::BadRequest);
@@ -240,6 +293,9 @@ async fn answer(
         Err(fault) => return internal(media, &fault),
     };
     let requester = bearer.requester();
+    if fit.is_subscription() {
+        return follow(request, web, media, requester, fit.request);
+    }
     let place = match requester {
         Some(requester) => match web.inside.enter(requester.account, web.door.at_once) {
             Some(place) => Some(place),
@@ -256,11 +312,8 @@ async fn answer(
         }
     }
     let key = asker.key.clone();
-    let mut graphql = Request::new(String::new());
-    graphql.set_parsed_query(document.parsed().clone());
-    graphql.operation_name = parameters.operation_name;
-    graphql.variables = Variables::from_json(variables);
-    let performing = perform(web.clone(), prepare(graphql, &web.house, asker), key, place);
+    let by_trusted_id = fit.by_trusted_id;
+    let performing = perform(web.clone(), prepare(fit.request, &web.house, asker), key, place);
     let performing = performing.instrument(tracing::Span::current());
     let limit = web.door.execution;
     let performed = match is_mutation {
@@ -271,7 +324,9 @@ async fn answer(
         None => tokio::time::timeout(limit, performing).await,
     };
     match performed {
-        Ok(Ok(Performed { executed: true, errors: false, body })) if by_trusted_id && is_get => {
+        Ok(Ok(Performed { executed: true, errors: false, body }))
+            if by_trusted_id && is_get && media != Media::Events =>
+        {
             let answer = media.executed(false, body.clone());
             fresh(request, media.name(), &body, answer)
         }
@@ -284,6 +339,29 @@ async fn answer(
             media.refused(StatusCode::SERVICE_UNAVAILABLE, error_body(sentence, ErrorCode::TimedOut))
         }
     }
+}
+
+/// Answers a subscription, as long as it lasts.
+fn follow(
+    request: &HttpRequest,
+    web: &web::Data<Web>,
+    media: Media,
+    requester: Option<Requester>,
+    graphql: Request,
+) -> HttpResponse {
+    if media != Media::Events {
+        let sentence = "Accept text/event-stream for a subscription, or use graphql-transport-ws.";
+        return media.unfit(error_body(sentence, ErrorCode::BadRequest));
+    }
+    let place = match requester.map(|requester| web.following.enter(requester.account, web.door.following)) {
+        None => None,
+        Some(Some(place)) => Some(place),
+        Some(None) => return too_many(media),
+    };
+    let asker = Asker { requester, network: client::network(request, &web.proxies), key: None };
+    let token = AccessToken(token(request).unwrap_or_default().to_owned());
+    let responses = web.schema.execute_stream(prepare(graphql, &web.house, asker).data(token));
+    events::stream(request, web.door.ping, place, responses)
 }
 
 fn too_many(media: Media) -> HttpResponse {
@@ -331,7 +409,7 @@ async fn perform(
 
 /// The response as JSON; of a request that was not executed, without `data`. An error without a code is one of
 /// the library's own, about an input that it could not read.
-fn body_of(mut response: Response, executed: bool) -> Result<Vec<u8>, serde_json::Error> {
+pub(super) fn body_of(mut response: Response, executed: bool) -> Result<Vec<u8>, serde_json::Error> {
     for error in &mut response.errors {
         let extensions = error.extensions.get_or_insert_default();
         if extensions.get("code").is_none() {
@@ -345,7 +423,7 @@ fn body_of(mut response: Response, executed: bool) -> Result<Vec<u8>, serde_json
     }
 }
 
-fn has_code(response: &Response, code: ErrorCode) -> bool {
+pub(super) fn has_code(response: &Response, code: ErrorCode) -> bool {
     let name = async_graphql::Value::from(code.name());
     response.errors.iter().any(|error| error.extensions.as_ref().and_then(|e| e.get("code")) == Some(&name))
 }
@@ -364,13 +442,20 @@ fn single_field(operation: &OperationDefinition) -> bool {
     matches!(operation.selection_set.node.items.as_slice(), [one] if matches!(one.node, Selection::Field(_)))
 }
 
+/// The token of a request's `Authorization: Bearer …`.
+pub(super) fn token(request: &HttpRequest) -> Option<&str> {
+    bearer_token(request.headers().get(AUTHORIZATION)?.to_str().ok()?)
+}
+
+/// The token of a `Bearer …`.
+pub(super) fn bearer_token(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
 async fn authenticate(request: &HttpRequest, web: &Web) -> Result<Bearer, Fault> {
-    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    match token {
-        Some((_, token)) => session::authenticate(&web.house, token.trim()).await,
+    match token(request) {
+        Some(token) => session::authenticate(&web.house, token).await,
         None => Ok(Bearer::Nobody),
     }
 }

@@ -1,5 +1,6 @@
 //! The media types of GraphQL over HTTP: what a client accepts, and which status goes with each.
 
+use super::events;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse};
@@ -14,6 +15,8 @@ pub(super) enum Media {
     GraphQl,
     /// `application/json`, for clients that know nothing newer: 200 for every answer to a well-formed request.
     Json,
+    /// `text/event-stream` (GraphQL over SSE, "distinct connections"): whatever it is, the stream says it.
+    Events,
 }
 
 /// One entry of an `Accept` header (RFC 9110, 12.5.1).
@@ -80,6 +83,12 @@ impl Media {
         let Some(accept) = Accept::of(request.headers()) else { return Some(Self::Json) };
         let graphql = accept.takes("application", "graphql-response+json");
         let json = accept.takes("application", "json");
+        // Only who names it can read it, and who names something else too wants it if it is wanted more.
+        let events = accept.takes("text", "event-stream").filter(|(closeness, _)| *closeness == 2);
+        let others = [graphql, json].into_iter().flatten().map(|(_, wanted)| wanted).fold(0.0, f32::max);
+        if events.is_some_and(|(_, wanted)| wanted > others || others == 0.0) {
+            return Some(Self::Events);
+        }
         match (graphql, json) {
             (None, None) => None,
             (None, Some(_)) => Some(Self::Json),
@@ -97,6 +106,7 @@ impl Media {
         match self {
             Self::GraphQl => "application/graphql-response+json; charset=utf-8",
             Self::Json => "application/json; charset=utf-8",
+            Self::Events => "text/event-stream; charset=utf-8",
         }
     }
 
@@ -115,6 +125,9 @@ impl Media {
 
     /// Any other answer, whose status is the same for all.
     pub(super) fn refused(self, status: StatusCode, body: Vec<u8>) -> HttpResponse {
+        if self == Self::Events {
+            return events::single(&body);
+        }
         HttpResponse::build(status).insert_header((CONTENT_TYPE, self.name())).body(body)
     }
 }
@@ -152,6 +165,10 @@ mod tests {
         ] {
             assert_eq!(of(accept), Some(Media::Json), "{accept}");
         }
+        for accept in ["text/event-stream", "text/event-stream, application/json;q=0.5"] {
+            assert_eq!(of(accept), Some(Media::Events), "{accept}");
+        }
+        assert_eq!(of("text/event-stream, application/json"), Some(Media::Json));
         for accept in
             ["", "text/html", "image/*", "application/json;q=0", "*/*;q=0", "json", "application/json;q=x"]
         {

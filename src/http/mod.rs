@@ -4,6 +4,7 @@ mod answer_page;
 mod choices_page;
 mod client;
 mod door;
+mod events;
 mod export;
 mod freshness;
 mod gate;
@@ -16,6 +17,7 @@ mod outbox;
 mod pages;
 mod problem;
 mod rest;
+mod socket;
 mod spelling;
 mod stall;
 
@@ -28,6 +30,7 @@ use crate::actions::House;
 use crate::auth::network::TrustedProxies;
 use crate::graphql::documents::Documents;
 use crate::graphql::{Schema, limits};
+use actix_web::guard::fn_guard;
 use actix_web::http::Method;
 use actix_web::middleware::{Condition, DefaultHeaders};
 use actix_web::web;
@@ -57,6 +60,8 @@ pub struct Web {
     pub door: Door,
     /// Who is inside.
     pub inside: Inside,
+    /// Who follows.
+    pub following: Inside,
     /// The folder of mails that were not sent, for whoever tries the service out; None: there is none to show.
     pub outbox: Option<std::path::PathBuf>,
 }
@@ -71,6 +76,7 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
         .service(
             web::resource("/graphql")
                 .route(web::post().to(graphql::post))
+                .route(web::get().guard(fn_guard(socket::is_asked_for)).to(socket::open))
                 .route(web::get().to(graphql::get))
                 .route(web::head().to(graphql::get))
                 .route(web::method(Method::OPTIONS).to(graphql::options))

@@ -14,9 +14,10 @@ use tokio::time::Instant;
 /// A connection, as long as it lives.
 pub struct Connection {
     socket: std::net::TcpStream,
-    /// How many requests are being answered. What lasts, as an event stream does, would hold one of these.
+    /// How many requests are being answered; a socket is one for as long as it lasts.
     busy: Cell<usize>,
-    /// When it was opened, or when the last answer was ready to be written.
+    /// When it was opened, when the last answer was ready to be written, or when the reader of an event stream last took
+    /// something.
     since: Cell<Instant>,
 }
 
@@ -28,6 +29,24 @@ impl Connection {
     pub fn busy(self: &Rc<Self>) -> Busy {
         self.busy.set(self.busy.get() + 1);
         Busy(Rc::clone(self))
+    }
+
+    /// Waits until the other side has closed it. The server itself sees that only when it has something to write.
+    pub fn gone(&self) -> impl Future<Output = ()> + use<> {
+        let watched = self.socket.try_clone().and_then(TcpStream::from_std);
+        async move {
+            let Ok(watched) = watched else { return std::future::pending().await };
+            match watched.peek(&mut [0]).await {
+                Ok(0) | Err(_) => {}
+                // A request that was sent on ahead: whoever did that is there.
+                Ok(_) => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Notes that the reader of an event stream takes what comes.
+    pub fn flows(&self) {
+        self.since.set(Instant::now());
     }
 }
 

@@ -3,6 +3,8 @@
 pub mod account;
 pub mod address_request;
 pub mod bell;
+pub mod change;
+mod change_schema;
 pub mod check_in;
 pub mod checkup;
 pub mod debrief;
@@ -11,6 +13,7 @@ pub mod dialect;
 pub mod erasure;
 pub mod export;
 mod factor_schema;
+pub mod feeds;
 pub mod house_secret;
 pub mod idempotency;
 pub mod journal;

@@ -1,5 +1,6 @@
 //! One table description for both backends; the SQL types `Uid` and `Ts` are ours (see `types.rs`).
 
+pub use super::change_schema::{changes, feeds};
 pub use super::long_view_schema::{debriefs, journal_entries};
 pub use super::take_out_schema::{erased, erasures, export_chunks, exports, revision_parts};
 
@@ -554,5 +555,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     erasures,
     erased,
     exports,
-    export_chunks
+    export_chunks,
+    feeds,
+    changes
 );

@@ -62,10 +62,12 @@ pub const OBJECTS: &[Object] = &[
             ("guidance", Public),
         ],
     ),
+    object("Subscription", "", &[("changes", SignedIn)]),
     object(
         "Viewer",
         "viewer",
         &[
+            ("changes", Own),
             ("account", Own),
             ("consents", Own),
             ("erasure", Own),
@@ -91,6 +93,9 @@ pub const OBJECTS: &[Object] = &[
         &[("state", Own), ("requestedAt", Own), ("readyAt", Own), ("expiresAt", Own), ("size", Own)],
     ),
     object("ExportDownload", "", &[("path", Asker), ("expiresAt", Asker)]),
+    // Without a cursor it tells nothing; `tests/streams.rs` reads on from one.
+    object("Changes", "", &[("startOver", SignedIn), ("changes", Own), ("cursor", Own), ("more", SignedIn)]),
+    object("Change", "", &[("kind", Own), ("nodeId", Own), ("node", Own)]),
     // What is one person's.
     object(
         "Account",

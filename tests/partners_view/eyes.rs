@@ -33,6 +33,9 @@ fn select(types: &[Value], field: &Value, done: &mut Vec<String>) -> Option<Stri
     while !inner["ofType"].is_null() {
         inner = &inner["ofType"];
     }
+    if inner["kind"] == "INTERFACE" {
+        return Some(format!("{name} {{ __typename id }}"));
+    }
     if inner["kind"] != "OBJECT" {
         return Some(name);
     }

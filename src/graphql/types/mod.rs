@@ -1,6 +1,7 @@
 //! The nouns of the API, one file each.
 
 pub mod account;
+pub mod change;
 pub mod check_in;
 pub mod debrief;
 pub mod factor;

@@ -1,0 +1,69 @@
+//! Changes: what a feed tells somebody of, when, and for how long.
+
+use super::answer::RELEASE_DELAY;
+use super::words;
+use jiff::{SignedDuration, Timestamp};
+
+/// How long changes are kept. A client that was away for longer reads everything anew.
+pub const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long before it is told something must be written down. What is told later than at once has a place by its
+/// instant alone, so it has to be there, saved and seen by all, before that instant comes.
+pub const AHEAD: SignedDuration = RELEASE_DELAY;
+/// How far the clocks of two processes may be apart.
+const SKEW: SignedDuration = SignedDuration::from_mins(10);
+
+words! {
+    /// What happened to an object, as far as the reader may know.
+    pub enum ChangeKind {
+        /// One's own account: profile, choices, a pause, a consent.
+        AccountChanged = "account_changed",
+        /// A link: somebody accepted, a side changed, or it ended.
+        LinkChanged = "link_changed",
+        /// A Revision was proposed.
+        RevisionProposed = "revision_proposed",
+        /// Somebody agreed to a Revision, or took it back.
+        RevisionChanged = "revision_changed",
+        /// A scene was planned, began, ended or was cancelled, or something was written down about it.
+        SceneChanged = "scene_changed",
+        /// The partner reached out, and wrote it down with the scene.
+        PartnerReachedOut = "partner_reached_out",
+        /// The partner shared something of an answer, to be read with the scene.
+        PartnerShared = "partner_shared",
+        /// One's own check-in has fallen due.
+        CheckInOpened = "check_in_opened",
+        /// One's own check-in was answered, skipped or put off, or shared otherwise.
+        CheckInChanged = "check_in_changed",
+        /// An entry of one's own journal was written, changed or deleted.
+        JournalChanged = "journal_changed",
+    }
+}
+
+/// Whether a cursor that was given out at `at` still says what its holder has read.
+pub fn follows(at: Timestamp, now: Timestamp) -> bool {
+    at >= now - KEPT && at <= now + SKEW
+}
+
+/// When a change is told that is to be told at `at`; None: at once.
+pub fn told_at(at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    (at >= now + AHEAD).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_good_for_as_long_as_changes_are_kept() {
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 365);
+        let second = SignedDuration::from_secs(1);
+        assert!(follows(now, now) && follows(now - KEPT, now) && follows(now + SKEW, now));
+        assert!(!follows(now - KEPT - second, now) && !follows(now + SKEW + second, now));
+    }
+
+    #[test]
+    fn what_is_shared_is_told_when_it_is_seen_and_what_is_too_near_at_once() {
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(told_at(now + RELEASE_DELAY, now), Some(now + RELEASE_DELAY));
+        assert_eq!(told_at(now + RELEASE_DELAY - SignedDuration::from_secs(1), now), None);
+    }
+}

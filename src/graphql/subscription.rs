@@ -1,0 +1,39 @@
+//! The subscription: what changes for the signed-in person, as it happens.
+
+use super::errors::Failure;
+use super::types::change::Changes;
+use super::{AccessToken, house, requester};
+use crate::actions::change::{Followed, Following};
+use async_graphql::{Context, Error, Subscription};
+use futures::stream::{Stream, try_unfold};
+
+/// What can be followed, by `graphql-transport-ws` or by server-sent events.
+pub struct Subscription;
+
+/// What can be followed, by `graphql-transport-ws` or by server-sent events.
+#[Subscription]
+impl Subscription {
+    /// What changes for the signed-in person from a cursor on, as soon as they may know of it; first what changed
+    /// meanwhile. Without a cursor it begins with a batch that says to start over. It ends when the access token or the
+    /// session does: follow on from the last cursor with a new token. At most 50 changes in a batch.
+    async fn changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The cursor of the batch that was read last; null: none was.")] after: Option<
+            String,
+        >,
+        #[graphql(desc = "How many in a batch, from 1 to 50; default 20.")] first: Option<i32>,
+    ) -> Result<impl Stream<Item = Result<Changes, Error>> + use<>, Failure> {
+        let requester = requester(ctx)?;
+        let token = ctx.data_opt::<AccessToken>().ok_or(Failure::SignInNeeded)?;
+        let (after, first) = Changes::asked(after, first)?;
+        let following = Following::begin(house(ctx), requester, token.0.clone(), after, first);
+        Ok(try_unfold(following, |mut following| async move {
+            match following.next().await.map_err(Failure::from)? {
+                Followed::News(batch) => Ok(Some((Changes(batch), following))),
+                Followed::SignedOut => Err(Failure::SignInNeeded.into()),
+                Followed::Closed => Ok(None),
+            }
+        }))
+    }
+}

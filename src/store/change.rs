@@ -1,0 +1,204 @@
+//! Changes: which object changed for whom, in an order in which nothing is passed over.
+//!
+//! What is told at once has a number from a counter of the reader's own. The counter's row is locked until the
+//! transaction is saved, so nobody sees a number before all lower ones. What is told later (a check-in falls due, what
+//! is shared is seen) has its place by the instant, and is saved well before that ([`AHEAD`]).
+//!
+//! [`AHEAD`]: crate::domain::change::AHEAD
+
+use super::bell;
+use super::dialect::on_both;
+use super::schema::{changes, feeds};
+use super::types::Ts;
+use super::{Db, MultiBackend};
+use crate::domain::change::ChangeKind;
+use crate::ids::{AccountId, ChangeId, CheckInId, RowId};
+use diesel::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One object that changed, for one person.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = changes, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct ChangeRow {
+    /// Its id.
+    pub id: ChangeId,
+    /// For whom.
+    pub account_id: AccountId,
+    /// What happened.
+    pub kind: ChangeKind,
+    /// The object's id.
+    pub object_id: RowId,
+    /// The other one's check-in of which something was shared.
+    pub check_in_id: Option<CheckInId>,
+    /// Its place among what was told at once; None: it is told at `told_at`.
+    pub number: Option<i64>,
+    /// When it was told, or is to be.
+    pub told_at: Ts,
+}
+
+/// What a unit of work has to tell of when it ends.
+#[derive(Default)]
+pub struct News {
+    rows: Vec<ChangeRow>,
+    /// Who is to look without anything new to read: something will be told earlier or not at all.
+    woken: BTreeSet<AccountId>,
+}
+
+impl News {
+    /// Adds a change that is told at once; several to one object of one kind are one.
+    pub fn at_once(&mut self, account: AccountId, kind: ChangeKind, object: RowId, now: Ts) {
+        let same = |row: &ChangeRow| {
+            (row.account_id, row.kind, row.object_id, row.check_in_id) == (account, kind, object, None)
+        };
+        if !self.rows.iter().any(same) {
+            let row = Self::row(account, kind, object, now);
+            self.rows.push(ChangeRow { number: Some(0), ..row });
+        }
+    }
+
+    /// Adds one that is told at `at`.
+    pub fn later(
+        &mut self,
+        account: AccountId,
+        kind: ChangeKind,
+        object: RowId,
+        check_in: Option<CheckInId>,
+        at: Ts,
+    ) {
+        let row = Self::row(account, kind, object, at);
+        self.rows.push(ChangeRow { check_in_id: check_in, ..row });
+    }
+
+    /// Has somebody look again.
+    pub fn wake(&mut self, account: AccountId) {
+        self.woken.insert(account);
+    }
+
+    fn row(account: AccountId, kind: ChangeKind, object: RowId, at: Ts) -> ChangeRow {
+        ChangeRow {
+            id: ChangeId::at(at.get()),
+            account_id: account,
+            kind,
+            object_id: object,
+            check_in_id: None,
+            number: None,
+            told_at: at,
+        }
+    }
+
+    /// Saves it all, as the last that a transaction does, and says whom it is for. The feeds are locked in one order, so
+    /// that no two transactions wait for each other.
+    ///
+    /// # Errors
+    /// If it cannot be saved.
+    pub fn save(mut self, db: &mut Db) -> QueryResult<BTreeSet<AccountId>> {
+        let mut of_account: BTreeMap<AccountId, Vec<&mut ChangeRow>> = BTreeMap::new();
+        for row in &mut self.rows {
+            of_account.entry(row.account_id).or_default().push(row);
+        }
+        self.woken.extend(of_account.keys());
+        for (account, rows) in of_account {
+            let mut at_once: Vec<_> = rows.into_iter().filter(|row| row.number.is_some()).collect();
+            let count = i64::try_from(at_once.len()).unwrap_or(i64::MAX);
+            let before = advance(db, account, count)? - count;
+            for (number, row) in (before + 1..).zip(&mut at_once) {
+                row.number = Some(number);
+            }
+        }
+        if !self.rows.is_empty() {
+            on_both!(db, |c| diesel::insert_into(changes::table).values(&self.rows).execute(c))?;
+        }
+        for account in &self.woken {
+            bell::tell_followers(db, *account)?;
+        }
+        Ok(self.woken)
+    }
+}
+
+/// Takes so many numbers of a feed, and locks it; the last of them.
+fn advance(db: &mut Db, account: AccountId, count: i64) -> QueryResult<i64> {
+    on_both!(db, |c| diesel::insert_into(feeds::table)
+        .values((feeds::account_id.eq(account), feeds::told.eq(count)))
+        .on_conflict(feeds::account_id)
+        .do_update()
+        .set(feeds::told.eq(feeds::told + count))
+        .returning(feeds::told)
+        .get_result(c))
+}
+
+/// The number of the latest change that somebody was told at once.
+pub fn told(db: &mut Db, account: AccountId) -> QueryResult<i64> {
+    Ok(feeds::table.find(account).select(feeds::told).first(db).optional()?.unwrap_or(0))
+}
+
+/// Up to `most` changes that were told at once, behind a number.
+pub fn at_once(db: &mut Db, account: AccountId, after: i64, most: i64) -> QueryResult<Vec<ChangeRow>> {
+    changes::table
+        .filter(changes::account_id.eq(account))
+        .filter(changes::number.gt(after))
+        .order(changes::number.asc())
+        .limit(most)
+        .select(ChangeRow::as_select())
+        .load(db)
+}
+
+/// Up to `most` changes that were to be told by `until`, behind an instant and an id.
+pub fn later(
+    db: &mut Db,
+    account: AccountId,
+    (at, id): (Ts, ChangeId),
+    until: Ts,
+    most: i64,
+) -> QueryResult<Vec<ChangeRow>> {
+    changes::table
+        .filter(changes::account_id.eq(account))
+        .filter(changes::number.is_null())
+        .filter(changes::told_at.ge(at))
+        .filter(changes::told_at.gt(at).or(changes::id.gt(id)))
+        .filter(changes::told_at.le(until))
+        .order((changes::told_at.asc(), changes::id.asc()))
+        .limit(most)
+        .select(ChangeRow::as_select())
+        .load(db)
+}
+
+/// When something is told next.
+pub fn next(db: &mut Db, account: AccountId, after: Ts) -> QueryResult<Option<Ts>> {
+    changes::table
+        .filter(changes::account_id.eq(account))
+        .filter(changes::number.is_null())
+        .filter(changes::told_at.gt(after))
+        .order(changes::told_at.asc())
+        .select(changes::told_at)
+        .first(db)
+        .optional()
+}
+
+/// When what was shared of a check-in is told that was not told by `now`.
+pub fn waiting(db: &mut Db, check_in: CheckInId, now: Ts) -> QueryResult<Vec<Ts>> {
+    changes::table
+        .filter(changes::check_in_id.eq(Some(check_in)))
+        .filter(changes::told_at.gt(now))
+        .select(changes::told_at)
+        .load(db)
+}
+
+/// Forgets that something was shared of a check-in: all that was to be told after `after`; None: whenever.
+pub fn take_back(db: &mut Db, check_in: CheckInId, after: Option<Ts>) -> QueryResult<usize> {
+    let of_it = changes::table.filter(changes::check_in_id.eq(Some(check_in)));
+    match after {
+        Some(after) => diesel::delete(of_it.filter(changes::told_at.gt(after))).execute(db),
+        None => diesel::delete(of_it).execute(db),
+    }
+}
+
+/// Forgets up to `most` changes that were told before `before`, the oldest first.
+pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
+    let old: Vec<ChangeId> = changes::table
+        .filter(changes::told_at.lt(before))
+        .order(changes::told_at.asc())
+        .select(changes::id)
+        .limit(most)
+        .load(db)?;
+    diesel::delete(changes::table.filter(changes::id.eq_any(old))).execute(db)
+}

@@ -1,0 +1,113 @@
+//! Who follows their feed in this process, and how they are woken.
+
+use crate::ids::AccountId;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// The followers of this process.
+#[derive(Default)]
+pub struct Feeds {
+    bells: Mutex<HashMap<AccountId, watch::Sender<()>>>,
+    closed: CancellationToken,
+}
+
+/// Somebody who follows their feed; no more when it is dropped.
+pub struct Follower {
+    feeds: Arc<Feeds>,
+    account: AccountId,
+    /// Taken in the end, so that it no longer counts.
+    bell: Option<watch::Receiver<()>>,
+}
+
+impl Feeds {
+    fn bells(&self) -> MutexGuard<'_, HashMap<AccountId, watch::Sender<()>>> {
+        self.bells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins to follow. Whatever is told from here on wakes the follower, so what was told before is read after this.
+    pub fn follow(self: &Arc<Self>, account: AccountId) -> Follower {
+        let bell = Some(self.bells().entry(account).or_default().subscribe());
+        Follower { feeds: Arc::clone(self), account, bell }
+    }
+
+    /// Wakes whoever follows a feed.
+    pub fn ring(&self, account: AccountId) {
+        if let Some(bell) = self.bells().get(&account) {
+            bell.send_replace(());
+        }
+    }
+
+    /// Wakes everybody: nobody knows what they missed.
+    pub fn ring_all(&self) {
+        for bell in self.bells().values() {
+            bell.send_replace(());
+        }
+    }
+
+    /// Sends everybody away, now and from now on: the process stops.
+    pub fn close(&self) {
+        self.closed.cancel();
+    }
+
+    /// Waits until everybody is sent away.
+    pub fn closed(&self) -> impl Future<Output = ()> + use<> {
+        self.closed.clone().cancelled_owned()
+    }
+
+    /// How many feeds are followed.
+    pub fn followed(&self) -> usize {
+        self.bells().len()
+    }
+}
+
+impl Follower {
+    /// Waits until there may be something new since the last wait; false: the process stops.
+    pub async fn woken(&mut self) -> bool {
+        let Some(bell) = &mut self.bell else { return false };
+        tokio::select! {
+            biased;
+            () = self.feeds.closed.cancelled() => false,
+            rung = bell.changed() => rung.is_ok(),
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.bell = None;
+        let mut bells = self.feeds.bells();
+        if bells.get(&self.account).is_some_and(|bell| bell.receiver_count() == 0) {
+            bells.remove(&self.account);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt as _;
+    use jiff::Timestamp;
+
+    #[tokio::test]
+    async fn a_follower_is_woken_by_its_own_bell_once_and_forgotten_when_it_goes() {
+        let feeds = Arc::new(Feeds::default());
+        let (own, other) = (AccountId::at(Timestamp::UNIX_EPOCH), AccountId::at(Timestamp::UNIX_EPOCH));
+        let (mut first, mut second) = (feeds.follow(own), feeds.follow(own));
+        feeds.ring(other);
+        assert_eq!(first.woken().now_or_never(), None);
+        feeds.ring(own);
+        feeds.ring(own);
+        assert_eq!(first.woken().now_or_never(), Some(true));
+        assert_eq!(first.woken().now_or_never(), None);
+        assert_eq!(second.woken().now_or_never(), Some(true));
+        drop(first);
+        assert_eq!(feeds.followed(), 1);
+        feeds.close();
+        assert_eq!(second.woken().now_or_never(), Some(false));
+        assert_eq!(feeds.follow(own).woken().now_or_never(), Some(false), "too late");
+        drop(second);
+        assert_eq!(feeds.followed(), 0);
+    }
+}
