@@ -116,6 +116,20 @@ on_both_databases! {
         assert_eq!(kinds(&read_on(&app, alex, &from).await.0), ["SCENE_CHANGED", "LINK_CHANGED"]);
     }
 
+    async fn an_answer_that_was_given_offline_counts_from_when_it_was_given(app) {
+        let couple = app.couple().await;
+        let scene = couple.scene(&app).await;
+        let check_in = due(&app, &couple, &scene).await;
+        let (given, early) = (app.clock.now(), app.clock.now() - SignedDuration::from_secs(1));
+        pass(&app, 90);
+        let answer = |at: jiff::Timestamp| json!({ "checkInId": check_in, "mood": 4, "answeredAt": at.to_string() });
+        let refused = couple.sam.refused(&app, "answerCheckIn", answer(early)).await;
+        assert_eq!(refused, ("answeredAt".to_owned(), "OUT_OF_RANGE".to_owned()));
+        let select = "checkIn { answer { answeredAt } }";
+        let done = couple.sam.done(&app, "answerCheckIn", answer(given), select).await;
+        assert_eq!(done["checkIn"]["answer"]["answeredAt"], given.to_string());
+    }
+
     async fn what_is_gone_is_told_without_its_object(app) {
         let alex = app.person("Alex", "UTC", ("22:00", "08:00")).await;
         let from = cursor(&app, &alex).await;

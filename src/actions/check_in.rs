@@ -9,6 +9,7 @@ use crate::domain::check_in::{CheckInEvent, CheckInState, CheckInVerdict, SNOOZE
 use crate::domain::nudge::DropReason;
 use crate::domain::partner_link::LinkStatus;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
+use crate::domain::scene::check_past;
 use crate::domain::slice::Slice;
 use crate::ids::{AccountId, CheckInId, SceneId, TypedId};
 use crate::store;
@@ -107,16 +108,19 @@ fn judge(unit: &Unit<'_>, row: &CheckInRow, event: CheckInEvent) -> Outcome<bool
 }
 
 /// Answers a check-in, or answers it again; its ladder stops at once (R05). `share`: None takes the standing
-/// choice (R09).
+/// choice (R09). `answered_at`: when that was, for a phone without a network; None: now.
 pub async fn answer(
     house: &Arc<House>,
     by: &Caller,
     id: CheckInId,
     content: AnswerContent,
     share: Option<Share>,
+    answered_at: Option<Timestamp>,
 ) -> Outcome<CheckInView> {
     let account = by.requester.account;
-    house.change(by.key.as_ref(), move |unit| answer_now(unit, id, account, content, share)).await
+    house
+        .change(by.key.as_ref(), move |unit| answer_now(unit, id, account, content, share, answered_at))
+        .await
 }
 
 /// As [`answer`], within a unit of work.
@@ -126,6 +130,7 @@ pub(super) fn answer_now(
     account: AccountId,
     content: AnswerContent,
     share: Option<Share>,
+    answered_at: Option<Timestamp>,
 ) -> Outcome<CheckInView> {
     let mut checks = Checks::new();
     let content = content.checked(&mut checks);
@@ -133,6 +138,14 @@ pub(super) fn answer_now(
     let (person, row) = load(unit, id, account)?;
     hold::refuse_if_held(unit, account)?;
     judge(unit, &row, CheckInEvent::Answer)?;
+    let answered_at = match answered_at {
+        Some(at) => check_past("answeredAt", at, unit.now)?,
+        None => unit.now,
+    };
+    if answered_at < row.due_at.get() {
+        let sentence = "The check-in had not fallen due then.";
+        return Err(Problem::new("answeredAt", ProblemCode::OutOfRange, sentence).into());
+    }
     let share = share.unwrap_or(person.row.default_share);
     // Other words are unseen as yet, whatever was shared of the former ones; the same ones sent twice are not.
     let sharing = match open_answer(&person, &row, unit.now)? {
@@ -142,7 +155,7 @@ pub(super) fn answer_now(
     let change = CheckInChange {
         state: Some(CheckInState::Answered),
         answer: Some(Some(person.key.seal_json(answer_place(id), &content))),
-        answered_at: Some(Some(unit.ts())),
+        answered_at: Some(Some(answered_at.into())),
         ..Default::default()
     }
     .sharing(sharing);

@@ -138,7 +138,7 @@ fn act(
     reply: Reply,
 ) -> Outcome<()> {
     match reply {
-        Reply::Answer(content, share) => answer_now(unit, id, account, content, share).map(drop),
+        Reply::Answer(content, share) => answer_now(unit, id, account, content, share, None).map(drop),
         Reply::Skip => skip_now(unit, id, account).map(drop),
         Reply::Later(minutes) => {
             let until = unit.now + SignedDuration::from_mins(minutes.into());

@@ -178,7 +178,7 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
         ("sceneId", ex.ended[0].clone(), "sceneId", "WRONG_STATE"),
     ];
     rows.push(row("recordOutreach", good, bad));
-    rows.extend(check_ins(world));
+    rows.extend(check_ins(world, &after));
     rows.extend(long_view(world, &after));
     rows.push(row("endOtherSessions", Value::Null, vec![]));
     for mutation in
@@ -190,7 +190,7 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     rows
 }
 
-fn check_ins(world: &World) -> Vec<Row> {
+fn check_ins(world: &World, after: &dyn Fn(i64) -> Value) -> Vec<Row> {
     let own = &world.own.check_ins;
     let (answered, not_due) = (&own[0][0], &own[0][1]);
     let state = |id: &Value| ("checkInId", id.clone(), "checkInId", "WRONG_STATE");
@@ -200,6 +200,8 @@ fn check_ins(world: &World) -> Vec<Row> {
     for mood in [0, 6, -1, i32::MIN] {
         bad.push(("mood", json!(mood), "mood", "OUT_OF_RANGE"));
     }
+    bad.push(("answeredAt", after(1), "answeredAt", "OUT_OF_RANGE"));
+    bad.push(("answeredAt", after(-29 * 24), "answeredAt", "OUT_OF_RANGE"));
     let good = json!({ "checkInId": own[1][0], "mood": 3, "signs": [calm], "need": "rest", "note": "", "share": "MOOD" });
     let answer = Row { mutation: "answerCheckIn", good, bad };
     let skip = json!({ "checkInId": own[1][1] });

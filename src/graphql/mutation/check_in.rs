@@ -4,6 +4,7 @@ use crate::actions::check_in;
 use crate::domain::account::Share;
 use crate::domain::answer::AnswerContent;
 use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
+use crate::graphql::types::DateTime;
 use crate::graphql::types::check_in::{CheckIn, NoticedSignView};
 use crate::graphql::{caller, house};
 use async_graphql::{Context, ID, InputObject, Object};
@@ -26,6 +27,9 @@ struct AnswerCheckInInput {
     note: String,
     /// What of it the partner sees, two minutes from now on; default: one's standing choice.
     share: Option<Share>,
+    /// When that was, if the phone had no network: not before it fell due. What is shared is seen two minutes after it
+    /// arrives all the same. Default: now.
+    answered_at: Option<DateTime>,
 }
 
 /// Names a check-in to skip.
@@ -103,7 +107,8 @@ impl CheckInMutation {
                 need: input.need,
                 note: input.note,
             };
-            check_in::answer(house(ctx), &by, check_in, content, input.share).await
+            let answered_at = input.answered_at.map(|at| at.0);
+            check_in::answer(house(ctx), &by, check_in, content, input.share, answered_at).await
         };
         Ok(settle_done(outcome.await)?.into())
     }
