@@ -239,6 +239,9 @@ pub async fn change_sharing(
             if row.share == Some(share) {
                 return Ok(Done::already(view(&person, &row, unit.now)?));
             }
+            if row.share.is_none_or(|now| share > now) {
+                hold::refuse_if_held(unit, account)?;
+            }
             let change = CheckInChange::default().sharing(row.sharing().changed(share, unit.now));
             let row = store::check_in::update(unit.db, id, &change)?;
             unit.tell_of_check_in(&row)?;

@@ -63,9 +63,11 @@ fn views(unit: &mut Unit<'_>, scenes: &[SceneId], reader: AccountId) -> Result<V
         .collect();
     let authors: Vec<_> = partners.values().map(|row| row.account_id).chain([reader]).collect();
     let people = Person::load_all(unit, &authors)?;
-    // Who withdrew their consent shares nothing: it looks as if they had not written (R11).
-    let held = |id: &AccountId| people.get(id).is_none_or(|person| person.row.held_at.is_some());
-    partners.retain(|_, row| !held(&row.account_id));
+    // Who is on hold shares nothing new: it looks as if they had not written (R11). What both had opened stays open.
+    partners.retain(|scene, row| {
+        let held_at = people.get(&row.account_id).and_then(|person| person.row.held_at);
+        held_at.is_none_or(|held| mine.get(scene).is_some_and(|own| own.written_at <= held))
+    });
     let view = |id: &SceneId| {
         let (mine, partners) = (mine.get(id), partners.get(id));
         Ok(DebriefView {

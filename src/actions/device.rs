@@ -53,9 +53,11 @@ pub async fn register(
     let account = by.requester.account;
     let mut checks = Checks::new();
     let label = checks.line("label", label, LABEL_MAX);
-    checks.take(house.push_policy.endpoint("endpoint", &subscription.endpoint));
+    let endpoint = checks.take(house.push_policy.endpoint("endpoint", &subscription.endpoint));
     check_keys(&mut checks, &subscription);
-    checks.finish(())?;
+    // As it is parsed, not as it was typed: one address has one spelling.
+    let endpoint = checks.finish_with(endpoint)?.into();
+    let subscription = Subscription { endpoint, ..subscription };
     house
         .change(by.key.as_ref(), move |unit| {
             let person = Person::load(unit, account)?;

@@ -468,12 +468,14 @@ impl Reader {
                     "statusCode": attempt.status_code, "finishedAt": attempt.finished_at.get(),
                 })
             });
+            // Which round a check-in of the partner's is in would say that it was put off (R11).
+            let round = row.check_in_id.filter(|id| own.contains(id)).map(|_| row.round);
             json!({
                 "id": row.id.to_string(),
                 "rung": row.rung,
                 "channel": row.channel,
                 "checkIn": row.check_in_id.filter(|id| own.contains(id)).map(|id| id.to_string()),
-                "round": row.round,
+                "round": round,
                 "state": row.state,
                 "dropReason": row.drop_reason,
                 "createdAt": row.created_at.get(),

@@ -284,8 +284,22 @@ pub async fn propose(house: &Arc<House>, by: &Caller, input: Proposal) -> Outcom
             if number > REVISIONS_MAX {
                 return Err(Problem::wrong_state("linkId", "This link has too many Revisions.").into());
             }
+            let people: Vec<_> = own.members.iter().map(|member| member.account_id).collect();
+            let held: Vec<_> = store::account::find_all(unit.db, &people)?
+                .into_iter()
+                .filter(|row| row.held_at.is_some())
+                .map(|row| row.id)
+                .collect();
             let mut needs = Vec::new();
             for member in &own.members {
+                // Of somebody on hold nothing new comes out: their Needs stay as they were proposed last.
+                if held.contains(&member.account_id) {
+                    let said = latest.iter().flat_map(|latest| &latest.content.needs);
+                    let last = said.filter(|part| part.account == Some(member.account_id)).next_back();
+                    let needs_then = last.and_then(|part| part.needs.clone());
+                    needs.push(PersonsNeeds { account: Some(member.account_id), needs: needs_then });
+                    continue;
+                }
                 let place = needs_place(link, member.account_id);
                 let written =
                     member.needs.as_deref().map(|sealed| own.key.open_json(place, sealed)).transpose()?;

@@ -411,6 +411,9 @@ pub async fn set_preferences(
     house
         .change(by.key.as_ref(), move |unit| {
             let link = OwnLink::load_active(unit, "linkId", id, account)?;
+            if alert_allowed == Some(true) {
+                hold::refuse_if_held(unit, account)?;
+            }
             if role.is_some() || alert_allowed.is_some() || promise_count_wanted.is_some() {
                 let change = MemberChange { role, alert_allowed, promise_count_wanted, ..Default::default() };
                 store::partner_link::update_member(unit.db, id, account, &change)?;

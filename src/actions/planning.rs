@@ -185,7 +185,13 @@ pub fn plan_ladders(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<(
             let recipient = bundle.recipient(step.to);
             let about = About::CheckIn(bundle.check_in.id, round_of(step.rung, &bundle.check_in));
             let times = (step.send_at.into(), bundle.check_in.closes_at);
-            rows.push(NudgeRow::waiting(about, step.rung, step.channel, recipient, times, unit.now));
+            // An id tells when its object was made: of what the partner gets that must not be when the subject did
+            // something (R11).
+            let made_at = match step.to {
+                To::Subject => unit.now,
+                To::Partner => bundle.check_in.created_at.get(),
+            };
+            rows.push(NudgeRow::waiting(about, step.rung, step.channel, recipient, times, made_at));
         }
     }
     store::nudge::plan(unit.db, &rows)?;

@@ -428,6 +428,9 @@ pub async fn set_alert(
     house
         .change(by.key.as_ref(), move |unit| {
             let (_, row) = load(unit, id, account)?;
+            if allowed != Some(false) {
+                hold::refuse_if_held(unit, account)?;
+            }
             store::scene::set_alert(unit.db, id, account, allowed)?;
             planning::review_alerts(unit, row.link_id)?;
             unit.tell(&[account], ChangeKind::SceneChanged, id);

@@ -6,6 +6,7 @@ use crate::delivery::dkim::Signer;
 use crate::delivery::smtp::{MailServer, Refused};
 use crate::delivery::web_push::VapidKey;
 use crate::vault::keys::{KeyError, Keys};
+use crate::vault::ledger::Ledger;
 use secrecy::ExposeSecret;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -32,6 +33,12 @@ pub fn keys(folder: &Path, keys: Result<&Keys, &KeyError>) -> Finding {
         ),
         Err(error) => Finding::fail("keys", error.to_string()),
     }
+}
+
+/// What keeps the ledger of who was erased from being read: `serve` does not start then.
+pub fn ledger(folder: &Path) -> Option<Finding> {
+    let error = Ledger::beside(folder).read().err()?;
+    Some(Finding::fail("keys", format!("the list of who was erased, {}/erased: {error}", folder.display())))
 }
 
 /// Whether a host is this machine or none that others can find.

@@ -82,6 +82,7 @@ pub async fn run(config: &Config, send_to: Option<&str>, out: &mut dyn Write) ->
     let folder = config.data_dir.join("keys");
     let keys = Keys::load(&folder, &config.master);
     report.note(&checks::keys(&folder, keys.as_ref()))?;
+    report.note_all(checks::ledger(&folder).as_slice())?;
     let keys = keys.ok();
     report.note_all(&database::check(config, keys.as_ref()).await)?;
     report.note_all(&checks::vapid(config, keys.as_ref()))?;

@@ -167,7 +167,8 @@ impl Checks {
     }
 }
 
-/// The control characters that a text of several lines may have.
+/// What a text of several lines may have and one line may not: what breaks a line, or turns the direction of what
+/// follows around (Unicode Standard Annex 9).
 fn is_layout(c: char) -> bool {
-    matches!(c, '\n' | '\t' | '\r')
+    matches!(c, '\n' | '\t' | '\r' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -10,6 +10,7 @@ pub mod paging;
 pub mod query;
 pub mod subscription;
 pub mod types;
+mod variables;
 
 use crate::actions::{Caller, House, RequestKey, Visitor};
 use crate::auth::Requester;
@@ -55,7 +56,7 @@ pub fn print() -> String {
 
 /// The schema of a running service.
 pub fn schema(house: Arc<House>, introspection: bool) -> Schema {
-    builder(introspection).data(house).finish()
+    builder(introspection).extension(variables::NeededVariables).data(house).finish()
 }
 
 /// A request with everything that its resolvers ask for.

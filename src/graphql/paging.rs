@@ -2,6 +2,7 @@
 
 use super::errors::Failure;
 use super::limits::{FIRST_DEFAULT, FIRST_MAX};
+use super::types::DateTime;
 use crate::domain::slice::Slice;
 use crate::ids::TypedId;
 use async_graphql::connection::PageInfo;
@@ -152,5 +153,6 @@ fn cursor<Id: TypedId>(at: Timestamp, id: Id) -> String {
 fn parse_cursor<Id: FromStr>(text: &str) -> Option<(Timestamp, Id)> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
     let (at, id) = text.split_once('.')?;
-    Some((Timestamp::from_microsecond(at.parse().ok()?).ok()?, id.parse().ok()?))
+    let at = Timestamp::from_microsecond(at.parse().ok()?).ok()?;
+    DateTime::is_sayable(at).then_some((at, id.parse().ok()?))
 }

@@ -478,7 +478,7 @@ async fn idempotency(
         return Err(bad_request(media, "Under an Idempotency-Key a request has exactly one mutation."));
     }
     let conflict = |sentence: &str, code| media.refused(StatusCode::CONFLICT, error_body(sentence, code));
-    match remember(&web.house, bearer, text, body).await {
+    match remember(&web.house, bearer, client::network(request, &web.proxies), text, body).await {
         Ok(Remembered::New(key)) => Ok(Some(key)),
         Ok(Remembered::Answer(answer)) => Err(media.executed(has_errors(&answer), answer)),
         Ok(Remembered::Unanswered) => Err(conflict(

@@ -1,7 +1,8 @@
 //! Erasures: those that were asked for, what they take, and who was erased.
 
 use super::schema::{
-    accounts, address_requests, aftercare, erased, erasures, link_members, partner_links, scenes,
+    accounts, address_requests, aftercare, erased, erasures, exports, idempotency_keys, link_members,
+    partner_links, scenes,
 };
 use super::types::Ts;
 use super::{Db, MultiBackend};
@@ -71,6 +72,17 @@ pub fn take_away(db: &mut Db, account: AccountId, links: &[LinkId]) -> QueryResu
     diesel::delete(address_requests::table.filter(address_requests::email_index.eq(index))).execute(db)?;
     diesel::update(aftercare::table.filter(aftercare::recorded_by.eq(account)))
         .set(aftercare::content.eq(Vec::<u8>::new()))
+        .execute(db)?;
+    // What others have at hand besides, with the person's words in it: exports that wait, and answers kept for repetitions.
+    let others: Vec<AccountId> = link_members::table
+        .filter(link_members::link_id.eq_any(links))
+        .filter(link_members::account_id.ne(account))
+        .select(link_members::account_id)
+        .load(db)?;
+    diesel::delete(exports::table.filter(exports::account_id.eq_any(&others))).execute(db)?;
+    let kept = idempotency_keys::account_id.eq_any(others.into_iter().map(Some));
+    diesel::update(idempotency_keys::table.filter(kept))
+        .set(idempotency_keys::response.eq(None::<Vec<u8>>))
         .execute(db)?;
     diesel::delete(accounts::table.find(account)).execute(db)?;
     let peopled = link_members::table

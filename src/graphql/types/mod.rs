@@ -21,14 +21,20 @@ use jiff::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime(pub Timestamp);
 
+impl DateTime {
+    /// Whether an instant lies from 1970 to 2199. Years far from ours are nobody's scene, and would overflow the reckoning
+    /// with them, and what a database can hold.
+    pub fn is_sayable(at: Timestamp) -> bool {
+        (0..7_258_118_400).contains(&at.as_second())
+    }
+}
+
 /// An instant as RFC 3339 says it, in UTC, such as `2026-10-24T20:15:00Z`; from 1970 to 2199. Microseconds are kept.
 #[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
-        // Years far from ours are nobody's scene, and would overflow the reckoning with them.
-        let instant =
-            text.parse::<Timestamp>().ok().filter(|at| (0..7_258_118_400).contains(&at.as_second()));
+        let instant = text.parse::<Timestamp>().ok().filter(|at| Self::is_sayable(*at));
         instant.map(|at| Self(crate::clock::whole_micros(at))).ok_or_else(|| {
             InputValueError::custom("not an instant such as 2026-10-24T20:15:00Z, from 1970 to 2199")
         })
