@@ -101,6 +101,48 @@ on_both_databases! {
         assert_eq!(app.push.refusals(), [], "nothing came that could not be decrypted");
     }
 
+    async fn r24_fuller_words_are_one_devices_own_choice_and_look_the_same_on_the_network(app) {
+        let couple = app.couple().await;
+        let tablet = app.push.subscribe();
+        let mut fuller = input(&tablet, "tablet");
+        fuller["fullerWords"] = json!(true);
+        register(&app, &couple.alex, fuller).await;
+        couple.scene(&app).await;
+        app.pass_minutes(60).await;
+        let shown = |endpoint: &str| -> Vec<Value> {
+            let own = app.push.received().into_iter().filter(|push| push.endpoint == endpoint);
+            own.map(|push| serde_json::from_slice::<Value>(&push.payload).unwrap()["notification"].clone()).collect()
+        };
+        let plain = shown(&couple.alex.device.endpoint);
+        assert_eq!(plain.len(), 2, "asked, and reminded to reach out");
+        for notification in &plain {
+            assert_eq!((&notification["title"], &notification["body"]), (&json!("Reminder"), &json!("You have a reminder.")));
+            assert_eq!(notification.get("actions"), None);
+        }
+        let fuller = shown(&tablet.endpoint);
+        let asks = |notification: &&Value| text(&notification["navigate"]).contains("/c/");
+        let (question, prompt) = (fuller.iter().find(asks).unwrap(), fuller.iter().find(|n| !asks(n)).unwrap());
+        assert_eq!(question["body"], "You asked to be reminded: how are you today?");
+        let actions: Vec<_> = question["actions"].as_array().unwrap().iter().collect();
+        assert_eq!(actions.iter().map(|action| text(&action["action"])).collect::<Vec<_>>(), ["mood-4", "mood-2"]);
+        assert!(actions.iter().all(|action| action["navigate"] == question["navigate"]), "where a tap leads, too");
+        assert_eq!(prompt["body"], "You asked to be reminded to get in touch, about now.");
+        assert_eq!(prompt.get("actions"), None);
+        let looks: std::collections::HashSet<_> = app.push.received().into_iter()
+            .map(|push| (push.encrypted_len, push.urgency, push.payload.len())).collect();
+        assert_eq!(looks.len(), 1, "one size and one urgency for all: {looks:?}");
+
+        let chosen = async || {
+            let query = "{ viewer { devices { label fullerWords } } }";
+            let listed = couple.alex.ask(&app, query, json!({})).await["viewer"]["devices"].clone();
+            let fuller = listed.as_array().unwrap().iter().filter(|device| device["fullerWords"] == true);
+            fuller.map(|device| text(&device["label"])).collect::<Vec<_>>()
+        };
+        assert_eq!(chosen().await, ["tablet"]);
+        register(&app, &couple.alex, input(&tablet, "tablet")).await;
+        assert_eq!(chosen().await, [] as [String; 0], "registering again takes it back");
+    }
+
     async fn an_endpoint_that_another_account_registers_reaches_the_first_one_no_more(app) {
         let couple = app.couple().await;
         let shared = &couple.alex.device;

@@ -38,7 +38,7 @@ fn allowing(mut app: TestApp, origins: impl IntoIterator<Item = String>) -> Test
 
 fn own(agent: &push_receiver::Subscription) -> Subscription {
     let push_receiver::Subscription { endpoint, p256dh, auth } = agent.clone();
-    Subscription { endpoint, p256dh, auth }
+    Subscription { endpoint, p256dh, auth, fuller_words: false }
 }
 
 /// These nudges as they stand now, in that order.

@@ -30,7 +30,7 @@ const POLL: Duration = Duration::from_secs(5);
 
 fn own(agent: push_receiver::Subscription) -> Subscription {
     let push_receiver::Subscription { endpoint, p256dh, auth } = agent;
-    Subscription { endpoint, p256dh, auth }
+    Subscription { endpoint, p256dh, auth, fuller_words: false }
 }
 
 /// These nudges as they stand now.

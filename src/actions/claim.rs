@@ -42,6 +42,8 @@ pub enum Parcel {
         targets: Vec<(DeviceId, Subscription)>,
         /// Where a tap leads, below the public address.
         path: String,
+        /// What a mail would say: for a device whose owner chose fuller words.
+        letter: Letter,
     },
     /// For an address.
     Mail(Mailing),
@@ -355,7 +357,7 @@ impl Surroundings {
             Verdict::Send(channel) => {
                 let person = Person::open(unit.vault, recipient.clone())?;
                 let (parcel, links) = match channel {
-                    Channel::Push => by_push(unit, row, bundle, &person, &devices)?,
+                    Channel::Push => by_push(unit, row, bundle, (&person, &devices), alert.standing)?,
                     Channel::Mail => by_mail(unit, row, bundle, &person, alert.standing)?,
                 };
                 Ok(Judged::Send(parcel, mail_works && !straggler, links))
@@ -410,28 +412,9 @@ fn way(unit: &Unit<'_>, rung: Rung, bundle: &Bundle) -> (String, Option<PageToke
     }
 }
 
-fn by_push(
-    unit: &Unit<'_>,
-    nudge: &NudgeRow,
-    bundle: &Bundle,
-    person: &Person,
-    devices: &[&DeviceRow],
-) -> Result<(Parcel, Vec<PageTokenRow>), Fault> {
-    let (path, link) = way(unit, nudge.rung, bundle);
-    let targets = devices.iter().map(|device| Ok((device.id, open_subscription(person, device)?)));
-    let targets = targets.collect::<Result<_, Fault>>()?;
-    Ok((Parcel::Push { targets, path }, link.into_iter().collect()))
-}
-
-fn by_mail(
-    unit: &Unit<'_>,
-    nudge: &NudgeRow,
-    bundle: &Bundle,
-    person: &Person,
-    alert: Option<ContactWay>,
-) -> Result<(Parcel, Vec<PageTokenRow>), Fault> {
-    let (path, link) = way(unit, nudge.rung, bundle);
-    let letter = match (nudge.rung, alert) {
+/// The words of a nudge about a check-in.
+fn letter(rung: Rung, alert: Option<ContactWay>) -> Letter {
+    match (rung, alert) {
         (Rung::TellPartner, Some(action)) => wording::tell_partner(action),
         (Rung::TellPartner, None) | (Rung::ReachOut, _) => wording::REACH_OUT,
         (
@@ -445,7 +428,32 @@ fn by_mail(
             | Rung::SignedOut,
             _,
         ) => wording::ASK,
-    };
+    }
+}
+
+fn by_push(
+    unit: &Unit<'_>,
+    nudge: &NudgeRow,
+    bundle: &Bundle,
+    (person, devices): (&Person, &[&DeviceRow]),
+    alert: Option<ContactWay>,
+) -> Result<(Parcel, Vec<PageTokenRow>), Fault> {
+    let (path, link) = way(unit, nudge.rung, bundle);
+    let letter = letter(nudge.rung, alert);
+    let targets = devices.iter().map(|device| Ok((device.id, open_subscription(person, device)?)));
+    let targets = targets.collect::<Result<_, Fault>>()?;
+    Ok((Parcel::Push { targets, path, letter }, link.into_iter().collect()))
+}
+
+fn by_mail(
+    unit: &Unit<'_>,
+    nudge: &NudgeRow,
+    bundle: &Bundle,
+    person: &Person,
+    alert: Option<ContactWay>,
+) -> Result<(Parcel, Vec<PageTokenRow>), Fault> {
+    let (path, link) = way(unit, nudge.rung, bundle);
+    let letter = letter(nudge.rung, alert);
     let PageToken { token, row } = PageToken::to_choose(unit, nudge, person.row.id);
     let mailing = Mailing { to: person.email()?, letter, path, choices: Some(token) };
     Ok((Parcel::Mail(mailing), link.into_iter().chain([row]).collect()))

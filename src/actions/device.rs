@@ -23,6 +23,9 @@ pub struct Subscription {
     pub p256dh: String,
     /// The shared secret, base64url.
     pub auth: String,
+    /// Whether its owner chose that the device shows what a reminder is about (R24).
+    #[serde(default)]
+    pub fuller_words: bool,
 }
 
 /// A device as its owner sees it.
@@ -32,6 +35,8 @@ pub struct DeviceView {
     pub id: DeviceId,
     /// Its name.
     pub label: String,
+    /// Whether it shows what a reminder is about.
+    pub fuller_words: bool,
     /// When it was registered.
     pub created_at: Timestamp,
 }
@@ -62,6 +67,7 @@ pub async fn register(
         .change(by.key.as_ref(), move |unit| {
             let person = Person::load(unit, account)?;
             let index = unit.vault.blind_index("endpoint", &subscription.endpoint);
+            let fuller_words = subscription.fuller_words;
             let now = unit.ts();
             store::dialect::lock_account(unit.db, account)?;
             // Somebody else may be registering the same endpoint at this very moment.
@@ -75,7 +81,8 @@ pub async fn register(
             if let Some(mine) = existing.as_ref().filter(|row| row.account_id == account) {
                 let (sealed, sealed_label) = seal(mine.id);
                 store::device::renew(unit.db, mine.id, sealed, sealed_label)?;
-                let view = DeviceView { id: mine.id, label, created_at: mine.created_at.get() };
+                let created_at = mine.created_at.get();
+                let view = DeviceView { id: mine.id, label, fuller_words, created_at };
                 return Ok(Done::already(view));
             }
             if let Some(others) = existing {
@@ -98,7 +105,7 @@ pub async fn register(
                 ended_at: None,
             };
             store::device::insert(unit.db, &row)?;
-            Ok(Done::now(DeviceView { id, label, created_at: unit.now }))
+            Ok(Done::now(DeviceView { id, label, fuller_words, created_at: unit.now }))
         })
         .await
 }
@@ -143,7 +150,8 @@ pub async fn list(house: &Arc<House>, account: AccountId) -> Result<Vec<DeviceVi
                 .map(|row| {
                     let place = Place::new("devices", "label", row.id.uuid());
                     let label = person.key.open_text(place, &row.label)?;
-                    Ok(DeviceView { id: row.id, label, created_at: row.created_at.get() })
+                    let fuller_words = open_subscription(&person, &row)?.fuller_words;
+                    Ok(DeviceView { id: row.id, label, fuller_words, created_at: row.created_at.get() })
                 })
                 .collect()
         })

@@ -218,9 +218,11 @@ impl Reader {
         let rows = self.house.look(move |unit| Ok(store::device::all(unit.db, me)?)).await?;
         let device = |row: store::device::DeviceRow| {
             let place = Place::new("devices", "label", row.id.uuid());
+            let subscription = open_subscription(&self.person, &row)?;
             Ok(json!({
                 "label": self.person.key.open_text(place, &row.label)?,
-                "endpoint": open_subscription(&self.person, &row)?.endpoint,
+                "endpoint": subscription.endpoint,
+                "fullerWords": subscription.fuller_words,
                 "createdAt": row.created_at.get(),
                 "endedAt": row.ended_at.map(|at| at.get()),
             }))

@@ -48,8 +48,8 @@ impl Senders {
     /// Hands a nudge to one of its targets.
     async fn send(&self, ready: &Ready, index: usize, now: Timestamp) -> Ending {
         match &ready.parcel {
-            Parcel::Push { targets, path } => match targets.get(index) {
-                Some((_, subscription)) => self.push.send(&ready.nudge, subscription, path, now).await,
+            Parcel::Push { targets, path, letter } => match targets.get(index) {
+                Some((_, to)) => self.push.send(&ready.nudge, to, (path, letter), now).await,
                 None => Ending::new(Outcome::Refused, None),
             },
             Parcel::Mail(mailing) => self.mail.send(&ready.nudge, mailing, now).await,

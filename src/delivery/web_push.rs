@@ -5,7 +5,7 @@ use crate::actions::device::Subscription;
 use crate::domain::device::{PushPolicy, is_public};
 use crate::domain::hand_over::Ending;
 use crate::domain::nudge::{Outcome, fingerprint};
-use crate::domain::wording::{PUSH_BODY, PUSH_TITLE};
+use crate::domain::wording::{ASK, Letter, PUSH_ANSWERS, PUSH_BODY, PUSH_TITLE};
 use crate::store::nudge::NudgeRow;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -117,13 +117,19 @@ impl PushSender {
 
     /// Sends one nudge to one device.
     ///
-    /// `path`: where a tap leads, below the public address.
-    pub async fn send(&self, nudge: &NudgeRow, to: &Subscription, path: &str, now: Timestamp) -> Ending {
+    /// `path`: where a tap leads, below the public address; `letter`: what a device says whose owner chose fuller words.
+    pub async fn send(
+        &self,
+        nudge: &NudgeRow,
+        to: &Subscription,
+        (path, letter): (&str, &Letter),
+        now: Timestamp,
+    ) -> Ending {
         // Checked again: the operator may have narrowed what is allowed since the device was registered (R33).
         let Ok(endpoint) = self.policy.endpoint("endpoint", &to.endpoint) else {
             return Ending::new(Outcome::Refused, None);
         };
-        let message = match self.message(nudge, to, &endpoint, path, now) {
+        let message = match self.message(nudge, to, &endpoint, (path, letter), now) {
             Ok(message) => message,
             Err(error) => {
                 tracing::error!(%error, nudge = %nudge.id, "a push could not be made");
@@ -153,12 +159,12 @@ impl PushSender {
         nudge: &NudgeRow,
         to: &Subscription,
         endpoint: &Url,
-        path: &str,
+        (path, letter): (&str, &Letter),
         now: Timestamp,
     ) -> Result<WebPushMessage, Box<dyn std::error::Error + Send + Sync>> {
         let unpadded = |text: &str| text.trim_end_matches('=').to_owned();
         let info = SubscriptionInfo::new(to.endpoint.clone(), unpadded(&to.p256dh), unpadded(&to.auth));
-        let payload = self.payload(nudge, path)?;
+        let payload = self.payload(nudge, path, to.fuller_words.then_some(letter))?;
         let mut builder = WebPushMessageBuilder::new(&info);
         let left = nudge.expires_at.get().duration_since(now).as_secs().max(0);
         builder.set_ttl(u32::try_from(left).unwrap_or(u32::MAX));
@@ -170,25 +176,33 @@ impl PushSender {
     }
 
     /// The payload in the form of Declarative Web Push (WebKit's explainer; W3C Push API, "declarative push
-    /// message"), which also a service worker can read. All kinds of nudge look alike in it (R24).
+    /// message"), which also a service worker can read. All kinds of nudge look alike in it (R24), and on the network
+    /// they do so even with the `fuller` words that a device's owner chose: it is padded to the same size.
     fn payload(
         &self,
         nudge: &NudgeRow,
         path: &str,
+        fuller: Option<&Letter>,
     ) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
         let mut navigate = self.public_url.join(path)?;
         navigate.set_fragment(Some(&nudge.id.to_string()));
-        let message = serde_json::json!({
+        let words = fuller.and_then(|letter| letter.paragraphs.first());
+        let mut message = serde_json::json!({
             "web_push": 8030,
             "notification": {
                 "title": PUSH_TITLE,
-                "body": PUSH_BODY,
+                "body": words.unwrap_or(&PUSH_BODY),
                 "lang": "en",
                 "dir": "ltr",
                 "navigate": navigate.as_str(),
             },
             "nudge": nudge.id.to_string(),
         });
+        if fuller == Some(&ASK) {
+            // Without a service worker each leads where a tap does.
+            let action = |(action, title): &(&str, &str)| serde_json::json!({ "action": action, "title": title, "navigate": navigate.as_str() });
+            message["notification"]["actions"] = PUSH_ANSWERS.iter().map(action).collect();
+        }
         let mut text = serde_json::to_vec(&message)?;
         if text.len() > PAYLOAD {
             return Err("the public URL is too long for a push".into());

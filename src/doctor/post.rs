@@ -44,7 +44,11 @@ pub async fn send(app: &App, address: &str) -> Vec<Finding> {
         findings.push(Finding::warn(PART, "the account has no device that takes push"));
     }
     for (n, device) in recipient.devices.iter().enumerate() {
-        let sent = app.senders.push.send(&nudge(recipient.id, Channel::Push, now), device, "open", now).await;
+        let sent = app
+            .senders
+            .push
+            .send(&nudge(recipient.id, Channel::Push, now), device, ("open", &wording::ASK), now)
+            .await;
         findings.push(told(&format!("the push to device {} of {all}", n + 1), sent));
     }
     let row = nudge(recipient.id, Channel::Mail, now);

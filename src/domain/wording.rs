@@ -6,6 +6,9 @@ use super::negotiation::ContactWay;
 pub const PUSH_TITLE: &str = "Reminder";
 /// The text of every push (R24).
 pub const PUSH_BODY: &str = "You have a reminder.";
+/// What a device whose owner chose fuller words offers beside a question: an action (`mood-` and the mood) and its words.
+/// Two, since no browser shows more.
+pub const PUSH_ANSWERS: [(&str, &str); 2] = [("mood-4", "Well"), ("mood-2", "Low")];
 /// The subject of every mail about a check-in.
 pub const MAIL_SUBJECT: &str = "Your reminder";
 /// The subject of every mail that somebody asked for at the service's pages or in an app.

@@ -143,7 +143,11 @@ pub const OBJECTS: &[Object] = &[
     object("TotpSetup", "", &[("secret", Asker), ("uri", Asker)]),
     object("PasskeyCeremony", "", &[("ceremony", Asker), ("options", Asker)]),
     object("SecondStep", "", &[("challenge", Asker), ("expiresAt", Asker)]),
-    object("Device", "viewer.devices", &[("id", Own), ("label", Own), ("createdAt", Own)]),
+    object(
+        "Device",
+        "viewer.devices",
+        &[("id", Own), ("label", Own), ("fullerWords", Own), ("createdAt", Own)],
+    ),
     object(
         "SessionTokens",
         "",

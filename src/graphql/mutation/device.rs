@@ -18,6 +18,10 @@ struct RegisterDeviceInput {
     auth: String,
     /// A name for the device; at most 60 characters.
     label: String,
+    /// Whether this device shows what a reminder is about, and offers to answer at once. Otherwise, and by default, all
+    /// that anybody reads on it is that there is a reminder.
+    #[graphql(default)]
+    fuller_words: bool,
 }
 
 /// Names a device.
@@ -45,14 +49,14 @@ pub struct DeviceMutation;
 
 #[Object]
 impl DeviceMutation {
-    /// Lets a device take Web Push. Registering the same endpoint again renews its keys and name.
+    /// Lets a device take Web Push. Registering the same endpoint again renews its keys, its name and its words.
     async fn register_device(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The subscription.")] input: RegisterDeviceInput,
     ) -> Result<RegisterDevicePayload, Failure> {
-        let RegisterDeviceInput { endpoint, p256dh, auth, label } = input;
-        let subscription = Subscription { endpoint, p256dh, auth };
+        let RegisterDeviceInput { endpoint, p256dh, auth, label, fuller_words } = input;
+        let subscription = Subscription { endpoint, p256dh, auth, fuller_words };
         Ok(settle(device::register(house(ctx), &caller(ctx)?, subscription, label).await)?.into())
     }
 

@@ -219,13 +219,16 @@ pub struct Device {
     id: ID,
     /// The device's name, at most 60 characters.
     label: String,
+    /// Whether it shows what a reminder is about; otherwise only that there is one.
+    fuller_words: bool,
     /// When it was registered.
     created_at: DateTime,
 }
 
 impl From<DeviceView> for Device {
     fn from(view: DeviceView) -> Self {
-        Self { id: view.id.to_string().into(), label: view.label, created_at: view.created_at.into() }
+        let DeviceView { id, label, fuller_words, created_at } = view;
+        Self { id: id.to_string().into(), label, fuller_words, created_at: created_at.into() }
     }
 }
 
