@@ -1,11 +1,12 @@
 // Leaves a page quickly: a press of the button, or Escape twice, puts a neutral page in this one's place, so that
-// "back" does not return here. Without scripts the button is an ordinary link.
+// "back" does not return here. Without scripts the button is an ordinary link; without a network nothing is better than
+// a browser's page that names the address.
 "use strict";
 const button = document.getElementById("leave");
 if (button) {
   const leave = () => {
     document.documentElement.hidden = true;
-    location.replace(button.href);
+    location.replace(navigator.onLine ? button.href : "about:blank");
   };
   button.addEventListener("click", (event) => {
     event.preventDefault();

@@ -83,6 +83,7 @@ impl Visitors {
             "/c/{token}" => pattern.replace("{token}", &self.answer),
             "/unsubscribe/{token}" | "/preferences/{token}" => pattern.replace("{token}", &self.choose),
             "/graphiql/{file}" => "/graphiql/start.js".to_owned(),
+            "/app/{file}" => "/app/app.js".to_owned(),
             // Not there beside a mail server, such as the one of these tests.
             "/dev/outbox/{mail}" | "/dev/outbox/{mail}/html" => pattern.replace("{mail}", "Nudge_0"),
             "/graphql" => "/graphql?query=%7Bviewer%7Baccount%7BdisplayName%7D%7D%7D".to_owned(),
@@ -182,7 +183,8 @@ on_both_databases! {
             }
         }
         let shared: Vec<_> = shared.iter().map(String::as_str).collect();
-        assert_eq!(shared, ["/.well-known/jwks.json", "/assets/leave.js", "/assets/style.css", "/graphiql/{file}", "/openapi.json"], "what anybody may keep");
+        let expected = ["/.well-known/jwks.json", "/app", "/app/", "/app/{file}", "/assets/leave.js", "/assets/style.css", "/graphiql/{file}", "/openapi.json"];
+        assert_eq!(shared, expected, "what anybody may keep");
     }
 
     async fn a_page_has_no_style_and_no_script_of_its_own(app) {
@@ -196,8 +198,9 @@ on_both_databases! {
             let answer = app.http.get(format!("{}{}", app.url, visitors.path(&pattern))).send().await.unwrap();
             let media = answer.headers().get("content-type").map(|media| media.to_str().unwrap().to_owned());
             if media.is_some_and(|media| media.starts_with("text/html")) {
-                // The one script, which a page does without.
+                // The one script, which a page does without; the app is one.
                 let page = answer.text().await.unwrap().replace("<script src=\"/assets/leave.js\" defer></script>", "");
+                let page = page.replace("<script src=\"/app/app.js\" type=\"module\"></script>", "");
                 for inline in ["<style", "style=", "<script", "onclick", "javascript:"] {
                     assert!(!page.contains(inline), "{pattern} has {inline}");
                 }

@@ -3,6 +3,7 @@
 mod answer_page;
 mod choices_page;
 mod client;
+mod companion;
 mod door;
 mod events;
 mod export;
@@ -91,6 +92,9 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
         .route("/readyz", web::head().to(health::readyz))
         .route("/assets/style.css", web::get().to(pages::style))
         .route("/assets/leave.js", web::get().to(pages::leave_script))
+        .route("/app", web::get().to(companion::page))
+        .route("/app/", web::get().to(companion::page))
+        .route("/app/{file}", web::get().to(companion::file))
         .route("/open", web::get().to(pages::open))
         .route("/leave", web::get().to(pages::leave))
         .service(

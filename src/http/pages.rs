@@ -18,6 +18,8 @@ struct Page<'a> {
     problems: &'a [Slip],
     sentences: &'a [String],
     form: Option<Form<'a>>,
+    /// Whether it leads on to the companion app.
+    onward: bool,
 }
 
 /// A form that posts to the page's own address.
@@ -72,12 +74,17 @@ pub(super) fn html(status: StatusCode, template: &impl Template) -> HttpResponse
 
 /// A page that only says something.
 pub(super) fn note(status: StatusCode, title: &str, sentences: &[String]) -> HttpResponse {
-    html(status, &Page { title, problems: &[], sentences, form: None })
+    html(status, &Page { title, problems: &[], sentences, form: None, onward: false })
+}
+
+/// The same, and from there to the companion app.
+fn onward(title: &str, sentences: &[String]) -> HttpResponse {
+    html(StatusCode::OK, &Page { title, problems: &[], sentences, form: None, onward: true })
 }
 
 /// A page with a form.
 pub(super) fn form(title: &str, sentences: &[String], form: Form<'_>) -> HttpResponse {
-    html(StatusCode::OK, &Page { title, problems: &[], sentences, form: Some(form) })
+    html(StatusCode::OK, &Page { title, problems: &[], sentences, form: Some(form), onward: false })
 }
 
 /// What every link leads to that works no longer, or never did: they look alike (R29).
@@ -128,7 +135,7 @@ pub async fn leave(web: web::Data<Web>) -> HttpResponse {
 pub async fn open() -> HttpResponse {
     let sentences =
         ["Please open the app on your device. What you were reminded of is waiting there.".to_owned()];
-    note(StatusCode::OK, "Evenkeel", &sentences)
+    onward("Evenkeel", &sentences)
 }
 
 const VERIFY_TITLE: &str = "Confirm the address";
@@ -234,7 +241,7 @@ fn finished(
 ) -> HttpResponse {
     match outcome {
         outcome if wants == Wants::Json => rest::finished(outcome),
-        Ok(()) => note(StatusCode::OK, title, &[done.to_owned()]),
+        Ok(()) => onward(title, &[done.to_owned()]),
         Err(Refusal::Problems(problems)) => {
             let sentences = problems.iter().map(|problem| problem.sentence.clone());
             // A token that is used up gains nothing from another try.
@@ -247,7 +254,8 @@ fn finished(
                 Some(form) => {
                     let slip = |sentence| Slip { anchor: "password", sentence };
                     let problems: Vec<_> = sentences.map(slip).collect();
-                    let page = Page { title, problems: &problems, sentences: &[], form: Some(form) };
+                    let page =
+                        Page { title, problems: &problems, sentences: &[], form: Some(form), onward: false };
                     html(status, &page)
                 }
                 None => note(status, title, &sentences.collect::<Vec<_>>()),

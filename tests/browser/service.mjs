@@ -37,16 +37,19 @@ const decode = (text) =>
   ).toString("utf8");
 
 export class Service {
-  static async start(binary, settings = {}) {
+  /** `host`: under which name of this machine it is reached; passkeys need one, and take `localhost`. */
+  static async start(binary, settings = {}, host = "127.0.0.1") {
     const service = new Service();
     service.folder = mkdtempSync(join(tmpdir(), "evenkeel-browser-"));
     const port = await freePort();
-    service.url = `http://127.0.0.1:${port}`;
+    service.url = `http://${host}:${port}`;
     // Nothing of the caller's own settings reaches it.
     const env = { PATH: process.env.PATH, EVENKEEL_LISTEN: `127.0.0.1:${port}`, EVENKEEL_DATA_DIR: service.folder };
-    Object.assign(env, { RUST_LOG: "warn", ...settings });
+    Object.assign(env, { RUST_LOG: "warn", EVENKEEL_PUBLIC_URL: service.url, ...settings });
     service.process = spawn(binary, { cwd: service.folder, env, stdio: ["ignore", "inherit", "inherit"] });
     service.process.on("error", (error) => { service.failed = error; });
+    // Whatever ends this program, it leaves no service behind.
+    process.once("exit", () => service.process.kill("SIGKILL"));
     await until("the service", async () => {
       if (service.failed || service.process.exitCode !== null) throw service.failed ?? new Error("the service ended");
       return fetch(`${service.url}/healthz`).then((answer) => answer.ok, () => false);

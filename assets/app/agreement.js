@@ -1,0 +1,226 @@
+// The agreement: what is proposed with what changed in it, the yes to exactly that text, and a proposal of one's own.
+import { ask, change } from "./api.js";
+import { marked } from "./diff.js";
+import { field, form, h, pick, press, way, when } from "./dom.js";
+import { missing } from "./people.js";
+import { COMFORT, NEARNESS, REVISION, WAY, optional, options, protocol } from "./words.js";
+
+const TEXT = `id number state author createdAt contentHash
+  needs { who erased needs { comforts avoid grounding foodAndDrink words contact nearness anythingElse } }
+  terms { limits stopSignal protocol contactPlan partnerAlert }
+  agreements { who agreedAt withdrawnAt }`;
+const AGREEMENT = `query($id: ID!) { node(id: $id) { ... on PartnerLink {
+  id status partner { displayName } myNeeds { nearness }
+  revisions(first: 20) { nodes { ${TEXT} } } } } }`;
+
+const list = (words, values) => values.map((value) => words[value]).join(", ");
+
+/** A Revision as pairs of a heading and a text, the same for two that are compared. */
+function parts(revision, name) {
+  const of = (who) => revision.needs.find((one) => one.who === who) ?? {};
+  const needs = ({ needs: said, erased }, whose) => [
+    [`${whose}: what helps`, said ? list(COMFORT, said.comforts) : erased ? "erased" : ""],
+    [`${whose}: what to avoid`, said?.avoid.join("\n") ?? ""],
+    [`${whose}: what brings back`, said?.grounding ?? ""],
+    [`${whose}: to eat and drink`, said?.foodAndDrink ?? ""],
+    [`${whose}: words that help`, said?.words ?? ""],
+    [`${whose}: how to be reached`, said ? list(WAY, said.contact) : ""],
+    [`${whose}: space or closeness`, NEARNESS[said?.nearness] ?? ""],
+    [`${whose}: anything else`, said?.anythingElse ?? ""],
+  ];
+  const { terms } = revision;
+  return [
+    ["Limits", terms.limits],
+    ["Stop signal", terms.stopSignal],
+    ["Check-ins after a scene", protocol(terms.protocol)],
+    ["How to be in touch", terms.contactPlan],
+    ["What a partner may be told would be welcome", WAY[terms.partnerAlert] ?? "Nothing: no partner is ever told"],
+    ...needs(of("ME"), "You"),
+    ...needs(of("PARTNER"), name),
+  ];
+}
+
+/** The text, with what changed since another one marked. What is empty in both is left out. */
+function text(revision, before, name) {
+  const old = before && new Map(parts(before, name));
+  const rows = parts(revision, name).filter(([heading, words]) => words || old?.get(heading));
+  return h(
+    "dl",
+    { class: "text" },
+    rows.map(([heading, words]) => {
+      const changed = old && old.get(heading) !== words;
+      return [
+        h("dt", {}, heading, changed && h("span", { class: "tag" }, "changed")),
+        h("dd", {}, marked(old?.get(heading), words)),
+      ];
+    }),
+  );
+}
+
+/** What stands between the two. */
+export async function agreement({ params: [id], go, replace }) {
+  const found = (await ask(AGREEMENT, { id })).node;
+  if (!found) return missing;
+  const revisions = found.revisions.nodes;
+  const [latest] = revisions;
+  const active = found.status === "ACTIVE";
+  if (!latest) {
+    return {
+      title: "Agreement",
+      body: [h("p", {}, "Nothing has been proposed yet."), active && way(`/people/${id}/propose`, "Propose something")],
+    };
+  }
+  const name = found.partner?.displayName ?? "Partner";
+  const earlier = revisions.slice(1);
+  // What changed is told from what both last said yes to, if there is such a text.
+  const before = earlier.find(({ agreements }) => new Set(agreements.map(({ who }) => who)).size === 2) ?? earlier[0];
+  const standing = latest.agreements.filter((one) => !one.withdrawnAt);
+  const said = (who) => standing.find((one) => one.who === who);
+  const yes = async () => {
+    const { problems } = await change(
+      `mutation($input: AgreeToRevisionInput!) { agreeToRevision(input: $input) {
+      status problems { field code sentence } } }`,
+      { revisionId: latest.id, contentHash: latest.contentHash },
+    );
+    return problems.length > 0 ? problems : go(`/people/${id}/agreement`);
+  };
+  const no = async () => {
+    const { problems } = await change(
+      `mutation($input: WithdrawAgreementInput!) { withdrawAgreement(input: $input) {
+      status problems { field sentence } } }`,
+      { revisionId: latest.id },
+    );
+    return problems.length > 0 ? problems : go(`/people/${id}/agreement`);
+  };
+  const line = (who, open, done) => h("li", {}, said(who) ? `${done} on ${when(said(who).agreedAt)}.` : open);
+  return {
+    title: `Agreement, number ${latest.number}`,
+    body: [
+      h(
+        "p",
+        {},
+        `It is ${REVISION[latest.state]}`,
+        latest.author && `, written by ${latest.author === "ME" ? "you" : name}`,
+        ".",
+      ),
+      h(
+        "ul",
+        { class: "list" },
+        line("ME", "You have not said yes.", "You agreed"),
+        line("PARTNER", `${name} has not said yes.`, `${name} agreed`),
+      ),
+      before &&
+        h(
+          "p",
+          { class: "hint" },
+          `What changed since number ${before.number} is marked: `,
+          h("ins", {}, "new"),
+          " and ",
+          h("del", {}, "gone"),
+          ".",
+        ),
+      text(latest, before, name),
+      active && [
+        latest.state === "PROPOSED" &&
+          !said("ME") && [
+            h("p", {}, "Your yes holds for exactly the text above. If it changes, you are asked again."),
+            form([], `Agree to number ${latest.number}`, yes),
+          ],
+        said("ME") && press("Take my yes back", no),
+        h("p", {}, way(`/people/${id}/propose`, "Propose a change", true)),
+      ],
+      earlier.length > 0 &&
+        h(
+          "details",
+          {},
+          h("summary", {}, "Earlier ones"),
+          earlier.map((one) => [
+            h("h2", {}, `Number ${one.number}, ${REVISION[one.state]}`),
+            text(one, undefined, name),
+          ]),
+        ),
+    ],
+  };
+}
+
+const PROPOSE = `mutation($input: ProposeRevisionInput!) { proposeRevision(input: $input) {
+  status problems { field code sentence } } }`;
+const [MINUTE, HOUR, DAY] = [1, 60, 1440];
+
+/** "1 h, 24 h, 3 days" as minutes; what cannot be read is no number. */
+export function offsets(written) {
+  return written
+    .split(",")
+    .map((one) => one.trim())
+    .filter(Boolean)
+    .map((one) => {
+      const [, count, unit = "h"] = /^(\d+)\s*(min|m|h|d)?[a-z]*$/i.exec(one) ?? [];
+      return Number(count) * { m: MINUTE, min: MINUTE, h: HOUR, d: DAY }[unit.toLowerCase()];
+    });
+}
+
+const asWritten = (minutes) =>
+  minutes
+    .map((one) =>
+      one % DAY === 0 && one > DAY ? `${one / DAY} d` : one % HOUR === 0 ? `${one / HOUR} h` : `${one} min`,
+    )
+    .join(", ");
+
+/** A proposal, beginning from what stands. */
+export async function propose({ params: [id], go }) {
+  const found = (await ask(AGREEMENT, { id })).node;
+  if (found?.status !== "ACTIVE") return missing;
+  const [latest] = found.revisions.nodes;
+  const terms = latest?.terms ?? { protocol: [60, 1440, 2880] };
+  const act = async (data) => {
+    const minutes = offsets(data.get("protocol"));
+    if (minutes.some((one) => !Number.isInteger(one))) {
+      return [{ field: "protocol", sentence: "Please write times such as: 1 h, 24 h, 48 h." }];
+    }
+    const written = {
+      limits: data.get("limits"),
+      stopSignal: data.get("stopSignal"),
+      contactPlan: data.get("contactPlan"),
+      protocol: minutes,
+    };
+    if (data.get("partnerAlert")) written.partnerAlert = data.get("partnerAlert");
+    const { problems } = await change(PROPOSE, { linkId: id, ...(latest && { basedOn: latest.id }), terms: written });
+    return problems.length > 0 ? problems : go(`/people/${id}/agreement`);
+  };
+  return {
+    title: "Propose",
+    body: [
+      h(
+        "p",
+        {},
+        "Both of your needs, as last written, become part of it. Nothing holds until both say yes to the same text.",
+      ),
+      !found.myNeeds &&
+        h(
+          "p",
+          { class: "note" },
+          "You have not written down what you need. ",
+          way(`/people/${id}/needs`, "My needs", true),
+        ),
+      form(
+        [
+          field("limits", "Limits", { rows: 4, value: terms.limits }),
+          field("stopSignal", "Stop signal", { value: terms.stopSignal, required: true }),
+          field("protocol", "Check-ins after a scene", {
+            value: asWritten(terms.protocol),
+            hint: "Such as: 1 h, 24 h, 48 h, 3 d.",
+          }),
+          field("contactPlan", "How and when to be in touch", { rows: 3, value: terms.contactPlan }),
+          pick(
+            "partnerAlert",
+            "If one of us does not answer, the other may be told that this would be welcome",
+            optional(WAY, "Nothing: nobody is ever told"),
+            terms.partnerAlert,
+          ),
+        ],
+        "Propose it",
+        act,
+      ),
+    ],
+  };
+}

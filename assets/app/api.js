@@ -1,0 +1,166 @@
+// The public API, and the session with it. Only here are tokens seen.
+//
+// The access token lives in memory and nowhere else. The refresh token lies in IndexedDB: whoever can run a script on
+// this origin could read it, so nothing but the service's own scripts can (the policy that the page is sent with), and
+// no text becomes markup. It is exchanged by one tab at a time (Web Locks, which the service worker shares), always
+// from what is kept, and always under the same Idempotency-Key: whoever lost the answer, even a tab that was closed in
+// the middle, gets that answer again and no second use of the token (R31).
+import * as desk from "./desk.js";
+
+/** Nobody is signed in here, or no longer. */
+export class SignedOut extends Error {}
+/** The service cannot be reached. */
+export class Offline extends Error {}
+/** Something went wrong that a person cannot mend. */
+export class Fault extends Error {}
+
+const REFRESH = `mutation($refreshToken: String!) { refreshSession(input: { refreshToken: $refreshToken }) {
+  status tokens { accessToken accessTokenExpiresAt refreshToken } problems { code sentence } } }`;
+const LOCK = "evenkeel-session";
+const RENEW_BEFORE = 30_000;
+const PATIENCE = 15_000;
+
+const news = new BroadcastChannel("evenkeel");
+/** Calls `back` when another tab signed in or out. */
+export const onNews = (back) => news.addEventListener("message", back);
+/** A page and the service worker write the same: what they do under the lock, they do one after the other. */
+const exclusively = (act) => navigator.locks.request(LOCK, act);
+
+let access = null;
+
+/** Posts to this origin, JSON unless the headers say otherwise; only a network that does not answer is `Offline`. */
+export async function post(path, body, headers = {}) {
+  try {
+    return await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Accept: "application/json", ...headers },
+      body,
+      cache: "no-store",
+      credentials: "omit",
+      redirect: "error",
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+  } catch {
+    throw new Offline("You are offline, or the service cannot be reached.");
+  }
+}
+
+async function graphql(body, headers) {
+  const answer = await post("/graphql", body, headers);
+  try {
+    return await answer.json();
+  } catch {
+    // A proxy's page in place of an answer: the service itself was not reached.
+    throw new Offline("The service cannot be reached right now.");
+  }
+}
+
+const code = (answer) => answer.errors?.[0]?.extensions?.code;
+
+function dataOf(answer) {
+  if (!answer.errors) return answer.data;
+  const [{ message, extensions }] = answer.errors;
+  const id = extensions?.id ? ` If it stays so, tell the operator this number: ${extensions.id}` : "";
+  throw new Fault(extensions?.code === "INTERNAL" ? `Something went wrong at the service.${id}` : message);
+}
+
+/** Asks without signing in. */
+export async function askOpenly(query, variables = {}) {
+  return dataOf(await graphql(JSON.stringify({ query, variables })));
+}
+
+/** Keeps what a log-in gave. What an earlier session left here goes first. */
+export const signIn = (tokens) =>
+  exclusively(async () => {
+    await desk.wipe();
+    await keep(tokens);
+    news.postMessage("in");
+  });
+
+/** Whether a session is kept on this device. */
+export const isSignedIn = async () => Boolean(await desk.get("session"));
+
+/** Keeps the next exchange as it will be sent, to the byte: under one key only that request gets its answer. */
+async function keep({ accessToken, accessTokenExpiresAt, refreshToken }) {
+  const body = JSON.stringify({ query: REFRESH, variables: { refreshToken } });
+  await desk.put("session", { body, key: crypto.randomUUID() });
+  access = { token: accessToken, expires: Date.parse(accessTokenExpiresAt) };
+}
+
+/** Leaves nothing behind: no push shows on a device on which nobody is signed in. */
+async function forget() {
+  access = null;
+  await desk.wipe();
+  const worker = self.registration ?? (await navigator.serviceWorker?.getRegistration("/app"));
+  const subscription = await worker?.pushManager?.getSubscription();
+  // Where the push service cannot be reached now, the browser tells it later.
+  await subscription?.unsubscribe().catch(() => {});
+  news.postMessage("out");
+}
+
+/** An access token that works for a while yet. `refused`: one that the service did not take. */
+async function token(refused) {
+  const good = () => access && access.token !== refused && access.expires - Date.now() > RENEW_BEFORE;
+  if (good()) return access.token;
+  return exclusively(async () => {
+    if (good()) return access.token;
+    // Twice: what was kept for whoever lost the answer may hold an access token that is out of date by now.
+    for (let turn = 0; turn < 2 && !good(); turn += 1) await renew();
+    if (!access) throw new SignedOut();
+    return access.token;
+  });
+}
+
+async function renew() {
+  const session = await desk.get("session");
+  if (!session) {
+    access = null;
+    throw new SignedOut();
+  }
+  let answer = await graphql(session.body, { "Idempotency-Key": session.key });
+  // The service stopped before it kept its answer: without the key it gives it again for a few seconds.
+  if (code(answer) === "IDEMPOTENCY_KEY_IN_PROGRESS") answer = await graphql(session.body);
+  const { tokens, problems } = dataOf(answer).refreshSession;
+  if (tokens) return keep(tokens);
+  if (problems.some((problem) => problem.code === "TRY_LATER")) throw new Offline(problems[0].sentence);
+  await forget();
+  throw new SignedOut();
+}
+
+/** Sends a request that was written down before; `key` makes sending it again harmless. The parsed answer. */
+export async function send(body, key) {
+  const headers = (bearer) => ({ Authorization: `Bearer ${bearer}`, ...(key && { "Idempotency-Key": key }) });
+  const bearer = await token();
+  const answer = await graphql(body, headers(bearer));
+  if (code(answer) !== "UNAUTHENTICATED") return answer;
+  return graphql(body, headers(await token(bearer)));
+}
+
+/** Asks as the signed-in person. */
+export async function ask(query, variables = {}, key = undefined) {
+  const answer = await send(JSON.stringify({ query, variables }), key);
+  if (code(answer) === "UNAUTHENTICATED") throw new SignedOut();
+  return dataOf(answer);
+}
+
+/** Does one mutation; its payload. Sent twice by a shaky network, it is done once. */
+export async function change(query, input) {
+  const document = JSON.stringify({ query, variables: { input } });
+  const key = crypto.randomUUID();
+  const answer = await send(document, key).catch((error) => {
+    if (error instanceof Offline) return send(document, key);
+    throw error;
+  });
+  return Object.values(dataOf(answer))[0];
+}
+
+/** Signs out: at the service if it can be reached, and here in any case. */
+export async function signOut() {
+  try {
+    await ask("mutation { logOut { status } }");
+  } catch (error) {
+    if (!(error instanceof Offline || error instanceof SignedOut || error instanceof Fault)) throw error;
+  } finally {
+    await exclusively(forget);
+  }
+}

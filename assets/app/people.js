@@ -1,0 +1,271 @@
+// People: inviting, accepting, one link with one's own choices on it, and one's own needs.
+import { ask, change } from "./api.js";
+import { box, boxes, field, form, h, pick, press, say, to, way, when } from "./dom.js";
+import { COMFORT, NEARNESS, ROLE, SCENE, WAY, optional, options } from "./words.js";
+
+const PEOPLE = `{ viewer { partnerLinks { id status invitationExpiresAt partner { displayName } } } }`;
+const role = (chosen = "SWITCH") => pick("role", "My usual role", options(ROLE), chosen);
+
+const STATUS = { INVITED: "invited", ACTIVE: "linked", ENDED: "ended" };
+
+/** Everybody that one is linked to, and the ways to be. */
+export async function people({ go, replace }) {
+  const { partnerLinks } = (await ask(PEOPLE)).viewer;
+  const invite = async (data) => {
+    const { code, link, problems } = await change(
+      `mutation($input: InvitePartnerInput!) { invitePartner(input: $input) {
+      code link { invitationExpiresAt } problems { field sentence } } }`,
+      { role: data.get("role") },
+    );
+    return code ? replace(invited(code, link)) : problems;
+  };
+  const find = async (data) => {
+    const code = data.get("code");
+    const { invitation } = await ask(
+      "query($code: String!) { invitation(code: $code) { displayName role expiresAt } }",
+      { code },
+    );
+    if (!invitation)
+      return [{ field: "code", sentence: "No invitation has this code, or it was used, or it is too old." }];
+    return replace(accept(code, invitation, go));
+  };
+  const entry = (link) =>
+    h("li", {}, to(`/people/${link.id}`, link.partner?.displayName ?? "An invitation"), ` (${STATUS[link.status]})`);
+  return {
+    title: "People",
+    body: [
+      partnerLinks.length > 0 && h("ul", { class: "list" }, partnerLinks.map(entry)),
+      h(
+        "section",
+        { class: "card" },
+        h("h2", {}, "I have a code"),
+        form(field("code", "Code", { autocapitalize: "characters", required: true }), "Look at the invitation", find),
+      ),
+      h("section", { class: "card" }, h("h2", {}, "I invite somebody"), form(role(), "Make a code", invite)),
+    ],
+  };
+}
+
+function invited(code, link) {
+  const share = () => navigator.share({ text: code }).catch(() => {});
+  const copy = async () => {
+    await navigator.clipboard.writeText(code);
+    say("Copied.");
+  };
+  return {
+    title: "Hand this on",
+    body: [
+      h("p", {}, "Tell them this code as you like best. It works once, and it is not shown again."),
+      h("p", { class: "code" }, code),
+      h("div", { class: "others" }, press("Copy", copy), navigator.share && press("Share", share)),
+      h("p", { class: "hint" }, `Until ${when(link.invitationExpiresAt)}.`),
+      h("p", {}, way("/people", "People", true)),
+    ],
+  };
+}
+
+function accept(code, invitation, go) {
+  const yes = async (data) => {
+    const { link, problems } = await change(
+      `mutation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) {
+      link { id } problems { field sentence } } }`,
+      { code, role: data.get("role") },
+    );
+    return link ? go(`/people/${link.id}`) : problems;
+  };
+  const no = async () => {
+    const { problems } = await change(
+      `mutation($input: DeclineInvitationInput!) { declineInvitation(input: $input) {
+      status problems { field sentence } } }`,
+      { code },
+    );
+    return problems.length > 0 ? problems : go("/people");
+  };
+  return {
+    title: `${invitation.displayName} invites you`,
+    body: [
+      h(
+        "p",
+        {},
+        `Their usual role: ${ROLE[invitation.role]}. The invitation works until ${when(invitation.expiresAt)}.`,
+      ),
+      h("p", {}, "You can end it at any moment, without giving a reason."),
+      form(role(), "Accept", yes),
+      press("Decline", no),
+    ],
+  };
+}
+
+const LINK = `query($id: ID!) { node(id: $id) { ... on PartnerLink {
+  id status invitationExpiresAt beforeEnding partnerAlertAllowed
+  me { role } partner { displayName role } myNeeds { comforts }
+  latestRevision { number state } agreedRevision { number }
+  scenes(first: 10) { nodes { id status plannedFor startedAt endedAt } } } } }`;
+
+export const missing = {
+  title: "Not here",
+  body: [h("p", {}, "This is not here, or no longer."), h("p", {}, way("/", "Today", true))],
+};
+
+/** One link. */
+export async function link({ params: [id], go, replace }) {
+  const found = (await ask(LINK, { id })).node;
+  if (!found) return missing;
+  const end = () => replace(ending(found, go));
+  if (found.status === "INVITED") {
+    return {
+      title: "An invitation",
+      body: [
+        h("p", {}, `Nobody has accepted it yet. Its code works until ${when(found.invitationExpiresAt)}.`),
+        press("Take it back", end),
+      ],
+    };
+  }
+  const choose = async (data) => {
+    const input = { linkId: id, role: data.get("role"), partnerAlertAllowed: data.has("partnerAlertAllowed") };
+    const { problems } = await change(
+      `mutation($input: UpdateLinkInput!) { updateLink(input: $input) {
+      status problems { field sentence } } }`,
+      input,
+    );
+    if (problems.length === 0) say("Saved.");
+    return problems;
+  };
+  const { latestRevision: latest, agreedRevision: agreed } = found;
+  const stands = agreed ? `Number ${agreed.number} is agreed.` : "Nothing is agreed yet.";
+  const waits = latest?.state === "PROPOSED" ? ` Number ${latest.number} is proposed.` : "";
+  const at = (scene) => when(scene.endedAt ?? scene.startedAt ?? scene.plannedFor);
+  return {
+    title: found.partner?.displayName ?? "A link",
+    body: [
+      found.status === "ENDED" && h("p", { class: "note" }, "This link has ended."),
+      found.status === "ACTIVE" && [
+        h(
+          "section",
+          { class: "card" },
+          h("h2", {}, "What I need"),
+          h(
+            "p",
+            {},
+            found.myNeeds
+              ? "You wrote it down. It becomes part of what is proposed next."
+              : "Write it down while your head is clear.",
+          ),
+          way(`/people/${id}/needs`, "My needs", true),
+        ),
+      ],
+      h(
+        "section",
+        { class: "card" },
+        h("h2", {}, "What you two agreed"),
+        h("p", {}, stands + waits),
+        way(`/people/${id}/agreement`, "Read it", true),
+      ),
+      h(
+        "section",
+        { class: "card" },
+        h("h2", {}, "Scenes"),
+        h(
+          "ul",
+          { class: "list" },
+          found.scenes.nodes.map((scene) =>
+            h("li", {}, to(`/scene/${scene.id}`, at(scene)), ` (${SCENE[scene.status]})`),
+          ),
+        ),
+        found.status === "ACTIVE" && way(`/people/${id}/scene`, "Record a scene"),
+      ),
+      found.status === "ACTIVE" && [
+        h("h2", {}, "My choices"),
+        form(
+          [
+            role(found.me.role),
+            box(
+              "partnerAlertAllowed",
+              `After three unanswered reminders ${found.partner.displayName} may be told what we agreed would be welcome.`,
+              found.partnerAlertAllowed,
+            ),
+          ],
+          "Save",
+          choose,
+        ),
+        h("h2", {}, "Ending it"),
+        press("End this link", end),
+      ],
+    ],
+  };
+}
+
+function ending(found, go) {
+  const act = async () => {
+    const { problems } = await change(
+      `mutation($input: EndLinkInput!) { endLink(input: $input) {
+      status problems { field sentence } } }`,
+      { linkId: found.id },
+    );
+    return problems.length > 0 ? problems : go("/people");
+  };
+  return {
+    title: found.status === "INVITED" ? "Take the invitation back" : "End this link",
+    body: [
+      found.beforeEnding.map((sentence) => h("p", {}, sentence)),
+      press("End it now", act, false),
+      h("p", {}, way(`/people/${found.id}`, "Leave it as it is", true)),
+    ],
+  };
+}
+
+const NEEDS = `query($id: ID!) { node(id: $id) { ... on PartnerLink { id status myNeeds {
+  comforts avoid grounding foodAndDrink words contact nearness anythingElse } } } }`;
+
+/** One's own needs. */
+export async function needs({ params: [id], go }) {
+  const found = (await ask(NEEDS, { id })).node;
+  if (found?.status !== "ACTIVE") return missing;
+  const mine = found.myNeeds ?? { comforts: [], avoid: [], contact: [] };
+  const act = async (data) => {
+    const avoid = data
+      .get("avoid")
+      .split("\n")
+      .map((line) => line.trim())
+      .filter(Boolean);
+    const [grounding, foodAndDrink, words, anythingElse] = ["grounding", "foodAndDrink", "words", "anythingElse"].map(
+      (name) => data.get(name),
+    );
+    const written = {
+      comforts: data.getAll("comforts"),
+      avoid,
+      grounding,
+      foodAndDrink,
+      words,
+      contact: data.getAll("contact"),
+      nearness: data.get("nearness") || null,
+      anythingElse,
+    };
+    const { problems } = await change(
+      `mutation($input: WriteNeedsInput!) { writeNeeds(input: $input) {
+      status problems { field sentence } } }`,
+      { linkId: id, needs: written },
+    );
+    return problems.length > 0 ? problems : go(`/people/${id}`);
+  };
+  return {
+    title: "What I need",
+    body: [
+      h("p", {}, "Only you write this. Your partner reads it once one of you proposes an agreement."),
+      form(
+        [
+          boxes("comforts", "What helps", options(COMFORT), mine.comforts),
+          field("avoid", "What to avoid", { rows: 3, value: mine.avoid.join("\n"), hint: "One thing a line." }),
+          field("grounding", "What brings me back", { rows: 2, value: mine.grounding }),
+          field("foodAndDrink", "What to eat and drink", { rows: 2, value: mine.foodAndDrink }),
+          field("words", "Words that help", { rows: 2, value: mine.words }),
+          boxes("contact", "How to reach me", options(WAY), mine.contact),
+          pick("nearness", "Space or closeness", optional(NEARNESS, "Not said"), mine.nearness),
+          field("anythingElse", "Anything else", { rows: 3, value: mine.anythingElse }),
+        ],
+        "Save",
+        act,
+      ),
+    ],
+  };
+}

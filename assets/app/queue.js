@@ -1,0 +1,73 @@
+// Answers on their way: written down first, then sent, now or when there is a network again. Pages and the service
+// worker send from the same queue, one at a time.
+import { Offline, SignedOut, post, send } from "./api.js";
+import * as desk from "./desk.js";
+
+const ANSWER = `mutation($input: AnswerCheckInInput!) { answerCheckIn(input: $input) {
+  status checkIn { id answer { share unseenUntil } } problems { field sentence } } }`;
+const SKIP = `mutation($input: SkipCheckInInput!) { skipCheckIn(input: $input) {
+  status problems { field sentence } } }`;
+
+const writeDown = (query, input) => ({
+  id: input.checkInId,
+  key: crypto.randomUUID(),
+  path: "/graphql",
+  body: JSON.stringify({ query, variables: { input } }),
+});
+
+/** Answers a check-in. What came of it: `sent`, `waits` or `refused`. */
+export const answer = (input) => hand(writeDown(ANSWER, input));
+/** Lets a check-in pass, likewise. */
+export const skip = (input) => hand(writeDown(SKIP, input));
+/** Answers by the address that a reminder came with, which needs no session. */
+export const answerAt = (path, mood) => hand({ id: path, key: crypto.randomUUID(), path, body: `mood=${mood}` });
+
+async function hand(item) {
+  // A later answer to the same check-in takes the place of one that still waits.
+  await desk.enqueue(item);
+  const outcome = (await flush()).find((one) => one.id === item.id && one.key === item.key);
+  if (outcome) return outcome;
+  const { sync } = (await navigator.serviceWorker?.getRegistration("/app")) ?? self.registration ?? {};
+  // Where there is no background sync, the page sends when it is opened again.
+  await sync?.register("answers").catch(() => {});
+  return { id: item.id, status: "waits" };
+}
+
+/** Sends what waits; what came of each. Stops at the first that finds no network. */
+export const flush = () =>
+  navigator.locks.request("evenkeel-queue", async () => {
+    const outcomes = [];
+    for (const item of await desk.queued()) {
+      try {
+        const outcome = await deliver(item);
+        await desk.dequeue(item);
+        outcomes.push({ id: item.id, key: item.key, ...outcome });
+      } catch (error) {
+        if (error instanceof Offline) break;
+        if (!(error instanceof SignedOut)) throw error;
+        // Whoever signs in next may be somebody else.
+        await desk.dequeue(item);
+      }
+    }
+    return outcomes;
+  });
+
+async function deliver({ path, body, key }) {
+  if (path !== "/graphql") {
+    // As the page's own form sends it, which takes it once.
+    const { status } = await post(path, body, { "Content-Type": "application/x-www-form-urlencoded" });
+    if (status >= 500 || status === 429) throw new Offline();
+    return { status: status < 300 ? "sent" : "refused" };
+  }
+  const { data, errors } = await send(body, key);
+  const again = errors?.[0]?.extensions?.code;
+  if (again === "UNAUTHENTICATED") throw new SignedOut();
+  if (again === "TRY_LATER" || again === "INTERNAL" || again === "TIMED_OUT") throw new Offline();
+  // Done before, and only its answer was lost.
+  if (again === "IDEMPOTENCY_KEY_IN_PROGRESS") return { status: "sent" };
+  const payload = data && Object.values(data)[0];
+  if (!payload || payload.status === "REFUSED") {
+    return { status: "refused", problems: payload?.problems ?? [{ field: "", sentence: errors[0].message }] };
+  }
+  return { status: "sent", checkIn: payload.checkIn };
+}

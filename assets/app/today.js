@@ -1,0 +1,330 @@
+// Today: what is asked now, the question itself, and what a reminder was about.
+import { ask, change, Offline } from "./api.js";
+import * as desk from "./desk.js";
+import { degrees, field, form, h, press, radios, say, svg, to, way, when } from "./dom.js";
+import * as queue from "./queue.js";
+import { DEGREE, MOOD, MOUTH, SHARE, SIGN, WAY, optional, options, span } from "./words.js";
+
+const TIMES = "id offsetMinutes dueAt closesAt answerableUntil state";
+const TODAY = `{ viewer {
+  account { displayName paused pausedUntil onHoldSince reachability { reachable sentence } }
+  erasure { eraseAt }
+  due: checkIns(span: DUE, first: 10) { nodes { ${TIMES} snoozedUntil } }
+  coming: checkIns(span: COMING, first: 10) { nodes { ${TIMES} } }
+  past: checkIns(span: PAST, first: 10) { nodes { ${TIMES} } }
+  partnerLinks { id status partner { displayName } latestRevision { id state agreements { who withdrawnAt } }
+    scenes(first: 1) { nodes { id status endedAt partnersCheckIns { dueAt shared { mood } } } } } } }`;
+
+/** Brings what was asked for up to date, as far as this device can tell by itself. */
+async function offline() {
+  const now = Date.now();
+  const waiting = new Set((await desk.queued()).map(({ id }) => id));
+  const kept = (await desk.get("open")) ?? [];
+  const isOpen = (one) => Date.parse(one.dueAt) <= now && now < Date.parse(one.answerableUntil) && !waiting.has(one.id);
+  const due = kept.filter(isOpen);
+  return {
+    title: "Today",
+    body: [
+      h("p", { class: "note" }, "You are offline. You can answer; it is sent as soon as there is a network again."),
+      await waitingNote(),
+      due.length > 0 ? due.map(asked) : h("p", {}, "Nothing is asked of you right now, as far as this device knows."),
+      h(
+        "p",
+        {},
+        press("Try again", () => location.reload()),
+      ),
+    ],
+  };
+}
+
+async function waitingNote() {
+  const count = (await desk.queued()).length;
+  if (count === 0) return undefined;
+  return h(
+    "p",
+    { class: "note" },
+    `${count === 1 ? "One answer waits" : `${count} answers wait`} on this device to be sent.`,
+  );
+}
+
+const asked = (checkIn) =>
+  h(
+    "section",
+    { class: "card" },
+    h("h2", {}, "How are you?"),
+    h("p", { class: "hint" }, checkIn.offsetMinutes ? `After ${span(checkIn.offsetMinutes)}` : "At the end"),
+    way(`/check-in/${checkIn.id}`, "Answer"),
+  );
+
+/** What is asked now. */
+export async function today() {
+  let viewer;
+  try {
+    ({ viewer } = await ask(TODAY));
+  } catch (error) {
+    if (error instanceof Offline) return offline();
+    throw error;
+  }
+  // Ids and times alone: enough to answer without a network, and nothing to read for anybody else.
+  const kept = ({ id, offsetMinutes, dueAt, answerableUntil }) => ({ id, offsetMinutes, dueAt, answerableUntil });
+  await desk.put("open", [...viewer.due.nodes, ...viewer.coming.nodes].map(kept));
+  closeNotifications();
+  const { account, erasure } = viewer;
+  const unanswered = (one) => one.state === "UNANSWERED";
+  const due = viewer.due.nodes.filter(unanswered);
+  const past = viewer.past.nodes.filter((one) => unanswered(one) && Date.parse(one.answerableUntil) > Date.now());
+  const next = viewer.coming.nodes[0];
+  return {
+    title: "Today",
+    body: [
+      h("p", { class: "lead" }, `Hello ${account.displayName}.`),
+      erasure &&
+        h(
+          "p",
+          { class: "note" },
+          `Your account is to be erased on ${when(erasure.eraseAt)}. `,
+          to("/settings", "Undo it"),
+        ),
+      account.onHoldSince &&
+        !erasure &&
+        h("p", { class: "note" }, "Your account is on hold. ", to("/settings", "Settings")),
+      account.paused &&
+        h(
+          "p",
+          { class: "note" },
+          account.pausedUntil ? `Reminders are paused until ${when(account.pausedUntil)}.` : "Reminders are paused.",
+          " ",
+          to("/settings", "Change"),
+        ),
+      !account.reachability.reachable &&
+        h("p", { class: "note" }, account.reachability.sentence, " ", to("/settings", "Settings")),
+      await waitingNote(),
+      due.map(asked),
+      due.length === 0 && h("p", {}, "Nothing is asked of you right now."),
+      next && h("p", { class: "hint" }, `The next question comes ${when(next.dueAt)}, or when your quiet hours end.`),
+      viewer.partnerLinks.filter(({ status }) => status === "ACTIVE").map(partner),
+      viewer.partnerLinks.length === 0 &&
+        h(
+          "section",
+          { class: "card" },
+          h("h2", {}, "Begin"),
+          h("p", {}, "Invite somebody, or accept their invitation."),
+          way("/people", "People"),
+        ),
+      past.length > 0 &&
+        h(
+          "details",
+          {},
+          h("summary", {}, "Earlier questions, if you like"),
+          h(
+            "ul",
+            { class: "list" },
+            past.map((one) => h("li", {}, to(`/check-in/${one.id}`, `Of ${when(one.dueAt)}`))),
+          ),
+        ),
+    ],
+  };
+}
+
+/** What matters now about one partner. */
+function partner(link) {
+  const revision = link.latestRevision;
+  const mine = revision?.agreements.some(({ who, withdrawnAt }) => who === "ME" && !withdrawnAt);
+  const [scene] = link.scenes.nodes;
+  const shared = scene?.partnersCheckIns.filter((one) => one.shared).pop()?.shared;
+  return h(
+    "section",
+    { class: "card" },
+    h("h2", {}, link.partner.displayName),
+    scene?.status === "ENDED" && h("p", {}, shared ? `${MOOD[shared.mood]}, as they last shared.` : "No update."),
+    revision?.state === "PROPOSED" && !mine && h("p", {}, way(`/people/${link.id}/agreement`, "Read what is proposed")),
+    scene &&
+      scene.status !== "CANCELLED" &&
+      h(
+        "p",
+        {},
+        to(
+          `/scene/${scene.id}`,
+          scene.status === "ENDED" ? `The days since ${when(scene.endedAt)}` : "The scene that is under way or planned",
+        ),
+      ),
+    h("p", {}, to(`/people/${link.id}`, "All about the two of you")),
+  );
+}
+
+async function closeNotifications() {
+  const registration = await navigator.serviceWorker?.getRegistration("/app");
+  for (const shown of (await registration?.getNotifications?.()) ?? []) shown.close();
+}
+
+const face = (mood) =>
+  h(
+    "button",
+    { type: "submit", name: "mood", value: mood, class: "face" },
+    svg(
+      "svg",
+      { viewBox: "0 0 48 48", width: 44, height: 44, "aria-hidden": "true" },
+      svg("circle", { cx: 24, cy: 24, r: 21 }),
+      svg("path", { d: "M16 19v1M32 19v1" }),
+      svg("path", { d: MOUTH[mood] }),
+    ),
+    h("span", {}, MOOD[mood]),
+  );
+
+/** Five faces, the group named by its heading. */
+const faces = (heading) =>
+  h("div", { class: "faces", role: "group", "aria-labelledby": heading }, [1, 2, 3, 4, 5].map(face));
+
+/** One question. It can be shown without a network: nothing of it is asked for. */
+export async function question({ params: [id], replace }) {
+  const settle = (outcome, words) => {
+    if (outcome.status === "refused") return outcome.problems ?? [];
+    return replace(outcome.status === "waits" ? waits() : words);
+  };
+  const act = async (data, button) => {
+    if (button?.name === "skip") return settle(await queue.skip({ checkInId: id }), thanks());
+    if (button?.name === "later") {
+      const { problems } = await change(
+        `mutation($input: SnoozeCheckInInput!) { snoozeCheckIn(input: $input) {
+        status problems { field sentence } } }`,
+        { checkInId: id, minutes: Number(button.value) },
+      );
+      return problems.length > 0 ? problems : replace(later());
+    }
+    if (!data.get("mood")) return [{ field: "mood", sentence: "Please tap how you are, or skip this one." }];
+    const signs = Object.keys(SIGN)
+      .filter((sign) => data.get(sign))
+      .map((sign) => ({ sign, degree: data.get(sign) }));
+    const input = {
+      checkInId: id,
+      mood: Number(data.get("mood")),
+      signs,
+      need: data.get("need"),
+      note: data.get("note"),
+    };
+    if (data.get("share")) input.share = data.get("share");
+    const outcome = await queue.answer(input);
+    return settle(outcome, thanks(outcome.checkIn));
+  };
+  const { NONE, ...more } = DEGREE;
+  return {
+    title: "How are you right now?",
+    body: [
+      h("p", {}, "One tap is enough. It stays yours unless you chose to share it."),
+      form(
+        [
+          // Enter on a choice presses a form's first button, seen or not: it must not be the lowest face.
+          h("button", { type: "submit", class: "enter", tabindex: "-1", "aria-hidden": "true" }, "Go on"),
+          faces("title"),
+          h(
+            "details",
+            {},
+            h("summary", {}, "Say more first, if you like"),
+            h("h2", {}, "What do you notice?"),
+            options(SIGN).map(([sign, words]) => degrees(sign, words, [["", NONE], ...options(more)])),
+            field("need", "What would help now?", { rows: 3 }),
+            field("note", "A note", { rows: 3 }),
+            radios("share", "Who may see it?", optional(SHARE, "As I usually choose")),
+            h("h2", { id: "again" }, "Now tap how you are"),
+            faces("again"),
+          ),
+          h("h2", {}, "Not now?"),
+          h(
+            "div",
+            { class: "others" },
+            h("button", { type: "submit", class: "plain", name: "later", value: "60" }, "Ask again in an hour"),
+            h("button", { type: "submit", class: "plain", name: "later", value: "180" }, "Ask again in three hours"),
+            h("button", { type: "submit", class: "plain", name: "skip", value: "yes" }, "Skip this one"),
+          ),
+        ],
+        undefined,
+        act,
+      ),
+    ],
+  };
+}
+
+const home = () => h("p", {}, way("/", "Today", true));
+
+const waits = () => ({
+  title: "Thank you",
+  body: [
+    h(
+      "p",
+      {},
+      "It is kept on this device and sent as soon as there is a network again. Logging out before that throws it away.",
+    ),
+    home(),
+  ],
+});
+
+const later = () => ({
+  title: "All right",
+  body: [h("p", {}, "You will be asked again then. Nothing comes before."), home()],
+});
+
+function thanks(checkIn) {
+  const keep = async () => {
+    const { problems } = await change(
+      `mutation($input: ChangeSharingInput!) { changeSharing(input: $input) {
+      status problems { field sentence } } }`,
+      { checkInId: checkIn.id, share: "NOTHING" },
+    );
+    if (problems.length > 0) return problems;
+    undo.replaceWith(h("p", {}, "It stays yours alone."));
+    say("It stays yours alone.");
+    return [];
+  };
+  const undo =
+    checkIn?.answer?.unseenUntil &&
+    h(
+      "div",
+      {},
+      h("p", {}, "What you share can be seen two minutes from now."),
+      press("Keep it to myself after all", keep),
+    );
+  return { title: "Thank you", body: [h("p", {}, "This is done. Nothing more comes about it."), undo, home()] };
+}
+
+const REMINDER = `query($id: ID!) { node(id: $id) { ... on Nudge {
+  message explanation { sentences } checkIn { id state }
+  scene { id link { partner { displayName } } } } } }`;
+
+/** What a reminder was about: a question leads there at once. */
+export async function reminder({ params: [id], go }) {
+  let nudge;
+  try {
+    nudge = (await ask(REMINDER, { id })).node;
+  } catch (error) {
+    if (error instanceof Offline) return offline();
+    throw error;
+  }
+  if (!nudge) return today();
+  if (nudge.checkIn?.state === "UNANSWERED") return go(`/check-in/${nudge.checkIn.id}`);
+  closeNotifications();
+  return {
+    title: "A reminder",
+    body: [
+      h("p", {}, nudge.message),
+      nudge.scene && h("p", {}, way(`/scene/${nudge.scene.id}`, "Open")),
+      h(
+        "details",
+        {},
+        h("summary", {}, "Why did this come?"),
+        nudge.explanation.sentences.map((sentence) => h("p", {}, sentence)),
+      ),
+    ],
+  };
+}
+
+const OUTREACH = `mutation($input: RecordOutreachInput!) { recordOutreach(input: $input) {
+  status problems { field sentence } } }`;
+
+/** Writes down that one got in touch. */
+export function outreach(sceneId, done) {
+  const act = async (data) => {
+    const { problems } = await change(OUTREACH, { sceneId, way: data.get("way") });
+    return problems.length > 0 ? problems : done();
+  };
+  return form(radios("way", "I got in touch, by", options(WAY), "MESSAGE"), "Write it down", act);
+}

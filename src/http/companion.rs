@@ -1,0 +1,116 @@
+//! The companion app at `/app`: its files, from the binary, under a policy that lets nothing else run or be reached.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use actix_web::{HttpRequest, HttpResponse, web};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+/// Only scripts, styles, pictures and answers of this origin; no text ever becomes a script (Trusted Types), and the one
+/// policy that names an address for one is the service worker's.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+     manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types evenkeel";
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const PNG: &str = "image/png";
+
+/// One file below `/app/`.
+macro_rules! file {
+    ($name:literal, $media:expr) => {
+        ($name, $media, include_bytes!(concat!("../../assets/app/", $name)).as_slice())
+    };
+}
+
+/// Every file: its name, its media type, what it holds. The page itself stands at `/app`.
+const FILES: &[(&str, &str, &[u8])] = &[
+    file!("index.html", "text/html; charset=utf-8"),
+    file!("app.js", SCRIPT),
+    file!("api.js", SCRIPT),
+    file!("agreement.js", SCRIPT),
+    file!("chart.js", SCRIPT),
+    file!("days.js", SCRIPT),
+    file!("desk.js", SCRIPT),
+    file!("diff.js", SCRIPT),
+    file!("dom.js", SCRIPT),
+    file!("enter.js", SCRIPT),
+    file!("help.js", SCRIPT),
+    file!("passkey.js", SCRIPT),
+    file!("people.js", SCRIPT),
+    file!("proof.js", SCRIPT),
+    file!("push.js", SCRIPT),
+    file!("queue.js", SCRIPT),
+    file!("scene.js", SCRIPT),
+    file!("settings.js", SCRIPT),
+    file!("today.js", SCRIPT),
+    file!("words.js", SCRIPT),
+    file!("sw.js", SCRIPT),
+    file!("manifest.webmanifest", "application/manifest+json"),
+    file!("icon.svg", "image/svg+xml"),
+    file!("icon-192.png", PNG),
+    file!("icon-512.png", PNG),
+    file!("icon-maskable.png", PNG),
+    file!("badge.png", PNG),
+];
+
+/// What of the shell lies elsewhere.
+const SHARED_FILES: [(&str, &[u8]); 2] = [
+    ("/assets/style.css", include_bytes!("../../assets/style.css")),
+    ("/assets/leave.js", include_bytes!("../../assets/leave.js")),
+];
+
+/// A hash of all that the shell consists of: another one, and every device fetches it anew.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let mut hash = Sha256::new();
+    for body in FILES.iter().map(|(_, _, body)| *body).chain(SHARED_FILES.map(|(_, body)| body)) {
+        hash.update(body.len().to_be_bytes());
+        hash.update(body);
+    }
+    hash.finalize().iter().take(8).fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+});
+
+/// The service worker with its version and the shell that it keeps.
+static WORKER: LazyLock<String> = LazyLock::new(|| {
+    let own = FILES.iter().map(|(name, ..)| *name).filter(|name| !matches!(*name, "index.html" | "sw.js"));
+    let own = own.map(|name| format!("/app/{name}"));
+    let shared = SHARED_FILES.iter().map(|(path, _)| (*path).to_owned());
+    let shell: Vec<_> = std::iter::once("/app".to_owned()).chain(own).chain(shared).collect();
+    include_str!("../../assets/app/sw.js")
+        .replace("{version}", &VERSION)
+        .replace("{shell}", &shell.join("\", \""))
+});
+
+/// The page.
+pub async fn page(request: HttpRequest) -> HttpResponse {
+    serve(&request, "index.html")
+}
+
+/// One of its files.
+pub async fn file(request: HttpRequest, name: web::Path<String>) -> HttpResponse {
+    serve(&request, &name)
+}
+
+fn serve(request: &HttpRequest, name: &str) -> HttpResponse {
+    let Some((_, media, body)) = FILES.iter().find(|(known, ..)| *known == name) else {
+        return HttpResponse::NotFound().finish();
+    };
+    let tag = format!("\"{}\"", *VERSION);
+    let known = request.headers().get(IF_NONE_MATCH).is_some_and(|value| *value == *tag);
+    let mut answer = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
+    answer
+        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((CONTENT_TYPE, *media))
+        .insert_header((ETAG, tag))
+        // Kept, and asked about each time: all files are always of one version.
+        .insert_header((CACHE_CONTROL, "no-cache"));
+    match name {
+        _ if known => answer.finish(),
+        // It stands below the place that it is for.
+        "sw.js" => answer.insert_header(("Service-Worker-Allowed", "/app")).body(WORKER.as_str()),
+        _ => answer.body(*body),
+    }
+}

@@ -1,0 +1,543 @@
+// The companion app in a real Chromium: Alex and Sam, each with a browser of their own, live the story at phone size,
+// in light and dark, once by the keyboard, once without a network. axe-core finds nothing; nothing comes from elsewhere.
+//
+//   node tests/browser/companion.mjs BINARY FOLDER-FOR-PICTURES
+import assert from "node:assert/strict";
+import { Browsers, heading, tabTo } from "./browser.mjs";
+import { PushService, Screen } from "./push.mjs";
+import { PASSWORD, Service, until } from "./service.mjs";
+
+const [binary, pictures] = process.argv.slice(2);
+assert(binary && pictures, "usage: node companion.mjs BINARY FOLDER-FOR-PICTURES");
+
+const button = (page, name) => page.getByRole("button", { name, exact: true });
+const link = (page, name) => page.getByRole("link", { name, exact: true });
+const place = async (page, name) => {
+  await page.getByRole("navigation").getByRole("link", { name }).click();
+  await heading(page, name);
+};
+
+/** Signs up, confirms by the mail, and logs in. */
+async function enter(page, name, zone) {
+  const email = `${name.toLowerCase()}@example.org`;
+  await page.goto(`${browsers.own}/app`);
+  await heading(page, "Log in");
+  if (name === "Alex") await browsers.look(page, "app-log-in");
+  await link(page, "Sign up").click();
+  await heading(page, "Sign up");
+  await page.getByLabel("E-mail address").fill(email);
+  await page.getByLabel("Password").fill("too short");
+  await button(page, "Sign up").click();
+  await page.getByRole("alert").waitFor();
+  if (name === "Alex") await browsers.look(page, "app-sign-up");
+  await page.getByRole("alert").getByRole("link").first().click();
+  assert.equal(await page.evaluate(() => document.activeElement.name), "password");
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Time zone").selectOption(zone);
+  await page.getByLabel("I am an adult").check();
+  await page.getByLabel("Evenkeel may keep").check();
+  await button(page, "Sign up").click();
+  await heading(page, "Look into your mail");
+  await page.goto(await service.link(email, "/verify/"));
+  await button(page, "Confirm").click();
+  await page.getByText("The address is confirmed.").waitFor();
+  await link(page, "Open it in this browser").click();
+  await logIn(page, email);
+  // Nobody has quiet hours here, so that questions come at once.
+  await place(page, "Settings");
+  await page.getByLabel("From").fill("");
+  await page.getByLabel("Until").fill("");
+  await page.getByLabel("How I am, and not the rest").check();
+  await button(page, "Save").click();
+  await page.getByText("Saved.").waitFor();
+  return email;
+}
+
+async function logIn(page, email) {
+  await page.getByLabel("E-mail address").fill(email);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await button(page, "Log in").click();
+  await heading(page, "Today");
+}
+
+/** Chromium has nothing against installing it. */
+async function installable(page) {
+  const cdp = await page.context().newCDPSession(page);
+  assert.deepEqual((await cdp.send("Page.getAppManifest")).errors, []);
+  assert.deepEqual((await cdp.send("Page.getInstallabilityErrors")).installabilityErrors, []);
+}
+
+/** Push on this device, discreet or fuller. */
+async function turnOnPush(page, fuller) {
+  await place(page, "Settings");
+  await button(page, "Turn on").click();
+  await button(page, "No reminders here").waitFor();
+  if (!fuller) return;
+  await page.getByLabel("What it is about, and a way to answer at once").check();
+  await page.locator("#push").getByRole("button", { name: "Save" }).click();
+  await until("the choice", () => page.getByLabel("What it is about").isChecked());
+}
+
+async function tie(alex, sam) {
+  await place(alex, "People");
+  await browsers.look(alex, "app-people");
+  await button(alex, "Make a code").click();
+  await heading(alex, "Hand this on");
+  const code = await alex.locator(".code").textContent();
+  await place(sam, "People");
+  await sam.getByLabel("Code").fill("not-a-code");
+  await button(sam, "Look at the invitation").click();
+  await sam.getByRole("alert").waitFor();
+  await sam.getByLabel("Code").fill(code.toLowerCase());
+  await button(sam, "Look at the invitation").click();
+  await heading(sam, "Alex invites you");
+  await browsers.look(sam, "app-invitation");
+  await button(sam, "Accept").click();
+  await heading(sam, "Alex");
+  await place(alex, "People");
+  await link(alex, "Sam").click();
+  await heading(alex, "Sam");
+}
+
+async function writeNeeds(page, comforts, avoid) {
+  await link(page, "My needs").click();
+  await heading(page, "What I need");
+  for (const comfort of comforts) await page.getByLabel(comfort, { exact: true }).check();
+  await page.getByLabel("What to avoid").fill(avoid);
+  await button(page, "Save").click();
+  await link(page, "My needs").waitFor();
+}
+
+/** Needs, a proposal, a yes of both to one text, a change with what differs marked, and a yes that came too late. */
+async function agree(alex, sam) {
+  await writeNeeds(sam, ["Warmth", "Talk"], "Loud music\nBeing left alone");
+  await writeNeeds(alex, ["Quiet", "Water"], "Questions at once");
+  await browsers.look(alex, "app-link");
+  await link(alex, "Read it").click();
+  await link(alex, "Propose something").click();
+  await heading(alex, "Propose");
+  await alex.getByLabel("Limits").fill("Nothing that leaves marks. No surprises.");
+  await button(alex, "Propose it").click();
+  await alex.getByRole("alert").getByText("Stop signal").waitFor();
+  await alex.getByLabel("Stop signal").fill("red");
+  await alex.getByLabel("Check-ins after a scene").fill("soon");
+  await button(alex, "Propose it").click();
+  await alex.getByRole("alert").getByText("1 h, 24 h, 48 h").waitFor();
+  await alex.getByLabel("Check-ins after a scene").fill("1 h, 24 h, 2 d");
+  await alex.getByLabel("How and when to be in touch").fill("A message in the morning.");
+  await alex.getByLabel("the other may be told").selectOption("A call");
+  await browsers.look(alex, "app-propose");
+  await button(alex, "Propose it").click();
+  await heading(alex, "Agreement, number 1");
+  await link(sam, "Read it").click();
+  await heading(sam, "Agreement, number 1");
+  await sam.getByText("Nothing that leaves marks. No surprises.").waitFor();
+  await button(sam, "Agree to number 1").click();
+  await sam.getByText(/^You agreed on/).waitFor();
+  await button(alex, "Agree to number 1").click();
+  await alex.getByText(/^It is agreed/).waitFor();
+
+  // A change, by the keyboard alone.
+  await tabTo(sam, "a[href$='propose']");
+  await sam.keyboard.press("Enter");
+  await heading(sam, "Propose");
+  await tabTo(sam, "[name=limits]");
+  await sam.keyboard.press("ControlOrMeta+A");
+  await sam.keyboard.type("Nothing that leaves marks for days. Few surprises.");
+  await tabTo(sam, "form button");
+  await sam.keyboard.press("Enter");
+  await heading(sam, "Agreement, number 2");
+  await place(alex, "Today");
+  await link(alex, "Read what is proposed").click();
+  await heading(alex, "Agreement, number 2");
+  assert.deepEqual(await alex.locator("dd ins").allTextContents(), ["new: for days; ", "new: Few ; "]);
+  assert.deepEqual(await alex.locator("dd del").allTextContents(), ["gone: No ; "]);
+  await browsers.look(alex, "app-agreement");
+  // Sam changes it once more while Alex reads: nobody agrees to words that they did not see (R08).
+  await link(sam, "Propose a change").click();
+  await sam.getByLabel("Limits").fill("Nothing that leaves marks. Few surprises.");
+  await button(sam, "Propose it").click();
+  await heading(sam, "Agreement, number 3");
+  await button(alex, "Agree to number 2").click();
+  await alex.getByRole("alert").waitFor();
+  await alex.reload();
+  await heading(alex, "Agreement, number 3");
+  await button(alex, "Agree to number 3").click();
+  await alex.getByText(/^You agreed on/).waitFor();
+  await button(sam, "Agree to number 3").click();
+  await sam.getByText(/^It is agreed/).waitFor();
+}
+
+/** A scene that ended so many hours ago, and what was given. */
+async function recordScene(page, partner, hours, looked) {
+  await place(page, "People");
+  await link(page, partner).click();
+  await link(page, "Record a scene").click();
+  await heading(page, "Record a scene");
+  const local = (ago) =>
+    page.evaluate((ago) => {
+      const at = new Date(Date.now() - ago * 3_600_000);
+      return new Date(at - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+    }, ago);
+  await page.getByLabel("It began").fill(await local(hours + 2));
+  await page.getByLabel("It ended").fill(await local(hours));
+  await page.getByLabel("How intense").selectOption("3");
+  if (looked) await browsers.look(page, "app-record");
+  await button(page, "It is over: record it").click();
+  await heading(page, "The days after");
+}
+
+async function writeAftercare(page) {
+  await page.getByText("Write down what was given").click();
+  const given = page.locator("details", { hasText: "Write down what was given" });
+  await given.getByLabel("Warmth").check();
+  await given.getByLabel("How long, in minutes").fill("40");
+  await given.getByLabel("A note that both can read").fill("Tea and a blanket, on the phone all along.");
+  await button(given, "Write it down").click();
+  await page.getByText("40 minutes").waitFor();
+}
+
+const pushes = (device) => device.pushes.map(({ data }) => JSON.parse(data));
+
+/** R24: to whoever looks on, and on the network, one push is like any other; fuller words are of one's own choosing. */
+async function screens(alex, sam, devices) {
+  await until("pushes", () => devices.alex.pushes.length >= 2 && devices.sam.pushes.length >= 2);
+  const sizes = new Set([...devices.alex.pushes, ...devices.sam.pushes].map(({ size }) => size));
+  assert.equal(sizes.size, 1, "every push has one size");
+  assert.equal(new Set([...devices.alex.pushes, ...devices.sam.pushes].map(({ headers }) => headers.urgency)).size, 1);
+  for (const { notification } of pushes(devices.alex)) {
+    assert.deepEqual(
+      [notification.title, notification.body, notification.actions],
+      ["Reminder", "You have a reminder.", undefined],
+    );
+  }
+  const question = devices.sam.pushes.find(({ data }) => JSON.parse(data).notification.navigate.includes("/c/"));
+  const prompt = devices.sam.pushes.find(({ data }) => JSON.parse(data).notification.navigate.includes("/open"));
+  const screen = await Screen.of(sam, `${browsers.own}/app`);
+
+  // A plain tap leads to what it was about.
+  let [shown] = await screen.deliver(prompt.data);
+  assert.deepEqual([shown.title, shown.body], ["Reminder", "You asked to be reminded to get in touch, about now."]);
+  assert.deepEqual(await screen.tap(shown.tag), [], "the app is open already, and goes there");
+  await heading(sam, "A reminder");
+  await browsers.look(sam, "app-reminder");
+
+  // Delivered twice, it stands there once; its action answers without the app.
+  await screen.deliver(question.data);
+  const twice = await screen.deliver(question.data);
+  assert.equal(twice.length, 1, "a push that comes twice replaces the first (R14)");
+  [shown] = twice;
+  assert.equal(shown.body, "You asked to be reminded: how are you today?");
+  assert.deepEqual(
+    shown.actions.map(({ title }) => title),
+    ["Well", "Low"],
+  );
+  assert.deepEqual(await screen.tap(shown.tag, "mood-4"), [], "nothing is opened");
+  await until("an empty screen", async () => (await screen.shown()).length === 0);
+  await place(sam, "Today");
+  await sam.getByText("Nothing is asked of you right now.").waitFor();
+
+  // On a discreet screen, and with nobody signed in, a tap leads to the page that needs no signing in: see `leaving`.
+  const discreet = await Screen.of(alex, `${browsers.own}/app`);
+  [shown] = await discreet.deliver(devices.alex.pushes[0].data);
+  assert.deepEqual([shown.title, shown.body, shown.actions], ["Reminder", "You have a reminder.", []]);
+  const unreadable = await discreet.deliver("no JSON");
+  assert(
+    unreadable.every(({ body }) => body === "You have a reminder."),
+    "a push always shows something, and always this",
+  );
+}
+
+/** Without a network the shell opens, an answer is taken, and it is sent when there is one again. */
+async function offline(page) {
+  const context = page.context();
+  await place(page, "Today");
+  await button(page, "Answer").or(link(page, "Answer")).first().waitFor();
+  const kept = await context.storageState({ indexedDB: true }).then(JSON.stringify);
+  assert(!kept.includes("Sam") && !kept.includes("red"), "nothing that anybody wrote is kept on the device");
+  await context.setOffline(true);
+  await page.reload();
+  await heading(page, "Today");
+  await page.getByText("You are offline.").waitFor();
+  await browsers.look(page, "app-offline");
+  await link(page, "Answer").first().click();
+  await heading(page, "How are you right now?");
+  await browsers.look(page, "app-question");
+  await tabTo(page, "summary");
+  await page.keyboard.press("Enter");
+  await tabTo(page, "[name=TIRED]");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText("Please tap how you are").waitFor();
+  await browsers.look(page, "app-question-more");
+  await page.getByLabel("A note").fill("Tea helped.");
+  await tabTo(page, "details .face[value='3']");
+  await page.keyboard.press("Enter");
+  await heading(page, "Thank you");
+  await page.getByText("It is kept on this device").waitFor();
+  await page.reload();
+  await page.getByText("One answer waits on this device").waitFor();
+  await context.setOffline(false);
+  await until("the answer at the service", async () => {
+    await page.reload();
+    await heading(page, "Today");
+    return (await page.getByText("waits on this device").count()) === 0;
+  });
+  const caches = await page.evaluate(async () => {
+    const names = await caches.keys();
+    const paths = await Promise.all(
+      names.map(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => new URL(url).pathname)),
+    );
+    return paths.flat();
+  });
+  assert(
+    caches.length > 20 && caches.every((path) => /^\/(app(\/[\w.-]+)?|assets\/[\w.-]+)$/.test(path)),
+    `only the shell: ${caches}`,
+  );
+}
+
+/** Tabs and the service worker that all need a new token at once, and an answer to that which never came (R31). */
+async function races(page) {
+  const context = page.context();
+  const others = await Promise.all([1, 2, 3].map(() => context.newPage()));
+  let [running, most, exchanged] = [0, 0, 0];
+  const watch = async (route) => {
+    if (!route.request().postData()?.includes("refreshSession")) return route.continue();
+    running += 1;
+    exchanged += 1;
+    most = Math.max(most, running);
+    const response = await route.fetch();
+    running -= 1;
+    return route.fulfill({ response });
+  };
+  await context.route("**/graphql", watch);
+  for (let round = 0; round < 3; round += 1) {
+    await Promise.all([page, ...others].map((tab) => tab.goto(`${browsers.own}/app?${round}`)));
+    await Promise.all([page, ...others].map((tab) => heading(tab, "Today")));
+  }
+  assert(exchanged >= 12 && most === 1, `${exchanged} exchanges, ${most} at once`);
+  await context.unroute("**/graphql", watch);
+  await Promise.all(others.map((tab) => tab.close()));
+  let lost = 0;
+  await page.route("**/graphql", async (route) => {
+    if (!route.request().postData()?.includes("refreshSession")) return route.continue();
+    // The first arrives and its answer does not; the others do not even arrive.
+    lost += 1;
+    if (lost === 1) await route.fetch();
+    return route.abort();
+  });
+  await page.reload();
+  await page.getByText("You are offline.").waitFor();
+  assert(lost > 0);
+  // Longer than the grace: whoever lost an answer is not somebody who copied a token.
+  await new Promise((resolve) => setTimeout(resolve, 16_000));
+  await page.unroute("**/graphql");
+  await page.reload();
+  await page.getByText(/^Hello /).waitFor();
+  await page.reload();
+  await page.getByText(/^Hello /).waitFor();
+}
+
+/** The chart of both, as it is a few days later: the times at which the answers came are moved, to be looked at. */
+async function days(page) {
+  await page.route("**/graphql", async (route) => {
+    const response = await route.fetch();
+    const answer = await response.json();
+    const scene = answer.data?.node;
+    if (scene?.myCheckIns) {
+      scene.myCheckIns.forEach((one, index) => {
+        const answeredAt = new Date(Date.parse(one.dueAt) + 20 * 60_000).toISOString();
+        one.state = "ANSWERED";
+        one.answer = { mood: [4, 2, 4][index], signs: [], need: "", note: "", share: "MOOD", answeredAt };
+      });
+      scene.partnersCheckIns.forEach((one, index) => {
+        one.shared = { mood: [5, 3, 3][index], signs: null, need: null, note: null };
+      });
+    }
+    await route.fulfill({ response, json: answer });
+  });
+  await page.reload();
+  await heading(page, "The days after");
+  await browsers.look(page, "app-days-after");
+  await page.unroute("**/graphql");
+  await place(page, "Days");
+  await browsers.look(page, "app-days");
+}
+
+/** How much the device keeps: what stands there, answers that wait, and what a page could keep elsewhere. */
+const left = (page) =>
+  page.evaluate(async () => {
+    const request = indexedDB.open("evenkeel");
+    const base = await new Promise((resolve) => {
+      request.onsuccess = () => resolve(request.result);
+    });
+    const count = (name) =>
+      new Promise((resolve) => {
+        const asked = base.transaction(name).objectStore(name).count();
+        asked.onsuccess = () => resolve(asked.result);
+      });
+    const counts = [await count("kept"), await count("queue"), localStorage.length, sessionStorage.length];
+    base.close();
+    return counts;
+  });
+
+/** A passkey is made, logs in, and proves who takes everything out. */
+async function passkey(page) {
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send("WebAuthn.enable");
+  await cdp.send("WebAuthn.addVirtualAuthenticator", {
+    options: {
+      protocol: "ctap2",
+      transport: "internal",
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    },
+  });
+  await place(page, "Settings");
+  await browsers.look(page, "app-settings");
+  await button(page, "Add a passkey").click();
+  await page.getByText(/^Passkey “/).waitFor();
+  await button(page, "Log out").click();
+  await heading(page, "Log in");
+  assert.deepEqual(await left(page), [0, 0, 0, 0], "nothing is left on the device");
+  await button(page, "Log in with a passkey").click();
+  await heading(page, "Today");
+}
+
+/** Has the next such mutation ask for a proof, as it does five minutes after a log-in. */
+async function askForProof(page, name) {
+  let asked = false;
+  await page.route("**/graphql", (route) => {
+    if (asked || !route.request().postData()?.includes(name)) return route.fallback();
+    asked = true;
+    const problems = [{ field: "", code: "PROOF_NEEDED", sentence: "Please show once more that it is you." }];
+    return route.fulfill({ json: { data: { [name]: { problems } } } });
+  });
+}
+
+async function takeOut(page) {
+  await place(page, "Settings");
+  await askForProof(page, "requestExport");
+  await button(page, "Take everything out").click();
+  const dialog = page.getByRole("dialog");
+  await dialog.waitFor();
+  await browsers.look(page, "app-proof");
+  await page.keyboard.press("Escape");
+  await page.getByRole("alert").getByText("Nothing was done.").waitFor();
+  await askForProof(page, "requestExport");
+  await button(page, "Take everything out").click();
+  await dialog.getByLabel("Password").fill("not my password at all");
+  await button(page, "Go on").click();
+  await dialog.getByRole("alert").waitFor();
+  await button(page, "Use a passkey").click();
+  await until("the export", async () => {
+    await page.getByText("Your file is").first().waitFor();
+    if (await button(page, "Get it").isVisible()) return true;
+    await page.reload();
+    return false;
+  });
+  await button(page, "Get it").click();
+  await heading(page, "Your export");
+  const download = page.waitForEvent("download");
+  await button(page, "Download").click();
+  assert.equal((await download).suggestedFilename(), "export.zip");
+  await page.goto(`${browsers.own}/app#/settings`);
+  await heading(page, "Settings");
+  await button(page, "Erase my account").click();
+  await heading(page, "Erase my account");
+  await browsers.look(page, "app-erase");
+  await button(page, "Erase it").click();
+  await page.getByText("Everything of you is to be erased on").waitFor();
+  await button(page, "Undo that").click();
+  await button(page, "Erase my account").waitFor();
+}
+
+/** Leaving leaves nothing behind "back", and signing out elsewhere empties the device. */
+async function leaving(page, devices) {
+  for (const go of [
+    () => link(page, "Leave quickly").click(),
+    async () => {
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("Escape");
+    },
+  ]) {
+    await page.goto(`${browsers.own}/healthz`);
+    await page.goto(`${browsers.own}/app`);
+    await place(page, "People");
+    await place(page, "Days");
+    await go();
+    await page.waitForURL(`${browsers.own}/leave`);
+    await page.goBack();
+    assert.equal(page.url(), `${browsers.own}/healthz`, '"back" does not return to the app');
+  }
+  await page.goto(`${browsers.own}/app`);
+  await place(page, "Settings");
+  const other = await page.context().newPage();
+  await other.goto(`${browsers.own}/app`);
+  await heading(other, "Today");
+  // Without a network, with an answer that waits: the device is emptied all the same, in every tab.
+  await page.context().setOffline(true);
+  await page.goto(`${browsers.own}/app#/check-in/CheckIn_01a213e9ad4e70929c656bf85f4c16bc`);
+  await heading(page, "How are you right now?");
+  await button(page, "Low").first().click();
+  await heading(page, "Thank you");
+  assert.equal((await left(page))[1], 1);
+  await place(page, "Settings");
+  await button(page, "Log out").click();
+  await heading(page, "Log in");
+  await heading(other, "Log in");
+  assert.deepEqual(await left(page), [0, 0, 0, 0]);
+  await page.context().setOffline(false);
+  const screen = await Screen.of(page, `${browsers.own}/app`);
+  const [shown] = await screen.deliver(devices.alex.pushes[0].data);
+  const [opened] = await screen.tap(shown.tag);
+  assert.equal(
+    opened,
+    JSON.parse(devices.alex.pushes[0].data).notification.navigate,
+    "where nobody is signed in, a tap needs no signing in",
+  );
+}
+
+const push = await PushService.start();
+const insecure = JSON.stringify([push.origin]);
+const service = await Service.start(binary, { EVENKEEL_PUSH_INSECURE_ORIGINS: insecure }, "localhost");
+const browsers = new Browsers(service.url, pictures);
+try {
+  const [alex, sam] = [await browsers.open({}), await browsers.open({})];
+  const devices = { alex: push.device(), sam: push.device() };
+  for (const [page, device] of [
+    [alex, devices.alex],
+    [sam, devices.sam],
+  ]) {
+    await page.context().grantPermissions(["notifications"], { origin: browsers.own });
+    await PushService.lend(page.context(), device);
+    page.on("pageerror", (error) => {
+      throw error;
+    });
+  }
+  await enter(alex, "Alex", "Europe/Berlin");
+  await enter(sam, "Sam", "America/Los_Angeles");
+  await installable(alex);
+  await turnOnPush(alex, false);
+  await turnOnPush(sam, true);
+  await tie(alex, sam);
+  await agree(alex, sam);
+  await recordScene(alex, "Sam", 1.02, true);
+  await writeAftercare(alex);
+  await screens(alex, sam, devices);
+  await offline(alex);
+  await races(alex);
+  await recordScene(sam, "Alex", 49, false);
+  await days(sam);
+  await passkey(sam);
+  await takeOut(sam);
+  await leaving(alex, devices);
+  browsers.finish();
+} finally {
+  await browsers.close();
+  await service.stop();
+  push.stop();
+}
