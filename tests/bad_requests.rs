@@ -278,6 +278,29 @@ on_both_databases! {
         assert_unharmed(&app, &alex).await;
     }
 
+    async fn a_variable_that_is_needed_is_asked_for(app) {
+        let alex = app.person_without_device("Alex", "UTC", ("22:00", "08:00")).await;
+        for (query, variables) in [
+            ("query($x: Boolean!) { viewer { account { id @include(if: $x) } } }", json!({})),
+            ("query($x: Boolean!) { viewer { account { id @include(if: $x) } } }", json!({ "x": null })),
+            ("query($n: Int!) { viewer { nudges(first: $n) { nodes { id } } } }", json!({ "n": null })),
+            ("mutation($s: Boolean!) { invitePartner(input: { role: SWITCH }) @skip(if: $s) { status } }", json!({})),
+            ("query A { vapidPublicKey } query B($x: ID!) { node(id: $x) { id } }", json!({})),
+        ] {
+            let body = json!({ "query": query, "variables": variables, "operationName": query.contains("query B").then_some("B") });
+            let request = app.http.post(format!("{}/graphql", app.url)).bearer_auth(alex.access());
+            let request = request.header("Content-Type", "application/json").body(body.to_string());
+            let answer = request.send().await.unwrap().text().await.unwrap();
+            let answer: Value = serde_json::from_str(&answer).unwrap();
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_REQUEST", "{query}: {answer}");
+            assert!(answer.get("data").is_none(), "{query}: {answer}");
+        }
+        let invited = alex.ask(&app, "{ viewer { partnerLinks { id } } }", json!({})).await;
+        assert_eq!(invited["viewer"]["partnerLinks"], json!([]));
+        let given = "query($x: Boolean!, $n: Int! = 2) { viewer { nudges(first: $n) { nodes { id @include(if: $x) } } } }";
+        alex.ask(&app, given, json!({ "x": true })).await;
+    }
+
     async fn r29_an_id_that_is_no_id_names_nothing(app) {
         let couple = app.couple().await;
         let kim = person(&app, "Kim").await;

@@ -282,6 +282,78 @@ on_both_databases! {
         }
     }
 
+    async fn r11_of_somebody_on_hold_nothing_new_comes_out_and_nothing_that_was_opened_changes(app) {
+        let couple = app.couple().await;
+        let Couple { alex, sam, link } = &couple;
+        let agreed = couple.agree(&app, Couple::usual_terms(), None).await;
+        let (opened, later) = (couple.scene(&app).await, couple.scene(&app).await);
+        for person in [alex, sam] {
+            person.done(&app, "writeDebrief", json!({ "sceneId": opened, "text": "what was" }), "").await;
+        }
+        sam.done(&app, "writeDebrief", json!({ "sceneId": later, "text": "for later" }), "").await;
+        app.pass_minutes(HOUR).await;
+        let due = couple.check_ins(&app, sam, &opened).await.remove(0)["id"].clone();
+        let answer = json!({ "checkInId": due, "mood": 2, "share": "NOTHING" });
+        sam.done(&app, "answerCheckIn", answer, "").await;
+        sam.done(&app, "writeNeeds", json!({ "linkId": link, "needs": { "words": "never said" } }), "").await;
+        app.pass_minutes(1).await;
+        sam.ask(&app, "mutation { withdrawConsent { status } }", json!({})).await;
+        app.pass_minutes(1).await;
+
+        let terms = json!({ "stopSignal": "blue", "limits": "none tonight" });
+        let proposal = json!({ "linkId": link, "basedOn": agreed, "terms": terms });
+        alex.done(&app, "proposeRevision", proposal, "").await;
+        let revisions = "{ viewer { partnerLinks { revisions(first: 5) { nodes { needs { needs { words } } } } } } }";
+        let shown = alex.ask(&app, revisions, json!({})).await.to_string();
+        assert!(!shown.contains("never said"), "{shown}");
+
+        let more = [
+            ("changeSharing", json!({ "checkInId": due, "share": "ALL" })),
+            ("updateLink", json!({ "linkId": link, "partnerAlertAllowed": true })),
+            ("setSceneAlert", json!({ "sceneId": opened, "allowed": true })),
+        ];
+        for (name, input) in more {
+            assert_eq!(sam.refused(&app, name, input).await.1, "ON_HOLD", "{name}");
+        }
+        sam.done(&app, "updateLink", json!({ "linkId": link, "partnerAlertAllowed": false }), "").await;
+
+        let debrief = async |scene: &str| {
+            let query = "query($id: ID!) { node(id: $id) { ... on Scene { debrief { state partners { text } } } } }";
+            alex.ask(&app, query, json!({ "id": scene })).await["node"]["debrief"].clone()
+        };
+        assert_eq!(debrief(&opened).await, json!({ "state": "OPEN", "partners": { "text": "what was" } }));
+        let rewritten = json!({ "sceneId": opened, "text": "something else" });
+        assert_eq!(alex.refused(&app, "writeDebrief", rewritten).await.1, "WRONG_STATE");
+        alex.done(&app, "writeDebrief", json!({ "sceneId": later, "text": "mine" }), "").await;
+        assert_eq!(debrief(&later).await, json!({ "state": "WAITING", "partners": null }), "as if Sam had not written");
+        sam.ask(&app, "mutation { giveConsent { status } }", json!({})).await;
+        assert_eq!(debrief(&later).await, json!({ "state": "OPEN", "partners": { "text": "for later" } }));
+    }
+
+    async fn r27_what_the_partner_has_at_hand_goes_with_the_person(app) {
+        let couple = app.couple().await;
+        let Couple { alex, sam, link } = &couple;
+        sam.done(&app, "writeNeeds", json!({ "linkId": link, "needs": { "words": "stay near" } }), "").await;
+        couple.agree(&app, Couple::usual_terms(), None).await;
+        assert_eq!(request(&app, sam).await["status"], "DONE");
+        app.pass_minutes(GRACE - 60).await;
+        alex.refresh(&app).await;
+        alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        alex.ask(&app, "mutation { requestExport { status } }", json!({})).await;
+        assert_eq!(evenkeel::actions::export::make_due(&app.app.house).await.unwrap(), 1);
+        let kept = "mutation($l: ID!) { endLink(input: { linkId: $l }) {
+            link { latestRevision { needs { needs { words } } } } } }";
+        let first = app.exact(Some(&alex.access()), Some("a-key"), kept, json!({ "l": link })).await;
+        assert!(first.1.contains("stay near"), "{first:?}");
+        app.pass_minutes(61).await;
+        assert_eq!(erasure::carry_out_due(&app.app.house).await.unwrap(), 1);
+        alex.refresh(&app).await;
+        let again = app.exact(Some(&alex.access()), Some("a-key"), kept, json!({ "l": link })).await;
+        assert!(again.1.contains("IDEMPOTENCY_KEY_IN_PROGRESS"), "{again:?}");
+        let export = alex.ask(&app, "{ viewer { export { state } } }", json!({})).await;
+        assert!(export["viewer"]["export"].is_null(), "{export}");
+    }
+
     async fn r12_what_ending_a_link_comes_to_can_be_read_before(app) {
         let couple = app.couple().await;
         let query = "{ viewer { beforeErasing beforeWithdrawingConsent partnerLinks { beforeEnding } } }";

@@ -9,7 +9,7 @@ use support::{Couple, Person, TestApp};
 
 const INVITE: &str = "mutation { invitePartner(input: { role: SWITCH }) { status code link { id } } }";
 const LINKS: &str = "{ viewer { partnerLinks(endedToo: true) { id status } } }";
-const KEY: &str = "6f1c0c1e-1";
+const KEY: &str = "6f1c0c1e-3c52-4b0e-9d4e-1";
 
 async fn alex(app: &TestApp) -> Person {
     app.person_without_device("Alex", "Europe/Berlin", ("22:00", "08:00")).await

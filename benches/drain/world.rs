@@ -122,6 +122,7 @@ pub fn subscriptions(origin: &str) -> impl Fn(usize) -> Subscription + use<> {
         endpoint: format!("{origin}/push/{number:08}"),
         p256dh: p256dh.clone(),
         auth: auth.clone(),
+        fuller_words: false,
     }
 }
 

@@ -3,7 +3,6 @@
 use super::session::Bearer;
 use super::{Fault, House, RequestKey};
 use crate::auth::Requester;
-use crate::auth::network::Network;
 use crate::ids::TypedId;
 use crate::store;
 use crate::store::types::Ts;
@@ -30,32 +29,29 @@ fn place(key: &RequestKey) -> Place {
 pub async fn remember(
     house: &Arc<House>,
     bearer: Bearer,
-    network: Network,
     key: &str,
     body: &[u8],
 ) -> Result<Remembered, Fault> {
     if let Bearer::Ended(requester, ended_at) = bearer {
         // Whoever signed out and lost the answer is no longer signed in when they ask again.
-        let found = find(house, Some(requester), network, key, body, Some(ended_at)).await?;
+        let found = find(house, Some(requester), key, body, Some(ended_at)).await?;
         if !matches!(found, Remembered::New(_)) {
             return Ok(found);
         }
     }
-    find(house, bearer.requester(), network, key, body, None).await
+    find(house, bearer.requester(), key, body, None).await
 }
 
-/// As [`remember`] for one person, or for whoever is not signed in there. With `made_at`, only a mutation of that instant counts: the one that
+/// As [`remember`] for one person, or nobody. With `made_at`, only a mutation of that instant counts: the one that
 /// ended the session in which it was asked for.
 async fn find(
     house: &Arc<House>,
     requester: Option<Requester>,
-    network: Network,
     key: &str,
     body: &[u8],
     made_at: Option<Ts>,
 ) -> Result<Remembered, Fault> {
-    // Strangers who think of the same key have nothing to do with each other.
-    let whose = requester.map_or_else(|| network.word(), |r| r.account.uuid().simple().to_string());
+    let whose = requester.map_or_else(|| "nobody".to_owned(), |r| r.account.uuid().simple().to_string());
     let key_hash = house.vault.blind_index("idempotency", &format!("{whose}\0{key}"));
     let key = RequestKey { key_hash, body_hash: sha256(body), account: requester.map(|r| r.account) };
     house

@@ -294,8 +294,8 @@ pub async fn propose(house: &Arc<House>, by: &Caller, input: Proposal) -> Outcom
             for member in &own.members {
                 // Of somebody on hold nothing new comes out: their Needs stay as they were proposed last.
                 if held.contains(&member.account_id) {
-                    let said = latest.iter().flat_map(|latest| &latest.content.needs);
-                    let last = said.filter(|part| part.account == Some(member.account_id)).next_back();
+                    let mut said = latest.iter().flat_map(|latest| &latest.content.needs);
+                    let last = said.find(|part| part.account == Some(member.account_id));
                     let needs_then = last.and_then(|part| part.needs.clone());
                     needs.push(PersonsNeeds { account: Some(member.account_id), needs: needs_then });
                     continue;

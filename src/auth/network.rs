@@ -29,17 +29,6 @@ impl Network {
     }
 }
 
-impl Network {
-    /// The network as a text, to be hashed.
-    pub fn word(self) -> String {
-        match self {
-            Self::Unknown => "nowhere".to_owned(),
-            Self::V4(address) => address.to_string(),
-            Self::V6([a, b, c, d]) => format!("{a:x}:{b:x}:{c:x}:{d:x}::"),
-        }
-    }
-}
-
 impl std::fmt::Debug for Network {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Network(…)")

@@ -42,6 +42,8 @@ pub const FIRST_MAX: i32 = 50;
 pub const FIRST_DEFAULT: i32 = 20;
 /// Characters of an idempotency key.
 pub const KEY_MAX: usize = 200;
+/// Characters of the idempotency key of somebody who is not signed in, at least.
+pub const STRANGERS_KEY_MIN: usize = 16;
 /// Requests of one account at the same time. One that follows lasts, and has a limit of its own.
 pub const AT_ONCE: usize = 16;
 /// Connections by which one account follows at the same time.

@@ -474,11 +474,16 @@ async fn idempotency(
     if text.is_empty() || text.len() > limits::KEY_MAX {
         return Err(bad_request(media, "An Idempotency-Key has 1 to 200 ASCII characters."));
     }
+    // Those who are not signed in share one room of keys: two must not think of the same.
+    if matches!(bearer, Bearer::Nobody) && text.len() < limits::STRANGERS_KEY_MIN {
+        let sentence = "Without signing in, an Idempotency-Key has at least 16 characters, such as a UUID.";
+        return Err(bad_request(media, sentence));
+    }
     if !single {
         return Err(bad_request(media, "Under an Idempotency-Key a request has exactly one mutation."));
     }
     let conflict = |sentence: &str, code| media.refused(StatusCode::CONFLICT, error_body(sentence, code));
-    match remember(&web.house, bearer, client::network(request, &web.proxies), text, body).await {
+    match remember(&web.house, bearer, text, body).await {
         Ok(Remembered::New(key)) => Ok(Some(key)),
         Ok(Remembered::Answer(answer)) => Err(media.executed(has_errors(&answer), answer)),
         Ok(Remembered::Unanswered) => Err(conflict(

@@ -139,7 +139,13 @@ impl Eyes {
         for query in &self.queries {
             all.push(plain(&person.ask(app, query, json!({})).await, couple).to_string());
         }
-        let mut got = Vec::new();
+        // An id tells when its object was made. Whose own check-in it is about, one made oneself.
+        let nudges = "{ viewer { nudges(first: 50) { nodes { id checkIn { id } } } } }";
+        let nudges = person.ask(app, nudges, json!({})).await["viewer"]["nudges"]["nodes"].clone();
+        let others = nudges.as_array().unwrap().iter().filter(|nudge| nudge["checkIn"].is_null());
+        let mut got: Vec<_> = others
+            .map(|nudge| format!("a nudge made at {}", &text(&nudge["id"])["Nudge_".len()..][..12]))
+            .collect();
         for push in person.pushes(app) {
             let payload = without_ids(&String::from_utf8(push.payload).unwrap(), couple);
             let (length, urgency) = (push.encrypted_len, push.urgency);
