@@ -134,7 +134,12 @@ impl Scenery {
         let subscribe = |number: usize| {
             let agent = (!number.is_multiple_of(WITHOUT_DEVICE)).then(|| push.subscribe())?;
             devices.insert(number, agent.endpoint.clone());
-            Some(Subscription { endpoint: agent.endpoint, p256dh: agent.p256dh, auth: agent.auth })
+            Some(Subscription {
+                endpoint: agent.endpoint,
+                p256dh: agent.p256dh,
+                auth: agent.auth,
+                fuller_words: false,
+            })
         };
         let couples = seed::couples(&app.house, 0, COUPLES + ALERTED, subscribe).await;
         let people = couples.iter().flat_map(|couple| couple.people).enumerate();
@@ -277,7 +282,7 @@ impl Scenery {
             if n % 2 == 0 {
                 let content =
                     AnswerContent { mood: 3, signs: Vec::new(), need: String::new(), note: String::new() };
-                check_in::answer(&house, &by, id, content, None).await.unwrap();
+                check_in::answer(&house, &by, id, content, None, None).await.unwrap();
             } else {
                 check_in::skip(&house, &by, id).await.unwrap();
             }

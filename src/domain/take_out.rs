@@ -43,7 +43,8 @@ pub const BEFORE_ERASING: &[&str] = &[
 
 /// What is said before the health-data consent is withdrawn.
 pub const BEFORE_WITHDRAWING_CONSENT: &[&str] = &[
-    "At once: no more questions, reminders or overviews come to you, and nothing you shared is shown to anybody.",
+    "At once: no more questions, reminders or overviews come to you, and no answer that you shared is shown to anybody. \
+     What you two agreed on, wrote down or opened together stays with both.",
     "What you wrote stays sealed until you erase it or give the consent again. You can take it out at any time.",
     "Your partner is not told. To them it looks like any other silence.",
 ];
