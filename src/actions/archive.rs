@@ -3,7 +3,6 @@
 use super::material::{Cursor, Reader, Section};
 use super::{Fault, House};
 use crate::ids::AccountId;
-use crate::vault::DataKey;
 use askama::Template;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -90,11 +89,6 @@ impl Archive {
         let zone = reader.person().row.reach().rhythm.zone.time_zone().clone();
         let made_at = house.clock.now();
         Ok(Some(Self { reader, zip, sink, next: Step::Head(File::Json), made_at, zone }))
-    }
-
-    /// What seals its pieces.
-    pub fn key(&self) -> &DataKey {
-        &self.reader.person().key
     }
 
     /// The next piece; None: that was all. No more is in memory than a piece and a page.

@@ -4,7 +4,7 @@
 //! only while it is; a change says which object to read again, and the reader sees of it what they may at that moment.
 
 use super::session::{self, Bearer};
-use super::{Fault, House, Unit};
+use super::{Fault, House, Unit, hold};
 use crate::auth::Requester;
 use crate::domain::account::Share;
 use crate::domain::change::{ChangeKind, follows, told_at};
@@ -172,18 +172,14 @@ fn tellable(unit: &mut Unit<'_>, rows: Vec<ChangeRow>) -> Result<Vec<ChangeRow>,
         .map(|link| link.id)
         .collect();
     let subjects: Vec<_> = check_ins.values().map(|row| row.subject_id).collect();
-    let going_on: Vec<_> = store::account::find_all(unit.db, &subjects)?
-        .into_iter()
-        .filter(|account| account.held_at.is_none())
-        .map(|account| account.id)
-        .collect();
+    let held = hold::held(unit, &subjects)?;
     let now = unit.now;
     let seen = |id: &CheckInId| {
         check_ins.get(id).is_some_and(|row| {
             row.state == CheckInState::Answered
                 && row.sharing().seen(now) != Share::Nothing
                 && active.contains(&row.link_id)
-                && going_on.contains(&row.subject_id)
+                && !held.contains(&row.subject_id)
         })
     };
     Ok(rows.into_iter().filter(|row| row.check_in_id.as_ref().is_none_or(seen)).collect())

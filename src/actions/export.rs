@@ -2,14 +2,14 @@
 
 use super::archive::Archive;
 use super::people::Person;
-use super::{Caller, Done, Fault, House, Outcome, proof};
+use super::{Caller, Done, Fault, House, Outcome, Unit, proof};
 use crate::auth::tokens::{opaque, opaque_hash};
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::take_out::{ExportState, FETCH_LIFE};
-use crate::ids::{AccountId, ExportId, TypedId};
+use crate::ids::{AccountId, ChunkId, ExportId, TypedId};
 use crate::store;
 use crate::store::export::{ChunkRow, ExportRow};
-use crate::vault::{DataKey, Place};
+use crate::vault::Place;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ pub struct Ticket {
 }
 
 /// Where a piece belongs.
-pub(super) fn chunk_place(id: crate::ids::ChunkId) -> Place {
+pub(super) fn chunk_place(id: ChunkId) -> Place {
     Place::new("export_chunks", "content", id.uuid())
 }
 
@@ -135,7 +135,7 @@ pub async fn fetch(house: &Arc<House>, by: &Caller) -> Outcome<Ticket> {
 pub struct Fetching {
     house: Arc<House>,
     id: ExportId,
-    key: DataKey,
+    account: AccountId,
     number: i32,
     /// How many bytes it has.
     pub size: i64,
@@ -152,9 +152,8 @@ pub async fn take(house: &Arc<House>, token: &str) -> Outcome<Fetching> {
             let gone =
                 || Problem::new("token", ProblemCode::Expired, "This was fetched already, or it is too old.");
             let row = store::export::use_token(unit.db, &hash, now)?.ok_or_else(gone)?;
-            let person = Person::load(unit, row.account_id)?;
             let size = row.size.unwrap_or_default();
-            Ok(Fetching { house: keeper, id: row.id, key: person.key, number: 0, size, sent: 0 })
+            Ok(Fetching { house: keeper, id: row.id, account: row.account_id, number: 0, size, sent: 0 })
         })
         .await
 }
@@ -165,14 +164,17 @@ impl Fetching {
     /// # Errors
     /// If a piece is missing or cannot be opened: the person was erased meanwhile, or another export was asked for.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Fault> {
-        let (id, number) = (self.id, self.number);
+        let (id, account, number) = (self.id, self.account, self.number);
         if self.sent == self.size {
             self.house.store.write(move |db| Ok::<_, Fault>(store::export::delete(db, id)?)).await?;
             return Ok(None);
         }
-        let found = self.house.look(move |unit| Ok(store::export::chunk(unit.db, id, number)?)).await?;
-        let row = found.ok_or(Fault::Inconsistent("an export without a piece"))?;
-        let piece = self.key.open(chunk_place(row.id), &row.content)?;
+        let piece = self.house.look(move |unit| {
+            let found = store::export::chunk(unit.db, id, number)?;
+            let row = found.ok_or(Fault::Inconsistent("an export without a piece"))?;
+            Ok(Person::load(unit, account)?.key.open(chunk_place(row.id), &row.content)?)
+        });
+        let piece = piece.await?;
         self.number += 1;
         self.sent += i64::try_from(piece.len()).unwrap_or(i64::MAX);
         Ok(Some(piece))
@@ -209,25 +211,27 @@ pub async fn make_due(house: &Arc<House>) -> Result<usize, Fault> {
 /// Makes one export; false if the lease was lost on the way.
 async fn make(house: &Arc<House>, row: &ExportRow) -> Result<bool, Fault> {
     let Some(mut archive) = Archive::open(house, row.account_id).await? else { return Ok(false) };
-    let (id, attempt) = (row.id, row.attempts + 1);
+    let (id, account, attempt) = (row.id, row.account_id, row.attempts + 1);
     let (mut number, mut size) = (0, 0);
     while let Some(piece) = archive.next().await? {
-        let now = house.clock.now();
-        let chunk = crate::ids::ChunkId::at(now);
-        let content = archive.key().seal(chunk_place(chunk), &piece);
-        let chunk = ChunkRow { id: chunk, export_id: id, number, content };
+        let length = i64::try_from(piece.len()).unwrap_or(i64::MAX);
+        let (keeper, now) = (Arc::clone(house), house.clock.now());
         let kept = house.store.write(move |db| {
             if !store::export::renew(db, id, attempt, (now + LEASE).into())? {
                 return Ok(false);
             }
-            store::export::insert_chunk(db, &chunk)?;
+            let mut unit = Unit::new(db, &keeper.vault, now);
+            let key = Person::load(&mut unit, account)?.key;
+            let chunk = ChunkId::at(now);
+            let content = key.seal(chunk_place(chunk), &piece);
+            store::export::insert_chunk(unit.db, &ChunkRow { id: chunk, export_id: id, number, content })?;
             Ok::<_, Fault>(true)
         });
         if !kept.await? {
             return Ok(false);
         }
         number += 1;
-        size += i64::try_from(piece.len()).unwrap_or(i64::MAX);
+        size += length;
     }
     let now = house.clock.now().into();
     house.store.write(move |db| Ok::<_, Fault>(store::export::finish(db, id, attempt, size, now)?)).await

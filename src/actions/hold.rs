@@ -19,6 +19,12 @@ pub(super) fn refuse_if_held(unit: &mut Unit<'_>, account: AccountId) -> Outcome
     Err(Problem::new("input", ProblemCode::OnHold, sentence).into())
 }
 
+/// Those of some people whose accounts are on hold.
+pub(super) fn held(unit: &mut Unit<'_>, people: &[AccountId]) -> Result<Vec<AccountId>, Fault> {
+    let rows = store::account::find_all(unit.db, people)?.into_iter();
+    Ok(rows.filter(|row| row.held_at.is_some()).map(|row| row.id).collect())
+}
+
 /// Holds an account: what has fallen due is not asked any more, what falls due is not sent.
 pub(super) fn hold(unit: &mut Unit<'_>, account: AccountId) -> Result<(), Fault> {
     let row = store::account::find(unit.db, account)?.ok_or(Fault::Inconsistent("the account is gone"))?;

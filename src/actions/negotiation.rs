@@ -285,11 +285,7 @@ pub async fn propose(house: &Arc<House>, by: &Caller, input: Proposal) -> Outcom
                 return Err(Problem::wrong_state("linkId", "This link has too many Revisions.").into());
             }
             let people: Vec<_> = own.members.iter().map(|member| member.account_id).collect();
-            let held: Vec<_> = store::account::find_all(unit.db, &people)?
-                .into_iter()
-                .filter(|row| row.held_at.is_some())
-                .map(|row| row.id)
-                .collect();
+            let held = hold::held(unit, &people)?;
             let mut needs = Vec::new();
             for member in &own.members {
                 // Of somebody on hold nothing new comes out: their Needs stay as they were proposed last.

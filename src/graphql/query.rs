@@ -276,7 +276,6 @@ impl Viewer {
     }
 
     /// One's own journal, the newest first; nobody else ever sees it. At most 50 entries at once.
-    #[graphql(complexity = "first.unwrap_or(20).clamp(1, 50) as usize * child_complexity / 4 + 1")]
     async fn journal(
         &self,
         ctx: &Context<'_>,

@@ -156,7 +156,6 @@ impl Insight {
     }
 
     /// One's own answers scene by scene, the latest end first; all scenes that one answered about. At most 50 at once.
-    #[graphql(complexity = "first.unwrap_or(20).clamp(1, 50) as usize * child_complexity / 4 + 1")]
     async fn courses(
         &self,
         ctx: &Context<'_>,
