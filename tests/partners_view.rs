@@ -283,6 +283,33 @@ on_both_databases! {
         assert_eq!(alerts(&app, &couple.alex).await, ["A call would be welcome."], "what was told stays as it was");
     }
 
+    async fn r11_the_id_of_an_alert_does_not_say_when_the_subject_did_something(app) {
+        let mut couples = Vec::new();
+        for number in 0..2 {
+            let couple = app.pair(number).await;
+            couple.agree_on(&app, &[60]).await;
+            couple.allow_alert(&app, &couple.sam, true).await;
+            couples.push(couple);
+        }
+        let mut scenes = Vec::new();
+        for couple in &couples {
+            scenes.push(couple.scene(&app).await);
+        }
+        app.pass_minutes(HOUR + 5).await;
+        // One puts the question off, which makes all that is planned about it anew.
+        let due = couples[1].check_ins(&app, &couples[1].sam, &scenes[1]).await.remove(0)["id"].clone();
+        couples[1].sam.done(&app, "snoozeCheckIn", json!({ "checkInId": due, "minutes": 60 }), "").await;
+        app.pass_minutes(2 * DAY).await;
+        let mut made = Vec::new();
+        for couple in &couples {
+            let query = "{ viewer { nudges(first: 50) { nodes { id rung } } } }";
+            let nudges = couple.alex.ask(&app, query, json!({})).await["viewer"]["nudges"]["nodes"].clone();
+            let alerts = nudges.as_array().unwrap().iter().filter(|nudge| nudge["rung"] == "TELL_PARTNER");
+            made.push(alerts.map(|alert| text(&alert["id"])["Nudge_".len()..][..12].to_owned()).collect::<Vec<_>>());
+        }
+        assert_eq!((made[0].len(), &made[0]), (1, &made[1]), "the first 48 bits of the id are an instant");
+    }
+
     async fn r11_to_the_partner_every_silence_is_the_same_whatever_the_partner_tries(app) {
         let shares = json!({ "checkInId": "CHECK_IN", "mood": 1, "share": "MOOD" });
         let shares = Silence { name: "shares", early: vec![], due: vec![("answerCheckIn", shares)], later: vec![] };
