@@ -412,7 +412,8 @@ on_both_databases! {
         for mut events in open {
             assert_eq!(events.end().await, "", "the process stops");
         }
-        assert_eq!(app.app.house.feeds.followed(), 0);
+        // What this side gave up before, the other side may still have to notice.
+        at_least("nobody follows", async || app.app.house.feeds.followed() == 0).await;
         assert_eq!(one_more().await.next().await["startOver"], true);
     }
 
