@@ -15,7 +15,9 @@ use crate::delivery::{Senders, Worker};
 use crate::domain::device::PushPolicy;
 use crate::graphql::documents::Documents;
 use crate::graphql::{self, Schema};
-use crate::http::{Door, Inside, Watch, Web, gate, headers, routes, watch_connection, watch_routes};
+use crate::http::{
+    Door, Inside, Watch, Web, companion_documents, gate, headers, routes, watch_connection, watch_routes,
+};
 use crate::meters::Meters;
 use crate::store::{self, Db, Store, StoreError, house_secret};
 use crate::vault::keys::Keys;
@@ -78,10 +80,12 @@ fn development_outbox(config: &Config) -> Option<PathBuf> {
     shown.then(|| config.data_dir.join("outbox"))
 }
 
-/// The documents that are trusted, as far as the settings say.
+/// The documents that are trusted, as far as the settings say, and then those of the companion, too: whoever serves
+/// another app does not shut this one out by it.
 fn documents(config: &Config) -> Result<Documents, String> {
     let Some(file) = &config.trusted_documents else { return Ok(Documents::default()) };
     Documents::trusting(file, config.trusted_documents_only)
+        .and_then(|documents| documents.and(companion_documents()))
         .map_err(|sentence| format!("setting trusted_documents: {sentence}"))
 }
 

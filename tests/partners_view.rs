@@ -360,11 +360,11 @@ on_both_databases! {
             assert_same(&case.provoke(&app, &[]).await, &first, &format!("Sam {}, Alex tries", case.silence.name));
         }
         app.deliver().await;
+        let first = eyes.all(&app, &silent[0].couple, &silent[0].couple.alex).await;
+        let told = silent[0].feed(&app).await;
         for case in &silent[1..] {
-            let first = eyes.all(&app, &silent[0].couple, &silent[0].couple.alex).await;
             let view = eyes.all(&app, &case.couple, &case.couple.alex).await;
             assert_same(&view, &first, &format!("Sam {}, after the end", case.silence.name));
-            let told = silent[0].feed(&app).await;
             assert_eq!(case.feed(&app).await, told, "Sam {}, after the end", case.silence.name);
         }
     }

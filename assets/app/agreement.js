@@ -1,17 +1,16 @@
 // The agreement: what is proposed with what changed in it, the yes to exactly that text, and a proposal of one's own.
-import { ask, change } from "./api.js";
+import { ask, change, gql } from "./api.js";
 import { marked } from "./diff.js";
 import { field, form, h, pick, press, way, when } from "./dom.js";
 import { missing } from "./people.js";
 import { COMFORT, NEARNESS, REVISION, WAY, optional, options, protocol } from "./words.js";
 
-const TEXT = `id number state author createdAt contentHash
-  needs { who erased needs { comforts avoid grounding foodAndDrink words contact nearness anythingElse } }
-  terms { limits stopSignal protocol contactPlan partnerAlert }
-  agreements { who agreedAt withdrawnAt }`;
-const AGREEMENT = `query($id: ID!) { node(id: $id) { ... on PartnerLink {
+const AGREEMENT = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink {
   id status partner { displayName } myNeeds { nearness }
-  revisions(first: 20) { nodes { ${TEXT} } } } } }`;
+  revisions(first: 20) { nodes { id number state author createdAt contentHash
+    needs { who erased needs { comforts avoid grounding foodAndDrink words contact nearness anythingElse } }
+    terms { limits stopSignal protocol contactPlan partnerAlert }
+    agreements { who agreedAt withdrawnAt } } } } } }`;
 
 const list = (words, values) => values.map((value) => words[value]).join(", ");
 
@@ -78,7 +77,7 @@ export async function agreement({ params: [id], go, replace }) {
   const said = (who) => standing.find((one) => one.who === who);
   const yes = async () => {
     const { problems } = await change(
-      `mutation($input: AgreeToRevisionInput!) { agreeToRevision(input: $input) {
+      gql`mutation($input: AgreeToRevisionInput!) { agreeToRevision(input: $input) {
       status problems { field code sentence } } }`,
       { revisionId: latest.id, contentHash: latest.contentHash },
     );
@@ -86,7 +85,7 @@ export async function agreement({ params: [id], go, replace }) {
   };
   const no = async () => {
     const { problems } = await change(
-      `mutation($input: WithdrawAgreementInput!) { withdrawAgreement(input: $input) {
+      gql`mutation($input: WithdrawAgreementInput!) { withdrawAgreement(input: $input) {
       status problems { field sentence } } }`,
       { revisionId: latest.id },
     );
@@ -143,7 +142,7 @@ export async function agreement({ params: [id], go, replace }) {
   };
 }
 
-const PROPOSE = `mutation($input: ProposeRevisionInput!) { proposeRevision(input: $input) {
+const PROPOSE = gql`mutation($input: ProposeRevisionInput!) { proposeRevision(input: $input) {
   status problems { field code sentence } } }`;
 const [MINUTE, HOUR, DAY] = [1, 60, 1440];
 

@@ -68,6 +68,7 @@ function go(to) {
 async function render() {
   latest += 1;
   const turn = latest;
+  main.setAttribute("aria-busy", "true");
   const at = place();
   const [, view, area] = ROUTES.find(([pattern]) => pattern.test(at)) ?? ROUTES[0];
   const [pattern] = ROUTES.find(([, one]) => one === view);
@@ -77,7 +78,6 @@ async function render() {
   nav.hidden = !signedIn;
   if (!signedIn && !OPEN.has(view)) return go("/enter");
   if (signedIn && view === enter) return go("/");
-  main.setAttribute("aria-busy", "true");
   // What came of something has no place of its own: to load it again leads to where one began.
   const replace = (other) => {
     history.replaceState(null, "", `/app#${area ?? "/"}`);

@@ -1,9 +1,9 @@
 // Days: what one's own answers show over time. It counts, and judges nobody.
-import { ask } from "./api.js";
+import { ask, gql } from "./api.js";
 import { chart } from "./chart.js";
 import { h, to, when } from "./dom.js";
 
-const DAYS = `{ viewer { insight { scenes answers lows { fromHours untilHours answers lows tendsLow }
+const DAYS = gql`{ viewer { insight { scenes answers lows { fromHours untilHours answers lows tendsLow }
   courses(first: 10) { nodes { scene { id } endedAt points { minutesSince mood } } } } } }`;
 
 /** One's own course after each scene. */

@@ -1,5 +1,5 @@
 // Signing up and in.
-import { askOpenly, signIn } from "./api.js";
+import { askOpenly, gql, signIn } from "./api.js";
 import { box, field, form, h, pick, press, to, way } from "./dom.js";
 import * as passkey from "./passkey.js";
 
@@ -34,13 +34,12 @@ export function deviceName() {
   return [browser, system].filter(Boolean).join(" on ") || "A browser";
 }
 
-const TOKENS = "tokens { accessToken accessTokenExpiresAt refreshToken }";
-const LOG_IN = `mutation($input: LogInInput!) { logIn(input: $input) {
-  ${TOKENS} secondStep { challenge } problems { field sentence } } }`;
-const COMPLETE = `mutation($input: CompleteLogInInput!) { completeLogIn(input: $input) {
-  ${TOKENS} problems { field sentence } } }`;
-const SIGN_UP = "mutation($input: SignUpInput!) { signUp(input: $input) { status problems { field sentence } } }";
-const RESET = `mutation($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) {
+const LOG_IN = gql`mutation($input: LogInInput!) { logIn(input: $input) {
+  tokens { accessToken accessTokenExpiresAt refreshToken } secondStep { challenge } problems { field sentence } } }`;
+const COMPLETE = gql`mutation($input: CompleteLogInInput!) { completeLogIn(input: $input) {
+  tokens { accessToken accessTokenExpiresAt refreshToken } problems { field sentence } } }`;
+const SIGN_UP = gql`mutation($input: SignUpInput!) { signUp(input: $input) { status problems { field sentence } } }`;
+const RESET = gql`mutation($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) {
   status problems { field sentence } } }`;
 
 const email = () =>

@@ -1,8 +1,8 @@
 // Help: plain words on what may come, and whom one can call. Nobody need be signed in.
-import { askOpenly } from "./api.js";
+import { askOpenly, gql } from "./api.js";
 import { h } from "./dom.js";
 
-const GUIDANCE = `{ guidance { topics { id title paragraphs }
+const GUIDANCE = gql`{ guidance { topics { id title paragraphs }
   helpLines { sentence lines { country name phone url hours } } } }`;
 
 /** All texts, the help lines first: whoever needs them should not have to look. */

@@ -1,5 +1,5 @@
 // Passkeys, where the browser has them: made, and shown in place of a password.
-import { askOpenly, ask, change } from "./api.js";
+import { ask, askOpenly, change, gql } from "./api.js";
 
 const { PublicKeyCredential: Credential } = self;
 
@@ -25,32 +25,32 @@ const made = (options) => navigator.credentials.create({ publicKey: Credential.p
 
 /** Logs in: `tokens`, or `problems`. */
 export async function logIn(deviceLabel) {
-  const begin = "mutation { beginPasskeyLogIn { begun { ceremony options } problems { field sentence } } }";
+  const begin = gql`mutation { beginPasskeyLogIn { begun { ceremony options } problems { field sentence } } }`;
   const answer = await ceremony((await askOpenly(begin)).beginPasskeyLogIn, shown);
   if (answer.problems) return answer;
-  const finish = `mutation($input: FinishPasskeyLogInInput!) { finishPasskeyLogIn(input: $input) {
+  const finish = gql`mutation($input: FinishPasskeyLogInInput!) { finishPasskeyLogIn(input: $input) {
     tokens { accessToken accessTokenExpiresAt refreshToken } problems { field sentence } } }`;
   return (await askOpenly(finish, { input: { ...answer, deviceLabel } })).finishPasskeyLogIn;
 }
 
 /** Shows once more who it is; problems, if there are any. */
 export async function prove() {
-  const begin = "mutation { beginPasskeyProof { begun { ceremony options } problems { field sentence } } }";
+  const begin = gql`mutation { beginPasskeyProof { begun { ceremony options } problems { field sentence } } }`;
   const answer = await ceremony((await ask(begin)).beginPasskeyProof, shown);
   if (answer.problems) return answer.problems;
-  const finish = `mutation($input: FinishPasskeyProofInput!) { finishPasskeyProof(input: $input) {
+  const finish = gql`mutation($input: FinishPasskeyProofInput!) { finishPasskeyProof(input: $input) {
     status problems { field sentence } } }`;
   return (await change(finish, answer)).problems;
 }
 
 /** Makes one; its payload may ask for a proof. */
 export async function make(label) {
-  const begin = `mutation { beginPasskeyRegistration { status begun { ceremony options }
+  const begin = gql`mutation { beginPasskeyRegistration { status begun { ceremony options }
     problems { field code sentence } } }`;
   const begun = (await ask(begin)).beginPasskeyRegistration;
   const answer = await ceremony(begun, made);
   if (answer.problems) return answer;
-  const finish = `mutation($input: FinishPasskeyRegistrationInput!) { finishPasskeyRegistration(input: $input) {
+  const finish = gql`mutation($input: FinishPasskeyRegistrationInput!) { finishPasskeyRegistration(input: $input) {
     status problems { field code sentence } } }`;
   return change(finish, { ...answer, label });
 }

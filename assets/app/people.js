@@ -1,9 +1,9 @@
 // People: inviting, accepting, one link with one's own choices on it, and one's own needs.
-import { ask, change } from "./api.js";
+import { ask, change, gql } from "./api.js";
 import { box, boxes, field, form, h, pick, press, say, to, way, when } from "./dom.js";
 import { COMFORT, NEARNESS, ROLE, SCENE, WAY, optional, options } from "./words.js";
 
-const PEOPLE = `{ viewer { partnerLinks { id status invitationExpiresAt partner { displayName } } } }`;
+const PEOPLE = gql`{ viewer { partnerLinks { id status invitationExpiresAt partner { displayName } } } }`;
 const role = (chosen = "SWITCH") => pick("role", "My usual role", options(ROLE), chosen);
 
 const STATUS = { INVITED: "invited", ACTIVE: "linked", ENDED: "ended" };
@@ -13,7 +13,7 @@ export async function people({ go, replace }) {
   const { partnerLinks } = (await ask(PEOPLE)).viewer;
   const invite = async (data) => {
     const { code, link, problems } = await change(
-      `mutation($input: InvitePartnerInput!) { invitePartner(input: $input) {
+      gql`mutation($input: InvitePartnerInput!) { invitePartner(input: $input) {
       code link { invitationExpiresAt } problems { field sentence } } }`,
       { role: data.get("role") },
     );
@@ -22,7 +22,7 @@ export async function people({ go, replace }) {
   const find = async (data) => {
     const code = data.get("code");
     const { invitation } = await ask(
-      "query($code: String!) { invitation(code: $code) { displayName role expiresAt } }",
+      gql`query($code: String!) { invitation(code: $code) { displayName role expiresAt } }`,
       { code },
     );
     if (!invitation)
@@ -67,7 +67,7 @@ function invited(code, link) {
 function accept(code, invitation, go) {
   const yes = async (data) => {
     const { link, problems } = await change(
-      `mutation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) {
+      gql`mutation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) {
       link { id } problems { field sentence } } }`,
       { code, role: data.get("role") },
     );
@@ -75,7 +75,7 @@ function accept(code, invitation, go) {
   };
   const no = async () => {
     const { problems } = await change(
-      `mutation($input: DeclineInvitationInput!) { declineInvitation(input: $input) {
+      gql`mutation($input: DeclineInvitationInput!) { declineInvitation(input: $input) {
       status problems { field sentence } } }`,
       { code },
     );
@@ -96,7 +96,7 @@ function accept(code, invitation, go) {
   };
 }
 
-const LINK = `query($id: ID!) { node(id: $id) { ... on PartnerLink {
+const LINK = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink {
   id status invitationExpiresAt beforeEnding partnerAlertAllowed
   me { role } partner { displayName role } myNeeds { comforts }
   latestRevision { number state } agreedRevision { number }
@@ -124,7 +124,7 @@ export async function link({ params: [id], go, replace }) {
   const choose = async (data) => {
     const input = { linkId: id, role: data.get("role"), partnerAlertAllowed: data.has("partnerAlertAllowed") };
     const { problems } = await change(
-      `mutation($input: UpdateLinkInput!) { updateLink(input: $input) {
+      gql`mutation($input: UpdateLinkInput!) { updateLink(input: $input) {
       status problems { field sentence } } }`,
       input,
     );
@@ -198,7 +198,7 @@ export async function link({ params: [id], go, replace }) {
 function ending(found, go) {
   const act = async () => {
     const { problems } = await change(
-      `mutation($input: EndLinkInput!) { endLink(input: $input) {
+      gql`mutation($input: EndLinkInput!) { endLink(input: $input) {
       status problems { field sentence } } }`,
       { linkId: found.id },
     );
@@ -214,7 +214,7 @@ function ending(found, go) {
   };
 }
 
-const NEEDS = `query($id: ID!) { node(id: $id) { ... on PartnerLink { id status myNeeds {
+const NEEDS = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink { id status myNeeds {
   comforts avoid grounding foodAndDrink words contact nearness anythingElse } } } }`;
 
 /** One's own needs. */
@@ -242,7 +242,7 @@ export async function needs({ params: [id], go }) {
       anythingElse,
     };
     const { problems } = await change(
-      `mutation($input: WriteNeedsInput!) { writeNeeds(input: $input) {
+      gql`mutation($input: WriteNeedsInput!) { writeNeeds(input: $input) {
       status problems { field sentence } } }`,
       { linkId: id, needs: written },
     );

@@ -1,10 +1,10 @@
 // A fresh proof: what is sensitive asks once more who is there, by a password or a passkey.
-import { change } from "./api.js";
+import { change, gql } from "./api.js";
 import { field, form, h, press } from "./dom.js";
 import * as passkey from "./passkey.js";
 
 const PROVE =
-  "mutation($input: ProveItIsMeInput!) { proveItIsMe(input: $input) { status problems { field code sentence } } }";
+  gql`mutation($input: ProveItIsMeInput!) { proveItIsMe(input: $input) { status problems { field code sentence } } }`;
 const needsProof = ({ problems = [] }) => problems.some((problem) => problem.code === "PROOF_NEEDED");
 
 /** Asks for the proof; whether it was given. */

@@ -1,10 +1,10 @@
 // Push on this device: asked for, renewed and given up.
-import { ask, askOpenly, change } from "./api.js";
+import { ask, askOpenly, change, gql } from "./api.js";
 import * as desk from "./desk.js";
 
-const REGISTER = `mutation($input: RegisterDeviceInput!) { registerDevice(input: $input) {
+const REGISTER = gql`mutation($input: RegisterDeviceInput!) { registerDevice(input: $input) {
   status device { id } problems { field sentence } } }`;
-const REMOVE = "mutation($input: RemoveDeviceInput!) { removeDevice(input: $input) { status } }";
+const REMOVE = gql`mutation($input: RemoveDeviceInput!) { removeDevice(input: $input) { status } }`;
 
 export const isPossible = () => "PushManager" in self && "serviceWorker" in navigator;
 
@@ -20,7 +20,7 @@ export const here = () => desk.get("device");
 
 /** Lets this device take push; problems, if there are any. */
 export async function start(label, fullerWords) {
-  const { vapidPublicKey } = await askOpenly("{ vapidPublicKey }");
+  const { vapidPublicKey } = await askOpenly(gql`{ vapidPublicKey }`);
   const { pushManager } = await registration();
   const asked = { userVisibleOnly: true, applicationServerKey: bytes(vapidPublicKey) };
   const subscription = await pushManager.subscribe(asked).catch(() => undefined);
@@ -52,6 +52,6 @@ export async function renewHere() {
 export async function check() {
   const device = await here();
   if (!device) return;
-  const { viewer } = await ask("{ viewer { devices { id } } }");
+  const { viewer } = await ask(gql`{ viewer { devices { id } } }`);
   if (!viewer.devices.some(({ id }) => id === device.id)) await stop().catch(() => {});
 }

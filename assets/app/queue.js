@@ -1,11 +1,11 @@
 // Answers on their way: written down first, then sent, now or when there is a network again. Pages and the service
 // worker send from the same queue, one at a time.
-import { Offline, SignedOut, post, send } from "./api.js";
+import { Offline, SignedOut, gql, post, send } from "./api.js";
 import * as desk from "./desk.js";
 
-const ANSWER = `mutation($input: AnswerCheckInInput!) { answerCheckIn(input: $input) {
+const ANSWER = gql`mutation($input: AnswerCheckInInput!) { answerCheckIn(input: $input) {
   status checkIn { id answer { share unseenUntil } } problems { field sentence } } }`;
-const SKIP = `mutation($input: SkipCheckInInput!) { skipCheckIn(input: $input) {
+const SKIP = gql`mutation($input: SkipCheckInInput!) { skipCheckIn(input: $input) {
   status problems { field sentence } } }`;
 
 const writeDown = (query, input) => ({

@@ -1,15 +1,15 @@
 // Scenes: recording one, what was given afterwards, and the days after of both, as far as shared.
-import { ask, change } from "./api.js";
+import { ask, change, gql } from "./api.js";
 import { chart } from "./chart.js";
 import { asLocal, boxes, field, form, fromLocal, h, pick, press, radios, say, to, when } from "./dom.js";
 import { missing } from "./people.js";
 import { outreach } from "./today.js";
 import { COMFORT, GIVER, MOOD, ROLE, SETTING, SIGN, WAY, optional, options } from "./words.js";
 
-const LINK = `query($id: ID!) { node(id: $id) { ... on PartnerLink {
+const LINK = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink {
   id status me { role } partner { displayName role } agreedRevision { number } } } }`;
 const RECORD =
-  "mutation($input: RecordSceneInput!) { recordScene(input: $input) { scene { id } problems { field sentence } } }";
+  gql`mutation($input: RecordSceneInput!) { recordScene(input: $input) { scene { id } problems { field sentence } } }`;
 const HOUR = 3_600_000;
 
 /** Writes a scene down: one that is over, or one that begins now. */
@@ -67,7 +67,7 @@ export async function record({ params: [id], go }) {
   };
 }
 
-const SCENE = `query($id: ID!) { node(id: $id) { ... on Scene {
+const SCENE = gql`query($id: ID!) { node(id: $id) { ... on Scene {
   id status setting intensity plannedFor startedAt endedAt myRole partnersRole partnerAlertAllowed
   link { id status partner { displayName } } revision { number terms { partnerAlert } }
   aftercare { givenBy comforts minutes note createdAt }
@@ -108,7 +108,7 @@ export async function scene({ params: [id], go }) {
   const over = found.status === "ENDED";
   const end = async () => {
     const { problems } = await change(
-      `mutation($input: EndSceneInput!) { endScene(input: $input) {
+      gql`mutation($input: EndSceneInput!) { endScene(input: $input) {
       status problems { field sentence } } }`,
       { sceneId: id },
     );
@@ -197,7 +197,7 @@ function aftercare(sceneId, again) {
     const input = { sceneId, givenBy: data.get("givenBy"), comforts: data.getAll("comforts"), note: data.get("note") };
     if (data.get("minutes")) input.minutes = Number(data.get("minutes"));
     const { problems } = await change(
-      `mutation($input: RecordAftercareInput!) { recordAftercare(input: $input) {
+      gql`mutation($input: RecordAftercareInput!) { recordAftercare(input: $input) {
       status problems { field sentence } } }`,
       input,
     );
@@ -219,7 +219,7 @@ function alert(found, name) {
   const act = async (data) => {
     const chosen = { yes: true, no: false, "": null }[data.get("allowed") ?? ""];
     const { problems } = await change(
-      `mutation($input: SetSceneAlertInput!) { setSceneAlert(input: $input) {
+      gql`mutation($input: SetSceneAlertInput!) { setSceneAlert(input: $input) {
       status problems { field sentence } } }`,
       { sceneId: found.id, allowed: chosen },
     );

@@ -1,5 +1,5 @@
 // Settings: reminders on this device, when and how one is reached, signing in, taking everything out, leaving.
-import { Offline, ask, change, signOut } from "./api.js";
+import { Offline, ask, change, gql, signOut } from "./api.js";
 import { deviceName, zoneField } from "./enter.js";
 import { box, field, form, h, press, radios, say, to, when } from "./dom.js";
 import * as passkey from "./passkey.js";
@@ -7,16 +7,28 @@ import { proved } from "./proof.js";
 import * as push from "./push.js";
 import { SHARE, options } from "./words.js";
 
-const SETTINGS = `{ viewer {
+const SETTINGS = gql`{ viewer {
   account { email displayName zone quietHours { from until } defaultShare pushWanted mailWanted
     paused pausedUntil onHoldSince }
   erasure { eraseAt } export { state expiresAt } beforeErasing beforeWithdrawingConsent
   factors { passkeys { id label } } sessions { id label current lastUsedAt }
   devices { id label fullerWords } copiedSessions { label endedAt } } }`;
 
-const mutation = (name, fields = "status problems { field code sentence }") =>
-  `mutation($input: ${name[0].toUpperCase()}${name.slice(1)}Input!) { ${name}(input: $input) { ${fields} } }`;
-const simple = (name, fields = "status problems { field code sentence }") => `mutation { ${name} { ${fields} } }`;
+const UPDATE_PROFILE = gql`mutation($input: UpdateProfileInput!) { updateProfile(input: $input) {
+  status problems { field code sentence } } }`;
+const PAUSE_NUDGES = gql`mutation($input: PauseNudgesInput!) { pauseNudges(input: $input) {
+  status problems { field code sentence } } }`;
+const REMOVE_PASSKEY = gql`mutation($input: RemovePasskeyInput!) { removePasskey(input: $input) {
+  status problems { field code sentence } } }`;
+const END_SESSION = gql`mutation($input: EndSessionInput!) { endSession(input: $input) {
+  status problems { field code sentence } } }`;
+const GIVE_CONSENT = gql`mutation { giveConsent { status problems { field code sentence } } }`;
+const RESUME_NUDGES = gql`mutation { resumeNudges { status problems { field code sentence } } }`;
+const REQUEST_EXPORT = gql`mutation { requestExport { status problems { field code sentence } } }`;
+const FETCH_EXPORT = gql`mutation { fetchExport { download { path } problems { field code sentence } } }`;
+const REQUEST_ERASURE = gql`mutation { requestErasure { erasure { eraseAt } problems { field code sentence } } }`;
+const CANCEL_ERASURE = gql`mutation { cancelErasure { status problems { field code sentence } } }`;
+const WITHDRAW_CONSENT = gql`mutation { withdrawConsent { status problems { field code sentence } } }`;
 
 /** Everything that one can set. */
 export async function settings({ go, replace }) {
@@ -47,12 +59,12 @@ export async function settings({ go, replace }) {
       pushWanted: data.has("pushWanted"),
       mailWanted: data.has("mailWanted"),
     };
-    const { problems } = await change(mutation("updateProfile"), input);
+    const { problems } = await change(UPDATE_PROFILE, input);
     if (problems.length === 0) say("Saved.");
     return problems;
   };
   const hours = (count) => new Date(Date.now() + count * 3_600_000).toISOString();
-  const pause = (until) => does(mutation("pauseNudges"), { until });
+  const pause = (until) => does(PAUSE_NUDGES, { until });
   return {
     title: "Settings",
     body: [
@@ -61,7 +73,7 @@ export async function settings({ go, replace }) {
           "p",
           { class: "note" },
           "Your account is on hold. ",
-          !viewer.erasure && press("Give the consent again and go on", does(simple("giveConsent")), false),
+          !viewer.erasure && press("Give the consent again and go on", does(GIVE_CONSENT), false),
         ),
       viewer.copiedSessions.map(({ label, endedAt }) =>
         h(
@@ -91,7 +103,7 @@ export async function settings({ go, replace }) {
           "div",
           { class: "others" },
           account.paused
-            ? press("Go on", does(simple("resumeNudges")), false)
+            ? press("Go on", does(RESUME_NUDGES), false)
             : [
                 press("For a day", pause(hours(24))),
                 press("For a week", pause(hours(168))),
@@ -206,7 +218,7 @@ function signingIn(viewer, does, again) {
     return problems.length > 0 ? problems : again();
   };
   const remove = (id) => async () => {
-    const { problems } = await proved(() => change(mutation("removePasskey"), { passkeyId: id }));
+    const { problems } = await proved(() => change(REMOVE_PASSKEY, { passkeyId: id }));
     return problems.length > 0 ? problems : again();
   };
   const others = viewer.sessions.filter(({ current }) => !current);
@@ -229,7 +241,7 @@ function signingIn(viewer, does, again) {
             "li",
             {},
             h("span", {}, `${label || "A device"}, last used ${new Date(lastUsedAt).toLocaleDateString()}`),
-            press("Sign it out", does(mutation("endSession"), { sessionId: id })),
+            press("Sign it out", does(END_SESSION, { sessionId: id })),
           ),
         ),
       ),
@@ -239,13 +251,11 @@ function signingIn(viewer, does, again) {
 
 function takingOut(viewer, does, again, replace) {
   const request = async () => {
-    const { problems } = await proved(() => change(simple("requestExport")));
+    const { problems } = await proved(() => change(REQUEST_EXPORT));
     return problems.length > 0 ? problems : again();
   };
   const fetchIt = async () => {
-    const payload = await proved(() =>
-      change(simple("fetchExport", "download { path } problems { field code sentence }")),
-    );
+    const payload = await proved(() => change(FETCH_EXPORT));
     if (!payload.download) return payload.problems;
     // Its own page has the button that downloads it.
     location.replace(payload.download.path);
@@ -260,7 +270,7 @@ function takingOut(viewer, does, again, replace) {
     viewer.erasure
       ? [
           h("p", { class: "note" }, `Everything of you is to be erased on ${when(viewer.erasure.eraseAt)}.`),
-          press("Undo that", does(simple("cancelErasure")), false),
+          press("Undo that", does(CANCEL_ERASURE), false),
         ]
       : press("Erase my account", () => replace(erasing(viewer.beforeErasing, again))),
     !viewer.account.onHoldSince &&
@@ -270,9 +280,7 @@ function takingOut(viewer, does, again, replace) {
 
 function erasing(sentences, again) {
   const act = async () => {
-    const { erasure, problems } = await proved(() =>
-      change(simple("requestErasure", "erasure { eraseAt } problems { field code sentence }")),
-    );
+    const { erasure, problems } = await proved(() => change(REQUEST_ERASURE));
     return erasure ? again() : problems;
   };
   return {
@@ -287,7 +295,7 @@ function erasing(sentences, again) {
 
 function withdrawing(sentences, again) {
   const act = async () => {
-    const { problems } = await change(simple("withdrawConsent"));
+    const { problems } = await change(WITHDRAW_CONSENT);
     return problems.length > 0 ? problems : again();
   };
   return {

@@ -1,19 +1,19 @@
 // Today: what is asked now, the question itself, and what a reminder was about.
-import { ask, change, Offline } from "./api.js";
+import { Offline, ask, change, gql } from "./api.js";
 import * as desk from "./desk.js";
 import { degrees, field, form, h, press, radios, say, svg, to, way, when } from "./dom.js";
 import * as queue from "./queue.js";
 import { DEGREE, MOOD, MOUTH, SHARE, SIGN, WAY, optional, options, span } from "./words.js";
 
-const TIMES = "id offsetMinutes dueAt closesAt answerableUntil state";
-const TODAY = `{ viewer {
+const TODAY = gql`{ viewer {
   account { displayName paused pausedUntil onHoldSince reachability { reachable sentence } }
   erasure { eraseAt }
-  due: checkIns(span: DUE, first: 10) { nodes { ${TIMES} snoozedUntil } }
-  coming: checkIns(span: COMING, first: 10) { nodes { ${TIMES} } }
-  past: checkIns(span: PAST, first: 10) { nodes { ${TIMES} } }
+  due: checkIns(span: DUE, first: 10) { nodes { ...times snoozedUntil } }
+  coming: checkIns(span: COMING, first: 10) { nodes { ...times } }
+  past: checkIns(span: PAST, first: 10) { nodes { ...times } }
   partnerLinks { id status partner { displayName } latestRevision { id state agreements { who withdrawnAt } }
-    scenes(first: 1) { nodes { id status endedAt partnersCheckIns { dueAt shared { mood } } } } } } }`;
+    scenes(first: 1) { nodes { id status endedAt partnersCheckIns { dueAt shared { mood } } } } } } }
+fragment times on CheckIn { id offsetMinutes dueAt closesAt answerableUntil state }`;
 
 /** Brings what was asked for up to date, as far as this device can tell by itself. */
 async function offline() {
@@ -185,7 +185,7 @@ export async function question({ params: [id], replace }) {
     if (button?.name === "skip") return settle(await queue.skip({ checkInId: id }), thanks());
     if (button?.name === "later") {
       const { problems } = await change(
-        `mutation($input: SnoozeCheckInInput!) { snoozeCheckIn(input: $input) {
+        gql`mutation($input: SnoozeCheckInInput!) { snoozeCheckIn(input: $input) {
         status problems { field sentence } } }`,
         { checkInId: id, minutes: Number(button.value) },
       );
@@ -266,7 +266,7 @@ const later = () => ({
 function thanks(checkIn) {
   const keep = async () => {
     const { problems } = await change(
-      `mutation($input: ChangeSharingInput!) { changeSharing(input: $input) {
+      gql`mutation($input: ChangeSharingInput!) { changeSharing(input: $input) {
       status problems { field sentence } } }`,
       { checkInId: checkIn.id, share: "NOTHING" },
     );
@@ -286,7 +286,7 @@ function thanks(checkIn) {
   return { title: "Thank you", body: [h("p", {}, "This is done. Nothing more comes about it."), undo, home()] };
 }
 
-const REMINDER = `query($id: ID!) { node(id: $id) { ... on Nudge {
+const REMINDER = gql`query($id: ID!) { node(id: $id) { ... on Nudge {
   message explanation { sentences } checkIn { id state }
   scene { id link { partner { displayName } } } } } }`;
 
@@ -317,7 +317,7 @@ export async function reminder({ params: [id], go }) {
   };
 }
 
-const OUTREACH = `mutation($input: RecordOutreachInput!) { recordOutreach(input: $input) {
+const OUTREACH = gql`mutation($input: RecordOutreachInput!) { recordOutreach(input: $input) {
   status problems { field sentence } } }`;
 
 /** Writes down that one got in touch. */

@@ -193,14 +193,15 @@ pub async fn make_due(house: &Arc<House>) -> Result<usize, Fault> {
             .store
             .write(move |db| {
                 store::export::forget(db, now.into())?;
-                let Some(row) = store::export::next(db, now.into())? else { return Ok(None) };
-                if row.attempts >= ATTEMPTS_MAX {
+                while let Some(row) = store::export::next(db, now.into())? {
+                    if row.attempts < ATTEMPTS_MAX {
+                        let leased = store::export::lease(db, &row, (now + LEASE).into())?;
+                        return Ok(Some(row).filter(|_| leased));
+                    }
                     tracing::error!(export = %row.id, "an export could not be made; it was given up");
                     store::export::delete(db, row.id)?;
-                    return Ok(None);
                 }
-                let leased = store::export::lease(db, &row, (now + LEASE).into())?;
-                Ok::<_, Fault>(Some(row).filter(|_| leased))
+                Ok::<_, Fault>(None)
             })
             .await?;
         let Some(row) = taken else { return Ok(made) };

@@ -138,23 +138,39 @@ impl Documents {
         if entries.is_empty() {
             return Err("there is no document in it".to_owned());
         }
-        let mut trusted = HashMap::new();
+        let mut documents = Self { only, ..Self::default() };
         for (id, text) in entries {
-            let id = bare(&id).to_owned();
+            let id = bare(&id);
             if id.is_empty() || id.len() > ID_MAX {
                 return Err(format!("an id has 1 to {ID_MAX} characters, not {}", id.len()));
             }
-            let document = Document::parse(&text).map_err(|refused| match refused {
-                Unreadable::TooMuch(sentence) => format!("document {id}: {sentence}"),
-                Unreadable::Syntax(_) => format!("document {id} is no GraphQL"),
-            })?;
-            let entry = Arc::new(Trusted { hash: hash_of(&text), document: Arc::new(document) });
-            trusted.insert(entry.hash.clone(), Arc::clone(&entry));
-            if trusted.insert(id.clone(), Arc::clone(&entry)).is_some_and(|other| other.hash != entry.hash) {
-                return Err(format!("document {id} is there twice, and differs"));
-            }
+            documents.trust(id, &text)?;
         }
-        Ok(Self { trusted, only, latest: Mutex::default() })
+        Ok(documents)
+    }
+
+    /// Trusts more documents, under their hashes.
+    ///
+    /// # Errors
+    /// A sentence that says which one cannot be executed here.
+    pub fn and<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        texts.into_iter().try_for_each(|text| self.trust(&hash_of(text), text))?;
+        Ok(self)
+    }
+
+    fn trust(&mut self, id: &str, text: &str) -> Result<(), String> {
+        let document = Document::parse(text).map_err(|refused| match refused {
+            Unreadable::TooMuch(sentence) => format!("document {id}: {sentence}"),
+            Unreadable::Syntax(_) => format!("document {id} is no GraphQL"),
+        })?;
+        let entry = Arc::new(Trusted { hash: hash_of(text), document: Arc::new(document) });
+        self.trusted.insert(entry.hash.clone(), Arc::clone(&entry));
+        match self.trusted.insert(id.to_owned(), Arc::clone(&entry)) {
+            Some(other) if other.hash != entry.hash => {
+                Err(format!("document {id} is there twice, and differs"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Finds the document that a request means, parsing it if it is new.

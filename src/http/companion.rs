@@ -84,6 +84,16 @@ static WORKER: LazyLock<String> = LazyLock::new(|| {
         .replace("{shell}", &shell.join("\", \""))
 });
 
+/// The documents that the app sends: each stands whole in one of its scripts, between gql` and `.
+pub fn documents() -> impl Iterator<Item = &'static str> {
+    let scripts = FILES.iter().filter(|(_, media, _)| *media == SCRIPT);
+    let texts = scripts.filter_map(|(.., body)| std::str::from_utf8(body).ok());
+    texts
+        .flat_map(|text| text.split("gql`").skip(1))
+        .filter_map(|rest| rest.split_once('`'))
+        .map(|(text, _)| text)
+}
+
 /// The page.
 pub async fn page(request: HttpRequest) -> HttpResponse {
     serve(&request, "index.html")

@@ -22,6 +22,7 @@ mod socket;
 mod spelling;
 mod stall;
 
+pub use companion::documents as companion_documents;
 pub use door::{Door, Inside};
 pub use gate::gate;
 pub use metrics::{Watch, watch_routes};

@@ -125,29 +125,3 @@ export class Browsers {
 
 /** Waits for the page with that heading: a press of a button or a key has not led there yet. */
 export const heading = (page, name) => page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
-
-/** Moves on with the Tab key until an element that `css` names has the focus; every stop on the way can be seen. */
-export async function tabTo(page, css) {
-  for (let stops = 0; stops < 80; stops += 1) {
-    await page.keyboard.press("Tab");
-    const at = await page.evaluate((wanted) => {
-      const element = document.activeElement;
-      const shown = element.matches(".choice input") ? element.nextElementSibling : element;
-      const box = shown.getBoundingClientRect();
-      const bar = document.querySelector("header").getBoundingClientRect();
-      const foot = document.querySelector("nav:not([hidden])")?.getBoundingClientRect();
-      return {
-        there: element.matches(wanted),
-        html: element.outerHTML.slice(0, 120),
-        marked: getComputedStyle(shown).outlineStyle !== "none",
-        uncovered:
-          Boolean(element.closest("header, nav")) ||
-          (box.top >= bar.bottom - 1 && !(foot && box.bottom > foot.top + 1)),
-        inSight: box.bottom <= innerHeight + 1 && box.top >= -1,
-      };
-    }, css);
-    assert(at.marked && at.uncovered && at.inSight, `the focus cannot be seen: ${JSON.stringify(at)}`);
-    if (at.there) return;
-  }
-  assert.fail(`the Tab key does not lead to ${css}`);
-}

@@ -3,8 +3,9 @@
 //
 //   node tests/browser/pages.mjs BINARY FOLDER-FOR-PICTURES
 import assert from "node:assert/strict";
-import { Browsers, heading, tabTo } from "./browser.mjs";
+import { Browsers, heading } from "./browser.mjs";
 import { checkSignatures, dkimSettings } from "./dkim.mjs";
+import { tabTo } from "./hands.mjs";
 import { PASSWORD, Service } from "./service.mjs";
 
 const [binary, pictures] = process.argv.slice(2);
