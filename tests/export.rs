@@ -414,6 +414,28 @@ on_both_databases! {
         assert_eq!(unpack(download(&app, &path).await.1).len(), 3);
     }
 
+    async fn one_that_cannot_be_made_is_given_up_and_keeps_nobody_waiting(app) {
+        let couple = app.couple().await;
+        for person in [&couple.alex, &couple.sam] {
+            prove(&app, person).await;
+            assert_eq!(request(&app, person).await["status"], "DONE");
+            if person.email == couple.alex.email {
+                // Whoever took it died each time.
+                let now = app.clock.now();
+                app.app.house.store.write(move |db| {
+                    use evenkeel::store::export as exports;
+                    while let Some(row) = exports::next(db, now.into())?.filter(|row| row.attempts < 5) {
+                        exports::lease(db, &row, now.into())?;
+                    }
+                    Ok::<_, StoreError>(())
+                }).await.unwrap();
+            }
+        }
+        assert_eq!(export::make_due(&app.app.house).await.unwrap(), 1);
+        assert_eq!(look(&app, &couple.alex).await, Value::Null, "it can be asked for again");
+        assert_eq!(look(&app, &couple.sam).await["state"], "READY");
+    }
+
     async fn a_large_export_is_kept_sealed_in_pieces(app) {
         let couple = app.couple().await;
         let scene = couple.scene(&app).await;
