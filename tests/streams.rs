@@ -449,23 +449,73 @@ async fn waits(app: &TestApp) -> bool {
 #[test]
 fn one_process_hears_what_another_does() {
     support::run(Backend::Postgres, |app: TestApp| async move {
+        // The other one goes by the machine's clock.
+        app.clock.set(evenkeel::clock::Clock::System.now());
         let couple = app.couple().await;
-        let servers = support::race::TwoServers::start(&app);
+        let other = Process::beside(&app);
         let from = cursor(&app, &couple.alex).await;
         let mut events = Events::open(&app, &couple.alex, from).await;
-        // An event of this process first, so that it listens by then.
+        let mut there = Events::open_at(&app, &other.url, &couple.sam, Value::Null).await;
+        // Something that each of the two does themselves, so that they listen by then.
         couple.alex.done(&app, "pauseNudges", json!({}), "").await;
         assert_eq!(kinds(events.next().await["changes"].as_array().unwrap()), ["ACCOUNT_CHANGED"]);
+        assert_eq!(there.next().await["startOver"], true);
+        let input = json!({ "linkId": couple.link, "terms": Couple::usual_terms() });
         let query = support::care::mutation("proposeRevision", "");
-        let input = json!({ "input": { "linkId": couple.link, "terms": Couple::usual_terms() } });
-        let ask = "{ viewer { account { id } } }";
-        let requests = [(&couple.sam, ask, json!({})), (&couple.sam, query.as_str(), input)];
-        let answers = servers.at_once(&app, &requests).await;
-        assert_eq!(answers[1]["proposeRevision"]["status"], "DONE", "{answers:?}");
-        let told = tokio::time::timeout(PATIENCE, events.next()).await.expect("no bell rang");
-        assert_eq!(kinds(told["changes"].as_array().unwrap()), ["REVISION_PROPOSED"]);
-        servers.stop().await;
+        let body = json!({ "query": query, "variables": { "input": input } }).to_string();
+        let request = app.http.post(format!("{}/graphql", other.url)).bearer_auth(couple.sam.access());
+        let answer = request.header("Content-Type", "application/json").body(body).send().await.unwrap();
+        let answer = answer.text().await.unwrap();
+        assert!(answer.contains("\"status\":\"DONE\""), "{answer}");
+        // What Sam did there is told to Alex here, and the other way round.
+        for (events, kind) in [(&mut events, "REVISION_PROPOSED"), (&mut there, "REVISION_PROPOSED")] {
+            let told = tokio::time::timeout(PATIENCE, events.next()).await.expect("no bell rang");
+            assert_eq!(kinds(told["changes"].as_array().unwrap()), [kind]);
+        }
+        couple.alex.done(&app, "updateLink", json!({ "linkId": couple.link, "role": "SWITCH" }), "").await;
+        let told = tokio::time::timeout(PATIENCE, there.next()).await.expect("no bell rang");
+        assert_eq!(kinds(told["changes"].as_array().unwrap()), ["LINK_CHANGED"]);
     });
+}
+
+/// A real process that serves the database of a test, with its keys.
+struct Process {
+    url: String,
+    child: std::process::Child,
+}
+
+impl Process {
+    fn beside(app: &TestApp) -> Self {
+        use std::io::BufRead;
+        app.install_keys();
+        let Location::Postgres(database) = &app.config.database else { panic!("this is about PostgreSQL") };
+        // Free when it was looked at, which is enough here.
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_evenkeel"))
+            .arg("serve")
+            .env_clear()
+            .env("EVENKEEL_DATA_DIR", &app.config.data_dir)
+            .env("EVENKEEL_LISTEN", address.to_string())
+            .env("EVENKEEL_PUBLIC_URL", &app.url)
+            .env("EVENKEEL_HOSTS", format!("[\"{address}\"]"))
+            .env("DATABASE_URL", database)
+            .current_dir(&app.config.data_dir)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = std::io::BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        lines.find(|line| line.contains("is ready on")).expect("it did not start");
+        // Whatever it says later has to go somewhere.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { url: format!("http://{address}"), child }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// A service whose connections may stall for a moment only.

@@ -13,6 +13,10 @@ const BATCH: &str = "startOver cursor more changes { kind nodeId node { __typena
 /// How long an event may take to come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+fn follow() -> String {
+    format!("subscription($after: String) {{ changes(after: $after) {{ {BATCH} }} }}")
+}
+
 /// A batch of changes.
 pub async fn changes(app: &TestApp, person: &Person, after: Value, first: i32) -> Value {
     let query = format!(
@@ -105,16 +109,24 @@ impl Events {
         Self::ask(app, &person.access(), after).await
     }
 
+    /// As [`Events::open`], at another server.
+    pub async fn open_at(app: &TestApp, url: &str, person: &Person, after: Value) -> Self {
+        Self::send_to(app, url, &person.access(), &follow(), json!({ "after": after })).await
+    }
+
     /// As [`Events::open`], with a token of any kind.
     pub async fn ask(app: &TestApp, token: &str, after: Value) -> Self {
-        let query = format!("subscription($after: String) {{ changes(after: $after) {{ {BATCH} }} }}");
-        Self::send(app, token, &query, json!({ "after": after })).await
+        Self::send(app, token, &follow(), json!({ "after": after })).await
     }
 
     /// Sends any operation.
     pub async fn send(app: &TestApp, token: &str, query: &str, variables: Value) -> Self {
+        Self::send_to(app, &app.url, token, query, variables).await
+    }
+
+    async fn send_to(app: &TestApp, url: &str, token: &str, query: &str, variables: Value) -> Self {
         let body = json!({ "query": query, "variables": variables }).to_string();
-        let request = app.http.post(format!("{}/graphql", app.url)).bearer_auth(token);
+        let request = app.http.post(format!("{url}/graphql")).bearer_auth(token);
         let request =
             request.header("Content-Type", "application/json").header("Accept", "text/event-stream");
         let answer = request.body(body).send().await.unwrap();
