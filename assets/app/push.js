@@ -13,7 +13,8 @@ const bytes = (text) => {
   return Uint8Array.from(plain, (sign) => sign.charCodeAt(0));
 };
 
-const registration = async () => self.registration ?? navigator.serviceWorker.ready;
+/** What shows pushes here; nothing where the browser took no service worker, and `ready` would never come. */
+const registration = async () => self.registration ?? (await navigator.serviceWorker?.getRegistration("/app"));
 
 /** What this device is registered as: its id, its name, whether its words are fuller; nothing if it is not. */
 export const here = () => desk.get("device");
@@ -21,9 +22,9 @@ export const here = () => desk.get("device");
 /** Lets this device take push; problems, if there are any. */
 export async function start(label, fullerWords) {
   const { vapidPublicKey } = await askOpenly(gql`{ vapidPublicKey }`);
-  const { pushManager } = await registration();
+  const worker = await registration();
   const asked = { userVisibleOnly: true, applicationServerKey: bytes(vapidPublicKey) };
-  const subscription = await pushManager.subscribe(asked).catch(() => undefined);
+  const subscription = await worker?.pushManager.subscribe(asked).catch(() => undefined);
   if (!subscription)
     return [{ field: "", sentence: "The browser could not reach its push service. Please try again later." }];
   const { endpoint, keys } = subscription.toJSON();
@@ -35,8 +36,8 @@ export async function start(label, fullerWords) {
 /** Takes the device off: first here, so that nothing shows on it any more, then at the service. */
 export async function stop() {
   const device = await here();
-  const { pushManager } = await registration();
-  await (await pushManager.getSubscription())?.unsubscribe();
+  const worker = await registration();
+  await (await worker?.pushManager?.getSubscription())?.unsubscribe();
   if (!device) return;
   await desk.put("device", undefined);
   await change(REMOVE, { deviceId: device.id });

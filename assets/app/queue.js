@@ -15,12 +15,13 @@ const writeDown = (query, input) => ({
   body: JSON.stringify({ query, variables: { input } }),
 });
 
-/** Answers a check-in. What came of it: `sent`, `waits` or `refused`. */
-export const answer = (input) => hand(writeDown(ANSWER, input));
+/** Answers a check-in, as of now, whenever it is sent. What came of it: `sent`, `waits` or `refused`. */
+export const answer = (input) => hand(writeDown(ANSWER, { ...input, answeredAt: new Date().toISOString() }));
 /** Lets a check-in pass, likewise. */
 export const skip = (input) => hand(writeDown(SKIP, input));
 /** Answers by the address that a reminder came with, which needs no session. */
-export const answerAt = (path, mood) => hand({ id: path, key: crypto.randomUUID(), path, body: `mood=${mood}` });
+export const answerAt = (path, mood) =>
+  hand({ id: path, key: crypto.randomUUID(), path, body: JSON.stringify({ mood }) });
 
 async function hand(item) {
   // A later answer to the same check-in takes the place of one that still waits.
@@ -47,6 +48,8 @@ export const flush = () =>
         if (!(error instanceof SignedOut)) throw error;
         // Whoever signs in next may be somebody else.
         await desk.dequeue(item);
+        const sentence = "This device was signed out meanwhile, and the answer was not sent.";
+        outcomes.push({ id: item.id, key: item.key, status: "refused", problems: [{ field: "", sentence }] });
       }
     }
     return outcomes;
@@ -54,8 +57,8 @@ export const flush = () =>
 
 async function deliver({ path, body, key }) {
   if (path !== "/graphql") {
-    // As the page's own form sends it, which takes it once.
-    const { status } = await post(path, body, { "Content-Type": "application/x-www-form-urlencoded" });
+    // The link works once, whatever is sent twice.
+    const { status } = await post(path, body);
     if (status >= 500 || status === 429) throw new Offline();
     return { status: status < 300 ? "sent" : "refused" };
   }
@@ -66,6 +69,12 @@ async function deliver({ path, body, key }) {
   // Done before, and only its answer was lost.
   if (again === "IDEMPOTENCY_KEY_IN_PROGRESS") return { status: "sent" };
   const payload = data && Object.values(data)[0];
+  // By this device's clock it was answered before it was asked, or later than now: then the service's clock counts.
+  if (payload?.problems.some(({ field }) => field === "answeredAt")) {
+    const { query, variables } = JSON.parse(body);
+    const { answeredAt, ...input } = variables.input;
+    return deliver({ path, body: JSON.stringify({ query, variables: { input } }), key: `${key}-untimed` });
+  }
   if (!payload || payload.status === "REFUSED") {
     return { status: "refused", problems: payload?.problems ?? [{ field: "", sentence: errors[0].message }] };
   }

@@ -139,7 +139,7 @@ export async function settings({ go, replace }) {
           profile,
         ),
       ),
-      h("section", { class: "card" }, h("h2", {}, "Signing in"), signingIn(viewer, does, again)),
+      h("section", { class: "card" }, h("h2", {}, "Signing in"), signingIn(viewer, again)),
       h("section", { class: "card" }, h("h2", {}, "Your data"), takingOut(viewer, does, again, replace)),
       h("p", {}, to("/help", "Help")),
       loggingOut(go),
@@ -212,13 +212,17 @@ async function pushHere(devices, again) {
   ];
 }
 
-function signingIn(viewer, does, again) {
+function signingIn(viewer, again) {
   const add = async () => {
     const { problems } = await proved(() => passkey.make(deviceName()));
     return problems.length > 0 ? problems : again();
   };
   const remove = (id) => async () => {
     const { problems } = await proved(() => change(REMOVE_PASSKEY, { passkeyId: id }));
+    return problems.length > 0 ? problems : again();
+  };
+  const signOutThere = (id) => async () => {
+    const { problems } = await proved(() => change(END_SESSION, { sessionId: id }));
     return problems.length > 0 ? problems : again();
   };
   const others = viewer.sessions.filter(({ current }) => !current);
@@ -241,7 +245,7 @@ function signingIn(viewer, does, again) {
             "li",
             {},
             h("span", {}, `${label || "A device"}, last used ${new Date(lastUsedAt).toLocaleDateString()}`),
-            press("Sign it out", does(END_SESSION, { sessionId: id })),
+            press("Sign it out", signOutThere(id)),
           ),
         ),
       ),

@@ -278,6 +278,8 @@ async function offline(page) {
   await page.getByText("It is kept on this device").waitFor();
   await page.reload();
   await page.getByText("One answer waits on this device").waitFor();
+  const waiting = await context.storageState({ indexedDB: true }).then(JSON.stringify);
+  assert(waiting.includes("answeredAt"), "it counts from when it was given, not from when it is sent");
   await context.setOffline(false);
   await until("the answer at the service", async () => {
     await page.reload();
@@ -441,11 +443,13 @@ async function takeOut(page) {
   });
   await press(button(page, "Get it"));
   await heading(page, "Your export");
+  await browsers.look(page, "app-export");
   const download = page.waitForEvent("download");
   await press(button(page, "Download"));
   assert.equal((await download).suggestedFilename(), "export.zip");
-  await page.goto(`${browsers.own}/app#/settings`);
-  await heading(page, "Settings");
+  await press(link(page, "Open it in this browser"));
+  await heading(page, "Today");
+  await place(page, "Settings");
   await press(button(page, "Erase my account"));
   await heading(page, "Erase my account");
   await browsers.look(page, "app-erase");
@@ -501,6 +505,40 @@ async function leaving(page, devices) {
   );
 }
 
+/** A device that was signed out elsewhere says that an answer was not sent. */
+async function signedOut(page) {
+  await place(page, "Today");
+  await press(link(page, "Answer").first());
+  await heading(page, "How are you right now?");
+  // The answer of the service to whoever is signed out, to this request and to the exchange after it.
+  await page.route("**/graphql", (route) => {
+    if (route.request().postData()?.includes("refreshSession")) {
+      const problems = [{ code: "EXPIRED", sentence: "This device is signed out." }];
+      return route.fulfill({ json: { data: { refreshSession: { status: "REFUSED", tokens: null, problems } } } });
+    }
+    return route.fulfill({ json: { errors: [{ message: "", extensions: { code: "UNAUTHENTICATED" } }] } });
+  });
+  await press(button(page, "Low").first());
+  await page.getByRole("alert").getByText("the answer was not sent").waitFor();
+  await page.unroute("**/graphql");
+  assert.deepEqual(await left(page), [0, 0, 0, 0]);
+}
+
+/** Where the browser takes no service worker, everything else goes on: above all, logging out empties the device. */
+async function withoutWorker(email) {
+  const page = await browsers.open({ serviceWorkers: "block" });
+  await page.context().grantPermissions(["notifications"], { origin: browsers.own });
+  await page.goto(`${browsers.own}/app`);
+  await heading(page, "Log in");
+  await logIn(page, email);
+  await place(page, "Settings");
+  await press(button(page, "Turn on"));
+  await page.getByRole("alert").getByText("could not reach its push service").waitFor();
+  await press(button(page, "Log out"));
+  await heading(page, "Log in");
+  assert.deepEqual(await left(page), [0, 0, 0, 0]);
+}
+
 const push = await PushService.start();
 const insecure = JSON.stringify([push.origin]);
 // A manifest of some other app: the companion's own documents are executed all the same, and no others.
@@ -528,7 +566,7 @@ try {
   }
   // Sam lives the whole story without a pointer.
   keyboardOnly(sam);
-  await enter(alex, "Alex", "Europe/Berlin");
+  const alexs = await enter(alex, "Alex", "Europe/Berlin");
   await enter(sam, "Sam", "America/Los_Angeles");
   await installable(alex);
   await turnOnPush(alex, false);
@@ -542,9 +580,14 @@ try {
   await races(alex);
   await recordScene(sam, "Alex", 49, false);
   await days(sam);
+  await recordScene(alex, "Sam", 1.05, false);
+  await signedOut(alex);
+  await alex.goto(`${browsers.own}/app`);
+  await logIn(alex, alexs);
   await passkey(sam);
   await takeOut(sam);
   await leaving(alex, devices);
+  await withoutWorker(alexs);
   browsers.finish();
 } finally {
   await browsers.close();

@@ -155,6 +155,17 @@ async function outbox(page, auditor, service) {
   await paper.getByRole("link", { name: "No more of these, or a pause" }).waitFor();
 }
 
+async function newAddress(page, auditor, service, alex) {
+  const email = "alexandra@example.org";
+  const ask = "mutation($e: String!) { requestAddressChange(input: { email: $e }) { status } }";
+  await service.ask(ask, { e: email }, alex.token);
+  await page.goto(await service.link(email, "/new-address/"));
+  await heading(page, "Confirm the address");
+  await browsers.look(page, "new-address", auditor);
+  await page.getByRole("button", { name: "Confirm" }).click();
+  await page.getByText("The address is confirmed.").waitFor();
+}
+
 const service = await Service.start(binary, dkimSettings());
 const browsers = new Browsers(service.url, pictures);
 try {
@@ -171,6 +182,7 @@ try {
   const preferences = await choosing(page, auditor, service, sam);
   await leaving(page, scripted, auditor, preferences);
   await outbox(page, auditor, service);
+  await newAddress(page, auditor, service, alex);
   await checkSignatures(service.mails());
   browsers.finish();
 } finally {
