@@ -11,6 +11,8 @@ mod by_hand;
 mod client;
 #[path = "../tests/support/seed.rs"]
 mod seed;
+#[path = "../tests/support/statements.rs"]
+mod statements;
 #[path = "drain/world.rs"]
 mod world;
 
@@ -19,7 +21,7 @@ use evenkeel::app::App;
 use evenkeel::auth::Requester;
 use evenkeel::ids::{AccountId, SessionId};
 use evenkeel::store::session::SessionRow;
-use evenkeel::store::{StoreError, session};
+use evenkeel::store::{Location, StoreError, session};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -102,6 +104,12 @@ async fn home(backend: Backend, requests: usize) {
         people.push(sign_in(&app, couple.people[0], now).await);
     }
 
+    let lone = seed::couples(&app.house, 2 * COUPLES, 1, |_| None).await;
+    seed::alerts(&app.house, &lone, soon).await;
+    seed::scenes(&app.house, &[(lone[0], soon - SignedDuration::from_hours(1))]).await;
+    let few = sign_in(&app, lone[0].people[0], now).await;
+    let location = Location::parse(&world.place.database).unwrap();
+
     let house = web::Data::new(Arc::clone(&app.house));
     let by_hand = serve(|listener| {
         let routes =
@@ -144,6 +152,21 @@ async fn home(backend: Backend, requests: usize) {
     for ((name, ..), rate) in things.iter().zip(rates).skip(1) {
         let verdict = if rate / rates[0] >= LIMIT { "holds" } else { "MISSED" };
         println!("  at least {LIMIT} for {name}: {verdict}");
+    }
+    // On connections of their own, opened after all was measured: counting would slow the others down.
+    statements::watch();
+    let counted = serve(|listener| world.place.app().server(listener, 1));
+    for (scenes, person) in [(1, &few), (SCENES, &people[0])] {
+        let before = statements::count(&location);
+        let task = task(
+            &counted,
+            "/graphql",
+            &json!({ "query": HOME }).to_string(),
+            std::slice::from_ref(person),
+            1,
+        );
+        web::block(move || client::once(&task)).await.unwrap();
+        println!("  {} SQL statements, in the list {scenes} scene(s)", statements::count(&location) - before);
     }
     println!();
 }

@@ -34,9 +34,9 @@ async fn costs(app: &TestApp, couple: &Couple) -> Vec<usize> {
     let mut costs = Vec::new();
     for query in QUERIES {
         couple.alex.refresh(app).await;
-        let before = statements::count(app);
+        let before = statements::count(&app.config.database);
         couple.alex.ask(app, query, json!({})).await;
-        costs.push(statements::count(app) - before);
+        costs.push(statements::count(&app.config.database) - before);
     }
     costs
 }

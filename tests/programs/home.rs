@@ -8,9 +8,9 @@ const HOME: &str = include_str!("../support/home.graphql");
 
 async fn cost(app: &TestApp, couple: &Couple) -> usize {
     couple.alex.refresh(app).await;
-    let before = statements::count(app);
+    let before = statements::count(&app.config.database);
     let home = couple.alex.ask(app, HOME, json!({})).await;
-    let cost = statements::count(app) - before;
+    let cost = statements::count(&app.config.database) - before;
     let viewer = &home["viewer"];
     assert!(viewer["partnerLinks"][0]["agreedRevision"]["id"].is_string(), "{home}");
     assert!(

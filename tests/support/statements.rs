@@ -1,6 +1,5 @@
 //! Counts SQL statements, for each database of the test process apart.
 
-use super::TestApp;
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 use evenkeel::store::Location;
 use std::collections::HashMap;
@@ -28,8 +27,8 @@ pub fn watch() {
     set_default_instrumentation(|| Some(Box::new(Counter(String::new())))).unwrap();
 }
 
-/// How many statements the test's database got.
-pub fn count(app: &TestApp) -> usize {
-    let (Location::Sqlite(url) | Location::Postgres(url)) = &app.config.database;
+/// How many statements a database got.
+pub fn count(location: &Location) -> usize {
+    let (Location::Sqlite(url) | Location::Postgres(url)) = location;
     COUNTS.lock().unwrap().get(url).copied().unwrap_or(0)
 }
