@@ -163,6 +163,18 @@ on_both_databases! {
         assert_ne!(dump(&app), before, "what was compared does show changes");
     }
 
+    async fn what_can_be_looked_at_can_be_asked_about(app) {
+        let visitors = Visitors::of(&app).await;
+        for pattern in patterns() {
+            let url = format!("{}{}", app.url, visitors.path(&pattern));
+            let [looked, asked] = [Method::GET, Method::HEAD].map(|method| app.http.request(method, &url));
+            let (looked, asked) = (looked.send().await.unwrap(), asked.send().await.unwrap());
+            assert_eq!(asked.status(), looked.status(), "{pattern}");
+            assert_eq!(asked.headers().get("content-type"), looked.headers().get("content-type"), "{pattern}");
+            assert!(asked.bytes().await.unwrap().is_empty(), "{pattern}");
+        }
+    }
+
     async fn every_answer_has_the_headers_of_a_closed_house_and_no_cookie(app) {
         let visitors = Visitors::of(&app).await;
         let mut shared = BTreeSet::new();

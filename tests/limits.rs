@@ -332,6 +332,12 @@ fn r34_a_slow_client_is_not_waited_for() {
         assert!(said.starts_with("HTTP/1.1 408") || said.is_empty(), "the head: {said}");
         let said = dribble(&app, &body, " ").await;
         assert!(said.starts_with("HTTP/1.1 408"), "the body: {said}");
+        for header in ["cache-control: no-store", "content-security-policy: ", "referrer-policy: "] {
+            assert!(
+                said.to_lowercase().contains(header),
+                "also an answer that came of itself has {header}: {said}"
+            );
+        }
         let said = dribble(&app, &chunked, "1\r\n \r\n").await;
         assert!(said.starts_with("HTTP/1.1 408"), "the body in chunks: {said}");
         let said = dribble(&app, &second, "X").await;

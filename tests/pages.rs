@@ -7,9 +7,10 @@ use diesel::sql_types::Text;
 use evenkeel::app::App;
 use evenkeel::config::{Dkim, Mode};
 use evenkeel::store::{Db, Location};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use support::care::{DAY, HOUR, minute};
-use support::people::{link_in, text};
+use support::people::{PASSWORD, link_in, text};
 use support::{Couple, Person, TestApp};
 
 /// What no page may say: it would tell a stranger, or a partner who holds the phone, more than the link itself.
@@ -81,7 +82,7 @@ const DONE: &str = "This is done.";
 fn plain(app: &TestApp, mail: &evenkeel::demo::smtp_receiver::Mail) -> (String, String) {
     let tidy = |text: String| {
         let mut text = text.replace(&app.url, "https://care.example.org").replace("\r\n", "\n");
-        for page in ["/c/", "/verify/", "/reset/", "/unsubscribe/", "/preferences/"] {
+        for page in ["/c/", "/verify/", "/reset/", "/new-address/", "/unsubscribe/", "/preferences/"] {
             let parts: Vec<&str> = text.split(page).collect();
             let cut = |(n, part): (usize, &&str)| {
                 if n == 0 { part.to_string() } else { format!("TOKEN{}", &part[43..]) }
@@ -169,6 +170,38 @@ on_both_databases! {
             assert_eq!(post(&app, &link, again).await, (200, page.clone()), "{again:?}");
         }
         assert_eq!(first(&app, &couple, &scene).await["answer"], kept, "to change it one signs in");
+    }
+
+    async fn an_answer_fits_in_any_script_and_a_longer_one_gets_a_page(app) {
+        let (couple, scene, link) = asked(&app).await;
+        let long = "\u{1F33F}".repeat(2000);
+        let (status, page) = post(&app, &link, &[("need", &long), ("note", &long), ("share", &"x".repeat(20_000))]).await;
+        assert!(status == 413 && page.contains("too long") && page.contains("id=\"leave\""), "{status} {page}");
+        let request = app.http.post(&link).header("Content-Type", "application/json").body(" ".repeat(70_000));
+        let answer = request.send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"]), (413, &"application/problem+json".parse().unwrap()));
+        assert!(answer.text().await.unwrap().contains("urn:evenkeel:problem:too-long"));
+        let (status, page) = post(&app, &link, &[("need", &long), ("note", &long), ("mood", "3")]).await;
+        assert!(status == 200 && page.contains(DONE), "{status} {page}");
+        assert_eq!(first(&app, &couple, &scene).await["answer"]["note"], long.as_str());
+    }
+
+    async fn r11_on_hold_a_link_looks_like_one_that_works_no_longer(app) {
+        let (couple, scene, link) = asked(&app).await;
+        let gone = get(&app, &format!("{}/c/nothing", app.url)).await;
+        couple.sam.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        for (hold, go_on) in [("withdrawConsent", "giveConsent"), ("requestErasure", "cancelErasure")] {
+            assert_eq!(get(&app, &link).await.0, 200);
+            couple.sam.ask(&app, &format!("mutation {{ {hold} {{ status }} }}"), json!({})).await;
+            assert_eq!(get(&app, &link).await, gone, "{hold}");
+            for tap in [("mood", "3"), ("skip", "yes"), ("later", "60")] {
+                assert_eq!(post(&app, &link, &[tap]).await, gone, "{hold}, {tap:?}");
+            }
+            let request = app.http.post(&link).header("Content-Type", "application/json").body("{\"mood\":3}");
+            assert_eq!(request.send().await.unwrap().status(), 404, "{hold}");
+            couple.sam.ask(&app, &format!("mutation {{ {go_on} {{ status }} }}"), json!({})).await;
+        }
+        assert_eq!(first(&app, &couple, &scene).await["state"], "UNANSWERED");
     }
 
     async fn r05_an_answer_and_a_skip_by_the_page_stop_the_ladder_at_once(app) {
@@ -271,7 +304,7 @@ on_both_databases! {
                 assert_eq!(post(&app, link, fields).await, shown, "{link} {fields:?}");
             }
         }
-        app.clock.set(minute(HOUR + 14 * DAY) - jiff::SignedDuration::from_secs(1));
+        app.clock.set(minute(HOUR + 14 * DAY) - SignedDuration::from_secs(1));
         assert_eq!(get(&app, &link).await.0, 200);
         app.clock.set(minute(HOUR + 14 * DAY));
         assert_eq!(get(&app, &link).await, shown);
@@ -356,7 +389,7 @@ on_both_databases! {
         let expected = json!({ "mailWanted": false, "pushWanted": false, "paused": false, "pausedUntil": null });
         assert_eq!(wants(&app, &couple.sam).await, expected);
         choose(&[("mail", "yes"), ("push", ""), ("pause", "week")]).await;
-        let until = (app.clock.now() + jiff::SignedDuration::from_hours(7 * 24)).to_string();
+        let until = (app.clock.now() + SignedDuration::from_hours(7 * 24)).to_string();
         let expected = json!({ "mailWanted": true, "pushWanted": false, "paused": true, "pausedUntil": until });
         assert_eq!(wants(&app, &couple.sam).await, expected);
         let check_in = first(&app, &couple, &scene).await;
@@ -446,12 +479,37 @@ on_both_databases! {
         app.anonymous("mutation($i: SignUpInput!) { signUp(input: $i) { status } }", sign_up).await;
         app.anonymous("mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }",
             json!({ "e": couple.alex.email })).await;
-        app.deliver().await;
-        let mails = couple.alex.mails(&app);
+        app.anonymous("mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }",
+            json!({ "e": "kim@people.test" })).await;
+        couple.alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        for email in ["alexandra@people.test", &couple.sam.email] {
+            couple.alex.done(&app, "requestAddressChange", json!({ "email": email }), "").await;
+        }
+        let (_, copied) = app.log_in(&couple.alex.email, PASSWORD).await;
+        for minutes in [0, 1] {
+            app.clock.set(app.clock.now() + SignedDuration::from_mins(minutes));
+            let query = "mutation($t: String!) { refreshSession(input: { refreshToken: $t }) { status } }";
+            app.anonymous(query, json!({ "t": copied })).await;
+        }
+        // Whoever was to be told otherwise than by a call, each in an agreement of their own.
+        for (number, way) in ["MESSAGE", "VIDEO", "IN_PERSON"].into_iter().enumerate() {
+            let other = app.pair(number).await;
+            other.alex.done(&app, "removeDevice", json!({ "deviceId": other.alex.device_id }), "").await;
+            other.agree(&app, json!({ "stopSignal": "red", "partnerAlert": way }), None).await;
+            other.allow_alert(&app, &other.sam, true).await;
+            other.scene(&app).await;
+        }
+        app.pass_minutes(30 * HOUR).await;
+        let mails: Vec<_> = couple.alex.mails(&app).into_iter().chain(app.mail.received()).collect();
         for (name, words) in [
-            ("confirm", "Please confirm"), ("already_registered", "You have an account already"),
-            ("reset", "set a new password"), ("ask", "how are you today?"), ("reach_out", "to get in touch"),
-            ("tell_partner", "A call would be welcome."),
+            ("confirm", "Welcome. Please confirm"), ("already_registered", "You have an account already"),
+            ("reset", "Here you can set a new password"), ("no_account", "has no account here"), ("ask", "how are you today?"),
+            ("reach_out", "to get in touch"), ("tell_partner", "A call would be welcome."),
+            ("tell_partner_message", "A message would be welcome."),
+            ("tell_partner_video", "A video call would be welcome."),
+            ("tell_partner_visit", "A visit would be welcome."), ("signed_out", "One of your devices was signed out"),
+            ("address_change", "asked to have your mails sent to another address"),
+            ("confirm_new_address", "From then on your mails come here"), ("address_in_use", "for another account"),
         ] {
             let mail = mails.iter().find(|mail| mail.text().unwrap().contains(words)).expect(name);
             let (text, html) = plain(&app, mail);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// Bytes of a request's body.
 pub const BODY: usize = 256 * 1024;
-/// Bytes of a form that a page sends.
-pub const FORM: usize = 16 * 1024;
+/// Bytes of what a page sends: two texts of 2,000 characters each, of which a form makes up to twelve bytes a character.
+pub const FORM: usize = 64 * 1024;
 /// Bytes of a document.
 pub const DOCUMENT: usize = 64 * 1024;
 /// Bytes of the texts of the latest documents that are kept parsed, in each of two generations.

@@ -205,7 +205,7 @@ pub async fn answer(
     request: HttpRequest,
     web: web::Data<Web>,
     token: web::Path<String>,
-    body: web::Bytes,
+    body: rest::Body,
 ) -> HttpResponse {
     let Some((wants, sent)) = rest::sent::<rest::Reply>(&request, &body) else { return rest::malformed() };
     let (reply, written) = match sent {

@@ -115,7 +115,7 @@ pub async fn choose(
     request: HttpRequest,
     web: web::Data<Web>,
     token: web::Path<String>,
-    body: web::Bytes,
+    body: rest::Body,
 ) -> HttpResponse {
     let (wants, choices) = match rest::sent::<rest::Wishes>(&request, &body) {
         Some((wants, Sent::Json(wishes))) => (wants, wishes.into()),

@@ -4,11 +4,13 @@ use super::Web;
 use super::pages::{self, Form, fault, gone};
 use super::problem::{self, Kind, Wants};
 use super::rest::Problems;
+use super::stall::Connection;
 use crate::actions::{Refusal, export};
 use crate::graphql::errors::log_fault;
 use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures::stream;
+use std::rc::Rc;
 
 const TITLE: &str = "Your export";
 
@@ -17,9 +19,9 @@ pub async fn form() -> HttpResponse {
     let sentences = [
         "Press the button to download your file. That works once; afterwards it is thrown away here."
             .to_owned(),
-        "Keep it where only you can read it.".to_owned(),
+        "Keep it where only you can read it, and then leave this page: its button works no more.".to_owned(),
     ];
-    pages::form(TITLE, &sentences, Form { button: "Download", password: false, one_click: false })
+    pages::form_onward(TITLE, &sentences, Form { button: "Download", password: false, one_click: false })
 }
 
 /// Hands an export out, and throws it away when all of it was taken.
@@ -37,9 +39,14 @@ pub async fn download(request: HttpRequest, web: web::Data<Web>, token: web::Pat
         (Err(Refusal::Fault(cause)), Wants::Page) => return fault(TITLE, &cause),
         (Err(Refusal::Fault(cause)), Wants::Json) => return problem::internal(&cause),
     };
-    let pieces = stream::try_unfold(fetching, |mut fetching| async move {
+    let connection = request.conn_data::<Rc<Connection>>().cloned();
+    let pieces = stream::try_unfold((fetching, connection), |(mut fetching, connection)| async move {
+        // Asked for more: whoever reads takes it, however slowly.
+        if let Some(connection) = &connection {
+            connection.flows();
+        }
         match fetching.next().await {
-            Ok(Some(piece)) => Ok(Some((web::Bytes::from(piece), fetching))),
+            Ok(Some(piece)) => Ok(Some((web::Bytes::from(piece), (fetching, connection)))),
             Ok(None) => Ok(None),
             Err(cause) => Err(std::io::Error::other(format!("internal error {}", log_fault(&cause)))),
         }

@@ -1,9 +1,9 @@
 //! What every request passes: it gets an id, is turned away if it is for another host, may not last for ever, and leaves
 //! one line in the log that names nobody (R35).
 
-use super::Web;
 use super::door::REQUEST_ID;
 use super::stall::Connection;
+use super::{Web, standing};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
@@ -36,13 +36,21 @@ pub async fn gate<B: MessageBody + 'static>(
     let id = request.headers().get(REQUEST_ID).and_then(well_formed).map_or_else(new_id, str::to_owned);
     let span = tracing::info_span!("request", id);
     let method = method(request.method());
+    let strict_transport = request.app_data::<web::Data<Web>>().is_some_and(|web| web.door.strict_transport);
     let busy = request.conn_data::<Rc<Connection>>().map(Connection::busy);
     let passed = pass(request, next).instrument(span.clone()).await;
     drop(busy);
     let (route, mut answer) = match passed {
         Ok(response) => (response.request().match_pattern(), Ok(response)),
-        // The request is gone, and which route it was for with it.
-        Err(answer) => (None, Err(answer)),
+        // The request is gone, and which route it was for with it; what gives answers their headers sees none.
+        Err(mut answer) => {
+            for (name, value) in standing(strict_transport) {
+                if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+                    answer.headers_mut().insert(name, HeaderValue::from_static(value));
+                }
+            }
+            (None, Err(answer))
+        }
     };
     let head = match &mut answer {
         Ok(response) => response.response_mut(),

@@ -32,10 +32,10 @@ use crate::actions::House;
 use crate::auth::network::TrustedProxies;
 use crate::graphql::documents::Documents;
 use crate::graphql::{Schema, limits};
-use actix_web::guard::fn_guard;
+use actix_web::guard::{self, fn_guard};
 use actix_web::http::Method;
 use actix_web::middleware::{Condition, DefaultHeaders};
-use actix_web::web;
+use actix_web::{Route, web};
 use std::sync::Arc;
 
 /// `Cache-Control` of what is the same for everybody and holds nothing about anybody.
@@ -68,6 +68,11 @@ pub struct Web {
     pub outbox: Option<std::path::PathBuf>,
 }
 
+/// Whatever can be looked at can be asked about as well (RFC 9110, section 9.1).
+fn look() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
 /// The table of contents.
 pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
     config
@@ -79,100 +84,96 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
             web::resource("/graphql")
                 .route(web::post().to(graphql::post))
                 .route(web::get().guard(fn_guard(socket::is_asked_for)).to(socket::open))
-                .route(web::get().to(graphql::get))
-                .route(web::head().to(graphql::get))
+                .route(look().to(graphql::get))
                 .route(web::method(Method::OPTIONS).to(graphql::options))
                 .default_service(web::to(graphql::method_not_allowed))
                 .wrap(Condition::new(!web_data.door.origins.is_empty(), web_data.door.cors())),
         )
-        .route("/.well-known/jwks.json", web::get().to(health::jwks))
-        .route("/openapi.json", web::get().to(openapi::document))
-        .route("/healthz", web::get().to(health::healthz))
-        .route("/healthz", web::head().to(health::healthz))
-        .route("/readyz", web::get().to(health::readyz))
-        .route("/readyz", web::head().to(health::readyz))
-        .route("/assets/style.css", web::get().to(pages::style))
-        .route("/assets/leave.js", web::get().to(pages::leave_script))
-        .route("/app", web::get().to(companion::page))
-        .route("/app/", web::get().to(companion::page))
-        .route("/app/{file}", web::get().to(companion::file))
-        .route("/open", web::get().to(pages::open))
-        .route("/leave", web::get().to(pages::leave))
+        .route("/.well-known/jwks.json", look().to(health::jwks))
+        .route("/openapi.json", look().to(openapi::document))
+        .route("/healthz", look().to(health::healthz))
+        .route("/readyz", look().to(health::readyz))
+        .route("/assets/style.css", look().to(pages::style))
+        .route("/assets/leave.js", look().to(pages::leave_script))
+        .route("/app", look().to(companion::page))
+        .route("/app/", look().to(companion::page))
+        .route("/app/{file}", look().to(companion::file))
+        .route("/open", look().to(pages::open))
+        .route("/leave", look().to(pages::leave))
         .service(
             web::resource("/verify/{token}")
-                .route(web::get().to(pages::verify_form))
-                .route(web::head().to(pages::verify_form))
+                .route(look().to(pages::verify_form))
                 .route(web::post().to(pages::verify)),
         )
         .service(
             web::resource("/new-address/{token}")
-                .route(web::get().to(pages::new_address_form))
-                .route(web::head().to(pages::new_address_form))
+                .route(look().to(pages::new_address_form))
                 .route(web::post().to(pages::new_address)),
         )
         .service(
             web::resource("/export/{token}")
-                .route(web::get().to(export::form))
+                .route(look().to(export::form))
                 .route(web::post().to(export::download)),
         )
         .service(
             web::resource("/reset/{token}")
-                .route(web::get().to(pages::reset_form))
-                .route(web::head().to(pages::reset_form))
+                .route(look().to(pages::reset_form))
                 .route(web::post().to(pages::reset)),
         )
         .service(
             web::resource("/c/{token}")
-                .route(web::get().to(answer_page::show))
-                .route(web::head().to(answer_page::show))
+                .route(look().to(answer_page::show))
                 .route(web::post().to(answer_page::answer)),
         )
         .service(
             web::resource("/unsubscribe/{token}")
-                .route(web::get().to(choices_page::stop_form))
-                .route(web::head().to(choices_page::stop_form))
+                .route(look().to(choices_page::stop_form))
                 .route(web::post().to(choices_page::stop)),
         )
         .service(
             web::resource("/preferences/{token}")
-                .route(web::get().to(choices_page::show))
-                .route(web::head().to(choices_page::show))
+                .route(look().to(choices_page::show))
                 .route(web::post().to(choices_page::choose)),
         );
     if web_data.outbox.is_some() {
         config
-            .route("/dev/outbox", web::get().to(outbox::index))
-            .route("/dev/outbox/{mail}", web::get().to(outbox::letter))
-            .route("/dev/outbox/{mail}/html", web::get().to(outbox::paper));
+            .route("/dev/outbox", look().to(outbox::index))
+            .route("/dev/outbox/{mail}", look().to(outbox::letter))
+            .route("/dev/outbox/{mail}/html", look().to(outbox::paper));
     }
     if web_data.explorer {
         config
-            .route("/", web::get().to(pages::explorer))
-            .route("/graphiql/{file}", web::get().to(pages::explorer_file));
+            .route("/", look().to(pages::explorer))
+            .route("/graphiql/{file}", look().to(pages::explorer_file));
     } else {
-        config.route("/", web::get().to(pages::open));
+        config.route("/", look().to(pages::open));
     }
 }
 
 /// The headers that every answer has: nothing is kept, framed, sniffed or told to the next site, and a page has no
 /// script and no style but the service's own. An answer that anybody may keep says so itself.
+const STANDING: [(&str, &str); 8] = [
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Frame-Options", "DENY"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Permissions-Policy", "geolocation=(), camera=(), microphone=()"),
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'none'",
+    ),
+];
+/// The same of a service that is reached by TLS only.
+const STRICT_TRANSPORT: (&str, &str) = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains");
+
+fn standing(strict_transport: bool) -> impl Iterator<Item = (&'static str, &'static str)> {
+    STANDING.into_iter().chain(strict_transport.then_some(STRICT_TRANSPORT))
+}
+
+/// Gives every answer its headers.
 pub fn headers(strict_transport: bool) -> DefaultHeaders {
-    let headers = DefaultHeaders::new();
-    let headers = match strict_transport {
-        true => headers.add(("Strict-Transport-Security", "max-age=63072000; includeSubDomains")),
-        false => headers,
-    };
-    headers
-        .add(("Cache-Control", "no-store"))
-        .add(("X-Content-Type-Options", "nosniff"))
-        .add(("Referrer-Policy", "no-referrer"))
-        .add(("X-Frame-Options", "DENY"))
-        .add(("Cross-Origin-Opener-Policy", "same-origin"))
-        .add(("Cross-Origin-Resource-Policy", "same-origin"))
-        .add(("Permissions-Policy", "geolocation=(), camera=(), microphone=()"))
-        .add((
-            "Content-Security-Policy",
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
-             base-uri 'none'; frame-ancestors 'none'",
-        ))
+    standing(strict_transport).fold(DefaultHeaders::new(), DefaultHeaders::add)
 }

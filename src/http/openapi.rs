@@ -11,7 +11,8 @@ use utoipa::OpenApi;
         title = "Evenkeel",
         description = "What needs no sign-in: a token in the address says what may be done, and a program gets JSON. \
             Everything else is GraphQL, at `/graphql`. A program that names `text/html` in `Accept`, or sends a form, \
-            gets the pages that people see. GET changes nothing.",
+            gets the pages that people see; what their forms send is their own and not described here. GET changes \
+            nothing, and HEAD is answered wherever GET is.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     servers((url = "/", description = "This service.")),

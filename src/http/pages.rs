@@ -87,6 +87,11 @@ pub(super) fn form(title: &str, sentences: &[String], form: Form<'_>) -> HttpRes
     html(StatusCode::OK, &Page { title, problems: &[], sentences, form: Some(form), onward: false })
 }
 
+/// The same, and from there back to the companion app.
+pub(super) fn form_onward(title: &str, sentences: &[String], form: Form<'_>) -> HttpResponse {
+    html(StatusCode::OK, &Page { title, problems: &[], sentences, form: Some(form), onward: true })
+}
+
 /// What every link leads to that works no longer, or never did: they look alike (R29).
 pub(super) fn gone() -> HttpResponse {
     let sentences = [
@@ -214,7 +219,7 @@ pub async fn reset(
     request: HttpRequest,
     web: web::Data<Web>,
     token: web::Path<String>,
-    body: web::Bytes,
+    body: rest::Body,
 ) -> HttpResponse {
     let (wants, password) = match rest::sent::<rest::NewPassword>(&request, &body) {
         Some((wants, Sent::Json(said))) => (wants, said.password),

@@ -54,6 +54,8 @@ pub(super) enum Kind {
     Gone,
     /// The body is not of the form that this takes.
     Malformed,
+    /// The body is too long.
+    TooLong,
     /// Something in it cannot be taken.
     Refused,
     /// It was tried too often.
@@ -69,6 +71,7 @@ impl Kind {
         match self {
             Self::Gone => (StatusCode::NOT_FOUND, "gone", "This link does not work"),
             Self::Malformed => (StatusCode::BAD_REQUEST, "malformed", "The body is not of this form"),
+            Self::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "too-long", "The body is too long"),
             Self::Refused => (StatusCode::UNPROCESSABLE_ENTITY, "refused", "This was not done"),
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many tries"),
             Self::Repeated => (StatusCode::CONFLICT, "repeated", "This was done already"),
@@ -80,8 +83,8 @@ impl Kind {
 /// Why something was not done (RFC 9457).
 #[derive(Serialize, ToSchema)]
 pub(super) struct ProblemDetails {
-    /// A stable name: `urn:evenkeel:problem:` and one of `gone`, `malformed`, `refused`, `too-many`, `repeated`,
-    /// `internal`.
+    /// A stable name: `urn:evenkeel:problem:` and one of `gone`, `malformed`, `too-long`, `refused`, `too-many`,
+    /// `repeated`, `internal`.
     #[schema(example = "urn:evenkeel:problem:refused")]
     r#type: String,
     /// The same in words.

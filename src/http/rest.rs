@@ -1,12 +1,16 @@
 //! What programs send to the pages' addresses instead of forms, and what they get: one tap of a notification's action is
 //! enough, with nobody signed in.
 
-use super::pages::Fields;
+use super::pages::{self, Fields};
 use super::problem::{self, Kind, ProblemDetails, Wants, media_of};
 use super::spelling::{DegreeWord, ShareWord, SignWord};
 use crate::actions::page::{self, AnswerContent, NoticedSign, PauseChoice, Question};
 use crate::actions::{Outcome, Refusal};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::dev::Payload;
+use actix_web::error::InternalError;
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use futures::future::LocalBoxFuture;
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -173,6 +177,38 @@ pub(super) fn finished(outcome: Outcome<()>) -> HttpResponse {
     }
 }
 
+/// A body of up to [`limits::FORM`](crate::graphql::limits::FORM) bytes. A longer one is told in the form that whoever
+/// sent it gets.
+pub(super) struct Body(web::Bytes);
+
+impl FromRequest for Body {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (read, request) = (web::Bytes::from_request(request, payload), request.clone());
+        Box::pin(async move {
+            read.await.map(Self).map_err(|error| match error.as_response_error().status_code() {
+                StatusCode::PAYLOAD_TOO_LARGE => {
+                    InternalError::from_response(error, too_long(&request)).into()
+                }
+                _ => error,
+            })
+        })
+    }
+}
+
+fn too_long(request: &HttpRequest) -> HttpResponse {
+    match Wants::of(request) {
+        Wants::Json => problem::plain(Kind::TooLong),
+        Wants::Page => {
+            let sentence =
+                "That is longer than can be taken. Please go back and shorten it; nothing was changed.";
+            pages::note(StatusCode::PAYLOAD_TOO_LARGE, "This is too long", &[sentence.to_owned()])
+        }
+    }
+}
+
 /// What was sent: JSON as `T`, or the fields of a form.
 pub(super) enum Sent<T> {
     /// JSON.
@@ -182,7 +218,10 @@ pub(super) enum Sent<T> {
 }
 
 /// Reads a body; None: it is said to be JSON, and is not of the form.
-pub(super) fn sent<T: DeserializeOwned>(request: &HttpRequest, body: &[u8]) -> Option<(Wants, Sent<T>)> {
+pub(super) fn sent<T: DeserializeOwned>(
+    request: &HttpRequest,
+    Body(body): &Body,
+) -> Option<(Wants, Sent<T>)> {
     let wants = Wants::of(request);
     if media_of(request) != "application/json" {
         return Some((wants, Sent::Form(Fields::of(body))));
@@ -211,13 +250,12 @@ impl IntoResponses for Problems {
         let all = [
             ("400", "`malformed`: the body is not of this form."),
             ("404", "`gone`: the link works no longer, or never did; these look alike."),
+            ("413", "`too-long`: the body is too long."),
             ("409", "`repeated`: this was done already."),
             ("422", "`refused`: `problems` says which field, and why."),
             ("429", "`too-many`: `Retry-After` says when to try again."),
             ("500", "`internal`: `id` is what to tell the operator."),
         ];
-        let too_long = ResponseBuilder::new().description("The body is too long.").build();
-        let all = all.into_iter().map(|(status, said)| (status.to_owned(), described(said).build().into()));
-        all.chain([("413".to_owned(), too_long.into())]).collect()
+        all.into_iter().map(|(status, said)| (status.to_owned(), described(said).build().into())).collect()
     }
 }
