@@ -247,6 +247,9 @@ async fn serve(config: &Config) -> Result<(), StartError> {
             config.public_url
         );
     }
+    if config.mode == Mode::Production && config.trusted_proxies.is_empty() {
+        tracing::warn!("no proxy is trusted: behind one everybody counts as one client; see trusted_proxies");
+    }
     tracing::info!("Evenkeel is ready on {}. Open {}", app.house.store.backend(), config.public_url);
     stop_signal().await?;
     tracing::info!("stopping: what runs may finish");

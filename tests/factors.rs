@@ -290,6 +290,8 @@ on_both_databases! {
             let data = alex.ask(&app, &format!("mutation {{ {act} {{ status problems {{ field code }} }} }}"), json!({})).await;
             assert_eq!(data[act], proof_needed(), "{act}");
         }
+        let new = json!({ "currentPassword": PASSWORD, "newPassword": "five calm boats on a lake" });
+        assert_eq!(alex.refused(&app, "changePassword", new).await, ("input".into(), "PROOF_NEEDED".into()));
         assert_eq!(prove(json!({ "totpCode": phone.code(&app) })).await["status"], "DONE", "a wrong password uses no code up");
         assert_eq!(end_others(&app, &alex).await["status"], "DONE");
         assert_eq!(prove(json!({ "recoveryCode": phone.recovery_codes[0] })).await["status"], "DONE");

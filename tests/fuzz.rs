@@ -185,22 +185,27 @@ on_both_databases! {
         let good = vec![alex.access(), alex.refresh_token()];
         let headers = prop_oneof![mangled(good.clone()), "[!-~]{0,80}", "[A-Za-z0-9_-]{1,30}\\.[A-Za-z0-9_-]{0,60}\\.[A-Za-z0-9_-]{0,90}"];
         let account = "{ viewer { account { id } } }";
-        let refresh = "mutation($t: String!) { refreshSession(input: { refreshToken: $t }) { status } }";
-        for token in cases(headers) {
+        let refresh = "mutation($t: String!) { refreshSession(input: { refreshToken: $t }) { status problems { code } } }";
+        for (number, token) in cases(headers).into_iter().enumerate() {
             if good.contains(&token) {
                 continue;
+            }
+            // So slowly that each is read, and none is turned away as one too many.
+            app.clock.set(app.clock.now() + jiff::SignedDuration::from_secs(30));
+            if number % 10 == 0 {
+                alex.refresh(&app).await;
             }
             if token.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && token.trim() != good[0] {
                 let answer = asks(&app, Some(&token), account, &json!({})).await;
                 assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED", "{token:?}");
             }
             let answer = asks(&app, None, refresh, &json!({ "t": token })).await;
-            assert_eq!(answer["data"]["refreshSession"]["status"], "REFUSED", "{token:?}: {answer}");
-            for page in ["verify", "reset", "c", "unsubscribe", "preferences"] {
+            assert_eq!(answer["data"]["refreshSession"]["problems"][0]["code"], "EXPIRED", "{token:?}: {answer}");
+            for page in ["verify", "new-address", "reset", "export", "c", "unsubscribe", "preferences"] {
                 let url = format!("{}/{page}/{}", app.url, encoded(&token));
                 for answer in [app.http.get(&url).send().await, app.http.post(&url).body("password=none").send().await] {
                     let status = answer.unwrap().status().as_u16();
-                    assert!(status < 500, "{status}: {url}");
+                    assert!(status < 500 && status != 429, "{status}: {url}");
                 }
             }
             let lists = "query($c: String!, $id: ID!) { viewer { nudges(after: $c) { nodes { id } } } node(id: $id) { id } }";

@@ -48,6 +48,21 @@ on_both_databases! {
         assert_eq!(links(&app, &alex).await, 2);
     }
 
+    async fn r26_no_hash_is_kept_by_which_a_request_could_be_guessed(app) {
+        let alex = alex(&app).await;
+        let log_in = "mutation($i: LogInInput!) { logIn(input: $i) { status } }";
+        let variables = json!({ "i": { "email": alex.email, "password": PASSWORD } });
+        let body = json!({ "query": log_in, "variables": variables }).to_string();
+        assert!(is_done(&app.exact(None, Some(KEY), log_in, variables).await));
+        let kept = app.dump().await.join("\n");
+        assert!(kept.contains("idempotency_keys"));
+        for guess in [body.as_str(), KEY, PASSWORD] {
+            let hash = evenkeel::vault::sha256(guess.as_bytes());
+            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert!(!kept.to_lowercase().contains(&hash), "{guess}");
+        }
+    }
+
     async fn r04_of_many_at_once_one_is_done(app) {
         let alex = alex(&app).await;
         let at_once = (0..6).map(|_| send(&app, &alex, KEY, INVITE, json!({})));

@@ -424,6 +424,19 @@ on_both_databases! {
         assert!(gone(send("out, whatever comes").await), "for as long as the access token would have worked");
     }
 
+    async fn ending_another_session_needs_a_fresh_proof_and_ending_ones_own_does_not(app) {
+        let alex = alex(&app).await;
+        let (other, _) = app.log_in(&alex.email, PASSWORD).await;
+        seconds(&app, 300);
+        let seen = sessions(&app, &alex.access()).await;
+        let id = |current: bool| seen.iter().find(|session| session["current"] == current).unwrap()["id"].clone();
+        let end = async |current: bool| alex.ask(&app, END, json!({ "id": id(current) })).await["endSession"].clone();
+        assert_eq!(end(false).await["problems"][0]["code"], "PROOF_NEEDED");
+        assert!(works(&app, &other).await);
+        assert_eq!(end(true).await["status"], "DONE");
+        assert!(works(&app, &other).await && !works(&app, &alex.access()).await);
+    }
+
     async fn sessions_are_listed_and_ended_one_by_one_or_all_others(app) {
         let alex = alex(&app).await;
         seconds(&app, 60);

@@ -1,7 +1,7 @@
 //! Accounts: sign up, confirm, change the profile and the password, pause.
 
 use super::people::{Person, account_key_place, email_index};
-use super::{Caller, Done, Fault, House, Outcome, Refusal, Unit, Visitor, planning};
+use super::{Caller, Done, Fault, House, Outcome, Refusal, Unit, Visitor, planning, proof, second_factor};
 use crate::auth::tokens::opaque_hash;
 use crate::domain::account::{CONSENT_VERSION, ConsentKind, Email, FURTHER_NOTICE, NAME_MAX, Share};
 use crate::domain::change::ChangeKind;
@@ -313,6 +313,10 @@ pub async fn change_password(
             if row.map(|row| row.password_hash) != stored {
                 let sentence = "The password was changed meanwhile.";
                 return Err(Problem::new("currentPassword", ProblemCode::Changed, sentence).into());
+            }
+            if second_factor::is_asked(unit, requester.account)? {
+                // It ends every other session: the password alone is not enough for that where there is a second factor.
+                proof::require(unit, requester)?;
             }
             let change = AccountChange { password_hash: Some(password_hash), ..Default::default() };
             let row = store::account::update(unit.db, requester.account, &change)?;

@@ -48,6 +48,11 @@ pub async fn request(house: &Arc<House>, by: &Caller, email: String) -> Outcome<
         .change(by.key.as_ref(), move |unit| {
             proof::require(unit, requester)?;
             let person = Person::load(unit, requester.account)?;
+            if store::erasure::find(unit.db, requester.account)?.is_some() {
+                // The mails would outlive the account.
+                let sentence = "Your account is about to be erased; undo that first.";
+                return Err(Problem::wrong_state("input", sentence).into());
+            }
             if email_index(unit.vault, &email) == person.row.email_index {
                 return Err(
                     Problem::wrong_state("email", "This is the address of your account already.").into()

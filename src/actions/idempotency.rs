@@ -6,7 +6,7 @@ use crate::auth::Requester;
 use crate::ids::TypedId;
 use crate::store;
 use crate::store::types::Ts;
-use crate::vault::{Place, sha256};
+use crate::vault::Place;
 use std::sync::Arc;
 
 /// What is known of a key.
@@ -53,7 +53,11 @@ async fn find(
 ) -> Result<Remembered, Fault> {
     let whose = requester.map_or_else(|| "nobody".to_owned(), |r| r.account.uuid().simple().to_string());
     let key_hash = house.vault.blind_index("idempotency", &format!("{whose}\0{key}"));
-    let key = RequestKey { key_hash, body_hash: sha256(body), account: requester.map(|r| r.account) };
+    // Keyed, too: of a short answer, or of a password, whoever has a copy of the database could otherwise guess the body.
+    let body_hash = house
+        .vault
+        .blind_index("idempotency-body", &format!("{whose}\0{key}\0{}", String::from_utf8_lossy(body)));
+    let key = RequestKey { key_hash, body_hash, account: requester.map(|r| r.account) };
     house
         .look(move |unit| {
             let oldest = unit.now - super::KEY_LIFE;

@@ -1,7 +1,7 @@
 //! What people do on the pages that a nudge or a mail leads to: by a token that signs nobody in and works for this alone.
 
 use super::check_in::{answer_now, put_off_now, skip_now};
-use super::{Fault, House, Outcome, Refusal, Unit, account, planning};
+use super::{Fault, House, Outcome, Refusal, Unit, account, hold, planning};
 use crate::auth::tokens::opaque_hash;
 use crate::domain::account::FURTHER_NOTICE;
 use crate::domain::change::ChangeKind;
@@ -68,7 +68,7 @@ fn find(unit: &mut Unit<'_>, purpose: PagePurpose, token: &str) -> Result<Option
 }
 
 /// What a link to a check-in leads to. It says nothing of the person, and nothing but this of the check-in: whether
-/// somebody paused, or a link ended, makes no difference to it.
+/// somebody paused, or a link ended, makes no difference to it, and an account on hold looks like one that is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
     /// It can be answered or skipped, and perhaps put off.
@@ -78,7 +78,7 @@ pub enum Question {
     },
     /// It was answered or skipped; changing that needs signing in.
     Settled,
-    /// The token is nobody's, or its time is over, or its account is gone: these look alike (R29).
+    /// The token is nobody's, or its time is over, or its account is gone or on hold: these look alike (R29).
     Gone,
 }
 
@@ -101,6 +101,8 @@ fn read(unit: &mut Unit<'_>, token: &str) -> Result<(Question, Option<CheckInRow
     let found = find(unit, PagePurpose::Answer, token)?;
     let named = found.and_then(|token| Some((token.check_in_id?, token.account_id)));
     let row = match named {
+        // Whoever holds the phone is not told that a consent was withdrawn, nor that an account is to be erased.
+        Some((_, account)) if !hold::held(unit, &[account])?.is_empty() => None,
         Some((id, account)) => store::check_in::find_for(unit.db, id, account)?,
         None => None,
     };

@@ -210,18 +210,20 @@ pub async fn authenticate(house: &Arc<House>, token: &str) -> Result<Bearer, Fau
         .await
 }
 
-/// Ends one session: this one, or another of the same person.
+/// Ends one session: this one, or on a fresh proof another of the same person.
 pub async fn end(house: &Arc<House>, by: &Caller, id: SessionId) -> Outcome<Done<()>> {
-    let account = by.requester.account;
+    let requester = by.requester;
     house
         .change(by.key.as_ref(), move |unit| {
             let now = unit.ts();
-            if store::session::end(unit.db, id, account, now)? {
-                unit.ask_followers(account);
-                Ok(Done::now(()))
-            } else {
-                Err(Problem::not_found("sessionId").into())
+            if !store::session::end(unit.db, id, requester.account, now)? {
+                return Err(Problem::not_found("sessionId").into());
             }
+            if id != requester.session {
+                proof::require(unit, requester)?;
+            }
+            unit.ask_followers(requester.account);
+            Ok(Done::now(()))
         })
         .await
 }

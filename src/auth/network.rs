@@ -54,6 +54,11 @@ impl TrustedProxies {
         networks.iter().map(read).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Whether none is trusted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))

@@ -90,6 +90,7 @@ pub async fn run(config: &Config, send_to: Option<&str>, out: &mut dyn Write) ->
     report.note(&checks::mail(config).await)?;
     report.note_all(&checks::signing(config))?;
     report.note(&checks::public_url(config))?;
+    report.note_all(checks::proxies(config).as_slice())?;
     report.note_all(&checks::watching(config).await)?;
     if let Some(address) = send_to {
         match keys {

@@ -12,7 +12,7 @@ use diesel::prelude::*;
 pub struct KeyRow {
     /// Keyed hash of the account and the client's key.
     pub key_hash: Vec<u8>,
-    /// Hash of the request.
+    /// Keyed hash of the request.
     pub body_hash: Vec<u8>,
     /// The sealed answer; None: not given yet.
     pub response: Option<Vec<u8>>,

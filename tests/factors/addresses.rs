@@ -71,6 +71,14 @@ on_both_databases! {
         assert_eq!((app.mail.inbox(NEW).len(), alex.mails(&app).len()), (0, 1));
     }
 
+    async fn r27_no_mail_is_asked_for_that_would_outlive_an_account_about_to_be_erased(app) {
+        let alex = crate::alex(&app).await;
+        alex.ask(&app, "mutation { requestErasure { status } }", json!({})).await;
+        assert_eq!(ask(&app, &alex, NEW).await["problems"][0]["code"], "WRONG_STATE");
+        alex.ask(&app, "mutation { cancelErasure { status } }", json!({})).await;
+        assert_eq!(ask(&app, &alex, NEW).await["status"], "DONE");
+    }
+
     async fn r28_asking_for_an_address_does_not_tell_whether_it_has_an_account(app) {
         let alex = crate::alex(&app).await;
         let sam = app.person_without_device("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;

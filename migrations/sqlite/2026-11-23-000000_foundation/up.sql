@@ -379,7 +379,7 @@ CREATE TABLE key_checks (
 CREATE TABLE idempotency_keys (
   -- Keyed hash of the account and the client's key.
   key_hash BLOB PRIMARY KEY NOT NULL,
-  -- SHA-256 of the request: another one under the same key is refused.
+  -- Keyed hash of the request: another one under the same key is refused.
   body_hash BLOB NOT NULL,
   -- The answer that was given, sealed; null: not given yet.
   response BLOB,

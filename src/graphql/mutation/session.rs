@@ -153,7 +153,7 @@ impl SessionMutation {
         Ok(settle(session::end(house(ctx), &by, by.requester.session).await)?.into())
     }
 
-    /// Signs one of one's own devices out.
+    /// Signs one of one's own devices out; another than this one needs a fresh proof: see `proveItIsMe`.
     async fn end_session(
         &self,
         ctx: &Context<'_>,
