@@ -254,14 +254,18 @@ impl Surroundings {
             .collect();
         let bundles = bundles(unit, check_ins)?;
         let told: Vec<&Bundle> = bundles.iter().filter(|bundle| told.contains(&bundle.check_in.id)).collect();
+        // What is in hand before what was sent: each statement sees what others saved before it, and a nudge that is
+        // recorded between the two counts twice then, and not at all the other way round (R22).
+        let held = store::nudge::held(unit.db, &recipients, claimed, now)?;
+        let sent = store::nudge::sent_since(unit.db, &recipients, (unit.now - LONGEST_DAY).into())?;
         Ok(Self {
             alerts: planning::alerts(unit, &told)?,
             bundles: bundles.into_iter().map(|bundle| (bundle.check_in.id, bundle)).collect(),
             siblings: store::nudge::of_check_ins(unit.db, &ids)?,
             outreaches: store::scene::outreaches(unit.db, &scenes)?,
             devices: store::device::live(unit.db, &recipients)?,
-            sent: store::nudge::sent_since(unit.db, &recipients, (unit.now - LONGEST_DAY).into())?,
-            held: store::nudge::held(unit.db, &recipients, claimed, now)?,
+            sent,
+            held,
         })
     }
 
