@@ -3,10 +3,11 @@
 mod support;
 
 use evenkeel::actions::claim::claim;
-use evenkeel::actions::{Fault, Unit};
+use evenkeel::actions::{Fault, Unit, dead};
 use evenkeel::demo::loopback::Gate;
 use evenkeel::demo::push_receiver::{Answer, Behaviour};
 use evenkeel::demo::smtp_receiver::{Reply, Stage};
+use evenkeel::domain::nudge::Rung;
 use evenkeel::ids::WorkerId;
 use evenkeel::store;
 use evenkeel::store::nudge::{NudgeRow, Release};
@@ -260,6 +261,28 @@ on_both_databases! {
             assert_eq!(topics(&app, person), (4, 2));
             assert_eq!(app.push.displayed(&person.device.endpoint).len(), 2);
         }
+    }
+
+    async fn r20_a_push_that_ended_every_worker_goes_by_mail_or_is_listed_as_dead(app) {
+        let couple = app.couple().await;
+        let (alex, sam) = (&couple.alex, &couple.sam);
+        alex.done(&app, "updateProfile", json!({ "mailWanted": false }), "").await;
+        let scene = couple.scene(&app).await;
+        let check_in = couple.check_ins(&app, alex, &scene).await.remove(0);
+        let lives = 12;
+        for life in 0..lives {
+            app.clock.set(second(90 * life));
+            assert_eq!(claim_and_die(&app).await.1.len(), 4);
+        }
+        app.clock.set(second(90 * lives));
+        app.deliver().await;
+        assert_eq!(sam.timeline(&app).await, [format!("24 19:18 {REACH_OUT_MAIL}"), format!("24 19:18 {ASK_MAIL}")]);
+        assert_eq!(alex.timeline(&app).await, Vec::<String>::new());
+        assert_eq!(alex.rungs(&app, &check_in, "DEAD").await, ["ASK"]);
+        let mut dead: Vec<_> = dead::list(&app.app.house).await.unwrap().iter().map(|nudge| nudge.rung).collect();
+        dead.sort_by_key(|rung| rung.word());
+        assert_eq!(dead, [Rung::Ask, Rung::ReachOut], "Alex's, for whoever runs the service");
+        assert_eq!(app.push.received().len(), 0);
     }
 
     async fn r20_a_subscription_that_is_gone_ends_and_the_nudge_falls_to_mail_at_once(app) {

@@ -87,8 +87,7 @@ pub fn claim(
     let mut today: HashMap<AccountId, i64> = HashMap::new();
     for row in rows {
         let judged = if row.tries() > ATTEMPTS_MAX {
-            // Whoever claimed it last did not live to say what became of it.
-            Ok(Judged::End(Release::finished(&row, NudgeState::Dead, None, now)))
+            spent(unit, &row, &claimed, together.as_ref())
         } else {
             match (row.check_in_id, row.address_request_id) {
                 (Some(_), _) => judge_check_in(unit, &row, &claimed, together.as_ref(), &today),
@@ -163,6 +162,29 @@ fn unreadable(unit: &Unit<'_>, row: &NudgeRow, cause: &Fault) -> Judged {
     } else {
         Release::again(row, unit.now + UNREADABLE_WAIT, true)
     })
+}
+
+/// What becomes of a nudge whose last claim spent its attempts and did not live to say what became of it: a push goes
+/// by mail where one is possible, as it does after as many answers of a push service (R20); the rest is given up.
+/// Nothing sealed is opened for it, since that may be what ends every worker that touches it.
+fn spent(
+    unit: &mut Unit<'_>,
+    row: &NudgeRow,
+    claimed: &[NudgeId],
+    together: Option<&Surroundings>,
+) -> Result<Judged, Fault> {
+    let mail_possible = match (row.channel, together) {
+        (Channel::Mail, _) => false,
+        (Channel::Push, Some(surroundings)) => surroundings.mail_possible(row),
+        (Channel::Push, None) => {
+            Surroundings::load(unit, std::slice::from_ref(row), claimed)?.mail_possible(row)
+        }
+    };
+    Ok(Judged::End(if mail_possible {
+        Release::by_mail(row, unit.now)
+    } else {
+        Release::finished(row, NudgeState::Dead, None, unit.ts())
+    }))
 }
 
 fn judge_check_in(
@@ -276,6 +298,20 @@ impl Surroundings {
         sent + self.held.iter().filter(|to| **to == account.id).count()
     }
 
+    /// Who receives a nudge about a check-in; none: it is nobody's any more.
+    fn recipient<'a>(bundle: &'a Bundle, row: &NudgeRow) -> Option<&'a AccountRow> {
+        let people = [Some(&bundle.subject), bundle.partner.as_ref()];
+        people.into_iter().flatten().find(|account| Some(account.id) == row.recipient_id)
+    }
+
+    /// Whether a mail could take this nudge's place. Not that of a copy for one device: the others have it, and a mail
+    /// would be one more.
+    fn mail_possible(&self, row: &NudgeRow) -> bool {
+        let bundle = row.check_in_id.and_then(|id| self.bundles.get(&id));
+        let works = |to: &AccountRow| to.reach().mail && to.address_failed_at.is_none();
+        row.device_id.is_none() && bundle.and_then(|it| Self::recipient(it, row)).is_some_and(works)
+    }
+
     fn judge(
         &self,
         unit: &mut Unit<'_>,
@@ -287,9 +323,7 @@ impl Surroundings {
         let Some(bundle) = bundle else { return Ok(Judged::drop(row, DropReason::Expired, now)) };
         let check_in = bundle.check_in.id;
         let alert = self.alerts.get(&check_in).copied().unwrap_or_default();
-        let people = [Some(&bundle.subject), bundle.partner.as_ref()];
-        let recipient = people.into_iter().flatten().find(|account| Some(account.id) == row.recipient_id);
-        let Some(recipient) = recipient else { return Ok(Judged::drop(row, DropReason::LinkEnded, now)) };
+        let Some(recipient) = Self::recipient(bundle, row) else { return Ok(Judged::drop(row, DropReason::LinkEnded, now)) };
         let reach: Reach = recipient.reach();
         let straggler = row.device_id.is_some();
         let devices: Vec<_> = self
@@ -364,7 +398,7 @@ impl Surroundings {
                     Channel::Push => by_push(unit, row, bundle, (&person, &devices), alert.standing)?,
                     Channel::Mail => by_mail(unit, row, bundle, &person, alert.standing)?,
                 };
-                Ok(Judged::Send(parcel, mail_works && !straggler, links))
+                Ok(Judged::Send(parcel, self.mail_possible(row), links))
             }
         }
     }
