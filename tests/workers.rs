@@ -110,6 +110,33 @@ on_both_databases! {
         assert_eq!((couple.alex.pushes(&app).len(), couple.sam.pushes(&app).len()), (6, 6));
     }
 
+    async fn r15_what_waited_while_the_process_stood_still_is_not_begun_on_a_lease_that_ends(app) {
+        let gate = Gate::new();
+        let device = |_| {
+            let agent = app.push.subscribe();
+            app.push.answer_always(&agent.endpoint, Some(Answer::behaving(Behaviour::Gate(gate.clone()))));
+            Some(own(agent))
+        };
+        let couples = seed::couples(&app.app.house, 0, 40, device).await;
+        let scenes: Vec<_> = couples.iter().map(|couple| (*couple, minute(HOUR))).collect();
+        let due = seed::scenes(&app.app.house, &scenes).await;
+        app.clock.set(minute(HOUR));
+        let worker = app.app.worker();
+        let woken = async {
+            gate.arrived(64).await;
+            // Five seconds before its leases end: a push may take ten.
+            app.clock.set(minute(HOUR) + SignedDuration::from_secs(85));
+            gate.open();
+        };
+        let (done, ()) = futures::join!(worker.deliver_due(), woken);
+        done.unwrap();
+        assert_eq!(app.push.received().len(), 64, "what was on its way, and nothing more");
+        app.clock.set(minute(HOUR) + SignedDuration::from_secs(95));
+        app.sibling().worker().deliver_due().await.unwrap();
+        assert_eq!((app.push.received().len(), different(&app.push.received())), (160, 160), "each once");
+        assert!(now(&app, &due).await.iter().all(|nudge| nudge.state == NudgeState::Sent && nudge.tries() == 1));
+    }
+
     async fn r15_a_worker_that_is_stopped_finishes_what_it_sends_and_gives_the_rest_back(app) {
         let gate = Gate::new();
         let mut endpoints = Vec::new();

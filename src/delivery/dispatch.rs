@@ -27,10 +27,13 @@ const MAILS_QUEUED: usize = 32;
 const OVERFLOW: SignedDuration = SignedDuration::from_secs(5);
 /// A provider that keeps all its places taken and ends nothing for this long is not waited for.
 const STALL: Duration = Duration::from_millis(500);
-/// How long a claimed nudge waits for a place before it is given back: what was checked must still be true.
+/// How long a claimed nudge waits for a place before it is held back: what was checked must still be true.
 const QUEUED_MAX: Duration = Duration::from_secs(2);
 /// How long what was held back waits, at least; a random part of as much again is added.
 const HELD_BACK: SignedDuration = SignedDuration::from_secs(2);
+/// How long a push and a mail may take in all.
+const PUSH_TAKES: SignedDuration = SignedDuration::from_secs(super::web_push::TIMEOUT.as_secs().cast_signed());
+const MAIL_TAKES: SignedDuration = SignedDuration::from_secs(super::mail::TIMEOUT.as_secs().cast_signed());
 /// The mail server's name among the providers.
 const MAIL: &str = "mail";
 
@@ -58,6 +61,8 @@ pub struct Dispatch {
     senders: Arc<Senders>,
     meters: Arc<Meters>,
     clock: Clock,
+    /// How long a claim holds.
+    lease: SignedDuration,
     in_hand: HashMap<Key, InHand>,
     providers: HashMap<String, Provider>,
     running: JoinSet<Ending>,
@@ -67,11 +72,12 @@ pub struct Dispatch {
 
 impl Dispatch {
     /// An empty hand.
-    pub fn new(senders: Arc<Senders>, meters: Arc<Meters>, clock: Clock) -> Self {
+    pub fn new(senders: Arc<Senders>, meters: Arc<Meters>, clock: Clock, lease: SignedDuration) -> Self {
         Self {
             senders,
             meters,
             clock,
+            lease,
             in_hand: HashMap::new(),
             providers: HashMap::new(),
             running: JoinSet::new(),
@@ -127,14 +133,26 @@ impl Dispatch {
 
     /// Starts what may start, and gives up waiting for providers that do not move.
     pub fn start(&mut self) {
-        let now = Instant::now();
+        let (now, clock) = (Instant::now(), self.clock.now());
         let mut held_back = Vec::new();
         let mut starting = Vec::new();
         self.providers.retain(|origin, provider| {
+            let takes = if origin == MAIL { MAIL_TAKES } else { PUSH_TAKES };
+            // A lease that is always shorter than that (for development) is only not to be over.
+            let takes = if self.lease > takes { takes } else { SignedDuration::ZERO };
             while provider.running < provider.places
-                && let Some((key, index, _)) = provider.queue.pop_front()
+                && let Some((key, index, since)) = provider.queue.pop_front()
             {
-                match self.senders.admit(origin, self.clock.now()) {
+                // Where the process stood still, or the machine slept, another worker may have the nudge by now, and
+                // it may be unwanted: whoever claims it next looks at it again.
+                let lease_until = self.in_hand.get(&key).and_then(|it| it.ready.nudge.lease_until);
+                let stale = now.duration_since(since) >= QUEUED_MAX
+                    || lease_until.is_none_or(|until| clock + takes >= until.get());
+                if stale {
+                    held_back.push((key, index, HELD_BACK));
+                    continue;
+                }
+                match self.senders.admit(origin, clock) {
                     Ok(()) => {
                         provider.running += 1;
                         provider.progressed = now;

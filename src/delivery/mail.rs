@@ -18,7 +18,7 @@ use url::Url;
 
 /// How long a mail server may take in all: as long as a lease allows, since many look through a mail before they say
 /// that they took it, and who gives up earlier sends it twice (RFC 5321, 4.5.3.2.6).
-const TIMEOUT: Duration = Duration::from_secs(75);
+pub const TIMEOUT: Duration = Duration::from_secs(75);
 
 /// The text part.
 #[derive(Template)]

@@ -25,7 +25,7 @@ use web_push::{
 /// blocks of 128 bytes, as the encryption pads to whole ones: 1126 bytes on the wire.
 const PAYLOAD: usize = 1023;
 /// How long a push service may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// How much of an answer's body is read, so that its connection can be used again, and for how long.
 const BODY_MAX: usize = 4096;
 const BODY_WITHIN: Duration = Duration::from_millis(200);
