@@ -7,8 +7,8 @@ use evenkeel::actions::{Fault, Unit, dead};
 use evenkeel::demo::loopback::Gate;
 use evenkeel::demo::push_receiver::{Answer, Behaviour};
 use evenkeel::demo::smtp_receiver::{Reply, Stage};
-use evenkeel::domain::nudge::Rung;
-use evenkeel::ids::WorkerId;
+use evenkeel::domain::nudge::{Outcome, Rung};
+use evenkeel::ids::{NudgeId, WorkerId};
 use evenkeel::store;
 use evenkeel::store::nudge::{NudgeRow, Release};
 use jiff::{SignedDuration, Timestamp};
@@ -61,6 +61,13 @@ async fn release(app: &TestApp, worker: WorkerId, row: &NudgeRow) -> bool {
         Ok::<_, Fault>(ours == [id])
     };
     app.app.house.store.write(write).await.unwrap()
+}
+
+/// How many results the test's own process counted as too late.
+fn lost_leases(app: &TestApp) -> String {
+    let text = app.app.house.meters.render().unwrap();
+    let count = text.lines().find_map(|line| line.strip_prefix("evenkeel_lost_leases_total "));
+    count.unwrap().to_owned()
 }
 
 async fn devices(app: &TestApp, person: &Person) -> usize {
@@ -232,8 +239,50 @@ on_both_databases! {
         app.pass_minutes(30).await;
         assert_eq!(couple.sam.rungs(&app, &check_in, "SENT").await, ["ASK"]);
         assert_eq!(topics(&app, &couple.sam), (2, 2), "sent once, and not tried again");
+        assert_eq!(lost_leases(&app), "4", "both of each");
         // Alex's were sent by the slow one and by the other: the phone shows each once.
         assert_eq!(app.push.displayed(&couple.alex.device.endpoint).len(), 2);
+    }
+
+    async fn r10_an_alert_that_was_on_its_way_when_it_was_taken_back_is_owned_up_to_and_comes_once(app) {
+        let couples = [app.pair(0).await, app.pair(1).await];
+        for couple in &couples {
+            couple.agree_on(&app, &[60]).await;
+            couple.allow_alert(&app, &couple.sam, true).await;
+            couple.scene(&app).await;
+        }
+        app.pass_until(minute(23 * HOUR - 1)).await;
+        let gate = Gate::new();
+        for couple in &couples {
+            let held = Answer::behaving(Behaviour::Gate(gate.clone()));
+            app.push.answer_next(&couple.alex.device.endpoint, held);
+        }
+        app.clock.set(minute(23 * HOUR));
+        let taken_back = async {
+            gate.arrived(2).await;
+            for couple in &couples {
+                couple.allow_alert(&app, &couple.sam, false).await;
+            }
+            // The second one thinks better of it before the service has answered, the first one after it has.
+            couples[1].allow_alert(&app, &couples[1].sam, true).await;
+            gate.open();
+        };
+        futures::join!(app.deliver(), taken_back);
+        couples[0].allow_alert(&app, &couples[0].sam, true).await;
+        app.pass_until(minute(2 * DAY)).await;
+        for couple in &couples {
+            assert_eq!(couple.alex.timeline_of(&app, "TELL_PARTNER").await, ["25 17:00 push TELL_PARTNER"]);
+            let query = "{ viewer { nudges(first: 50) { nodes { id rung state } } } }";
+            let data = couple.alex.ask(&app, query, json!({})).await;
+            let mut told = data["viewer"]["nudges"]["nodes"].as_array().unwrap().clone();
+            told.retain(|nudge| nudge["rung"] == "TELL_PARTNER");
+            assert_eq!((told.len(), &told[0]["state"]), (1, &json!("SENT")), "who got it sees it");
+            let id: NudgeId = told[0]["id"].as_str().unwrap().parse().unwrap();
+            let read = move |db: &mut store::Db| Ok::<_, Fault>(store::nudge::attempts(db, &[id])?);
+            let attempts = app.app.house.store.read(read).await.unwrap();
+            assert!(matches!(&attempts[..], [one] if one.outcome == Outcome::Accepted), "{attempts:?}");
+        }
+        assert_eq!(lost_leases(&app), "0", "nobody else had them");
     }
 
     async fn r15_a_worker_that_is_killed_between_sending_and_recording_loses_nothing(app) {

@@ -140,7 +140,7 @@ enum Judged {
 
 impl Judged {
     fn drop(row: &NudgeRow, reason: DropReason, now: Ts) -> Self {
-        Self::End(Release::finished(row, NudgeState::Dropped, Some(reason), now))
+        Self::End(Release::dropped(row, reason, now))
     }
 }
 
@@ -323,7 +323,9 @@ impl Surroundings {
         let Some(bundle) = bundle else { return Ok(Judged::drop(row, DropReason::Expired, now)) };
         let check_in = bundle.check_in.id;
         let alert = self.alerts.get(&check_in).copied().unwrap_or_default();
-        let Some(recipient) = Self::recipient(bundle, row) else { return Ok(Judged::drop(row, DropReason::LinkEnded, now)) };
+        let Some(recipient) = Self::recipient(bundle, row) else {
+            return Ok(Judged::drop(row, DropReason::LinkEnded, now));
+        };
         let reach: Reach = recipient.reach();
         let straggler = row.device_id.is_some();
         let devices: Vec<_> = self

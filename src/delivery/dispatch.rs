@@ -32,7 +32,8 @@ const QUEUED_MAX: Duration = Duration::from_secs(2);
 /// How long what was held back waits, at least; a random part of as much again is added.
 const HELD_BACK: SignedDuration = SignedDuration::from_secs(2);
 /// How long a push and a mail may take in all.
-const PUSH_TAKES: SignedDuration = SignedDuration::from_secs(super::web_push::TIMEOUT.as_secs().cast_signed());
+const PUSH_TAKES: SignedDuration =
+    SignedDuration::from_secs(super::web_push::TIMEOUT.as_secs().cast_signed());
 const MAIL_TAKES: SignedDuration = SignedDuration::from_secs(super::mail::TIMEOUT.as_secs().cast_signed());
 /// The mail server's name among the providers.
 const MAIL: &str = "mail";

@@ -10,7 +10,7 @@ use crate::store;
 use crate::store::account::AccountChange;
 use crate::store::nudge::{AttemptRow, NudgeRow, Release};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// What recording came to, for whoever watches.
@@ -22,12 +22,12 @@ pub struct Recorded {
     pub dead: usize,
     /// How many were held back.
     pub put_off: usize,
-    /// How many leases had been lost.
+    /// How many leases had been lost to another claim.
     pub lost: usize,
 }
 
 /// Records what came of hand-overs. A late result is refused, since somebody else is sending the same nudge under the
-/// same Topic or Message-ID by now.
+/// same Topic or Message-ID by now; one of a nudge that was dropped meanwhile counts only if it was taken.
 pub fn record(unit: &mut Unit<'_>, worker: WorkerId, finished: &[Arc<Finished>]) -> Result<Recorded, Fault> {
     let mut recorded = Recorded::default();
     // Those that end alike are written in one statement.
@@ -52,18 +52,43 @@ pub fn record(unit: &mut Unit<'_>, worker: WorkerId, finished: &[Arc<Finished>])
             None => alike.push((nudge.attempts, release, vec![nudge.id])),
         }
     }
-    let mut ours = HashSet::new();
+    // Whose claim it still is, and what was taken although it had been dropped on its way: that is not sent again.
+    let (mut ours, mut after_all) = (HashSet::new(), HashSet::new());
     for (attempt, release, ids) in alike {
         ours.extend(store::nudge::release(unit.db, &ids, worker, attempt, &release)?);
+        let refused: Vec<NudgeId> = ids.into_iter().filter(|id| !ours.contains(id)).collect();
+        if release.state == NudgeState::Sent && !refused.is_empty() {
+            after_all.extend(store::nudge::sent_after_all(unit.db, &refused, attempt, &release)?);
+        }
     }
-    recorded.lost = finished.iter().filter(|finished| !ours.contains(&finished.ready.nudge.id)).count();
+    recorded.lost = lost(unit, finished, &ours)?;
     let copies = stragglers.into_iter().filter(|(of, _)| ours.contains(of)).map(|(_, copy)| copy);
     store::nudge::insert_stragglers(unit.db, &copies.collect::<Vec<_>>())?;
-    let held = finished.iter().filter(|finished| ours.contains(&finished.ready.nudge.id));
+    let held = finished.iter().filter(|finished| {
+        let id = finished.ready.nudge.id;
+        ours.contains(&id) || after_all.contains(&id)
+    });
     let attempts: Vec<AttemptRow> =
         held.map(|finished| attempts(unit, finished)).collect::<Result<Vec<_>, _>>()?.concat();
     store::nudge::insert_attempts(unit.db, &attempts)?;
     Ok(recorded)
+}
+
+/// How many results came too late, since another claim had taken the nudge over. One that was dropped, given back or
+/// erased meanwhile was lost to nobody.
+fn lost(unit: &mut Unit<'_>, finished: &[Arc<Finished>], ours: &HashSet<NudgeId>) -> Result<usize, Fault> {
+    let others: HashMap<NudgeId, i32> = finished
+        .iter()
+        .map(|finished| &finished.ready.nudge)
+        .filter(|nudge| !ours.contains(&nudge.id))
+        .map(|nudge| (nudge.id, nudge.attempts))
+        .collect();
+    if others.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<NudgeId> = others.keys().copied().collect();
+    let claims = store::nudge::claims(unit.db, &ids)?;
+    Ok(claims.iter().filter(|(id, claims)| others.get(id).is_some_and(|ours| claims > ours)).count())
 }
 
 fn fate(finished: &Finished, now: Timestamp) -> (Fate, Channel) {

@@ -143,8 +143,10 @@ impl NudgeRow {
 }
 
 /// Saves planned nudges. One whose key exists keeps its row: if it still waits, or waited for a consent that is
-/// there again, it is planned anew; if it was sent, it stays sent (R14).
+/// there again, and nothing of it was ever tried, it is planned anew; if it was sent, or may have been, it stays as it
+/// is (R14).
 pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
+    use diesel::dsl::{exists, not};
     use diesel::query_dsl::methods::FilterDsl;
     use diesel::upsert::excluded;
     let mut planned = 0;
@@ -163,11 +165,13 @@ pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
                 nudges::finished_at.eq(None::<Ts>),
             ))
             .filter(
-                // What was tried already keeps its back-off.
-                nudges::state
-                    .eq(NudgeState::Waiting)
-                    .and(nudges::attempts.eq(nudges::attempts_forgiven))
-                    .or(nudges::drop_reason.eq(DropReason::NotConsented).assume_not_null())
+                // What was tried already keeps its back-off; and what was on its way when the consent was taken back may
+                // have arrived: it must not come a second time.
+                nudges::attempts.eq(nudges::attempts_forgiven).and(nudges::state.eq(NudgeState::Waiting).or(
+                    nudges::drop_reason.eq(DropReason::NotConsented).assume_not_null().and(not(exists(
+                        QueryDsl::filter(attempts::table, attempts::nudge_id.eq(nudges::id))
+                    )))
+                ))
             )
             .execute(c))?;
     }
@@ -347,6 +351,12 @@ impl Release {
         Self { channel: Channel::Mail, attempts_forgiven, ..Self::again(nudge, now, true) }
     }
 
+    /// It is not to go out, and nothing of this claim left the house.
+    pub fn dropped(nudge: &NudgeRow, reason: DropReason, now: Ts) -> Self {
+        let attempts_forgiven = Some(nudge.attempts_forgiven + 1);
+        Self { attempts_forgiven, ..Self::finished(nudge, NudgeState::Dropped, Some(reason), now) }
+    }
+
     /// It is finished.
     pub fn finished(nudge: &NudgeRow, state: NudgeState, reason: Option<DropReason>, now: Ts) -> Self {
         Self { state, drop_reason: Some(reason), finished_at: Some(Some(now)), ..Self::unchanged(nudge) }
@@ -368,6 +378,27 @@ pub fn release(
         .filter(nudges::attempts.eq(attempt))
         .filter(nudges::state.eq(NudgeState::Waiting));
     diesel::update(mine).set(change).returning(nudges::id).get_results(db)
+}
+
+/// Has some nudges that were dropped while this attempt was on its way be sent after all, since a provider took them: what
+/// a person got is not denied (R25), and counts (R22). The attempt is fence enough, since every claim makes another.
+/// Returns which.
+pub fn sent_after_all(
+    db: &mut Db,
+    ids: &[NudgeId],
+    attempt: i32,
+    change: &Release,
+) -> QueryResult<Vec<NudgeId>> {
+    let dropped = nudges::table
+        .filter(nudges::id.eq_any(ids))
+        .filter(nudges::attempts.eq(attempt))
+        .filter(nudges::state.eq(NudgeState::Dropped));
+    diesel::update(dropped).set(change).returning(nudges::id).get_results(db)
+}
+
+/// How often some nudges were claimed; those that are no more are left out.
+pub fn claims(db: &mut Db, of: &[NudgeId]) -> QueryResult<Vec<(NudgeId, i32)>> {
+    nudges::table.filter(nudges::id.eq_any(of)).select((nudges::id, nudges::attempts)).load(db)
 }
 
 /// Saves the copies of nudges that one device each is to get still. A copy that exists stays as it is.
