@@ -400,13 +400,34 @@ on_both_databases! {
         }
     }
 
-    async fn r20_a_date_in_retry_after_counts_too(app) {
+    async fn r20_a_date_in_retry_after_counts_too_in_every_form(app) {
         let couple = app.couple().await;
         couple.scene(&app).await;
-        let busy = Answer::status(503).with_header("Retry-After", "Sat, 24 Oct 2026 19:20:00 GMT");
-        app.push.answer_next(&couple.sam.device.endpoint, busy);
+        let times = ["Sat, 24 Oct 2026 19:10:00 GMT", "Saturday, 24-Oct-26 19:20:00 GMT", "Sat Oct 24 19:30:00 2026"];
+        for time in times {
+            // Both of what is due.
+            for _ in 0..2 {
+                let busy = Answer::status(503).with_header("Retry-After", time);
+                app.push.answer_next(&couple.sam.device.endpoint, busy);
+            }
+        }
         app.pass_minutes(2 * HOUR).await;
-        assert_eq!(arrivals(&app, &couple.sam), [0, 20 * 60]);
+        assert_eq!(arrivals(&app, &couple.sam), [30 * 60; 2], "asked for more time three times over");
+    }
+
+    async fn r20_a_late_try_waits_as_long_as_it_is_asked_to_and_no_longer(app) {
+        let couple = app.couple().await;
+        couple.sam.done(&app, "updateProfile", json!({ "mailWanted": false }), "").await;
+        couple.scene(&app).await;
+        // So that there is one nudge; one more answer, and the service would be left alone.
+        couple.sam.done(&app, "endLink", json!({ "linkId": couple.link }), "").await;
+        let tries = 7;
+        for _ in 0..tries {
+            let busy = Answer::status(503).with_header("Retry-After", "90");
+            app.push.answer_next(&couple.sam.device.endpoint, busy);
+        }
+        app.pass_minutes(2 * HOUR).await;
+        assert_eq!(arrivals(&app, &couple.sam), [90 * tries]);
     }
 
     async fn r20_without_a_word_it_is_tried_again_soon_and_given_up_in_the_end(app) {

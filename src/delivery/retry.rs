@@ -1,6 +1,6 @@
 //! When to try again: as the provider asks, or else after a random part of a doubling time (full jitter).
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// The first wait's upper bound.
 const FIRST: SignedDuration = SignedDuration::from_secs(30);
@@ -8,23 +8,28 @@ const FIRST: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
 /// The longest wait that a provider can ask for: no nudge is of use for longer.
 const LONGEST_ASKED: SignedDuration = SignedDuration::from_hours(24);
+/// The shortest wait after a first attempt, which doubles too, and how long that becomes at most: whoever asks for a
+/// second, time after time, does not get twelve tries in twelve seconds.
+const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
+const SHORTEST_LATER: SignedDuration = SignedDuration::from_mins(1);
 
 /// How long to wait after attempt number `attempts` (from 1). `chance` is a random number from 0 to 1.
 pub fn wait(attempts: i32, retry_after: Option<SignedDuration>, chance: f64) -> SignedDuration {
     let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(20);
-    let bound = FIRST.as_secs().saturating_mul(1 << doublings).min(LONGEST.as_secs());
-    let bound = SignedDuration::from_secs(bound);
-    let jittered = SignedDuration::from_secs(1) + bound.mul_f64(chance.clamp(0.0, 1.0));
-    // A provider that asks for a second, time after time, does not get twelve tries in twelve seconds.
-    retry_after.map_or(jittered, |asked| asked.min(LONGEST_ASKED).max(jittered))
+    let doubled = |first: SignedDuration| first * (1 << doublings);
+    match retry_after {
+        // Not a moment later than that: a provider knows best, and chance spreads only those that were told nothing.
+        Some(asked) => asked.min(LONGEST_ASKED).max(doubled(SHORTEST).min(SHORTEST_LATER)),
+        None => SHORTEST + doubled(FIRST).min(LONGEST).mul_f64(chance.clamp(0.0, 1.0)),
+    }
 }
 
-/// Reads a `Retry-After` header in either form (RFC 9110, 10.2.3).
-pub fn retry_after(header: &str, now: jiff::Timestamp) -> Option<SignedDuration> {
+/// Reads a `Retry-After` header: seconds, or a date in any of the three forms of HTTP (RFC 9110, 5.6.7 and 10.2.3).
+pub fn retry_after(header: &str, now: Timestamp) -> Option<SignedDuration> {
     if let Ok(seconds) = header.trim().parse::<u32>() {
         return Some(SignedDuration::from_secs(seconds.into()));
     }
-    let at = jiff::fmt::rfc2822::parse(header.trim()).ok()?.timestamp();
+    let at = Timestamp::try_from(httpdate::parse_http_date(header.trim()).ok()?).ok()?;
     Some(at.duration_since(now).max(SignedDuration::ZERO))
 }
 
@@ -38,15 +43,37 @@ mod tests {
         assert_eq!(wait(3, None, 1.0), SignedDuration::from_secs(121));
         assert_eq!(wait(60, None, 1.0), SignedDuration::from_secs(3601));
         assert_eq!(wait(60, None, 0.0), SignedDuration::from_secs(1));
-        assert_eq!(wait(1, Some(SignedDuration::from_secs(120)), 0.5), SignedDuration::from_secs(120));
     }
 
     #[test]
-    fn both_forms_of_retry_after_are_read() {
-        let now: jiff::Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
+    fn r20_what_a_provider_asks_for_is_followed_however_often_it_was_tried() {
+        let asked =
+            |attempts, seconds| wait(attempts, Some(SignedDuration::from_secs(seconds)), 1.0).as_secs();
+        for attempts in [1, 2, 6, 11] {
+            assert_eq!((asked(attempts, 120), asked(attempts, 9000)), (120, 9000), "{attempts}");
+        }
+        assert_eq!(
+            [1, 2, 4, 11].map(|attempts| asked(attempts, 0)),
+            [1, 2, 8, 60],
+            "not at once, and not all at once"
+        );
+        assert_eq!(asked(1, 1_000_000), 24 * 60 * 60);
+    }
+
+    #[test]
+    fn r20_every_form_of_retry_after_is_read() {
+        let now: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
         assert_eq!(retry_after("120", now), Some(SignedDuration::from_secs(120)));
-        let date = "Sun, 25 Oct 2026 10:05:00 GMT";
-        assert_eq!(retry_after(date, now), Some(SignedDuration::from_secs(300)));
+        let dates =
+            ["Sun, 25 Oct 2026 10:05:00 GMT", "Sunday, 25-Oct-26 10:05:00 GMT", "Sun Oct 25 10:05:00 2026"];
+        for date in dates {
+            assert_eq!(retry_after(date, now), Some(SignedDuration::from_secs(300)), "{date}");
+        }
+        assert_eq!(
+            retry_after("Sun, 25 Oct 2026 09:00:00 GMT", now),
+            Some(SignedDuration::ZERO),
+            "over already"
+        );
         assert_eq!(retry_after("soon", now), None);
     }
 }
