@@ -446,6 +446,26 @@ on_both_databases! {
         assert_eq!(sam.timeline_of(&app, "mail").await, Vec::<String>::new());
     }
 
+    async fn r20_a_device_that_refused_it_is_not_asked_again_while_another_is_waited_for(app) {
+        for (n, status) in [400, 413, 401, 403].into_iter().enumerate() {
+            let couple = app.pair(n).await;
+            let (sam, tablet) = (&couple.sam, tablet(&app, &couple.sam).await);
+            couple.scene(&app).await;
+            for _ in 0..2 {
+                // It would take whatever came after that.
+                app.push.answer_next(&sam.device.endpoint, Answer::status(status));
+                app.push.answer_next(&tablet, Answer::status(503));
+            }
+            app.pass_minutes(HOUR).await;
+            assert_eq!((sam.pushes(&app).len(), app.push.displayed(&tablet).len()), (0, 0), "{status}");
+            app.pass_minutes(HOUR).await;
+            assert_eq!((sam.pushes(&app).len(), app.push.displayed(&tablet).len()), (0, 2), "{status}");
+            assert_eq!(sam.timeline_of(&app, "mail").await, Vec::<String>::new(), "{status}");
+            // The next one begins on a later day, at the same time of day.
+            app.pass_until(minute((n as i64 + 1) * 5 * 24 * HOUR)).await;
+        }
+    }
+
     async fn r20_who_answered_meanwhile_gets_nothing_more_on_the_second_device(app) {
         let couple = app.couple().await;
         let (sam, tablet) = (&couple.sam, tablet(&app, &couple.sam).await);

@@ -32,6 +32,8 @@ pub struct Ready {
     pub parcel: Parcel,
     /// Whether a mail could take a push's place.
     pub mail_possible: bool,
+    /// Whether a live device is left out, since its push service refused this nudge for good.
+    pub refused_before: bool,
 }
 
 /// What a sender needs.
@@ -96,12 +98,12 @@ pub fn claim(
             }
         };
         match readable(judged)?.unwrap_or_else(|cause| unreadable(unit, &row, &cause)) {
-            Judged::Send(parcel, mail_possible, links) => {
+            Judged::Send { parcel, mail_possible, refused_before, links } => {
                 if let Some(recipient) = row.recipient_id {
                     *today.entry(recipient).or_default() += i64::from(row.device_id.is_none());
                 }
                 tokens.extend(links);
-                ready.push(Ready { nudge: row, parcel, mail_possible });
+                ready.push(Ready { nudge: row, parcel, mail_possible, refused_before });
             }
             Judged::End(release) => {
                 dead += usize::from(release.state == NudgeState::Dead);
@@ -132,8 +134,8 @@ pub struct Claimed {
 }
 
 enum Judged {
-    /// It may go out; whether a mail could take its place; the tokens of its links.
-    Send(Parcel, bool, Vec<PageTokenRow>),
+    /// It may go out, as a [`Ready`] one; the tokens of its links.
+    Send { parcel: Parcel, mail_possible: bool, refused_before: bool, links: Vec<PageTokenRow> },
     /// It may not, now or ever.
     End(Release),
 }
@@ -238,7 +240,8 @@ fn judge_request(unit: &mut Unit<'_>, row: &NudgeRow) -> Result<Judged, Fault> {
         }
     };
     let to = request_email(unit.vault, &request)?;
-    Ok(Judged::Send(Parcel::Mail(Mailing { to, letter, path, choices: None }), true, Vec::new()))
+    let parcel = Parcel::Mail(Mailing { to, letter, path, choices: None });
+    Ok(Judged::Send { parcel, mail_possible: true, refused_before: false, links: Vec::new() })
 }
 
 /// Everything around some claimed nudges, read in a number of statements that does not grow with theirs.
@@ -248,6 +251,7 @@ struct Surroundings {
     siblings: Vec<NudgeRow>,
     outreaches: Vec<OutreachRow>,
     devices: Vec<DeviceRow>,
+    refused: HashSet<(NudgeId, DeviceId)>,
     sent: Vec<(AccountId, Ts)>,
     held: Vec<AccountId>,
 }
@@ -269,6 +273,7 @@ impl Surroundings {
         recipients.dedup();
         store::dialect::lock_counts(unit.db, &recipients)?;
         let now = unit.ts();
+        let again: Vec<NudgeId> = rows.iter().filter(|row| row.attempts > 1).map(|row| row.id).collect();
         let told: HashSet<_> = rows
             .iter()
             .filter(|row| row.rung == Rung::TellPartner)
@@ -286,6 +291,7 @@ impl Surroundings {
             siblings: store::nudge::of_check_ins(unit.db, &ids)?,
             outreaches: store::scene::outreaches(unit.db, &scenes)?,
             devices: store::device::live(unit.db, &recipients)?,
+            refused: store::nudge::refused(unit.db, &again)?.into_iter().collect(),
             sent,
             held,
         })
@@ -334,6 +340,12 @@ impl Surroundings {
             .filter(|device| device.account_id == recipient.id)
             .filter(|device| row.device_id.is_none_or(|only| only == device.id))
             .collect();
+        // What refused it for good is asked again only if nothing else is left: somebody may have mended the cause and
+        // had a dead nudge tried anew.
+        let open = |device: &&DeviceRow| !self.refused.contains(&(row.id, device.id));
+        let still_open: Vec<_> = devices.iter().copied().filter(open).collect();
+        let refused_before = !still_open.is_empty() && still_open.len() < devices.len();
+        let devices = if refused_before { still_open } else { devices };
         let sent = i64::try_from(self.today(recipient, &reach.rhythm.zone, unit.now)).unwrap_or(i64::MAX);
         let on_ladder = |other: &&NudgeRow| {
             other.check_in_id == Some(check_in)
@@ -400,7 +412,8 @@ impl Surroundings {
                     Channel::Push => by_push(unit, row, bundle, (&person, &devices), alert.standing)?,
                     Channel::Mail => by_mail(unit, row, bundle, &person, alert.standing)?,
                 };
-                Ok(Judged::Send(parcel, self.mail_possible(row), links))
+                let mail_possible = self.mail_possible(row);
+                Ok(Judged::Send { parcel, mail_possible, refused_before, links })
             }
         }
     }

@@ -104,6 +104,7 @@ fn fate(finished: &Finished, now: Timestamp) -> (Fate, Channel) {
         due_at: ready.nudge.due_at.get(),
         expires_at: ready.nudge.expires_at.get(),
         mail_possible: ready.mail_possible,
+        refused_before: ready.refused_before,
         endings,
     };
     (handed.fate(now), channel)

@@ -97,6 +97,8 @@ pub struct Handed<'a> {
     pub expires_at: Timestamp,
     /// Whether a mail could take its place.
     pub mail_possible: bool,
+    /// Whether a device that is not among these had it refused for good before.
+    pub refused_before: bool,
     /// How each hand-over ended; None: to the mail server.
     pub endings: &'a [(Option<DeviceId>, Ending)],
 }
@@ -134,7 +136,7 @@ impl Handed<'_> {
         if !self.endings.iter().any(|(_, ending)| open(ending)) {
             return if by_mail {
                 Fate::ByMail
-            } else if any(Some(Outcome::Refused)) || self.channel == Channel::Mail {
+            } else if self.refused_before || any(Some(Outcome::Refused)) || self.channel == Channel::Mail {
                 Fate::Dead
             } else {
                 Fate::Unreachable
@@ -168,9 +170,34 @@ mod tests {
             })
             .collect();
         let (due_at, expires_at) = (now, now + SignedDuration::from_hours(20));
-        let handed =
-            Handed { channel, straggler: false, tries, due_at, expires_at, mail_possible, endings: &endings };
+        let handed = Handed {
+            channel,
+            straggler: false,
+            tries,
+            due_at,
+            expires_at,
+            mail_possible,
+            refused_before: false,
+            endings: &endings,
+        };
         handed.fate(now)
+    }
+
+    #[test]
+    fn r20_what_one_device_refused_before_is_kept_when_the_last_other_one_is_gone() {
+        let now: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
+        let endings = [(Some(DeviceId::at(now)), Ending::new(Outcome::Gone, Some(410)))];
+        let handed = |refused_before| Handed {
+            channel: Channel::Push,
+            straggler: false,
+            tries: 2,
+            due_at: now,
+            expires_at: now + SignedDuration::from_hours(20),
+            mail_possible: false,
+            refused_before,
+            endings: &endings,
+        };
+        assert_eq!([true, false].map(|before| handed(before).fate(now)), [Fate::Dead, Fate::Unreachable]);
     }
 
     #[test]

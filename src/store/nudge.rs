@@ -464,6 +464,20 @@ pub fn insert_attempts(db: &mut Db, rows: &[AttemptRow]) -> QueryResult<usize> {
     on_both!(db, |c| diesel::insert_into(attempts::table).values(rows).execute(c))
 }
 
+/// Which devices' push services refused which of some nudges for good.
+pub fn refused(db: &mut Db, of: &[NudgeId]) -> QueryResult<Vec<(NudgeId, DeviceId)>> {
+    if of.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<(NudgeId, Option<DeviceId>)> = attempts::table
+        .filter(attempts::nudge_id.eq_any(of))
+        .filter(attempts::outcome.eq(Outcome::Refused))
+        .filter(attempts::device_id.is_not_null())
+        .select((attempts::nudge_id, attempts::device_id))
+        .load(db)?;
+    Ok(rows.into_iter().filter_map(|(nudge, device)| Some((nudge, device?))).collect())
+}
+
 /// The attempts of some nudges, the oldest first.
 pub fn attempts(db: &mut Db, of: &[NudgeId]) -> QueryResult<Vec<AttemptRow>> {
     attempts::table
