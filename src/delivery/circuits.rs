@@ -1,5 +1,7 @@
 //! Circuits: which providers are not answering anybody just now, so that nobody waits for them in vain (R23).
 
+use crate::domain::hand_over::Ending;
+use crate::domain::nudge::Outcome;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 
@@ -13,11 +15,18 @@ const LONGEST: SignedDuration = SignedDuration::from_mins(2);
 const PROBE: SignedDuration = SignedDuration::from_secs(30);
 /// Providers that are remembered; beyond that those that were not left alone are forgotten.
 const REMEMBERED: usize = 1024;
+/// How long after its time a provider that was left alone is remembered if nothing is sent to it: one that everybody
+/// has left must not be an alarm for ever.
+const KEPT: SignedDuration = SignedDuration::from_hours(1);
+/// How often is looked for such providers.
+const LOOK: SignedDuration = SignedDuration::from_mins(1);
 
 /// What is known about every provider: push services by their origin, and the mail server.
 #[derive(Debug, Default)]
 pub struct Circuits {
     by_origin: HashMap<String, Circuit>,
+    /// When was looked for those that can be forgotten.
+    looked: Option<Timestamp>,
 }
 
 #[derive(Debug, Default)]
@@ -56,17 +65,35 @@ impl Circuits {
         }
     }
 
-    /// Notes whether the provider answered, whatever it said, or could not.
-    pub fn learn(&mut self, origin: &str, answered: bool, now: Timestamp) -> Option<Change> {
+    /// Forgets whom nothing was sent to for long since they were left alone, and names them.
+    pub fn forget(&mut self, now: Timestamp) -> Vec<String> {
+        // A clock that has been put back since does not keep it from looking.
+        if self.looked.is_some_and(|looked| looked <= now && now < looked + LOOK) {
+            return Vec::new();
+        }
+        self.looked = Some(now);
+        let over = |circuit: &mut Circuit| circuit.open_until.is_some_and(|until| until + KEPT <= now);
+        self.by_origin.extract_if(|_, circuit| over(circuit)).map(|(origin, _)| origin).collect()
+    }
+
+    /// Notes whether the provider answered, whatever it said, or could not; none: it was not asked.
+    pub fn learn(&mut self, origin: &str, answered: Option<bool>, now: Timestamp) -> Option<Change> {
+        let Some(answered) = answered else {
+            let circuit = self.by_origin.get_mut(origin).filter(|circuit| circuit.probing)?;
+            // If that was the probe, there was none: the next one is let through.
+            circuit.open_until = Some(now);
+            circuit.probing = false;
+            return None;
+        };
         if answered {
             let circuit = self.by_origin.get_mut(origin)?;
             let was_open = circuit.openings > 0;
             *circuit = Circuit::default();
             return was_open.then_some(Change::Closed);
         }
-        if self.by_origin.len() >= REMEMBERED {
+        if self.by_origin.len() >= REMEMBERED && !self.by_origin.contains_key(origin) {
             self.by_origin.retain(|_, circuit| circuit.openings > 0);
-            if self.by_origin.len() >= REMEMBERED && !self.by_origin.contains_key(origin) {
+            if self.by_origin.len() >= REMEMBERED {
                 return None;
             }
         }
@@ -85,6 +112,17 @@ impl Circuits {
     }
 }
 
+/// Whether the provider answered, as far as this ending tells; none: nothing left the house, which says nothing about it.
+pub fn answered(ending: &Ending, mail: bool) -> Option<bool> {
+    match (ending.outcome, ending.code) {
+        (None, _) | (Some(Outcome::Refused), None) => None,
+        // A mail server that says "not now" for one recipient serves the others.
+        (Some(Outcome::Deferred), Some(_)) => Some(mail && !ending.refuses_us),
+        (Some(Outcome::Deferred), None) => Some(false),
+        (Some(Outcome::Accepted | Outcome::Gone | Outcome::Refused), _) => Some(true),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,20 +132,92 @@ mod tests {
         let mut circuits = Circuits::default();
         let start: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
         for _ in 1..FAILURES_MAX {
-            assert_eq!(circuits.learn("a", false, start), None);
+            assert_eq!(circuits.learn("a", Some(false), start), None);
             assert_eq!(circuits.admit("a", start), Ok(()));
         }
-        assert_eq!(circuits.learn("a", false, start), Some(Change::Opened));
+        assert_eq!(circuits.learn("a", Some(false), start), Some(Change::Opened));
         assert_eq!(circuits.admit("a", start), Err(FIRST));
         assert_eq!(circuits.admit("b", start), Ok(()), "another provider has nothing to do with it");
         let later = start + FIRST;
         assert_eq!(circuits.admit("a", later), Ok(()), "the probe");
         assert_eq!(circuits.admit("a", later), Err(PROBE), "and nothing beside it");
-        assert_eq!(circuits.learn("a", false, later), None);
+        assert_eq!(circuits.learn("a", Some(false), later), None);
         assert_eq!(circuits.admit("a", later), Err(FIRST + FIRST));
         let last = later + FIRST + FIRST;
         assert_eq!(circuits.admit("a", last), Ok(()));
-        assert_eq!(circuits.learn("a", true, last), Some(Change::Closed));
+        assert_eq!(circuits.learn("a", Some(true), last), Some(Change::Closed));
         assert_eq!((circuits.admit("a", last), circuits.admit("a", last)), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn r23_a_provider_that_nothing_is_sent_to_any_more_is_forgotten() {
+        let mut circuits = Circuits::default();
+        let start: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
+        let fail = |circuits: &mut Circuits, origin: &str, at| {
+            let told: Vec<_> =
+                (0..FAILURES_MAX).filter_map(|_| circuits.learn(origin, Some(false), at)).collect();
+            assert_eq!(told, [Change::Opened], "{origin}");
+        };
+        fail(&mut circuits, "a", start);
+        let later = start + SignedDuration::from_mins(30);
+        fail(&mut circuits, "b", later);
+        assert_eq!(circuits.learn("c", Some(false), start), None);
+        let none = Vec::<String>::new();
+        let over = start + FIRST + KEPT;
+        assert_eq!(circuits.forget(over - LOOK), none);
+        assert_eq!(circuits.forget(over - SignedDuration::from_secs(1)), none, "it looked a moment ago");
+        assert_eq!(circuits.forget(over), ["a"]);
+        assert_eq!(circuits.forget(over + LOOK), none, "once");
+        assert_eq!(circuits.learn("a", Some(true), over), None, "it is no news that it answers");
+        fail(&mut circuits, "a", over);
+        assert_eq!(circuits.forget(later + FIRST + KEPT), ["b"], "a clock that was put back or not");
+        assert_eq!(circuits.forget(start), none);
+    }
+
+    #[test]
+    fn r23_providers_that_are_gone_for_good_take_no_others_place() {
+        let mut circuits = Circuits::default();
+        let start: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
+        for origin in 0..REMEMBERED {
+            for _ in 0..FAILURES_MAX {
+                circuits.learn(&origin.to_string(), Some(false), start);
+            }
+        }
+        let fails = |circuits: &mut Circuits, at| {
+            (0..FAILURES_MAX).find_map(|_| circuits.learn("new", Some(false), at))
+        };
+        assert_eq!(fails(&mut circuits, start), None, "there is no room");
+        let over = start + FIRST + KEPT;
+        assert_eq!(circuits.forget(over).len(), REMEMBERED);
+        assert_eq!(fails(&mut circuits, over), Some(Change::Opened));
+    }
+
+    #[test]
+    fn r23_what_never_left_the_house_closes_no_circuit_and_is_no_probe() {
+        let unsent = Ending::new(Outcome::Refused, None);
+        assert_eq!(answered(&unsent, false), None);
+        assert_eq!(answered(&Ending::held_back(FIRST), false), None);
+        assert_eq!(answered(&Ending::new(Outcome::Refused, Some(413)), false), Some(true));
+        assert_eq!(
+            answered(&Ending::new(Outcome::Accepted, None), true),
+            Some(true),
+            "a mail that became a file"
+        );
+        let busy = Ending::new(Outcome::Deferred, Some(451));
+        assert_eq!([true, false].map(|mail| answered(&busy, mail)), [Some(true), Some(false)]);
+        assert_eq!(answered(&Ending { refuses_us: true, ..busy }, true), Some(false));
+        let mut circuits = Circuits::default();
+        let start: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
+        let told: Vec<_> =
+            (0..FAILURES_MAX).filter_map(|_| circuits.learn("a", Some(false), start)).collect();
+        assert_eq!(told, [Change::Opened]);
+        assert_eq!(circuits.learn("a", answered(&unsent, false), start), None);
+        assert_eq!(circuits.admit("a", start), Err(FIRST), "it stays open");
+        let later = start + FIRST;
+        assert_eq!(circuits.admit("a", later), Ok(()));
+        assert_eq!(circuits.learn("a", answered(&unsent, false), later), None);
+        assert_eq!(circuits.admit("a", later), Ok(()), "another probe");
+        assert_eq!(circuits.admit("a", later), Err(PROBE), "and nothing beside it");
+        assert_eq!(circuits.learn("b", None, later), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Dispatch: hands claimed nudges over, so many at a time to each provider, and none to one that does not answer (R23).
 
-use super::circuits::Change;
+use super::circuits::{Change, answered};
 use super::{Finished, Senders};
 use crate::actions::claim::{Parcel, Ready};
 use crate::clock::Clock;
@@ -135,6 +135,9 @@ impl Dispatch {
     /// Starts what may start, and gives up waiting for providers that do not move.
     pub fn start(&mut self) {
         let (now, clock) = (Instant::now(), self.clock.now());
+        for origin in self.senders.forget(clock) {
+            self.meters.circuit_closed(class(&origin));
+        }
         let mut held_back = Vec::new();
         let mut starting = Vec::new();
         self.providers.retain(|origin, provider| {
@@ -222,9 +225,7 @@ impl Dispatch {
         if ending.refuses_us {
             self.meters.key_refused(service);
         }
-        // A mail server that says "not now" for one recipient serves the others.
-        let spoke = origin == MAIL && ending.code.is_some() && !ending.refuses_us;
-        let answered = spoke || ending.outcome != Some(Outcome::Deferred);
+        let answered = answered(&ending, origin == MAIL);
         match self.senders.learn(&origin, answered, self.clock.now()) {
             // Its class and not which: an operator's own push service may stand for one person (R35).
             Some(Change::Opened) => {

@@ -60,7 +60,11 @@ impl Senders {
         self.circuits.lock().unwrap_or_else(PoisonError::into_inner).admit(origin, now)
     }
 
-    fn learn(&self, origin: &str, answered: bool, now: Timestamp) -> Option<Change> {
+    fn forget(&self, now: Timestamp) -> Vec<String> {
+        self.circuits.lock().unwrap_or_else(PoisonError::into_inner).forget(now)
+    }
+
+    fn learn(&self, origin: &str, answered: Option<bool>, now: Timestamp) -> Option<Change> {
         self.circuits.lock().unwrap_or_else(PoisonError::into_inner).learn(origin, answered, now)
     }
 }
