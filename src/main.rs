@@ -327,7 +327,8 @@ async fn look_after(config: &Config, command: NudgesCommand) -> Result<(), Start
     let house = build(config)?.house;
     match command {
         NudgesCommand::Dead => {
-            for nudge in dead::list(&house).await? {
+            let dead::Listed { nudges, more } = dead::list(&house).await?;
+            for nudge in nudges {
                 let (outcome, code) =
                     nudge.last.map_or(("never sent", None), |(end, code)| (end.word(), code));
                 println!(
@@ -342,6 +343,9 @@ async fn look_after(config: &Config, command: NudgesCommand) -> Result<(), Start
                     if nudge.expired { "; its time is over" } else { "" },
                 );
             }
+            if more {
+                println!("There are more; these are the latest {}.", dead::MOST);
+            }
             Ok(())
         }
         NudgesCommand::Retry { ids, all } => {
@@ -352,6 +356,9 @@ async fn look_after(config: &Config, command: NudgesCommand) -> Result<(), Start
                 "{} to go out now, {} left since their time is over, {} not found among the dead",
                 driven.again, driven.expired, driven.unknown
             );
+            if driven.more {
+                println!("There are more than {}: run this again for the next ones.", dead::MOST);
+            }
             Ok(())
         }
     }

@@ -328,7 +328,7 @@ on_both_databases! {
         assert_eq!(sam.timeline(&app).await, [format!("24 19:18 {REACH_OUT_MAIL}"), format!("24 19:18 {ASK_MAIL}")]);
         assert_eq!(alex.timeline(&app).await, Vec::<String>::new());
         assert_eq!(alex.rungs(&app, &check_in, "DEAD").await, ["ASK"]);
-        let mut dead: Vec<_> = dead::list(&app.app.house).await.unwrap().iter().map(|nudge| nudge.rung).collect();
+        let mut dead: Vec<_> = dead::list(&app.app.house).await.unwrap().nudges.iter().map(|nudge| nudge.rung).collect();
         dead.sort_by_key(|rung| rung.word());
         assert_eq!(dead, [Rung::Ask, Rung::ReachOut], "Alex's, for whoever runs the service");
         assert_eq!(app.push.received().len(), 0);

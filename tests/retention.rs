@@ -1,7 +1,10 @@
 //! What is kept and for how long: nudges that were given up can be driven again, and finished ones are forgotten.
 
+#[path = "support/seed.rs"]
+mod seed;
 mod support;
 
+use diesel::connection::SimpleConnection;
 use evenkeel::actions::{Fault, dead, retention};
 use evenkeel::demo::push_receiver::Answer;
 use evenkeel::domain::nudge::NudgeState;
@@ -10,7 +13,7 @@ use evenkeel::ids::NudgeId;
 use evenkeel::store;
 use serde_json::json;
 use std::process::Command;
-use support::care::{DAY, HOUR};
+use support::care::{DAY, HOUR, minute};
 use support::{Backend, Couple, TestApp};
 
 /// A couple of which Sam's ask was given up: the push service refuses this server's key, and no mail is wanted.
@@ -23,6 +26,22 @@ async fn given_up(app: &TestApp) -> (Couple, String) {
     (couple, scene)
 }
 
+/// Runs a command of the program on the test's database: whether it went well, and what it said.
+fn command(app: &TestApp, arguments: &[&str]) -> (bool, String) {
+    let url = match &app.config.database {
+        store::Location::Sqlite(path) => format!("sqlite:{path}"),
+        store::Location::Postgres(url) => url.clone(),
+    };
+    let out = Command::new(env!("CARGO_BIN_EXE_evenkeel"))
+        .args(arguments)
+        .current_dir(&app.config.data_dir)
+        .env("DATABASE_URL", url)
+        .env("EVENKEEL_DATA_DIR", &app.config.data_dir)
+        .output()
+        .unwrap();
+    (out.status.success(), String::from_utf8(out.stdout).unwrap())
+}
+
 async fn states(app: &TestApp, couple: &Couple, state: &str) -> usize {
     let nudges = couple.sam.ask(app, "{ viewer { nudges(first: 50) { nodes { state } } } }", json!({})).await;
     let nodes = nudges["viewer"]["nudges"]["nodes"].as_array().unwrap().clone();
@@ -33,7 +52,7 @@ on_both_databases! {
     async fn r20_a_dead_nudge_is_kept_listed_and_driven_again_when_the_trouble_is_mended(app) {
         let (couple, _) = given_up(&app).await;
         let sam = &couple.sam;
-        let list = dead::list(&app.app.house).await.unwrap();
+        let list = dead::list(&app.app.house).await.unwrap().nudges;
         assert_eq!(list.len(), 2, "the ask and the prompt to reach out: {list:?}");
         assert!(list.iter().all(|nudge| nudge.last.unwrap().1 == Some(403) && !nudge.expired));
         assert_eq!(states(&app, &couple, "DEAD").await, 1, "one's own ask is shown; the other's prompt is not");
@@ -49,7 +68,7 @@ on_both_databases! {
         assert_eq!(dead::drive_again(&app.app.house, None).await.unwrap().again, 1);
         app.pass_minutes(1).await;
         assert_eq!(sam.pushes(&app).len(), 2);
-        assert!(dead::list(&app.app.house).await.unwrap().is_empty());
+        assert!(dead::list(&app.app.house).await.unwrap().nudges.is_empty());
     }
 
     async fn r16_a_dead_nudge_that_is_driven_again_is_checked_again(app) {
@@ -65,7 +84,7 @@ on_both_databases! {
         couple.scene(&app).await;
         app.pass_minutes(3 * DAY).await;
         app.push.answer_always(&couple.sam.device.endpoint, None);
-        let list = dead::list(&app.app.house).await.unwrap();
+        let list = dead::list(&app.app.house).await.unwrap().nudges;
         let over: Vec<_> = list.iter().filter(|nudge| nudge.expired).map(|nudge| nudge.id).collect();
         let driven = dead::drive_again(&app.app.house, Some(over.clone())).await.unwrap();
         assert!(!over.is_empty() && driven.again == 0 && driven.expired == over.len(), "{driven:?}");
@@ -75,26 +94,32 @@ on_both_databases! {
     async fn r35_the_list_of_dead_nudges_says_nothing_about_anybody(app) {
         let (couple, _) = given_up(&app).await;
         app.install_keys();
-        let run = |arguments: &[&str]| {
-            let url = match &app.config.database {
-                store::Location::Sqlite(path) => format!("sqlite:{path}"),
-                store::Location::Postgres(url) => url.clone(),
-            };
-            let out = Command::new(env!("CARGO_BIN_EXE_evenkeel"))
-                .args(arguments)
-                .current_dir(&app.config.data_dir)
-                .env("DATABASE_URL", url)
-                .env("EVENKEEL_DATA_DIR", &app.config.data_dir)
-                .output()
-                .unwrap();
-            (out.status.success(), String::from_utf8(out.stdout).unwrap())
-        };
-        let (well, text) = run(&["nudges", "dead"]);
+        let (well, text) = command(&app, &["nudges", "dead"]);
         assert!(well && text.lines().count() == 2 && text.contains("refused 403"), "{text}");
         for personal in [couple.sam.email.as_str(), couple.alex.email.as_str(), "127.0.0.1", "Sam", "Alex"] {
             assert!(!text.contains(personal), "{personal} in {text}");
         }
-        assert!(!run(&["nudges", "retry"]).0, "all is to be said");
+        assert!(!command(&app, &["nudges", "retry"]).0, "all is to be said");
+    }
+
+    async fn r20_more_dead_nudges_than_are_taken_at_a_time_are_not_passed_over_in_silence(app) {
+        let couples = seed::couples(&app.app.house, 0, 251, |_| None).await;
+        let at = minute(HOUR);
+        let scenes: Vec<_> = couples.iter().map(|couple| (*couple, at)).collect();
+        assert_eq!(seed::scenes(&app.app.house, &scenes).await.len(), 1004);
+        app.clock.set(at);
+        let give_up = "UPDATE nudges SET state = 'dead', finished_at = send_at WHERE rung IN ('ask', 'reach_out')";
+        app.app.house.store.write(move |db| Ok::<_, Fault>(db.batch_execute(give_up)?)).await.unwrap();
+        app.install_keys();
+        let (well, text) = command(&app, &["nudges", "dead"]);
+        let last = text.lines().last().unwrap();
+        assert_eq!((well, text.lines().count(), last), (true, 1001, "There are more; these are the latest 1000."));
+        let list = dead::list(&app.app.house).await.unwrap();
+        assert!(list.nudges.len() == 1000 && list.more);
+        let rounds = [dead::drive_again(&app.app.house, None).await, dead::drive_again(&app.app.house, None).await];
+        let rounds = rounds.map(|driven| driven.unwrap()).map(|driven| (driven.again, driven.more));
+        assert_eq!(rounds, [(1000, true), (4, false)]);
+        assert!(!dead::list(&app.app.house).await.unwrap().more);
     }
 
     async fn finished_nudges_are_forgotten_after_their_time_and_waiting_ones_never(app) {

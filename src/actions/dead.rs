@@ -4,7 +4,7 @@ use super::{Fault, House, Outcome};
 use crate::domain::nudge::{Channel, Outcome as Ended, Rung};
 use crate::ids::NudgeId;
 use crate::store;
-use crate::store::nudge::Release;
+use crate::store::nudge::{NudgeRow, Release};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -32,6 +32,15 @@ pub struct DeadNudge {
     pub expired: bool,
 }
 
+/// The dead nudges that were looked for.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The latest first, at most [`MOST`].
+    pub nudges: Vec<DeadNudge>,
+    /// Whether there are more than these.
+    pub more: bool,
+}
+
 /// What driving again came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Driven {
@@ -41,13 +50,23 @@ pub struct Driven {
     pub expired: usize,
     /// How many of the ids that were named are no dead nudge.
     pub unknown: usize,
+    /// Whether there are more than were looked at.
+    pub more: bool,
+}
+
+/// At most [`MOST`] of what was found, and whether that was more.
+fn up_to_most(mut rows: Vec<NudgeRow>) -> (Vec<NudgeRow>, bool) {
+    let most = usize::try_from(MOST).unwrap_or(usize::MAX);
+    let more = rows.len() > most;
+    rows.truncate(most);
+    (rows, more)
 }
 
 /// The dead nudges, the latest first.
-pub async fn list(house: &Arc<House>) -> Result<Vec<DeadNudge>, Fault> {
+pub async fn list(house: &Arc<House>) -> Result<Listed, Fault> {
     house
         .look(|unit| {
-            let rows = store::nudge::dead(unit.db, None, None, MOST)?;
+            let (rows, more) = up_to_most(store::nudge::dead(unit.db, None, None, MOST + 1)?);
             let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
             let attempts = store::nudge::attempts(unit.db, &ids)?;
             let nudges = rows.into_iter().map(|row| {
@@ -63,7 +82,7 @@ pub async fn list(house: &Arc<House>) -> Result<Vec<DeadNudge>, Fault> {
                     expired: row.expires_at.get() <= unit.now,
                 }
             });
-            Ok(nudges.collect())
+            Ok(Listed { nudges: nudges.collect(), more })
         })
         .await
 }
@@ -76,10 +95,12 @@ pub async fn drive_again(house: &Arc<House>, only: Option<Vec<NudgeId>>) -> Outc
             let now = unit.ts();
             // Of all, those that are of use: however many others there are.
             let useful_after = only.is_none().then_some(now);
-            let rows = store::nudge::dead(unit.db, only.as_deref(), useful_after, MOST)?;
+            let (rows, more) =
+                up_to_most(store::nudge::dead(unit.db, only.as_deref(), useful_after, MOST + 1)?);
             let mut driven = Driven {
                 unknown: only
                     .map_or(0, |ids| ids.iter().filter(|id| rows.iter().all(|row| row.id != **id)).count()),
+                more,
                 ..Driven::default()
             };
             for row in rows {
