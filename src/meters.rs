@@ -131,12 +131,12 @@ impl Meters {
         );
         registry.register(
             "put_off_nudges",
-            "Nudges moved to a later time at the moment of sending",
+            "Nudges moved to a later time at the moment of sending: by quiet hours, patience or the daily measure, or since their provider is not asked just now",
             self.put_off.clone(),
         );
         registry.register(
             "key_refusals",
-            "Answers 401 or 403 of a push service: it does not take this server's VAPID key",
+            "Answers of a provider that refuse this server: a push service's 401 or 403 to its VAPID key, a mail server's to its log-in or address",
             self.keys_refused.clone(),
         );
         registry.register(
@@ -179,9 +179,7 @@ impl Meters {
             for outcome in Outcome::ALL {
                 drop(self.attempts.get_or_create(&[label, ("outcome", outcome.word())]));
             }
-            if *service != ServiceClass::Mail {
-                drop(self.keys_refused.get_or_create(&[label]));
-            }
+            drop(self.keys_refused.get_or_create(&[label]));
             drop(self.circuits.get_or_create(&[label]));
         }
     }
@@ -218,7 +216,7 @@ impl Meters {
         self.put_off.inc_by(nudges as u64);
     }
 
-    /// A push service does not take the server's key: 401 or 403, the operator's alarm (R20).
+    /// A provider refuses this server: its key or its log-in, the operator's alarm (R20).
     pub fn key_refused(&self, service: ServiceClass) {
         self.keys_refused.get_or_create(&[("service", service.word())]).inc();
     }
@@ -334,6 +332,7 @@ mod tests {
             ("evenkeel_lost_leases_total", 1.0),
             ("evenkeel_put_off_nudges_total", 2.0),
             ("evenkeel_key_refusals_total{service=\"google\"}", 1.0),
+            ("evenkeel_key_refusals_total{service=\"mail\"}", 0.0),
             ("evenkeel_open_circuits{service=\"mozilla\"}", 1.0),
             ("evenkeel_worker_last_pass_timestamp_seconds", 1_792_864_800.5),
             ("evenkeel_database_wait_seconds_bucket{le=\"0.01\"}", 0.0),

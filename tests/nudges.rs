@@ -245,6 +245,8 @@ on_both_databases! {
         app.pass_minutes(HOUR + 30).await;
         assert_eq!(alex.timeline_of(&app, "24 19:00").await.len(), 6);
         assert_eq!(alex.timeline(&app).await.len(), 6);
+        let meters = app.app.house.meters.render().unwrap();
+        assert!(meters.contains("evenkeel_put_off_nudges_total 2"), "what waits for the morning is counted");
         // What was asked for does not count, and is not held up.
         let before = alex.mails(&app).len();
         app.anonymous("mutation($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) { status } }",

@@ -85,7 +85,7 @@ pub fn claim(
     let claimed: Vec<NudgeId> = rows.iter().map(|row| row.id).collect();
     // One row that cannot be read must not keep the others waiting: then each is looked at by itself.
     let together = readable(Surroundings::load(unit, &rows, &claimed))?.ok();
-    let (mut ready, mut tokens, mut dead) = (Vec::new(), Vec::new(), 0);
+    let (mut ready, mut tokens, mut dead, mut moved) = (Vec::new(), Vec::new(), 0, 0);
     let mut today: HashMap<AccountId, i64> = HashMap::new();
     for row in rows {
         let judged = if row.tries() > ATTEMPTS_MAX {
@@ -107,6 +107,7 @@ pub fn claim(
             }
             Judged::End(release) => {
                 dead += usize::from(release.state == NudgeState::Dead);
+                moved += usize::from(release.due_at.is_some());
                 store::nudge::release(unit.db, &[row.id], worker, row.attempts, &release)?;
                 if let (Some(Some(DropReason::Paused)), Some(check_in)) =
                     (release.drop_reason, row.check_in_id)
@@ -120,7 +121,7 @@ pub fn claim(
         }
     }
     store::page_token::keep(unit.db, &tokens)?;
-    Ok(Claimed { total, ready, dead })
+    Ok(Claimed { total, ready, dead, moved })
 }
 
 /// What a claim came to.
@@ -131,6 +132,8 @@ pub struct Claimed {
     pub ready: Vec<Ready>,
     /// How many were given up.
     pub dead: usize,
+    /// How many are to go out later than they were.
+    pub moved: usize,
 }
 
 enum Judged {

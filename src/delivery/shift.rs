@@ -286,7 +286,7 @@ impl Shift<'_> {
         for _ in 0..recorded.dead + given_up {
             meters.dead();
         }
-        meters.put_off(recorded.put_off);
+        meters.put_off(recorded.put_off + passed.claimed.as_ref().map_or(0, |claimed| claimed.moved));
         if recorded.lost > 0 {
             tracing::info!(nudges = recorded.lost, "leases were lost; their results are not recorded");
             for _ in 0..recorded.lost {
