@@ -49,7 +49,7 @@ const CONCURRENCIES: [usize; 5] = [8, 16, 32, 64, 128];
 /// The engine's payload before encryption, in bytes.
 const PAYLOAD: usize = 1023;
 /// Nudges of one claim, as the engine takes them.
-const BATCH: i64 = 128;
+const BATCH: i64 = evenkeel::delivery::BATCH.cast_signed() as i64;
 /// Claims of each kind that are timed.
 const CLAIMS: usize = 40;
 /// Nudges of another push service that fall due in the middle of a herd.
@@ -328,7 +328,8 @@ fn claiming(backend: Backend, many: usize) {
             small[kind], large[kind]
         );
     }
-    println!();
+    // All in this process: what seeded both databases counts too.
+    println!("  resident memory {:.0} MiB, at most {:.0} MiB\n", memory("VmRSS"), memory("VmHWM"));
 }
 
 async fn seed_future(place: &Place, future: usize) -> App {

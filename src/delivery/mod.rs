@@ -18,6 +18,7 @@ use crate::domain::nudge::Outcome;
 use crate::ids::{DeviceId, WorkerId};
 use circuits::{Change, Circuits};
 use jiff::{SignedDuration, Timestamp};
+pub use shift::BATCH;
 use shift::Shift;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

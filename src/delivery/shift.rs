@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 const QUEUE: usize = 512;
 /// Nudges that a worker has in hand at most: what bounds its memory.
 const IN_HAND: usize = 2048;
-/// Nudges that one claim takes; with less room than that a claim is not worth its statements.
-const BATCH: usize = 256;
+/// Nudges that one claim of a worker takes; with less room than that a claim is not worth its statements.
+pub const BATCH: usize = 256;
 /// How long what is over may wait for others to be recorded with.
 const RECORD_WITHIN: Duration = Duration::from_millis(20);
 /// How often the worker looks even if nothing tells it to: a bell may be lost.
