@@ -94,10 +94,8 @@ async function keep({ accessToken, accessTokenExpiresAt, refreshToken }) {
 async function forget() {
   access = null;
   await desk.wipe();
-  const worker = self.registration ?? (await navigator.serviceWorker?.getRegistration("/app"));
-  const subscription = await worker?.pushManager?.getSubscription();
   // Where the push service cannot be reached now, the browser tells it later.
-  await subscription?.unsubscribe().catch(() => {});
+  await desk.unsubscribe().catch(() => {});
   news.postMessage("out");
 }
 

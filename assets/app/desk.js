@@ -1,5 +1,5 @@
-// What this device keeps, in IndexedDB: the session, answers that wait to be sent, and the times of open check-ins.
-// Nothing else of anybody is kept, and all of it goes at log-out.
+// What this device keeps, in IndexedDB: the session, answers that wait to be sent, and the times of open check-ins; and
+// its service worker. Nothing else of anybody is kept, and all of it goes at log-out.
 const NAME = "evenkeel";
 const STORES = ["kept", "queue"];
 let opening;
@@ -41,6 +41,12 @@ export const dequeue = (item) =>
       if (request.result?.key === item.key) queue.delete(item.id);
     };
   });
+
+/** What shows pushes here and sends when there is a network again; nothing where the browser took no service worker. */
+export const worker = async () => self.registration ?? (await navigator.serviceWorker?.getRegistration("/app"));
+
+/** Takes push off this device, as far as the browser knows. */
+export const unsubscribe = async () => (await (await worker())?.pushManager?.getSubscription())?.unsubscribe();
 
 /** Forgets everything. Cleared and not deleted: another tab that has it open must not keep it alive. */
 export const wipe = () =>

@@ -13,16 +13,14 @@ const bytes = (text) => {
   return Uint8Array.from(plain, (sign) => sign.charCodeAt(0));
 };
 
-/** What shows pushes here; nothing where the browser took no service worker, and `ready` would never come. */
-const registration = async () => self.registration ?? (await navigator.serviceWorker?.getRegistration("/app"));
-
 /** What this device is registered as: its id, its name, whether its words are fuller; nothing if it is not. */
 export const here = () => desk.get("device");
 
 /** Lets this device take push; problems, if there are any. */
 export async function start(label, fullerWords) {
   const { vapidPublicKey } = await askOpenly(gql`{ vapidPublicKey }`);
-  const worker = await registration();
+  // Not `ready`, which never comes where there is none.
+  const worker = await desk.worker();
   const asked = { userVisibleOnly: true, applicationServerKey: bytes(vapidPublicKey) };
   const subscription = await worker?.pushManager.subscribe(asked).catch(() => undefined);
   if (!subscription)
@@ -36,8 +34,7 @@ export async function start(label, fullerWords) {
 /** Takes the device off: first here, so that nothing shows on it any more, then at the service. */
 export async function stop() {
   const device = await here();
-  const worker = await registration();
-  await (await worker?.pushManager?.getSubscription())?.unsubscribe();
+  await desk.unsubscribe();
   if (!device) return;
   await desk.put("device", undefined);
   await change(REMOVE, { deviceId: device.id });

@@ -28,9 +28,8 @@ async function hand(item) {
   await desk.enqueue(item);
   const outcome = (await flush()).find((one) => one.id === item.id && one.key === item.key);
   if (outcome) return outcome;
-  const { sync } = (await navigator.serviceWorker?.getRegistration("/app")) ?? self.registration ?? {};
   // Where there is no background sync, the page sends when it is opened again.
-  await sync?.register("answers").catch(() => {});
+  await (await desk.worker())?.sync?.register("answers").catch(() => {});
   return { id: item.id, status: "waits" };
 }
 

@@ -153,7 +153,7 @@ function partner(link) {
 }
 
 async function closeNotifications() {
-  const registration = await navigator.serviceWorker?.getRegistration("/app");
+  const registration = await desk.worker();
   for (const shown of (await registration?.getNotifications?.()) ?? []) shown.close();
 }
 

@@ -4,7 +4,7 @@
 //
 //   node tests/browser/companion.mjs BINARY FOLDER-FOR-PICTURES
 import assert from "node:assert/strict";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Browsers, heading } from "./browser.mjs";
@@ -542,7 +542,8 @@ async function withoutWorker(email) {
 const push = await PushService.start();
 const insecure = JSON.stringify([push.origin]);
 // A manifest of some other app: the companion's own documents are executed all the same, and no others.
-const manifest = join(mkdtempSync(join(tmpdir(), "evenkeel-manifest-")), "documents.json");
+const folder = mkdtempSync(join(tmpdir(), "evenkeel-manifest-"));
+const manifest = join(folder, "documents.json");
 writeFileSync(manifest, JSON.stringify({ other: "{ viewer { account { id } } }" }));
 const settings = {
   EVENKEEL_PUSH_INSECURE_ORIGINS: insecure,
@@ -593,4 +594,5 @@ try {
   await browsers.close();
   await service.stop();
   push.stop();
+  rmSync(folder, { recursive: true });
 }
