@@ -11,24 +11,15 @@ use evenkeel::demo::smtp_receiver::SmtpReceiver;
 use evenkeel::store::{Db, Location};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 use std::sync::Arc;
 use support::care::DAY;
 use support::{Person, TestApp};
 
 /// What the check-up prints, line by line, and whether it ends with success.
 async fn doctor(app: &TestApp, settings: &[(&str, &str)], arguments: &[&str]) -> (bool, Vec<String>) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
-    let database = match &app.config.database {
-        Location::Postgres(url) => url.clone(),
-        Location::Sqlite(path) => format!("sqlite:{path}"),
-    };
+    let mut command = app.program(&["doctor"]);
     command
-        .arg("doctor")
         .args(arguments)
-        .current_dir(&app.config.data_dir)
-        .env("EVENKEEL_DATA_DIR", &app.config.data_dir)
-        .env("DATABASE_URL", database)
         .env("EVENKEEL_SMTP_URL", app.mail.url())
         .env("EVENKEEL_PUSH_CONTACT", "mailto:operator@example.org")
         .env("EVENKEEL_PUSH_INSECURE_ORIGINS", format!("['{}']", app.push.origin()).replace('\'', "\""))

@@ -12,7 +12,6 @@ use evenkeel::domain::retention::Keep;
 use evenkeel::ids::NudgeId;
 use evenkeel::store;
 use serde_json::json;
-use std::process::Command;
 use support::care::{DAY, HOUR, minute};
 use support::{Backend, Couple, TestApp};
 
@@ -28,17 +27,7 @@ async fn given_up(app: &TestApp) -> (Couple, String) {
 
 /// Runs a command of the program on the test's database: whether it went well, and what it said.
 fn command(app: &TestApp, arguments: &[&str]) -> (bool, String) {
-    let url = match &app.config.database {
-        store::Location::Sqlite(path) => format!("sqlite:{path}"),
-        store::Location::Postgres(url) => url.clone(),
-    };
-    let out = Command::new(env!("CARGO_BIN_EXE_evenkeel"))
-        .args(arguments)
-        .current_dir(&app.config.data_dir)
-        .env("DATABASE_URL", url)
-        .env("EVENKEEL_DATA_DIR", &app.config.data_dir)
-        .output()
-        .unwrap();
+    let out = app.program(arguments).output().unwrap();
     (out.status.success(), String::from_utf8(out.stdout).unwrap())
 }
 

@@ -488,18 +488,13 @@ impl Process {
     fn beside(app: &TestApp) -> Self {
         use std::io::BufRead;
         app.install_keys();
-        let Location::Postgres(database) = &app.config.database else { panic!("this is about PostgreSQL") };
         // Free when it was looked at, which is enough here.
         let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_evenkeel"))
-            .arg("serve")
-            .env_clear()
-            .env("EVENKEEL_DATA_DIR", &app.config.data_dir)
+        let mut child = app
+            .program(&["serve"])
             .env("EVENKEEL_LISTEN", address.to_string())
             .env("EVENKEEL_PUBLIC_URL", &app.url)
             .env("EVENKEEL_HOSTS", format!("[\"{address}\"]"))
-            .env("DATABASE_URL", database)
-            .current_dir(&app.config.data_dir)
             .stderr(std::process::Stdio::piped())
             .spawn()
             .unwrap();

@@ -11,8 +11,8 @@ mod support;
 
 use diesel::prelude::*;
 use evenkeel::app::App;
+use evenkeel::store::Db;
 use evenkeel::store::sealed::{Cell, Column, Owner, SEALED, WRAPPED, page, replace};
-use evenkeel::store::{Db, Location};
 use evenkeel::vault::Vault;
 use evenkeel::vault::keys::Keys;
 use evenkeel::vault::ring::{CURRENT, MasterSource, NEXT};
@@ -341,16 +341,8 @@ fn made(folder: &Path) -> String {
 
 /// A command as the operator gives it.
 fn command(app: &TestApp, arguments: &[&str], settings: &[(&str, String)]) -> Command {
-    let url = match &app.config.database {
-        Location::Sqlite(path) => format!("sqlite:{path}"),
-        Location::Postgres(url) => url.clone(),
-    };
-    let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
+    let mut command = app.program(arguments);
     command
-        .args(arguments)
-        .current_dir(&app.config.data_dir)
-        .env("DATABASE_URL", url)
-        .env("EVENKEEL_DATA_DIR", &app.config.data_dir)
         .env("EVENKEEL_PUSH_CONTACT", "mailto:operator@example.org")
         .env("RUST_LOG", "warn")
         .envs(settings.iter().map(|(name, value)| (name, value)));

@@ -180,6 +180,21 @@ impl TestApp {
         self.keys.save(&folder).unwrap();
     }
 
+    /// The program itself with a command, on this database and in this folder.
+    pub fn program(&self, arguments: &[&str]) -> std::process::Command {
+        let database = match &self.config.database {
+            Location::Sqlite(path) => format!("sqlite:{path}"),
+            Location::Postgres(url) => url.clone(),
+        };
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_evenkeel"));
+        command
+            .args(arguments)
+            .current_dir(&self.config.data_dir)
+            .env("EVENKEEL_DATA_DIR", &self.config.data_dir)
+            .env("DATABASE_URL", database);
+        command
+    }
+
     /// Another process on the same database with the same keys: its own connections, clock and senders.
     pub fn sibling(&self) -> App {
         App::build(&self.config, &self.keys, self.clock.clone()).unwrap()
