@@ -166,6 +166,11 @@ impl Config {
         }
     }
 
+    /// Whether all who come through a proxy would be taken for one client: in production there is one, and none is trusted.
+    pub fn takes_all_for_one(&self) -> bool {
+        self.mode == Mode::Production && self.trusted_proxies.is_empty()
+    }
+
     /// The names that requests may be addressed to.
     pub fn all_hosts(&self) -> Vec<String> {
         let public = self.public_url.authority().to_owned();

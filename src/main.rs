@@ -247,7 +247,7 @@ async fn serve(config: &Config) -> Result<(), StartError> {
             config.public_url
         );
     }
-    if config.mode == Mode::Production && config.trusted_proxies.is_empty() {
+    if config.takes_all_for_one() {
         tracing::warn!("no proxy is trusted: behind one everybody counts as one client; see trusted_proxies");
     }
     tracing::info!("Evenkeel is ready on {}. Open {}", app.house.store.backend(), config.public_url);

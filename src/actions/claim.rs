@@ -317,8 +317,8 @@ impl Surroundings {
     /// would be one more.
     fn mail_possible(&self, row: &NudgeRow) -> bool {
         let bundle = row.check_in_id.and_then(|id| self.bundles.get(&id));
-        let works = |to: &AccountRow| to.reach().mail && to.address_failed_at.is_none();
-        row.device_id.is_none() && bundle.and_then(|it| Self::recipient(it, row)).is_some_and(works)
+        let recipient = bundle.and_then(|bundle| Self::recipient(bundle, row));
+        row.device_id.is_none() && recipient.is_some_and(AccountRow::mail_works)
     }
 
     fn judge(
@@ -358,7 +358,7 @@ impl Surroundings {
         };
         let siblings = || self.siblings.iter().filter(on_ladder);
         let address_works = recipient.address_failed_at.is_none();
-        let mail_works = reach.mail && address_works;
+        let mail_works = recipient.mail_works();
         // A rung by mail takes nobody's place if no mail can be sent: then nothing would be (R21).
         let is_later = |other: &NudgeRow| {
             row.rung.later().contains(&other.rung)

@@ -192,8 +192,7 @@ pub fn public_url(config: &Config) -> Finding {
 pub fn proxies(config: &Config) -> Option<Finding> {
     let said = "no proxy is trusted, so behind one everybody counts as one client, and one who tries passwords keeps \
                 all from logging in: set trusted_proxies to the proxy's address";
-    let alike = config.mode == Mode::Production && config.trusted_proxies.is_empty();
-    alike.then(|| Finding::warn("proxies", said.to_owned()))
+    config.takes_all_for_one().then(|| Finding::warn("proxies", said.to_owned()))
 }
 
 /// Whether anybody would notice that the service is down.

@@ -144,7 +144,11 @@ impl Documents {
             if id.is_empty() || id.len() > ID_MAX {
                 return Err(format!("an id has 1 to {ID_MAX} characters, not {}", id.len()));
             }
-            documents.trust(id, &text)?;
+            let entry = documents.trust(id, &text)?;
+            let hash = entry.hash.clone();
+            if documents.trusted.insert(id.to_owned(), entry).is_some_and(|other| other.hash != hash) {
+                return Err(format!("document {id} is there twice, and differs"));
+            }
         }
         Ok(documents)
     }
@@ -154,23 +158,19 @@ impl Documents {
     /// # Errors
     /// A sentence that says which one cannot be executed here.
     pub fn and<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
-        texts.into_iter().try_for_each(|text| self.trust(&hash_of(text), text))?;
+        texts.into_iter().try_for_each(|text| self.trust(text, text).map(drop))?;
         Ok(self)
     }
 
-    fn trust(&mut self, id: &str, text: &str) -> Result<(), String> {
+    /// Trusts a document under its hash; `id`: what it is called in an error.
+    fn trust(&mut self, id: &str, text: &str) -> Result<Arc<Trusted>, String> {
         let document = Document::parse(text).map_err(|refused| match refused {
             Unreadable::TooMuch(sentence) => format!("document {id}: {sentence}"),
             Unreadable::Syntax(_) => format!("document {id} is no GraphQL"),
         })?;
         let entry = Arc::new(Trusted { hash: hash_of(text), document: Arc::new(document) });
         self.trusted.insert(entry.hash.clone(), Arc::clone(&entry));
-        match self.trusted.insert(id.to_owned(), Arc::clone(&entry)) {
-            Some(other) if other.hash != entry.hash => {
-                Err(format!("document {id} is there twice, and differs"))
-            }
-            _ => Ok(()),
-        }
+        Ok(entry)
     }
 
     /// Finds the document that a request means, parsing it if it is new.

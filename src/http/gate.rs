@@ -1,7 +1,7 @@
 //! What every request passes: it gets an id, is turned away if it is for another host, may not last for ever, and leaves
 //! one line in the log that names nobody (R35).
 
-use super::door::REQUEST_ID;
+use super::door::{Door, REQUEST_ID};
 use super::stall::Connection;
 use super::{Web, standing};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -36,15 +36,17 @@ pub async fn gate<B: MessageBody + 'static>(
     let id = request.headers().get(REQUEST_ID).and_then(well_formed).map_or_else(new_id, str::to_owned);
     let span = tracing::info_span!("request", id);
     let method = method(request.method());
-    let strict_transport = request.app_data::<web::Data<Web>>().is_some_and(|web| web.door.strict_transport);
+    let Some(door) = request.app_data::<web::Data<Web>>().map(|web| web.door.clone()) else {
+        unreachable!("the routes have what they need")
+    };
     let busy = request.conn_data::<Rc<Connection>>().map(Connection::busy);
-    let passed = pass(request, next).instrument(span.clone()).await;
+    let passed = pass(&door, request, next).instrument(span.clone()).await;
     drop(busy);
     let (route, mut answer) = match passed {
         Ok(response) => (response.request().match_pattern(), Ok(response)),
         // The request is gone, and which route it was for with it; what gives answers their headers sees none.
         Err(mut answer) => {
-            for (name, value) in standing(strict_transport) {
+            for (name, value) in standing(door.strict_transport) {
                 if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
                     answer.headers_mut().insert(name, HeaderValue::from_static(value));
                 }
@@ -88,12 +90,10 @@ fn method(method: &Method) -> &'static str {
 }
 
 async fn pass<B: MessageBody + 'static>(
+    door: &Door,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, HttpResponse> {
-    let Some(door) = request.app_data::<web::Data<Web>>().map(|web| web.door.clone()) else {
-        unreachable!("the routes have what they need")
-    };
     if !door.serves(request.request()) {
         let answer =
             HttpResponse::build(StatusCode::MISDIRECTED_REQUEST).body("This service has another name.");

@@ -65,6 +65,11 @@ pub struct ConsentRow {
 }
 
 impl AccountRow {
+    /// Whether a mail is wanted, and the address takes one.
+    pub fn mail_works(&self) -> bool {
+        self.mail && self.address_failed_at.is_none()
+    }
+
     /// What of the account decides when and whether it is nudged.
     pub fn reach(&self) -> Reach {
         let minute = |value: Option<i32>| value.and_then(|v| u16::try_from(v).ok());
