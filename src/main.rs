@@ -334,7 +334,7 @@ async fn look_after(config: &Config, command: NudgesCommand) -> Result<(), Start
                 println!(
                     "{}  {} by {}, due {}, given up {} after {} attempts: {outcome}{}{}",
                     nudge.id,
-                    nudge.rung.word(),
+                    nudge.kind.word(),
                     nudge.channel.word(),
                     nudge.due_at,
                     nudge.given_up_at,

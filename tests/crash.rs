@@ -274,7 +274,8 @@ impl Scenery {
         let house = Arc::clone(&self.app.house);
         let (now, mut rng) = (house.clock.now(), StdRng::seed_from_u64(self.rng.random()));
         let pick = |rung, rng: &mut StdRng| {
-            let such: Vec<_> = waiting.iter().filter(|nudge| nudge.rung == rung).cloned().collect();
+            let such: Vec<_> =
+                waiting.iter().filter(|nudge| nudge.kind.rung() == Some(rung)).cloned().collect();
             such.sample(rng, 30).cloned().collect::<Vec<_>>()
         };
         for (n, nudge) in pick(Rung::Ask, &mut rng).into_iter().enumerate() {

@@ -7,7 +7,7 @@ use evenkeel::actions::{Fault, Unit, dead};
 use evenkeel::demo::loopback::Gate;
 use evenkeel::demo::push_receiver::{Answer, Behaviour};
 use evenkeel::demo::smtp_receiver::{Reply, Stage};
-use evenkeel::domain::nudge::{Outcome, Rung};
+use evenkeel::domain::nudge::{NudgeKind, Outcome, Reason, Rung};
 use evenkeel::ids::{NudgeId, WorkerId};
 use evenkeel::store;
 use evenkeel::store::nudge::{NudgeRow, Release};
@@ -192,7 +192,7 @@ on_both_databases! {
             assert_eq!(arrivals(&app, person), [90, 90], "as soon as it is over");
         }
         for row in &rows {
-            assert!(!release(&app, dead, row).await, "{:?} is not the dead worker's any more", row.rung);
+            assert!(!release(&app, dead, row).await, "{:?} is not the dead worker's any more", row.kind);
         }
         app.pass_minutes(HOUR).await;
         assert_eq!(app.push.received().len(), 4);
@@ -328,9 +328,9 @@ on_both_databases! {
         assert_eq!(sam.timeline(&app).await, [format!("24 19:18 {REACH_OUT_MAIL}"), format!("24 19:18 {ASK_MAIL}")]);
         assert_eq!(alex.timeline(&app).await, Vec::<String>::new());
         assert_eq!(alex.rungs(&app, &check_in, "DEAD").await, ["ASK"]);
-        let mut dead: Vec<_> = dead::list(&app.app.house).await.unwrap().nudges.iter().map(|nudge| nudge.rung).collect();
-        dead.sort_by_key(|rung| rung.word());
-        assert_eq!(dead, [Rung::Ask, Rung::ReachOut], "Alex's, for whoever runs the service");
+        let mut dead: Vec<_> = dead::list(&app.app.house).await.unwrap().nudges.iter().map(|nudge| nudge.kind).collect();
+        dead.sort_unstable();
+        assert_eq!(dead, [Reason::CheckIn(Rung::Ask), Reason::Prompt].map(NudgeKind::Reminder), "Alex's, for whoever runs the service");
         assert_eq!(app.push.received().len(), 0);
     }
 

@@ -10,7 +10,7 @@ mod steps;
 mod support;
 
 use evenkeel::demo::push_receiver::Answer;
-use evenkeel::domain::nudge::{About, Channel, Rung, fingerprint, key};
+use evenkeel::domain::nudge::{About, Channel, Reason, Rung, fingerprint, key};
 use evenkeel::ids::{AccountId, CheckInId};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -49,7 +49,7 @@ struct World {
     accounts: [AccountId; 2],
     model: Model,
     /// What a topic or a mail's id stands for.
-    known: HashMap<String, (usize, i32, Rung)>,
+    known: HashMap<String, (usize, i32, Reason)>,
     endpoints: HashMap<String, usize>,
     seen: (usize, usize),
 }
@@ -95,12 +95,12 @@ impl World {
     fn learn(&mut self, n: usize) {
         let check_in = &self.model.check_ins[n];
         let id: CheckInId = check_in.id.parse().unwrap();
-        for rung in [Rung::Ask, Rung::Email, Rung::AskAgain, Rung::TellPartner, Rung::ReachOut] {
+        for reason in reasons() {
+            let about = About::CheckIn(id, check_in.round, reason);
             for channel in [Channel::Push, Channel::Mail] {
                 for account in self.accounts {
-                    for mark in marks(&key(About::CheckIn(id, check_in.round), rung, Some(account), channel))
-                    {
-                        self.known.insert(mark, (n, check_in.round, rung));
+                    for mark in marks(&key(about, Some(account), channel)) {
+                        self.known.insert(mark, (n, check_in.round, reason));
                     }
                 }
             }
@@ -123,11 +123,11 @@ impl World {
         }
         arrivals.sort();
         for (at, recipient, mark) in arrivals {
-            let (check_in, round, rung) = *self
+            let (check_in, round, reason) = *self
                 .known
                 .get(&mark)
                 .unwrap_or_else(|| panic!("what came at {at} is of no check-in that is known"));
-            self.model.arrivals.push(Arrival { at, recipient, check_in, round, rung });
+            self.model.arrivals.push(Arrival { at, recipient, check_in, round, reason });
         }
     }
 
@@ -330,12 +330,17 @@ impl World {
     }
 }
 
+/// Every reason of a reminder.
+fn reasons() -> impl Iterator<Item = Reason> {
+    Rung::ALL.iter().copied().map(Reason::CheckIn).chain([Reason::Prompt])
+}
+
 /// What the courses came to, so that a test that never sees anything fails.
 #[derive(Default)]
 struct Tally {
     reckoned: Cell<usize>,
     most_a_day: Cell<usize>,
-    rungs: RefCell<HashMap<Rung, usize>>,
+    reasons: RefCell<HashMap<Reason, usize>>,
 }
 
 async fn live(app: TestApp, course: &[Step], tally: &Tally) -> Result<(), String> {
@@ -349,7 +354,7 @@ async fn live(app: TestApp, course: &[Step], tally: &Tally) -> Result<(), String
     tally.reckoned.set(tally.reckoned.get() + world.model.reckoned);
     tally.most_a_day.set(tally.most_a_day.get().max(world.model.most_a_day));
     for arrival in &world.model.arrivals {
-        *tally.rungs.borrow_mut().entry(arrival.rung).or_default() += 1;
+        *tally.reasons.borrow_mut().entry(arrival.reason).or_default() += 1;
     }
     world.app.stop().await;
     Ok(())
@@ -387,18 +392,14 @@ fn random_courses(backend: Backend) {
         Err(TestError::Fail(why, course)) => panic!("{why}\nin the course {course:?}"),
         other => other.unwrap(),
     }
-    let rungs = tally.rungs.borrow();
-    println!(
-        "{rungs:?}, {} ladders reckoned, at most {} a day",
-        tally.reckoned.get(),
-        tally.most_a_day.get()
-    );
+    let came = tally.reasons.borrow();
+    println!("{came:?}, {} ladders reckoned, at most {} a day", tally.reckoned.get(), tally.most_a_day.get());
     if cases < u32::try_from(CASES).unwrap() || number("EVENKEEL_MODEL_SEED").is_some() {
         return;
     }
     // The usual courses are known to come to all of it.
-    for rung in [Rung::Ask, Rung::Email, Rung::AskAgain, Rung::TellPartner, Rung::ReachOut] {
-        assert!(rungs.get(&rung).is_some_and(|count| *count > 0), "{rung:?} never came: {rungs:?}");
+    for reason in reasons() {
+        assert!(came.get(&reason).is_some_and(|count| *count > 0), "{reason:?} never came: {came:?}");
     }
     assert!(tally.reckoned.get() >= 5, "too few ladders went undisturbed");
     assert_eq!(tally.most_a_day.get(), 6, "nobody ever got as many as they may");

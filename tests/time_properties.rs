@@ -3,7 +3,7 @@
 use evenkeel::domain::check_in::{CheckInState, OPEN_FOR, Times, times};
 use evenkeel::domain::ladder::{PATIENCE, Situation, Step, To, plan};
 use evenkeel::domain::negotiation::CheckInProtocol;
-use evenkeel::domain::nudge::Rung;
+use evenkeel::domain::nudge::{Reason, Rung};
 use evenkeel::domain::problem::Checks;
 use evenkeel::domain::quiet_hours::{QuietHours, Rhythm, Zone};
 use jiff::civil::date;
@@ -311,7 +311,8 @@ fn r19_a_ladder_rises_keeps_everybodys_quiet_hours_and_ends_when_its_check_in_cl
                 step
             );
         }
-        let send_at = |rung| steps.iter().find(|step| step.rung == rung).map(|step| step.send_at);
+        let send_at =
+            |rung| steps.iter().find(|step| step.reason == Reason::CheckIn(rung)).map(|step| step.send_at);
         let ladder = [Rung::Ask, Rung::Email, Rung::AskAgain, Rung::TellPartner].map(send_at);
         for (n, pair) in ladder.windows(2).enumerate() {
             match (pair[0], pair[1]) {
@@ -331,7 +332,7 @@ fn r19_a_ladder_rises_keeps_everybodys_quiet_hours_and_ends_when_its_check_in_cl
         prop_assert!(alert_allowed || send_at(Rung::TellPartner).is_none(), "an alert without consent");
         // R11: nothing that the subject does shows in what the partner is prompted to.
         let silent = Situation { state: CheckInState::Unanswered, snoozed_until: None, ..situation.clone() };
-        let prompt = |steps: &[Step]| steps.iter().copied().find(|step| step.rung == Rung::ReachOut);
+        let prompt = |steps: &[Step]| steps.iter().copied().find(|step| step.reason == Reason::Prompt);
         prop_assert_eq!(prompt(&steps), prompt(&plan(&silent, made_at)));
         // R12: once the link has ended, only the subject gets anything.
         let alone = plan(&Situation { partner: None, ..situation }, made_at);

@@ -5,7 +5,7 @@ use super::{Caller, Done, Fault, House, Outcome, Refusal, Unit, Visitor, plannin
 use crate::auth::tokens::opaque_hash;
 use crate::domain::account::{CONSENT_VERSION, ConsentKind, Email, FURTHER_NOTICE, NAME_MAX, Share};
 use crate::domain::change::ChangeKind;
-use crate::domain::nudge::{About, Channel, Rung};
+use crate::domain::nudge::{About, Channel, MailPurpose};
 use crate::domain::partner_link::LinkStatus;
 use crate::domain::password::check_password;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
@@ -98,7 +98,7 @@ pub async fn sign_up(house: &Arc<House>, by: &Visitor, input: SignUp) -> Outcome
                 password_hash,
                 stated_at: unit.now,
             };
-            ask_by_mail(unit, Rung::ConfirmAddress, &email, Some(&details))
+            ask_by_mail(unit, MailPurpose::ConfirmAddress, &email, Some(&details))
         })
         .await
 }
@@ -109,7 +109,9 @@ pub async fn request_password_reset(house: &Arc<House>, by: &Visitor, email: Str
     let limit = house.rates.reset(by.network, &email_index(&house.vault, &email));
     limit.map_err(Problem::too_often)?;
     house
-        .change(by.key.as_ref(), move |unit| ask_by_mail(unit, Rung::ResetPassword, &email, None::<&()>))
+        .change(by.key.as_ref(), move |unit| {
+            ask_by_mail(unit, MailPurpose::ResetPassword, &email, None::<&()>)
+        })
         .await
 }
 
@@ -119,14 +121,14 @@ pub(super) fn request_place(column: &'static str, id: AddressRequestId) -> Place
 }
 
 /// The token in the mail of a request.
-pub fn request_token(vault: &crate::vault::Vault, purpose: Rung, id: AddressRequestId) -> String {
+pub fn request_token(vault: &crate::vault::Vault, purpose: MailPurpose, id: AddressRequestId) -> String {
     vault.derived_token(purpose.word(), id.uuid())
 }
 
 /// Asks by mail, or tells, whoever has an address.
 pub(super) fn ask_by_mail(
     unit: &mut Unit<'_>,
-    rung: Rung,
+    purpose: MailPurpose,
     email: &Email,
     details: Option<&impl Serialize>,
 ) -> Outcome<()> {
@@ -135,18 +137,18 @@ pub(super) fn ask_by_mail(
     let expires_at = (unit.now + REQUEST_LIFE).into();
     let row = AddressRequestRow {
         id,
-        purpose: rung,
+        purpose,
         email_index: email_index(unit.vault, email),
         email: system.seal_text(request_place("email", id), email.as_str()),
         details: details.map(|details| system.seal_json(request_place("details", id), details)),
-        token_hash: opaque_hash(&request_token(unit.vault, rung, id)),
+        token_hash: opaque_hash(&request_token(unit.vault, purpose, id)),
         created_at: unit.ts(),
         expires_at,
         used_at: None,
     };
     store::address_request::insert(unit.db, &row)?;
     let times = (unit.ts(), expires_at);
-    let nudge = NudgeRow::waiting(About::Address(id), rung, Channel::Mail, None, times, unit.now);
+    let nudge = NudgeRow::waiting(About::Address(id, purpose), Channel::Mail, None, times, unit.now);
     store::nudge::plan(unit.db, &[nudge])?;
     Ok(())
 }
@@ -161,7 +163,7 @@ pub async fn confirm_address(house: &Arc<House>, by: &Visitor, token: String) ->
     house.rates.token(by.network).map_err(Problem::too_often)?;
     house
         .change(by.key.as_ref(), move |unit| {
-            let request = take_request(unit, Rung::ConfirmAddress, &token)?;
+            let request = take_request(unit, MailPurpose::ConfirmAddress, &token)?;
             let sealed =
                 request.details.as_deref().ok_or(Fault::Inconsistent("a sign-up without details"))?;
             let details: SignUpDetails =
@@ -224,7 +226,11 @@ pub(super) fn expired() -> Problem {
     )
 }
 
-pub(super) fn take_request(unit: &mut Unit<'_>, purpose: Rung, token: &str) -> Outcome<AddressRequestRow> {
+pub(super) fn take_request(
+    unit: &mut Unit<'_>,
+    purpose: MailPurpose,
+    token: &str,
+) -> Outcome<AddressRequestRow> {
     let found = store::address_request::find_by_token(unit.db, purpose, &opaque_hash(token))?;
     let request = found.ok_or_else(expired)?;
     let now = unit.ts();
@@ -246,7 +252,8 @@ pub async fn reset_password(
     let token_hash = opaque_hash(&token);
     let context = house
         .look(move |unit| {
-            let request = store::address_request::find_by_token(unit.db, Rung::ResetPassword, &token_hash)?;
+            let request =
+                store::address_request::find_by_token(unit.db, MailPurpose::ResetPassword, &token_hash)?;
             let Some(request) = request else { return Ok(Vec::new()) };
             let account = store::account::find_by_email(unit.db, &request.email_index)?;
             account.map_or(Ok(Vec::new()), |row| Ok(own_words(&Person::open(unit.vault, row)?)?))
@@ -255,7 +262,7 @@ pub async fn reset_password(
     let password_hash = hash_new(house, password, &context).await?;
     house
         .change(by.key.as_ref(), move |unit| {
-            let request = take_request(unit, Rung::ResetPassword, &token)?;
+            let request = take_request(unit, MailPurpose::ResetPassword, &token)?;
             let account =
                 store::account::find_by_email(unit.db, &request.email_index)?.ok_or_else(expired)?;
             let change = AccountChange { password_hash: Some(password_hash), ..Default::default() };
@@ -272,7 +279,7 @@ pub async fn reset_password(
 /// Once the password is new, a mail that was sent to set it anew must not set it again.
 fn close_resets(unit: &mut Unit<'_>, email_index: &[u8]) -> Result<(), Fault> {
     let now = unit.ts();
-    store::address_request::use_up_all(unit.db, Rung::ResetPassword, email_index, now)?;
+    store::address_request::use_up_all(unit.db, MailPurpose::ResetPassword, email_index, now)?;
     Ok(())
 }
 

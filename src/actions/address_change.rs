@@ -5,7 +5,7 @@ use super::people::{Person, email_index};
 use super::{Caller, Fault, House, Outcome, Refusal, Unit, Visitor, proof};
 use crate::domain::account::Email;
 use crate::domain::change::ChangeKind;
-use crate::domain::nudge::Rung;
+use crate::domain::nudge::MailPurpose;
 use crate::domain::problem::Problem;
 use crate::ids::{AccountId, SessionId};
 use crate::store;
@@ -60,8 +60,8 @@ pub async fn request(house: &Arc<House>, by: &Caller, email: String) -> Outcome<
             }
             let old = Email::parse("email", &person.email()?)?;
             let standing = Standing::of(&person.row, requester.session);
-            ask_by_mail(unit, Rung::ConfirmNewAddress, &email, Some(&standing))?;
-            ask_by_mail(unit, Rung::AddressChange, &old, None::<&()>)
+            ask_by_mail(unit, MailPurpose::ConfirmNewAddress, &email, Some(&standing))?;
+            ask_by_mail(unit, MailPurpose::AddressChange, &old, None::<&()>)
         })
         .await
 }
@@ -72,7 +72,7 @@ pub async fn confirm(house: &Arc<House>, by: &Visitor, token: String) -> Outcome
     house.rates.token(by.network).map_err(Problem::too_often)?;
     house
         .change(by.key.as_ref(), move |unit| {
-            let request = take_request(unit, Rung::ConfirmNewAddress, &token)?;
+            let request = take_request(unit, MailPurpose::ConfirmNewAddress, &token)?;
             let sealed = request.details.as_deref().ok_or(Fault::Inconsistent("a change without details"))?;
             let asked: Standing =
                 unit.vault.system().open_json(request_place("details", request.id), sealed)?;
@@ -97,7 +97,7 @@ pub async fn confirm(house: &Arc<House>, by: &Visitor, token: String) -> Outcome
             unit.tell(&[asked.account], ChangeKind::AccountChanged, asked.account);
             // The old mailbox sets no password any more.
             let now = unit.ts();
-            store::address_request::use_up_all(unit.db, Rung::ResetPassword, &asked.email_index, now)?;
+            store::address_request::use_up_all(unit.db, MailPurpose::ResetPassword, &asked.email_index, now)?;
             Ok(())
         })
         .await

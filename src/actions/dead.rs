@@ -1,7 +1,7 @@
 //! Dead nudges: those that spent their attempts, for whoever runs the service: listed, and driven again (R20).
 
 use super::{Fault, House, Outcome};
-use crate::domain::nudge::{Channel, Outcome as Ended, Rung};
+use crate::domain::nudge::{Channel, NudgeKind, Outcome as Ended};
 use crate::ids::NudgeId;
 use crate::store;
 use crate::store::nudge::{NudgeRow, Release};
@@ -16,8 +16,8 @@ pub const MOST: i64 = 1000;
 pub struct DeadNudge {
     /// Its id.
     pub id: NudgeId,
-    /// Its rung.
-    pub rung: Rung,
+    /// What it is for.
+    pub kind: NudgeKind,
     /// The way that it took last.
     pub channel: Channel,
     /// When it was to go out.
@@ -73,7 +73,7 @@ pub async fn list(house: &Arc<House>) -> Result<Listed, Fault> {
                 let last = attempts.iter().rev().find(|attempt| attempt.nudge_id == row.id);
                 DeadNudge {
                     id: row.id,
-                    rung: row.rung,
+                    kind: row.kind,
                     channel: row.channel,
                     due_at: row.due_at.get(),
                     given_up_at: row.finished_at.unwrap_or(row.send_at).get(),
@@ -109,7 +109,7 @@ pub async fn drive_again(house: &Arc<House>, only: Option<Vec<NudgeId>>) -> Outc
                     continue;
                 }
                 let again = Release {
-                    channel: row.rung.channel(),
+                    channel: row.kind.channel(),
                     attempts_forgiven: Some(row.attempts),
                     ..Release::again(&row, unit.now, true)
                 };

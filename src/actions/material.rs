@@ -474,7 +474,7 @@ impl Reader {
             let round = row.check_in_id.filter(|id| own.contains(id)).map(|_| row.round);
             json!({
                 "id": row.id.to_string(),
-                "rung": row.rung,
+                "rung": row.kind.word(),
                 "channel": row.channel,
                 "checkIn": row.check_in_id.filter(|id| own.contains(id)).map(|id| id.to_string()),
                 "round": round,

@@ -2,10 +2,10 @@
 
 use super::planning::{Alert, Bundle, alerts, bundles};
 use super::{Fault, House, Unit};
-use crate::domain::explanation::{Explanation, Facts, Occasion, Snooze, explain};
-use crate::domain::nudge::{Channel, NudgeState, Rung};
+use crate::domain::explanation::{Explanation, Facts, Occasion, Snooze, explain, explain_mail};
+use crate::domain::nudge::{Channel, MailPurpose, NudgeKind, NudgeState, Reason};
 use crate::domain::slice::Slice;
-use crate::domain::wording;
+use crate::domain::wording::{self, Letter};
 use crate::ids::{AccountId, CheckInId, NudgeId};
 use crate::store;
 use crate::store::account::AccountRow;
@@ -19,8 +19,8 @@ use std::sync::Arc;
 pub struct NudgeView {
     /// Its id.
     pub id: NudgeId,
-    /// Its rung.
-    pub rung: Rung,
+    /// What it is for.
+    pub kind: NudgeKind,
     /// The way that it takes.
     pub channel: Channel,
     /// Where it stands.
@@ -39,33 +39,43 @@ pub struct NudgeView {
     pub explanation: Explanation,
 }
 
-/// Why a nudge came. What its subject did besides is looked at in their own nudges alone (R11).
+/// Why a reminder came. What its subject did besides is looked at in their own nudges alone (R11).
 fn explanation(
     row: &NudgeRow,
-    bundle: Option<&Bundle>,
+    reason: Reason,
+    bundle: &Bundle,
     revision: Option<i32>,
     recipient: &AccountRow,
 ) -> Explanation {
-    let own = bundle.is_some_and(|bundle| bundle.subject.id == recipient.id);
-    let occasion = bundle.map(|bundle| {
-        let check_in = &bundle.check_in;
-        let snooze = match check_in.snoozed_until {
-            Some(until) if own && row.round == check_in.round => Snooze::Until(until.get()),
-            Some(_) if own && row.round > 0 => Snooze::Earlier,
-            Some(_) | None => Snooze::Never,
-        };
-        Occasion { revision, times: check_in.times(), made_at: check_in.created_at.get(), snooze }
-    });
+    let own = bundle.subject.id == recipient.id;
+    let check_in = &bundle.check_in;
+    let snooze = match check_in.snoozed_until {
+        Some(until) if own && row.round == check_in.round => Snooze::Until(until.get()),
+        Some(_) if own && row.round > 0 => Snooze::Earlier,
+        Some(_) | None => Snooze::Never,
+    };
+    let (times, made_at) = (check_in.times(), check_in.created_at.get());
     explain(&Facts {
-        rung: row.rung,
+        reason,
         channel: row.channel,
         state: row.state,
         drop_reason: row.drop_reason,
         due_at: row.due_at.get(),
         send_at: row.send_at.get(),
         recipient: &recipient.reach().rhythm,
-        occasion,
+        occasion: Occasion { revision, times, made_at, snooze },
     })
+}
+
+/// What a mail by address asks or tells.
+fn letter(purpose: MailPurpose) -> Letter {
+    match purpose {
+        MailPurpose::ConfirmAddress => wording::CONFIRM,
+        MailPurpose::ResetPassword => wording::RESET,
+        MailPurpose::SignedOut => wording::SIGNED_OUT,
+        MailPurpose::ConfirmNewAddress => wording::CONFIRM_NEW_ADDRESS,
+        MailPurpose::AddressChange => wording::ADDRESS_CHANGE,
+    }
 }
 
 /// Opens nudges of their recipient. Those that have not gone out yet are shown for one's own check-ins only: what
@@ -86,28 +96,27 @@ fn views(unit: &mut Unit<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Result<
         if !own && row.state != NudgeState::Sent {
             continue;
         }
-        // As it was sent: a consent that was taken back since must not show (R10).
-        let alert: Alert = row.check_in_id.and_then(|id| alerts.get(&id)).copied().unwrap_or_default();
-        let letter = match (row.rung, alert.agreed) {
-            (Rung::TellPartner, Some(action)) => wording::tell_partner(action),
-            (Rung::TellPartner, None) | (Rung::ReachOut, _) => wording::REACH_OUT,
-            (Rung::Ask | Rung::Email | Rung::AskAgain, _) => wording::ASK,
-            (Rung::ConfirmAddress, _) => wording::CONFIRM,
-            (Rung::ResetPassword, _) => wording::RESET,
-            (Rung::SignedOut, _) => wording::SIGNED_OUT,
-            (Rung::ConfirmNewAddress, _) => wording::CONFIRM_NEW_ADDRESS,
-            (Rung::AddressChange, _) => wording::ADDRESS_CHANGE,
+        let (letter, explanation) = match (row.kind, bundle) {
+            (NudgeKind::Reminder(reason), Some(bundle)) => {
+                let alert: Alert = alerts.get(&bundle.check_in.id).copied().unwrap_or_default();
+                let explanation = explanation(&row, reason, bundle, alert.revision, &reader);
+                // As it was sent: a consent that was taken back since must not show (R10).
+                (wording::reminder(reason, alert.agreed), explanation)
+            }
+            // It goes with its check-in, this moment.
+            (NudgeKind::Reminder(_), None) => continue,
+            (NudgeKind::Mail(purpose), _) => (letter(purpose), explain_mail(purpose, row.due_at.get())),
         };
         views.push(NudgeView {
             id: row.id,
-            rung: row.rung,
+            kind: row.kind,
             channel: row.channel,
             state: row.state,
             send_at: row.send_at.get(),
             finished_at: row.finished_at.map(|at| at.get()),
             check_in: row.check_in_id.filter(|_| own),
             scene: bundle.map(|bundle| bundle.scene.id),
-            explanation: explanation(&row, bundle, alert.revision, &reader),
+            explanation,
             message: letter.paragraphs.first().copied().unwrap_or_default(),
         });
     }

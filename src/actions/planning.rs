@@ -5,7 +5,7 @@ use super::{Fault, Unit, negotiation};
 use crate::domain::check_in::CheckInState;
 use crate::domain::ladder::{Situation, Step, To, plan};
 use crate::domain::negotiation::{ContactWay, RevisionState};
-use crate::domain::nudge::{About, Channel, DropReason, NudgeState, Rung};
+use crate::domain::nudge::{About, Channel, DropReason, NudgeState, Reason, Rung};
 use crate::domain::partner_link::LinkStatus;
 use crate::ids::{AccountId, CheckInId, LinkId};
 use crate::store;
@@ -17,10 +17,15 @@ use crate::store::scene::{SceneMemberRow, SceneRow};
 use jiff::Timestamp;
 use std::collections::HashMap;
 
-/// The rungs that end when the subject answers, skips or pauses (R05).
-pub const SUBJECTS_LADDER: &[Rung] = &[Rung::Ask, Rung::Email, Rung::AskAgain, Rung::TellPartner];
-/// The rungs that end with the link (R12).
-pub const ABOUT_EACH_OTHER: &[Rung] = &[Rung::TellPartner, Rung::ReachOut];
+/// What ends when the subject answers, skips or pauses (R05).
+pub const SUBJECTS_LADDER: &[Reason] = &[
+    Reason::CheckIn(Rung::Ask),
+    Reason::CheckIn(Rung::Email),
+    Reason::CheckIn(Rung::AskAgain),
+    Reason::CheckIn(Rung::TellPartner),
+];
+/// What ends with the link (R12).
+pub const ABOUT_EACH_OTHER: &[Reason] = &[Reason::CheckIn(Rung::TellPartner), Reason::Prompt];
 
 /// A check-in with everything that decides about its nudges.
 #[derive(Clone)]
@@ -179,11 +184,12 @@ pub fn plan_ladders(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<(
         for step in bundle.steps(alert, unit) {
             // Who is on hold is not asked, and nobody is told of it; the other one's prompts come as ever (R11).
             let silent = stopped || bundle.subject.held_at.is_some();
-            if silent && SUBJECTS_LADDER.contains(&step.rung) {
+            if silent && SUBJECTS_LADDER.contains(&step.reason) {
                 continue;
             }
             let recipient = bundle.recipient(step.to);
-            let about = About::CheckIn(bundle.check_in.id, round_of(step.rung, &bundle.check_in));
+            let round = round_of(step.reason, &bundle.check_in);
+            let about = About::CheckIn(bundle.check_in.id, round, step.reason);
             let times = (step.send_at.into(), bundle.check_in.closes_at);
             // An id tells when its object was made: of what the partner gets that must not be when the subject did
             // something (R11).
@@ -191,7 +197,7 @@ pub fn plan_ladders(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<(
                 To::Subject => unit.now,
                 To::Partner => bundle.check_in.created_at.get(),
             };
-            rows.push(NudgeRow::waiting(about, step.rung, step.channel, recipient, times, made_at));
+            rows.push(NudgeRow::waiting(about, step.channel, recipient, times, made_at));
         }
     }
     store::nudge::plan(unit.db, &rows)?;
@@ -200,8 +206,11 @@ pub fn plan_ladders(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<(
 
 /// A snooze begins a new round for the subject's own ladder. The prompt to the partner knows none: that the
 /// subject put a check-in off must not show (R11).
-fn round_of(rung: Rung, check_in: &CheckInRow) -> i32 {
-    if rung == Rung::ReachOut { 0 } else { check_in.round }
+fn round_of(reason: Reason, check_in: &CheckInRow) -> i32 {
+    match reason {
+        Reason::Prompt => 0,
+        Reason::CheckIn(_) => check_in.round,
+    }
 }
 
 /// Plans anew what waits, after somebody's zone or quiet hours changed: their own ladders, and the prompts that
@@ -232,25 +241,25 @@ pub fn stop_for_pause(unit: &mut Unit<'_>, subject: AccountId) -> Result<(), Fau
 /// Shows that a ladder was stopped of which nothing waited: a later rung that other quiet hours or a new consent make
 /// room for must not come. No ladder plans this rung by mail, so that the key is free.
 fn stopped_mark(check_in: &CheckInRow, now: Timestamp) -> NudgeRow {
-    let about = About::CheckIn(check_in.id, check_in.round);
+    let about = About::CheckIn(check_in.id, check_in.round, Reason::CheckIn(Rung::AskAgain));
     let (recipient, times) = (Some(check_in.subject_id), (now.into(), check_in.closes_at));
     NudgeRow {
         state: NudgeState::Dropped,
         drop_reason: Some(DropReason::Paused),
         finished_at: Some(now.into()),
-        ..NudgeRow::waiting(about, Rung::AskAgain, Channel::Mail, recipient, times, now)
+        ..NudgeRow::waiting(about, Channel::Mail, recipient, times, now)
     }
 }
 
-/// Drops what waits of some check-ins on some rungs.
+/// Drops what waits of some check-ins, for some reasons.
 pub fn stop(
     unit: &mut Unit<'_>,
     check_ins: &[CheckInId],
-    rungs: &[Rung],
+    sent_for: &[Reason],
     reason: DropReason,
 ) -> Result<(), Fault> {
     let now = unit.ts();
-    store::nudge::drop_waiting(unit.db, check_ins, rungs, None, reason, now)?;
+    store::nudge::drop_waiting(unit.db, check_ins, sent_for, None, reason, now)?;
     Ok(())
 }
 
@@ -262,7 +271,7 @@ pub fn review_alerts(unit: &mut Unit<'_>, link: LinkId) -> Result<(), Fault> {
     let alerts = alerts(unit, &bundles.iter().collect::<Vec<_>>())?;
     let allowed = |id: &CheckInId| alerts.get(id).is_some_and(|alert| alert.standing.is_some());
     let refused: Vec<CheckInId> = open.iter().map(|row| row.id).filter(|id| !allowed(id)).collect();
-    stop(unit, &refused, &[Rung::TellPartner], DropReason::NotConsented)?;
+    stop(unit, &refused, &[Reason::CheckIn(Rung::TellPartner)], DropReason::NotConsented)?;
     let allowed = open.into_iter().filter(|row| !refused.contains(&row.id)).collect();
     plan_ladders(unit, allowed)
 }

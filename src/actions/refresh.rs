@@ -7,7 +7,7 @@ use super::{House, Outcome, Unit, Visitor};
 use crate::auth::Requester;
 use crate::auth::tokens::{REFRESH_GRACE, SESSION_LIFE, opaque_hash};
 use crate::domain::account::Email;
-use crate::domain::nudge::Rung;
+use crate::domain::nudge::MailPurpose;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::ids::{AccountId, RefreshTokenId, TypedId};
 use crate::store;
@@ -66,5 +66,5 @@ pub fn exchange(house: &House, unit: &mut Unit<'_>, token: &str) -> Outcome<Opti
 /// One mail, in words that anybody may read over the person's shoulder.
 fn tell_owner(unit: &mut Unit<'_>, account: AccountId) -> Outcome<()> {
     let address = Email::parse("email", &Person::load(unit, account)?.email()?)?;
-    ask_by_mail(unit, Rung::SignedOut, &address, None::<&()>)
+    ask_by_mail(unit, MailPurpose::SignedOut, &address, None::<&()>)
 }

@@ -8,9 +8,9 @@ use crate::actions::{Fault, Unit};
 use crate::app::App;
 use crate::domain::account::Email;
 use crate::domain::hand_over::Ending;
-use crate::domain::nudge::{About, Channel, Outcome, Rung};
+use crate::domain::nudge::{About, Channel, Outcome, Reason, Rung};
 use crate::domain::wording;
-use crate::ids::{AccountId, AddressRequestId};
+use crate::ids::{AccountId, CheckInId};
 use crate::store;
 use crate::store::nudge::NudgeRow;
 use jiff::{SignedDuration, Timestamp};
@@ -68,10 +68,10 @@ fn find(unit: &mut Unit<'_>, email: &Email) -> Result<Option<Recipient>, Fault> 
     Ok(Some(Recipient { id: person.row.id, email: person.email()?, devices }))
 }
 
-/// A nudge that is not stored, about a request that nobody made: its key is like no other's.
+/// A nudge that is not stored, about a check-in that nobody has: its key is like no other's.
 fn nudge(to: AccountId, channel: Channel, now: Timestamp) -> NudgeRow {
-    let about = About::Address(AddressRequestId::at(now));
-    NudgeRow::waiting(about, Rung::Ask, channel, Some(to), (now.into(), (now + LIFE).into()), now)
+    let about = About::CheckIn(CheckInId::at(now), 0, Reason::CheckIn(Rung::Ask));
+    NudgeRow::waiting(about, channel, Some(to), (now.into(), (now + LIFE).into()), now)
 }
 
 fn told(what: &str, ending: Ending) -> Finding {

@@ -2,7 +2,7 @@
 
 use super::check_in::{CheckInState, Times};
 use super::ladder::{PATIENCE, Situation, plan};
-use super::nudge::{Channel, DropReason, NudgeState, Rung};
+use super::nudge::{Channel, DropReason, MailPurpose, NudgeKind, NudgeState, Reason, Rung};
 use super::quiet_hours::{Rhythm, Zone};
 use super::words;
 use jiff::tz::AmbiguousOffset;
@@ -38,19 +38,19 @@ words! {
 }
 
 impl ExplanationRule {
-    /// The rule that a rung stands for.
-    pub fn of(rung: Rung) -> Self {
-        match rung {
-            Rung::Ask => Self::CheckInDue,
-            Rung::Email => Self::NoAnswer,
-            Rung::AskAgain => Self::NextMorning,
-            Rung::TellPartner => Self::PartnerAlert,
-            Rung::ReachOut => Self::GetInTouch,
-            Rung::ConfirmAddress => Self::AddressToConfirm,
-            Rung::ResetPassword => Self::PasswordReset,
-            Rung::SignedOut => Self::SignInCopied,
-            Rung::ConfirmNewAddress => Self::NewAddressToConfirm,
-            Rung::AddressChange => Self::AddressChange,
+    /// The rule that a kind of nudge stands for.
+    fn of(kind: NudgeKind) -> Self {
+        match kind {
+            NudgeKind::Reminder(Reason::CheckIn(Rung::Ask)) => Self::CheckInDue,
+            NudgeKind::Reminder(Reason::CheckIn(Rung::Email)) => Self::NoAnswer,
+            NudgeKind::Reminder(Reason::CheckIn(Rung::AskAgain)) => Self::NextMorning,
+            NudgeKind::Reminder(Reason::CheckIn(Rung::TellPartner)) => Self::PartnerAlert,
+            NudgeKind::Reminder(Reason::Prompt) => Self::GetInTouch,
+            NudgeKind::Mail(MailPurpose::ConfirmAddress) => Self::AddressToConfirm,
+            NudgeKind::Mail(MailPurpose::ResetPassword) => Self::PasswordReset,
+            NudgeKind::Mail(MailPurpose::SignedOut) => Self::SignInCopied,
+            NudgeKind::Mail(MailPurpose::ConfirmNewAddress) => Self::NewAddressToConfirm,
+            NudgeKind::Mail(MailPurpose::AddressChange) => Self::AddressChange,
         }
     }
 }
@@ -66,7 +66,7 @@ pub enum Snooze {
     Earlier,
 }
 
-/// What a nudge about a check-in is reckoned from. Both people know all of it but the snooze, which is looked at in
+/// What a reminder is reckoned from. Both people know all of it but the snooze, which is looked at in
 /// what is told to the one who snoozed alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Occasion {
@@ -87,11 +87,11 @@ impl Occasion {
     }
 }
 
-/// What there is to explain.
+/// What there is to explain of a reminder.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
-    /// The nudge's rung.
-    pub rung: Rung,
+    /// Why it is sent.
+    pub reason: Reason,
     /// The way that it takes, or took.
     pub channel: Channel,
     /// Where it stands.
@@ -104,8 +104,8 @@ pub struct Facts<'a> {
     pub send_at: Timestamp,
     /// The recipient's zone and quiet hours of now.
     pub recipient: &'a Rhythm,
-    /// What it is about; None: something asked for by address.
-    pub occasion: Option<Occasion>,
+    /// What it is about.
+    pub occasion: Occasion,
 }
 
 /// Why a nudge came.
@@ -121,74 +121,66 @@ pub struct Explanation {
     pub sentences: Vec<String>,
 }
 
-/// Explains a nudge to its recipient. What the other person did, and their zone and quiet hours, are no part of it
+/// Explains a reminder to its recipient. What the other person did, and their zone and quiet hours, are no part of it
 /// (R09 to R13).
 pub fn explain(facts: &Facts<'_>) -> Explanation {
-    let mut sentences = Vec::new();
-    let mut due_at = facts.due_at;
-    match (facts.rung, &facts.occasion) {
-        (Rung::Ask | Rung::Email | Rung::AskAgain, Some(occasion)) => {
-            sentences.push(ended(facts, occasion));
-            sentences.push(protocol(facts, occasion, "asks"));
-            asked(facts, occasion, &mut sentences);
-        }
-        (Rung::ReachOut, Some(occasion)) => {
-            sentences.push(ended(facts, occasion));
-            sentences.push(protocol(facts, occasion, "has you get in touch"));
-            sentences.push("Then a time was looked for at which both of you are likely awake.".to_owned());
-        }
-        (Rung::TellPartner, occasion) => {
-            // When it was planned for depends on the other one's nights; when it came is known anyway.
-            due_at = facts.send_at;
-            let revision = occasion.and_then(|occasion| occasion.revision);
-            let agreement =
-                revision.map_or("Your agreement".to_owned(), |n| format!("Your agreement, revision {n},"));
-            sentences.push(format!(
-                "{agreement} and the other person's standing permission allow you to be told."
-            ));
-        }
-        (Rung::ConfirmAddress, _) => {
-            sentences.push(
-                "Somebody, most likely you, signed up with this address; this asks whether it is yours."
-                    .to_owned(),
-            );
-        }
-        (Rung::ResetPassword, _) => {
-            sentences.push("Somebody, most likely you, asked for a new password.".to_owned());
-        }
-        (Rung::SignedOut, _) => {
-            sentences.push(
-                "A device of yours was signed out, since its sign-in was used in two places.".to_owned(),
-            );
-        }
-        (Rung::ConfirmNewAddress | Rung::AddressChange, _) => {
-            sentences.push("Somebody, most likely you, asked for another address for an account.".to_owned());
-        }
-        (Rung::Ask | Rung::Email | Rung::AskAgain | Rung::ReachOut, None) => {}
-    }
-    let a_push_at_first = !matches!(
-        facts.rung,
-        Rung::Email
-            | Rung::ConfirmAddress
-            | Rung::ResetPassword
-            | Rung::ConfirmNewAddress
-            | Rung::AddressChange
-            | Rung::SignedOut
-    );
-    if facts.state == NudgeState::Sent && facts.channel == Channel::Mail && a_push_at_first {
+    let mut sentences = match facts.reason {
+        Reason::CheckIn(Rung::Ask) => question(facts, first_question),
+        Reason::CheckIn(Rung::Email) => question(facts, question_by_mail),
+        Reason::CheckIn(Rung::AskAgain) => question(facts, question_again),
+        Reason::CheckIn(Rung::TellPartner) => vec![permission(facts)],
+        Reason::Prompt => vec![
+            ended(facts),
+            protocol(facts, "has you get in touch"),
+            "Then a time was looked for at which both of you are likely awake.".to_owned(),
+        ],
+    };
+    if is_sent(facts) && facts.channel == Channel::Mail && facts.reason.channel() == Channel::Push {
         sentences.push("No device of yours took it, so it came by e-mail.".to_owned());
     }
-    let rule = ExplanationRule::of(facts.rung);
-    Explanation { rule, revision: facts.occasion.and_then(|occasion| occasion.revision), due_at, sentences }
+    let due_at = match facts.reason {
+        // When it was planned for depends on the other one's nights; when it came is known anyway.
+        Reason::CheckIn(Rung::TellPartner) => facts.send_at,
+        Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain) | Reason::Prompt => facts.due_at,
+    };
+    let rule = ExplanationRule::of(NudgeKind::Reminder(facts.reason));
+    Explanation { rule, revision: facts.occasion.revision, due_at, sentences }
 }
 
-fn ended(facts: &Facts<'_>, occasion: &Occasion) -> String {
-    let zone = &facts.recipient.zone;
-    format!("This scene ended on {} ({}).", moment(zone, occasion.ended_at()), zone.name())
+/// Explains a mail by address, due at `due_at`.
+pub fn explain_mail(purpose: MailPurpose, due_at: Timestamp) -> Explanation {
+    let sentence = match purpose {
+        MailPurpose::ConfirmAddress => {
+            "Somebody, most likely you, signed up with this address; this asks whether it is yours."
+        }
+        MailPurpose::ResetPassword => "Somebody, most likely you, asked for a new password.",
+        MailPurpose::SignedOut => {
+            "A device of yours was signed out, since its sign-in was used in two places."
+        }
+        MailPurpose::ConfirmNewAddress | MailPurpose::AddressChange => {
+            "Somebody, most likely you, asked for another address for an account."
+        }
+    };
+    let rule = ExplanationRule::of(NudgeKind::Mail(purpose));
+    Explanation { rule, revision: None, due_at, sentences: vec![sentence.to_owned()] }
 }
 
-fn protocol(facts: &Facts<'_>, occasion: &Occasion, does: &str) -> String {
+/// What allows the recipient to be told what would be welcome.
+fn permission(facts: &Facts<'_>) -> String {
+    let agreement = facts
+        .occasion
+        .revision
+        .map_or("Your agreement".to_owned(), |n| format!("Your agreement, revision {n},"));
+    format!("{agreement} and the other person's standing permission allow you to be told.")
+}
+
+fn ended(facts: &Facts<'_>) -> String {
     let zone = &facts.recipient.zone;
+    format!("This scene ended on {} ({}).", moment(zone, facts.occasion.ended_at()), zone.name())
+}
+
+fn protocol(facts: &Facts<'_>, does: &str) -> String {
+    let (zone, occasion) = (&facts.recipient.zone, &facts.occasion);
     let after = match occasion.times.offset {
         0 => "at once".to_owned(),
         minutes => format!("after {}", length(minutes)),
@@ -201,11 +193,21 @@ fn protocol(facts: &Facts<'_>, occasion: &Occasion, does: &str) -> String {
     }
 }
 
-/// What of the ladder led to a question.
-fn asked(facts: &Facts<'_>, occasion: &Occasion, sentences: &mut Vec<String>) {
-    let Occasion { times, made_at, snooze, .. } = *occasion;
-    let (recipient, zone) = (facts.recipient, &facts.recipient.zone);
-    let sent = facts.state == NudgeState::Sent;
+/// How the ladder came to a question.
+#[derive(Clone, Copy)]
+struct Reckoning {
+    /// From when on the recipient could be asked, quiet hours aside.
+    from: Timestamp,
+    /// When the first question was planned for.
+    ask_at: Timestamp,
+}
+
+/// What of the ladder led to a question. `of_rung` says what its own rung adds; without a reckoning, since that is not
+/// known any more.
+fn question(facts: &Facts<'_>, of_rung: fn(&Facts<'_>, Option<Reckoning>) -> Vec<String>) -> Vec<String> {
+    let Occasion { times, made_at, snooze, .. } = facts.occasion;
+    let zone = &facts.recipient.zone;
+    let mut sentences = vec![ended(facts), protocol(facts, "asks")];
     let mut from = times.due_at;
     if made_at > from {
         from = made_at;
@@ -216,74 +218,84 @@ fn asked(facts: &Facts<'_>, occasion: &Occasion, sentences: &mut Vec<String>) {
         from = from.max(until);
         sentences.push(format!("You put it off until {}.", moment(zone, until)));
     }
-    let snoozed_until = match snooze {
-        Snooze::Until(until) => Some(until),
-        Snooze::Never | Snooze::Earlier => None,
-    };
-    let state = CheckInState::Unanswered;
-    let situation = Situation {
-        times,
-        made_at,
-        state,
-        snoozed_until,
-        subject: recipient,
-        partner: None,
-        alert_allowed: false,
-    };
-    let steps = plan(&situation, made_at);
-    let at = |rung| steps.iter().find(|step| step.rung == rung).map(|step| step.send_at);
-    // Their zone, quiet hours or plans may be others by now: then how it was reckoned is not known any more.
-    let ask_at = at(Rung::Ask).filter(|_| at(facts.rung) == Some(facts.due_at) && snooze != Snooze::Earlier);
-    match (facts.rung, ask_at) {
-        (Rung::Email, Some(ask_at)) => {
-            sentences.extend(waited(facts, from, ask_at, "the first question"));
-            let patience = ask_at + PATIENCE;
-            sentences.push(format!(
-                "{}, {}, {}.",
-                unanswered(sent),
-                brief(zone, patience, ask_at),
-                by_mail(sent)
-            ));
-            sentences.extend(waited(facts, patience, facts.due_at, "it"));
-        }
-        (Rung::AskAgain, Some(ask_at)) => {
-            sentences.extend(waited(facts, from, ask_at, "the first question"));
-            let hour = if facts.due_at != recipient.next_morning(ask_at) {
-                "three hours after the e-mail"
-            } else if recipient.quiet.is_some() {
-                "at the end of your quiet hours"
-            } else {
-                "at nine"
-            };
-            let due = moment(zone, facts.due_at);
-            sentences.push(format!("{}, {hour}: {due}.", once_more(sent)));
-        }
-        (_, Some(ask_at)) => sentences.extend(waited(facts, from, ask_at, "it")),
-        (rung, None) => {
-            let before = match snooze {
-                Snooze::Earlier => "You put it off, and then",
-                Snooze::Never | Snooze::Until(_) => "By the time zone and quiet hours that you had then,",
-            };
-            sentences.push(format!("{before} its time was {}.", moment(zone, facts.due_at)));
-            match rung {
-                Rung::Email => sentences.push(format!("{}, {}.", unanswered(sent), by_mail(sent))),
-                Rung::AskAgain => sentences.push(format!("{}.", once_more(sent))),
-                Rung::Ask
-                | Rung::TellPartner
-                | Rung::ReachOut
-                | Rung::ConfirmAddress
-                | Rung::ResetPassword
-                | Rung::ConfirmNewAddress
-                | Rung::AddressChange
-                | Rung::SignedOut => {}
-            }
-        }
+    let reckoning = asked_at(facts).map(|ask_at| Reckoning { from, ask_at });
+    if reckoning.is_none() {
+        let before = match snooze {
+            Snooze::Earlier => "You put it off, and then",
+            Snooze::Never | Snooze::Until(_) => "By the time zone and quiet hours that you had then,",
+        };
+        sentences.push(format!("{before} its time was {}.", moment(zone, facts.due_at)));
     }
-    if sent && facts.send_at >= facts.due_at + LATE {
+    sentences.extend(of_rung(facts, reckoning));
+    if is_sent(facts) && facts.send_at >= facts.due_at + LATE {
         let came = brief(zone, facts.send_at, facts.due_at);
         sentences.push(format!("It could not go out then, and came {came}."));
     }
     sentences.extend(unsent(facts).map(str::to_owned));
+    sentences
+}
+
+/// When the first question was planned for. Their zone, quiet hours or plans may be others by now: then how the time of
+/// this one was reckoned is not known any more.
+fn asked_at(facts: &Facts<'_>) -> Option<Timestamp> {
+    let Occasion { times, made_at, snooze, .. } = facts.occasion;
+    let snoozed_until = match snooze {
+        Snooze::Until(until) => Some(until),
+        Snooze::Never => None,
+        Snooze::Earlier => return None,
+    };
+    let situation = Situation {
+        times,
+        made_at,
+        state: CheckInState::Unanswered,
+        snoozed_until,
+        subject: facts.recipient,
+        partner: None,
+        alert_allowed: false,
+    };
+    let steps = plan(&situation, made_at);
+    let at = |reason| steps.iter().find(|step| step.reason == reason).map(|step| step.send_at);
+    at(Reason::CheckIn(Rung::Ask)).filter(|_| at(facts.reason) == Some(facts.due_at))
+}
+
+fn first_question(facts: &Facts<'_>, reckoning: Option<Reckoning>) -> Vec<String> {
+    let waited = reckoning.and_then(|known| waited(facts, known.from, known.ask_at, "it"));
+    waited.into_iter().collect()
+}
+
+fn question_by_mail(facts: &Facts<'_>, reckoning: Option<Reckoning>) -> Vec<String> {
+    let sent = is_sent(facts);
+    let Some(Reckoning { from, ask_at }) = reckoning else {
+        return vec![format!("{}, {}.", unanswered(sent), by_mail(sent))];
+    };
+    let patience = ask_at + PATIENCE;
+    let after = brief(&facts.recipient.zone, patience, ask_at);
+    let mut sentences: Vec<String> = waited(facts, from, ask_at, "the first question").into_iter().collect();
+    sentences.push(format!("{}, {after}, {}.", unanswered(sent), by_mail(sent)));
+    sentences.extend(waited(facts, patience, facts.due_at, "it"));
+    sentences
+}
+
+fn question_again(facts: &Facts<'_>, reckoning: Option<Reckoning>) -> Vec<String> {
+    let (sent, recipient) = (is_sent(facts), facts.recipient);
+    let Some(Reckoning { from, ask_at }) = reckoning else {
+        return vec![format!("{}.", once_more(sent))];
+    };
+    let hour = if facts.due_at != recipient.next_morning(ask_at) {
+        "three hours after the e-mail"
+    } else if recipient.quiet.is_some() {
+        "at the end of your quiet hours"
+    } else {
+        "at nine"
+    };
+    let mut sentences: Vec<String> = waited(facts, from, ask_at, "the first question").into_iter().collect();
+    let due = moment(&recipient.zone, facts.due_at);
+    sentences.push(format!("{}, {hour}: {due}.", once_more(sent)));
+    sentences
+}
+
+fn is_sent(facts: &Facts<'_>) -> bool {
+    facts.state == NudgeState::Sent
 }
 
 fn unanswered(sent: bool) -> &'static str {

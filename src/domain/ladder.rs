@@ -1,7 +1,7 @@
 //! The ladder: which nudges a check-in needs, for whom, on which channel, and when (R17 to R19).
 
 use super::check_in::{CheckInState, Times};
-use super::nudge::{Channel, Rung};
+use super::nudge::{Channel, Reason, Rung};
 use super::quiet_hours::Rhythm;
 use jiff::{SignedDuration, Timestamp};
 
@@ -20,14 +20,20 @@ pub enum To {
 /// One step of a check-in's ladder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Which rung.
-    pub rung: Rung,
+    /// Why it is sent.
+    pub reason: Reason,
     /// For whom.
     pub to: To,
     /// Which way; a push to somebody without a live device becomes a mail when it is sent.
     pub channel: Channel,
     /// When: never in the recipient's quiet hours.
     pub send_at: Timestamp,
+}
+
+impl Step {
+    fn new(reason: Reason, to: To, send_at: Timestamp) -> Self {
+        Self { reason, to, channel: reason.channel(), send_at }
+    }
 }
 
 /// What the ladder of one check-in depends on. Pauses, preferences and devices are not among it: they are
@@ -70,18 +76,18 @@ fn ask(situation: &Situation<'_>, steps: &mut Vec<Step>) {
     let mail_at = subject.awake(ask_at + PATIENCE);
     // A mail that quiet hours moved to that same morning gets its time too, before the person is asked again.
     let again_at = subject.next_morning(ask_at).max(subject.awake(mail_at + PATIENCE));
-    let mut step = |rung, to, channel, send_at| {
+    let mut step = |rung, to, send_at| {
         if send_at < times.closes_at {
-            steps.push(Step { rung, to, channel, send_at });
+            steps.push(Step::new(Reason::CheckIn(rung), to, send_at));
         }
     };
-    step(Rung::Ask, To::Subject, Channel::Push, ask_at);
-    step(Rung::Email, To::Subject, Channel::Mail, mail_at);
-    step(Rung::AskAgain, To::Subject, Channel::Push, again_at);
+    step(Rung::Ask, To::Subject, ask_at);
+    step(Rung::Email, To::Subject, mail_at);
+    step(Rung::AskAgain, To::Subject, again_at);
     if let (Some(partner), true) = (situation.partner, situation.alert_allowed)
         && again_at < times.closes_at
     {
-        step(Rung::TellPartner, To::Partner, Channel::Push, partner.awake(again_at + PATIENCE));
+        step(Rung::TellPartner, To::Partner, partner.awake(again_at + PATIENCE));
     }
 }
 
@@ -93,6 +99,6 @@ fn reach_out(situation: &Situation<'_>, steps: &mut Vec<Step>) {
     let together = partner.both_awake(situation.subject, from, closes_at);
     let send_at = together.unwrap_or_else(|| partner.awake(from));
     if send_at < closes_at {
-        steps.push(Step { rung: Rung::ReachOut, to: To::Partner, channel: Channel::Push, send_at });
+        steps.push(Step::new(Reason::Prompt, To::Partner, send_at));
     }
 }

@@ -51,8 +51,24 @@ macro_rules! words {
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$value => $word),* }
             }
+
+            /// The value that a word stands for.
+            pub fn of_word(word: &str) -> Option<Self> {
+                match word {
+                    $($word => Some(Self::$value),)*
+                    _ => None,
+                }
+            }
         }
 
+        $crate::domain::text_column!($name);
+    };
+}
+pub(crate) use words;
+
+/// Stores a type in a text column by its `word`, and reads it by its `of_word`.
+macro_rules! text_column {
+    ($name:ident) => {
         impl<DB: diesel::backend::Backend> diesel::serialize::ToSql<diesel::sql_types::Text, DB> for $name
         where
             str: diesel::serialize::ToSql<diesel::sql_types::Text, DB>,
@@ -70,12 +86,10 @@ macro_rules! words {
             String: diesel::deserialize::FromSql<diesel::sql_types::Text, DB>,
         {
             fn from_sql(value: DB::RawValue<'_>) -> diesel::deserialize::Result<Self> {
-                match String::from_sql(value)?.as_str() {
-                    $($word => Ok(Self::$value),)*
-                    other => Err(format!("{other:?} is not a {}", stringify!($name)).into()),
-                }
+                let word = String::from_sql(value)?;
+                Self::of_word(&word).ok_or_else(|| format!("{word:?} is not a {}", stringify!($name)).into())
             }
         }
     };
 }
-pub(crate) use words;
+pub(crate) use text_column;

@@ -1,4 +1,6 @@
-//! Nudges: what a message to one person on one channel on one rung is, and whether it may go out now.
+//! Nudges: what a message to one person on one channel is, and whether it may go out now.
+
+mod kind;
 
 use super::account::Reach;
 use super::check_in::CheckInState;
@@ -6,65 +8,10 @@ use super::words;
 use crate::ids::{AccountId, AddressRequestId, CheckInId};
 use jiff::Timestamp;
 
+pub use kind::{MailPurpose, NudgeKind, Reason, Rung};
+
 /// Most nudges of a person in one of their local days (R22).
 pub const DAILY_CAP: i64 = 6;
-
-words! {
-    /// The step of the ladder that a nudge stands on, or what else it is for.
-    pub enum Rung {
-        /// Asks the subject how they are.
-        Ask = "ask",
-        /// Asks by e-mail, when the push was not answered.
-        Email = "email",
-        /// Asks once more, the next waking morning.
-        AskAgain = "ask_again",
-        /// Tells the partner that reaching out would be welcome; only with the subject's consent.
-        TellPartner = "tell_partner",
-        /// Reminds the partner to reach out, whatever the subject does.
-        ReachOut = "reach_out",
-        /// Confirms an address; asked for by the person.
-        ConfirmAddress = "confirm_address",
-        /// Resets a password; asked for by the person.
-        ResetPassword = "reset_password",
-        /// Tells that a session was ended, since its sign-in was used in two places.
-        SignedOut = "signed_out",
-        /// Confirms another address of an account; asked for by the person.
-        ConfirmNewAddress = "confirm_new_address",
-        /// Tells the address of an account that another one was asked for.
-        AddressChange = "address_change",
-    }
-}
-
-impl Rung {
-    /// The way that it is planned to take.
-    pub fn channel(self) -> Channel {
-        match self {
-            Self::Ask | Self::AskAgain | Self::TellPartner | Self::ReachOut => Channel::Push,
-            Self::Email
-            | Self::ConfirmAddress
-            | Self::ResetPassword
-            | Self::ConfirmNewAddress
-            | Self::AddressChange
-            | Self::SignedOut => Channel::Mail,
-        }
-    }
-
-    /// The rungs above this one on the same ladder, for the same recipient (R21).
-    pub fn later(self) -> &'static [Self] {
-        match self {
-            Self::Ask => &[Self::Email, Self::AskAgain],
-            Self::Email => &[Self::AskAgain],
-            Self::AskAgain
-            | Self::TellPartner
-            | Self::ReachOut
-            | Self::ConfirmAddress
-            | Self::ResetPassword
-            | Self::ConfirmNewAddress
-            | Self::AddressChange
-            | Self::SignedOut => &[],
-        }
-    }
-}
 
 words! {
     /// The way that a nudge takes.
@@ -124,22 +71,32 @@ words! {
     }
 }
 
-/// What a nudge is about: the parts of its key.
+/// What a nudge is about, and what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
-    /// A check-in, in its round: a snooze begins a new round.
-    CheckIn(CheckInId, i32),
+    /// A check-in, in its round (a snooze begins a new round), and why somebody is reminded of it.
+    CheckIn(CheckInId, i32, Reason),
     /// Something asked for, or told, by address.
-    Address(AddressRequestId),
+    Address(AddressRequestId, MailPurpose),
+}
+
+impl About {
+    /// What the nudge is for.
+    pub fn kind(self) -> NudgeKind {
+        match self {
+            Self::CheckIn(_, _, reason) => NudgeKind::Reminder(reason),
+            Self::Address(_, purpose) => NudgeKind::Mail(purpose),
+        }
+    }
 }
 
 /// The unique key of a nudge (R14): the same need never makes two.
-pub fn key(about: About, rung: Rung, recipient: Option<AccountId>, channel: Channel) -> String {
-    let (rung, channel) = (rung.word(), channel.word());
+pub fn key(about: About, recipient: Option<AccountId>, channel: Channel) -> String {
+    let (kind, channel) = (about.kind().word(), channel.word());
     match (about, recipient) {
-        (About::CheckIn(id, round), Some(to)) => format!("{id}/{round}/{rung}/{to}/{channel}"),
-        (About::CheckIn(id, round), None) => format!("{id}/{round}/{rung}/{channel}"),
-        (About::Address(id), _) => format!("{id}/{rung}/{channel}"),
+        (About::CheckIn(id, round, _), Some(to)) => format!("{id}/{round}/{kind}/{to}/{channel}"),
+        (About::CheckIn(id, round, _), None) => format!("{id}/{round}/{kind}/{channel}"),
+        (About::Address(id, _), _) => format!("{id}/{kind}/{channel}"),
     }
 }
 
@@ -150,11 +107,11 @@ pub fn fingerprint(key: &str) -> [u8; 32] {
     sha2::Sha256::digest(key.as_bytes()).into()
 }
 
-/// What counts at the moment of sending (R16).
+/// What counts when a reminder is about to go out (R16).
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
-    /// Its rung.
-    pub rung: Rung,
+    /// Why it is sent.
+    pub reason: Reason,
     /// The way that it was planned to take.
     pub channel: Channel,
     /// Before this it is too early, whenever it was planned for: every rung waits for the answer to what was asked.
@@ -198,7 +155,7 @@ pub enum Verdict {
     Drop(DropReason),
 }
 
-/// Judges a nudge at the moment of sending (R10, R12, R16, R17, R21, R22).
+/// Judges a reminder at the moment of sending (R10, R12, R16, R17, R21, R22).
 pub fn judge(facts: &Facts<'_>, now: Timestamp) -> Verdict {
     if now >= facts.expires_at {
         return Verdict::Drop(DropReason::Expired);
@@ -213,8 +170,9 @@ pub fn judge(facts: &Facts<'_>, now: Timestamp) -> Verdict {
         (Channel::Push | Channel::Mail, ..) => return Verdict::Drop(DropReason::Unreachable),
     };
     let rhythm = &facts.recipient.rhythm;
-    let awake = rhythm.awake(facts.not_before.map_or(now, |at| at.max(now)));
-    let at = if facts.sent_today >= DAILY_CAP { rhythm.next_morning(awake) } else { awake };
+    let from = facts.not_before.map_or(now, |at| at.max(now));
+    let earliest = NudgeKind::Reminder(facts.reason).earliest(rhythm, from);
+    let at = if facts.sent_today >= DAILY_CAP { rhythm.next_morning(earliest) } else { earliest };
     if at == now {
         Verdict::Send(channel)
     } else if at < facts.expires_at {
@@ -229,26 +187,67 @@ fn unwanted(facts: &Facts<'_>, now: Timestamp) -> Option<DropReason> {
     if facts.recipient.is_silent(now) {
         return Some(DropReason::Paused);
     }
-    match facts.rung {
-        Rung::Ask | Rung::Email | Rung::AskAgain if settled => Some(DropReason::Settled),
-        Rung::Ask | Rung::Email | Rung::AskAgain if facts.later_rung_due => Some(DropReason::Superseded),
-        Rung::Email if facts.asked_by_mail => Some(DropReason::Superseded),
-        Rung::TellPartner | Rung::ReachOut if !facts.linked => Some(DropReason::LinkEnded),
-        Rung::TellPartner if !facts.alert_allowed => Some(DropReason::NotConsented),
-        Rung::TellPartner if !facts.asked => Some(DropReason::Unreachable),
-        Rung::TellPartner if settled => Some(DropReason::Settled),
-        Rung::TellPartner if facts.subject_paused => Some(DropReason::Paused),
+    match facts.reason {
+        Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain) if settled => Some(DropReason::Settled),
+        Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain) if facts.later_rung_due => {
+            Some(DropReason::Superseded)
+        }
+        Reason::CheckIn(Rung::Email) if facts.asked_by_mail => Some(DropReason::Superseded),
+        Reason::CheckIn(Rung::TellPartner) | Reason::Prompt if !facts.linked => Some(DropReason::LinkEnded),
+        Reason::CheckIn(Rung::TellPartner) if !facts.alert_allowed => Some(DropReason::NotConsented),
+        Reason::CheckIn(Rung::TellPartner) if !facts.asked => Some(DropReason::Unreachable),
+        Reason::CheckIn(Rung::TellPartner) if settled => Some(DropReason::Settled),
+        Reason::CheckIn(Rung::TellPartner) if facts.subject_paused => Some(DropReason::Paused),
         // R11: whether the subject answered, skipped or paused makes no difference to this one.
-        Rung::ReachOut if facts.reached_out => Some(DropReason::Settled),
-        Rung::Ask
-        | Rung::Email
-        | Rung::AskAgain
-        | Rung::TellPartner
-        | Rung::ReachOut
-        | Rung::ConfirmAddress
-        | Rung::ResetPassword
-        | Rung::ConfirmNewAddress
-        | Rung::AddressChange
-        | Rung::SignedOut => None,
+        Reason::Prompt if facts.reached_out => Some(DropReason::Settled),
+        Reason::CheckIn(_) | Reason::Prompt => None,
+    }
+}
+
+/// What counts when a mail by address is about to go out (R16).
+#[derive(Clone, Copy, Debug)]
+pub struct MailFacts<'a> {
+    /// What it is for.
+    pub purpose: MailPurpose,
+    /// The account that has the address, if there is one.
+    pub recipient: Option<&'a Reach>,
+    /// Whether mail to that account's address is accepted at all.
+    pub address_works: bool,
+}
+
+/// Judges a mail by address at the moment of sending (R16, R17).
+pub fn judge_mail(facts: &MailFacts<'_>, now: Timestamp) -> Verdict {
+    let kind = NudgeKind::Mail(facts.purpose);
+    let at = facts.recipient.map_or(now, |reach| kind.earliest(&reach.rhythm, now));
+    if at > now {
+        return Verdict::Move(at);
+    }
+    match facts.purpose {
+        // Nobody waits for this one: it is not tried where mail is known to fail.
+        MailPurpose::SignedOut if facts.recipient.is_none() || !facts.address_works => {
+            Verdict::Drop(DropReason::Unreachable)
+        }
+        MailPurpose::ConfirmAddress
+        | MailPurpose::ResetPassword
+        | MailPurpose::SignedOut
+        | MailPurpose::ConfirmNewAddress
+        | MailPurpose::AddressChange => Verdict::Send(Channel::Mail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r14_the_keys_of_nudges_that_are_stored_already_stay() {
+        let at = Timestamp::UNIX_EPOCH;
+        let (check_in, to, request) = (CheckInId::at(at), AccountId::at(at), AddressRequestId::at(at));
+        let ask = About::CheckIn(check_in, 2, Reason::CheckIn(Rung::AskAgain));
+        assert_eq!(key(ask, Some(to), Channel::Push), format!("{check_in}/2/ask_again/{to}/push"));
+        let prompt = About::CheckIn(check_in, 0, Reason::Prompt);
+        assert_eq!(key(prompt, None, Channel::Push), format!("{check_in}/0/reach_out/push"));
+        let mail = About::Address(request, MailPurpose::ResetPassword);
+        assert_eq!(key(mail, None, Channel::Mail), format!("{request}/reset_password/mail"));
     }
 }

@@ -1,6 +1,7 @@
 //! The words that leave the house: the same for every push, discreet in every subject line, never explicit.
 
 use super::negotiation::ContactWay;
+use super::nudge::{Reason, Rung};
 
 /// The title of every push (R24).
 pub const PUSH_TITLE: &str = "Reminder";
@@ -126,8 +127,17 @@ pub const REACH_OUT: Letter = Letter {
     link: "Open",
 };
 
+/// The words of a reminder. `action`: what would be welcome, for the partner who is told so.
+pub fn reminder(reason: Reason, action: Option<ContactWay>) -> Letter {
+    match (reason, action) {
+        (Reason::CheckIn(Rung::TellPartner), Some(action)) => tell_partner(action),
+        (Reason::CheckIn(Rung::TellPartner), None) | (Reason::Prompt, _) => REACH_OUT,
+        (Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain), _) => ASK,
+    }
+}
+
 /// To tell the partner what would be welcome (R13).
-pub fn tell_partner(action: ContactWay) -> Letter {
+fn tell_partner(action: ContactWay) -> Letter {
     let paragraphs: &[&str] = match action {
         ContactWay::Message => &["A message would be welcome."],
         ContactWay::Call => &["A call would be welcome."],

@@ -3,7 +3,7 @@
 use super::schema::address_requests;
 use super::types::Ts;
 use super::{Db, MultiBackend};
-use crate::domain::nudge::Rung;
+use crate::domain::nudge::MailPurpose;
 use crate::ids::AddressRequestId;
 use diesel::prelude::*;
 
@@ -13,8 +13,8 @@ use diesel::prelude::*;
 pub struct AddressRequestRow {
     /// The token in the mail is derived from it and a key; the token itself is not kept.
     pub id: AddressRequestId,
-    /// confirm_address, reset_password or signed_out.
-    pub purpose: Rung,
+    /// confirm_address, reset_password, signed_out, confirm_new_address or address_change.
+    pub purpose: MailPurpose,
     /// Keyed hash of the normalised address.
     pub email_index: Vec<u8>,
     /// The address, sealed with a key derived from the house secret.
@@ -44,7 +44,7 @@ pub fn find(db: &mut Db, id: AddressRequestId) -> QueryResult<Option<AddressRequ
 /// The request of that token, used or not.
 pub fn find_by_token(
     db: &mut Db,
-    purpose: Rung,
+    purpose: MailPurpose,
     token_hash: &[u8],
 ) -> QueryResult<Option<AddressRequestRow>> {
     address_requests::table
@@ -65,7 +65,7 @@ pub fn use_up(db: &mut Db, id: AddressRequestId, now: Ts) -> QueryResult<bool> {
 }
 
 /// Uses up every open request of one purpose for an address.
-pub fn use_up_all(db: &mut Db, purpose: Rung, email_index: &[u8], now: Ts) -> QueryResult<usize> {
+pub fn use_up_all(db: &mut Db, purpose: MailPurpose, email_index: &[u8], now: Ts) -> QueryResult<usize> {
     let open = address_requests::table
         .filter(address_requests::email_index.eq(email_index))
         .filter(address_requests::purpose.eq(purpose))

@@ -5,22 +5,23 @@ use super::schema::{attempts, check_ins, nudges};
 use super::slice::load_slice;
 use super::types::Ts;
 use super::{Db, MultiBackend};
-use crate::domain::nudge::{About, Channel, DropReason, NudgeState, Outcome, Rung, key};
+use crate::domain::nudge::{About, Channel, DropReason, NudgeKind, NudgeState, Outcome, Reason, key};
 use crate::domain::slice::Slice;
 use crate::ids::{AccountId, AddressRequestId, AttemptId, CheckInId, DeviceId, NudgeId, WorkerId};
 use diesel::prelude::*;
 use jiff::Timestamp;
 
-/// One message to one person on one channel on one rung: the job that gets delivered.
+/// One message to one person on one channel: the job that gets delivered.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = nudges, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
 pub struct NudgeRow {
     /// Its id.
     pub id: NudgeId,
-    /// Check-in, round, rung, recipient and channel: the same need never makes two (R14).
+    /// Check-in, round, kind, recipient and channel: the same need never makes two (R14).
     pub key: String,
-    /// ask, email, ask_again, tell_partner, reach_out, confirm_address, reset_password, signed_out.
-    pub rung: Rung,
+    /// The word of a rung, of the prompt (reach_out) or of a mail's purpose.
+    #[diesel(column_name = rung)]
+    pub kind: NudgeKind,
     /// push, mail.
     pub channel: Channel,
     /// Who receives it; null: whoever has the request's address.
@@ -80,20 +81,19 @@ impl NudgeRow {
     /// A new nudge that waits until `send_at` and is of no use from `expires_at` on.
     pub fn waiting(
         about: About,
-        rung: Rung,
         channel: Channel,
         recipient: Option<AccountId>,
         times: (Ts, Ts),
         now: Timestamp,
     ) -> Self {
         let (check_in_id, address_request_id, round) = match about {
-            About::CheckIn(id, round) => (Some(id), None, round),
-            About::Address(id) => (None, Some(id), 0),
+            About::CheckIn(id, round, _) => (Some(id), None, round),
+            About::Address(id, _) => (None, Some(id), 0),
         };
         Self {
             id: NudgeId::at(now),
-            key: key(about, rung, recipient, channel),
-            rung,
+            key: key(about, recipient, channel),
+            kind: about.kind(),
             channel,
             recipient_id: recipient,
             check_in_id,
@@ -111,6 +111,14 @@ impl NudgeRow {
             due_at: times.0,
             device_id: None,
             attempts_forgiven: 0,
+        }
+    }
+
+    /// What it is about; None: its columns contradict each other.
+    pub fn about(&self) -> Option<About> {
+        match self.kind {
+            NudgeKind::Reminder(reason) => Some(About::CheckIn(self.check_in_id?, self.round, reason)),
+            NudgeKind::Mail(purpose) => Some(About::Address(self.address_request_id?, purpose)),
         }
     }
 
@@ -186,18 +194,18 @@ pub fn find(db: &mut Db, id: NudgeId) -> QueryResult<Option<NudgeRow>> {
     nudges::table.find(id).select(NudgeRow::as_select()).first(db).optional()
 }
 
-/// Drops what waits of some check-ins, on some rungs. A nudge that is being sent loses its lease.
+/// Drops what waits of some check-ins, for some reasons. A nudge that is being sent loses its lease.
 pub fn drop_waiting(
     db: &mut Db,
     check_ins: &[CheckInId],
-    rungs: &[Rung],
+    sent_for: &[Reason],
     recipient: Option<AccountId>,
     reason: DropReason,
     now: Ts,
 ) -> QueryResult<usize> {
     let waiting = nudges::table
         .filter(nudges::check_in_id.eq_any(check_ins.iter().copied().map(Some)))
-        .filter(nudges::rung.eq_any(rungs))
+        .filter(nudges::rung.eq_any(sent_for.iter().copied().map(NudgeKind::Reminder)))
         .filter(nudges::state.eq(NudgeState::Waiting));
     let dropped = (
         nudges::state.eq(NudgeState::Dropped),

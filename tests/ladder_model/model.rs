@@ -1,6 +1,6 @@
 //! What the rules say about a course of days, kept apart from the code that they are held against.
 
-use evenkeel::domain::nudge::Rung;
+use evenkeel::domain::nudge::{Reason, Rung};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
@@ -123,7 +123,7 @@ pub struct Arrival {
     pub recipient: usize,
     pub check_in: usize,
     pub round: i32,
-    pub rung: Rung,
+    pub reason: Reason,
 }
 
 /// The whole little world.
@@ -216,17 +216,19 @@ impl Model {
     }
 
     fn check_one(&self, n: usize, arrival: &Arrival) -> Result<(), String> {
-        let Arrival { at, recipient, rung, round, .. } = *arrival;
+        let Arrival { at, recipient, reason, round, .. } = *arrival;
         let check_in = &self.check_ins[arrival.check_in];
         let person = &self.people[recipient];
         let link = &self.links[self.scenes[check_in.scene].link];
-        let about_oneself = matches!(rung, Rung::Ask | Rung::Email | Rung::AskAgain);
+        let is_question =
+            |reason| matches!(reason, Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain));
+        let about_oneself = is_question(reason);
         let holds = |rule: &str, is_so: bool| if is_so { Ok(()) } else { Err(rule.to_owned()) };
         let before = || self.arrivals[..n].iter().filter(|other| other.check_in == arrival.check_in);
 
         holds(
             "R14: each once",
-            !before().any(|a| (a.rung, a.round, a.recipient) == (rung, round, recipient)),
+            !before().any(|a| (a.reason, a.round, a.recipient) == (reason, round, recipient)),
         )?;
         holds("R19: to whom", about_oneself == (recipient == check_in.subject))?;
         holds("R03: not before it is due", check_in.due.max(check_in.made) <= at)?;
@@ -234,7 +236,7 @@ impl Model {
         holds("R16, R17: not in quiet hours", !person.is_quiet(at))?;
         holds("R16: not while paused", !person.is_paused(at))?;
         holds("R22: six a local day", self.that_day(&self.arrivals[..n], arrival) < DAILY)?;
-        if rung != Rung::ReachOut {
+        if reason != Reason::Prompt {
             holds("R05: not after an answer or a skip", !check_in.settled)?;
             holds("R05: not after a pause", !check_in.stopped)?;
             holds("R05: not after it was put off", round == check_in.round)?;
@@ -244,21 +246,17 @@ impl Model {
             holds("R12: not after the link ended", link.active)?;
         }
         let asked: Vec<_> = before()
-            .filter(|a| {
-                a.round == round
-                    && a.recipient == check_in.subject
-                    && matches!(a.rung, Rung::Ask | Rung::Email | Rung::AskAgain)
-            })
+            .filter(|a| a.round == round && a.recipient == check_in.subject && is_question(a.reason))
             .collect();
-        match rung {
-            Rung::Ask | Rung::Email | Rung::AskAgain => {
+        match reason {
+            Reason::CheckIn(rung @ (Rung::Ask | Rung::Email | Rung::AskAgain)) => {
                 holds("R21: one at a time", asked.iter().all(|a| a.at < at))?;
-                holds("R19: in the order of the ladder", asked.iter().all(|a| a.rung < rung))?;
+                holds("R19: in the order of the ladder", asked.iter().all(|a| a.reason < reason))?;
                 let begin = check_in.snoozed.unwrap_or(check_in.due).max(check_in.due).max(check_in.made);
                 holds("R19: time to answer first", rung == Rung::Ask || begin + PATIENCE <= at)?;
                 holds("R19: three hours between", asked.iter().all(|a| a.at + PATIENCE <= at))?;
             }
-            Rung::TellPartner => {
+            Reason::CheckIn(Rung::TellPartner) => {
                 holds("R10: only with consent and agreement", self.may_tell(check_in))?;
                 holds("R05: not while the subject is paused", !self.people[check_in.subject].is_paused(at))?;
                 holds("R19: only about somebody who was asked", !asked.is_empty())?;
@@ -267,14 +265,7 @@ impl Model {
                     asked.iter().all(|a| a.at + PATIENCE <= at),
                 )?;
             }
-            Rung::ReachOut => holds("not after the partner reached out", !check_in.reached_out)?,
-            Rung::ConfirmAddress
-            | Rung::ResetPassword
-            | Rung::ConfirmNewAddress
-            | Rung::AddressChange
-            | Rung::SignedOut => {
-                return Err("not about a check-in".to_owned());
-            }
+            Reason::Prompt => holds("not after the partner reached out", !check_in.reached_out)?,
         }
         Ok(())
     }
@@ -306,17 +297,17 @@ impl Model {
         let ask = person.awake(check_in.due.max(check_in.made));
         let mail = person.awake(ask + PATIENCE);
         let again = person.next_morning(ask).max(person.awake(mail + PATIENCE));
-        let mut expected = vec![(ask, Rung::Ask)];
+        let mut expected = vec![(ask, Reason::CheckIn(Rung::Ask))];
         if person.has_device {
-            expected.push((mail, Rung::Email));
+            expected.push((mail, Reason::CheckIn(Rung::Email)));
         }
-        expected.push((again, Rung::AskAgain));
+        expected.push((again, Reason::CheckIn(Rung::AskAgain)));
         expected.retain(|(at, _)| *at < check_in.closes);
         let mut got: Vec<_> = self
             .arrivals
             .iter()
             .filter(|a| a.check_in == n && a.recipient == check_in.subject)
-            .map(|a| (a.at, a.rung))
+            .map(|a| (a.at, a.reason))
             .collect();
         got.sort_unstable();
         if got != expected {

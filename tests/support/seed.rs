@@ -12,7 +12,7 @@ use evenkeel::domain::account::{Email, Share};
 use evenkeel::domain::check_in::{CheckInState, OPEN_FOR};
 use evenkeel::domain::ladder::{Situation, To, plan};
 use evenkeel::domain::negotiation::ContactWay;
-use evenkeel::domain::nudge::{About, Channel, NudgeState, Rung};
+use evenkeel::domain::nudge::{About, Channel, NudgeState, Reason, Rung};
 use evenkeel::domain::partner_link::{LinkStatus, Role};
 use evenkeel::domain::quiet_hours::{Rhythm, Zone};
 use evenkeel::domain::scene::{SceneStatus, Setting};
@@ -194,10 +194,10 @@ pub async fn scenes(house: &Arc<House>, of: &[(Couple, Timestamp)]) -> Vec<Nudge
                     To::Subject => Some(subject),
                     To::Partner => couple.people.into_iter().find(|account| *account != subject),
                 };
-                let (about, times) =
-                    (About::CheckIn(check_in.id, 0), (step.send_at.into(), check_in.closes_at));
+                let about = About::CheckIn(check_in.id, 0, step.reason);
+                let times = (step.send_at.into(), check_in.closes_at);
                 let made_at = check_in.created_at.get();
-                let nudge = NudgeRow::waiting(about, step.rung, step.channel, recipient, times, made_at);
+                let nudge = NudgeRow::waiting(about, step.channel, recipient, times, made_at);
                 if step.send_at == *at {
                     due.push(nudge.clone());
                 }
@@ -221,8 +221,9 @@ pub async fn alerts(house: &Arc<House>, couples: &[Couple], at: Timestamp) -> Ve
         let scene = rows.scene(couple, asked_at - OFFSET, Some(revision));
         let check_in = rows.check_in(couple, scene, subject, asked_at);
         let nudge = |rung, to, send_at: Timestamp| {
-            let (about, times) = (About::CheckIn(check_in.id, 0), (send_at.into(), check_in.closes_at));
-            NudgeRow::waiting(about, rung, Channel::Push, Some(to), times, asked_at)
+            let about = About::CheckIn(check_in.id, 0, Reason::CheckIn(rung));
+            let times = (send_at.into(), check_in.closes_at);
+            NudgeRow::waiting(about, Channel::Push, Some(to), times, asked_at)
         };
         let asked = NudgeRow {
             state: NudgeState::Sent,

@@ -21,11 +21,9 @@ fn occasion(ended_at: &str, offset: u32, revision: Option<i32>) -> Occasion {
 }
 
 /// A nudge that went out in time.
-fn sent<'a>(rung: Rung, due_at: &str, recipient: &'a Rhythm, occasion: Occasion) -> Facts<'a> {
-    let channel = if rung == Rung::Email { Channel::Mail } else { Channel::Push };
-    let (due_at, state) = (at(due_at), NudgeState::Sent);
-    let occasion = Some(occasion);
-    Facts { rung, channel, state, drop_reason: None, due_at, send_at: due_at, recipient, occasion }
+fn sent<'a>(reason: Reason, due_at: &str, recipient: &'a Rhythm, occasion: Occasion) -> Facts<'a> {
+    let (channel, due_at, state) = (reason.channel(), at(due_at), NudgeState::Sent);
+    Facts { reason, channel, state, drop_reason: None, due_at, send_at: due_at, recipient, occasion }
 }
 
 fn words(facts: &Facts<'_>) -> Vec<String> {
@@ -36,7 +34,7 @@ fn words(facts: &Facts<'_>) -> Vec<String> {
 fn r25_a_day_that_has_25_hours_is_told() {
     let berlin = rhythm("Europe/Berlin", Some(("22:00", "07:00")));
     let day = occasion("2026-10-24T18:00:00Z", 24 * 60, Some(2));
-    let explained = explain(&sent(Rung::Ask, "2026-10-25T18:00:00Z", &berlin, day));
+    let explained = explain(&sent(Reason::CheckIn(Rung::Ask), "2026-10-25T18:00:00Z", &berlin, day));
     assert_eq!((explained.rule, explained.revision), (ExplanationRule::CheckInDue, Some(2)));
     assert_eq!(explained.due_at, at("2026-10-25T18:00:00Z"));
     assert_eq!(
@@ -76,7 +74,7 @@ fn r25_clock_changes_of_every_size_are_told() {
         let recipient = rhythm(zone, None);
         let occasion = occasion(ended_at, minutes, Some(1));
         let due_at = occasion.times.due_at.to_string();
-        let second = words(&sent(Rung::Ask, &due_at, &recipient, occasion)).remove(1);
+        let second = words(&sent(Reason::CheckIn(Rung::Ask), &due_at, &recipient, occasion)).remove(1);
         assert!(second.ends_with(said), "{zone}: {second}");
     }
 }
@@ -87,7 +85,7 @@ fn r25_lengths_are_words() {
         let recipient = rhythm("UTC", None);
         let occasion = occasion("2026-07-01T00:00:00Z", minutes, None);
         let due_at = occasion.times.due_at.to_string();
-        let second = words(&sent(Rung::Ask, &due_at, &recipient, occasion)).remove(1);
+        let second = words(&sent(Reason::CheckIn(Rung::Ask), &due_at, &recipient, occasion)).remove(1);
         let (before, _) = second.split_once(':').unwrap();
         before.strip_prefix("It stood under no agreement, so the usual plan asks ").unwrap().to_owned()
     });
@@ -111,7 +109,9 @@ fn r25_lengths_are_words() {
 fn r25_quiet_hours_are_told_on_every_night() {
     let at_night = |zone, until, due_at: &str, ended_at: &str| {
         let recipient = rhythm(zone, Some(("22:00", until)));
-        words(&sent(Rung::Ask, due_at, &recipient, occasion(ended_at, 60, Some(1)))).pop().unwrap()
+        words(&sent(Reason::CheckIn(Rung::Ask), due_at, &recipient, occasion(ended_at, 60, Some(1))))
+            .pop()
+            .unwrap()
     };
     assert_eq!(
         at_night("Europe/Berlin", "07:00", "2026-07-02T05:00:00Z", "2026-07-01T23:00:00Z"),
@@ -138,30 +138,30 @@ fn r25_each_step_of_the_ladder_says_what_led_to_it() {
     let hour = || occasion("2026-07-01T18:00:00Z", 60, Some(3));
     let last = |facts: &Facts<'_>| words(facts).pop().unwrap();
     assert_eq!(
-        last(&sent(Rung::Email, "2026-07-01T22:00:00Z", &la, hour())),
+        last(&sent(Reason::CheckIn(Rung::Email), "2026-07-01T22:00:00Z", &la, hour())),
         "Nothing was answered after three hours, at 15:00, so it came by e-mail."
     );
     assert_eq!(
-        last(&sent(Rung::AskAgain, "2026-07-02T14:00:00Z", &la, hour())),
+        last(&sent(Reason::CheckIn(Rung::AskAgain), "2026-07-02T14:00:00Z", &la, hour())),
         "Nothing was answered, so it came once more the next morning, at the end of your quiet hours: Thursday 2 July at 07:00."
     );
     let always = rhythm("America/Los_Angeles", None);
     assert_eq!(
-        last(&sent(Rung::AskAgain, "2026-07-02T16:00:00Z", &always, hour())),
+        last(&sent(Reason::CheckIn(Rung::AskAgain), "2026-07-02T16:00:00Z", &always, hour())),
         "Nothing was answered, so it came once more the next morning, at nine: Thursday 2 July at 09:00."
     );
     // 20:30 in Berlin: the mail waits for the morning, and gets its three hours then.
     let berlin = rhythm("Europe/Berlin", Some(("22:00", "08:00")));
     let evening = || occasion("2026-07-01T17:30:00Z", 60, None);
     assert_eq!(
-        words(&sent(Rung::Email, "2026-07-02T06:00:00Z", &berlin, evening()))[2..],
+        words(&sent(Reason::CheckIn(Rung::Email), "2026-07-02T06:00:00Z", &berlin, evening()))[2..],
         [
             "Nothing was answered after three hours, at 23:30, so it came by e-mail.",
             "Your quiet hours last from 22:00 to 08:00, so it waited until Thursday 2 July at 08:00.",
         ]
     );
     assert_eq!(
-        last(&sent(Rung::AskAgain, "2026-07-02T09:00:00Z", &berlin, evening())),
+        last(&sent(Reason::CheckIn(Rung::AskAgain), "2026-07-02T09:00:00Z", &berlin, evening())),
         "Nothing was answered, so it came once more the next morning, three hours after the e-mail: Thursday 2 July at 11:00."
     );
 }
@@ -169,8 +169,12 @@ fn r25_each_step_of_the_ladder_says_what_led_to_it() {
 #[test]
 fn r25_what_has_not_gone_out_is_told_as_such() {
     let la = rhythm("America/Los_Angeles", Some(("23:00", "07:00")));
-    let mut facts =
-        sent(Rung::Email, "2026-07-01T22:00:00Z", &la, occasion("2026-07-01T18:00:00Z", 60, None));
+    let mut facts = sent(
+        Reason::CheckIn(Rung::Email),
+        "2026-07-01T22:00:00Z",
+        &la,
+        occasion("2026-07-01T18:00:00Z", 60, None),
+    );
     facts.state = NudgeState::Waiting;
     assert_eq!(
         words(&facts).pop().unwrap(),
@@ -190,7 +194,7 @@ fn r25_delays_and_other_ways_are_told() {
     let mut late = occasion("2026-07-01T18:00:00Z", 60, None);
     late.made_at = at("2026-07-01T21:00:00Z");
     late.snooze = Snooze::Until(at("2026-07-01T22:30:00Z"));
-    let mut facts = sent(Rung::Ask, "2026-07-01T22:30:00Z", &la, late);
+    let mut facts = sent(Reason::CheckIn(Rung::Ask), "2026-07-01T22:30:00Z", &la, late);
     (facts.channel, facts.send_at) = (Channel::Mail, at("2026-07-01T23:10:00Z"));
     assert_eq!(
         words(&facts)[2..],
@@ -207,8 +211,12 @@ fn r25_delays_and_other_ways_are_told() {
 fn r25_a_zone_that_changed_since_is_not_reckoned_with_as_if_it_had_been_so() {
     // Planned for the end of the night in Berlin, read in Tokyo.
     let tokyo = rhythm("Asia/Tokyo", Some(("22:00", "08:00")));
-    let mut facts =
-        sent(Rung::Ask, "2026-07-02T06:00:00Z", &tokyo, occasion("2026-07-01T21:00:00Z", 60, None));
+    let mut facts = sent(
+        Reason::CheckIn(Rung::Ask),
+        "2026-07-02T06:00:00Z",
+        &tokyo,
+        occasion("2026-07-01T21:00:00Z", 60, None),
+    );
     assert_eq!(
         words(&facts),
         [
@@ -217,9 +225,9 @@ fn r25_a_zone_that_changed_since_is_not_reckoned_with_as_if_it_had_been_so() {
             "By the time zone and quiet hours that you had then, its time was Thursday 2 July at 15:00.",
         ]
     );
-    facts.rung = Rung::AskAgain;
+    facts.reason = Reason::CheckIn(Rung::AskAgain);
     assert_eq!(words(&facts).pop().unwrap(), "Nothing was answered, so it came once more the next morning.");
-    facts.occasion = facts.occasion.map(|occasion| Occasion { snooze: Snooze::Earlier, ..occasion });
+    facts.occasion.snooze = Snooze::Earlier;
     assert!(words(&facts)[2].starts_with("You put it off, and then its time was "));
 }
 
@@ -228,14 +236,14 @@ fn r25_what_is_about_the_other_tells_nothing_of_them() {
     let berlin = rhythm("Europe/Berlin", Some(("22:00", "08:00")));
     let day = || occasion("2026-10-24T18:00:00Z", 24 * 60, Some(2));
     assert_eq!(
-        words(&sent(Rung::ReachOut, "2026-10-26T14:00:00Z", &berlin, day())),
+        words(&sent(Reason::Prompt, "2026-10-26T14:00:00Z", &berlin, day())),
         [
             "This scene ended on Saturday 24 October at 20:00 (Europe/Berlin).",
             "Your agreement, revision 2, has you get in touch after 24 hours: Sunday 25 October at 19:00, since the clocks went back by one hour in between.",
             "Then a time was looked for at which both of you are likely awake.",
         ]
     );
-    let mut alert = sent(Rung::TellPartner, "2026-10-26T14:00:00Z", &berlin, day());
+    let mut alert = sent(Reason::CheckIn(Rung::TellPartner), "2026-10-26T14:00:00Z", &berlin, day());
     alert.send_at = at("2026-10-26T16:00:00Z");
     let explained = explain(&alert);
     assert_eq!(explained.due_at, alert.send_at, "when it was planned for is the other one's nights");
@@ -244,29 +252,27 @@ fn r25_what_is_about_the_other_tells_nothing_of_them() {
         ["Your agreement, revision 2, and the other person's standing permission allow you to be told.",]
     );
     // A snooze is the other one's: it makes no difference.
-    for rung in [Rung::ReachOut, Rung::TellPartner] {
-        let plain = sent(rung, "2026-10-26T14:00:00Z", &berlin, day());
+    for reason in [Reason::Prompt, Reason::CheckIn(Rung::TellPartner)] {
+        let plain = sent(reason, "2026-10-26T14:00:00Z", &berlin, day());
         let mut snoozed = day();
         snoozed.snooze = Snooze::Until(at("2026-10-26T10:00:00Z"));
-        assert_eq!(explain(&sent(rung, "2026-10-26T14:00:00Z", &berlin, snoozed)), explain(&plain));
+        assert_eq!(explain(&sent(reason, "2026-10-26T14:00:00Z", &berlin, snoozed)), explain(&plain));
     }
 }
 
 #[test]
 fn r25_what_was_asked_for_says_so() {
-    let utc = rhythm("UTC", None);
     let asked = "Somebody, most likely you, ";
-    for (rung, said) in [
-        (Rung::ConfirmAddress, asked),
-        (Rung::ResetPassword, asked),
-        (Rung::ConfirmNewAddress, asked),
-        (Rung::AddressChange, asked),
-        (Rung::SignedOut, "A device of yours was signed out"),
+    for (purpose, said) in [
+        (MailPurpose::ConfirmAddress, asked),
+        (MailPurpose::ResetPassword, asked),
+        (MailPurpose::ConfirmNewAddress, asked),
+        (MailPurpose::AddressChange, asked),
+        (MailPurpose::SignedOut, "A device of yours was signed out"),
     ] {
-        let mut facts = sent(rung, "2026-07-01T00:00:00Z", &utc, occasion("2026-07-01T00:00:00Z", 0, None));
-        (facts.occasion, facts.channel) = (None, Channel::Mail);
-        let explained = explain(&facts);
+        let due_at = at("2026-07-01T00:00:00Z");
+        let explained = explain_mail(purpose, due_at);
         assert!(explained.sentences[0].starts_with(said));
-        assert_eq!((explained.sentences.len(), explained.revision), (1, None));
+        assert_eq!((explained.sentences.len(), explained.revision, explained.due_at), (1, None, due_at));
     }
 }

@@ -5,10 +5,10 @@ use super::check_in::CheckIn;
 use super::scene::Scene;
 use crate::actions::nudge::NudgeView;
 use crate::domain::explanation::{Explanation, ExplanationRule};
-use crate::domain::nudge::{Channel, NudgeState, Rung};
+use crate::domain::nudge::{Channel, MailPurpose, NudgeKind, NudgeState, Reason, Rung};
 use crate::graphql::errors::Failure;
 use crate::graphql::loaders;
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 /// One message to the signed-in person: what a push on their screen, or a mail in their inbox, was about.
 pub struct Nudge(pub NudgeView);
@@ -22,8 +22,8 @@ impl Nudge {
     }
 
     /// Its rung.
-    async fn rung(&self) -> Rung {
-        self.0.rung
+    async fn rung(&self) -> NudgeRung {
+        self.0.kind.into()
     }
 
     /// The way that it takes, or took.
@@ -66,6 +66,49 @@ impl Nudge {
     async fn scene(&self, ctx: &Context<'_>) -> Result<Option<Scene>, Failure> {
         let Some(id) = self.0.scene else { return Ok(None) };
         Ok(loaders(ctx).scene(id).await?.map(Scene))
+    }
+}
+
+/// The step of the ladder that a nudge stands on, or what else it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(name = "Rung")]
+pub enum NudgeRung {
+    /// Asks the subject how they are.
+    Ask,
+    /// Asks by e-mail, when the push was not answered.
+    Email,
+    /// Asks once more, the next waking morning.
+    AskAgain,
+    /// Tells the partner that reaching out would be welcome; only with the subject's consent.
+    TellPartner,
+    /// Reminds the partner to reach out, whatever the subject does.
+    ReachOut,
+    /// Confirms an address; asked for by the person.
+    ConfirmAddress,
+    /// Resets a password; asked for by the person.
+    ResetPassword,
+    /// Tells that a session was ended, since its sign-in was used in two places.
+    SignedOut,
+    /// Confirms another address of an account; asked for by the person.
+    ConfirmNewAddress,
+    /// Tells the address of an account that another one was asked for.
+    AddressChange,
+}
+
+impl From<NudgeKind> for NudgeRung {
+    fn from(kind: NudgeKind) -> Self {
+        match kind {
+            NudgeKind::Reminder(Reason::CheckIn(Rung::Ask)) => Self::Ask,
+            NudgeKind::Reminder(Reason::CheckIn(Rung::Email)) => Self::Email,
+            NudgeKind::Reminder(Reason::CheckIn(Rung::AskAgain)) => Self::AskAgain,
+            NudgeKind::Reminder(Reason::CheckIn(Rung::TellPartner)) => Self::TellPartner,
+            NudgeKind::Reminder(Reason::Prompt) => Self::ReachOut,
+            NudgeKind::Mail(MailPurpose::ConfirmAddress) => Self::ConfirmAddress,
+            NudgeKind::Mail(MailPurpose::ResetPassword) => Self::ResetPassword,
+            NudgeKind::Mail(MailPurpose::SignedOut) => Self::SignedOut,
+            NudgeKind::Mail(MailPurpose::ConfirmNewAddress) => Self::ConfirmNewAddress,
+            NudgeKind::Mail(MailPurpose::AddressChange) => Self::AddressChange,
+        }
     }
 }
 
