@@ -4,7 +4,7 @@ use evenkeel::domain::account::Reach;
 use evenkeel::domain::check_in::{CheckInState, Times, times};
 use evenkeel::domain::ladder::{Situation, Step, To, plan};
 use evenkeel::domain::negotiation::CheckInProtocol;
-use evenkeel::domain::nudge::{Channel, DAILY_CAP, DropReason, Facts, Rung, Verdict, judge};
+use evenkeel::domain::nudge::{Channel, DAILY_CAP, DropReason, Facts, Rung, Verdict, fingerprint, judge};
 use evenkeel::domain::quiet_hours::{QuietHours, Rhythm, Zone};
 use jiff::{SignedDuration, Timestamp};
 
@@ -378,4 +378,12 @@ fn r22_the_seventh_nudge_of_a_day_waits_for_the_next_morning() {
     let verdict = |sent_today| judge(&Facts { sent_today, ..facts(ASK, &reach) }, noon());
     assert_eq!(verdict(5), Verdict::Send(Channel::Push));
     assert_eq!([verdict(6), verdict(7)], [Verdict::Move(at("2026-07-02T08:00:00Z")); 2]);
+}
+
+#[test]
+fn r14_what_marks_a_nudge_for_a_provider_stays_the_same_for_its_key() {
+    // FIPS 180-2, appendix B.1.
+    let digest = fingerprint("abc");
+    assert_eq!(digest[..8], [0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea]);
+    assert_eq!(digest[24..], [0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad]);
 }
