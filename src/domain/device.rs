@@ -287,4 +287,10 @@ mod tests {
             assert!(!is_public(hidden.parse().unwrap()), "{hidden}");
         }
     }
+
+    #[test]
+    fn r35_the_words_for_services_stay_since_dashboards_hold_them() {
+        let words = ServiceClass::ALL.iter().map(|class| class.word()).collect::<Vec<_>>();
+        assert_eq!(words, ["google", "mozilla", "apple", "microsoft", "other", "mail"]);
+    }
 }
