@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn r05_a_pause_lasts_until_its_end_and_a_hold_until_it_is_lifted() {
-        let rhythm = Rhythm { zone: Zone::stored("UTC"), quiet: None };
+        let rhythm = Rhythm { zone: Zone::named("zone", "UTC").unwrap(), quiet: None };
         let reach =
             |paused_until, held| Reach { rhythm: rhythm.clone(), paused_until, held, push: true, mail: true };
         let end = at("2026-07-01T10:00:00Z");

@@ -68,7 +68,8 @@ fn r34_each_field_of_the_needs_has_its_limit() {
     let fields = ["avoid.1", "grounding", "foodAndDrink", "words", "anythingElse"];
     assert_eq!(wrong(long), fields.map(|field| format!("needs.{field}")));
     let many = |count| Needs { avoid: vec!["a".to_owned(); count], ..needs() };
-    assert!(taken(|checks| many(ENTRIES_MAX).checked(checks, "needs")).is_ok());
+    let kept = taken(|checks| many(ENTRIES_MAX).checked(checks, "needs")).map(|needs| needs.avoid.len());
+    assert_eq!(kept, Ok(ENTRIES_MAX));
     assert_eq!(wrong(many(ENTRIES_MAX + 1)), ["needs.avoid"]);
 }
 
@@ -180,4 +181,14 @@ fn r08_a_yes_is_taken_once_to_the_current_text_alone() {
         assert_eq!(judge_yes(false, true, stands), OtherText);
         assert_eq!([false, true].map(|hash| judge_yes(hash, false, stands)), [Superseded; 2]);
     }
+}
+
+#[test]
+fn r08_the_yes_of_somebody_else_counts_for_neither() {
+    let (alex, sam) = couple();
+    let third = AccountId::at(hour(2));
+    let members = [alex, sam];
+    assert_eq!(first_agreed(&[yes(alex, 1, None), yes(third, 2, None)], &members), None);
+    let withdrawn = [yes(alex, 1, None), yes(sam, 2, Some(3)), yes(third, 2, None)];
+    assert_eq!(revision_state(&withdrawn, &members, true, false), RevisionState::Withdrawn);
 }
