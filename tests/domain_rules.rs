@@ -2,10 +2,14 @@
 
 use evenkeel::domain::account::Reach;
 use evenkeel::domain::check_in::{CheckInState, Times, times};
+use evenkeel::domain::explanation::{self, Occasion, Snooze};
 use evenkeel::domain::ladder::{Situation, Step, To, plan};
 use evenkeel::domain::negotiation::CheckInProtocol;
-use evenkeel::domain::nudge::{Channel, DAILY_CAP, DropReason, Facts, Rung, Verdict, fingerprint, judge};
+use evenkeel::domain::nudge::{
+    About, Channel, DAILY_CAP, DropReason, Facts, NudgeState, Rung, Verdict, fingerprint, judge, key,
+};
 use evenkeel::domain::quiet_hours::{QuietHours, Rhythm, Zone};
+use evenkeel::ids::{AccountId, AddressRequestId, CheckInId};
 use jiff::{SignedDuration, Timestamp};
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
@@ -386,4 +390,50 @@ fn r14_what_marks_a_nudge_for_a_provider_stays_the_same_for_its_key() {
     let digest = fingerprint("abc");
     assert_eq!(digest[..8], [0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea]);
     assert_eq!(digest[24..], [0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad]);
+}
+
+#[test]
+fn r25_a_scene_that_is_recorded_as_its_check_in_falls_due_was_not_recorded_late() {
+    let (anytime, now) = (rhythm("UTC", None), noon());
+    let times = Times { offset: 0, due_at: now, closes_at: now + SignedDuration::from_hours(24) };
+    let occasion = |made_at| Occasion { revision: None, times, made_at, snooze: Snooze::Never };
+    let sentences = |made_at, due_at| {
+        let facts = explanation::Facts {
+            rung: ASK,
+            channel: Channel::Push,
+            state: NudgeState::Waiting,
+            drop_reason: None,
+            due_at,
+            send_at: due_at,
+            recipient: &anytime,
+            occasion: Some(occasion(made_at)),
+        };
+        explanation::explain(&facts).sentences.join(" ")
+    };
+    assert!(!sentences(now, now).contains("recorded after that"));
+    assert!(sentences(now + SECOND, now + SECOND).contains("recorded after that"));
+}
+
+#[test]
+fn r14_the_keys_of_nudges_that_are_stored_already_stay() {
+    let (check_in, to, request) =
+        (CheckInId::at(noon()), AccountId::at(noon()), AddressRequestId::at(noon()));
+    let about = About::CheckIn(check_in, 2);
+    let ask_again = key(about, ASK_AGAIN, Some(to), Channel::Push);
+    assert_eq!(ask_again, format!("{check_in}/2/ask_again/{to}/push"));
+    assert_eq!(key(about, REACH_OUT, None, Channel::Push), format!("{check_in}/2/reach_out/push"));
+    let reset = key(About::Address(request), Rung::ResetPassword, Some(to), Channel::Mail);
+    assert_eq!(reset, format!("{request}/reset_password/mail"));
+}
+
+#[test]
+fn r21_only_a_later_question_takes_the_place_of_an_earlier_one() {
+    for rung in Rung::ALL.iter().copied() {
+        let later: &[Rung] = match rung {
+            Rung::Ask => &[Rung::Email, Rung::AskAgain],
+            Rung::Email => &[Rung::AskAgain],
+            _ => &[],
+        };
+        assert_eq!(rung.later(), later, "{rung:?}");
+    }
 }
