@@ -145,4 +145,20 @@ mod tests {
         assert_eq!(id.to_string().parse::<SceneId>(), Err(MalformedId));
         assert_eq!(id.to_string().to_uppercase().parse::<CheckInId>(), Err(MalformedId));
     }
+
+    #[test]
+    fn ids_are_in_the_order_of_their_instants_and_differ_within_one() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let ids = [-5, 0, 1, 1_800_000_000].map(|second| RowId::at(at(second)));
+        assert!(ids[1..].is_sorted(), "{ids:?}");
+        assert_eq!(ids.map(|id| id.0.get_version_num()), [7; 4]);
+        assert_eq!(ids[3].0.get_timestamp().map(|at| at.to_unix().0), Some(1_800_000_000));
+        assert_ne!(RowId::at(at(1)), RowId::at(at(1)));
+    }
+
+    #[test]
+    fn the_noun_is_what_stands_before_the_first_underscore() {
+        assert_eq!(noun("CheckIn_0_1"), Some("CheckIn"));
+        assert_eq!(noun("CheckIn"), None);
+    }
 }

@@ -133,6 +133,7 @@ impl Reach {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::quiet_hours::Zone;
 
     #[test]
     fn addresses_are_taken_and_refused_by_form() {
@@ -158,5 +159,61 @@ mod tests {
             assert_eq!(normalised(spelling), "ünal@xn--exmple-cua.de", "{spelling}");
         }
         assert_ne!(normalised("unal@example.de"), normalised("ünal@example.de"));
+    }
+
+    #[test]
+    fn an_address_is_as_long_as_the_standard_allows_and_no_longer() {
+        let code = |text: &str| Email::parse("email", text).err().map(|problem| problem.code);
+        let (local, label) = ("l".repeat(64), "d".repeat(63));
+        assert_eq!(code(&format!("{local}@{label}.{label}.{}", &label[..61])), None);
+        for more in [62, 63] {
+            let longer = format!("{local}@{label}.{label}.{}", &label[..more]);
+            assert_eq!(code(&longer), Some(ProblemCode::TooLong), "{} characters", longer.len());
+        }
+        for bad in [format!("{local}l@b.org"), format!("{local}ll@b.org"), format!("a@{label}d.org")] {
+            assert_eq!(code(&bad), Some(ProblemCode::Malformed), "{bad}");
+        }
+    }
+
+    #[test]
+    fn dots_and_hyphens_stand_only_inside() {
+        for bad in ["a.@b.org", "a..b@c.org", "a@-b.org", "a@b-.org", "a@b_c.org", "a\u{7f}b@c.org"] {
+            assert!(Email::parse("email", bad).is_err(), "{bad}");
+        }
+        assert_eq!(Email::parse("email", "a.b@C-d.org").unwrap().as_str(), "a.b@c-d.org");
+    }
+
+    #[test]
+    fn r35_an_address_does_not_show_itself() {
+        let address = Email::parse("email", "sam@example.org").unwrap();
+        assert_eq!(format!("{address:?}"), "Email(…)");
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_instant_is_told_to_the_hour_that_it_lies_in() {
+        assert_eq!(whole_hour(at("2026-07-01T10:00:00Z")), at("2026-07-01T10:00:00Z"));
+        assert_eq!(whole_hour(at("2026-07-01T10:59:59.9Z")), at("2026-07-01T10:00:00Z"));
+        assert_eq!(whole_hour(at("1969-12-31T23:59:59Z")), at("1969-12-31T23:00:00Z"));
+    }
+
+    #[test]
+    fn r05_a_pause_lasts_until_its_end_and_a_hold_until_it_is_lifted() {
+        let rhythm = Rhythm { zone: Zone::named("zone", "UTC").unwrap(), quiet: None };
+        let reach =
+            |paused_until, held| Reach { rhythm: rhythm.clone(), paused_until, held, push: true, mail: true };
+        let end = at("2026-07-01T10:00:00Z");
+        let (before, after) = (at("2026-07-01T09:59:59Z"), at("2026-07-01T10:00:01Z"));
+        let paused = reach(Some(end), false);
+        assert_eq!([before, end, after].map(|now| paused.is_paused(now)), [true, false, false]);
+        assert_eq!([before, end, after].map(|now| paused.is_silent(now)), [true, false, false]);
+        let held = reach(None, true);
+        assert!(held.is_silent(before) && !held.is_paused(before));
+        let free = reach(None, false);
+        assert!(!free.is_silent(before) && !free.is_paused(before));
+        assert!(reach(Some(FURTHER_NOTICE), false).is_silent(at("9998-12-31T00:00:00Z")));
     }
 }

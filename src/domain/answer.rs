@@ -197,4 +197,62 @@ mod tests {
             }
         }
     }
+
+    fn content(mood: i32, signs: &[Sign]) -> AnswerContent {
+        let signs = signs.iter().map(|sign| NoticedSign { sign: *sign, degree: Degree::ALot }).collect();
+        AnswerContent { mood, signs, need: " tea ".to_owned(), note: " tired ".to_owned() }
+    }
+
+    /// The answer as it is taken, or the fields that are wrong.
+    fn checked(content: AnswerContent) -> Result<AnswerContent, Vec<String>> {
+        let mut checks = Checks::new();
+        let content = content.checked(&mut checks);
+        checks.finish(content).map_err(|problems| problems.into_iter().map(|problem| problem.field).collect())
+    }
+
+    #[test]
+    fn an_answer_has_a_mood_of_one_to_five_and_each_sign_once() {
+        let taken = checked(content(1, &[Sign::Sad, Sign::Tired])).unwrap();
+        assert_eq!((taken.need.as_str(), taken.note.as_str(), taken.mood), ("tea", "tired", 1));
+        assert_eq!(taken.signs.len(), 2);
+        assert!(checked(content(5, &[])).is_ok());
+        for mood in [0, 6] {
+            assert_eq!(checked(content(mood, &[])), Err(vec!["mood".to_owned()]));
+        }
+        assert_eq!(checked(content(3, &[Sign::Sad, Sign::Tired, Sign::Sad])), Err(vec!["signs".to_owned()]));
+        let long = AnswerContent {
+            need: "n".repeat(NOTE_MAX + 1),
+            note: "n".repeat(NOTE_MAX + 1),
+            ..content(3, &[])
+        };
+        assert_eq!(checked(long), Err(vec!["need".to_owned(), "note".to_owned()]));
+    }
+
+    #[test]
+    fn r09_the_partner_sees_no_more_than_was_chosen_and_r11_nothing_looks_like_no_answer() {
+        let content = content(2, &[Sign::Low]);
+        let (given, seen) = (second(0), second(RELEASE_DELAY.as_secs()));
+        let view = |chosen, now| partners_view(Some((&content, Sharing::of_new(chosen, given))), now);
+        assert_eq!(view(Share::All, seen), Some(SharedAnswer { mood: 2, rest: Some(content.clone()) }));
+        assert_eq!(view(Share::Mood, seen), Some(SharedAnswer { mood: 2, rest: None }));
+        for unseen in [view(Share::Nothing, seen), view(Share::All, given), partners_view(None, seen)] {
+            assert_eq!(unseen, None);
+        }
+    }
+
+    #[test]
+    fn r09_what_waits_goes_on_waiting_when_less_is_chosen_and_waits_anew_when_more_is() {
+        let delay = RELEASE_DELAY.as_secs();
+        let new = Sharing::of_new(Share::All, second(0));
+        let less = new.changed(Share::Mood, second(60));
+        assert_eq!(less, Sharing { chosen: Share::Mood, before: Share::Nothing, from: second(delay) });
+        let more = less.changed(Share::All, second(delay + 60));
+        assert_eq!(more, Sharing { chosen: Share::All, before: Share::Mood, from: second(2 * delay + 60) });
+        assert_eq!(more.unseen_until(second(delay + 60)), Some(second(2 * delay + 60)));
+        let back = more.changed(Share::Nothing, second(delay + 61));
+        assert_eq!(
+            (back.seen(second(delay + 61)), back.unseen_until(second(delay + 61))),
+            (Share::Nothing, None)
+        );
+    }
 }

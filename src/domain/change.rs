@@ -66,4 +66,9 @@ mod tests {
         assert_eq!(told_at(now + RELEASE_DELAY, now), Some(now + RELEASE_DELAY));
         assert_eq!(told_at(now + RELEASE_DELAY - SignedDuration::from_secs(1), now), None);
     }
+
+    #[test]
+    fn changes_are_kept_for_thirty_days() {
+        assert_eq!(KEPT, SignedDuration::from_secs(30 * 86_400));
+    }
 }

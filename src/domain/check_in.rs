@@ -93,3 +93,69 @@ pub fn judge_event(state: CheckInState, times: Times, event: CheckInEvent, now: 
         (CheckInEvent::Snooze, Unanswered) => CheckInVerdict::Do,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::problem::Checks;
+
+    fn hour(hours: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)
+    }
+
+    fn second() -> SignedDuration {
+        SignedDuration::from_secs(1)
+    }
+
+    fn protocol(minutes: &[i32]) -> CheckInProtocol {
+        CheckInProtocol::parse(&mut Checks::new(), "protocol", minutes.to_vec())
+    }
+
+    #[test]
+    fn r03_check_ins_fall_due_after_the_end_and_r19_close_when_the_next_falls_due_or_after_a_day() {
+        let times = times(hour(100), &protocol(&[60, 90, 72 * 60]));
+        let due: Vec<_> = times.iter().map(|times| (times.offset, times.due_at)).collect();
+        let half = SignedDuration::from_mins(30);
+        assert_eq!(due, [(60, hour(101)), (90, hour(101) + half), (72 * 60, hour(172))]);
+        let closes: Vec<_> = times.iter().map(|times| times.closes_at).collect();
+        assert_eq!(closes, [hour(101) + half, hour(125) + half, hour(196)]);
+    }
+
+    #[test]
+    fn r05_a_check_in_is_answered_from_its_due_time_on_for_fourteen_days() {
+        assert_eq!(ANSWERABLE_FOR, SignedDuration::from_secs(14 * 86_400));
+        let times = Times { offset: 60, due_at: hour(1), closes_at: hour(25) };
+        for state in CheckInState::ALL {
+            let answer = |now| judge_event(*state, times, CheckInEvent::Answer, now);
+            assert_eq!(answer(hour(1) - second()), CheckInVerdict::NotDue, "{state:?}");
+            assert_eq!(answer(hour(1)), CheckInVerdict::Do, "{state:?}");
+            assert_eq!(answer(hour(1) + ANSWERABLE_FOR - second()), CheckInVerdict::Do, "{state:?}");
+            assert_eq!(answer(hour(1) + ANSWERABLE_FOR), CheckInVerdict::TooLate, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn r05_a_check_in_is_skipped_once_before_it_falls_due_too_and_not_after_an_answer() {
+        let times = Times { offset: 60, due_at: hour(1), closes_at: hour(25) };
+        let skip = |state, now| judge_event(state, times, CheckInEvent::Skip, now);
+        for now in [hour(0), hour(1), hour(1) + ANSWERABLE_FOR - second()] {
+            assert_eq!(skip(CheckInState::Unanswered, now), CheckInVerdict::Do, "{now}");
+        }
+        assert_eq!(skip(CheckInState::Unanswered, hour(1) + ANSWERABLE_FOR), CheckInVerdict::TooLate);
+        assert_eq!(skip(CheckInState::Skipped, hour(2)), CheckInVerdict::Already);
+        assert_eq!(skip(CheckInState::Answered, hour(2)), CheckInVerdict::Settled);
+    }
+
+    #[test]
+    fn r05_a_check_in_is_put_off_while_it_is_open_and_nothing_was_said() {
+        let times = Times { offset: 60, due_at: hour(1), closes_at: hour(25) };
+        let snooze = |state, now| judge_event(state, times, CheckInEvent::Snooze, now);
+        assert_eq!(snooze(CheckInState::Unanswered, hour(1) - second()), CheckInVerdict::NotDue);
+        assert_eq!(snooze(CheckInState::Unanswered, hour(1)), CheckInVerdict::Do);
+        assert_eq!(snooze(CheckInState::Unanswered, hour(25) - second()), CheckInVerdict::Do);
+        assert_eq!(snooze(CheckInState::Unanswered, hour(25)), CheckInVerdict::TooLate);
+        for state in [CheckInState::Answered, CheckInState::Skipped] {
+            assert_eq!(snooze(state, hour(2)), CheckInVerdict::Settled);
+        }
+    }
+}

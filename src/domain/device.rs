@@ -230,4 +230,67 @@ mod tests {
             assert!(!is_public(hidden.parse().unwrap()), "{hidden}");
         }
     }
+
+    #[test]
+    fn r33_an_endpoint_carries_no_credentials_no_fragment_and_is_not_endless() {
+        let policy = PushPolicy::default();
+        let code = |text: &str| policy.endpoint("endpoint", text).err().map(|problem| problem.code);
+        for bad in ["sam@fcm.googleapis.com/a", ":pw@fcm.googleapis.com/a", "fcm.googleapis.com/a#b"] {
+            assert_eq!(code(&format!("https://{bad}")), Some(ProblemCode::Malformed), "{bad}");
+        }
+        let of_length = |length| format!("{:a<length$}", "https://fcm.googleapis.com/");
+        assert_eq!(code(&of_length(ENDPOINT_MAX)), None);
+        for more in [1, 2] {
+            assert_eq!(code(&of_length(ENDPOINT_MAX + more)), Some(ProblemCode::TooLong));
+        }
+    }
+
+    #[test]
+    fn r33_what_lies_beside_a_reserved_range_is_public_and_its_edges_are_not() {
+        for public in [
+            "1.0.0.1",
+            "8.0.0.1",
+            "8.18.0.1",
+            "8.64.0.1",
+            "8.88.99.1",
+            "192.0.1.1",
+            "192.1.0.1",
+            "192.1.99.1",
+            "192.88.98.1",
+            "192.89.99.1",
+            "198.17.0.1",
+            "198.20.0.1",
+            "223.255.255.254",
+            "2000::1",
+            "2001:200::1",
+            "2001:db9::1",
+            "2003::1",
+            "2a00:1::1",
+            "2a00:db8::1",
+            "3ffe:1::1",
+            "3fff:1000::1",
+        ] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+        for hidden in [
+            "100.127.255.255",
+            "192.0.0.1",
+            "192.88.99.1",
+            "198.19.255.255",
+            "240.0.0.1",
+            "2001:1ff::1",
+            "2002::1",
+            "3fff::1",
+            "3fff:fff::1",
+            "4000::1",
+        ] {
+            assert!(!is_public(hidden.parse().unwrap()), "{hidden}");
+        }
+    }
+
+    #[test]
+    fn r35_the_words_for_services_stay_since_dashboards_hold_them() {
+        let words = ServiceClass::ALL.iter().map(|class| class.word()).collect::<Vec<_>>();
+        assert_eq!(words, ["google", "mozilla", "apple", "microsoft", "other", "mail"]);
+    }
 }

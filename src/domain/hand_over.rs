@@ -247,4 +247,51 @@ mod tests {
         assert_eq!(outcome(MailStep::Text, Some(554), false), Some(Outcome::Refused));
         assert_eq!(outcome(MailStep::Text, None, false), Some(Outcome::Deferred));
     }
+
+    #[test]
+    fn r20_each_status_of_a_push_service_has_its_one_meaning() {
+        use Outcome::{Accepted, Deferred, Gone, Refused};
+        let wait = Some(SignedDuration::from_secs(60));
+        for (outcome, statuses) in [
+            (Accepted, &[200, 201, 202, 299][..]),
+            (Gone, &[404, 410]),
+            (Deferred, &[429, 500, 503, 599]),
+            (Refused, &[301, 400, 401, 403, 405, 411, 413, 428, 499, 600]),
+        ] {
+            for status in statuses {
+                let ending = Ending::of_push(*status, wait);
+                assert_eq!((ending.outcome, ending.code), (Some(outcome), Some(i32::from(*status))));
+                assert_eq!(ending.wait, wait.filter(|_| outcome == Deferred), "{status}");
+                assert_eq!(ending.refuses_us, [401, 403].contains(status), "{status}");
+            }
+        }
+    }
+
+    #[test]
+    fn r20_a_push_that_waits_too_long_goes_by_mail_unless_it_is_for_a_straggler() {
+        let due_at: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
+        let second = SignedDuration::from_secs(1);
+        let fate = |now: Timestamp, wait, straggler| {
+            let ending = Ending { wait, ..Ending::new(Outcome::Deferred, Some(503)) };
+            let handed = Handed {
+                channel: Channel::Push,
+                straggler,
+                tries: 1,
+                due_at,
+                expires_at: due_at + SignedDuration::from_hours(20),
+                mail_possible: true,
+                refused_before: false,
+                endings: &[(Some(DeviceId::at(due_at)), ending)],
+            };
+            handed.fate(now)
+        };
+        let again = |wait| Fate::Again { wait, counts: true };
+        assert_eq!(fate(due_at + PUSH_PATIENCE - second, None, false), again(None));
+        assert_eq!(fate(due_at + PUSH_PATIENCE, None, false), Fate::ByMail);
+        assert_eq!(fate(due_at + PUSH_PATIENCE, None, true), again(None));
+        let (long, short) =
+            (Some(SignedDuration::from_hours(20)), Some(SignedDuration::from_hours(20) - second));
+        assert_eq!(fate(due_at, long, false), Fate::ByMail, "it would be over by then");
+        assert_eq!(fate(due_at, short, false), again(short));
+    }
 }

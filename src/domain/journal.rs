@@ -18,3 +18,23 @@ pub fn checked_instant(checks: &mut Checks, at: Timestamp, now: Timestamp) -> Ti
     }
     at.min(now)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_stands_under_the_past_or_now_and_a_phone_may_run_ahead_a_little() {
+        let now: Timestamp = "2026-07-01T10:00:00Z".parse().unwrap();
+        let checked = |at| {
+            let mut checks = Checks::new();
+            let at = checked_instant(&mut checks, at, now);
+            checks.finish(at).ok()
+        };
+        let second = SignedDuration::from_secs(1);
+        let long_ago: Timestamp = "1990-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!(checked(long_ago), Some(long_ago));
+        assert_eq!([now, now + SKEW].map(checked), [Some(now); 2], "never later than now");
+        assert_eq!([now + SKEW + second, now + SKEW + second + second].map(checked), [None; 2]);
+    }
+}

@@ -343,3 +343,6 @@ pub fn judge_yes(hash_matches: bool, is_latest: bool, stands_already: bool) -> A
         (true, true, false) => AgreeVerdict::Take,
     }
 }
+
+#[cfg(test)]
+mod tests;

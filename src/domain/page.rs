@@ -32,3 +32,19 @@ pub enum PauseChoice {
     /// Not, or no longer.
     End,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r05_the_link_to_a_check_in_works_for_as_long_as_an_answer_counts() {
+        let due_at: Timestamp = "2026-07-01T10:00:00Z".parse().unwrap();
+        assert_eq!(answer_ends(due_at), "2026-07-15T10:00:00Z".parse().unwrap());
+    }
+
+    #[test]
+    fn the_choices_in_a_mail_work_for_sixty_days() {
+        assert_eq!(CHOICES_FOR, SignedDuration::from_secs(60 * 86_400));
+    }
+}

@@ -63,3 +63,27 @@ pub fn judge_invitation(
         (true, false, false) => Invitation::Open,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invitation_is_open_until_its_time_and_not_for_whoever_made_it_or_is_linked_already() {
+        let until: Timestamp = "2026-07-01T10:00:00Z".parse().unwrap();
+        let second = SignedDuration::from_secs(1);
+        let judge = |status, own, linked, now| judge_invitation(status, Some(until), own, linked, now);
+        let invited = LinkStatus::Invited;
+        assert_eq!(judge(invited, false, false, until - second), Invitation::Open);
+        assert_eq!(judge(invited, true, false, until - second), Invitation::Own);
+        assert_eq!(judge(invited, true, true, until - second), Invitation::Own);
+        assert_eq!(judge(invited, false, true, until - second), Invitation::Linked);
+        for now in [until, until + second] {
+            assert_eq!(judge(invited, false, false, now), Invitation::Gone, "{now}");
+        }
+        for status in [LinkStatus::Active, LinkStatus::Ended] {
+            assert_eq!(judge(status, true, true, until - second), Invitation::Gone, "{status:?}");
+        }
+        assert_eq!(judge_invitation(invited, None, false, false, until), Invitation::Gone);
+    }
+}

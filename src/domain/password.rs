@@ -133,4 +133,58 @@ mod tests {
         let (entries, rest) = COMMON.as_chunks::<ENTRY>();
         assert!(rest.is_empty() && entries.len() > 20_000 && entries.is_sorted());
     }
+
+    #[test]
+    fn r32_a_password_has_fifteen_characters_to_128_bytes() {
+        let code = |password: &str| {
+            let mut checks = Checks::new();
+            check_password(&mut checks, "password", password, &[]);
+            checks.finish(()).err().map(|problems| problems[0].code)
+        };
+        let long = "a hundred and twenty-eight bytes ".repeat(5);
+        assert_eq!(code(&long[..PASSWORD_MAX_BYTES]), None);
+        for more in [1, 2] {
+            assert_eq!(code(&long[..PASSWORD_MAX_BYTES + more]), Some(ProblemCode::TooLong));
+        }
+        assert_eq!(code("x9!fK2mQz7#Lp4w"), None);
+        assert_eq!([code("x9!fK2mQz7#Lp4"), code("")], [Some(ProblemCode::TooShort); 2]);
+        assert_eq!(code("passwordpassword"), Some(ProblemCode::TooCommon));
+    }
+
+    #[test]
+    fn r32_a_short_unit_again_and_again_and_a_run_are_monotonous() {
+        for yes in [
+            "aaaaaaaaaaaaaaa",
+            "xqxqxqxqxqxqxqx",
+            "kxqzjvwmkxqzjvwm",
+            "abcdefghijklmno",
+            "onmlkjihgfedcba",
+            "890123456789012",
+            "210987654321098",
+        ] {
+            assert!(is_monotonous(yes), "{yes}");
+        }
+        // A unit of nine, and runs with one step that is none.
+        for no in [
+            "kxqzjvwmpkxqzjvwmp",
+            "abcdefghijklmnx",
+            "789123456789123",
+            "456780123456780",
+            "321087654321087",
+            "321987654321987",
+        ] {
+            assert!(!is_monotonous(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn r32_ones_own_words_count_for_nothing_unless_a_longer_common_one_begins_there() {
+        let is_guessed = |password: &str, name: &str| is_put_together(password, &[name]);
+        assert!(!is_guessed("jessicajessicamonkeydragon", "Alex"), "three common words");
+        assert!(is_guessed("jessicajessicamonkeydragon", "Jessica"), "one's own name and two");
+        assert!(
+            !is_guessed("princessmonkeydragon", "Princ"),
+            "three common words, though one begins as the name"
+        );
+    }
 }

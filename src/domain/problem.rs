@@ -172,3 +172,97 @@ impl Checks {
 fn is_layout(c: char) -> bool {
     matches!(c, '\n' | '\t' | '\r' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The fields that are wrong, and why.
+    fn found(checks: Checks) -> Vec<(String, ProblemCode)> {
+        let problems = checks.finish(()).err().unwrap_or_default();
+        problems.into_iter().map(|problem| (problem.field, problem.code)).collect()
+    }
+
+    /// What one check says of a value, and why it is wrong.
+    fn check<T>(run: impl FnOnce(&mut Checks) -> T) -> (T, Option<ProblemCode>) {
+        let mut checks = Checks::new();
+        let value = run(&mut checks);
+        let found = found(checks);
+        assert!(found.len() <= 1, "{found:?}");
+        (value, found.first().map(|(_, code)| *code))
+    }
+
+    #[test]
+    fn r34_a_text_is_trimmed_bounded_and_without_control_characters() {
+        use ProblemCode::{Malformed, TooLong};
+        let text = |value: &str| check(|checks| checks.text("field", value.to_owned(), 4));
+        for (value, kept, code) in [
+            ("", "", None),
+            ("  four ", "four", None),
+            ("éééé", "éééé", None),
+            ("five5", "five5", Some(TooLong)),
+            ("sixsix", "sixsix", Some(TooLong)),
+            ("a\nb", "a\nb", None),
+            ("a\u{0}b", "a\u{0}b", Some(Malformed)),
+            ("a\u{1b}", "a\u{1b}", Some(Malformed)),
+        ] {
+            assert_eq!(text(value), (kept.to_owned(), code), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn r34_a_line_is_filled_in_and_one_line() {
+        use ProblemCode::{Malformed, Required, TooLong};
+        let line = |value: &str| check(|checks| checks.line("field", value.to_owned(), 4));
+        for (value, kept, code) in [
+            (" one ", "one", None),
+            ("  ", "", Some(Required)),
+            ("a\nb", "a\nb", Some(Malformed)),
+            ("a\u{202e}b", "a\u{202e}b", Some(Malformed)),
+            ("a\u{2029}b", "a\u{2029}b", Some(Malformed)),
+            ("a\u{2069}b", "a\u{2069}b", Some(Malformed)),
+            ("five5", "five5", Some(TooLong)),
+        ] {
+            assert_eq!(line(value), (kept.to_owned(), code), "{value:?}");
+        }
+        let written = |value: &str| check(|checks| checks.written("field", value.to_owned(), 9));
+        assert_eq!(written(" a\nb "), ("a\nb".to_owned(), None));
+        assert_eq!(written(" \n "), (String::new(), Some(Required)));
+    }
+
+    #[test]
+    fn r34_lists_and_numbers_have_limits() {
+        use ProblemCode::{OutOfRange, TooLong};
+        let list = |length| check(|checks| checks.list("field", &vec![0; length], 2)).1;
+        assert_eq!([0, 2, 3, 4].map(list), [None, None, Some(TooLong), Some(TooLong)]);
+        let range = |value| check(|checks| checks.range("field", value, 1, 5)).1;
+        assert_eq!([1, 3, 5].map(range), [None; 3]);
+        assert_eq!([-1, 0, 6, 7].map(range), [Some(OutOfRange); 4]);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let mut checks = Checks::new();
+        assert_eq!(checks.take(Ok::<_, Problem>(7)), Some(7));
+        assert_eq!(checks.take::<i32>(Err(Problem::not_found("one"))), None);
+        checks.note(Problem::wrong_state("two", "Not now."));
+        let of = |field: &str, code| (field.to_owned(), code);
+        let expected = [of("one", ProblemCode::NotFound), of("two", ProblemCode::WrongState)];
+        assert_eq!(found(checks), expected);
+        assert_eq!(Checks::new().finish_with(Some(7)), Ok(7));
+        assert_eq!(Checks::new().finish_with::<i32>(None), Err(vec![]));
+        let mut checks = Checks::new();
+        checks.note(Problem::not_found("one"));
+        assert_eq!(checks.finish_with(Some(7)), Err(vec![Problem::not_found("one")]));
+    }
+
+    #[test]
+    fn r34_whoever_tried_too_often_is_told_when_to_try_again() {
+        let problem = Problem::too_often(90);
+        assert_eq!(
+            (problem.field.as_str(), problem.code, problem.retry_after),
+            ("input", ProblemCode::TryLater, Some(90))
+        );
+        assert_eq!(Problem::new("a", ProblemCode::Changed, "b").retry_after, None);
+    }
+}

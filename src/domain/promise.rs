@@ -97,4 +97,12 @@ mod tests {
             prop_assert!(counts.is_sorted() && counts.iter().all(|count| *count <= 6), "{counts:?}");
         }
     }
+
+    #[test]
+    fn the_count_is_of_ninety_days_and_in_words() {
+        assert_eq!(LATELY, SignedDuration::from_secs(90 * 86_400));
+        assert_eq!(sentence(0), "Nothing is counted for the last 90 days.");
+        assert_eq!(sentence(1), "In the last 90 days the two of you kept 1 promise to reach out.");
+        assert_eq!(sentence(2), "In the last 90 days the two of you kept 2 promises to reach out.");
+    }
 }

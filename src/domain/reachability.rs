@@ -88,4 +88,25 @@ mod tests {
         }
         assert_eq!(seen.len(), 9);
     }
+
+    #[test]
+    fn r20_a_push_needs_a_device_and_a_mail_an_address_that_works() {
+        let all = Ways { push_wanted: true, live_devices: 2, mail_wanted: true, address_works: true };
+        assert!(all.by_push() && all.by_mail());
+        assert!(!Ways { live_devices: 0, ..all }.by_push());
+        assert!(!Ways { push_wanted: false, ..all }.by_push());
+        assert!(!Ways { mail_wanted: false, ..all }.by_mail());
+        assert!(!Ways { address_works: false, ..all }.by_mail());
+    }
+
+    #[test]
+    fn r20_what_was_chosen_is_not_told_as_if_it_had_failed() {
+        let ways = |push_wanted, live_devices, mail_wanted, address_works| {
+            Ways { push_wanted, live_devices, mail_wanted, address_works }.sentence()
+        };
+        assert!(ways(true, 1, false, true).ends_with("as you chose."));
+        assert!(ways(true, 1, true, false).ends_with("tried again."));
+        assert!(ways(false, 1, true, true).ends_with("as you chose."));
+        assert!(ways(true, 0, true, true).ends_with("there too."));
+    }
 }

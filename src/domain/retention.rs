@@ -43,3 +43,16 @@ impl Default for Keep {
         Self::for_days(days::NUDGES, None, days::EXPORTS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_kept_for_days_and_scenes_for_ever_unless_chosen_otherwise() {
+        let days = |count: i64| SignedDuration::from_secs(count * 86_400);
+        let keep = Keep::for_days(15, Some(90), 1);
+        assert_eq!((keep.nudges, keep.scenes, keep.exports), (days(15), Some(days(90)), days(1)));
+        assert_eq!(Keep::default(), Keep { nudges: days(90), scenes: None, exports: days(7) });
+    }
+}

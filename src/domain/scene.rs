@@ -101,3 +101,62 @@ pub fn check_plan(field: &str, at: Timestamp, now: Timestamp) -> Result<Timestam
     }
     Ok(at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn today() -> Timestamp {
+        "2026-07-01T10:00:00Z".parse().unwrap()
+    }
+
+    const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+    #[test]
+    fn r04_a_scene_goes_forward_and_what_is_done_twice_is_done_once() {
+        use SceneStatus::{Cancelled, Ended, Planned, UnderWay};
+        use SceneVerdict::{Already, Go, Refused};
+        for (event, verdicts) in [
+            (SceneEvent::Start, [Go(UnderWay), Already, Refused, Refused]),
+            (SceneEvent::End, [Go(Ended), Go(Ended), Already, Refused]),
+            (SceneEvent::Cancel, [Go(Cancelled), Go(Cancelled), Refused, Already]),
+        ] {
+            assert_eq!(
+                [Planned, UnderWay, Ended, Cancelled].map(|status| judge_event(status, event)),
+                verdicts
+            );
+        }
+    }
+
+    #[test]
+    fn r03_what_happened_lies_at_most_thirty_days_back_and_never_ahead() {
+        assert_eq!(PAST_MAX, SignedDuration::from_secs(30 * 86_400));
+        let past = |at| check_past("endedAt", at, today()).ok();
+        assert_eq!(past(today() - SECOND), Some(today() - SECOND));
+        assert_eq!(past(today() - PAST_MAX), Some(today() - PAST_MAX));
+        assert_eq!([today(), today() + SKEW].map(past), [Some(today()); 2], "a phone's clock may run ahead");
+        for wrong in
+            [today() + SKEW + SECOND, today() + AHEAD_MAX, today() - PAST_MAX - SECOND, today() - AHEAD_MAX]
+        {
+            assert_eq!(past(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_plan_lies_within_a_year() {
+        assert_eq!(AHEAD_MAX, SignedDuration::from_secs(366 * 86_400));
+        let plan = |at| check_plan("plannedFor", at, today()).ok();
+        for right in [today(), today() + AHEAD_MAX, today() - PAST_MAX] {
+            assert_eq!(plan(right), Some(right));
+        }
+        for wrong in [AHEAD_MAX + SECOND, AHEAD_MAX + AHEAD_MAX] {
+            assert_eq!((plan(today() + wrong), plan(today() - wrong)), (None, None));
+        }
+        assert_eq!(plan(today() - PAST_MAX - SECOND), None);
+    }
+
+    #[test]
+    fn aftercare_lasts_a_day_at_most() {
+        assert_eq!(MINUTES_MAX, 1440);
+    }
+}

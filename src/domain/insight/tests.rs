@@ -158,3 +158,37 @@ proptest! {
         prop_assert_eq!(insight(&turned), insight(&occasions));
     }
 }
+
+#[test]
+fn lows_tend_to_come_where_there_were_two_and_one_answer_of_three_was_low() {
+    let tends = |lows, answers| Stretch { from_hours: 6, until_hours: Some(18), answers, lows }.tends_low();
+    assert!(tends(2, 2) && tends(2, 6) && tends(5, 15));
+    assert!(!tends(1, 1) && !tends(2, 7) && !tends(5, 16));
+}
+
+#[test]
+fn comforts_are_told_from_three_scenes_on() {
+    let well = occasion(&[(1, 5)], &[Comfort::Water]);
+    assert_eq!(insight(&vec![well.clone(); 2]).comforts, []);
+    let found = ComfortFound { comfort: Comfort::Water, when_well: 3, scenes: 3 };
+    assert_eq!(insight(&vec![well; 3]).comforts, [found]);
+}
+
+#[test]
+fn the_check_in_that_is_added_asks_when_the_middle_one_of_the_lows_came() {
+    let scenes = vec![occasion(&[(7, 1), (8, 1), (9, 1), (12, 1), (17, 1)], &[]); 3];
+    assert_eq!(protocol(&scenes), Some(vec![60, 9 * 60, 1440, 2880]));
+    let soon = vec![occasion(&[(5, 1), (5, 1), (24, 4)], &[]); 3];
+    let sentence = &insight(&soon).suggestion.reasons[0].sentence;
+    assert!(sentence.starts_with("6 of your 6 answers within 6 hours of a scene were low."), "{sentence}");
+}
+
+#[test]
+fn r34_a_suggestion_has_no_more_check_ins_than_can_be_agreed_on() {
+    let often = [(5, 1), (12, 1), (30, 1), (40, 1), (70, 1)];
+    let last = occasion(&[&often[..], &[(100, 1)]].concat(), &[]);
+    let found = insight(&[occasion(&often, &[]), last.clone(), last]).suggestion;
+    let eight = [60, 5 * 60, 12 * 60, 24 * 60, 30 * 60, 40 * 60, 48 * 60, 70 * 60];
+    assert_eq!(found.protocol.map(|protocol| protocol.minutes().to_vec()), Some(eight.to_vec()));
+    assert_eq!(found.reasons.len(), 5, "nothing is said of the one for which there is no place");
+}
