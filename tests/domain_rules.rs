@@ -6,10 +6,10 @@ use evenkeel::domain::explanation::{self, Occasion, Snooze};
 use evenkeel::domain::ladder::{Situation, Step, To, plan};
 use evenkeel::domain::negotiation::CheckInProtocol;
 use evenkeel::domain::nudge::{
-    About, Channel, DAILY_CAP, DropReason, Facts, NudgeState, Rung, Verdict, fingerprint, judge, key,
+    Channel, DAILY_CAP, DropReason, Facts, MailFacts, MailPurpose, NudgeKind, NudgeState, Reason, Rung,
+    Verdict, fingerprint, judge, judge_mail,
 };
 use evenkeel::domain::quiet_hours::{QuietHours, Rhythm, Zone};
-use evenkeel::ids::{AccountId, AddressRequestId, CheckInId};
 use jiff::{SignedDuration, Timestamp};
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
@@ -118,7 +118,7 @@ fn steps(situation: &Situation<'_>, end: Timestamp, now: Timestamp) -> Vec<(&'st
 }
 
 fn word(step: &Step) -> &'static str {
-    step.rung.word()
+    step.reason.word()
 }
 
 /// The ladder of the check-in an hour after a scene that ended at 08:00, with a day to go.
@@ -230,12 +230,12 @@ fn r18_a_prompt_prefers_a_time_at_which_both_are_awake() {
 
 // --- The last look at a nudge ---------------------------------------------------------------------------------------
 
-const ASK: Rung = Rung::Ask;
-const EMAIL: Rung = Rung::Email;
-const ASK_AGAIN: Rung = Rung::AskAgain;
-const TELL_PARTNER: Rung = Rung::TellPartner;
-const REACH_OUT: Rung = Rung::ReachOut;
-const ALL: [Rung; 5] = [ASK, EMAIL, ASK_AGAIN, TELL_PARTNER, REACH_OUT];
+const ASK: Reason = Reason::CheckIn(Rung::Ask);
+const EMAIL: Reason = Reason::CheckIn(Rung::Email);
+const ASK_AGAIN: Reason = Reason::CheckIn(Rung::AskAgain);
+const TELL_PARTNER: Reason = Reason::CheckIn(Rung::TellPartner);
+const REACH_OUT: Reason = Reason::Prompt;
+const ALL: [Reason; 5] = [ASK, EMAIL, ASK_AGAIN, TELL_PARTNER, REACH_OUT];
 
 fn noon() -> Timestamp {
     at("2026-07-01T12:00:00Z")
@@ -248,10 +248,10 @@ fn reach() -> Reach {
 }
 
 /// A nudge that nothing speaks against.
-fn facts(rung: Rung, recipient: &Reach) -> Facts<'_> {
+fn facts(reason: Reason, recipient: &Reach) -> Facts<'_> {
     Facts {
-        rung,
-        channel: rung.channel(),
+        reason,
+        channel: reason.channel(),
         not_before: None,
         asked: true,
         expires_at: noon() + SignedDuration::from_hours(48),
@@ -270,7 +270,7 @@ fn facts(rung: Rung, recipient: &Reach) -> Facts<'_> {
 }
 
 /// The rungs of which a change of the facts makes the service drop the nudge at noon, and why.
-fn dropped(change: impl Fn(&mut Facts<'_>)) -> Vec<(Rung, DropReason)> {
+fn dropped(change: impl Fn(&mut Facts<'_>)) -> Vec<(Reason, DropReason)> {
     let reach = reach();
     let verdict = |rung| {
         let mut facts = facts(rung, &reach);
@@ -393,47 +393,50 @@ fn r14_what_marks_a_nudge_for_a_provider_stays_the_same_for_its_key() {
 }
 
 #[test]
+fn r17_a_mail_that_somebody_waits_for_goes_at_once_and_the_others_wait_for_the_morning() {
+    let reach = reach();
+    let (night, morning) = (at("2026-07-01T23:00:00Z"), at("2026-07-02T08:00:00Z"));
+    let judge = |purpose, recipient, address_works, now| {
+        judge_mail(&MailFacts { purpose, recipient, address_works }, now)
+    };
+    let send = Verdict::Send(Channel::Mail);
+    for purpose in MailPurpose::ALL.iter().copied().filter(|purpose| *purpose != MailPurpose::SignedOut) {
+        assert_eq!(judge(purpose, Some(&reach), true, night), send, "{purpose:?}");
+        assert_eq!(judge(purpose, Some(&reach), false, noon()), send, "{purpose:?}");
+        assert_eq!(judge(purpose, None, true, night), send, "{purpose:?}");
+    }
+    let signed_out = |recipient, works, now| judge(MailPurpose::SignedOut, recipient, works, now);
+    assert_eq!(signed_out(Some(&reach), true, night), Verdict::Move(morning));
+    assert_eq!([noon(), morning].map(|now| signed_out(Some(&reach), true, now)), [send; 2]);
+    let none = Verdict::Drop(DropReason::Unreachable);
+    assert_eq!([signed_out(Some(&reach), false, noon()), signed_out(None, true, noon())], [none; 2]);
+}
+
+#[test]
+fn a_rung_is_of_a_check_in_alone() {
+    let rungs: Vec<_> = NudgeKind::all().filter_map(NudgeKind::rung).collect();
+    assert_eq!(rungs, Rung::ALL);
+    assert_eq!(NudgeKind::Reminder(Reason::Prompt).rung(), None);
+}
+
+#[test]
 fn r25_a_scene_that_is_recorded_as_its_check_in_falls_due_was_not_recorded_late() {
     let (anytime, now) = (rhythm("UTC", None), noon());
     let times = Times { offset: 0, due_at: now, closes_at: now + SignedDuration::from_hours(24) };
     let occasion = |made_at| Occasion { revision: None, times, made_at, snooze: Snooze::Never };
     let sentences = |made_at, due_at| {
         let facts = explanation::Facts {
-            rung: ASK,
+            reason: ASK,
             channel: Channel::Push,
             state: NudgeState::Waiting,
             drop_reason: None,
             due_at,
             send_at: due_at,
             recipient: &anytime,
-            occasion: Some(occasion(made_at)),
+            occasion: occasion(made_at),
         };
         explanation::explain(&facts).sentences.join(" ")
     };
     assert!(!sentences(now, now).contains("recorded after that"));
     assert!(sentences(now + SECOND, now + SECOND).contains("recorded after that"));
-}
-
-#[test]
-fn r14_the_keys_of_nudges_that_are_stored_already_stay() {
-    let (check_in, to, request) =
-        (CheckInId::at(noon()), AccountId::at(noon()), AddressRequestId::at(noon()));
-    let about = About::CheckIn(check_in, 2);
-    let ask_again = key(about, ASK_AGAIN, Some(to), Channel::Push);
-    assert_eq!(ask_again, format!("{check_in}/2/ask_again/{to}/push"));
-    assert_eq!(key(about, REACH_OUT, None, Channel::Push), format!("{check_in}/2/reach_out/push"));
-    let reset = key(About::Address(request), Rung::ResetPassword, Some(to), Channel::Mail);
-    assert_eq!(reset, format!("{request}/reset_password/mail"));
-}
-
-#[test]
-fn r21_only_a_later_question_takes_the_place_of_an_earlier_one() {
-    for rung in Rung::ALL.iter().copied() {
-        let later: &[Rung] = match rung {
-            Rung::Ask => &[Rung::Email, Rung::AskAgain],
-            Rung::Email => &[Rung::AskAgain],
-            _ => &[],
-        };
-        assert_eq!(rung.later(), later, "{rung:?}");
-    }
 }
