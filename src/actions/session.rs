@@ -198,10 +198,9 @@ pub async fn authenticate(house: &Arc<House>, token: &str) -> Result<Bearer, Fau
     let Some(requester) = house.tokens.check(token, house.clock.now()) else { return Ok(Bearer::Nobody) };
     // One statement, before every request: it needs no transaction around it.
     house
-        .store
-        .read(move |db| {
+        .read_once(move |db| {
             let found = store::session::find(db, requester.session, requester.account)?;
-            Ok::<_, Fault>(match found.map(|session| session.ended_at) {
+            Ok(match found.map(|session| session.ended_at) {
                 None => Bearer::Nobody,
                 Some(None) => Bearer::Live(requester),
                 Some(Some(at)) => Bearer::Ended(requester, at),

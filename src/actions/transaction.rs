@@ -79,6 +79,17 @@ impl House {
         self.store.look(read).await
     }
 
+    /// Reads by one statement, without a transaction around it: for what every request asks.
+    ///
+    /// # Errors
+    /// What the closure says.
+    pub async fn read_once<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Db) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.store.read(work).await
+    }
+
     /// Changes something that somebody asked for in one transaction, together with the request's idempotency key:
     /// either all of it is saved, or nothing. The worker is woken too, since nudges may have been planned.
     ///
