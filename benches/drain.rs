@@ -15,8 +15,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use evenkeel::actions::Unit;
 use evenkeel::actions::claim::claim;
-use evenkeel::actions::{Fault, Unit};
 use evenkeel::app::App;
 use evenkeel::domain::nudge::NudgeState;
 use evenkeel::ids::{AccountId, WorkerId};
@@ -372,19 +372,18 @@ async fn forget_later(app: &App, now: Timestamp) {
 
 /// Milliseconds of one claim of a whole batch; what it claimed is finished afterwards.
 async fn time_claim(app: &App, alone: bool) -> f64 {
-    let (house, lease) = (Arc::clone(&app.house), SignedDuration::from_secs(90));
-    let claimed = move |db: &mut _| {
-        let now = house.clock.now();
+    let lease = SignedDuration::from_secs(90);
+    let claimed = move |unit: &mut Unit<'_>| {
+        let now = unit.now;
         let (worker, began) = (WorkerId::at(now), Instant::now());
         let total = if alone {
-            dialect::claim(db, worker, now.into(), (now + lease).into(), BATCH)?.len()
+            dialect::claim(unit.db, worker, now.into(), (now + lease).into(), BATCH)?.len()
         } else {
-            let mut unit = Unit::new(db, &house.vault, now);
-            claim(&mut unit, worker, lease, BATCH)?.total
+            claim(unit, worker, lease, BATCH)?.total
         };
-        Ok::<_, Fault>((began.elapsed().as_secs_f64() * 1000.0, total))
+        Ok((began.elapsed().as_secs_f64() * 1000.0, total))
     };
-    let (time, total) = app.house.store.write(claimed).await.unwrap();
+    let (time, total) = app.house.worker_tx(claimed).await.unwrap();
     assert_eq!(i64::try_from(total), Ok(BATCH), "a whole batch was due");
     let finish =
         "UPDATE nudges SET state = 'sent', finished_at = send_at, leased_by = NULL, lease_until = NULL

@@ -3,7 +3,7 @@
 mod support;
 
 use evenkeel::actions::claim::claim;
-use evenkeel::actions::{Fault, Unit, dead};
+use evenkeel::actions::{Fault, dead};
 use evenkeel::demo::loopback::Gate;
 use evenkeel::demo::push_receiver::{Answer, Behaviour};
 use evenkeel::demo::smtp_receiver::{Reply, Stage};
@@ -42,12 +42,8 @@ fn arrivals(app: &TestApp, person: &Person) -> Vec<i64> {
 
 /// Claims what is due, as a worker does that dies right after it.
 async fn claim_and_die(app: &TestApp) -> (WorkerId, Vec<NudgeRow>) {
-    let house = app.app.house.clone();
     let worker = WorkerId::at(app.clock.now());
-    let claimed = app.app.house.store.write(move |db| {
-        let mut unit = Unit::new(db, &house.vault, house.clock.now());
-        claim(&mut unit, worker, LEASE, 32)
-    });
+    let claimed = app.app.house.worker_tx(move |unit| claim(unit, worker, LEASE, 32));
     let rows = claimed.await.unwrap().ready.into_iter().map(|ready| ready.nudge).collect();
     (worker, rows)
 }

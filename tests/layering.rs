@@ -105,6 +105,44 @@ fn the_domain_knows_no_clock_and_no_io() {
     }
 }
 
+/// The text of a file without comments, tests and white space.
+fn dense(text: &str) -> String {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect()
+}
+
+/// What of the code opens a transaction, or keeps events, in a way of its own: the store of the context for more than
+/// its name, a connection's transactions, and events that no transaction saves.
+fn opens_its_own(code: &str) -> bool {
+    let named = |c: char| c.is_alphanumeric() || c == '_';
+    let uses_store = code.match_indices(".store").any(|(at, word)| {
+        let rest = &code[at + word.len()..];
+        // An atomic number has a method of that name.
+        !rest.starts_with(named) && !rest.starts_with('(') && !rest.starts_with(".backend()")
+    });
+    uses_store || ["transact(", "transaction(", "News::default"].iter().any(|word| code.contains(word))
+}
+
+#[test]
+fn a_transaction_is_opened_only_where_its_events_are_saved() {
+    for (module, path, text) in sources() {
+        if module != "store" && !path.ends_with("actions/transaction.rs") {
+            assert!(!opens_its_own(&dense(&text)), "{} opens transactions of its own", path.display());
+        }
+    }
+    // The test can fail.
+    for own in [
+        "house\n    .store\n    .write(|db| x)",
+        "let store = &house.store;",
+        "db.transact(p, w)",
+        "News::default()",
+    ] {
+        assert!(opens_its_own(&dense(own)), "{own}");
+    }
+    assert!(!opens_its_own(&dense("app.house.store.backend(); n.store(1, o); crate::store::find(db)")));
+}
+
 #[test]
 fn the_security_page_names_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -492,18 +492,17 @@ fn r31_two_exchanges_in_two_processes_make_one_successor() {
         let barrier = Arc::new(Barrier::new(2));
         let exchanges = [&app.app.house, &sibling.house].map(|house| {
             let (house, barrier, token) = (Arc::clone(house), Arc::clone(&barrier), token.clone());
-            let store = house.store.clone();
+            let keeper = Arc::clone(&house);
             async move {
-                let work = move |db: &mut Db| {
-                    let mut unit = Unit::new(db, &house.vault, house.clock.now());
+                let work = move |unit: &mut Unit<'_>| {
                     barrier.wait();
-                    match refresh::exchange(&house, &mut unit, &token) {
+                    match refresh::exchange(&keeper, unit, &token) {
                         Ok(exchanged) => Ok(exchanged.unwrap().refresh),
                         Err(Refusal::Fault(fault)) => Err(fault),
                         Err(_) => Err(Fault::Inconsistent("an exchange is not refused")),
                     }
                 };
-                store.write(work).await.unwrap()
+                house.worker_tx(work).await.unwrap()
             }
         });
         let successors = futures::future::join_all(exchanges).await;

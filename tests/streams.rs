@@ -3,6 +3,8 @@
 #[path = "streams/feed.rs"]
 mod feed;
 mod support;
+#[path = "streams/worker.rs"]
+mod worker;
 
 use evenkeel::actions::retention;
 use evenkeel::domain::change::ChangeKind;

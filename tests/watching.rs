@@ -3,8 +3,8 @@
 mod support;
 
 use diesel::connection::SimpleConnection;
+use evenkeel::actions::Fault;
 use evenkeel::actions::claim::claim;
-use evenkeel::actions::{Fault, Unit};
 use evenkeel::delivery::heartbeat::{Beat, Heartbeat};
 use evenkeel::ids::{NudgeId, WorkerId};
 use evenkeel::meters::{CONTENT_TYPE, COUNTED_MOST};
@@ -57,11 +57,9 @@ on_both_databases! {
             (Some(4.0), Some(all - 4.0)));
         let (_, _, text) = get(&app, &format!("{url}/metrics")).await;
         assert_eq!(value(&text, "evenkeel_queue_oldest_due_age_seconds"), Some(120.0));
-        let house = app.app.house.clone();
-        let held = app.app.house.store.write(move |db| {
-            let now = house.clock.now();
-            let mut unit = Unit::new(db, &house.vault, now);
-            Ok::<_, Fault>(claim(&mut unit, WorkerId::at(now), SignedDuration::from_secs(90), 3)?.ready.len())
+        let held = app.app.house.worker_tx(|unit| {
+            let worker = WorkerId::at(unit.now);
+            Ok(claim(unit, worker, SignedDuration::from_secs(90), 3)?.ready.len())
         }).await.unwrap();
         assert_eq!(held, 3);
         seconds(&app, 5);

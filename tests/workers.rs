@@ -270,14 +270,12 @@ fn r22_two_claims_at_the_same_moment_keep_to_one_daily_measure() {
         let barrier = Arc::new(Barrier::new(2));
         let claims = [&app.app.house, &sibling.house].map(|house| {
             let (house, barrier) = (Arc::clone(house), Arc::clone(&barrier));
-            let store = house.store.clone();
             async move {
-                let work = move |db: &mut store::Db| {
-                    let mut unit = Unit::new(db, &house.vault, house.clock.now());
+                let work = move |unit: &mut Unit<'_>| {
                     barrier.wait();
-                    claim(&mut unit, WorkerId::at(at), SignedDuration::from_secs(90), 50)
+                    claim(unit, WorkerId::at(at), SignedDuration::from_secs(90), 50)
                 };
-                store.write(work).await.unwrap()
+                house.worker_tx(work).await.unwrap()
             }
         });
         let claimed = futures::future::join_all(claims).await;

@@ -90,7 +90,7 @@ pub async fn sign_up(house: &Arc<House>, by: &Visitor, input: SignUp) -> Outcome
     limit.map_err(Problem::too_often)?;
     let password_hash = house.passwords.hash(input.password).await?;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let details = SignUpDetails {
                 display_name,
                 zone: zone.name().to_owned(),
@@ -109,7 +109,7 @@ pub async fn request_password_reset(house: &Arc<House>, by: &Visitor, email: Str
     let limit = house.rates.reset(by.network, &email_index(&house.vault, &email));
     limit.map_err(Problem::too_often)?;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             ask_by_mail(unit, MailPurpose::ResetPassword, &email, None::<&()>)
         })
         .await
@@ -162,7 +162,7 @@ pub fn request_email(vault: &crate::vault::Vault, row: &AddressRequestRow) -> Re
 pub async fn confirm_address(house: &Arc<House>, by: &Visitor, token: String) -> Outcome<()> {
     house.rates.token(by.network).map_err(Problem::too_often)?;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let request = take_request(unit, MailPurpose::ConfirmAddress, &token)?;
             let sealed =
                 request.details.as_deref().ok_or(Fault::Inconsistent("a sign-up without details"))?;
@@ -251,7 +251,7 @@ pub async fn reset_password(
     house.rates.token(by.network).map_err(Problem::too_often)?;
     let token_hash = opaque_hash(&token);
     let context = house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let request =
                 store::address_request::find_by_token(unit.db, MailPurpose::ResetPassword, &token_hash)?;
             let Some(request) = request else { return Ok(Vec::new()) };
@@ -261,7 +261,7 @@ pub async fn reset_password(
         .await?;
     let password_hash = hash_new(house, password, &context).await?;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let request = take_request(unit, MailPurpose::ResetPassword, &token)?;
             let account =
                 store::account::find_by_email(unit.db, &request.email_index)?.ok_or_else(expired)?;
@@ -306,7 +306,7 @@ pub async fn change_password(
 ) -> Outcome<()> {
     let requester = by.requester;
     house.rates.password(requester.account).map_err(Problem::too_often)?;
-    let person = house.look(move |unit| Person::load(unit, requester.account)).await?;
+    let person = house.read_tx(move |unit| Person::load(unit, requester.account)).await?;
     let context = own_words(&person)?;
     let stored = Some(person.row.password_hash);
     if !house.passwords.verify(current, stored.clone()).await? {
@@ -315,7 +315,7 @@ pub async fn change_password(
     }
     let password_hash = hash_new(house, new, &context).await?;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let row = store::account::find(unit.db, requester.account)?;
             if row.map(|row| row.password_hash) != stored {
                 let sentence = "The password was changed meanwhile.";
@@ -364,7 +364,7 @@ pub async fn update_profile(house: &Arc<House>, by: &Caller, input: ProfileChang
     });
     checks.finish(())?;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             // What a worker or another phone says of the address meanwhile must not be undone.
             store::dialect::lock_account(unit.db, account)?;
             let person = Person::load(unit, account)?;
@@ -400,7 +400,7 @@ pub async fn update_profile(house: &Arc<House>, by: &Caller, input: ProfileChang
 pub async fn pause(house: &Arc<House>, by: &Caller, until: Option<Timestamp>) -> Outcome<Person> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             if until.is_some_and(|until| until <= unit.now) {
                 return Err(Problem::new("until", ProblemCode::OutOfRange, "This lies in the past.").into());
             }
@@ -416,7 +416,7 @@ pub async fn pause(house: &Arc<House>, by: &Caller, until: Option<Timestamp>) ->
 pub async fn resume(house: &Arc<House>, by: &Caller) -> Outcome<Done<Person>> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let person = Person::load(unit, account)?;
             if !person.row.reach().is_paused(unit.now) {
                 return Ok(Done::already(person));
@@ -451,7 +451,7 @@ fn tell_of_name(unit: &mut Unit<'_>, account: AccountId) -> Result<(), Fault> {
 pub async fn try_address_again(house: &Arc<House>, by: &Caller) -> Outcome<Done<Person>> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, account)?;
             let person = Person::load(unit, account)?;
             if person.row.address_failed_at.is_none() {
@@ -465,10 +465,19 @@ pub async fn try_address_again(house: &Arc<House>, by: &Caller) -> Outcome<Done<
         .await
 }
 
+/// Notes that a mail server refused the person's address for good (R20).
+pub fn note_refusal(unit: &mut Unit<'_>, account: AccountId) -> Result<(), Fault> {
+    let now = unit.ts();
+    if store::account::address_failed(unit.db, account, now)? {
+        unit.tell(&[account], ChangeKind::AccountChanged, account);
+    }
+    Ok(())
+}
+
 /// Which ways lead to the person, for that person alone.
 pub async fn ways(house: &Arc<House>, account: AccountId) -> Result<Ways, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let row = store::account::find(unit.db, account)?;
             let row = row.ok_or(Fault::Inconsistent("a signed-in person without an account"))?;
             Ok(Ways {
@@ -483,10 +492,10 @@ pub async fn ways(house: &Arc<House>, account: AccountId) -> Result<Ways, Fault>
 
 /// The signed-in person with their statements.
 pub async fn me(house: &Arc<House>, account: AccountId) -> Result<Person, Fault> {
-    house.look(move |unit| Person::load(unit, account)).await
+    house.read_tx(move |unit| Person::load(unit, account)).await
 }
 
 /// The statements that a person made.
 pub async fn consents(house: &Arc<House>, account: AccountId) -> Result<Vec<ConsentRow>, Fault> {
-    house.look(move |unit| Ok(store::account::consents(unit.db, account)?)).await
+    house.read_tx(move |unit| Ok(store::account::consents(unit.db, account)?)).await
 }

@@ -45,7 +45,7 @@ pub async fn request(house: &Arc<House>, by: &Caller, email: String) -> Outcome<
     let email = Email::parse("email", &email)?;
     house.rates.new_address(requester.account).map_err(Problem::too_often)?;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             proof::require(unit, requester)?;
             let person = Person::load(unit, requester.account)?;
             if store::erasure::find(unit.db, requester.account)?.is_some() {
@@ -71,7 +71,7 @@ pub async fn request(house: &Arc<House>, by: &Caller, email: String) -> Outcome<
 pub async fn confirm(house: &Arc<House>, by: &Visitor, token: String) -> Outcome<()> {
     house.rates.token(by.network).map_err(Problem::too_often)?;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let request = take_request(unit, MailPurpose::ConfirmNewAddress, &token)?;
             let sealed = request.details.as_deref().ok_or(Fault::Inconsistent("a change without details"))?;
             let asked: Standing =

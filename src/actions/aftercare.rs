@@ -128,7 +128,7 @@ pub async fn record(
     let note = checks.text("note", content.note, NOTE_MAX);
     checks.finish(())?;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let (link, row) = scene::load(unit, id, account)?;
             hold::refuse_if_held(unit, account)?;
             if !matches!(row.status, SceneStatus::UnderWay | SceneStatus::Ended)

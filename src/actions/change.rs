@@ -90,26 +90,26 @@ impl Batch {
 
 impl Unit<'_> {
     /// Tells these people, when the unit ends, that an object changed.
-    pub(super) fn tell(&mut self, people: &[AccountId], kind: ChangeKind, object: impl TypedId) {
+    pub fn tell(&mut self, people: &[AccountId], kind: ChangeKind, object: impl TypedId) {
         let now = self.ts();
         for account in people {
-            self.news.at_once(*account, kind, RowId(object.uuid()), now);
+            self.news().at_once(*account, kind, RowId(object.uuid()), now);
         }
     }
 
     /// Has whoever follows somebody's feed look whether they are still signed in.
     pub(super) fn ask_followers(&mut self, account: AccountId) {
-        self.news.wake(account);
+        self.news().wake(account);
     }
 
     /// Has a check-in told to its subject when it falls due; one that closed in the past comes with its scene.
     pub(super) fn tell_when_due(&mut self, row: &CheckInRow) {
         let (kind, object) = (ChangeKind::CheckInOpened, RowId(row.id.uuid()));
         match told_at(row.due_at.get(), self.now) {
-            Some(at) => self.news.later(row.subject_id, kind, object, None, at.into()),
+            Some(at) => self.news().later(row.subject_id, kind, object, None, at.into()),
             None if row.closes_at.get() > self.now => {
                 let now = self.ts();
-                self.news.at_once(row.subject_id, kind, object, now);
+                self.news().at_once(row.subject_id, kind, object, now);
             }
             None => {}
         }
@@ -135,9 +135,9 @@ impl Unit<'_> {
         let partner = members.iter().map(|member| member.account_id).find(|id| *id != row.subject_id);
         if let (Some(partner), Some(at)) = (partner, release) {
             let object = RowId(row.scene_id.uuid());
-            self.news.later(partner, ChangeKind::PartnerShared, object, Some(row.id), at.into());
+            self.news().later(partner, ChangeKind::PartnerShared, object, Some(row.id), at.into());
         } else if let Some(partner) = partner {
-            self.news.wake(partner);
+            self.news().wake(partner);
         }
         Ok(())
     }
@@ -255,7 +255,7 @@ pub async fn since(
     after: Option<Cursor>,
     first: usize,
 ) -> Result<Batch, Fault> {
-    house.look(move |unit| read(unit, account, after, first)).await
+    house.read_tx(move |unit| read(unit, account, after, first)).await
 }
 
 /// Somebody who follows their feed by an access token, for as long as it and their session work.

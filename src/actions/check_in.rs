@@ -119,7 +119,7 @@ pub async fn answer(
 ) -> Outcome<CheckInView> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| answer_now(unit, id, account, content, share, answered_at))
+        .write_tx(by.key.as_ref(), move |unit| answer_now(unit, id, account, content, share, answered_at))
         .await
 }
 
@@ -169,7 +169,7 @@ pub(super) fn answer_now(
 /// update (R11).
 pub async fn skip(house: &Arc<House>, by: &Caller, id: CheckInId) -> Outcome<Done<CheckInView>> {
     let account = by.requester.account;
-    house.change(by.key.as_ref(), move |unit| skip_now(unit, id, account)).await
+    house.write_tx(by.key.as_ref(), move |unit| skip_now(unit, id, account)).await
 }
 
 /// As [`skip`], within a unit of work.
@@ -188,7 +188,7 @@ pub(super) fn skip_now(unit: &mut Unit<'_>, id: CheckInId, account: AccountId) -
 /// Puts a check-in off; the ladder begins anew then (R05).
 pub async fn snooze(house: &Arc<House>, by: &Caller, id: CheckInId, minutes: i32) -> Outcome<CheckInView> {
     let account = by.requester.account;
-    house.change(by.key.as_ref(), move |unit| put_off_now(unit, id, account, minutes)).await
+    house.write_tx(by.key.as_ref(), move |unit| put_off_now(unit, id, account, minutes)).await
 }
 
 /// As [`snooze`], within a unit of work.
@@ -231,7 +231,7 @@ pub async fn change_sharing(
 ) -> Outcome<Done<CheckInView>> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let (person, row) = load(unit, id, account)?;
             if row.state != CheckInState::Answered {
                 return Err(Problem::wrong_state("checkInId", "There is no answer to share.").into());
@@ -258,7 +258,7 @@ pub async fn page(
     slice: Slice<CheckInId>,
 ) -> Result<Vec<CheckInView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let person = Person::load(unit, account)?;
             let now = unit.ts();
             let rows = store::check_in::page(unit.db, account, span, now, slice)?;
@@ -274,7 +274,7 @@ pub async fn find(
     ids: Vec<CheckInId>,
 ) -> Result<Vec<CheckInView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let person = Person::load(unit, account)?;
             let rows = store::check_in::find_all(unit.db, &ids)?;
             let own = rows.iter().filter(|row| row.subject_id == account);
@@ -300,7 +300,7 @@ pub async fn of_scenes(
     scenes: Vec<SceneId>,
 ) -> Result<Vec<(SceneId, SceneCheckIns)>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let parts = store::scene::members(unit.db, &scenes)?;
             let own: Vec<_> = parts.iter().filter(|p| p.account_id == reader).map(|p| p.scene_id).collect();
             let rows = store::check_in::of_scenes(unit.db, &own)?;

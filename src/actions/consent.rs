@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub async fn withdraw(house: &Arc<House>, by: &Caller) -> Outcome<Done<Person>> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, account)?;
             let now = unit.ts();
             if !store::account::withdraw_consent(unit.db, account, ConsentKind::HealthData, now)? {
@@ -30,7 +30,7 @@ pub async fn withdraw(house: &Arc<House>, by: &Caller) -> Outcome<Done<Person>> 
 pub async fn give(house: &Arc<House>, by: &Caller) -> Outcome<Done<Person>> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, account)?;
             let stands = |row: &ConsentRow| row.kind == ConsentKind::HealthData && row.withdrawn_at.is_none();
             if store::account::consents(unit.db, account)?.iter().any(stands) {

@@ -65,7 +65,7 @@ fn up_to_most(mut rows: Vec<NudgeRow>) -> (Vec<NudgeRow>, bool) {
 /// The dead nudges, the latest first.
 pub async fn list(house: &Arc<House>) -> Result<Listed, Fault> {
     house
-        .look(|unit| {
+        .read_tx(|unit| {
             let (rows, more) = up_to_most(store::nudge::dead(unit.db, None, None, MOST + 1)?);
             let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
             let attempts = store::nudge::attempts(unit.db, &ids)?;
@@ -91,7 +91,7 @@ pub async fn list(house: &Arc<House>) -> Result<Listed, Fault> {
 /// is checked again when they are sent (R16). `only`: these; else all, at most [`MOST`].
 pub async fn drive_again(house: &Arc<House>, only: Option<Vec<NudgeId>>) -> Outcome<Driven> {
     house
-        .change(None, move |unit| {
+        .write_tx(None, move |unit| {
             let now = unit.ts();
             // Of all, those that are of use: however many others there are.
             let useful_after = only.is_none().then_some(now);

@@ -111,7 +111,7 @@ pub async fn write(house: &Arc<House>, by: &Caller, id: SceneId, text: String) -
     let text = checks.written("text", text, TEXT_MAX);
     checks.finish(())?;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let (link, scene, before) = load(unit, id, account)?;
             // Sent again by a phone that missed the answer: it stands so, also if both are open by now (R04).
             if before.mine.as_ref().is_some_and(|(old, _)| *old == text) {
@@ -145,7 +145,7 @@ pub async fn write(house: &Arc<House>, by: &Caller, id: SceneId, text: String) -
 pub async fn take_back(house: &Arc<House>, by: &Caller, id: SceneId) -> Outcome<Done<DebriefView>> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let (_, scene, before) = load(unit, id, account)?;
             if let Some(problem) = refusal(judge(scene, before.state, DebriefEvent::TakeBack)) {
                 return Err(problem.into());
@@ -166,5 +166,5 @@ pub async fn of_scenes(
     reader: AccountId,
     scenes: Vec<SceneId>,
 ) -> Result<Vec<DebriefView>, Fault> {
-    house.look(move |unit| views(unit, &scenes, reader)).await
+    house.read_tx(move |unit| views(unit, &scenes, reader)).await
 }

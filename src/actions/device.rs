@@ -1,7 +1,8 @@
 //! Devices: register, list and remove Web Push subscriptions.
 
 use super::people::Person;
-use super::{Caller, Done, Fault, House, Outcome};
+use super::{Caller, Done, Fault, House, Outcome, Unit};
+use crate::domain::change::ChangeKind;
 use crate::domain::device::{DEVICES_MAX, LABEL_MAX};
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::ids::{AccountId, DeviceId, TypedId};
@@ -47,6 +48,22 @@ pub fn open_subscription(person: &Person, row: &DeviceRow) -> Result<Subscriptio
     Ok(person.key.open_json(place, &row.subscription)?)
 }
 
+/// Ends a subscription of which its push service said that it is gone (R20).
+pub fn end_gone(unit: &mut Unit<'_>, id: DeviceId, owner: Option<AccountId>) -> Result<(), Fault> {
+    let now = unit.ts();
+    if store::device::end(unit.db, id, None, now)?
+        && let Some(owner) = owner
+    {
+        tell_of_ways(unit, owner);
+    }
+    Ok(())
+}
+
+/// Devices are in no feed, but the account shows whether a push can reach its person.
+fn tell_of_ways(unit: &mut Unit<'_>, account: AccountId) {
+    unit.tell(&[account], ChangeKind::AccountChanged, account);
+}
+
 /// Registers a subscription. Registering it again renews it; registering one that another account holds on the
 /// same device ends that one's, since its reminders would show to somebody else.
 pub async fn register(
@@ -64,7 +81,7 @@ pub async fn register(
     let endpoint = checks.finish_with(endpoint)?.into();
     let subscription = Subscription { endpoint, ..subscription };
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let person = Person::load(unit, account)?;
             let index = unit.vault.blind_index("endpoint", &subscription.endpoint);
             let fuller_words = subscription.fuller_words;
@@ -87,6 +104,7 @@ pub async fn register(
             }
             if let Some(others) = existing {
                 store::device::end(unit.db, others.id, None, now)?;
+                tell_of_ways(unit, others.account_id);
             }
             if store::device::live(unit.db, &[account])?.len() >= DEVICES_MAX {
                 let sentence =
@@ -105,6 +123,7 @@ pub async fn register(
                 ended_at: None,
             };
             store::device::insert(unit.db, &row)?;
+            tell_of_ways(unit, account);
             Ok(Done::now(DeviceView { id, label, fuller_words, created_at: unit.now }))
         })
         .await
@@ -129,9 +148,10 @@ fn check_keys(checks: &mut Checks, subscription: &Subscription) {
 pub async fn remove(house: &Arc<House>, by: &Caller, id: DeviceId) -> Outcome<()> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let now = unit.ts();
             if store::device::end(unit.db, id, Some(account), now)? {
+                tell_of_ways(unit, account);
                 Ok(())
             } else {
                 Err(Problem::not_found("deviceId").into())
@@ -143,7 +163,7 @@ pub async fn remove(house: &Arc<House>, by: &Caller, id: DeviceId) -> Outcome<()
 /// A person's live devices.
 pub async fn list(house: &Arc<House>, account: AccountId) -> Result<Vec<DeviceView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let person = Person::load(unit, account)?;
             let rows = store::device::live(unit.db, &[account])?;
             rows.into_iter()

@@ -1,16 +1,16 @@
 //! Erasing an account: asked for with a fresh proof, undone within a grace, then carried out for good (R27).
 
+use super::transaction::startup_tx;
 use super::{Caller, Done, Fault, House, Outcome, hold, negotiation, partner_link, proof};
 use crate::domain::change::ChangeKind;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::take_out::GRACE;
 use crate::ids::{AccountId, RowId, TypedId};
 use crate::store;
+use crate::store::Db;
 use crate::store::change::News;
-use crate::store::dialect::Purpose;
 use crate::store::erasure::ErasureRow;
 use crate::store::types::Ts;
-use crate::store::{Db, StoreError};
 use crate::vault::ledger::{Ledger, account_hash};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub async fn request(house: &Arc<House>, by: &Caller) -> Outcome<Done<ErasureVie
     let requester = by.requester;
     let account = requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, account)?;
             if let Some(row) = store::erasure::find(unit.db, account)? {
                 return Ok(Done::already(row.into()));
@@ -63,7 +63,7 @@ pub async fn request(house: &Arc<House>, by: &Caller) -> Outcome<Done<ErasureVie
 pub async fn cancel(house: &Arc<House>, by: &Caller) -> Outcome<()> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, account)?;
             let now = unit.ts();
             if !store::erasure::cancel(unit.db, account, now)? {
@@ -79,7 +79,7 @@ pub async fn cancel(house: &Arc<House>, by: &Caller) -> Outcome<()> {
 
 /// The erasure that a person asked for.
 pub async fn of(house: &Arc<House>, account: AccountId) -> Result<Option<ErasureView>, Fault> {
-    house.look(move |unit| Ok(store::erasure::find(unit.db, account)?.map(Into::into))).await
+    house.read_tx(move |unit| Ok(store::erasure::find(unit.db, account)?.map(Into::into))).await
 }
 
 /// Carries out every erasure whose grace is over; how many those were. Each is one transaction: whatever kills the
@@ -91,25 +91,29 @@ pub async fn carry_out_due(house: &Arc<House>) -> Result<usize, Fault> {
     let now: Ts = house.clock.now().into();
     let mut erased = 0;
     loop {
-        let due = house.store.read(move |db| Ok::<_, Fault>(store::erasure::due(db, now, BATCH)?)).await?;
+        let due = house.read_tx(move |unit| Ok(store::erasure::due(unit.db, now, BATCH)?)).await?;
         if due.is_empty() {
             break;
         }
         for account in due {
             // Another worker may have been quicker.
-            erased += usize::from(house.store.write(move |db| erase(db, account, now)).await?);
+            let gone = house.worker_tx(move |unit| {
+                let (db, news) = unit.db_and_news();
+                erase(db, news, account, now)
+            });
+            erased += usize::from(gone.await?);
         }
     }
     if erased > 0 {
         tracing::info!(accounts = erased, "accounts were erased");
     }
-    let known = house.store.read(|db| Ok::<_, Fault>(store::erasure::erased(db)?)).await?;
+    let known = house.read_tx(|unit| Ok(store::erasure::erased(unit.db)?)).await?;
     house.ledger.add(&known).map_err(Fault::Ledger)?;
     Ok(erased)
 }
 
 /// Takes an account away; false if there is none. The partner keeps their own words, and where each Revision stood.
-fn erase(db: &mut Db, account: AccountId, now: Ts) -> Result<bool, Fault> {
+fn erase(db: &mut Db, news: &mut News, account: AccountId, now: Ts) -> Result<bool, Fault> {
     store::dialect::lock_account(db, account)?;
     if store::account::find(db, account)?.is_none() {
         return Ok(false);
@@ -121,15 +125,18 @@ fn erase(db: &mut Db, account: AccountId, now: Ts) -> Result<bool, Fault> {
         store::dialect::lock_link(db, *link)?;
         negotiation::settle(db, *link)?;
     }
-    store::erasure::let_go(db, &links, now)?;
+    let cancelled = store::erasure::let_go(db, &links, now)?;
     store::erasure::take_away(db, account, &links)?;
     store::erasure::remember(db, &account_hash(account.uuid()), now)?;
     // What is left of the links and of what stood on them reads otherwise from now on.
-    let mut news = News::default();
     for member in store::partner_link::members(db, &links)? {
         news.at_once(member.account_id, ChangeKind::LinkChanged, RowId(member.link_id.uuid()), now);
+        for (scene, _) in cancelled.iter().filter(|(_, link)| *link == member.link_id) {
+            news.at_once(member.account_id, ChangeKind::SceneChanged, RowId(scene.uuid()), now);
+        }
     }
-    news.save(db)?;
+    // Whoever follows the feed of the account is signed in no longer.
+    news.wake(account);
     Ok(true)
 }
 
@@ -153,15 +160,15 @@ pub fn repeat(db: &mut Db, ledger: &Ledger, now: Timestamp) -> Result<usize, Fau
         after = Some(*last);
         for account in accounts {
             if unknown.contains(&account_hash(account.uuid())) {
-                erased += usize::from(db.transact(Purpose::Write, |db| erase(db, account, now))?);
+                erased += usize::from(startup_tx(db, |db, news| erase(db, news, account, now))?);
             }
         }
     }
-    db.transact(Purpose::Write, |db| {
+    startup_tx(db, |db, _| {
         for hash in &unknown {
-            store::erasure::remember(db, hash, now).map_err(StoreError::from)?;
+            store::erasure::remember(db, hash, now)?;
         }
-        Ok::<_, Fault>(())
+        Ok(())
     })?;
     tracing::warn!(accounts = erased, "the database is an older copy; who was erased since is erased again");
     Ok(erased)

@@ -2,7 +2,7 @@
 
 use super::archive::Archive;
 use super::people::Person;
-use super::{Caller, Done, Fault, House, Outcome, Unit, proof};
+use super::{Caller, Done, Fault, House, Outcome, proof};
 use crate::auth::tokens::{opaque, opaque_hash};
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::take_out::{ExportState, FETCH_LIFE};
@@ -63,7 +63,7 @@ pub async fn request(house: &Arc<House>, by: &Caller) -> Outcome<Done<ExportView
     let requester = by.requester;
     let (account, life) = (requester.account, house.keep.exports);
     let asked = house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, account)?;
             let now = unit.ts();
             let found = store::export::find(unit.db, account)?;
@@ -101,7 +101,7 @@ pub async fn request(house: &Arc<House>, by: &Caller) -> Outcome<Done<ExportView
 /// A person's export.
 pub async fn of(house: &Arc<House>, account: AccountId) -> Result<Option<ExportView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let now = unit.ts();
             let row = store::export::find(unit.db, account)?.filter(|row| row.expires_at > now);
             Ok(row.map(Into::into))
@@ -114,7 +114,7 @@ pub async fn of(house: &Arc<House>, account: AccountId) -> Result<Option<ExportV
 pub async fn fetch(house: &Arc<House>, by: &Caller) -> Outcome<Ticket> {
     let requester = by.requester;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, requester.account)?;
             let now = unit.ts();
             let ready = |row: &ExportRow| row.state == ExportState::Ready && row.expires_at > now;
@@ -147,7 +147,7 @@ pub struct Fetching {
 pub async fn take(house: &Arc<House>, token: &str) -> Outcome<Fetching> {
     let (hash, keeper) = (opaque_hash(token), Arc::clone(house));
     house
-        .change(None, move |unit| {
+        .write_tx(None, move |unit| {
             let now = unit.ts();
             let gone =
                 || Problem::new("token", ProblemCode::Expired, "This was fetched already, or it is too old.");
@@ -166,10 +166,10 @@ impl Fetching {
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Fault> {
         let (id, account, number) = (self.id, self.account, self.number);
         if self.sent == self.size {
-            self.house.store.write(move |db| Ok::<_, Fault>(store::export::delete(db, id)?)).await?;
+            self.house.worker_tx(move |unit| Ok(store::export::delete(unit.db, id)?)).await?;
             return Ok(None);
         }
-        let piece = self.house.look(move |unit| {
+        let piece = self.house.read_tx(move |unit| {
             let found = store::export::chunk(unit.db, id, number)?;
             let row = found.ok_or(Fault::Inconsistent("an export without a piece"))?;
             Ok(Person::load(unit, account)?.key.open(chunk_place(row.id), &row.content)?)
@@ -188,20 +188,19 @@ impl Fetching {
 pub async fn make_due(house: &Arc<House>) -> Result<usize, Fault> {
     let mut made = 0;
     loop {
-        let now = house.clock.now();
         let taken = house
-            .store
-            .write(move |db| {
-                store::export::forget(db, now.into())?;
-                while let Some(row) = store::export::next(db, now.into())? {
+            .worker_tx(move |unit| {
+                let (now, until) = (unit.ts(), (unit.now + LEASE).into());
+                store::export::forget(unit.db, now)?;
+                while let Some(row) = store::export::next(unit.db, now)? {
                     if row.attempts < ATTEMPTS_MAX {
-                        let leased = store::export::lease(db, &row, (now + LEASE).into())?;
+                        let leased = store::export::lease(unit.db, &row, until)?;
                         return Ok(Some(row).filter(|_| leased));
                     }
                     tracing::error!(export = %row.id, "an export could not be made; it was given up");
-                    store::export::delete(db, row.id)?;
+                    store::export::delete(unit.db, row.id)?;
                 }
-                Ok::<_, Fault>(None)
+                Ok(None)
             })
             .await?;
         let Some(row) = taken else { return Ok(made) };
@@ -216,17 +215,16 @@ async fn make(house: &Arc<House>, row: &ExportRow) -> Result<bool, Fault> {
     let (mut number, mut size) = (0, 0);
     while let Some(piece) = archive.next().await? {
         let length = i64::try_from(piece.len()).unwrap_or(i64::MAX);
-        let (keeper, now) = (Arc::clone(house), house.clock.now());
-        let kept = house.store.write(move |db| {
-            if !store::export::renew(db, id, attempt, (now + LEASE).into())? {
+        let kept = house.worker_tx(move |unit| {
+            let until = (unit.now + LEASE).into();
+            if !store::export::renew(unit.db, id, attempt, until)? {
                 return Ok(false);
             }
-            let mut unit = Unit::new(db, &keeper.vault, now);
-            let key = Person::load(&mut unit, account)?.key;
-            let chunk = ChunkId::at(now);
+            let key = Person::load(unit, account)?.key;
+            let chunk = ChunkId::at(unit.now);
             let content = key.seal(chunk_place(chunk), &piece);
             store::export::insert_chunk(unit.db, &ChunkRow { id: chunk, export_id: id, number, content })?;
-            Ok::<_, Fault>(true)
+            Ok(true)
         });
         if !kept.await? {
             return Ok(false);
@@ -234,6 +232,10 @@ async fn make(house: &Arc<House>, row: &ExportRow) -> Result<bool, Fault> {
         number += 1;
         size += length;
     }
-    let now = house.clock.now().into();
-    house.store.write(move |db| Ok::<_, Fault>(store::export::finish(db, id, attempt, size, now)?)).await
+    house
+        .worker_tx(move |unit| {
+            let now = unit.ts();
+            Ok(store::export::finish(unit.db, id, attempt, size, now)?)
+        })
+        .await
 }

@@ -18,7 +18,7 @@ pub struct FactorsView {
 /// The factors of a person.
 pub async fn of(house: &Arc<House>, account: AccountId) -> Result<FactorsView, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let person = Person::load(unit, account)?;
             let confirmed_at = store::totp::find(unit.db, account)?.and_then(|row| row.confirmed_at);
             let left = store::recovery_code::count_unused(unit.db, account)?;

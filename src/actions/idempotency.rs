@@ -59,7 +59,7 @@ async fn find(
         .blind_index("idempotency-body", &format!("{whose}\0{key}\0{}", String::from_utf8_lossy(body)));
     let key = RequestKey { key_hash, body_hash, account: requester.map(|r| r.account) };
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let oldest = unit.now - super::KEY_LIFE;
             let Some(row) = store::idempotency::find(unit.db, &key.key_hash)? else {
                 return Ok(Remembered::New(key));
@@ -82,8 +82,7 @@ async fn find(
 pub async fn keep(house: &Arc<House>, key: RequestKey, response: &[u8]) -> Result<(), Fault> {
     let sealed = house.vault.system().seal(place(&key), response);
     house
-        .store
-        .write(move |db| Ok::<_, Fault>(store::idempotency::keep_response(db, &key.key_hash, sealed)?))
+        .worker_tx(move |unit| Ok(store::idempotency::keep_response(unit.db, &key.key_hash, sealed)?))
         .await?;
     Ok(())
 }

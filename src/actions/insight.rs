@@ -58,7 +58,7 @@ pub async fn courses(
     slice: Slice<SceneId>,
 ) -> Result<Vec<CourseView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let scenes = store::scene::answered_by(unit.db, account, slice)?;
             courses_of(unit, account, &scenes)
         })
@@ -68,7 +68,7 @@ pub async fn courses(
 /// What one's own answers show, in a fixed number of statements.
 pub async fn own(house: &Arc<House>, account: AccountId) -> Result<Insight, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             // Who withdrew the consent has nothing reckoned of them.
             if Person::load(unit, account)?.row.held_at.is_some() {
                 return Ok(insight(&[]));

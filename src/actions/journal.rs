@@ -81,7 +81,7 @@ pub async fn write(
 ) -> Outcome<JournalView> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let mut checks = Checks::new();
             let text = checks.written("text", text, TEXT_MAX);
             let written_at = checked_instant(&mut checks, written_at.unwrap_or(unit.now), unit.now);
@@ -121,7 +121,7 @@ pub async fn edit(
 ) -> Outcome<Done<JournalView>> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let mut checks = Checks::new();
             let text = edit.text.map(|text| checks.written("text", text, TEXT_MAX));
             let now = unit.now;
@@ -154,7 +154,7 @@ pub async fn edit(
 pub async fn delete(house: &Arc<House>, by: &Caller, id: JournalEntryId) -> Outcome<()> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             load(unit, id, account)?;
             store::journal::delete(unit.db, id)?;
             unit.tell(&[account], ChangeKind::JournalChanged, id);
@@ -171,7 +171,7 @@ pub async fn page(
     slice: Slice<JournalEntryId>,
 ) -> Result<Vec<JournalView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let person = Person::load(unit, account)?;
             let rows = store::journal::page(unit.db, account, about, slice)?;
             rows.iter().map(|row| view(&person, row)).collect()
@@ -186,7 +186,7 @@ pub async fn find(
     id: JournalEntryId,
 ) -> Result<Option<JournalView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let person = Person::load(unit, account)?;
             let row = store::journal::find_for(unit.db, id, account)?;
             row.map(|row| view(&person, &row)).transpose()

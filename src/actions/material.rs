@@ -114,7 +114,7 @@ impl Reader {
     pub async fn open(house: &Arc<House>, account: AccountId) -> Result<Option<Self>, Fault> {
         let keeper = Arc::clone(house);
         house
-            .look(move |unit| {
+            .read_tx(move |unit| {
                 let Some(row) = store::account::find(unit.db, account)? else { return Ok(None) };
                 let person = Person::open(unit.vault, row)?;
                 let links = store::partner_link::list(unit.db, account, true, i64::MAX)?;
@@ -186,7 +186,7 @@ impl Reader {
 
     async fn statements(&self) -> Result<Vec<Value>, Fault> {
         let me = self.me();
-        let rows = self.house.look(move |unit| Ok(store::account::consents(unit.db, me)?)).await?;
+        let rows = self.house.read_tx(move |unit| Ok(store::account::consents(unit.db, me)?)).await?;
         let statement = |row: store::account::ConsentRow| {
             json!({
                 "kind": row.kind, "version": row.version, "givenAt": row.given_at.get(),
@@ -198,7 +198,7 @@ impl Reader {
 
     async fn sessions(&self) -> Result<Vec<Value>, Fault> {
         let me = self.me();
-        let rows = self.house.look(move |unit| Ok(store::session::all(unit.db, me)?)).await?;
+        let rows = self.house.read_tx(move |unit| Ok(store::session::all(unit.db, me)?)).await?;
         let session = |row: store::session::SessionRow| {
             let place = Place::new("sessions", "label", row.id.uuid());
             Ok(json!({
@@ -215,7 +215,7 @@ impl Reader {
 
     async fn devices(&self) -> Result<Vec<Value>, Fault> {
         let me = self.me();
-        let rows = self.house.look(move |unit| Ok(store::device::all(unit.db, me)?)).await?;
+        let rows = self.house.read_tx(move |unit| Ok(store::device::all(unit.db, me)?)).await?;
         let device = |row: store::device::DeviceRow| {
             let place = Place::new("devices", "label", row.id.uuid());
             let subscription = open_subscription(&self.person, &row)?;
@@ -233,7 +233,7 @@ impl Reader {
     /// Times and names; never what opens anything.
     async fn factors(&self) -> Result<Vec<Value>, Fault> {
         let me = self.me();
-        let rows = self.house.look(move |unit| {
+        let rows = self.house.read_tx(move |unit| {
             let app = store::totp::find(unit.db, me)?;
             Ok((app, store::recovery_code::list(unit.db, me)?, store::passkey::list(unit.db, me)?))
         });
@@ -264,7 +264,7 @@ impl Reader {
     async fn address_requests(&self) -> Result<Vec<Value>, Fault> {
         let index = self.person.row.email_index.clone();
         let rows =
-            self.house.look(move |unit| Ok(store::address_request::of_address(unit.db, &index)?)).await?;
+            self.house.read_tx(move |unit| Ok(store::address_request::of_address(unit.db, &index)?)).await?;
         let request = |row: store::address_request::AddressRequestRow| {
             json!({
                 "purpose": row.purpose, "createdAt": row.created_at.get(), "expiresAt": row.expires_at.get(),
@@ -276,7 +276,7 @@ impl Reader {
 
     async fn erasures(&self) -> Result<Vec<Value>, Fault> {
         let me = self.me();
-        let row = self.house.look(move |unit| Ok(store::erasure::find(unit.db, me)?)).await?;
+        let row = self.house.read_tx(move |unit| Ok(store::erasure::find(unit.db, me)?)).await?;
         let erasure = |row: store::erasure::ErasureRow| json!({ "requestedAt": row.requested_at.get(), "eraseAt": row.erase_at.get() });
         Ok(row.into_iter().map(erasure).collect())
     }
@@ -285,7 +285,7 @@ impl Reader {
         let mut links = Vec::with_capacity(self.links.len());
         for ids in self.links.chunks(100) {
             let (me, ids) = (self.me(), ids.to_vec());
-            let views = self.house.look(move |unit| {
+            let views = self.house.read_tx(move |unit| {
                 let rows = store::partner_link::find_all(unit.db, &ids)?;
                 let written = store::partner_link::members(unit.db, &ids)?;
                 let views = partner_link::views(unit, rows.clone(), me)?;
@@ -355,7 +355,7 @@ impl Reader {
     async fn scenes(&self, at: Cursor) -> Result<Page, Fault> {
         let Some(link) = self.links.get(at.link).copied() else { return Ok((Vec::new(), None)) };
         let (me, after) = (self.me(), at.scene);
-        let page = self.house.look(move |unit| {
+        let page = self.house.read_tx(move |unit| {
             let rows = store::scene::page(unit.db, link, Slice::first(PAGE, after))?;
             // Who took no part in it has nothing of it; there is nobody like that on a link.
             let authors: Vec<_> = rows.iter().map(|row| (row.id, row.created_by)).collect();
@@ -450,7 +450,7 @@ impl Reader {
 
     async fn nudges(&self, at: Cursor) -> Result<Page, Fault> {
         let (me, after) = (self.me(), at.nudge);
-        let page = self.house.look(move |unit| {
+        let page = self.house.read_tx(move |unit| {
             let rows = store::nudge::page(unit.db, me, Slice::first(PAGE, after))?;
             let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
             let attempts = store::nudge::attempts(unit.db, &ids)?;

@@ -219,7 +219,7 @@ pub async fn write_needs(house: &Arc<House>, by: &Caller, link: LinkId, needs: N
     let needs = needs.checked(&mut checks, "needs");
     checks.finish(())?;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let own = OwnLink::load_active(unit, "linkId", link, account)?;
             hold::refuse_if_held(unit, account)?;
             let sealed = own.key.seal_json(needs_place(link, account), &needs);
@@ -272,7 +272,7 @@ pub async fn propose(house: &Arc<House>, by: &Caller, input: Proposal) -> Outcom
     checks.finish(())?;
     let (link, based_on) = (input.link, input.based_on);
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let own = OwnLink::load_active(unit, "linkId", link, account)?;
             hold::refuse_if_held(unit, account)?;
             let latest = history(unit, &own.row, &own.key)?.into_iter().next();
@@ -366,7 +366,7 @@ pub async fn agree(
 ) -> Outcome<Done<RevisionView>> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let (link, all) = load_revision(unit, id, account)?;
             if link.row.status != LinkStatus::Active {
                 return Err(Problem::wrong_state("revisionId", "This link is not active.").into());
@@ -415,7 +415,7 @@ pub async fn agree(
 pub async fn withdraw(house: &Arc<House>, by: &Caller, id: RevisionId) -> Outcome<Done<RevisionView>> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let (link, all) = load_revision(unit, id, account)?;
             let now = unit.ts();
             if link.row.status == LinkStatus::Ended
@@ -433,7 +433,7 @@ pub async fn withdraw(house: &Arc<House>, by: &Caller, id: RevisionId) -> Outcom
 /// The Revisions of one's own link, the newest first; None: no such link.
 pub async fn read(house: &Arc<House>, account: AccountId, link: LinkId) -> Result<Vec<RevisionView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let Some(row) = store::partner_link::find_for(unit.db, link, account)? else {
                 return Ok(Vec::new());
             };
@@ -450,7 +450,7 @@ pub async fn of_links(
     links: Vec<LinkId>,
 ) -> Result<Vec<RevisionView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let sides = store::partner_link::members(unit.db, &links)?;
             let own: Vec<_> = sides.iter().filter(|s| s.account_id == account).map(|s| s.link_id).collect();
             let rows = store::partner_link::find_all(unit.db, &own)?;
@@ -468,7 +468,7 @@ pub async fn find(
     id: RevisionId,
 ) -> Result<Option<RevisionView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let Some(row) = store::negotiation::find_for(unit.db, id, account)? else { return Ok(None) };
             let Some(link) = store::partner_link::find_for(unit.db, row.link_id, account)? else {
                 return Ok(None);

@@ -130,7 +130,7 @@ pub async fn page(
     slice: Slice<NudgeId>,
 ) -> Result<Vec<NudgeView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let rows = store::nudge::page(unit.db, account, slice)?;
             views(unit, account, rows)
         })
@@ -140,7 +140,7 @@ pub async fn page(
 /// One nudge of the person.
 pub async fn find(house: &Arc<House>, account: AccountId, id: NudgeId) -> Result<Option<NudgeView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let row = store::nudge::find(unit.db, id)?.filter(|row| row.recipient_id == Some(account));
             Ok(views(unit, account, row.into_iter().collect())?.pop())
         })

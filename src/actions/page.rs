@@ -94,7 +94,7 @@ pub enum Reply {
 
 /// What a link to a check-in leads to. Looking changes nothing (R30).
 pub async fn question(house: &Arc<House>, token: String) -> Result<Question, Fault> {
-    house.look(move |unit| Ok(read(unit, &token)?.0)).await
+    house.read_tx(move |unit| Ok(read(unit, &token)?.0)).await
 }
 
 fn read(unit: &mut Unit<'_>, token: &str) -> Result<(Question, Option<CheckInRow>), Fault> {
@@ -118,7 +118,7 @@ fn read(unit: &mut Unit<'_>, token: &str) -> Result<(Question, Option<CheckInRow
 /// to is what the link led to before; only `Open` was changed.
 pub async fn reply(house: &Arc<House>, token: String, reply: Reply) -> Outcome<Question> {
     house
-        .change(None, move |unit| {
+        .write_tx(None, move |unit| {
             let (_, Some(row)) = read(unit, &token)? else { return Ok(Question::Gone) };
             let (id, account) = (row.id, row.subject_id);
             store::dialect::lock_account(unit.db, account)?;
@@ -166,14 +166,14 @@ pub struct Choices {
 
 /// Whether the token at the foot of a mail works. What its person chose so far is not told: the page signs nobody in.
 pub async fn can_choose(house: &Arc<House>, token: String) -> Result<bool, Fault> {
-    house.look(move |unit| Ok(find(unit, PagePurpose::Choices, &token)?.is_some())).await
+    house.read_tx(move |unit| Ok(find(unit, PagePurpose::Choices, &token)?.is_some())).await
 }
 
 /// Changes what may come, by the token at the foot of a mail; false: it works no longer, or never did. Pressing twice
 /// chooses the same.
 pub async fn choose(house: &Arc<House>, token: String, choices: Choices) -> Outcome<bool> {
     house
-        .change(None, move |unit| {
+        .write_tx(None, move |unit| {
             let Some(found) = find(unit, PagePurpose::Choices, &token)? else { return Ok(false) };
             let account = found.account_id;
             store::dialect::lock_account(unit.db, account)?;

@@ -191,7 +191,7 @@ fn too_many() -> Problem {
 pub async fn invite(house: &Arc<House>, by: &Caller, role: Role) -> Outcome<(LinkView, String)> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, account)?;
             hold::refuse_if_held(unit, account)?;
             let now = unit.ts();
@@ -272,12 +272,9 @@ fn count_guess(house: &House, by: AccountId) -> Result<(), Problem> {
 /// Shows an invitation to whoever holds its code, before they decide.
 pub async fn look_at(house: &Arc<House>, reader: AccountId, code: String) -> Outcome<InvitationView> {
     count_guess(house, reader)?;
-    let keeper = Arc::clone(house);
     // A look locks the row for a moment, so it is a unit that writes, though it writes nothing.
     house
-        .store
-        .write(move |db| {
-            let unit = &mut Unit::new(db, &keeper.vault, keeper.clock.now());
+        .write_tx(None, move |unit| {
             let found = find_invitation(unit, &code, reader)?;
             let person = Person::load(unit, found.inviter.account_id)?;
             let expires_at = found.link.code_expires_at.map_or(unit.now, |at| at.get());
@@ -291,7 +288,7 @@ pub async fn accept(house: &Arc<House>, by: &Caller, code: String, role: Role) -
     let account = by.requester.account;
     count_guess(house, account)?;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, account)?;
             hold::refuse_if_held(unit, account)?;
             let OpenInvitation { link, inviter } = find_invitation(unit, &code, account)?;
@@ -323,7 +320,7 @@ pub async fn decline(house: &Arc<House>, by: &Caller, code: String) -> Outcome<(
     let account = by.requester.account;
     count_guess(house, account)?;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let found = find_invitation(unit, &code, account)?;
             end_row(unit, found.link.id)?;
             unit.tell(&[found.inviter.account_id], ChangeKind::LinkChanged, found.link.id);
@@ -358,7 +355,7 @@ fn keep_names(unit: &mut Unit<'_>, link: &OwnLink) -> Result<(), Fault> {
 pub async fn end(house: &Arc<House>, by: &Caller, id: LinkId) -> Outcome<Done<LinkView>> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let link = OwnLink::load(unit, "linkId", id, account)?;
             if link.row.status == LinkStatus::Ended {
                 return Ok(Done::already(view(unit, link.row, account)?));
@@ -409,7 +406,7 @@ pub async fn set_preferences(
 ) -> Outcome<LinkView> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let link = OwnLink::load_active(unit, "linkId", id, account)?;
             if alert_allowed == Some(true) {
                 hold::refuse_if_held(unit, account)?;
@@ -436,7 +433,7 @@ pub async fn set_preferences(
 /// A person's links, the newest first.
 pub async fn list(house: &Arc<House>, account: AccountId, ended_too: bool) -> Result<Vec<LinkView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let rows = store::partner_link::list(unit.db, account, ended_too, 200)?;
             views(unit, rows, account)
         })
@@ -446,7 +443,7 @@ pub async fn list(house: &Arc<House>, account: AccountId, ended_too: bool) -> Re
 /// Some links of a person; those of others are left out.
 pub async fn find(house: &Arc<House>, account: AccountId, ids: Vec<LinkId>) -> Result<Vec<LinkView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let members = store::partner_link::members(unit.db, &ids)?;
             let own: Vec<_> = members.iter().filter(|m| m.account_id == account).map(|m| m.link_id).collect();
             let rows = store::partner_link::find_all(unit.db, &own)?;

@@ -119,7 +119,7 @@ fn take(unit: &mut Unit<'_>, token: &str, owner: Option<AccountId>) -> Outcome<O
 pub async fn begin_registration(house: &Arc<House>, by: &Caller) -> Outcome<Ceremony> {
     let (requester, keeper) = (by.requester, Arc::clone(house));
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let passkeys = relying_party(&keeper)?;
             proof::require(unit, requester)?;
             let person = Person::load(unit, requester.account)?;
@@ -165,7 +165,7 @@ pub async fn finish_registration(
     let answer = checks.finish_with(answer)?;
     let (requester, keeper) = (by.requester, Arc::clone(house));
     let kept = house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let passkeys = relying_party(&keeper)?;
             let state = match take(unit, &token, Some(requester.account))? {
                 Some(State::Register(session, state)) if session == requester.session => state,
@@ -211,7 +211,7 @@ fn view(person: &Person, row: PasskeyRow) -> Result<PasskeyView, Fault> {
 /// A person's passkeys, the oldest first.
 pub async fn list(house: &Arc<House>, account: AccountId) -> Result<Vec<PasskeyView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let person = Person::load(unit, account)?;
             let rows = store::passkey::list(unit.db, account)?;
             rows.into_iter().map(|row| view(&person, row)).collect()
@@ -223,7 +223,7 @@ pub async fn list(house: &Arc<House>, account: AccountId) -> Result<Vec<PasskeyV
 pub async fn remove(house: &Arc<House>, by: &Caller, id: PasskeyId) -> Outcome<()> {
     let requester = by.requester;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             proof::require(unit, requester)?;
             if store::passkey::delete(unit.db, id, requester.account)? {
                 Ok(())
@@ -269,7 +269,7 @@ pub async fn begin_log_in(house: &Arc<House>, by: &Visitor) -> Outcome<Ceremony>
     house.rates.token(by.network).map_err(Problem::too_often)?;
     let keeper = Arc::clone(house);
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let (options, state) = relying_party(&keeper)?.begin_authentication(&[])?;
             begin(unit, None, options, &State::LogIn(Box::new(state)))
         })
@@ -291,7 +291,7 @@ pub async fn finish_log_in(
     let answer = checks.finish_with(answer)?;
     let keeper = Arc::clone(house);
     let tokens = house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let passkeys = relying_party(&keeper)?;
             let state = match take(unit, &token, None)? {
                 Some(State::LogIn(state)) => *state,
@@ -310,7 +310,7 @@ pub async fn finish_log_in(
 pub async fn begin_proof(house: &Arc<House>, by: &Caller) -> Outcome<Ceremony> {
     let (requester, keeper) = (by.requester, Arc::clone(house));
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let passkeys = relying_party(&keeper)?;
             let person = Person::load(unit, requester.account)?;
             let own = own(unit, &person)?;
@@ -329,7 +329,7 @@ pub async fn finish_proof(house: &Arc<House>, by: &Caller, token: String, answer
     let answer = read_assertion(&answer)?;
     let (requester, keeper) = (by.requester, Arc::clone(house));
     let proved = house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let passkeys = relying_party(&keeper)?;
             let state = match take(unit, &token, Some(requester.account))? {
                 Some(State::Prove(session, state)) if session == requester.session => *state,

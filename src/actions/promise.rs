@@ -15,7 +15,7 @@ pub async fn kept_on(
     links: Vec<LinkId>,
 ) -> Result<Vec<(LinkId, usize)>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let members = store::partner_link::members(unit.db, &links)?;
             let shown = |link: &LinkId| {
                 let sides: Vec<_> = members.iter().filter(|member| member.link_id == *link).collect();

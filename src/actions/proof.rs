@@ -48,13 +48,13 @@ pub async fn by_password(
         return Err(wrong().into());
     }
     house.rates.password(requester.account).map_err(Problem::too_often)?;
-    let row = house.look(move |unit| Ok(store::account::find(unit.db, requester.account)?)).await?;
+    let row = house.read_tx(move |unit| Ok(store::account::find(unit.db, requester.account)?)).await?;
     let stored = row.map(|row| row.password_hash);
     if !house.passwords.verify(password, stored.clone()).await? {
         return Err(wrong().into());
     }
     let proved = house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let person = Person::load(unit, requester.account)?;
             // The password may have been changed while its hash was computed.
             if stored.as_ref() != Some(&person.row.password_hash) {

@@ -43,7 +43,7 @@ pub(super) fn renew_all(unit: &mut Unit<'_>, account: AccountId) -> Outcome<Vec<
 pub async fn renew(house: &Arc<House>, by: &Caller) -> Outcome<Vec<String>> {
     let requester = by.requester;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             proof::require(unit, requester)?;
             store::dialect::lock_account(unit.db, requester.account)?;
             if !store::totp::counts(unit.db, requester.account)? {

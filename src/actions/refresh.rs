@@ -26,7 +26,7 @@ pub async fn refresh(house: &Arc<House>, by: &Visitor, token: String) -> Outcome
     house.rates.refresh(by.network).map_err(Problem::too_often)?;
     let keeper = Arc::clone(house);
     // The end of a family that was copied is saved, although the answer is a refusal.
-    let exchanged = house.change(by.key.as_ref(), move |unit| exchange(&keeper, unit, &token)).await?;
+    let exchanged = house.write_tx(by.key.as_ref(), move |unit| exchange(&keeper, unit, &token)).await?;
     exchanged.ok_or_else(|| {
         let sentence = "This device is signed out. Please log in again.";
         Problem::new("refreshToken", ProblemCode::Expired, sentence).into()

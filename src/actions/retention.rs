@@ -25,15 +25,15 @@ const SESSIONS_KEPT: SignedDuration = COPIES_SHOWN;
 pub async fn sweep(house: &Arc<House>) -> Result<(), Fault> {
     let now = house.clock.now();
     house
-        .store
-        .write(move |db| {
+        .worker_tx(move |unit| {
+            let db = &mut *unit.db;
             store::idempotency::forget(db, (now - KEY_LIFE).into())?;
             store::address_request::forget(db, (now - REQUESTS_KEPT).into())?;
             store::page_token::forget(db, now.into())?;
             store::session::forget(db, now.into(), (now - SESSIONS_KEPT).into())?;
             store::log_in_challenge::forget(db, now.into())?;
             store::passkey::forget_ceremonies(db, now.into())?;
-            Ok::<_, Fault>(())
+            Ok(())
         })
         .await?;
     forget(house, now - change::KEPT - CHANGES_KEPT, store::change::forget).await?;
@@ -51,7 +51,7 @@ async fn forget(
     batch: fn(&mut store::Db, Ts, i64) -> QueryResult<usize>,
 ) -> Result<(), Fault> {
     loop {
-        let forgotten = house.store.write(move |db| Ok::<_, Fault>(batch(db, before.into(), BATCH)?)).await?;
+        let forgotten = house.worker_tx(move |unit| Ok(batch(unit.db, before.into(), BATCH)?)).await?;
         if i64::try_from(forgotten).unwrap_or(0) < BATCH {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! New keys for old: wraps everything by a new master key, and seals everything with new data keys, while people go on.
 
-use super::{Fault, House};
+use super::{Fault, House, Unit};
 use crate::ids::RowId;
 use crate::store::sealed::{ACCOUNT_KEYS, Cell, Column, LINK_KEYS, Owner, SEALED, Sealed, WRAPPED};
 use crate::store::{Db, sealed};
@@ -37,9 +37,8 @@ pub async fn rotate(house: &Arc<House>) -> Result<(MasterId, Gone), Fault> {
     for of in WRAPPED.iter().copied() {
         let mut after = None;
         loop {
-            let keeper = Arc::clone(house);
-            let work = move |db: &mut Db| rewrap(db, &keeper.vault, of, after, to);
-            let (some, last) = house.store.write_alone(work).await?;
+            let work = move |unit: &mut Unit<'_>| rewrap(unit.db, unit.vault, of, after, to);
+            let (some, last) = house.exclusive_tx(work).await?;
             gone.renewed += some.renewed;
             gone.left.extend(some.left);
             after = last;
@@ -84,16 +83,15 @@ pub async fn re_encrypt(house: &Arc<House>) -> Result<Gone, Fault> {
     let mut gone = Gone::default();
     for (owner, keys) in [(Owner::Account, ACCOUNT_KEYS), (Owner::Link, LINK_KEYS)] {
         loop {
-            let keeper = Arc::clone(house);
-            let work = move |db: &mut Db| renew_next(db, &keeper.vault, owner, keys);
-            match house.store.write_alone(work).await? {
+            let work = move |unit: &mut Unit<'_>| renew_next(unit.db, unit.vault, owner, keys);
+            match house.exclusive_tx(work).await? {
                 None => break,
                 Some(Ok(())) => gone.renewed += 1,
                 Some(Err(error)) => gone.left.push(error),
             }
         }
     }
-    house.store.write(|db| Ok::<_, Fault>(sealed::end_renewal(db)?)).await?;
+    house.worker_tx(|unit| Ok(sealed::end_renewal(unit.db)?)).await?;
     Ok(gone)
 }
 

@@ -185,7 +185,7 @@ pub async fn plan(
 ) -> Outcome<SceneView> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let mut checks = Checks::new();
             check_intensity(&mut checks, new.intensity);
             checks.take(check_plan("plannedFor", planned_for, unit.now));
@@ -209,7 +209,7 @@ pub async fn record(
 ) -> Outcome<SceneView> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let mut checks = Checks::new();
             check_intensity(&mut checks, new.intensity);
             let ended_at = ended_at.and_then(|at| checks.take(check_past("endedAt", at, unit.now)));
@@ -261,7 +261,7 @@ pub async fn start(
 ) -> Outcome<Done<SceneView>> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let (link, row) = load(unit, id, account)?;
             match judge_event(row.status, SceneEvent::Start) {
                 SceneVerdict::Already => Ok(Done::already(view(unit, row, account)?)),
@@ -302,7 +302,7 @@ pub async fn end(
 ) -> Outcome<Done<SceneView>> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let mut checks = Checks::new();
             check_intensity(&mut checks, intensity);
             let (link, row) = load(unit, id, account)?;
@@ -400,7 +400,7 @@ pub fn finish_with_link(unit: &mut Unit<'_>, link: &OwnLink) -> Outcome<()> {
 pub async fn cancel(house: &Arc<House>, by: &Caller, id: SceneId) -> Outcome<Done<SceneView>> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let (link, row) = load(unit, id, account)?;
             match judge_event(row.status, SceneEvent::Cancel) {
                 SceneVerdict::Already => Ok(Done::already(view(unit, row, account)?)),
@@ -426,7 +426,7 @@ pub async fn set_alert(
 ) -> Outcome<SceneView> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let (_, row) = load(unit, id, account)?;
             if allowed != Some(false) {
                 hold::refuse_if_held(unit, account)?;
@@ -449,7 +449,7 @@ pub async fn record_outreach(
 ) -> Outcome<SceneView> {
     let account = by.requester.account;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let happened_at = check_past("happenedAt", happened_at.unwrap_or(unit.now), unit.now)?;
             let (link, row) = load(unit, id, account)?;
             hold::refuse_if_held(unit, account)?;
@@ -486,7 +486,7 @@ pub async fn page(
     slice: Slice<SceneId>,
 ) -> Result<Vec<SceneView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             if store::partner_link::find_for(unit.db, link, account)?.is_none() {
                 return Ok(Vec::new());
             }
@@ -503,7 +503,7 @@ pub async fn all(
     slice: Slice<SceneId>,
 ) -> Result<Vec<SceneView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let rows = store::scene::page_of(unit.db, account, slice)?;
             views(unit, rows, account)
         })
@@ -517,7 +517,7 @@ pub async fn find(
     ids: Vec<SceneId>,
 ) -> Result<Vec<SceneView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let parts = store::scene::members(unit.db, &ids)?;
             let own: Vec<_> = parts.iter().filter(|p| p.account_id == account).map(|p| p.scene_id).collect();
             let rows = store::scene::find_all(unit.db, &own)?;

@@ -70,7 +70,7 @@ pub async fn complete(
     house.rates.token(by.network).map_err(Problem::too_often)?;
     let keeper = Arc::clone(house);
     let completed =
-        house.change(by.key.as_ref(), move |unit| try_once(&keeper, unit, &token, &given)).await?;
+        house.write_tx(by.key.as_ref(), move |unit| try_once(&keeper, unit, &token, &given)).await?;
     Ok(completed?)
 }
 

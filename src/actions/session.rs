@@ -78,7 +78,7 @@ pub async fn log_in(house: &Arc<House>, by: &Visitor, input: Credentials) -> Out
     let index = email_index(&house.vault, &email);
     let sought = index.clone();
     let (found, device) = house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             // Looked up whether or not there is an account, so that it takes as long.
             let earlier = earlier.map(|token| store::session::find_token(unit.db, &opaque_hash(&token)));
             let session = earlier.transpose()?.flatten().map(|(_, session)| session);
@@ -100,7 +100,7 @@ pub async fn log_in(house: &Arc<House>, by: &Visitor, input: Credentials) -> Out
     };
     let keeper = Arc::clone(house);
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             // A password that is set at this moment must not be undone.
             store::dialect::lock_account(unit.db, row.id)?;
             // Password and data key may have been changed while the hash was computed.
@@ -198,10 +198,9 @@ pub async fn authenticate(house: &Arc<House>, token: &str) -> Result<Bearer, Fau
     let Some(requester) = house.tokens.check(token, house.clock.now()) else { return Ok(Bearer::Nobody) };
     // One statement, before every request: it needs no transaction around it.
     house
-        .store
-        .read(move |db| {
+        .read_once(move |db| {
             let found = store::session::find(db, requester.session, requester.account)?;
-            Ok::<_, Fault>(match found.map(|session| session.ended_at) {
+            Ok(match found.map(|session| session.ended_at) {
                 None => Bearer::Nobody,
                 Some(None) => Bearer::Live(requester),
                 Some(Some(at)) => Bearer::Ended(requester, at),
@@ -214,7 +213,7 @@ pub async fn authenticate(house: &Arc<House>, token: &str) -> Result<Bearer, Fau
 pub async fn end(house: &Arc<House>, by: &Caller, id: SessionId) -> Outcome<Done<()>> {
     let requester = by.requester;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             let now = unit.ts();
             if !store::session::end(unit.db, id, requester.account, now)? {
                 return Err(Problem::not_found("sessionId").into());
@@ -232,7 +231,7 @@ pub async fn end(house: &Arc<House>, by: &Caller, id: SessionId) -> Outcome<Done
 pub async fn end_others(house: &Arc<House>, by: &Caller) -> Outcome<()> {
     let requester = by.requester;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             proof::require(unit, requester)?;
             let now = unit.ts();
             store::session::end_others(unit.db, requester.account, Some(requester.session), now)?;
@@ -248,7 +247,7 @@ pub(super) const COPIES_SHOWN: SignedDuration = SignedDuration::from_hours(90 * 
 /// A person's live sessions. What is told of them is too coarse to tell when somebody was where.
 pub async fn list(house: &Arc<House>, requester: Requester) -> Result<Vec<SessionView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let person = Person::load(unit, requester.account)?;
             let rows = store::session::list(unit.db, requester.account)?;
             rows.into_iter().map(|row| view(&person, row)).collect()
@@ -259,7 +258,7 @@ pub async fn list(house: &Arc<House>, requester: Requester) -> Result<Vec<Sessio
 /// A person's sessions that were ended since a copy of their tokens was used (R31), the latest first.
 pub async fn copied(house: &Arc<House>, account: AccountId) -> Result<Vec<SessionView>, Fault> {
     house
-        .look(move |unit| {
+        .read_tx(move |unit| {
             let person = Person::load(unit, account)?;
             let since = (unit.now - COPIES_SHOWN).into();
             let rows = store::session::list_reused(unit.db, account, since)?;

@@ -34,7 +34,7 @@ fn open_secret(person: &Person, row: &TotpRow) -> Result<Zeroizing<[u8; SECRET_B
 pub async fn begin(house: &Arc<House>, by: &Caller) -> Outcome<Begun> {
     let requester = by.requester;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             proof::require(unit, requester)?;
             store::dialect::lock_account(unit.db, requester.account)?;
             if store::totp::counts(unit.db, requester.account)? {
@@ -65,7 +65,7 @@ pub async fn begin(house: &Arc<House>, by: &Caller) -> Outcome<Begun> {
 pub async fn confirm(house: &Arc<House>, by: &Caller, code: SecretString) -> Outcome<Vec<String>> {
     let requester = by.requester;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             store::dialect::lock_account(unit.db, requester.account)?;
             let begun = store::totp::find(unit.db, requester.account)?
                 .filter(|row| row.confirmed_at.is_none())
@@ -89,7 +89,7 @@ pub async fn confirm(house: &Arc<House>, by: &Caller, code: SecretString) -> Out
 pub async fn remove(house: &Arc<House>, by: &Caller) -> Outcome<Done<()>> {
     let requester = by.requester;
     house
-        .change(by.key.as_ref(), move |unit| {
+        .write_tx(by.key.as_ref(), move |unit| {
             proof::require(unit, requester)?;
             store::dialect::lock_account(unit.db, requester.account)?;
             store::recovery_code::delete_all(unit.db, requester.account)?;

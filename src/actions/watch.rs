@@ -35,7 +35,7 @@ async fn soon<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Faul
 
 /// Asks each part. Causes go to the log alone (R36).
 pub async fn readiness(house: &Arc<House>) -> Readiness {
-    let asked = soon(house.look(|unit| Ok(unit.db.ping()?))).await;
+    let asked = soon(house.read_tx(|unit| Ok(unit.db.ping()?))).await;
     if let Err(cause) = &asked {
         tracing::error!(%cause, "not ready: the database does not answer");
     }
@@ -56,7 +56,7 @@ pub fn passed_lately(house: &House) -> bool {
 /// # Errors
 /// A fault of the database, a time-out among them.
 pub async fn queue_depth(house: &Arc<House>) -> Result<QueueDepth, Fault> {
-    soon(house.look(|unit| {
+    soon(house.read_tx(|unit| {
         let now = unit.ts();
         Ok(store::queue::depth(unit.db, now)?)
     }))
@@ -68,7 +68,7 @@ pub async fn queue_depth(house: &Arc<House>) -> Result<QueueDepth, Fault> {
 /// # Errors
 /// As [`queue_depth`].
 pub async fn oldest_due_age(house: &Arc<House>) -> Result<SignedDuration, Fault> {
-    soon(house.look(|unit| {
+    soon(house.read_tx(|unit| {
         let now = unit.ts();
         let oldest = store::queue::oldest_due(unit.db, now)?;
         Ok(oldest.map_or(SignedDuration::ZERO, |at| unit.now.duration_since(at.get())))

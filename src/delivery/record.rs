@@ -2,12 +2,11 @@
 
 use super::{Finished, retry};
 use crate::actions::claim::Parcel;
-use crate::actions::{Fault, Unit};
+use crate::actions::{Fault, Unit, account, device};
 use crate::domain::hand_over::{Fate, Handed};
 use crate::domain::nudge::{Channel, DropReason, NudgeState, Outcome};
 use crate::ids::{AttemptId, NudgeId, WorkerId};
 use crate::store;
-use crate::store::account::AccountChange;
 use crate::store::nudge::{AttemptRow, NudgeRow, Release};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
@@ -132,15 +131,12 @@ fn attempts(unit: &mut Unit<'_>, finished: &Finished) -> Result<Vec<AttemptRow>,
     let mut rows = Vec::with_capacity(finished.endings.len());
     for (device, ending) in &finished.endings {
         let Some(outcome) = ending.outcome else { continue };
-        match (device, nudge.recipient_id) {
-            (Some(device), _) if outcome == Outcome::Gone => {
-                store::device::end(unit.db, *device, None, now)?;
+        if outcome == Outcome::Gone {
+            match (*device, nudge.recipient_id) {
+                (Some(device), owner) => device::end_gone(unit, device, owner)?,
+                (None, Some(recipient)) => account::note_refusal(unit, recipient)?,
+                (None, None) => {}
             }
-            (None, Some(recipient)) if outcome == Outcome::Gone => {
-                let failed = AccountChange { address_failed_at: Some(Some(now)), ..Default::default() };
-                store::account::update(unit.db, recipient, &failed)?;
-            }
-            _ => {}
         }
         rows.push(AttemptRow {
             id: AttemptId::at(unit.now),

@@ -130,9 +130,10 @@ impl<'a> Shift<'a> {
             tracing::warn!("what was under way did not end in time");
         }
         let id = self.worker.id;
-        let store = &self.worker.house.store;
-        let now: Ts = self.worker.house.clock.now().into();
-        let give_back = store.write(move |db| Ok::<_, Fault>(store::nudge::give_back(db, id, now)?));
+        let give_back = self.worker.house.worker_tx(move |unit| {
+            let now = unit.ts();
+            Ok(store::nudge::give_back(unit.db, id, now)?)
+        });
         match tokio::time::timeout(GIVE_BACK_WITHIN, give_back).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(%error, "claims were not given back; their leases will end"),
@@ -219,18 +220,16 @@ impl<'a> Shift<'a> {
         self.finished_since = None;
         let Worker { house, id, lease, .. } = self.worker;
         let (house, id, lease, finished) = (Arc::clone(house), *id, *lease, self.recording.clone());
-        let store = house.store.clone();
         self.pass = Some(Box::pin(async move {
-            let work = move |db: &mut store::Db| {
-                let mut unit = Unit::new(db, &house.vault, house.clock.now());
-                let recorded = record(&mut unit, id, &finished)?;
+            let work = move |unit: &mut Unit<'_>| {
+                let recorded = record(unit, id, &finished)?;
                 let most = i64::try_from(room).unwrap_or(0);
-                let claimed = (room > 0).then(|| claim(&mut unit, id, lease, most)).transpose()?;
+                let claimed = (room > 0).then(|| claim(unit, id, lease, most)).transpose()?;
                 let more = claimed.as_ref().is_some_and(|claimed| claimed.total == room);
                 let next = if more { Some(unit.ts()) } else { store::nudge::next_due(unit.db)? };
-                Ok::<_, Fault>(Passed { recorded, claimed, next })
+                Ok(Passed { recorded, claimed, next })
             };
-            store.write(work).await
+            house.worker_tx(work).await
         }));
     }
 

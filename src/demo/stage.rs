@@ -5,7 +5,7 @@ use super::smtp_receiver::SmtpReceiver;
 use crate::app::{App, StartError};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{self, Location, StoreError};
+use crate::store::{self, Location};
 use crate::vault::keys::Keys;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -19,7 +19,7 @@ pub async fn live_until(app: &App, clock: &Clock, to: Timestamp) -> Result<(), S
     let worker = app.worker();
     worker.deliver_due().await?;
     loop {
-        let next = app.house.store.read(|db| Ok::<_, StoreError>(store::nudge::next_due(db)?)).await?;
+        let next = app.house.read_tx(|unit| Ok(store::nudge::next_due(unit.db)?)).await?;
         let Some(next) = next.map(|at| at.get()).filter(|next| *next <= to) else { break };
         clock.set(next.max(clock.now()));
         worker.deliver_due().await?;

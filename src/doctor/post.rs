@@ -32,7 +32,7 @@ pub async fn send(app: &App, address: &str) -> Vec<Finding> {
     let Ok(email) = Email::parse("send-to", address) else {
         return vec![Finding::fail(PART, "what --send-to names is not an e-mail address")];
     };
-    let recipient = match app.house.look(move |unit| find(unit, &email)).await {
+    let recipient = match app.house.read_tx(move |unit| find(unit, &email)).await {
         Ok(Some(recipient)) => recipient,
         Ok(None) => return vec![Finding::fail(PART, "no account has the address that --send-to names")],
         Err(error) => return vec![Finding::fail(PART, format!("the account cannot be read: {error}"))],

@@ -170,3 +170,9 @@ pub fn find_by_email(db: &mut Db, index: &[u8]) -> QueryResult<Option<AccountRow
 pub fn update(db: &mut Db, id: AccountId, change: &AccountChange) -> QueryResult<AccountRow> {
     diesel::update(accounts::table.find(id)).set(change).returning(columns::<AccountRow>()).get_result(db)
 }
+
+/// Notes that the address of an account failed at `now`; false: that is known, or the account is gone.
+pub fn address_failed(db: &mut Db, id: AccountId, now: Ts) -> QueryResult<bool> {
+    let working = accounts::table.find(id).filter(accounts::address_failed_at.is_null());
+    Ok(diesel::update(working).set(accounts::address_failed_at.eq(Some(now))).execute(db)? == 1)
+}

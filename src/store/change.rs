@@ -45,6 +45,11 @@ pub struct News {
 }
 
 impl News {
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.woken.is_empty()
+    }
+
     /// Adds a change that is told at once; several to one object of one kind are one.
     pub fn at_once(&mut self, account: AccountId, kind: ChangeKind, object: RowId, now: Ts) {
         let same = |row: &ChangeRow| {

@@ -8,7 +8,7 @@ use super::types::Ts;
 use super::{Db, MultiBackend};
 use crate::domain::partner_link::LinkStatus;
 use crate::domain::scene::SceneStatus;
-use crate::ids::{AccountId, LinkId};
+use crate::ids::{AccountId, LinkId, SceneId};
 use crate::store::dialect::on_both;
 use diesel::prelude::*;
 
@@ -50,8 +50,8 @@ pub fn due(db: &mut Db, now: Ts, most: i64) -> QueryResult<Vec<AccountId>> {
         .load(db)
 }
 
-/// Ends what is left of some links and takes the pair of people out of their rows.
-pub fn let_go(db: &mut Db, links: &[LinkId], now: Ts) -> QueryResult<()> {
+/// Ends what is left of some links and takes the pair of people out of their rows; the scenes that this cancelled.
+pub fn let_go(db: &mut Db, links: &[LinkId], now: Ts) -> QueryResult<Vec<(SceneId, LinkId)>> {
     let of_links = partner_links::table.filter(partner_links::id.eq_any(links));
     diesel::update(of_links.clone())
         .set((partner_links::pair.eq(None::<Vec<u8>>), partner_links::code_hash.eq(None::<Vec<u8>>)))
@@ -62,7 +62,10 @@ pub fn let_go(db: &mut Db, links: &[LinkId], now: Ts) -> QueryResult<()> {
     let open = scenes::table
         .filter(scenes::link_id.eq_any(links))
         .filter(scenes::status.eq_any([SceneStatus::Planned, SceneStatus::UnderWay]));
-    diesel::update(open).set(scenes::status.eq(SceneStatus::Cancelled)).execute(db).map(drop)
+    diesel::update(open)
+        .set(scenes::status.eq(SceneStatus::Cancelled))
+        .returning((scenes::id, scenes::link_id))
+        .get_results(db)
 }
 
 /// Takes an account away with everything that is the person's alone: whatever refers to it goes too, and what others

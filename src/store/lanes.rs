@@ -100,23 +100,26 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.writers.run(|db| db.transact(Purpose::Write, work)).await
+        self.write_then(Purpose::Write, work, |_| {}).await
     }
 
-    /// As [`Store::write`], while no other unit writes, in whatever process: for what changes a key that others read
-    /// at the beginning of their unit and seal with at its end.
+    /// As [`Store::write`], or alone as `purpose` says. `saved` hears what it came to once that is saved, even if the
+    /// caller has gone away by then.
     ///
     /// # Errors
-    /// As [`Store::read`]; also if others do not end in time.
-    pub async fn write_alone<T, E>(
+    /// As [`Store::read`]; for one that is to be alone also if others do not end in time.
+    pub async fn write_then<T, E>(
         &self,
+        purpose: Purpose,
         work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
+        saved: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.writers.run(|db| db.transact(Purpose::WriteAlone, work)).await
+        let write = move |db: &mut Db| db.transact(purpose, work).inspect(saved);
+        self.writers.run(write).await
     }
 
     /// Runs queries that only read, in one transaction: they see one state, whatever is written meanwhile.

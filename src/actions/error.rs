@@ -1,0 +1,116 @@
+//! What an action comes to: done, refused for a reason that the person can mend, or a fault that is for the log alone.
+
+use crate::auth::passkeys::PasskeyError;
+use crate::auth::passwords::{BUSY_SECONDS, HashError};
+use crate::auth::tokens::TokenError;
+use crate::domain::problem::Problem;
+use crate::store::StoreError;
+use crate::vault::VaultError;
+
+/// Something unexpected went wrong. The cause is for the log alone (R36).
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A sealed value.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Password hashing.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// Token signing.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// A passkey ceremony.
+    #[error(transparent)]
+    Passkey(#[from] PasskeyError),
+    /// The archive of an export.
+    #[error("the archive: {0}")]
+    Archive(zip::result::ZipError),
+    /// The ledger of erased accounts.
+    #[error("the ledger of erased accounts: {0}")]
+    Ledger(std::io::Error),
+    /// Two rows contradict each other.
+    #[error("inconsistent data: {0}")]
+    Inconsistent(&'static str),
+}
+
+/// Why an action did not take place.
+#[derive(Debug)]
+pub enum Refusal {
+    /// What the person can mend.
+    Problems(Vec<Problem>),
+    /// The mutation was sent before under the same idempotency key (R04).
+    Repeated,
+    /// What they cannot.
+    Fault(Fault),
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Problems(vec![problem])
+    }
+}
+
+impl From<Vec<Problem>> for Refusal {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self::Problems(problems)
+    }
+}
+
+impl From<diesel::result::Error> for Refusal {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Fault(StoreError::from(error).into())
+    }
+}
+
+impl From<diesel::result::Error> for Fault {
+    fn from(error: diesel::result::Error) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+macro_rules! refusal_from {
+    ($($fault:ty),*) => {$(
+        impl From<$fault> for Refusal {
+            fn from(error: $fault) -> Self {
+                Self::Fault(error.into())
+            }
+        }
+    )*};
+}
+refusal_from!(StoreError, VaultError, TokenError, PasskeyError, Fault);
+
+impl From<HashError> for Refusal {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Problem::too_often(BUSY_SECONDS).into(),
+            HashError::Failed(_) => Self::Fault(error.into()),
+        }
+    }
+}
+
+/// What an action came to.
+pub type Outcome<T> = Result<T, Refusal>;
+
+/// The result of an action that may find everything done already.
+#[derive(Clone, Debug)]
+pub struct Done<T> {
+    /// What stands now.
+    pub value: T,
+    /// False: it stood already, and nothing was changed.
+    pub changed: bool,
+}
+
+impl<T> Done<T> {
+    /// It was done.
+    pub fn now(value: T) -> Self {
+        Self { value, changed: true }
+    }
+
+    /// It was so already.
+    pub fn already(value: T) -> Self {
+        Self { value, changed: false }
+    }
+}
