@@ -102,11 +102,12 @@ impl App {
         };
         let meters = Arc::new(Meters::new());
         let ledger = Ledger::beside(&config.data_dir.join("keys"));
-        let (store, vault) = Store::open_with(&config.database, Arc::clone(&meters), |db| {
-            let vault = open_vault(db, &keys.master)?;
-            erasure::repeat(db, &ledger, clock.now())?;
-            Ok::<_, StartError>(vault)
-        })?;
+        let (store, vault) =
+            Store::open_with(&config.database, config.database_threads, Arc::clone(&meters), |db| {
+                let vault = open_vault(db, &keys.master)?;
+                erasure::repeat(db, &ledger, clock.now())?;
+                Ok::<_, StartError>(vault)
+            })?;
         let planned = Arc::new(tokio::sync::Notify::new());
         let feeds = Arc::default();
         store::bell::listen(&config.database, &planned, &feeds)?;

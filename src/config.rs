@@ -3,7 +3,7 @@
 use crate::auth::network::TrustedProxies;
 use crate::domain::help_line::HelpLine;
 use crate::domain::retention::Keep;
-use crate::store::Location;
+use crate::store::{DatabaseThreads, Location};
 use crate::vault::ring::MasterSource;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -55,6 +55,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `DATABASE_URL` (or `EVENKEEL_DATABASE_URL`): default SQLite in the data folder.
     pub database: Location,
+    /// How many threads work on the database. Not a setting: what is right for one installation is for all.
+    pub database_threads: DatabaseThreads,
     /// `EVENKEEL_MASTER_KEY`: the master key, 32 bytes in base64url; behind it, while `keys rotate` is not done, the one
     /// before. Or `EVENKEEL_MASTER_KEY_COMMAND`: a shell command that prints the same. Default: a file in the key folder.
     pub master: MasterSource,
@@ -145,6 +147,7 @@ impl Config {
             cors_origins: Vec::new(),
             data_dir,
             database,
+            database_threads: DatabaseThreads::default(),
             master: MasterSource::File,
             smtp_url: None,
             mail_from: "Evenkeel <reminders@evenkeel.test>".to_owned(),

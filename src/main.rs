@@ -133,7 +133,7 @@ fn run(command: Command) -> Result<(), StartError> {
             let config = configure()?;
             make_folder(&config)?;
             let ledger = Ledger::beside(&config.data_dir.join("keys"));
-            Store::open_with(&config.database, Arc::default(), |db| {
+            Store::open_with(&config.database, config.database_threads, Arc::default(), |db| {
                 erasure::repeat(db, &ledger, Clock::System.now()).map(drop).map_err(StartError::from)
             })?;
             tracing::info!("the {} schema is up to date", config.database.backend());

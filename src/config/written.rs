@@ -5,7 +5,7 @@ use crate::auth::network::TrustedProxies;
 use crate::delivery::smtp::MailServer;
 use crate::domain::help_line::{self, HELP_LINES_MAX, HelpLine};
 use crate::domain::retention::{Keep, days};
-use crate::store::Location;
+use crate::store::{DatabaseThreads, Location};
 use crate::vault::ring::{MasterSource, are_masters};
 use actix_web::http::uri::Authority;
 use jiff::SignedDuration;
@@ -248,6 +248,7 @@ impl Written {
             cors_origins: self.cors_origins,
             data_dir: self.data_dir,
             database,
+            database_threads: DatabaseThreads::default(),
             master,
             smtp_url: self.smtp_url,
             mail_from: self.mail_from,

@@ -1,4 +1,4 @@
-//! What one request may ask for at most (R34). `tests/limits.rs` meets each at its limit and one beyond.
+//! What one request may ask for at most (R34). `tests/suite/limits.rs` meets each at its limit and one beyond.
 
 use std::time::Duration;
 

@@ -13,9 +13,20 @@ use tokio::sync::{Semaphore, oneshot};
 const QUEUE: usize = 512;
 /// How long a caller waits for room.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Threads that read on SQLite, and that do everything on PostgreSQL.
-const READERS: usize = 4;
-const POSTGRES_LANES: usize = 12;
+/// How many threads, each with a connection of its own, work on the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DatabaseThreads {
+    /// Those that read on SQLite, beside the one that writes.
+    pub sqlite_readers: usize,
+    /// Those that do everything on PostgreSQL.
+    pub postgres: usize,
+}
+
+impl Default for DatabaseThreads {
+    fn default() -> Self {
+        Self { sqlite_readers: 4, postgres: 12 }
+    }
+}
 
 type Work = Box<dyn FnOnce(&mut Db) -> bool + Send>;
 
@@ -38,29 +49,36 @@ pub struct Store {
 impl Store {
     /// Opens the database, brings its schema up to date and starts its threads.
     pub fn open(location: &Location) -> Result<Self, StoreError> {
-        Self::open_with(location, Arc::default(), |_| Ok::<_, StoreError>(())).map(|(store, ())| store)
+        let nothing = |_: &mut Db| Ok::<_, StoreError>(());
+        Self::open_with(location, DatabaseThreads::default(), Arc::default(), nothing)
+            .map(|(store, ())| store)
     }
 
     /// As [`Store::open`], with meters for the waits, and something that is read there before anything else may happen.
     pub fn open_with<T, E: From<StoreError>>(
         location: &Location,
+        threads: DatabaseThreads,
         meters: Arc<Meters>,
         read: impl FnOnce(&mut Db) -> Result<T, E>,
     ) -> Result<(Self, T), E> {
         let mut first = Db::open(location)?;
         first.migrate()?;
         let value = read(&mut first)?;
-        Ok((Self::start(location, &meters)?, value))
+        Ok((Self::start(location, threads, &meters)?, value))
     }
 
-    fn start(location: &Location, meters: &Arc<Meters>) -> Result<Self, StoreError> {
+    fn start(
+        location: &Location,
+        threads: DatabaseThreads,
+        meters: &Arc<Meters>,
+    ) -> Result<Self, StoreError> {
         let (readers, writers) = match location {
             // SQLite has one writer; more would only wait for each other.
             Location::Sqlite(_) => {
-                (Lane::start(location, READERS, meters)?, Lane::start(location, 1, meters)?)
+                (Lane::start(location, threads.sqlite_readers, meters)?, Lane::start(location, 1, meters)?)
             }
             Location::Postgres(_) => {
-                let lane = Lane::start(location, POSTGRES_LANES, meters)?;
+                let lane = Lane::start(location, threads.postgres, meters)?;
                 (lane.clone(), lane)
             }
         };
@@ -236,7 +254,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_in_a_unit_is_an_error_and_the_lane_goes_on() {
         let (_folder, store) = store();
-        for _ in 0..READERS * 2 {
+        for _ in 0..DatabaseThreads::default().sqlite_readers * 2 {
             let result: Result<(), StoreError> = store.write(|_| panic!("a unit of work went wrong")).await;
             assert!(matches!(result, Err(StoreError::Dropped)));
         }
@@ -268,7 +286,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::Sqlite(folder.path().join("test.db").display().to_string());
         let meters = Arc::new(Meters::new());
-        let opened = Store::open_with(&location, Arc::clone(&meters), |_| Ok::<_, StoreError>(()));
+        let nothing = |_: &mut Db| Ok::<_, StoreError>(());
+        let threads = DatabaseThreads::default();
+        let opened = Store::open_with(&location, threads, Arc::clone(&meters), nothing);
         let (store, ()) = opened.unwrap();
         assert_eq!(one(&store).await, 1);
         store.write(|_| Ok::<_, StoreError>(())).await.unwrap();

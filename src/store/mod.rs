@@ -38,7 +38,7 @@ pub mod totp;
 pub mod types;
 
 pub use dialect::Location;
-pub use lanes::Store;
+pub use lanes::{DatabaseThreads, Store};
 
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};

@@ -1,13 +1,14 @@
 //! The test harness: a real service on loopback, a real push service and mail server, a clock that is moved by hand.
-#![allow(dead_code, reason = "every test binary uses another part of the harness")]
 
 pub mod authenticator;
 pub mod care;
+pub mod database;
 pub mod dump;
 pub mod leaves;
 pub mod log;
 pub mod people;
 pub mod race;
+pub mod seed;
 pub mod statements;
 pub mod story;
 pub mod together;
@@ -20,28 +21,27 @@ use evenkeel::config::Config;
 use evenkeel::demo::push_receiver::PushReceiver;
 use evenkeel::demo::smtp_receiver::SmtpReceiver;
 use evenkeel::demo::stage::live_until;
-use evenkeel::store::Location;
+use evenkeel::store::{DatabaseThreads, Location, StoreError, queue};
 use evenkeel::vault::keys::Keys;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-#[allow(unused_imports, reason = "not every test binary has couples")]
+pub use database::Backend;
+use database::Home;
 pub use people::{Couple, Person};
-
-/// Which database a test runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    Sqlite,
-    Postgres,
-}
 
 /// The evening before Berlin's clocks go back, 20:00 there and 11:00 in Los Angeles.
 pub const START: &str = "2026-10-24T18:00:00Z";
 
+/// How long the worker may take to do what is due at the end of a test.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Runs each test on both databases: `mod name { fn sqlite, fn postgres }`.
-#[macro_export]
 macro_rules! on_both_databases {
     ($($(#[$meta:meta])* async fn $name:ident($app:ident) $body:block)*) => {$(
         $(#[$meta])*
@@ -64,72 +64,63 @@ macro_rules! on_both_databases {
     )*};
 }
 
+thread_local! {
+    /// The services that the test of this thread started; none outside [`live`].
+    static STARTED: RefCell<Option<Vec<TestApp>>> = const { RefCell::new(None) };
+}
+
 /// Starts a service of its own for a test and runs it.
 pub fn run<F: Future<Output = ()>>(backend: Backend, test: impl FnOnce(TestApp) -> F) {
-    actix_web::rt::System::new().block_on(async { test(TestApp::start(backend).await).await });
+    live(async { test(TestApp::start(backend).await).await });
 }
 
-/// Where a test's data lives; gone when the test is over.
-struct Home {
-    folder: tempfile::TempDir,
-    location: Location,
-    database: Option<(String, String)>,
-}
-
-impl Home {
-    fn new(backend: Backend) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        match backend {
-            Backend::Sqlite => {
-                let location = Location::Sqlite(folder.path().join("evenkeel.db").display().to_string());
-                Self { folder, location, database: None }
-            }
-            Backend::Postgres => {
-                let (server, name, url) = create_database();
-                Self { folder, location: Location::Postgres(url), database: Some((server, name)) }
-            }
+/// Runs a test that starts its services itself, then stops each of them: none may leave anything undone.
+pub fn live(test: impl Future<Output = ()>) {
+    /// Forgets the services of a test that panics, too.
+    struct Ended;
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            STARTED.take();
         }
     }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        if let Some((server, name)) = &self.database {
-            // A database that stays behind goes with the private server.
-            let _ = execute_on(server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+    actix_web::rt::System::new().block_on(async {
+        let _ended = Ended;
+        STARTED.set(Some(Vec::new()));
+        test.await;
+        for app in STARTED.take().unwrap() {
+            app.stop().await;
         }
-    }
+    });
 }
 
-/// A new database on the private server: the server's URL, the name, the database's URL.
-pub fn create_database() -> (String, String, String) {
-    let server = std::env::var("EVENKEEL_TEST_POSTGRES")
-        .expect("EVENKEEL_TEST_POSTGRES is not set: run scripts/test, which starts a private PostgreSQL");
-    let name = format!("test_{:016x}", rand::random::<u64>());
-    execute_on(&server, &format!("CREATE DATABASE {name}")).expect("the private PostgreSQL makes a database");
-    let (base, _) = server.rsplit_once('/').expect("a URL with a database name");
-    let url = format!("{base}/{name}");
-    (server, name, url)
-}
-
-fn execute_on(url: &str, sql: &str) -> Result<(), diesel::result::ConnectionError> {
-    use diesel::connection::{Connection, SimpleConnection};
-    let mut connection = diesel::PgConnection::establish(url)?;
-    connection.batch_execute(sql).map_err(diesel::ConnectionError::CouldntSetupConfiguration)
-}
-
-/// A running service with everything around it.
+/// A running service with everything around it, which runs until the test is over.
+#[derive(Clone)]
 pub struct TestApp {
-    pub app: App,
+    pub app: Arc<App>,
+    pub config: Config,
+    running: Arc<Running>,
+}
+
+/// What a [`TestApp`] is a handle to.
+pub struct Running {
     pub clock: Clock,
     pub url: String,
     pub push: PushReceiver,
     pub mail: SmtpReceiver,
     pub http: reqwest::Client,
-    pub config: Config,
     pub keys: Arc<Keys>,
     server: actix_web::dev::ServerHandle,
-    home: Home,
+    /// Why the test leaves something undone.
+    undone: Mutex<Option<&'static str>>,
+    _home: Home,
+}
+
+impl Deref for TestApp {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.running
+    }
 }
 
 impl TestApp {
@@ -157,6 +148,8 @@ impl TestApp {
         config.smtp_url = Some(mail.url().into());
         config.trusted_proxies = TrustedProxies::parse(&["127.0.0.1".to_owned()]).unwrap();
         config.push_insecure_origins = vec![push.origin().parse().unwrap()];
+        // A test asks for one thing at a time; connections are what starting a service costs most.
+        config.database_threads = DatabaseThreads { sqlite_readers: 2, postgres: 3 };
         settings(&mut config);
         let keys = Arc::new(Keys::ephemeral());
         let mut app = App::build(&config, &keys, clock.clone()).unwrap();
@@ -169,7 +162,14 @@ impl TestApp {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Self { app, clock, url, push, mail, http, config, keys, server: handle, home }
+        let server = handle;
+        let undone = Mutex::default();
+        let running = Running { clock, url, push, mail, http, keys, server, undone, _home: home };
+        let this = Self { app: Arc::new(app), config, running: Arc::new(running) };
+        STARTED.with_borrow_mut(|started| {
+            started.as_mut().expect("a test starts its services within support::live").push(this.clone());
+        });
+        this
     }
 
     /// Writes the test's keys where the service of a real installation keeps them.
@@ -267,9 +267,36 @@ impl TestApp {
         answer["data"].clone()
     }
 
-    /// A service that has nothing left to do that is due, at the end of a test.
-    pub async fn stop(self) {
-        self.server.stop(true).await;
+    /// The test ends while something is due that the worker cannot do, or is held by one that will not come back.
+    pub fn leaves_undone(&self, why: &'static str) {
+        *self.undone.lock().unwrap() = Some(why);
+    }
+
+    /// Lets the worker do what is due, shows that nothing is left to it, and stops the server.
+    async fn stop(&self) {
+        let undone = self.find_undone().await;
+        let announced = *self.undone.lock().unwrap();
+        match (announced, undone) {
+            (None, Some(undone)) => panic!("the test is over, and {undone}"),
+            (Some(why), None) => panic!("nothing is left undone, though the test says: {why}"),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        self.server.stop(false).await;
+    }
+
+    /// What is still due after the worker did what it could, or held by a worker.
+    async fn find_undone(&self) -> Option<String> {
+        let worker = self.app.worker();
+        match tokio::time::timeout(PATIENCE, worker.deliver_due()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return Some(format!("the worker cannot work: {error}")),
+            Err(_) => return Some("the worker does not come to an end".to_owned()),
+        }
+        let now = self.clock.now().into();
+        let depth = self.app.house.store.read(move |db| Ok::<_, StoreError>(queue::depth(db, now)?)).await;
+        let depth = depth.unwrap();
+        (depth.due > 0 || depth.held > 0)
+            .then(|| format!("{} nudges are due and {} held by a worker", depth.due, depth.held))
     }
 }
 

@@ -1,0 +1,346 @@
+//! What a person proves themselves with: fresh proofs before sensitive acts, authenticator apps, recovery codes, passkeys.
+
+mod addresses;
+mod passkeys;
+
+use crate::support::people::{PASSWORD, link_in, text, totp_secret};
+use crate::support::{Person, TestApp};
+use evenkeel::domain::totp::code_at;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+const END_OTHERS: &str = "mutation { endOtherSessions { status problems { field code } } }";
+
+async fn alex(app: &TestApp) -> Person {
+    app.person_without_device("Alex", "Europe/Berlin", ("22:00", "08:00")).await
+}
+
+fn seconds(app: &TestApp, count: i64) {
+    app.clock.set(app.clock.now() + SignedDuration::from_secs(count));
+}
+
+/// What a sensitive act answers without a fresh proof.
+fn proof_needed() -> Value {
+    json!({ "status": "REFUSED", "problems": [{ "field": "input", "code": "PROOF_NEEDED" }] })
+}
+
+async fn end_others(app: &TestApp, person: &Person) -> Value {
+    person.ask(app, END_OTHERS, json!({})).await["endOtherSessions"].clone()
+}
+
+async fn sessions(app: &TestApp, person: &Person) -> usize {
+    let data = person.ask(app, "{ viewer { sessions { id } } }", json!({})).await;
+    data["viewer"]["sessions"].as_array().unwrap().len()
+}
+
+const LOG_IN: &str = "mutation($i: LogInInput!) { logIn(input: $i) {
+    status tokens { accessToken } secondStep { challenge expiresAt } problems { field code } } }";
+const COMPLETE: &str = "mutation($i: CompleteLogInInput!) { completeLogIn(input: $i) {
+    status tokens { accessToken sessionId } problems { field code } } }";
+const FACTORS: &str = "{ viewer { factors { totpSince recoveryCodesLeft } } }";
+
+/// The app on a person's phone: it reads the secret from the URI of the QR code.
+struct Authenticator {
+    secret: [u8; 20],
+    recovery_codes: Vec<String>,
+}
+
+impl Authenticator {
+    /// Reads `otpauth:` as an app does: base 32 (RFC 4648) of the secret.
+    fn scan(uri: &str) -> Self {
+        let uri: url::Url = uri.parse().unwrap();
+        assert_eq!((uri.scheme(), uri.host_str()), ("otpauth", Some("totp")));
+        let secret = uri.query_pairs().find(|(name, _)| name == "secret").unwrap().1.into_owned();
+        Self { secret: totp_secret(&secret), recovery_codes: Vec::new() }
+    }
+
+    /// Sets an app up for a person who gave a fresh proof.
+    async fn of(app: &TestApp, person: &Person) -> Self {
+        let query = "mutation { beginTotp { status setup { secret uri } problems { field code } } }";
+        let begun = person.ask(app, query, json!({})).await["beginTotp"].clone();
+        assert_eq!(begun["status"], "DONE", "{begun}");
+        let mut this = Self::scan(begun["setup"]["uri"].as_str().unwrap());
+        assert!(text(&begun["setup"]["uri"]).contains(begun["setup"]["secret"].as_str().unwrap()));
+        let input = json!({ "totpCode": this.code(app) });
+        let confirmed = person.done(app, "confirmTotp", input, "recoveryCodes").await;
+        this.recovery_codes = confirmed["recoveryCodes"].as_array().unwrap().iter().map(text).collect();
+        this
+    }
+
+    /// What it shows now.
+    fn code(&self, app: &TestApp) -> String {
+        code_at(&self.secret, app.clock.now())
+    }
+
+    /// A code that it shows neither now nor a step before or after.
+    fn wrong(&self, app: &TestApp) -> String {
+        let near: Vec<String> = [-30, 0, 30]
+            .map(|s| code_at(&self.secret, app.clock.now() + SignedDuration::from_secs(s)))
+            .to_vec();
+        (0..4).map(|n| format!("{n:06}")).find(|code| !near.contains(code)).unwrap()
+    }
+}
+
+/// Logs in by the password alone; the challenge of the second step.
+async fn challenge(app: &TestApp, email: &str) -> String {
+    let input = json!({ "i": { "email": email, "password": PASSWORD, "deviceLabel": "tablet" } });
+    let answer = app.anonymous(LOG_IN, input).await["logIn"].clone();
+    assert_eq!((&answer["status"], &answer["tokens"]), (&json!("DONE"), &Value::Null), "{answer}");
+    text(&answer["secondStep"]["challenge"])
+}
+
+async fn complete(app: &TestApp, challenge: &str, kind: &str, code: &str) -> Value {
+    app.anonymous(COMPLETE, json!({ "i": { "challenge": challenge, kind: code } })).await["completeLogIn"]
+        .clone()
+}
+
+/// The code of the one problem of a refused second step.
+async fn refused(app: &TestApp, challenge: &str, kind: &str, code: &str) -> (String, String) {
+    let answer = complete(app, challenge, kind, code).await;
+    assert_eq!((&answer["status"], &answer["tokens"]), (&json!("REFUSED"), &Value::Null), "{answer}");
+    (text(&answer["problems"][0]["field"]), text(&answer["problems"][0]["code"]))
+}
+
+fn over() -> (String, String) {
+    ("challenge".into(), "EXPIRED".into())
+}
+
+fn wrong(field: &str) -> (String, String) {
+    (field.into(), "MALFORMED".into())
+}
+
+/// Sets a new password by a mail.
+async fn reset(app: &TestApp, email: &str, password: &str) {
+    let query = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";
+    app.anonymous(query, json!({ "e": email })).await;
+    app.deliver().await;
+    let link = link_in(&app.mail.inbox(email).pop().unwrap());
+    let query = "mutation($i: ResetPasswordInput!) { resetPassword(input: $i) { status } }";
+    let input = json!({ "i": { "token": link.rsplit_once('/').unwrap().1, "newPassword": password } });
+    assert_eq!(app.anonymous(query, input).await["resetPassword"]["status"], "DONE");
+}
+
+on_both_databases! {
+    async fn a_sensitive_act_asks_for_a_proof_of_the_last_five_minutes(app) {
+        let alex = alex(&app).await;
+        app.log_in(&alex.email, PASSWORD).await;
+        seconds(&app, 299);
+        assert_eq!(end_others(&app, &alex).await["status"], "DONE", "a log-in is a proof");
+        app.log_in(&alex.email, PASSWORD).await;
+        seconds(&app, 1);
+        assert_eq!(end_others(&app, &alex).await, proof_needed());
+        assert_eq!(sessions(&app, &alex).await, 2, "nothing was done");
+        alex.refresh(&app).await;
+        assert_eq!(end_others(&app, &alex).await, proof_needed(), "a refresh is none");
+
+        let wrong = json!({ "password": "five calm boats on a lake" });
+        assert_eq!(alex.refused(&app, "proveItIsMe", wrong).await, ("password".into(), "MALFORMED".into()));
+        assert_eq!(end_others(&app, &alex).await, proof_needed());
+        alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        seconds(&app, 299);
+        assert_eq!(end_others(&app, &alex).await["status"], "DONE");
+        assert_eq!(sessions(&app, &alex).await, 1);
+        seconds(&app, 1);
+        assert_eq!(end_others(&app, &alex).await, proof_needed());
+    }
+
+    async fn a_proof_counts_for_its_own_session_and_person_only(app) {
+        let alex = alex(&app).await;
+        let sam = app.person_without_device("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;
+        let (elsewhere, _) = app.log_in(&alex.email, PASSWORD).await;
+        seconds(&app, 300);
+        alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        let answer = app.raw(Some(&elsewhere), END_OTHERS, json!({})).await;
+        assert_eq!(answer["data"]["endOtherSessions"], proof_needed());
+        assert_eq!(end_others(&app, &sam).await, proof_needed());
+        assert_eq!(end_others(&app, &alex).await["status"], "DONE");
+    }
+
+    async fn r32_a_log_in_with_an_app_needs_a_code_of_it_and_each_works_once(app) {
+        let alex = alex(&app).await;
+        let phone = Authenticator::of(&app, &alex).await;
+        assert_eq!(phone.recovery_codes.len(), 10);
+        let first = challenge(&app, &alex.email).await;
+        let code = phone.code(&app);
+        assert_eq!(refused(&app, &first, "totpCode", &code).await, wrong("totpCode"), "it confirmed the app");
+        seconds(&app, 30);
+        let code = phone.code(&app);
+        let done = complete(&app, &first, "totpCode", &code).await;
+        assert_eq!(done["status"], "DONE", "{done}");
+        let answer = app.raw(done["tokens"]["accessToken"].as_str(), "{ viewer { sessions { label current } } }", json!({})).await;
+        let seen = answer["data"]["viewer"]["sessions"].as_array().unwrap().clone();
+        assert!(seen.contains(&json!({ "label": "tablet", "current": true })), "{seen:?}");
+        assert_eq!(refused(&app, &first, "totpCode", &code).await, over(), "a challenge works once");
+        let second = challenge(&app, &alex.email).await;
+        assert_eq!(refused(&app, &second, "totpCode", &code).await, wrong("totpCode"), "a code works once");
+        // The code of the next step, from a clock that is ahead, then never again that of a step before.
+        let ahead = code_at(&phone.secret, app.clock.now() + SignedDuration::from_secs(30));
+        assert_eq!(complete(&app, &second, "totpCode", &ahead).await["status"], "DONE");
+        seconds(&app, 30);
+        let third = challenge(&app, &alex.email).await;
+        assert_eq!(refused(&app, &third, "totpCode", &ahead).await, wrong("totpCode"));
+        // A clock that is behind by a step is forgiven, by two is not.
+        seconds(&app, 60);
+        let behind = code_at(&phone.secret, app.clock.now() - SignedDuration::from_secs(60));
+        assert_eq!(refused(&app, &third, "totpCode", &behind).await, wrong("totpCode"));
+        let behind = code_at(&phone.secret, app.clock.now() - SignedDuration::from_secs(30));
+        assert_eq!(complete(&app, &third, "totpCode", &behind).await["status"], "DONE");
+    }
+
+    async fn r28_a_wrong_password_looks_the_same_with_and_without_a_second_factor(app) {
+        let alex = alex(&app).await;
+        let sam = app.person_without_device("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;
+        Authenticator::of(&app, &alex).await;
+        let attempt = async |email: &str| {
+            let input = json!({ "i": { "email": email, "password": "not the password of anybody" } });
+            app.exact(None, None, LOG_IN, input).await
+        };
+        let answers = [attempt(&alex.email).await, attempt(&sam.email).await, attempt("kim@people.test").await];
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+        assert!(answers[0].1.contains("\"secondStep\":null"));
+        // Nor does the second step tell a challenge that was never given from one that is over.
+        let late = challenge(&app, &alex.email).await;
+        seconds(&app, 300);
+        let tried = async |challenge: &str| {
+            let input = json!({ "i": { "challenge": challenge, "totpCode": "000000" } });
+            app.exact(None, None, COMPLETE, input).await
+        };
+        assert_eq!(tried(&late).await, tried("nonsense").await);
+    }
+
+    async fn r34_a_challenge_dies_of_five_wrong_codes_and_an_account_rests_after_ten(app) {
+        let alex = alex(&app).await;
+        let phone = Authenticator::of(&app, &alex).await;
+        seconds(&app, 30);
+        for _ in 0..2 {
+            let challenge = challenge(&app, &alex.email).await;
+            for _ in 0..5 {
+                assert_eq!(refused(&app, &challenge, "totpCode", &phone.wrong(&app)).await, wrong("totpCode"));
+            }
+            assert_eq!(refused(&app, &challenge, "totpCode", &phone.code(&app)).await, over());
+        }
+        let resting = challenge(&app, &alex.email).await;
+        let too_many = ("totpCode".to_owned(), "TOO_MANY".to_owned());
+        assert_eq!(refused(&app, &resting, "totpCode", &phone.code(&app)).await, too_many);
+        let input = json!({ "password": PASSWORD, "totpCode": phone.code(&app) });
+        assert_eq!(alex.refused(&app, "proveItIsMe", input).await, too_many, "a proof is no way around");
+        // Whoever guesses does not lock the owner out.
+        let code = &phone.recovery_codes[0];
+        assert_eq!(complete(&app, &resting, "recoveryCode", code).await["status"], "DONE");
+        seconds(&app, 3600);
+        let rested = challenge(&app, &alex.email).await;
+        assert_eq!(complete(&app, &rested, "totpCode", &phone.code(&app)).await["status"], "DONE");
+    }
+
+    async fn r34_of_many_who_use_one_code_at_once_one_gets_in(app) {
+        let alex = alex(&app).await;
+        let phone = Authenticator::of(&app, &alex).await;
+        seconds(&app, 30);
+        for (kind, code) in [("totpCode", phone.code(&app)), ("recoveryCode", phone.recovery_codes[0].clone())] {
+            let mut challenges = Vec::new();
+            for _ in 0..4 {
+                challenges.push(challenge(&app, &alex.email).await);
+            }
+            let tries = challenges.iter().map(|challenge| complete(&app, challenge, kind, &code));
+            let answers = futures::future::join_all(tries).await;
+            assert_eq!(answers.iter().filter(|answer| answer["status"] == "DONE").count(), 1, "{kind}: {answers:?}");
+        }
+    }
+
+    async fn a_recovery_code_stands_in_for_the_app_once_until_all_are_renewed(app) {
+        let alex = alex(&app).await;
+        let phone = Authenticator::of(&app, &alex).await;
+        let left = async || alex.ask(&app, FACTORS, json!({})).await["viewer"]["factors"]["recoveryCodesLeft"].clone();
+        assert_eq!(left().await, 10);
+        let typed = phone.recovery_codes[3].to_lowercase().replace('-', " ");
+        let entered = challenge(&app, &alex.email).await;
+        assert_eq!(complete(&app, &entered, "recoveryCode", &typed).await["status"], "DONE");
+        assert_eq!(left().await, 9);
+        let again = challenge(&app, &alex.email).await;
+        assert_eq!(refused(&app, &again, "recoveryCode", &typed).await, wrong("recoveryCode"));
+        let renewed = alex.ask(&app, "mutation { renewRecoveryCodes { status recoveryCodes } }", json!({})).await;
+        let new: Vec<String> = renewed["renewRecoveryCodes"]["recoveryCodes"].as_array().unwrap().iter().map(text).collect();
+        assert_eq!((left().await, new.len()), (json!(10), 10));
+        assert_eq!(refused(&app, &again, "recoveryCode", &phone.recovery_codes[4]).await, wrong("recoveryCode"));
+        let sam = app.person_without_device("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;
+        let sams = Authenticator::of(&app, &sam).await;
+        assert_eq!(refused(&app, &again, "recoveryCode", &sams.recovery_codes[0]).await, wrong("recoveryCode"));
+        assert_eq!(complete(&app, &again, "recoveryCode", &new[4]).await["status"], "DONE");
+    }
+
+    async fn a_fresh_proof_asks_for_the_second_factor_of_who_has_one(app) {
+        let alex = alex(&app).await;
+        let phone = Authenticator::of(&app, &alex).await;
+        seconds(&app, 300);
+        let prove = async |more: Value| {
+            let mut input = json!({ "password": PASSWORD });
+            input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            alex.change(&app, "proveItIsMe", input, "").await
+        };
+        assert_eq!(prove(json!({})).await["problems"][0]["code"], "REQUIRED");
+        assert_eq!(prove(json!({ "totpCode": phone.wrong(&app) })).await["problems"][0]["code"], "MALFORMED");
+        let both = json!({ "totpCode": phone.code(&app), "recoveryCode": phone.recovery_codes[0] });
+        assert_eq!(prove(both).await["problems"][0]["field"], "totpCode");
+        let wrong_password = json!({ "password": "five calm boats on a lake", "totpCode": phone.code(&app) });
+        assert_eq!(alex.refused(&app, "proveItIsMe", wrong_password).await, wrong("password"));
+        for act in ["endOtherSessions", "renewRecoveryCodes", "removeTotp", "beginTotp"] {
+            let data = alex.ask(&app, &format!("mutation {{ {act} {{ status problems {{ field code }} }} }}"), json!({})).await;
+            assert_eq!(data[act], proof_needed(), "{act}");
+        }
+        let new = json!({ "currentPassword": PASSWORD, "newPassword": "five calm boats on a lake" });
+        assert_eq!(alex.refused(&app, "changePassword", new).await, ("input".into(), "PROOF_NEEDED".into()));
+        assert_eq!(prove(json!({ "totpCode": phone.code(&app) })).await["status"], "DONE", "a wrong password uses no code up");
+        assert_eq!(end_others(&app, &alex).await["status"], "DONE");
+        assert_eq!(prove(json!({ "recoveryCode": phone.recovery_codes[0] })).await["status"], "DONE");
+        assert_eq!(prove(json!({ "recoveryCode": phone.recovery_codes[0] })).await["status"], "REFUSED");
+    }
+
+    async fn an_app_counts_once_it_is_confirmed_and_no_longer_once_it_is_removed(app) {
+        let alex = alex(&app).await;
+        let begin = "mutation { beginTotp { status setup { uri } problems { field code } } }";
+        let begun = alex.ask(&app, begin, json!({})).await["beginTotp"].clone();
+        let left = Authenticator::scan(begun["setup"]["uri"].as_str().unwrap());
+        let none = json!({ "totpSince": null, "recoveryCodesLeft": 0 });
+        let factors = async || alex.ask(&app, FACTORS, json!({})).await["viewer"]["factors"].clone();
+        assert_eq!(factors().await, none);
+        app.log_in(&alex.email, PASSWORD).await;
+        assert_eq!(alex.refused(&app, "confirmTotp", json!({ "totpCode": left.wrong(&app) })).await, wrong("totpCode"));
+        let phone = Authenticator::of(&app, &alex).await;
+        assert_ne!(phone.secret, left.secret, "beginning again replaces what was begun");
+        // Saturday evening in Berlin: the day began at midnight there.
+        assert_eq!(factors().await, json!({ "totpSince": "2026-10-23T22:00:00Z", "recoveryCodesLeft": 10 }));
+        let again = alex.ask(&app, begin, json!({})).await["beginTotp"].clone();
+        assert_eq!(again["problems"], json!([{ "field": "input", "code": "WRONG_STATE" }]));
+        let open = challenge(&app, &alex.email).await;
+        let remove = "mutation { removeTotp { status } }";
+        assert_eq!(alex.ask(&app, remove, json!({})).await["removeTotp"]["status"], "DONE");
+        assert_eq!(alex.ask(&app, remove, json!({})).await["removeTotp"]["status"], "UNCHANGED");
+        assert_eq!(factors().await, none);
+        app.log_in(&alex.email, PASSWORD).await;
+        assert_eq!(refused(&app, &open, "recoveryCode", &phone.recovery_codes[0]).await, wrong("recoveryCode"));
+        let data = alex.ask(&app, "mutation { renewRecoveryCodes { problems { code } } }", json!({})).await;
+        assert_eq!(data["renewRecoveryCodes"]["problems"][0]["code"], "WRONG_STATE");
+        // What was begun and left lying cannot be confirmed later.
+        alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        let begun = alex.ask(&app, begin, json!({})).await["beginTotp"].clone();
+        let late = Authenticator::scan(begun["setup"]["uri"].as_str().unwrap());
+        seconds(&app, 900);
+        let code = json!({ "totpCode": late.code(&app) });
+        assert_eq!(alex.refused(&app, "confirmTotp", code).await, ("totpCode".into(), "EXPIRED".into()));
+    }
+
+    async fn a_new_password_by_mail_takes_no_second_factor_away_and_ends_log_ins_under_way(app) {
+        let alex = alex(&app).await;
+        let phone = Authenticator::of(&app, &alex).await;
+        seconds(&app, 30);
+        let begun_before = challenge(&app, &alex.email).await;
+        let new = "five calm boats on a lake";
+        reset(&app, &alex.email, new).await;
+        assert_eq!(refused(&app, &begun_before, "totpCode", &phone.code(&app)).await, over());
+        let input = json!({ "i": { "email": alex.email, "password": new } });
+        let answer = app.anonymous(LOG_IN, input).await["logIn"].clone();
+        assert_eq!(answer["tokens"], Value::Null, "the mailbox alone is not enough");
+        let step = text(&answer["secondStep"]["challenge"]);
+        assert_eq!(complete(&app, &step, "recoveryCode", &phone.recovery_codes[9]).await["status"], "DONE");
+    }
+}

@@ -1,0 +1,131 @@
+//! Another e-mail address: asked for with a proof, told to the old one, confirmed from the new one.
+
+use super::alex;
+use super::{proof_needed, seconds};
+use crate::support::people::{PASSWORD, link_in};
+use crate::support::{Person, TestApp};
+use serde_json::{Value, json};
+
+const NEW: &str = "alexandra@people.test";
+const ASK: &str = "mutation($e: String!) { requestAddressChange(input: { email: $e }) { status problems { field code sentence } } }";
+const CONFIRM: &str =
+    "mutation($t: String!) { confirmAddressChange(input: { token: $t }) { status problems { field code } } }";
+const ME: &str = "{ viewer { account { email addressFails } } }";
+
+async fn ask(app: &TestApp, person: &Person, email: &str) -> Value {
+    let asked = person.ask(app, ASK, json!({ "e": email })).await["requestAddressChange"].clone();
+    app.deliver().await;
+    asked
+}
+
+/// The page of the last mail to an address.
+fn page(app: &TestApp, email: &str) -> String {
+    link_in(&app.mail.inbox(email).pop().expect("a mail"))
+}
+
+async fn confirm(app: &TestApp, page: &str) -> Value {
+    let token = page.rsplit_once('/').unwrap().1;
+    app.anonymous(CONFIRM, json!({ "t": token })).await["confirmAddressChange"].clone()
+}
+
+async fn address(app: &TestApp, person: &Person) -> Value {
+    person.ask(app, ME, json!({})).await["viewer"]["account"]["email"].clone()
+}
+
+fn expired() -> Value {
+    json!({ "status": "REFUSED", "problems": [{ "field": "token", "code": "EXPIRED" }] })
+}
+
+on_both_databases! {
+    async fn a_new_address_counts_once_it_is_confirmed_and_the_old_one_is_told(app) {
+        let alex = alex(&app).await;
+        app.log_in(&alex.email, PASSWORD).await;
+        assert_eq!(ask(&app, &alex, NEW).await, json!({ "status": "DONE", "problems": [] }));
+        assert_eq!(address(&app, &alex).await, json!(alex.email));
+        let told = alex.mails(&app).pop().unwrap();
+        assert_eq!(told.subject().as_deref(), Some("Your address"));
+        assert!(!told.text().unwrap().contains("alexandra"), "the old mailbox does not learn the new address");
+        let page = page(&app, NEW);
+        assert_eq!(app.http.get(&page).send().await.unwrap().status(), 200);
+        assert_eq!(address(&app, &alex).await, json!(alex.email), "looking changes nothing");
+        assert_eq!(app.http.post(&page).send().await.unwrap().status(), 200);
+        assert_eq!(address(&app, &alex).await, json!(NEW));
+        assert_eq!(confirm(&app, &page).await, expired());
+        app.log_in(NEW, PASSWORD).await;
+        let query = "mutation($i: LogInInput!) { logIn(input: $i) { status } }";
+        let old = json!({ "i": { "email": alex.email, "password": PASSWORD } });
+        assert_eq!(app.anonymous(query, old).await["logIn"]["status"], "REFUSED");
+        let data = alex.ask(&app, "{ viewer { sessions { id } } }", json!({})).await;
+        assert_eq!(data["viewer"]["sessions"].as_array().unwrap().len(), 3, "nobody was signed out");
+        // The old address is free for somebody else.
+        app.person_without_device("Alex", "Europe/Berlin", ("22:00", "08:00")).await;
+    }
+
+    async fn a_change_of_address_needs_a_fresh_proof_and_another_address(app) {
+        let alex = alex(&app).await;
+        let same = ask(&app, &alex, &alex.email.to_uppercase()).await;
+        assert_eq!(same["problems"][0]["code"], "WRONG_STATE");
+        seconds(&app, 300);
+        let refused = ask(&app, &alex, NEW).await;
+        assert_eq!(refused["problems"][0]["code"], proof_needed()["problems"][0]["code"]);
+        assert_eq!((app.mail.inbox(NEW).len(), alex.mails(&app).len()), (0, 1));
+    }
+
+    async fn r27_no_mail_is_asked_for_that_would_outlive_an_account_about_to_be_erased(app) {
+        let alex = alex(&app).await;
+        alex.ask(&app, "mutation { requestErasure { status } }", json!({})).await;
+        assert_eq!(ask(&app, &alex, NEW).await["problems"][0]["code"], "WRONG_STATE");
+        alex.ask(&app, "mutation { cancelErasure { status } }", json!({})).await;
+        assert_eq!(ask(&app, &alex, NEW).await["status"], "DONE");
+    }
+
+    async fn r28_asking_for_an_address_does_not_tell_whether_it_has_an_account(app) {
+        let alex = alex(&app).await;
+        let sam = app.person_without_device("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;
+        let ask = async |email: &str| app.exact(Some(&alex.access()), None, ASK, json!({ "e": email })).await;
+        assert_eq!(ask(&sam.email).await, ask(NEW).await);
+        app.deliver().await;
+        let letter = sam.mails(&app).pop().unwrap().text().unwrap();
+        assert!(letter.contains("has an account already") && !letter.contains("new-address"), "{letter}");
+        assert_eq!(address(&app, &sam).await, json!(sam.email));
+        // Taken between the mail and the press of the button: the account that is there stands.
+        let page = page(&app, NEW);
+        app.person_without_device("Alexandra", "Europe/Berlin", ("22:00", "08:00")).await;
+        assert_eq!(confirm(&app, &page).await, expired());
+        assert_eq!(address(&app, &alex).await, json!(alex.email));
+    }
+
+    async fn a_new_password_the_device_signed_out_or_a_later_address_stops_a_change(app) {
+        let alex = alex(&app).await;
+        ask(&app, &alex, NEW).await;
+        let stopped = page(&app, NEW);
+        let new = "five calm boats on a lake";
+        let input = json!({ "currentPassword": PASSWORD, "newPassword": new });
+        alex.done(&app, "changePassword", input, "").await;
+        assert_eq!(confirm(&app, &stopped).await, expired());
+        let (access, _) = app.log_in(&alex.email, new).await;
+        app.raw(Some(&access), ASK, json!({ "e": "lex@people.test" })).await;
+        app.deliver().await;
+        app.raw(Some(&access), "mutation { logOut { status } }", json!({})).await;
+        assert_eq!(confirm(&app, &page(&app, "lex@people.test")).await, expired());
+        ask(&app, &alex, NEW).await;
+        let first = page(&app, NEW);
+        ask(&app, &alex, "xandra@people.test").await;
+        assert_eq!(confirm(&app, &page(&app, "xandra@people.test")).await["status"], "DONE");
+        assert_eq!(confirm(&app, &first).await, expired());
+        assert_eq!(address(&app, &alex).await, "xandra@people.test");
+    }
+
+    async fn the_old_mailbox_sets_no_password_once_the_address_is_another(app) {
+        let alex = alex(&app).await;
+        let query = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";
+        app.anonymous(query, json!({ "e": alex.email })).await;
+        app.deliver().await;
+        let reset = page(&app, &alex.email);
+        ask(&app, &alex, NEW).await;
+        assert_eq!(confirm(&app, &page(&app, NEW)).await["status"], "DONE");
+        let query = "mutation($i: ResetPasswordInput!) { resetPassword(input: $i) { problems { code } } }";
+        let input = json!({ "i": { "token": reset.rsplit_once('/').unwrap().1, "newPassword": "five calm boats on a lake" } });
+        assert_eq!(app.anonymous(query, input).await["resetPassword"]["problems"][0]["code"], "EXPIRED");
+    }
+}

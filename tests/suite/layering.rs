@@ -1,0 +1,183 @@
+//! The import rule of the house, held against the code.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// What anybody may use: ids, the clock, the settings.
+const BASE: &[&str] = &["ids", "clock"];
+
+/// Who may import whom, besides themselves and [`BASE`]. What is not listed may see everything.
+const MAY: &[(&str, &[&str])] = &[
+    ("ids", &[]),
+    ("clock", &[]),
+    ("domain", &[]),
+    ("vault", &["domain"]),
+    ("meters", &["domain"]),
+    ("store", &["domain", "meters"]),
+    ("auth", &["domain", "vault"]),
+    ("actions", &["domain", "store", "vault", "auth", "meters"]),
+    ("delivery", &["actions", "store", "domain", "meters"]),
+    ("graphql", &["actions", "domain", "auth"]),
+    ("http", &["graphql", "actions", "auth", "meters"]),
+    ("config", &["store", "delivery", "domain", "vault", "auth"]),
+];
+
+/// Above everything else.
+const WIRING: &[&str] = &["app", "demo", "doctor", "main", "lib"];
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    files(&root, &mut found);
+    found
+        .into_iter()
+        .map(|path| {
+            let inside = path.strip_prefix(&root).unwrap();
+            let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
+            let module = first.trim_end_matches(".rs").to_owned();
+            let text = std::fs::read_to_string(&path).unwrap();
+            (module, path, text)
+        })
+        .collect()
+}
+
+/// The top-level modules that a text names by `crate::…`, its tests left out.
+fn imports(text: &str) -> BTreeSet<String> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines
+        .flat_map(|line| line.split("crate::").skip(1).collect::<Vec<_>>())
+        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+#[test]
+fn every_module_imports_only_what_it_may() {
+    let table: BTreeMap<_, _> = MAY.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for (module, path, text) in sources() {
+        if WIRING.contains(&module.as_str()) {
+            continue;
+        }
+        let Some(may) = table.get(module.as_str()) else {
+            wrong.push(format!("{module} is not in the table"));
+            continue;
+        };
+        let base = if may.is_empty() && module != "domain" { &[] } else { BASE };
+        for import in imports(&text) {
+            if import != module && !may.contains(&import.as_str()) && !base.contains(&import.as_str()) {
+                wrong.push(format!("{} imports {import}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_lives_there_and_stays_small() {
+    for (_, path, text) in sources() {
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.starts_with("//! "), "{} does not open with a sentence", path.display());
+        assert!(text.lines().count() <= 600, "{} holds more than one thing", path.display());
+    }
+}
+
+#[test]
+fn the_domain_knows_no_clock_and_no_io() {
+    for (module, path, text) in sources() {
+        if module == "domain" {
+            for banned in ["std::fs", "std::net::Tcp", "tokio", "reqwest", "now()", "std::env", "rand::"] {
+                assert!(!text.contains(banned), "{} names {banned}", path.display());
+            }
+        }
+    }
+}
+
+/// The text of a file without comments, tests and white space.
+fn dense(text: &str) -> String {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect()
+}
+
+/// What of the code opens a transaction, or keeps events, in a way of its own: the store of the context for more than
+/// its name, a connection's transactions, and events that no transaction saves.
+fn opens_its_own(code: &str) -> bool {
+    let named = |c: char| c.is_alphanumeric() || c == '_';
+    let uses_store = code.match_indices(".store").any(|(at, word)| {
+        let rest = &code[at + word.len()..];
+        // An atomic number has a method of that name.
+        !rest.starts_with(named) && !rest.starts_with('(') && !rest.starts_with(".backend()")
+    });
+    uses_store || ["transact(", "transaction(", "News::default"].iter().any(|word| code.contains(word))
+}
+
+#[test]
+fn a_transaction_is_opened_only_where_its_events_are_saved() {
+    for (module, path, text) in sources() {
+        if module != "store" && !path.ends_with("actions/transaction.rs") {
+            assert!(!opens_its_own(&dense(&text)), "{} opens transactions of its own", path.display());
+        }
+    }
+    // The test can fail.
+    for own in [
+        "house\n    .store\n    .write(|db| x)",
+        "let store = &house.store;",
+        "db.transact(p, w)",
+        "News::default()",
+    ] {
+        assert!(opens_its_own(&dense(own)), "{own}");
+    }
+    assert!(!opens_its_own(&dense("app.house.store.backend(); n.store(1, o); crate::store::find(db)")));
+}
+
+#[test]
+fn every_file_of_tests_is_part_of_a_test_binary() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let entries = |folder: &Path| -> Vec<PathBuf> {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    // A file here would be linked as a test binary of its own.
+    let loose: Vec<_> = entries(&root).into_iter().filter(|path| path.is_file()).collect();
+    assert!(loose.is_empty(), "belongs into tests/suite: {loose:?}");
+    let main = std::fs::read_to_string(root.join("suite/main.rs")).unwrap();
+    for path in entries(&root.join("suite")).iter().filter(|path| path.is_file()) {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(
+            name == "main" || main.contains(&format!("\nmod {name};\n")),
+            "`mod {name};` is missing in tests/suite/main.rs"
+        );
+    }
+}
+
+#[test]
+fn the_security_page_names_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    files(&root.join("tests"), &mut found);
+    files(&root.join("src"), &mut found);
+    let code: Vec<String> = found.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    // What stands between backticks in the last column of a table.
+    let shown = page.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.rsplit('|').nth(1));
+    let named: Vec<&str> = shown.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(named.len() > 40, "{named:?}");
+    let exists = |name: &str| match name.strip_prefix("tests/") {
+        Some(file) => root.join("tests").join(file).exists(),
+        None => code.iter().any(|text| text.contains(&format!("fn {name}("))),
+    };
+    let gone: Vec<_> = named.into_iter().filter(|name| !exists(name)).collect();
+    assert!(gone.is_empty(), "docs/security.md names tests that are not there: {gone:?}");
+}

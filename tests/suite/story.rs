@@ -1,0 +1,147 @@
+//! The story that must always work: Alex in Berlin, Sam in Los Angeles, over the night in which European clocks
+//! change and American ones have not; through HTTP, phones and inboxes alone.
+
+use crate::support::people::{link_in, text};
+use crate::support::story::{come_together, scene_with_aftercare};
+use crate::support::{Person, TestApp, at};
+use serde_json::{Value, json};
+
+/// Every push must have been decrypted and its VAPID token verified, and must look like every other (R24).
+fn pushes_are_sound(app: &TestApp) {
+    assert!(app.push.refusals().is_empty(), "{:?}", app.push.refusals());
+    let received = app.push.received();
+    assert!(received.iter().all(|push| push.encrypted_len == received[0].encrypted_len));
+    assert!(received.iter().all(|push| push.urgency == received[0].urgency));
+    for push in received {
+        let payload: Value = serde_json::from_slice(&push.payload).unwrap();
+        assert_eq!(payload["web_push"], 8030);
+        assert_eq!(payload["notification"]["title"], "Reminder");
+        assert_eq!(payload["notification"]["body"], "You have a reminder.");
+    }
+}
+
+/// The instants at which a person's phone got something.
+fn times(app: &TestApp, person: &Person) -> Vec<String> {
+    person.pushes(app).iter().map(|push| push.at.to_string()).collect()
+}
+
+on_both_databases! {
+    async fn the_story_from_sign_up_to_the_partner_being_told(app) {
+        // 1: both sign up, confirm by mail, and let a device take push.
+        let alex = app.person("Alex", "Europe/Berlin", ("22:00", "08:00")).await;
+        let sam = app.person("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;
+        assert!(link_in(&alex.mails(&app)[0]).starts_with(&app.url));
+        // 2 and 3.
+        let (couple, _) = come_together(&app, alex, sam).await;
+        couple.allow_alert(&app, &couple.alex, true).await;
+        // 4, at 20:00 in Berlin and 11:00 in Los Angeles.
+        let scene = scene_with_aftercare(&app, &couple).await;
+
+        // 5: check-ins for both, and Alex can see what is to come for Alex.
+        let query = "{ viewer { nudges(first: 50) { nodes { rung channel sendAt state } } } }";
+        let planned = couple.alex.ask(&app, query, json!({})).await["viewer"]["nudges"]["nodes"].clone();
+        let asks: Vec<_> = planned.as_array().unwrap().iter().filter(|n| n["rung"] == "ASK").collect();
+        assert_eq!(asks.len(), 3, "{planned}");
+        assert!(planned.as_array().unwrap().iter().all(|n| n["rung"] != "REACH_OUT"), "prompts show when they come");
+
+        // 6: an hour later each is asked, and each is reminded to reach out.
+        app.pass_until(at("2026-10-24T19:00:00Z")).await;
+        assert_eq!(times(&app, &couple.sam), ["2026-10-24T19:00:00Z"; 2]);
+        assert_eq!(times(&app, &couple.alex), ["2026-10-24T19:00:00Z"; 2]);
+        pushes_are_sound(&app);
+
+        // 7: Sam taps and answers in one go: the mood is shared, the note is not.
+        let mut asked = Value::Null;
+        for push in couple.sam.pushes(&app) {
+            let nudge = couple.sam.nudge(&app, &push).await;
+            if nudge["rung"] == "ASK" {
+                asked = nudge["checkIn"]["id"].clone();
+            }
+        }
+        let query = "mutation($input: AnswerCheckInInput!) { answerCheckIn(input: $input) {
+            status checkIn { state answer { mood note share } } } }";
+        let input = json!({ "input": { "checkInId": asked, "mood": 2, "note": "only mine", "share": "MOOD" } });
+        let answered = couple.sam.ask(&app, query, input).await["answerCheckIn"].clone();
+        assert_eq!(answered["checkIn"]["answer"], json!({ "mood": 2, "note": "only mine", "share": "MOOD" }));
+
+        // 8: Alex does not answer. Three hours later is midnight in Berlin: the mail waits for the morning, which
+        // comes an hour later than on other days. One more push follows, and then, in Sam's morning, Sam is told.
+        app.pass_until(at("2026-10-25T17:59:59Z")).await;
+        let mails: Vec<_> = couple.alex.mails(&app).iter().skip(1).map(|mail| mail.at.to_string()).collect();
+        assert_eq!(mails, ["2026-10-25T07:00:00Z"], "08:00 CET");
+        assert_eq!(times(&app, &couple.alex)[2..], ["2026-10-25T10:00:00Z"], "11:00 CET, three hours after the mail");
+        assert_eq!(times(&app, &couple.sam)[2..], ["2026-10-25T14:00:00Z"], "07:00 PDT, the end of Sam's night");
+        let told = couple.sam.pushes(&app).pop().unwrap();
+        let nudge = couple.sam.nudge(&app, &told).await;
+        assert_eq!((&nudge["rung"], &nudge["message"]), (&json!("TELL_PARTNER"), &json!("A call would be welcome.")));
+        assert_eq!(couple.sam.mails(&app).len(), 1, "nothing more was sent to Sam for that check-in");
+        pushes_are_sound(&app);
+        let mail = couple.alex.mails(&app).pop().unwrap();
+        assert_eq!(mail.subject().as_deref(), Some("Your reminder"));
+        assert_eq!(mail.header("auto-submitted").as_deref(), Some("auto-generated"));
+        let all = format!("{}{}", mail.text().unwrap(), mail.html().unwrap());
+        for word in ["Sam", "Alex", "scene", "mood", "drop", "partner"] {
+            assert!(!all.contains(word), "the mail says {word}");
+        }
+
+        // 9: Alex sees Sam's mood and nothing else; Sam sees no update of Alex.
+        let seen = couple.partners_view(&app, &couple.alex, &scene).await;
+        assert_eq!(seen[0]["shared"], json!({ "mood": 2, "need": null, "note": null, "signs": null }));
+        assert_eq!(seen[1]["shared"], Value::Null);
+        let seen = couple.partners_view(&app, &couple.sam, &scene).await;
+        assert!(seen.as_array().unwrap().iter().all(|check_in| check_in["shared"].is_null()));
+    }
+
+    async fn the_story_goes_on_with_a_new_agreement_and_ways_out(app) {
+        let alex = app.person("Alex", "Europe/Berlin", ("22:00", "08:00")).await;
+        let sam = app.person("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;
+        let (couple, first) = come_together(&app, alex, sam).await;
+        // 10: a new Revision, agreed by both; the old one stays readable.
+        let based_on = text(&first["id"]);
+        couple.agree(&app, json!({ "stopSignal": "red", "protocol": [120] }), Some(&based_on)).await;
+        let query = "query($id: ID!) { node(id: $id) { ... on PartnerLink {
+            revisions { nodes { number state terms { protocol } changesSince } } } } }";
+        let history = couple.alex.ask(&app, query, json!({ "id": couple.link })).await["node"]["revisions"]["nodes"].clone();
+        assert_eq!(history[0]["state"], "AGREED");
+        assert_eq!(history[0]["changesSince"], json!(["terms.partnerAlert", "terms.protocol"]));
+        assert_eq!(history[1]["state"], "SUPERSEDED");
+        assert_eq!(history[1]["terms"]["protocol"], json!([60, 1440, 2880]));
+        let scene = couple.scene(&app).await;
+        let check_ins = couple.check_ins(&app, &couple.sam, &scene).await;
+        assert_eq!(check_ins.len(), 1);
+        // 11: skip, pause, withdraw, end: each at once, without a reason, and nothing comes afterwards.
+        let query = "mutation($id: ID!) { skipCheckIn(input: { checkInId: $id }) { status checkIn { state } } }";
+        let skipped = couple.sam.ask(&app, query, json!({ "id": check_ins[0]["id"] })).await;
+        assert_eq!(skipped["skipCheckIn"], json!({ "status": "DONE", "checkIn": { "state": "SKIPPED" } }));
+        let paused = couple.alex.ask(&app, "mutation { pauseNudges(input: {}) { account { paused } } }", json!({})).await;
+        assert_eq!(paused["pauseNudges"]["account"]["paused"], true);
+        let query = "mutation($id: ID!) { endLink(input: { linkId: $id }) { status link { status } } }";
+        let ended = couple.sam.ask(&app, query, json!({ "id": couple.link })).await;
+        assert_eq!(ended["endLink"], json!({ "status": "DONE", "link": { "status": "ENDED" } }));
+        app.pass_until(at("2026-10-28T18:00:00Z")).await;
+        assert!(app.push.received().is_empty());
+        assert_eq!(couple.alex.mails(&app).len() + couple.sam.mails(&app).len(), 2, "the two confirmations");
+    }
+}
+
+#[test]
+fn the_demo_tells_the_story() {
+    let mut out = Vec::new();
+    actix_web::rt::System::new().block_on(evenkeel::demo::run(&mut out)).unwrap();
+    let told = String::from_utf8(out).unwrap();
+    let lines: Vec<_> = told.lines().collect();
+    let after = |part: &str| {
+        lines.iter().position(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}\n{told}"))
+    };
+    let order = [
+        after("A scene has ended"),
+        after("Sat 24 Oct 21:00 CEST    Alex's phone shows “Reminder: You have a reminder.”"),
+        after("Sam answers in one tap"),
+        after("{\"mood\":2,\"note\":null}"),
+        after("Sun 25 Oct 08:00 CET    Alex's inbox shows"),
+        after("Sun 25 Oct 11:00 CET    Alex's phone shows"),
+        after("“A call would be welcome.”"),
+        after("withdraws the agreement"),
+    ];
+    assert!(order.is_sorted(), "{order:?}\n{told}");
+}

@@ -1,0 +1,130 @@
+//! Where a test's data lives: a database of its own, copied from one that was migrated once.
+
+use diesel::PgConnection;
+use diesel::connection::{Connection, SimpleConnection};
+use diesel::prelude::*;
+use evenkeel::store::{Db, Location};
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// Which database a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// The advisory lock under which one test process makes the template and the others wait. Any number will do.
+const TEMPLATE_LOCK: &str = "7315901";
+
+/// Where a test's data lives; gone when the test is over.
+pub struct Home {
+    pub folder: tempfile::TempDir,
+    pub location: Location,
+    database: Option<(String, String)>,
+}
+
+impl Home {
+    /// A folder and a migrated database with nothing in it.
+    pub fn new(backend: Backend) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        match backend {
+            Backend::Sqlite => {
+                let file = folder.path().join("evenkeel.db");
+                std::fs::write(&file, migrated_file()).unwrap();
+                Self { folder, location: Location::Sqlite(file.display().to_string()), database: None }
+            }
+            Backend::Postgres => {
+                let (server, name, url) = create_from(Some(template()));
+                Self { folder, location: Location::Postgres(url), database: Some((server, name)) }
+            }
+        }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Some((server, name)) = &self.database {
+            // A database that stays behind goes with the private server.
+            let _ = execute_on(server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        }
+    }
+}
+
+/// A new database on the private server, with no table in it: the server's URL, the name, the database's URL.
+pub fn create_database() -> (String, String, String) {
+    create_from(None)
+}
+
+fn create_from(template: Option<&str>) -> (String, String, String) {
+    let server = server();
+    let name = format!("test_{:016x}", rand::random::<u64>());
+    let template = template.map(|template| format!(" TEMPLATE {template}")).unwrap_or_default();
+    execute_on(&server, &format!("CREATE DATABASE {name}{template}"))
+        .expect("the private PostgreSQL makes a database");
+    let url = url_of(&server, &name);
+    (server, name, url)
+}
+
+fn server() -> String {
+    std::env::var("EVENKEEL_TEST_POSTGRES")
+        .expect("EVENKEEL_TEST_POSTGRES is not set: run scripts/test, which starts a private PostgreSQL")
+}
+
+fn url_of(server: &str, database: &str) -> String {
+    let (base, _) = server.rsplit_once('/').expect("a URL with a database name");
+    format!("{base}/{database}")
+}
+
+fn execute_on(url: &str, sql: &str) -> Result<(), diesel::result::ConnectionError> {
+    let mut connection = PgConnection::establish(url)?;
+    connection.batch_execute(sql).map_err(diesel::ConnectionError::CouldntSetupConfiguration)
+}
+
+/// The bytes of a migrated SQLite database. It holds no secret: the service makes one when it opens its copy.
+fn migrated_file() -> &'static [u8] {
+    static FILE: OnceLock<Vec<u8>> = OnceLock::new();
+    FILE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("migrated.db");
+        Db::open(&Location::Sqlite(file.display().to_string())).unwrap().migrate().unwrap();
+        std::fs::read(&file).unwrap()
+    })
+}
+
+/// The server's migrated database, made by the test process that comes first. It is named after the migrations: what a
+/// server that lives on was given for others is not taken.
+fn template() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let server = server();
+        let name = format!("migrated_{:016x}", fingerprint());
+        let mut admin = PgConnection::establish(&server).unwrap();
+        // It ends with the connection.
+        admin.batch_execute(&format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).unwrap();
+        let there = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");
+        if diesel::sql_query(there).execute(&mut admin).unwrap() == 0 {
+            // Renamed once it is whole: a process that was killed here leaves no half of it behind.
+            let half = format!("{name}_half");
+            admin.batch_execute(&format!("DROP DATABASE IF EXISTS {half} WITH (FORCE)")).unwrap();
+            admin.batch_execute(&format!("CREATE DATABASE {half}")).unwrap();
+            Db::open(&Location::Postgres(url_of(&server, &half))).unwrap().migrate().unwrap();
+            admin.batch_execute(&format!("ALTER DATABASE {half} RENAME TO {name}")).unwrap();
+        }
+        name
+    })
+}
+
+/// A number that changes with PostgreSQL's migrations.
+fn fingerprint() -> u64 {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres");
+    let folders = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+    let texts: BTreeMap<_, _> = folders
+        .map(|folder| (folder.clone(), std::fs::read_to_string(folder.join("up.sql")).unwrap()))
+        .collect();
+    let mut hasher = DefaultHasher::new();
+    texts.into_values().collect::<Vec<_>>().hash(&mut hasher);
+    hasher.finish()
+}
