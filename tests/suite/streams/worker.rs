@@ -5,9 +5,10 @@ use super::{PATIENCE, account, due, pass};
 use crate::support::care::HOUR;
 use crate::support::people::PASSWORD;
 use crate::support::{Backend, Couple, Person, TestApp, run};
-use evenkeel::actions::{Caller, erasure};
+use evenkeel::actions::{Caller, Fault, erasure};
 use evenkeel::auth::Requester;
 use evenkeel::demo::push_receiver::Answer;
+use evenkeel::domain::change::ChangeKind;
 use evenkeel::ids::{SessionId, TypedId};
 use evenkeel::vault::ledger::account_hash;
 use futures::FutureExt as _;
@@ -137,5 +138,18 @@ fn who_follows_is_woken_even_if_whoever_changed_something_went_away() {
         let woken = async { (follower.woken().await, planned.await) };
         let (woken, ()) = tokio::time::timeout(PATIENCE, woken).await.expect("nobody was woken");
         assert!(woken);
+    });
+}
+
+#[test]
+fn a_transaction_that_only_reads_has_nothing_to_tell() {
+    run(Backend::Sqlite, |app| async move {
+        let alex = app.person("Alex", "UTC", ("22:00", "08:00")).await;
+        let id = account(&app, &alex).await;
+        let read = app.app.house.read_tx(move |unit| {
+            unit.tell(&[id], ChangeKind::AccountChanged, id);
+            Ok(())
+        });
+        assert!(matches!(read.await, Err(Fault::Inconsistent(_))));
     });
 }
