@@ -2,8 +2,7 @@
 
 mod support;
 
-use evenkeel::demo::loopback::Gate;
-use evenkeel::demo::push_receiver::{Answer, Behaviour};
+use crate::support::receivers::{Answer, Behaviour, Gate};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use support::care::{DAY, HOUR, minute};

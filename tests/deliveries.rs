@@ -2,11 +2,9 @@
 
 mod support;
 
+use crate::support::receivers::{Answer, Behaviour, Gate, Reply, Stage};
 use evenkeel::actions::claim::claim;
 use evenkeel::actions::{Fault, Unit, dead};
-use evenkeel::demo::loopback::Gate;
-use evenkeel::demo::push_receiver::{Answer, Behaviour};
-use evenkeel::demo::smtp_receiver::{Reply, Stage};
 use evenkeel::domain::nudge::{Outcome, Rung};
 use evenkeel::ids::{NudgeId, WorkerId};
 use evenkeel::store;
@@ -43,7 +41,7 @@ fn arrivals(app: &TestApp, person: &Person) -> Vec<i64> {
 /// Claims what is due, as a worker does that dies right after it.
 async fn claim_and_die(app: &TestApp) -> (WorkerId, Vec<NudgeRow>) {
     let house = app.app.house.clone();
-    let worker = WorkerId::at(app.clock.now());
+    let worker = WorkerId::at(app.clock.now(), &crate::support::chance());
     let claimed = app.app.house.store.write(move |db| {
         let mut unit = Unit::new(db, &house.vault, house.clock.now());
         claim(&mut unit, worker, LEASE, 32)

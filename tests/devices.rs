@@ -2,9 +2,10 @@
 
 mod support;
 
+use crate::support::receivers::Answer;
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
-use evenkeel::demo::push_receiver::{Answer, Subscription};
+use evenkeel::demo::push_receiver::Subscription;
 use serde_json::{Value, json};
 use support::people::text;
 use support::{Person, TestApp};

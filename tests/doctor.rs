@@ -2,12 +2,11 @@
 
 mod support;
 
+use crate::support::receivers::{Answer, SmtpReceiver};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::connection::SimpleConnection;
 use evenkeel::clock::Clock;
-use evenkeel::demo::push_receiver::Answer;
-use evenkeel::demo::smtp_receiver::SmtpReceiver;
 use evenkeel::store::{Db, Location};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;

@@ -9,7 +9,7 @@ mod model;
 mod steps;
 mod support;
 
-use evenkeel::demo::push_receiver::Answer;
+use crate::support::receivers::Answer;
 use evenkeel::domain::nudge::{About, Channel, Rung, fingerprint, key};
 use evenkeel::ids::{AccountId, CheckInId};
 use jiff::tz::TimeZone;

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// What anybody may use: ids, the clock, the settings.
-const BASE: &[&str] = &["ids", "clock"];
+/// What anybody may use: ids, the clock, chance.
+const BASE: &[&str] = &["ids", "clock", "chance"];
 
 /// Who may import whom, besides themselves and [`BASE`]. What is not listed may see everything.
 const MAY: &[(&str, &[&str])] = &[
-    ("ids", &[]),
+    ("ids", &["chance"]),
+    ("chance", &[]),
     ("clock", &[]),
     ("domain", &[]),
     ("vault", &["domain"]),
@@ -101,6 +102,16 @@ fn the_domain_knows_no_clock_and_no_io() {
             for banned in ["std::fs", "std::net::Tcp", "tokio", "reqwest", "now()", "std::env", "rand::"] {
                 assert!(!text.contains(banned), "{} names {banned}", path.display());
             }
+        }
+    }
+}
+
+#[test]
+fn no_setting_leads_to_chance_that_can_be_foretold() {
+    for (module, path, text) in sources() {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        if module != "chance" {
+            assert!(!code.contains("Chance::seeded"), "{} makes keys from a seed", path.display());
         }
     }
 }

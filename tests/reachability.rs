@@ -2,7 +2,7 @@
 
 mod support;
 
-use evenkeel::demo::push_receiver::Answer;
+use crate::support::receivers::Answer;
 use serde_json::{Value, json};
 use support::care::{DAY, HOUR};
 use support::{Person, TestApp};

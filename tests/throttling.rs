@@ -120,7 +120,7 @@ on_both_databases! {
         assert_eq!(refused(&answers), 5, "a /64 is one client");
         let mut config = app.config.clone();
         config.trusted_proxies = Default::default();
-        let other = evenkeel::app::App::build(&config, &app.keys, app.clock.clone()).unwrap();
+        let other = evenkeel::app::App::build(&config, &app.keys, app.clock.clone(), crate::support::chance()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = other.server(listener, 1).unwrap();

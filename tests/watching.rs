@@ -61,7 +61,7 @@ on_both_databases! {
         let held = app.app.house.store.write(move |db| {
             let now = house.clock.now();
             let mut unit = Unit::new(db, &house.vault, now);
-            Ok::<_, Fault>(claim(&mut unit, WorkerId::at(now), SignedDuration::from_secs(90), 3)?.ready.len())
+            Ok::<_, Fault>(claim(&mut unit, WorkerId::at(now, &crate::support::chance()), SignedDuration::from_secs(90), 3)?.ready.len())
         }).await.unwrap();
         assert_eq!(held, 3);
         seconds(&app, 5);
@@ -90,7 +90,7 @@ on_both_databases! {
             let like = store::nudge::find(db, id)?.unwrap();
             let rows: Vec<_> = (0..more).map(|n| {
                 let mut row = like.clone();
-                row.id = NudgeId::at(like.created_at.get());
+                row.id = NudgeId::at(like.created_at.get(), &crate::support::chance());
                 row.key = format!("{n}");
                 row
             }).collect();
@@ -107,7 +107,7 @@ on_both_databases! {
     async fn r35_meters_tell_nothing_about_anybody(app) {
         let couple = app.couple().await;
         couple.scene(&app).await;
-        app.push.answer_next(&couple.sam.device.endpoint, evenkeel::demo::push_receiver::Answer::status(403));
+        app.push.answer_next(&couple.sam.device.endpoint, crate::support::receivers::Answer::status(403));
         app.pass_minutes(4 * HOUR).await;
         let url = watch(&app.app);
         let (_, _, text) = get(&app, &format!("{url}/metrics")).await;
@@ -171,7 +171,7 @@ on_both_databases! {
         let heartbeat = Heartbeat::new(app.app.house.clone(), switch.url.clone().into()).unwrap();
         couple.scene(&app).await;
         for person in [&couple.alex, &couple.sam] {
-            let busy = evenkeel::demo::push_receiver::Answer::status(503).with_header("Retry-After", "1800");
+            let busy = crate::support::receivers::Answer::status(503).with_header("Retry-After", "1800");
             app.push.answer_always(&person.device.endpoint, Some(busy));
         }
         app.clock.set(app.clock.now() + SignedDuration::from_mins(HOUR));

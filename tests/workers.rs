@@ -4,11 +4,11 @@
 mod seed;
 mod support;
 
+use crate::support::receivers::{Answer, Behaviour, Gate};
 use evenkeel::actions::Unit;
 use evenkeel::actions::claim::claim;
 use evenkeel::actions::device::Subscription;
-use evenkeel::demo::loopback::Gate;
-use evenkeel::demo::push_receiver::{self, Answer, Behaviour, Received};
+use evenkeel::demo::push_receiver::{self, Received};
 use evenkeel::domain::nudge::NudgeState;
 use evenkeel::ids::{NudgeId, WorkerId};
 use evenkeel::store;
@@ -275,7 +275,12 @@ fn r22_two_claims_at_the_same_moment_keep_to_one_daily_measure() {
                 let work = move |db: &mut store::Db| {
                     let mut unit = Unit::new(db, &house.vault, house.clock.now());
                     barrier.wait();
-                    claim(&mut unit, WorkerId::at(at), SignedDuration::from_secs(90), 50)
+                    claim(
+                        &mut unit,
+                        WorkerId::at(at, &crate::support::chance()),
+                        SignedDuration::from_secs(90),
+                        50,
+                    )
                 };
                 store.write(work).await.unwrap()
             }

@@ -93,7 +93,7 @@ impl Unit<'_> {
     pub(super) fn tell(&mut self, people: &[AccountId], kind: ChangeKind, object: impl TypedId) {
         let now = self.ts();
         for account in people {
-            self.news.at_once(*account, kind, RowId(object.uuid()), now);
+            self.news.at_once(*account, kind, RowId(object.uuid()), now, self.chance);
         }
     }
 
@@ -106,10 +106,10 @@ impl Unit<'_> {
     pub(super) fn tell_when_due(&mut self, row: &CheckInRow) {
         let (kind, object) = (ChangeKind::CheckInOpened, RowId(row.id.uuid()));
         match told_at(row.due_at.get(), self.now) {
-            Some(at) => self.news.later(row.subject_id, kind, object, None, at.into()),
+            Some(at) => self.news.later(row.subject_id, kind, object, None, at.into(), self.chance),
             None if row.closes_at.get() > self.now => {
                 let now = self.ts();
-                self.news.at_once(row.subject_id, kind, object, now);
+                self.news.at_once(row.subject_id, kind, object, now, self.chance);
             }
             None => {}
         }
@@ -135,7 +135,7 @@ impl Unit<'_> {
         let partner = members.iter().map(|member| member.account_id).find(|id| *id != row.subject_id);
         if let (Some(partner), Some(at)) = (partner, release) {
             let object = RowId(row.scene_id.uuid());
-            self.news.later(partner, ChangeKind::PartnerShared, object, Some(row.id), at.into());
+            self.news.later(partner, ChangeKind::PartnerShared, object, Some(row.id), at.into(), self.chance);
         } else if let Some(partner) = partner {
             self.news.wake(partner);
         }

@@ -1,6 +1,7 @@
 //! Erasing an account: asked for with a fresh proof, undone within a grace, then carried out for good (R27).
 
 use super::{Caller, Done, Fault, House, Outcome, hold, negotiation, partner_link, proof};
+use crate::chance::Chance;
 use crate::domain::change::ChangeKind;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::take_out::GRACE;
@@ -97,7 +98,9 @@ pub async fn carry_out_due(house: &Arc<House>) -> Result<usize, Fault> {
         }
         for account in due {
             // Another worker may have been quicker.
-            erased += usize::from(house.store.write(move |db| erase(db, account, now)).await?);
+            let chance = house.chance.clone();
+            let done = house.store.write(move |db| erase(db, account, now, &chance));
+            erased += usize::from(done.await?);
         }
     }
     if erased > 0 {
@@ -109,7 +112,7 @@ pub async fn carry_out_due(house: &Arc<House>) -> Result<usize, Fault> {
 }
 
 /// Takes an account away; false if there is none. The partner keeps their own words, and where each Revision stood.
-fn erase(db: &mut Db, account: AccountId, now: Ts) -> Result<bool, Fault> {
+fn erase(db: &mut Db, account: AccountId, now: Ts, chance: &Chance) -> Result<bool, Fault> {
     store::dialect::lock_account(db, account)?;
     if store::account::find(db, account)?.is_none() {
         return Ok(false);
@@ -127,7 +130,7 @@ fn erase(db: &mut Db, account: AccountId, now: Ts) -> Result<bool, Fault> {
     // What is left of the links and of what stood on them reads otherwise from now on.
     let mut news = News::default();
     for member in store::partner_link::members(db, &links)? {
-        news.at_once(member.account_id, ChangeKind::LinkChanged, RowId(member.link_id.uuid()), now);
+        news.at_once(member.account_id, ChangeKind::LinkChanged, RowId(member.link_id.uuid()), now, chance);
     }
     news.save(db)?;
     Ok(true)
@@ -138,7 +141,7 @@ fn erase(db: &mut Db, account: AccountId, now: Ts) -> Result<bool, Fault> {
 ///
 /// # Errors
 /// If the ledger cannot be read, or the database does not work: then it is better not to start.
-pub fn repeat(db: &mut Db, ledger: &Ledger, now: Timestamp) -> Result<usize, Fault> {
+pub fn repeat(db: &mut Db, ledger: &Ledger, now: Timestamp, chance: &Chance) -> Result<usize, Fault> {
     let listed = ledger.read().map_err(Fault::Ledger)?;
     let known = store::erasure::erased(db)?;
     let unknown: Vec<_> = listed.into_iter().filter(|hash| !known.contains(hash)).collect();
@@ -153,7 +156,7 @@ pub fn repeat(db: &mut Db, ledger: &Ledger, now: Timestamp) -> Result<usize, Fau
         after = Some(*last);
         for account in accounts {
             if unknown.contains(&account_hash(account.uuid())) {
-                erased += usize::from(db.transact(Purpose::Write, |db| erase(db, account, now))?);
+                erased += usize::from(db.transact(Purpose::Write, |db| erase(db, account, now, chance))?);
             }
         }
     }

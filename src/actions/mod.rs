@@ -45,6 +45,7 @@ use crate::auth::passkeys::{PasskeyError, Passkeys};
 use crate::auth::passwords::{BUSY_SECONDS, HashError, Passwords};
 use crate::auth::rates::Rates;
 use crate::auth::tokens::{AccessTokens, TokenError};
+use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::domain::device::PushPolicy;
 use crate::domain::help_line::HelpLine;
@@ -74,6 +75,8 @@ pub struct House {
     pub vault: Vault,
     /// What time it is.
     pub clock: Clock,
+    /// Chance.
+    pub chance: Chance,
     /// Access tokens.
     pub tokens: AccessTokens,
     /// Password hashing.
@@ -229,6 +232,8 @@ pub struct Unit<'a> {
     pub vault: &'a Vault,
     /// The instant of the whole unit.
     pub now: Timestamp,
+    /// Chance: that of the vault.
+    pub chance: &'a Chance,
     /// What is told when the unit ends.
     news: News,
 }
@@ -236,7 +241,7 @@ pub struct Unit<'a> {
 impl<'a> Unit<'a> {
     /// A unit inside an open transaction.
     pub fn new(db: &'a mut Db, vault: &'a Vault, now: Timestamp) -> Self {
-        Self { db, vault, now, news: News::default() }
+        Self { db, vault, now, chance: vault.chance(), news: News::default() }
     }
 
     /// Now, as it is stored.

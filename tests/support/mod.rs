@@ -3,22 +3,23 @@
 
 pub mod authenticator;
 pub mod care;
+pub mod chance;
 pub mod dump;
 pub mod leaves;
 pub mod log;
 pub mod people;
 pub mod race;
+pub mod receivers;
 pub mod statements;
 pub mod story;
 pub mod together;
 pub mod watching;
 
+use crate::support::receivers::{PushReceiver, SmtpReceiver};
 use evenkeel::app::App;
 use evenkeel::auth::network::TrustedProxies;
 use evenkeel::clock::Clock;
 use evenkeel::config::Config;
-use evenkeel::demo::push_receiver::PushReceiver;
-use evenkeel::demo::smtp_receiver::SmtpReceiver;
 use evenkeel::demo::stage::live_until;
 use evenkeel::store::Location;
 use evenkeel::vault::keys::Keys;
@@ -29,6 +30,8 @@ use std::sync::Arc;
 
 #[allow(unused_imports, reason = "not every test binary has couples")]
 pub use people::{Couple, Person};
+
+pub use chance::chance;
 
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +108,7 @@ impl Drop for Home {
 pub fn create_database() -> (String, String, String) {
     let server = std::env::var("EVENKEEL_TEST_POSTGRES")
         .expect("EVENKEEL_TEST_POSTGRES is not set: run scripts/test, which starts a private PostgreSQL");
-    let name = format!("test_{:016x}", rand::random::<u64>());
+    let name = format!("test_{}", chance::random_name());
     execute_on(&server, &format!("CREATE DATABASE {name}")).expect("the private PostgreSQL makes a database");
     let (base, _) = server.rsplit_once('/').expect("a URL with a database name");
     let url = format!("{base}/{name}");
@@ -158,8 +161,8 @@ impl TestApp {
         config.trusted_proxies = TrustedProxies::parse(&["127.0.0.1".to_owned()]).unwrap();
         config.push_insecure_origins = vec![push.origin().parse().unwrap()];
         settings(&mut config);
-        let keys = Arc::new(Keys::ephemeral());
-        let mut app = App::build(&config, &keys, clock.clone()).unwrap();
+        let keys = Arc::new(Keys::ephemeral(&chance()));
+        let mut app = App::build(&config, &keys, clock.clone(), chance()).unwrap();
         door(&mut app.door);
         let server = app.server(listener, 1).unwrap();
         let handle = server.handle();
@@ -177,7 +180,7 @@ impl TestApp {
         use std::os::unix::fs::DirBuilderExt;
         let folder = self.config.data_dir.join("keys");
         std::fs::DirBuilder::new().mode(0o700).create(&folder).unwrap();
-        self.keys.save(&folder).unwrap();
+        self.keys.save(&folder, &chance()).unwrap();
     }
 
     /// The program itself with a command, on this database and in this folder.
@@ -197,7 +200,7 @@ impl TestApp {
 
     /// Another process on the same database with the same keys: its own connections, clock and senders.
     pub fn sibling(&self) -> App {
-        App::build(&self.config, &self.keys, self.clock.clone()).unwrap()
+        App::build(&self.config, &self.keys, self.clock.clone(), self.app.house.chance.clone()).unwrap()
     }
 
     /// Delivers what is due now.
