@@ -18,6 +18,7 @@ use diesel::prelude::*;
 use evenkeel::actions::Unit;
 use evenkeel::actions::claim::claim;
 use evenkeel::app::App;
+use evenkeel::chance::Chance;
 use evenkeel::domain::nudge::NudgeState;
 use evenkeel::ids::{AccountId, WorkerId};
 use evenkeel::store::schema::nudges;
@@ -201,7 +202,8 @@ async fn limit(place: &Place, count: usize, concurrency: usize) -> Value {
         let to = subscribe(number);
         SubscriptionInfo::new(to.endpoint, to.p256dh, to.auth)
     };
-    let keys = Keys::load_or_make(&place.folder.join("keys"), &MasterSource::File).unwrap();
+    let keys =
+        Keys::load_or_make(&place.folder.join("keys"), &MasterSource::File, &Chance::system()).unwrap();
     let first = info(0);
     let token = VapidSignatureBuilder::from_base64(&URL_SAFE_NO_PAD.encode(*keys.vapid), &first);
     let token = token.unwrap().build().unwrap();
@@ -375,7 +377,7 @@ async fn time_claim(app: &App, alone: bool) -> f64 {
     let lease = SignedDuration::from_secs(90);
     let claimed = move |unit: &mut Unit<'_>| {
         let now = unit.now;
-        let (worker, began) = (WorkerId::at(now), Instant::now());
+        let (worker, began) = (WorkerId::at(now, unit.chance), Instant::now());
         let total = if alone {
             dialect::claim(unit.db, worker, now.into(), (now + lease).into(), BATCH)?.len()
         } else {

@@ -19,6 +19,7 @@ mod world;
 use actix_web::{App as ActixApp, HttpServer, web};
 use evenkeel::app::App;
 use evenkeel::auth::Requester;
+use evenkeel::chance::Chance;
 use evenkeel::ids::{AccountId, SessionId};
 use evenkeel::store::session::SessionRow;
 use evenkeel::store::{Location, StoreError, session};
@@ -61,7 +62,7 @@ fn main() {
 
 /// Somebody signed in: the value of `Authorization`.
 async fn sign_in(app: &App, account: AccountId, now: Timestamp) -> String {
-    let id = SessionId::at(now);
+    let id = SessionId::at(now, &Chance::system());
     let row = SessionRow {
         id,
         account_id: account,

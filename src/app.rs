@@ -6,6 +6,7 @@ use crate::auth::passkeys::Passkeys;
 use crate::auth::passwords::Passwords;
 use crate::auth::rates::Rates;
 use crate::auth::tokens::AccessTokens;
+use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::delivery::dkim::Signer;
@@ -60,9 +61,9 @@ pub struct App {
 
 /// Opens the vault of a database, whose secret is made if there is none. A database that was sealed with another master
 /// key is refused: to go on would seal new words with a key that does not fit the old ones.
-fn open_vault(db: &mut Db, ring: &Arc<Ring>) -> Result<Vault, StartError> {
-    let secret = house_secret::keep(db, Vault::new_house_secret(ring)).map_err(StoreError::from)?;
-    Vault::open(Arc::clone(ring), &secret).map_err(|error| match error {
+fn open_vault(db: &mut Db, ring: &Arc<Ring>, chance: &Chance) -> Result<Vault, StartError> {
+    let secret = house_secret::keep(db, Vault::new_house_secret(ring, chance)).map_err(StoreError::from)?;
+    Vault::open(Arc::clone(ring), &secret, chance.clone()).map_err(|error| match error {
         VaultError::MissingKey(_, id) => format!(
             "keys/master.key (or what EVENKEEL_MASTER_KEY or its command gives) is not the key that this database was \
              sealed with, which is {id}; put the right one back"
@@ -94,7 +95,7 @@ impl App {
     ///
     /// # Errors
     /// Whatever keeps it from starting, a master key that does not fit the database among it.
-    pub fn build(config: &Config, keys: &Keys, clock: Clock) -> Result<Self, StartError> {
+    pub fn build(config: &Config, keys: &Keys, clock: Clock, chance: Chance) -> Result<Self, StartError> {
         let vapid = VapidKey::new(&keys.vapid)?;
         let push_policy = PushPolicy {
             hosts: config.push_hosts.clone(),
@@ -104,8 +105,8 @@ impl App {
         let ledger = Ledger::beside(&config.data_dir.join("keys"));
         let (store, vault) =
             Store::open_with(&config.database, config.database_threads, Arc::clone(&meters), |db| {
-                let vault = open_vault(db, &keys.master)?;
-                erasure::repeat(db, &ledger, clock.now())?;
+                let vault = open_vault(db, &keys.master, &chance)?;
+                erasure::repeat(db, &ledger, clock.now(), &chance)?;
                 Ok::<_, StartError>(vault)
             })?;
         let planned = Arc::new(tokio::sync::Notify::new());
@@ -116,8 +117,9 @@ impl App {
             vault,
             rates: Rates::new(&clock),
             clock,
+            passwords: Passwords::new(chance.clone())?,
+            chance,
             tokens: AccessTokens::new(&keys.token_seed)?.watching(config.data_dir.join("keys")),
-            passwords: Passwords::new()?,
             passkeys: Passkeys::at(&config.public_url, &config.passkey_origins)?,
             push_policy: push_policy.clone(),
             vapid_public_key: vapid.public(),

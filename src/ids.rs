@@ -1,19 +1,19 @@
 //! Typed ids: UUIDv7 values made by the program, one type per noun, opaque and typed on the wire.
 
+use crate::chance::Chance;
 use jiff::Timestamp;
-use uuid::{ContextV7, Uuid};
+use uuid::Uuid;
 
 /// The SQL type of every id: `uuid` on PostgreSQL, a 16-byte BLOB on SQLite.
 #[derive(diesel::sql_types::SqlType, diesel::query_builder::QueryId, Clone, Copy, Debug, Default)]
 #[diesel(postgres_type(oid = 2950, array_oid = 2951), sqlite_type(name = "Binary"))]
 pub struct Uid;
 
-/// A time-ordered UUID (RFC 9562, version 7) of the instant `now`.
-fn uuid_at(now: Timestamp) -> Uuid {
+/// A time-ordered UUID (RFC 9562, version 7) of the instant `now`: its milliseconds, then 74 random bits.
+fn uuid_at(now: Timestamp, chance: &Chance) -> Uuid {
     // An instant before 1970 cannot be said in a v7 id; the order of such ids does not matter.
-    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
-    let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
-    Uuid::new_v7(uuid::Timestamp::from_unix(ContextV7::new(), seconds, nanos))
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &chance.bytes()).into_uuid()
 }
 
 /// What every typed id has in common.
@@ -43,8 +43,8 @@ macro_rules! ids {
 
             impl $name {
                 /// A new id, ordered by `now` and otherwise random.
-                pub fn at(now: Timestamp) -> Self {
-                    Self(uuid_at(now))
+                pub fn at(now: Timestamp, chance: &Chance) -> Self {
+                    Self(uuid_at(now, chance))
                 }
             }
 
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn an_id_reads_back_only_as_its_own_type() {
-        let id = CheckInId::at(Timestamp::UNIX_EPOCH);
+        let id = CheckInId::at(Timestamp::UNIX_EPOCH, &Chance::seeded(0));
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(id.to_string().parse::<SceneId>(), Err(MalformedId));
         assert_eq!(id.to_string().to_uppercase().parse::<CheckInId>(), Err(MalformedId));
@@ -149,11 +149,12 @@ mod tests {
     #[test]
     fn ids_are_in_the_order_of_their_instants_and_differ_within_one() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let ids = [-5, 0, 1, 1_800_000_000].map(|second| RowId::at(at(second)));
+        let ids = [-5, 0, 1, 1_800_000_000].map(|second| RowId::at(at(second), &Chance::seeded(0)));
         assert!(ids[1..].is_sorted(), "{ids:?}");
         assert_eq!(ids.map(|id| id.0.get_version_num()), [7; 4]);
         assert_eq!(ids[3].0.get_timestamp().map(|at| at.to_unix().0), Some(1_800_000_000));
-        assert_ne!(RowId::at(at(1)), RowId::at(at(1)));
+        let again = || RowId::at(at(1), &Chance::seeded(0));
+        assert_ne!(again(), again());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 pub mod actions;
 pub mod app;
 pub mod auth;
+pub mod chance;
 pub mod clock;
 pub mod config;
 pub mod delivery;

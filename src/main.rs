@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use evenkeel::actions::rotation::Gone;
 use evenkeel::actions::{dead, erasure, rotation};
 use evenkeel::app::{App, StartError};
+use evenkeel::chance::Chance;
 use evenkeel::clock::Clock;
 use evenkeel::config::{Config, LogFormat, Mode};
 use evenkeel::delivery::heartbeat::Heartbeat;
@@ -134,7 +135,9 @@ fn run(command: Command) -> Result<(), StartError> {
             make_folder(&config)?;
             let ledger = Ledger::beside(&config.data_dir.join("keys"));
             Store::open_with(&config.database, config.database_threads, Arc::default(), |db| {
-                erasure::repeat(db, &ledger, Clock::System.now()).map(drop).map_err(StartError::from)
+                erasure::repeat(db, &ledger, Clock::System.now(), &Chance::system())
+                    .map(drop)
+                    .map_err(StartError::from)
             })?;
             tracing::info!("the {} schema is up to date", config.database.backend());
             Ok(())
@@ -143,7 +146,7 @@ fn run(command: Command) -> Result<(), StartError> {
             let config = configure()?;
             make_folder(&config)?;
             let folder = config.data_dir.join("keys");
-            let keys = Keys::load_or_make(&folder, &config.master)?;
+            let keys = Keys::load_or_make(&folder, &config.master, &Chance::system())?;
             match config.master {
                 MasterSource::File => println!(
                     "Keys are in {}. Keep a copy of master.key: without it nothing can be read.",
@@ -173,7 +176,7 @@ fn run(command: Command) -> Result<(), StartError> {
         }
         Command::Keys { command: Some(KeysCommand::RotateTokens) } => {
             let folder = configure()?.data_dir.join("keys");
-            token_keys::rotate(&folder, Clock::System.now())?;
+            token_keys::rotate(&folder, Clock::System.now(), &Chance::system())?;
             println!("A new key in {} signs access tokens from now on.", folder.display());
             println!("Copy the folder's tokens.* to every other machine on this database.");
             Ok(())
@@ -227,8 +230,8 @@ fn make_folder(config: &Config) -> Result<(), StartError> {
 
 fn build(config: &Config) -> Result<App, StartError> {
     make_folder(config)?;
-    let keys = Keys::load_or_make(&config.data_dir.join("keys"), &config.master)?;
-    App::build(config, &keys, Clock::System)
+    let keys = Keys::load_or_make(&config.data_dir.join("keys"), &config.master, &Chance::system())?;
+    App::build(config, &keys, Clock::System, Chance::system())
 }
 
 async fn serve(config: &Config) -> Result<(), StartError> {
@@ -265,9 +268,9 @@ async fn serve(config: &Config) -> Result<(), StartError> {
 async fn rotate(config: &Config, prepare: bool) -> Result<(), StartError> {
     make_folder(config)?;
     let folder = config.data_dir.join("keys");
-    let mut keys = Keys::load_or_make(&folder, &config.master)?;
+    let mut keys = Keys::load_or_make(&folder, &config.master, &Chance::system())?;
     let handover = match config.master {
-        MasterSource::File => Some(Handover::begin(&folder)?),
+        MasterSource::File => Some(Handover::begin(&folder, &Chance::system())?),
         MasterSource::Given(_) | MasterSource::Command(_) if prepare => {
             return Err(
                 "this master key is yours to make: 32 random bytes in base64url, given before the old".into(),
@@ -283,7 +286,7 @@ async fn rotate(config: &Config, prepare: bool) -> Result<(), StartError> {
     if handover.is_some() {
         keys = Keys::load(&folder, &config.master)?;
     }
-    let house = App::build(config, &keys, Clock::System)?.house;
+    let house = App::build(config, &keys, Clock::System, Chance::system())?.house;
     let (to, gone) = rotation::rotate(&house).await?;
     println!("{} keys were wrapped anew; all are wrapped by master key {to} now.", gone.renewed);
     match handover {

@@ -5,6 +5,7 @@ use crate::seed;
 use diesel::connection::{Connection, SimpleConnection};
 use evenkeel::actions::device::Subscription;
 use evenkeel::app::App;
+use evenkeel::chance::Chance;
 use evenkeel::clock::Clock;
 use evenkeel::config::Config;
 use evenkeel::store::{Db, Location};
@@ -60,10 +61,10 @@ impl Place {
     /// The same with other settings.
     pub fn app_with(&self, settings: impl FnOnce(&mut Config)) -> App {
         let mut config = Config::for_tests(self.folder.clone(), Location::parse(&self.database).unwrap());
-        let keys = Keys::load_or_make(&self.folder.join("keys"), &config.master).unwrap();
+        let keys = Keys::load_or_make(&self.folder.join("keys"), &config.master, &Chance::system()).unwrap();
         config.push_insecure_origins = self.origins.iter().map(|origin| origin.parse().unwrap()).collect();
         settings(&mut config);
-        App::build(&config, &keys, Clock::System).unwrap()
+        App::build(&config, &keys, Clock::System, Chance::system()).unwrap()
     }
 
     /// Runs a statement on a connection of its own.
@@ -88,7 +89,7 @@ impl World {
             Backend::Sqlite => (format!("sqlite:{}", folder.path().join("evenkeel.db").display()), None),
             Backend::Postgres => {
                 let server = std::env::var("EVENKEEL_TEST_POSTGRES").unwrap();
-                let name = format!("bench_{:016x}", rand::random::<u64>());
+                let name = format!("bench_{:016x}", u64::from_be_bytes(Chance::system().bytes()));
                 execute_on(&server, &format!("CREATE DATABASE {name}"));
                 let (base, _) = server.rsplit_once('/').unwrap();
                 (format!("{base}/{name}"), Some((server, name)))

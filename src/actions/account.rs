@@ -132,7 +132,7 @@ pub(super) fn ask_by_mail(
     email: &Email,
     details: Option<&impl Serialize>,
 ) -> Outcome<()> {
-    let id = AddressRequestId::at(unit.now);
+    let id = AddressRequestId::at(unit.now, unit.chance);
     let system = unit.vault.system();
     let expires_at = (unit.now + REQUEST_LIFE).into();
     let row = AddressRequestRow {
@@ -148,7 +148,8 @@ pub(super) fn ask_by_mail(
     };
     store::address_request::insert(unit.db, &row)?;
     let times = (unit.ts(), expires_at);
-    let nudge = NudgeRow::waiting(About::Address(id, purpose), Channel::Mail, None, times, unit.now);
+    let about = About::Address(id, purpose);
+    let nudge = NudgeRow::waiting(about, Channel::Mail, None, times, unit.now, unit.chance);
     store::nudge::plan(unit.db, &[nudge])?;
     Ok(())
 }
@@ -179,7 +180,7 @@ pub async fn confirm_address(house: &Arc<House>, by: &Visitor, token: String) ->
 }
 
 fn create(unit: &mut Unit<'_>, email_index: Vec<u8>, email: &str, details: SignUpDetails) -> Outcome<()> {
-    let id = AccountId::at(unit.now);
+    let id = AccountId::at(unit.now, unit.chance);
     let (key, wrapped) = unit.new_data_key(account_key_place(id))?;
     let place = |column| Place::new("accounts", column, id.uuid());
     let row = AccountRow {
@@ -206,7 +207,7 @@ fn create(unit: &mut Unit<'_>, email_index: Vec<u8>, email: &str, details: SignU
         .map_err(|error| if error.is_conflict() { Refusal::from(expired()) } else { error.into() })?;
     for kind in ConsentKind::ALL.iter().copied() {
         let consent = ConsentRow {
-            id: ConsentId::at(unit.now),
+            id: ConsentId::at(unit.now, unit.chance),
             account_id: id,
             kind,
             version: CONSENT_VERSION.to_owned(),

@@ -139,7 +139,7 @@ pub async fn record(
             if store::scene::aftercare(unit.db, &[id])?.len() >= ENTRIES_MAX {
                 return Err(Problem::wrong_state("sceneId", "Enough is written down for this scene.").into());
             }
-            let aftercare = AftercareId::at(unit.now);
+            let aftercare = AftercareId::at(unit.now, unit.chance);
             let content = AftercareContent { note, ..content };
             let author = Person::load(unit, account)?;
             let sealed = AftercareRow {

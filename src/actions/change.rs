@@ -91,9 +91,9 @@ impl Batch {
 impl Unit<'_> {
     /// Tells these people, when the unit ends, that an object changed.
     pub fn tell(&mut self, people: &[AccountId], kind: ChangeKind, object: impl TypedId) {
-        let now = self.ts();
+        let (now, chance) = (self.ts(), self.chance);
         for account in people {
-            self.news().at_once(*account, kind, RowId(object.uuid()), now);
+            self.news().at_once(*account, kind, RowId(object.uuid()), now, chance);
         }
     }
 
@@ -105,11 +105,12 @@ impl Unit<'_> {
     /// Has a check-in told to its subject when it falls due; one that closed in the past comes with its scene.
     pub(super) fn tell_when_due(&mut self, row: &CheckInRow) {
         let (kind, object) = (ChangeKind::CheckInOpened, RowId(row.id.uuid()));
+        let chance = self.chance;
         match told_at(row.due_at.get(), self.now) {
-            Some(at) => self.news().later(row.subject_id, kind, object, None, at.into()),
+            Some(at) => self.news().later(row.subject_id, kind, object, None, at.into(), chance),
             None if row.closes_at.get() > self.now => {
                 let now = self.ts();
-                self.news().at_once(row.subject_id, kind, object, now);
+                self.news().at_once(row.subject_id, kind, object, now, chance);
             }
             None => {}
         }
@@ -134,8 +135,8 @@ impl Unit<'_> {
         let members = store::partner_link::members(self.db, &[row.link_id])?;
         let partner = members.iter().map(|member| member.account_id).find(|id| *id != row.subject_id);
         if let (Some(partner), Some(at)) = (partner, release) {
-            let object = RowId(row.scene_id.uuid());
-            self.news().later(partner, ChangeKind::PartnerShared, object, Some(row.id), at.into());
+            let (object, chance) = (RowId(row.scene_id.uuid()), self.chance);
+            self.news().later(partner, ChangeKind::PartnerShared, object, Some(row.id), at.into(), chance);
         } else if let Some(partner) = partner {
             self.news().wake(partner);
         }

@@ -37,7 +37,7 @@ pub async fn give(house: &Arc<House>, by: &Caller) -> Outcome<Done<Person>> {
                 return Ok(Done::already(Person::load(unit, account)?));
             }
             let consent = ConsentRow {
-                id: ConsentId::at(unit.now),
+                id: ConsentId::at(unit.now, unit.chance),
                 account_id: account,
                 kind: ConsentKind::HealthData,
                 version: CONSENT_VERSION.to_owned(),

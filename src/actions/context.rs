@@ -6,6 +6,7 @@ use crate::auth::passkeys::Passkeys;
 use crate::auth::passwords::Passwords;
 use crate::auth::rates::Rates;
 use crate::auth::tokens::AccessTokens;
+use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::domain::device::PushPolicy;
 use crate::domain::help_line::HelpLine;
@@ -27,6 +28,8 @@ pub struct House {
     pub vault: Vault,
     /// What time it is.
     pub clock: Clock,
+    /// Chance.
+    pub chance: Chance,
     /// Access tokens.
     pub tokens: AccessTokens,
     /// Password hashing.

@@ -111,7 +111,7 @@ pub async fn register(
                     format!("At most {DEVICES_MAX} devices can be registered; please remove one first.");
                 return Err(Problem::new("endpoint", ProblemCode::OutOfRange, sentence).into());
             }
-            let id = DeviceId::at(unit.now);
+            let id = DeviceId::at(unit.now, unit.chance);
             let (sealed, sealed_label) = seal(id);
             let row = DeviceRow {
                 id,

@@ -2,6 +2,7 @@
 
 use super::transaction::startup_tx;
 use super::{Caller, Done, Fault, House, Outcome, hold, negotiation, partner_link, proof};
+use crate::chance::Chance;
 use crate::domain::change::ChangeKind;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::take_out::GRACE;
@@ -98,8 +99,9 @@ pub async fn carry_out_due(house: &Arc<House>) -> Result<usize, Fault> {
         for account in due {
             // Another worker may have been quicker.
             let gone = house.worker_tx(move |unit| {
+                let chance = unit.chance;
                 let (db, news) = unit.db_and_news();
-                erase(db, news, account, now)
+                erase(db, news, account, now, chance)
             });
             erased += usize::from(gone.await?);
         }
@@ -113,7 +115,7 @@ pub async fn carry_out_due(house: &Arc<House>) -> Result<usize, Fault> {
 }
 
 /// Takes an account away; false if there is none. The partner keeps their own words, and where each Revision stood.
-fn erase(db: &mut Db, news: &mut News, account: AccountId, now: Ts) -> Result<bool, Fault> {
+fn erase(db: &mut Db, news: &mut News, account: AccountId, now: Ts, chance: &Chance) -> Result<bool, Fault> {
     store::dialect::lock_account(db, account)?;
     if store::account::find(db, account)?.is_none() {
         return Ok(false);
@@ -130,9 +132,9 @@ fn erase(db: &mut Db, news: &mut News, account: AccountId, now: Ts) -> Result<bo
     store::erasure::remember(db, &account_hash(account.uuid()), now)?;
     // What is left of the links and of what stood on them reads otherwise from now on.
     for member in store::partner_link::members(db, &links)? {
-        news.at_once(member.account_id, ChangeKind::LinkChanged, RowId(member.link_id.uuid()), now);
+        news.at_once(member.account_id, ChangeKind::LinkChanged, RowId(member.link_id.uuid()), now, chance);
         for (scene, _) in cancelled.iter().filter(|(_, link)| *link == member.link_id) {
-            news.at_once(member.account_id, ChangeKind::SceneChanged, RowId(scene.uuid()), now);
+            news.at_once(member.account_id, ChangeKind::SceneChanged, RowId(scene.uuid()), now, chance);
         }
     }
     // Whoever follows the feed of the account is signed in no longer.
@@ -145,7 +147,7 @@ fn erase(db: &mut Db, news: &mut News, account: AccountId, now: Ts) -> Result<bo
 ///
 /// # Errors
 /// If the ledger cannot be read, or the database does not work: then it is better not to start.
-pub fn repeat(db: &mut Db, ledger: &Ledger, now: Timestamp) -> Result<usize, Fault> {
+pub fn repeat(db: &mut Db, ledger: &Ledger, now: Timestamp, chance: &Chance) -> Result<usize, Fault> {
     let listed = ledger.read().map_err(Fault::Ledger)?;
     let known = store::erasure::erased(db)?;
     let unknown: Vec<_> = listed.into_iter().filter(|hash| !known.contains(hash)).collect();
@@ -160,7 +162,7 @@ pub fn repeat(db: &mut Db, ledger: &Ledger, now: Timestamp) -> Result<usize, Fau
         after = Some(*last);
         for account in accounts {
             if unknown.contains(&account_hash(account.uuid())) {
-                erased += usize::from(startup_tx(db, |db, news| erase(db, news, account, now))?);
+                erased += usize::from(startup_tx(db, |db, news| erase(db, news, account, now, chance))?);
             }
         }
     }

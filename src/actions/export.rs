@@ -78,7 +78,7 @@ pub async fn request(house: &Arc<House>, by: &Caller) -> Outcome<Done<ExportView
                 store::export::delete(unit.db, row.id)?;
             }
             let row = ExportRow {
-                id: ExportId::at(unit.now),
+                id: ExportId::at(unit.now, unit.chance),
                 account_id: account,
                 state: ExportState::Waiting,
                 requested_at: now,
@@ -123,7 +123,7 @@ pub async fn fetch(house: &Arc<House>, by: &Caller) -> Outcome<Ticket> {
                 return Err(Problem::new("input", ProblemCode::WrongState, sentence).into());
             };
             proof::require(unit, requester)?;
-            let (token, hash) = opaque();
+            let (token, hash) = opaque(unit.chance);
             let expires_at = unit.now + FETCH_LIFE;
             store::export::set_token(unit.db, row.id, hash, expires_at.into())?;
             Ok(Ticket { token, expires_at })
@@ -221,7 +221,7 @@ async fn make(house: &Arc<House>, row: &ExportRow) -> Result<bool, Fault> {
                 return Ok(false);
             }
             let key = Person::load(unit, account)?.key;
-            let chunk = ChunkId::at(unit.now);
+            let chunk = ChunkId::at(unit.now, unit.chance);
             let content = key.seal(chunk_place(chunk), &piece);
             store::export::insert_chunk(unit.db, &ChunkRow { id: chunk, export_id: id, number, content })?;
             Ok(true)

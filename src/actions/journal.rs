@@ -95,7 +95,7 @@ pub async fn write(
                 return Err(Problem::new("input", ProblemCode::OutOfRange, sentence).into());
             }
             let person = Person::load(unit, account)?;
-            let id = JournalEntryId::at(unit.now);
+            let id = JournalEntryId::at(unit.now, unit.chance);
             let row = JournalRow {
                 id,
                 account_id: account,

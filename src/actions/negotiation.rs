@@ -16,6 +16,7 @@ use crate::store;
 use crate::store::negotiation::{AgreementRow, PartRow, RevisionRow};
 use crate::store::partner_link::{LinkRow, MemberChange, MemberRow};
 use crate::vault::{DataKey, Place, sha256};
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -82,10 +83,6 @@ fn content_place(id: RevisionId) -> Place {
 
 fn part_place(id: RevisionId, account: AccountId) -> Place {
     Place::pair("revision_parts", "content", id.uuid(), account.uuid())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A Revision's row with what its yeses say about it.
@@ -181,7 +178,7 @@ fn histories(unit: &mut Unit<'_>, links: &[(LinkId, &DataKey)]) -> Result<Vec<Re
             author: row.author_id,
             created_at: row.created_at.get(),
             content: content.ok_or(Fault::Inconsistent("a Revision that is not what its hash says"))?,
-            content_hash: hex(&row.content_hash),
+            content_hash: HEXLOWER.encode(&row.content_hash),
             hash: row.content_hash,
             agreements: yeses
                 .iter()
@@ -309,8 +306,8 @@ pub async fn propose(house: &Arc<House>, by: &Caller, input: Proposal) -> Outcom
             if let Some(latest) = latest.filter(says_the_same) {
                 return Ok(Done::already(latest));
             }
-            let id = RevisionId::at(unit.now);
-            let text = split(&content, account, rand::random)
+            let id = RevisionId::at(unit.now, unit.chance);
+            let text = split(&content, account, || unit.chance.bytes())
                 .map_err(|_| Fault::Inconsistent("a text without a form"))?;
             let mut parts = Vec::with_capacity(2);
             for (side, (author, words)) in (0..).zip(text.parts) {
@@ -392,7 +389,7 @@ pub async fn agree(
                 }
                 AgreeVerdict::Take => {
                     let row = AgreementRow {
-                        id: AgreementId::at(unit.now),
+                        id: AgreementId::at(unit.now, unit.chance),
                         revision_id: id,
                         account_id: account,
                         content_hash: revision.hash,

@@ -176,12 +176,6 @@ fn view(unit: &mut Unit<'_>, link: LinkRow, reader: AccountId) -> Result<LinkVie
     views(unit, vec![link], reader)?.pop().ok_or(Fault::Inconsistent("a link that vanished"))
 }
 
-fn new_code() -> String {
-    let mut bytes = [0u8; CODE_LENGTH];
-    rand::fill(&mut bytes);
-    copied_code::from_chance(&bytes)
-}
-
 fn too_many() -> Problem {
     let sentence = format!("At most {LINKS_MAX} links can be open at once.");
     Problem::new("input", ProblemCode::OutOfRange, sentence)
@@ -198,9 +192,9 @@ pub async fn invite(house: &Arc<House>, by: &Caller, role: Role) -> Outcome<(Lin
             if store::partner_link::count_open(unit.db, account, now)? >= LINKS_MAX {
                 return Err(too_many().into());
             }
-            let id = LinkId::at(unit.now);
+            let id = LinkId::at(unit.now, unit.chance);
             let (_, wrapped) = unit.new_data_key(link_key_place(id))?;
-            let code = new_code();
+            let code = copied_code::from_chance(&unit.chance.bytes::<CODE_LENGTH>());
             let row = LinkRow {
                 id,
                 status: LinkStatus::Invited,

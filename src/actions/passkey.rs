@@ -96,7 +96,7 @@ fn begin(
     options: String,
     state: &State,
 ) -> Outcome<Ceremony> {
-    let (token, token_hash) = opaque();
+    let (token, token_hash) = opaque(unit.chance);
     let row = CeremonyRow {
         account_id: account,
         state: unit.vault.system().seal_json(state_place(&token_hash), state),
@@ -179,7 +179,7 @@ pub async fn finish_registration(
             store::dialect::lock_account(unit.db, requester.account)?;
             let person = Person::load(unit, requester.account)?;
             room(store::passkey::list(unit.db, requester.account)?.len())?;
-            let id = PasskeyId::at(unit.now);
+            let id = PasskeyId::at(unit.now, unit.chance);
             let row = PasskeyRow {
                 id,
                 account_id: requester.account,

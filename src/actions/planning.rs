@@ -2,6 +2,7 @@
 
 use super::people::link_key;
 use super::{Fault, Unit, negotiation};
+use crate::chance::Chance;
 use crate::domain::check_in::CheckInState;
 use crate::domain::ladder::{Situation, Step, To, plan};
 use crate::domain::negotiation::{ContactWay, RevisionState};
@@ -197,7 +198,7 @@ pub fn plan_ladders(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<(
                 To::Subject => unit.now,
                 To::Partner => bundle.check_in.created_at.get(),
             };
-            rows.push(NudgeRow::waiting(about, step.channel, recipient, times, made_at));
+            rows.push(NudgeRow::waiting(about, step.channel, recipient, times, made_at, unit.chance));
         }
     }
     store::nudge::plan(unit.db, &rows)?;
@@ -233,21 +234,21 @@ pub fn stop_for_pause(unit: &mut Unit<'_>, subject: AccountId) -> Result<(), Fau
     stop(unit, &ids, SUBJECTS_LADDER, DropReason::Paused)?;
     let known = store::nudge::of_check_ins(unit.db, &ids)?;
     let unmarked = due.iter().filter(|row| !known.iter().any(|nudge| was_stopped_by(nudge, row)));
-    let marks: Vec<NudgeRow> = unmarked.map(|row| stopped_mark(row, unit.now)).collect();
+    let marks: Vec<NudgeRow> = unmarked.map(|row| stopped_mark(row, unit.now, unit.chance)).collect();
     store::nudge::plan(unit.db, &marks)?;
     Ok(())
 }
 
 /// Shows that a ladder was stopped of which nothing waited: a later rung that other quiet hours or a new consent make
 /// room for must not come. No ladder plans this rung by mail, so that the key is free.
-fn stopped_mark(check_in: &CheckInRow, now: Timestamp) -> NudgeRow {
+fn stopped_mark(check_in: &CheckInRow, now: Timestamp, chance: &Chance) -> NudgeRow {
     let about = About::CheckIn(check_in.id, check_in.round, Reason::CheckIn(Rung::AskAgain));
     let (recipient, times) = (Some(check_in.subject_id), (now.into(), check_in.closes_at));
     NudgeRow {
         state: NudgeState::Dropped,
         drop_reason: Some(DropReason::Paused),
         finished_at: Some(now.into()),
-        ..NudgeRow::waiting(about, Channel::Mail, recipient, times, now)
+        ..NudgeRow::waiting(about, Channel::Mail, recipient, times, now, chance)
     }
 }
 

@@ -24,9 +24,7 @@ pub(super) fn renew_all(unit: &mut Unit<'_>, account: AccountId) -> Outcome<Vec<
     store::recovery_code::delete_all(unit.db, account)?;
     let mut shown = Vec::with_capacity(COUNT);
     for _ in 0..COUNT {
-        let mut bytes = [0; LENGTH];
-        rand::fill(&mut bytes);
-        let code = copied_code::from_chance(&bytes);
+        let code = copied_code::from_chance(&unit.chance.bytes::<LENGTH>());
         let row = RecoveryCodeRow {
             code_hash: hash(account, &code),
             account_id: account,

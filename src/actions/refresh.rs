@@ -47,7 +47,7 @@ pub fn exchange(house: &House, unit: &mut Unit<'_>, token: &str) -> Outcome<Opti
     // Of several at once one gets true, and the others wait for what it saves.
     if store::session::replace_token(unit.db, row.id, now)? {
         store::session::touch(unit.db, session.id, now)?;
-        let id = RefreshTokenId::at(unit.now);
+        let id = RefreshTokenId::at(unit.now, unit.chance);
         let refresh = successor(unit.vault, token, id);
         return issue(house, unit, requester, id, Some(row.id), refresh).map(Some);
     }

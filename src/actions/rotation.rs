@@ -124,7 +124,7 @@ type Anew = Vec<(Column, Cell, Vec<u8>)>;
 /// The key of an owner and all that it sealed, made anew.
 fn seal_anew(vault: &Vault, of: Column, old: &Cell, all: &[(&Sealed, Cell)]) -> Result<Anew, VaultError> {
     let old_key = vault.unwrap(place(of, old), &old.bytes)?;
-    let key = DataKey::random();
+    let key = DataKey::random(vault.chance());
     let by = Vault::wrapped_by(place(of, old), &old.bytes)?;
     let mut anew = vec![(of, old.clone(), vault.wrap(place(of, old), &key, by)?)];
     for (sealed, cell) in all {

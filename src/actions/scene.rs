@@ -149,7 +149,7 @@ fn insert(
         return Err(Problem::new("input", ProblemCode::OutOfRange, sentence).into());
     }
     let row = SceneRow {
-        id: SceneId::at(unit.now),
+        id: SceneId::at(unit.now, unit.chance),
         link_id: link.row.id,
         status,
         setting: new.setting,
@@ -349,7 +349,7 @@ fn finish(unit: &mut Unit<'_>, link: &OwnLink, row: SceneRow, ended_at: Timestam
     for subject in link.accounts() {
         for times in times(ended_at, &protocol) {
             check_ins.push(CheckInRow {
-                id: CheckInId::at(unit.now),
+                id: CheckInId::at(unit.now, unit.chance),
                 scene_id: row.id,
                 link_id: row.link_id,
                 subject_id: subject,
@@ -460,7 +460,7 @@ pub async fn record_outreach(
                 return Err(Problem::wrong_state("sceneId", "Enough is written down for this scene.").into());
             }
             let outreach = OutreachRow {
-                id: OutreachId::at(unit.now),
+                id: OutreachId::at(unit.now, unit.chance),
                 scene_id: id,
                 account_id: account,
                 way,

@@ -45,7 +45,7 @@ fn label_place(token_hash: &[u8]) -> Place {
 
 /// Begins the second step for a person whose password was right.
 pub(super) fn begin(unit: &mut Unit<'_>, person: &Person, label: &str) -> Outcome<Challenge> {
-    let (token, token_hash) = opaque();
+    let (token, token_hash) = opaque(unit.chance);
     let expires_at = unit.now + CHALLENGE_LIFE;
     let row = ChallengeRow {
         account_id: person.row.id,

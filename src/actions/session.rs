@@ -122,7 +122,7 @@ pub async fn log_in(house: &Arc<House>, by: &Visitor, input: Credentials) -> Out
 
 /// Begins a session for a person who proved themselves just now.
 pub(super) fn open(house: &House, unit: &mut Unit<'_>, person: &Person, label: &str) -> Outcome<Tokens> {
-    let id = SessionId::at(unit.now);
+    let id = SessionId::at(unit.now, unit.chance);
     let session = SessionRow {
         id,
         account_id: person.row.id,
@@ -135,8 +135,8 @@ pub(super) fn open(house: &House, unit: &mut Unit<'_>, person: &Person, label: &
     };
     store::session::insert(unit.db, &session)?;
     let requester = Requester { account: person.row.id, session: id };
-    let (refresh, _) = opaque();
-    issue(house, unit, requester, RefreshTokenId::at(unit.now), None, refresh)
+    let (refresh, _) = opaque(unit.chance);
+    issue(house, unit, requester, RefreshTokenId::at(unit.now, unit.chance), None, refresh)
 }
 
 /// Saves a refresh token under its id and hands it out with an access token.

@@ -44,7 +44,7 @@ pub async fn begin(house: &Arc<House>, by: &Caller) -> Outcome<Begun> {
             store::totp::delete(unit.db, requester.account)?;
             let person = Person::load(unit, requester.account)?;
             let mut secret = Zeroizing::new([0; SECRET_BYTES]);
-            rand::fill(secret.as_mut_slice());
+            unit.chance.fill(secret.as_mut_slice());
             let row = TotpRow {
                 account_id: requester.account,
                 secret: person.key.seal(secret_place(requester.account), secret.as_slice()),

@@ -5,6 +5,7 @@
 
 use super::context::{House, RequestKey};
 use super::error::{Fault, Outcome, Refusal};
+use crate::chance::Chance;
 use crate::ids::AccountId;
 use crate::store::change::News;
 use crate::store::dialect::Purpose;
@@ -26,13 +27,15 @@ pub struct Unit<'a> {
     pub vault: &'a Vault,
     /// The instant of the whole unit.
     pub now: Timestamp,
+    /// Chance: that of the vault.
+    pub chance: &'a Chance,
     /// What is told when the unit ends. Private, so that nobody opens a unit whose news are not saved.
     news: News,
 }
 
 impl<'a> Unit<'a> {
     fn new(db: &'a mut Db, vault: &'a Vault, now: Timestamp) -> Self {
-        Self { db, vault, now, news: News::default() }
+        Self { db, vault, now, chance: vault.chance(), news: News::default() }
     }
 
     /// Now, as it is stored.

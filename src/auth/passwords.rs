@@ -1,5 +1,6 @@
 //! Passwords: Argon2id in a bounded pool of its own, and as slow for nobody as for somebody (R28, R32).
 
+use crate::chance::Chance;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{ARGON2ID_IDENT, Argon2, Params, Version};
@@ -11,6 +12,8 @@ use tokio::sync::oneshot;
 
 /// How many may wait for a thread: a second or two of work. Who comes after that is told so at once.
 const WAITING_MAX: usize = 32;
+/// Bytes of a salt (RFC 9106, 3.1).
+const SALT: usize = 16;
 /// How many seconds later they may try again.
 pub const BUSY_SECONDS: u32 = 5;
 
@@ -33,12 +36,14 @@ pub struct Passwords {
     queue: SyncSender<Work>,
     /// What a password of nobody is compared with, so that it takes as long.
     decoy: Arc<str>,
+    /// Makes the salts.
+    chance: Chance,
 }
 
 impl Passwords {
     /// A pool: half of the processors, since each hash takes 19 MiB and a processor for some tens of milliseconds, and
     /// the rest of the house goes on meanwhile.
-    pub fn new() -> Result<Self, HashError> {
+    pub fn new(chance: Chance) -> Result<Self, HashError> {
         let (queue, waiting) = sync_channel::<Work>(WAITING_MAX);
         let waiting = Arc::new(Mutex::new(waiting));
         let threads = std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
@@ -47,8 +52,8 @@ impl Passwords {
             let thread = std::thread::Builder::new().name("hashing".to_owned());
             thread.spawn(move || serve(&waiting)).map_err(|error| HashError::Failed(error.to_string()))?;
         }
-        let decoy = hash(b"nobody has this password")?;
-        Ok(Self { queue, decoy: decoy.into() })
+        let decoy = hash(b"nobody has this password", &chance)?;
+        Ok(Self { queue, decoy: decoy.into(), chance })
     }
 
     /// Hashes a password with a new salt, in PHC form.
@@ -56,7 +61,8 @@ impl Passwords {
     /// # Errors
     /// [`HashError::Busy`] at once if too many wait, here and in [`Passwords::verify`].
     pub async fn hash(&self, password: SecretString) -> Result<String, HashError> {
-        self.run(move || hash(password.expose_secret().as_bytes())).await
+        let chance = self.chance.clone();
+        self.run(move || hash(password.expose_secret().as_bytes(), &chance)).await
     }
 
     /// Whether the password is the one of that hash. Without a hash it takes as long and is never true.
@@ -108,8 +114,9 @@ fn today() -> Argon2<'static> {
     Argon2::default()
 }
 
-fn hash(password: &[u8]) -> Result<String, HashError> {
-    let hash = today().hash_password(password).map_err(|error| HashError::Failed(error.to_string()))?;
+fn hash(password: &[u8], chance: &Chance) -> Result<String, HashError> {
+    let hash = today().hash_password_with_salt(password, &chance.bytes::<SALT>());
+    let hash = hash.map_err(|error| HashError::Failed(error.to_string()))?;
     Ok(hash.to_string())
 }
 
@@ -131,7 +138,7 @@ mod tests {
 
     #[test]
     fn r32_hashes_with_other_parameters_are_outdated() {
-        let today = hash(b"four calm boats on a lake").unwrap();
+        let today = hash(b"four calm boats on a lake", &Chance::seeded(0)).unwrap();
         assert!(today.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{today}");
         assert!(!is_outdated(&today));
         for (what, instead) in

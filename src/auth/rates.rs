@@ -210,6 +210,7 @@ impl Rates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chance::Chance;
     use jiff::{SignedDuration, Timestamp};
 
     fn clock() -> Clock {
@@ -252,7 +253,7 @@ mod tests {
         assert_eq!(tries(0, 100), 0);
         assert_eq!(rates.log_in(net(5000), b"alex", None), Ok(()), "whoever did not try yet gets through");
         assert!(rates.log_in(net(5000), b"alex", None).is_err_and(|wait| wait <= 30));
-        let device = SessionId::at(clock.now());
+        let device = SessionId::at(clock.now(), &Chance::seeded(0));
         assert_eq!(
             rates.log_in(net(5000), b"alex", Some(device)),
             Ok(()),

@@ -1,11 +1,13 @@
 //! Tokens: short access tokens (JWT, EdDSA) and opaque ones that are stored hashed (R31).
 
 use super::Requester;
+use crate::chance::Chance;
 use crate::ids::{AccountId, SessionId};
 use crate::vault::sha256;
 use crate::vault::token_keys::{self, Stamp, TokenKeys};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::pkcs8::{EncodePrivateKey, KeypairBytes};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -26,10 +28,6 @@ const ISSUER: &str = "evenkeel";
 /// The purpose of an access token; another purpose has another audience.
 const AUDIENCE: &str = "evenkeel:api";
 
-/// PKCS #8 (RFC 8410) of an Ed25519 key: this, then the 32 bytes of the seed.
-const PKCS8_HEAD: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -42,8 +40,14 @@ struct Claims {
 
 /// The signing key is not usable.
 #[derive(Debug, thiserror::Error)]
-#[error("token key: {0}")]
-pub struct TokenError(#[from] jsonwebtoken::errors::Error);
+pub enum TokenError {
+    /// It cannot sign, or no public half could be made.
+    #[error("token key: {0}")]
+    Jwt(#[from] jsonwebtoken::errors::Error),
+    /// It has no form in PKCS #8.
+    #[error("token key: {0}")]
+    Form(#[from] ed25519_dalek::pkcs8::Error),
+}
 
 /// How far the clocks of two machines may be apart, in seconds.
 const SKEW: i64 = 60;
@@ -66,8 +70,8 @@ struct Ring {
 }
 
 fn key(seed: &[u8; 32]) -> Result<(EncodingKey, PublicKey), TokenError> {
-    let pkcs8 = zeroize::Zeroizing::new([PKCS8_HEAD.as_slice(), seed].concat());
-    let signing = EncodingKey::from_ed_der(&pkcs8);
+    let pkcs8 = KeypairBytes { secret_key: *seed, public_key: None }.to_pkcs8_der()?;
+    let signing = EncodingKey::from_ed_der(pkcs8.as_bytes());
     let mut jwk = Jwk::from_encoding_key(&signing, Algorithm::EdDSA)?;
     let id = jwk.thumbprint(ThumbprintHash::SHA256)?;
     jwk.common.key_id = Some(id.clone());
@@ -183,10 +187,8 @@ impl AccessTokens {
 pub const OPAQUE_MAX: usize = 64;
 
 /// A new opaque token of 256 random bits, and the hash that is stored in its place.
-pub fn opaque() -> (String, Vec<u8>) {
-    let mut bytes = [0; 32];
-    rand::fill(&mut bytes);
-    let token = URL_SAFE_NO_PAD.encode(bytes);
+pub fn opaque(chance: &Chance) -> (String, Vec<u8>) {
+    let token = URL_SAFE_NO_PAD.encode(chance.bytes::<32>());
     let hash = opaque_hash(&token);
     (token, hash)
 }
@@ -199,13 +201,17 @@ pub fn opaque_hash(token: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vault::token_keys::{CURRENT, Seed, replace};
+    use crate::vault::key_files::replace;
+    use crate::vault::token_keys::{CURRENT, Seed};
 
     #[test]
     fn r31_a_token_works_for_ten_minutes_and_under_its_own_key_only() {
         let (ours, others) = (AccessTokens::new(&[1; 32]).unwrap(), AccessTokens::new(&[2; 32]).unwrap());
         let now: Timestamp = "2026-10-24T20:00:00Z".parse().unwrap();
-        let requester = Requester { account: AccountId::at(now), session: SessionId::at(now) };
+        let requester = Requester {
+            account: AccountId::at(now, &Chance::seeded(0)),
+            session: SessionId::at(now, &Chance::seeded(0)),
+        };
         let (token, expires) = ours.issue(requester, now).unwrap();
         assert_eq!(expires, now + ACCESS_LIFE);
         assert_eq!(ours.check(&token, now), Some(requester));
@@ -225,8 +231,8 @@ mod tests {
         let claims = |iss: &str, aud: &str| Claims {
             iss: iss.to_owned(),
             aud: aud.to_owned(),
-            sub: AccountId::at(now),
-            sid: SessionId::at(now),
+            sub: AccountId::at(now, &Chance::seeded(0)),
+            sid: SessionId::at(now, &Chance::seeded(0)),
             iat: now.as_second(),
             exp: now.as_second() + 60,
         };
@@ -252,15 +258,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().to_owned();
         let old = Seed::new([7; 32]);
-        replace(&folder.join(CURRENT), &old).unwrap();
+        replace(&folder.join(CURRENT), &old, &Chance::seeded(0)).unwrap();
         let ours = AccessTokens::new(&old).unwrap().watching(folder.clone());
         let thief = AccessTokens::new(&old).unwrap();
         let now: Timestamp = "2026-10-24T20:00:00Z".parse().unwrap();
         let later = |seconds| now + jiff::SignedDuration::from_secs(seconds);
-        let requester = Requester { account: AccountId::at(now), session: SessionId::at(now) };
+        let requester = Requester {
+            account: AccountId::at(now, &Chance::seeded(0)),
+            session: SessionId::at(now, &Chance::seeded(0)),
+        };
         let by = |tokens: &AccessTokens, at| tokens.issue(requester, at).unwrap().0;
         let (first, at_last) = (by(&ours, now), by(&ours, later(60)));
-        token_keys::rotate(&folder, later(60)).unwrap();
+        token_keys::rotate(&folder, later(60), &Chance::seeded(0)).unwrap();
         assert_eq!(ours.check(&first, later(599)), Some(requester));
         assert_eq!(ours.check(&at_last, later(659)), Some(requester));
         assert_eq!(ours.check(&at_last, later(660)), None);
@@ -280,10 +289,13 @@ mod tests {
     fn r31_keys_that_cannot_be_used_leave_those_from_before_in_use() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().to_owned();
-        replace(&folder.join(CURRENT), &Seed::new([7; 32])).unwrap();
+        replace(&folder.join(CURRENT), &Seed::new([7; 32]), &Chance::seeded(0)).unwrap();
         let ours = AccessTokens::new(&[7; 32]).unwrap().watching(folder.clone());
         let now: Timestamp = "2026-10-24T20:00:00Z".parse().unwrap();
-        let requester = Requester { account: AccountId::at(now), session: SessionId::at(now) };
+        let requester = Requester {
+            account: AccountId::at(now, &Chance::seeded(0)),
+            session: SessionId::at(now, &Chance::seeded(0)),
+        };
         let (token, _) = ours.issue(requester, now).unwrap();
         let file = folder.join("tokens.key");
         let good = std::fs::read(&file).unwrap();
@@ -301,8 +313,8 @@ mod tests {
             let claims = Claims {
                 iss: ISSUER.to_owned(),
                 aud: AUDIENCE.to_owned(),
-                sub: AccountId::at(now),
-                sid: SessionId::at(now),
+                sub: AccountId::at(now, &Chance::seeded(0)),
+                sid: SessionId::at(now, &Chance::seeded(0)),
                 iat: now.as_second(),
                 exp: now.as_second() + life,
             };

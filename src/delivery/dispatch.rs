@@ -3,6 +3,7 @@
 use super::circuits::{Change, answered};
 use super::{Finished, Senders};
 use crate::actions::claim::{Parcel, Ready};
+use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::domain::device::ServiceClass;
 use crate::domain::hand_over::Ending;
@@ -62,6 +63,7 @@ pub struct Dispatch {
     senders: Arc<Senders>,
     meters: Arc<Meters>,
     clock: Clock,
+    chance: Chance,
     /// How long a claim holds.
     lease: SignedDuration,
     in_hand: HashMap<Key, InHand>,
@@ -73,11 +75,18 @@ pub struct Dispatch {
 
 impl Dispatch {
     /// An empty hand.
-    pub fn new(senders: Arc<Senders>, meters: Arc<Meters>, clock: Clock, lease: SignedDuration) -> Self {
+    pub fn new(
+        senders: Arc<Senders>,
+        meters: Arc<Meters>,
+        clock: Clock,
+        chance: Chance,
+        lease: SignedDuration,
+    ) -> Self {
         Self {
             senders,
             meters,
             clock,
+            chance,
             lease,
             in_hand: HashMap::new(),
             providers: HashMap::new(),
@@ -126,7 +135,7 @@ impl Dispatch {
                 provider.queue.push_back((key, index, now));
             }
         }
-        let wait = OVERFLOW.mul_f64(1.0 + rand::random::<f64>());
+        let wait = OVERFLOW.mul_f64(1.0 + self.chance.fraction());
         for index in overflow {
             self.end(key, index, Ending::held_back(wait));
         }
@@ -180,7 +189,7 @@ impl Dispatch {
             self.spawn(key, index, origin);
         }
         // One wait for all that are held back together, spread a little between the rounds.
-        let spread = HELD_BACK.mul_f64(rand::random());
+        let spread = HELD_BACK.mul_f64(self.chance.fraction());
         for (key, index, wait) in held_back {
             self.end(key, index, Ending::held_back(wait + spread));
         }

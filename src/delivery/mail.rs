@@ -8,6 +8,7 @@ use crate::domain::nudge::{Outcome, fingerprint};
 use crate::domain::wording::Letter;
 use crate::store::nudge::NudgeRow;
 use askama::Template;
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -171,8 +172,7 @@ impl MailSender {
 
     /// The Message-ID is made of the nudge's key: a repeat has the same one, and mail programs show it once (R14).
     fn message_id(&self, nudge: &NudgeRow) -> String {
-        let hex: String =
-            fingerprint(nudge.shown_key()).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let hex = HEXLOWER.encode(&fingerprint(nudge.shown_key())[..16]);
         format!("<{hex}@{}>", self.from.email.domain())
     }
 }

@@ -87,7 +87,7 @@ struct Finished {
 impl Worker {
     /// A worker with an id of its own, the fence of its claims.
     pub fn new(house: Arc<House>, senders: Arc<Senders>) -> Self {
-        let id = WorkerId::at(house.clock.now());
+        let id = WorkerId::at(house.clock.now(), &house.chance);
         Self { house, senders, id, lease: LEASE }
     }
 

@@ -3,6 +3,7 @@
 use super::{Finished, retry};
 use crate::actions::claim::Parcel;
 use crate::actions::{Fault, Unit, account, device};
+use crate::chance::Chance;
 use crate::domain::hand_over::{Fate, Handed};
 use crate::domain::nudge::{Channel, DropReason, NudgeState, Outcome};
 use crate::ids::{AttemptId, NudgeId, WorkerId};
@@ -38,14 +39,14 @@ pub fn record(unit: &mut Unit<'_>, worker: WorkerId, finished: &[Arc<Finished>])
         if let Fate::Sent(devices) = &fate {
             recorded.accepted.push((channel, unit.now.duration_since(nudge.due_at.get())));
             let copies = devices.iter().map(|(device, asked)| {
-                let wait = retry::wait(1, *asked, rand::random());
-                nudge.straggler(*device, unit.now + wait, unit.now)
+                let wait = retry::wait(1, *asked, unit.chance.fraction());
+                nudge.straggler(*device, unit.now + wait, unit.now, unit.chance)
             });
             stragglers.extend(copies.map(|copy| (nudge.id, copy)));
         }
         recorded.dead += usize::from(fate == Fate::Dead);
         recorded.put_off += usize::from(matches!(fate, Fate::Again { counts: false, .. }));
-        let release = release(nudge, channel, &fate, unit.now);
+        let release = release(nudge, channel, &fate, unit.now, unit.chance);
         match alike.iter_mut().find(|(attempt, other, _)| *attempt == nudge.attempts && *other == release) {
             Some((_, _, ids)) => ids.push(nudge.id),
             None => alike.push((nudge.attempts, release, vec![nudge.id])),
@@ -109,7 +110,7 @@ fn fate(finished: &Finished, now: Timestamp) -> (Fate, Channel) {
     (handed.fate(now), channel)
 }
 
-fn release(nudge: &NudgeRow, channel: Channel, fate: &Fate, now: Timestamp) -> Release {
+fn release(nudge: &NudgeRow, channel: Channel, fate: &Fate, now: Timestamp, chance: &Chance) -> Release {
     let finished = |state, reason| Release { channel, ..Release::finished(nudge, state, reason, now.into()) };
     match fate {
         Fate::Sent(_) => finished(NudgeState::Sent, None),
@@ -118,7 +119,7 @@ fn release(nudge: &NudgeRow, channel: Channel, fate: &Fate, now: Timestamp) -> R
         Fate::ByMail => Release::by_mail(nudge, now),
         Fate::Again { wait: Some(wait), counts: false } => Release::again(nudge, now + *wait, false),
         Fate::Again { wait, counts } => {
-            let at = now + retry::wait(nudge.tries(), *wait, rand::random());
+            let at = now + retry::wait(nudge.tries(), *wait, chance.fraction());
             Release { channel, ..Release::again(nudge, at, *counts) }
         }
     }
@@ -139,7 +140,7 @@ fn attempts(unit: &mut Unit<'_>, finished: &Finished) -> Result<Vec<AttemptRow>,
             }
         }
         rows.push(AttemptRow {
-            id: AttemptId::at(unit.now),
+            id: AttemptId::at(unit.now, unit.chance),
             nudge_id: nudge.id,
             device_id: *device,
             outcome,

@@ -75,6 +75,7 @@ impl<'a> Shift<'a> {
                 Arc::clone(&worker.senders),
                 Arc::clone(&worker.house.meters),
                 worker.house.clock.clone(),
+                worker.house.chance.clone(),
                 worker.lease,
             ),
             finished: Vec::new(),

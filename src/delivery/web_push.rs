@@ -10,8 +10,10 @@ use crate::store::nudge::NudgeRow;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use p256::SecretKey;
+use p256::elliptic_curve::sec1::ToEncodedPoint;
+use p256::pkcs8::EncodePrivateKey;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,22 +38,18 @@ const TOKEN_RENEWAL: SignedDuration = SignedDuration::from_hours(1);
 /// Origins whose token is kept; beyond that the memory is cleared.
 const TOKENS_MAX: usize = 1024;
 
-/// PKCS #8 (RFC 5915 inside) of a P-256 key without its public half: this, then the 32 bytes of the scalar.
-const PKCS8_P256: [u8; 35] = [
-    0x30, 0x41, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
-    0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x27, 0x30, 0x25, 0x02, 0x01, 0x01, 0x04,
-    0x20,
-];
-
 /// The sender could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
     /// The key is not one of P-256.
+    #[error("VAPID key: it is no key of P-256")]
+    Key(#[from] p256::elliptic_curve::Error),
+    /// It has no form in PKCS #8.
     #[error("VAPID key: {0}")]
-    Key(#[from] jsonwebtoken::errors::Error),
-    /// The public half could not be computed.
-    #[error("VAPID key: it has no public half")]
-    PublicKey,
+    Form(#[from] p256::pkcs8::Error),
+    /// A token could not be signed.
+    #[error("VAPID token: {0}")]
+    Sign(#[from] jsonwebtoken::errors::Error),
     /// No HTTP client could be made.
     #[error("HTTP client: {0}")]
     Client(#[from] reqwest::Error),
@@ -66,14 +64,9 @@ pub struct VapidKey {
 impl VapidKey {
     /// The key of that scalar.
     pub fn new(scalar: &[u8; 32]) -> Result<Self, PushError> {
-        let pkcs8 = zeroize::Zeroizing::new([PKCS8_P256.as_slice(), scalar].concat());
-        let signing = EncodingKey::from_ec_der(&pkcs8);
-        let jwk = Jwk::from_encoding_key(&signing, Algorithm::ES256)?;
-        let AlgorithmParameters::EllipticCurve(point) = jwk.algorithm else {
-            return Err(PushError::PublicKey);
-        };
-        let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| PushError::PublicKey);
-        let public = [vec![4], decode(&point.x)?, decode(&point.y)?].concat();
+        let key = SecretKey::from_slice(scalar)?;
+        let signing = EncodingKey::from_ec_der(key.to_pkcs8_der()?.as_bytes());
+        let public = key.public_key().to_encoded_point(false).as_bytes().to_vec();
         Ok(Self { signing, public })
     }
 

@@ -1,10 +1,11 @@
-//! What the receivers share: a listener that lives beside its owner, a gate for scripted answers, and HTTP/1.1 by hand.
+//! What the receivers share: a listener that lives beside its owner, and HTTP/1.1 by hand.
 
 use std::{
     collections::HashMap,
     future::Future,
     io,
     net::{SocketAddr, TcpListener as StdListener},
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
 };
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, oneshot, watch},
+    sync::{oneshot, watch},
 };
 
 const MAX_HEAD: u64 = 16 * 1024;
@@ -21,44 +22,11 @@ const MAX_HEAD: u64 = 16 * 1024;
 /// The clock that a receiver stamps and checks with: the real one or a simulated one.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// Holds answers back until a test releases them, and tells how many have come: concurrency proven without sleeping.
-#[derive(Clone, Debug)]
-pub struct Gate {
-    arrived: Arc<Semaphore>,
-    released: Arc<Semaphore>,
-}
+/// A connection that a sender opened.
+pub type Connection = BufReader<TcpStream>;
 
-impl Gate {
-    /// A gate that is shut.
-    #[expect(clippy::new_without_default, reason = "a shut gate is no natural default")]
-    pub fn new() -> Self {
-        Self { arrived: Arc::new(Semaphore::new(0)), released: Arc::new(Semaphore::new(0)) }
-    }
-
-    /// Waits until `count` more requests than so far waited for stand at the gate.
-    pub async fn arrived(&self, count: u32) {
-        if let Ok(permits) = self.arrived.acquire_many(count).await {
-            permits.forget();
-        }
-    }
-
-    /// Lets `count` requests through, now or when they come.
-    pub fn release(&self, count: usize) {
-        self.released.add_permits(count);
-    }
-
-    /// Lets every request through from now on.
-    pub fn open(&self) {
-        self.released.close();
-    }
-
-    pub(super) async fn pass(&self) {
-        self.arrived.add_permits(1);
-        if let Ok(permit) = self.released.acquire().await {
-            permit.forget();
-        }
-    }
-}
+/// What a handler does with a connection, in its time.
+pub type Handling<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// An HTTP request, its header names in lower case.
 pub(super) struct Request {
@@ -74,8 +42,8 @@ impl Request {
     }
 }
 
-/// The answer's head; `None` announces a chunked body.
-pub(super) fn head(status: u16, headers: &[(String, String)], length: Option<usize>) -> String {
+/// An HTTP answer's head; `None` announces a chunked body.
+pub fn head(status: u16, headers: &[(String, String)], length: Option<usize>) -> String {
     let mut head = format!("HTTP/1.1 {} -\r\n", status);
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
@@ -88,10 +56,7 @@ pub(super) fn head(status: u16, headers: &[(String, String)], length: Option<usi
 }
 
 /// Reads one HTTP/1.1 request with a `Content-Length` body; `None` when the sender is done or makes no sense.
-pub(super) async fn read_request(
-    stream: &mut BufReader<TcpStream>,
-    max_body: usize,
-) -> io::Result<Option<Request>> {
+pub(super) async fn read_request(stream: &mut Connection, max_body: usize) -> io::Result<Option<Request>> {
     let mut limited = (&mut *stream).take(MAX_HEAD);
     let mut lines = Vec::new();
     loop {

@@ -1,13 +1,10 @@
-//! A Web Push service and user agent in one on 127.0.0.1, for `evenkeel demo` and for tests: it checks, decrypts and keeps each push.
+//! A Web Push service and user agent in one on 127.0.0.1: it checks, decrypts and keeps each push.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     io,
     net::{Ipv4Addr, TcpListener as StdListener},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -19,7 +16,8 @@ use tokio::{
     sync::watch,
 };
 
-use super::loopback::{Gate, Loopback, Now, Request, head, locked, read_request};
+use super::loopback::{Connection, Handling, Loopback, Now, Request, head, locked, read_request};
+use crate::chance::Chance;
 
 /// The longest body taken, as RFC 8030 section 7.2 lets a push service choose it.
 pub const MAX_BODY: usize = 4096;
@@ -54,7 +52,7 @@ pub struct Received {
     pub payload: Vec<u8>,
 }
 
-/// A request that was turned away because it was wrong, not because a script said so.
+/// A request that was turned away because it was wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The endpoint as requested.
@@ -65,50 +63,57 @@ pub struct Refusal {
     pub why: String,
 }
 
-/// A scripted answer to a request that is itself in order.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The status to answer with; a push is kept only on 2xx.
-    pub status: u16,
-    /// Headers besides `Content-Length`.
-    pub headers: Vec<(String, String)>,
-    /// How the answer is given.
-    pub after: Behaviour,
+/// How a push service answers a push that is in order, and what it does with one that is not.
+pub trait PushHandler: Send + Sync {
+    /// Answers, and says whether the connection is still of use.
+    fn answer<'a>(&'a self, push: Push<'a>, stream: &'a mut Connection) -> Handling<'a, io::Result<bool>>;
+
+    /// Takes note of a request that was turned away.
+    fn refused(&self, refusal: Refusal);
 }
 
-/// How a scripted answer is given.
-#[derive(Clone, Debug)]
-pub enum Behaviour {
-    /// At once.
-    Reply,
-    /// Never: the connection stays open until the sender or the receiver goes away. Keeps nothing.
-    Hang,
-    /// The connection is closed without an answer. Keeps nothing.
-    Close,
-    /// The push is kept, then the connection is closed without an answer: the lost response.
-    AcceptThenClose,
-    /// Status and headers at once, then a body without an end.
-    EndlessBody,
-    /// When the gate lets it through; kept only then.
-    Gate(Gate),
+/// The usual push service: it takes every push that is in order.
+struct Accepting;
+
+impl PushHandler for Accepting {
+    fn answer<'a>(&'a self, push: Push<'a>, stream: &'a mut Connection) -> Handling<'a, io::Result<bool>> {
+        Box::pin(push.reply(201, Vec::new(), stream))
+    }
+
+    fn refused(&self, _: Refusal) {}
 }
 
-impl Answer {
-    /// Answers with this status at once.
-    pub fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), after: Behaviour::Reply }
+/// A push that is in order, not yet kept.
+pub struct Push<'a> {
+    receiver: &'a Shared,
+    received: Received,
+}
+
+impl Push<'_> {
+    /// The subscription's endpoint.
+    pub fn endpoint(&self) -> &str {
+        &self.received.endpoint
     }
 
-    /// Answers 201 in this way.
-    pub fn behaving(after: Behaviour) -> Self {
-        Self { status: 201, headers: Vec::new(), after }
+    /// Keeps it, as accepted now.
+    pub fn keep(self) {
+        self.receiver.keep(self.received);
     }
 
-    /// Adds a header, such as `Retry-After` or `Location`.
-    #[must_use]
-    pub fn with_header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
-        self
+    /// Answers with a status and headers besides `Content-Length`. Keeps it on 2xx, and says where the message is.
+    pub async fn reply(
+        self,
+        status: u16,
+        mut headers: Vec<(String, String)>,
+        stream: &mut Connection,
+    ) -> io::Result<bool> {
+        if (200..300).contains(&status) {
+            let location = format!("{}/message/{}", self.receiver.origin, self.receiver.random_name());
+            headers.push(("Location".to_owned(), location));
+            self.keep();
+        }
+        stream.write_all(head(status, &headers, Some(0)).as_bytes()).await?;
+        Ok(true)
     }
 }
 
@@ -123,17 +128,14 @@ struct Shared {
     now: Now,
     state: Mutex<State>,
     count: watch::Sender<usize>,
-    in_hand: AtomicUsize,
-    most_in_hand: AtomicUsize,
+    chance: Chance,
+    handler: Box<dyn PushHandler>,
 }
 
 #[derive(Default)]
 struct State {
     subscriptions: HashMap<String, UserAgent>,
     received: Vec<Received>,
-    refusals: Vec<Refusal>,
-    next: HashMap<String, VecDeque<Answer>>,
-    always: HashMap<String, Answer>,
     /// Tokens whose signature was found good: senders reuse one per origin, so it is checked once.
     tokens: HashMap<String, Claims>,
 }
@@ -154,16 +156,21 @@ struct Claims {
 }
 
 impl PushReceiver {
-    /// Listens on a free port of 127.0.0.1, with a thread and a runtime of its own.
-    pub fn start(now: Now) -> io::Result<Self> {
+    /// Listens on a free port of 127.0.0.1, with a thread and a runtime of its own. It takes every push in order.
+    pub fn start(now: Now, chance: Chance) -> io::Result<Self> {
+        Self::start_with(now, chance, Box::new(Accepting))
+    }
+
+    /// As [`PushReceiver::start`], with another handler of pushes.
+    pub fn start_with(now: Now, chance: Chance, handler: Box<dyn PushHandler>) -> io::Result<Self> {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let shared = Arc::new(Shared {
             origin: format!("http://{}", listener.local_addr()?),
             now,
             state: Mutex::default(),
             count: watch::Sender::new(0),
-            in_hand: AtomicUsize::new(0),
-            most_in_hand: AtomicUsize::new(0),
+            chance,
+            handler,
         });
         let of_server = Arc::clone(&shared);
         let server = Loopback::run(listener, move |stream| {
@@ -191,7 +198,7 @@ impl PushReceiver {
         let (pair, auth) = ece::generate_keypair_and_auth_secret().expect("OpenSSL makes a P-256 key");
         let key = pair.raw_components().expect("a key just made can be read");
         let subscription = Subscription {
-            endpoint: format!("{}/push/{}", self.shared.origin, random_name()),
+            endpoint: format!("{}/push/{}", self.shared.origin, self.shared.random_name()),
             p256dh: URL_SAFE_NO_PAD.encode(key.public_key()),
             auth: URL_SAFE_NO_PAD.encode(auth),
         };
@@ -219,11 +226,6 @@ impl PushReceiver {
         self.server.quiet().await
     }
 
-    /// Every request that was turned away as wrong, oldest first.
-    pub fn refusals(&self) -> Vec<Refusal> {
-        locked(&self.shared.state).refusals.clone()
-    }
-
     /// What the phone shows: a later push takes the place of an earlier one with the same topic.
     pub fn displayed(&self, endpoint: &str) -> Vec<Received> {
         let mut shown: Vec<Received> = Vec::new();
@@ -232,25 +234,6 @@ impl PushReceiver {
             shown.push(push.clone());
         }
         shown
-    }
-
-    /// The most requests that were in hand at the same moment.
-    pub fn most_at_once(&self) -> usize {
-        self.shared.most_in_hand.load(Ordering::SeqCst)
-    }
-
-    /// Answers one coming request to this endpoint so; several calls queue up. A wrong request uses none.
-    pub fn answer_next(&self, endpoint: &str, answer: Answer) {
-        locked(&self.shared.state).next.entry(endpoint.to_owned()).or_default().push_back(answer);
-    }
-
-    /// Answers every request to this endpoint so once nothing is queued; `None` goes back to accepting.
-    pub fn answer_always(&self, endpoint: &str, answer: Option<Answer>) {
-        let always = &mut locked(&self.shared.state).always;
-        match answer {
-            Some(answer) => always.insert(endpoint.to_owned(), answer),
-            None => always.remove(endpoint),
-        };
     }
 }
 
@@ -261,11 +244,7 @@ impl Shared {
         let mut stream = BufReader::new(stream);
         while let Some(request) = read_request(&mut stream, MAX_BODY).await? {
             let last = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-            let in_hand = self.in_hand.fetch_add(1, Ordering::SeqCst) + 1;
-            self.most_in_hand.fetch_max(in_hand, Ordering::SeqCst);
-            let open = self.answer(&request, &mut stream).await;
-            self.in_hand.fetch_sub(1, Ordering::SeqCst);
-            if !open? || last {
+            if !self.answer(&request, &mut stream).await? || last {
                 break;
             }
         }
@@ -273,56 +252,25 @@ impl Shared {
     }
 
     /// Gives the answer and says whether the connection is still of use.
-    async fn answer(&self, request: &Request, stream: &mut BufReader<TcpStream>) -> io::Result<bool> {
+    async fn answer(&self, request: &Request, stream: &mut Connection) -> io::Result<bool> {
         let endpoint = format!("{}{}", self.origin, request.path);
-        let push = match self.verify(&endpoint, request) {
-            Ok(push) => push,
+        match self.verify(&endpoint, request) {
+            Ok(received) => self.handler.answer(Push { receiver: self, received }, stream).await,
             Err((status, why)) => {
-                let answer = Answer::status(status).with_header("Connection", "close");
-                let text = format!("{}{why}", head(answer.status, &answer.headers, Some(why.len())));
-                locked(&self.state).refusals.push(Refusal { endpoint, status, why });
+                let headers = [("Connection".to_owned(), "close".to_owned())];
+                let text = format!("{}{why}", head(status, &headers, Some(why.len())));
+                self.handler.refused(Refusal { endpoint, status, why });
                 stream.write_all(text.as_bytes()).await?;
                 stream.shutdown().await?;
                 // What was not read yet would reset the connection, and take the answer with it.
                 tokio::io::copy(stream, &mut tokio::io::sink()).await?;
-                return Ok(false);
-            }
-        };
-        let answer = self.next_answer(&endpoint);
-        match &answer.after {
-            Behaviour::Reply => {}
-            Behaviour::Gate(gate) => gate.pass().await,
-            Behaviour::Close => return Ok(false),
-            Behaviour::AcceptThenClose => {
-                self.keep(push);
-                return Ok(false);
-            }
-            Behaviour::Hang => {
-                tokio::io::copy(stream, &mut tokio::io::sink()).await?;
-                return Ok(false);
-            }
-            Behaviour::EndlessBody => {
-                stream.write_all(head(answer.status, &answer.headers, None).as_bytes()).await?;
-                let chunk = [&b"1000\r\n"[..], &[b'.'; 0x1000], b"\r\n"].concat();
-                loop {
-                    stream.write_all(&chunk).await?;
-                }
+                Ok(false)
             }
         }
-        let answer = if (200..300).contains(&answer.status) {
-            self.keep(push);
-            answer.with_header("Location", &format!("{}/message/{}", self.origin, random_name()))
-        } else {
-            answer
-        };
-        stream.write_all(head(answer.status, &answer.headers, Some(0)).as_bytes()).await?;
-        Ok(true)
     }
 
-    fn next_answer(&self, endpoint: &str) -> Answer {
-        let mut state = locked(&self.state);
-        let queued = state.next.get_mut(endpoint).and_then(VecDeque::pop_front);
-        queued.or_else(|| state.always.get(endpoint).cloned()).unwrap_or_else(|| Answer::status(201))
+    fn random_name(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.chance.bytes::<16>())
     }
 
     fn keep(&self, push: Received) {
@@ -417,8 +365,4 @@ fn vapid_parts(header: &str) -> Option<(&str, &str)> {
 fn is_topic(topic: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     (1..=32).contains(&topic.len()) && topic.chars().all(allowed)
-}
-
-fn random_name() -> String {
-    URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>())
 }

@@ -1,8 +1,7 @@
-//! A mail server on 127.0.0.1, for `evenkeel demo` and for tests: it keeps each mail, and fails in the ways that a test scripts.
+//! A mail server on 127.0.0.1 that keeps each mail.
 
 use std::{
     borrow::Cow,
-    collections::{HashMap, VecDeque},
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener as StdListener},
     sync::{Arc, Mutex},
@@ -16,7 +15,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::loopback::{Gate, Loopback, Now, locked};
+use super::loopback::{Connection, Handling, Loopback, Now, locked};
 
 /// The largest mail taken, as advertised by `SIZE`.
 pub const MAX_MAIL: usize = 10 * 1024 * 1024;
@@ -80,32 +79,46 @@ impl Mail {
     }
 }
 
-/// The step of a delivery that a scripted reply answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stage {
+/// A step of a delivery that is in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
     /// `MAIL FROM`.
-    Mail,
-    /// `RCPT TO`, once for each recipient.
-    Rcpt,
+    Sender,
+    /// `RCPT TO` of this address, once for each recipient.
+    Recipient(&'a str),
     /// `DATA`, before the text.
     Data,
     /// The dot that ends the text.
     EndOfData,
 }
 
-/// A scripted reply.
-#[derive(Clone, Debug)]
-pub enum Reply {
-    /// This code, such as 451 or 550, and the step fails; a 2xx or 3xx code changes nothing.
-    Code(u16),
-    /// The connection is closed without a reply and nothing is kept; at `Data`, in the middle of the text.
-    Drop,
-    /// At `EndOfData`: the mail is kept, then the connection is closed before the 250. Elsewhere as `Drop`.
-    AcceptThenDrop,
-    /// No reply until the sender or the receiver goes away.
-    Hang,
-    /// The usual reply, once the gate lets it through.
-    Gate(Gate),
+/// What a mail server does at a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// It goes on.
+    Usual,
+    /// It fails the step with this code.
+    Fail(u16),
+    /// It closes the connection without a reply: at `Data` in the middle of the text.
+    Close {
+        /// At `EndOfData`: whether the mail is kept first.
+        keep: bool,
+    },
+}
+
+/// How a mail server goes on at each step.
+pub trait MailHandler: Send + Sync {
+    /// Decides, in its time; the connection is for waiting for its end.
+    fn course<'a>(&'a self, step: Step<'a>, stream: &'a mut Connection) -> Handling<'a, Course>;
+}
+
+/// The usual mail server: it takes every mail.
+struct Accepting;
+
+impl MailHandler for Accepting {
+    fn course<'a>(&'a self, _: Step<'a>, _: &'a mut Connection) -> Handling<'a, Course> {
+        Box::pin(std::future::ready(Course::Usual))
+    }
 }
 
 /// A mail server on a port of its own. It stops when dropped.
@@ -117,24 +130,23 @@ pub struct SmtpReceiver {
 
 struct Shared {
     now: Now,
-    state: Mutex<State>,
+    received: Mutex<Vec<Mail>>,
     count: watch::Sender<usize>,
-}
-
-#[derive(Default)]
-struct State {
-    received: Vec<Mail>,
-    next: HashMap<Stage, VecDeque<Reply>>,
-    recipients: HashMap<String, u16>,
+    handler: Box<dyn MailHandler>,
 }
 
 impl SmtpReceiver {
-    /// Listens on a free port of 127.0.0.1, with a thread and a runtime of its own.
+    /// Listens on a free port of 127.0.0.1, with a thread and a runtime of its own. It takes every mail.
     pub fn start(now: Now) -> io::Result<Self> {
+        Self::start_with(now, Box::new(Accepting))
+    }
+
+    /// As [`SmtpReceiver::start`], with another handler of the steps.
+    pub fn start_with(now: Now, handler: Box<dyn MailHandler>) -> io::Result<Self> {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let count = watch::Sender::new(0);
-        let shared = Arc::new(Shared { now, state: Mutex::default(), count });
+        let shared = Arc::new(Shared { now, received: Mutex::default(), count, handler });
         let of_server = Arc::clone(&shared);
         let server = Loopback::run(listener, move |stream| {
             let shared = Arc::clone(&of_server);
@@ -151,7 +163,7 @@ impl SmtpReceiver {
 
     /// Every mail kept so far, oldest first.
     pub fn received(&self) -> Vec<Mail> {
-        locked(&self.shared.state).received.clone()
+        locked(&self.shared.received).clone()
     }
 
     /// Waits until at least `count` mails were kept in all, and gives them.
@@ -173,33 +185,12 @@ impl SmtpReceiver {
         mails.retain(|mail| mail.to.iter().any(|to| same_address(to, address)));
         mails
     }
-
-    /// Replies to one coming command at this stage so; several calls queue up.
-    pub fn answer_next(&self, stage: Stage, reply: Reply) {
-        locked(&self.shared.state).next.entry(stage).or_default().push_back(reply);
-    }
-
-    /// Replies to every `RCPT TO` of this address with this code; `None` takes it again.
-    pub fn answer_address(&self, address: &str, code: Option<u16>) {
-        let recipients = &mut locked(&self.shared.state).recipients;
-        match code {
-            Some(code) => recipients.insert(address.to_lowercase(), code),
-            None => recipients.remove(&address.to_lowercase()),
-        };
-    }
 }
 
 #[derive(Default)]
 struct Envelope {
     from: Option<String>,
     to: Vec<String>,
-}
-
-/// What a script makes of a step: go on as usual, fail with this code, or close.
-enum Course {
-    Usual,
-    Fail(u16),
-    Close { keep: bool },
 }
 
 impl Shared {
@@ -222,31 +213,32 @@ impl Shared {
                     "250 evenkeel.test".into()
                 }
                 "MAIL" if envelope.from.is_some() => "503 one sender is enough".into(),
-                "MAIL" => match (path(&line, "FROM:"), self.course(Stage::Mail, &mut stream).await) {
-                    (None, _) => "501 MAIL FROM:<address>".into(),
-                    (_, Course::Close { .. }) => return Ok(()),
-                    (_, Course::Fail(code)) => scripted(code),
-                    (Some(from), Course::Usual) => {
-                        envelope.from = Some(from);
-                        "250 sender taken".into()
-                    }
+                "MAIL" => match path(&line, "FROM:") {
+                    None => "501 MAIL FROM:<address>".into(),
+                    Some(from) => match self.handler.course(Step::Sender, &mut stream).await {
+                        Course::Close { .. } => return Ok(()),
+                        Course::Fail(code) => failed(code),
+                        Course::Usual => {
+                            envelope.from = Some(from);
+                            "250 sender taken".into()
+                        }
+                    },
                 },
                 "RCPT" if envelope.from.is_none() => "503 MAIL comes first".into(),
-                "RCPT" => match (path(&line, "TO:"), self.course(Stage::Rcpt, &mut stream).await) {
-                    (None, _) => "501 RCPT TO:<address>".into(),
-                    (_, Course::Close { .. }) => return Ok(()),
-                    (_, Course::Fail(code)) => scripted(code),
-                    (Some(to), Course::Usual) => match self.code_for(&to) {
-                        Some(code) => scripted(code),
-                        None => {
+                "RCPT" => match path(&line, "TO:") {
+                    None => "501 RCPT TO:<address>".into(),
+                    Some(to) => match self.handler.course(Step::Recipient(&to), &mut stream).await {
+                        Course::Close { .. } => return Ok(()),
+                        Course::Fail(code) => failed(code),
+                        Course::Usual => {
                             envelope.to.push(to);
                             "250 recipient taken".into()
                         }
                     },
                 },
                 "DATA" if envelope.to.is_empty() => "503 RCPT comes first".into(),
-                "DATA" => match self.course(Stage::Data, &mut stream).await {
-                    Course::Fail(code) => scripted(code),
+                "DATA" => match self.handler.course(Step::Data, &mut stream).await {
+                    Course::Fail(code) => failed(code),
                     Course::Close { .. } => {
                         say(&mut stream, "354 end with a dot").await?;
                         read_line(&mut stream).await?;
@@ -281,47 +273,23 @@ impl Shared {
         &self,
         envelope: Envelope,
         raw: Vec<u8>,
-        stream: &mut BufReader<TcpStream>,
+        stream: &mut Connection,
     ) -> Option<Cow<'static, str>> {
         if raw.len() > MAX_MAIL {
             return Some("552 too large".into());
         }
-        let course = self.course(Stage::EndOfData, stream).await;
+        let course = self.handler.course(Step::EndOfData, stream).await;
         if let Course::Fail(code) = course {
-            return Some(scripted(code));
+            return Some(failed(code));
         }
         if !matches!(course, Course::Close { keep: false }) {
             let from = envelope.from.unwrap_or_default();
             let mail = Mail { at: (self.now)(), from, to: envelope.to, raw };
-            let mut state = locked(&self.state);
-            state.received.push(mail);
-            self.count.send_replace(state.received.len());
+            let mut received = locked(&self.received);
+            received.push(mail);
+            self.count.send_replace(received.len());
         }
         matches!(course, Course::Usual).then_some("250 mail taken".into())
-    }
-
-    async fn course(&self, stage: Stage, stream: &mut BufReader<TcpStream>) -> Course {
-        let reply = locked(&self.state).next.get_mut(&stage).and_then(VecDeque::pop_front);
-        match reply {
-            None => Course::Usual,
-            Some(Reply::Code(code)) if code < 400 => Course::Usual,
-            Some(Reply::Code(code)) => Course::Fail(code),
-            Some(Reply::Drop) => Course::Close { keep: false },
-            Some(Reply::AcceptThenDrop) => Course::Close { keep: true },
-            Some(Reply::Hang) => {
-                // Ends with the sender, whether it closes or breaks off.
-                let _ = tokio::io::copy(stream, &mut tokio::io::sink()).await;
-                Course::Close { keep: false }
-            }
-            Some(Reply::Gate(gate)) => {
-                gate.pass().await;
-                Course::Usual
-            }
-        }
-    }
-
-    fn code_for(&self, address: &str) -> Option<u16> {
-        locked(&self.state).recipients.get(&address.to_lowercase()).copied()
     }
 }
 
@@ -329,8 +297,8 @@ fn same_address(a: &str, b: &str) -> bool {
     a.to_lowercase() == b.to_lowercase()
 }
 
-fn scripted(code: u16) -> Cow<'static, str> {
-    format!("{code} {}.0.0 as scripted", code / 100).into()
+fn failed(code: u16) -> Cow<'static, str> {
+    format!("{code} {}.0.0 not taken", code / 100).into()
 }
 
 /// The address in `MAIL FROM:<address> …` or `RCPT TO:<address> …`; parameters after it are taken as they come.
@@ -341,19 +309,19 @@ fn path(line: &str, keyword: &str) -> Option<String> {
     named.then(|| address.to_owned())
 }
 
-async fn say(stream: &mut BufReader<TcpStream>, reply: &str) -> io::Result<()> {
+async fn say(stream: &mut Connection, reply: &str) -> io::Result<()> {
     stream.write_all(format!("{reply}\r\n").as_bytes()).await
 }
 
 /// Reads a line with its end; `None` when the sender closed, or sent a line without an end.
-async fn read_line(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Vec<u8>>> {
+async fn read_line(stream: &mut Connection) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     stream.take(MAX_LINE).read_until(b'\n', &mut line).await?;
     Ok(line.ends_with(b"\n").then_some(line))
 }
 
 /// Reads up to the line with the single dot, which is left out; a mail over the limit is read to its end, but not kept whole.
-async fn read_text(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Vec<u8>>> {
+async fn read_text(stream: &mut Connection) -> io::Result<Option<Vec<u8>>> {
     let mut text = Vec::new();
     loop {
         let Some(line) = read_line(stream).await? else {

@@ -3,10 +3,12 @@
 use super::push_receiver::{PushReceiver, Subscription};
 use super::smtp_receiver::SmtpReceiver;
 use crate::app::{App, StartError};
+use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::{self, Location};
 use crate::vault::keys::Keys;
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -75,12 +77,13 @@ pub struct Arrival {
 impl Stage {
     /// Starts everything at an instant.
     pub fn open(start: Timestamp) -> Result<Self, StartError> {
-        let clock = Clock::simulated(start);
+        let (clock, chance) = (Clock::simulated(start), Chance::system());
         let ticks = clock.clone();
         let now: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(move || ticks.now());
-        let (push, mail) = (PushReceiver::start(Arc::clone(&now))?, SmtpReceiver::start(now)?);
-        let folder =
-            Folder(std::env::temp_dir().join(format!("evenkeel-demo-{:016x}", rand::random::<u64>())));
+        let (push, mail) =
+            (PushReceiver::start(Arc::clone(&now), chance.clone())?, SmtpReceiver::start(now)?);
+        let name = format!("evenkeel-demo-{}", HEXLOWER.encode(&chance.bytes::<8>()));
+        let folder = Folder(std::env::temp_dir().join(name));
         std::fs::create_dir_all(&folder.0)?;
         let location = Location::Sqlite(folder.0.join("evenkeel.db").display().to_string());
         let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -89,7 +92,7 @@ impl Stage {
         config.public_url = url.parse()?;
         config.smtp_url = Some(mail.url().into());
         config.push_insecure_origins = vec![push.origin().parse()?];
-        let app = App::build(&config, &Keys::ephemeral(), clock.clone())?;
+        let app = App::build(&config, &Keys::ephemeral(&chance), clock.clone(), chance)?;
         let server = app.server(listener, 1)?;
         let handle = server.handle();
         actix_web::rt::spawn(server);

@@ -1,6 +1,7 @@
 //! The check-up's look at the database: it opens, fits this program and this key, takes writes, and agrees on the time.
 
 use super::Finding;
+use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::{Db, Location, StoreError, checkup, house_secret};
@@ -87,7 +88,8 @@ fn look_inside(db: &mut Db, backend: &str, ring: Option<&Arc<Ring>>) -> Result<V
 
 /// Whether the master key opens what the database holds, and is the newest that there is.
 fn master(ring: &Arc<Ring>, secret: &[u8]) -> Finding {
-    let in_force = Vault::open(Arc::clone(ring), secret).and_then(|_| Vault::in_force(secret));
+    let in_force =
+        Vault::open(Arc::clone(ring), secret, Chance::system()).and_then(|_| Vault::in_force(secret));
     match in_force {
         Ok(id) if id == ring.newest() => {
             Finding::ok("keys", format!("the master key, {id}, fits the database"))

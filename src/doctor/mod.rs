@@ -5,6 +5,7 @@ mod database;
 mod post;
 
 use crate::app::{App, StartError};
+use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::vault::keys::Keys;
@@ -96,7 +97,7 @@ pub async fn run(config: &Config, send_to: Option<&str>, out: &mut dyn Write) ->
         match keys {
             // To put the service together would bring the schema up to date, which nobody asked for.
             Some(keys) if report.worst < Mark::Fail => {
-                let app = App::build(config, &keys, Clock::System)?;
+                let app = App::build(config, &keys, Clock::System, Chance::system())?;
                 report.note_all(&post::send(&app, address).await)?;
             }
             Some(_) | None => {

@@ -6,6 +6,7 @@ use crate::actions::device::{Subscription, open_subscription};
 use crate::actions::people::{Person, email_index};
 use crate::actions::{Fault, Unit};
 use crate::app::App;
+use crate::chance::Chance;
 use crate::domain::account::Email;
 use crate::domain::hand_over::Ending;
 use crate::domain::nudge::{About, Channel, Outcome, Reason, Rung};
@@ -37,7 +38,7 @@ pub async fn send(app: &App, address: &str) -> Vec<Finding> {
         Ok(None) => return vec![Finding::fail(PART, "no account has the address that --send-to names")],
         Err(error) => return vec![Finding::fail(PART, format!("the account cannot be read: {error}"))],
     };
-    let now = app.house.clock.now();
+    let (now, chance) = (app.house.clock.now(), &app.house.chance);
     let mut findings = Vec::new();
     let all = recipient.devices.len();
     if all == 0 {
@@ -47,11 +48,11 @@ pub async fn send(app: &App, address: &str) -> Vec<Finding> {
         let sent = app
             .senders
             .push
-            .send(&nudge(recipient.id, Channel::Push, now), device, ("open", &wording::ASK), now)
+            .send(&nudge(recipient.id, Channel::Push, now, chance), device, ("open", &wording::ASK), now)
             .await;
         findings.push(told(&format!("the push to device {} of {all}", n + 1), sent));
     }
-    let row = nudge(recipient.id, Channel::Mail, now);
+    let row = nudge(recipient.id, Channel::Mail, now, chance);
     let (to, letter, path) = (recipient.email, wording::ASK, "open".to_owned());
     let sent = app.senders.mail.send(&row, &Mailing { to, letter, path, choices: None }, now).await;
     findings.push(told("the mail", sent));
@@ -69,9 +70,9 @@ fn find(unit: &mut Unit<'_>, email: &Email) -> Result<Option<Recipient>, Fault> 
 }
 
 /// A nudge that is not stored, about a check-in that nobody has: its key is like no other's.
-fn nudge(to: AccountId, channel: Channel, now: Timestamp) -> NudgeRow {
-    let about = About::CheckIn(CheckInId::at(now), 0, Reason::CheckIn(Rung::Ask));
-    NudgeRow::waiting(about, channel, Some(to), (now.into(), (now + LIFE).into()), now)
+fn nudge(to: AccountId, channel: Channel, now: Timestamp, chance: &Chance) -> NudgeRow {
+    let about = About::CheckIn(CheckInId::at(now, chance), 0, Reason::CheckIn(Rung::Ask));
+    NudgeRow::waiting(about, channel, Some(to), (now.into(), (now + LIFE).into()), now, chance)
 }
 
 fn told(what: &str, ending: Ending) -> Finding {

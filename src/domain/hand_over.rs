@@ -159,13 +159,14 @@ impl Handed<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chance::Chance;
 
     fn fate(channel: Channel, tries: i32, mail_possible: bool, outcomes: &[Option<Outcome>]) -> Fate {
         let now: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
         let endings: Vec<_> = outcomes
             .iter()
             .map(|outcome| {
-                let device = (channel == Channel::Push).then(|| DeviceId::at(now));
+                let device = (channel == Channel::Push).then(|| DeviceId::at(now, &Chance::seeded(0)));
                 (device, Ending { outcome: *outcome, code: None, wait: None, refuses_us: false })
             })
             .collect();
@@ -186,7 +187,7 @@ mod tests {
     #[test]
     fn r20_what_one_device_refused_before_is_kept_when_the_last_other_one_is_gone() {
         let now: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
-        let endings = [(Some(DeviceId::at(now)), Ending::new(Outcome::Gone, Some(410)))];
+        let endings = [(Some(DeviceId::at(now, &Chance::seeded(0))), Ending::new(Outcome::Gone, Some(410)))];
         let handed = |refused_before| Handed {
             channel: Channel::Push,
             straggler: false,
@@ -281,7 +282,7 @@ mod tests {
                 expires_at: due_at + SignedDuration::from_hours(20),
                 mail_possible: true,
                 refused_before: false,
-                endings: &[(Some(DeviceId::at(due_at)), ending)],
+                endings: &[(Some(DeviceId::at(due_at, &Chance::seeded(0))), ending)],
             };
             handed.fate(now)
         };

@@ -238,11 +238,13 @@ pub fn judge_mail(facts: &MailFacts<'_>, now: Timestamp) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chance::Chance;
 
     #[test]
     fn r14_the_keys_of_nudges_that_are_stored_already_stay() {
-        let at = Timestamp::UNIX_EPOCH;
-        let (check_in, to, request) = (CheckInId::at(at), AccountId::at(at), AddressRequestId::at(at));
+        let (at, chance) = (Timestamp::UNIX_EPOCH, &Chance::seeded(0));
+        let (check_in, to, request) =
+            (CheckInId::at(at, chance), AccountId::at(at, chance), AddressRequestId::at(at, chance));
         let ask = About::CheckIn(check_in, 2, Reason::CheckIn(Rung::AskAgain));
         assert_eq!(key(ask, Some(to), Channel::Push), format!("{check_in}/2/ask_again/{to}/push"));
         let prompt = About::CheckIn(check_in, 0, Reason::Prompt);

@@ -55,6 +55,7 @@ pub fn sentence(kept: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chance::Chance;
     use crate::domain::check_in::times;
     use crate::domain::negotiation::CheckInProtocol;
     use proptest::prelude::*;
@@ -73,7 +74,8 @@ mod tests {
 
     #[test]
     fn each_of_the_two_keeps_each_promise_once() {
-        let (alex, sam) = (AccountId::at(hour(0)), AccountId::at(hour(1)));
+        let (alex, sam) =
+            (AccountId::at(hour(0), &Chance::seeded(0)), AccountId::at(hour(1), &Chance::seeded(0)));
         for (outreaches, expected) in [
             (vec![], 0),
             (vec![(alex, 0)], 1),
@@ -91,7 +93,7 @@ mod tests {
     proptest! {
         #[test]
         fn more_outreaches_never_count_less_and_never_more_than_was_promised(hours in proptest::collection::vec((any::<bool>(), -10..100_i64), 0..30)) {
-            let (alex, sam) = (AccountId::at(hour(0)), AccountId::at(hour(1)));
+            let (alex, sam) = (AccountId::at(hour(0), &Chance::seeded(0)), AccountId::at(hour(1), &Chance::seeded(0)));
             let all: Vec<_> = hours.iter().map(|(first, hours)| (if *first { alex } else { sam }, *hours)).collect();
             let counts: Vec<_> = (0..=all.len()).map(|n| kept(&[occasion(&all[..n])])).collect();
             prop_assert!(counts.is_sorted() && counts.iter().all(|count| *count <= 6), "{counts:?}");

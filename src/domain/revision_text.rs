@@ -2,6 +2,7 @@
 
 use super::negotiation::{CheckInProtocol, ContactWay, Content, Needs, PersonsNeeds, Terms};
 use crate::ids::{AccountId, LinkId};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -56,12 +57,8 @@ pub struct KeptPart {
     pub bytes: Vec<u8>,
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn digest(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 /// Takes a text apart. `salt` gives a new random salt each time.
@@ -82,7 +79,7 @@ pub fn split(
             stop_signal: terms.stop_signal.clone(),
             contact_plan: terms.contact_plan.clone(),
         });
-        let part = Part { salt: hex(&salt()), needs: needs.clone(), terms: words };
+        let part = Part { salt: HEXLOWER.encode(&salt()), needs: needs.clone(), terms: words };
         parts.push((*account, serde_json::to_vec(&part)?));
     }
     let frame = Frame {
@@ -136,10 +133,14 @@ pub fn join(frame: &[u8], content_hash: &[u8], parts: &[KeptPart]) -> Option<Con
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chance::Chance;
     use jiff::Timestamp;
 
     fn text() -> (Content, AccountId, AccountId) {
-        let (alex, sam) = (AccountId::at(Timestamp::UNIX_EPOCH), AccountId::at(Timestamp::UNIX_EPOCH));
+        let (alex, sam) = (
+            AccountId::at(Timestamp::UNIX_EPOCH, &Chance::seeded(0)),
+            AccountId::at(Timestamp::UNIX_EPOCH, &Chance::seeded(0)),
+        );
         let needs = |account, words: &str| PersonsNeeds {
             account: Some(account),
             needs: Some(Needs { words: words.to_owned(), ..Needs::default() }),
@@ -151,7 +152,7 @@ mod tests {
             contact_plan: String::new(),
             partner_alert: Some(ContactWay::Call),
         };
-        let link = LinkId::at(Timestamp::UNIX_EPOCH);
+        let link = LinkId::at(Timestamp::UNIX_EPOCH, &Chance::seeded(0));
         let both = vec![needs(alex, "well done"), needs(sam, "stay")];
         (Content { link, number: 1, needs: both, terms, terms_erased: false }, alex, sam)
     }

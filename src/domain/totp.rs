@@ -1,7 +1,9 @@
 //! One-time codes of an authenticator app: TOTP (RFC 6238) as all apps speak it, with SHA-1, six digits, 30 seconds.
 
+use data_encoding::BASE32_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha1::Sha1;
 
 /// Bytes of a secret: the 160 bits that RFC 4226, 4 (R6) recommends.
@@ -17,6 +19,9 @@ pub const BEGUN_LIFE: SignedDuration = SignedDuration::from_mins(15);
 pub const GUESSES_MAX: i32 = 10;
 /// After this, guesses are counted anew.
 pub const GUESS_WINDOW: SignedDuration = SignedDuration::from_hours(1);
+
+/// What is written as `%XX` in a label: all but the unreserved characters (RFC 3986, 2.3).
+const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The number of the 30-second step that an instant lies in.
 fn step_at(now: Timestamp) -> i64 {
@@ -57,17 +62,12 @@ pub fn step_of(
 
 /// The secret in base 32 (RFC 4648, 6), for typing into an app by hand.
 pub fn shown_secret(secret: &[u8; SECRET_BYTES]) -> String {
-    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let letters = |five: &[u8]| {
-        let bits = five.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
-        (0..8).rev().map(move |n| char::from(ALPHABET[(bits >> (5 * n) & 31) as usize]))
-    };
-    secret.chunks(5).flat_map(letters).collect()
+    BASE32_NOPAD.encode(secret)
 }
 
 /// The secret as apps read it from a QR code: the Key URI Format, with the defaults said for those who ask for them.
 pub fn uri(secret: &[u8; SECRET_BYTES], account_name: &str) -> String {
-    let name: String = url::form_urlencoded::byte_serialize(account_name.as_bytes()).collect();
+    let name = utf8_percent_encode(account_name, &ESCAPED);
     let secret = shown_secret(secret);
     format!(
         "otpauth://totp/Evenkeel:{name}?secret={secret}&issuer=Evenkeel&algorithm=SHA1&digits=6&period=30"

@@ -5,6 +5,7 @@
 
 use super::limits;
 use super::measure::{Document, Unreadable};
+use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -119,7 +120,7 @@ fn read_manifest(text: &str) -> Result<Vec<(String, String)>, &'static str> {
 }
 
 fn hash_of(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(text))
 }
 
 /// An id without what says how it was made (GraphQL over HTTP, "SHA256 hex document identifier").

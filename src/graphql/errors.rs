@@ -1,8 +1,10 @@
 //! Errors and problems: what a client is told, with stable codes, and what only the log hears (R36).
 
 use crate::actions::{Done, Fault, Outcome, Refusal};
+use crate::chance::Chance;
 use crate::domain::problem::{Problem, ProblemCode};
 use async_graphql::{Enum, ErrorExtensions, ID, SimpleObject};
+use data_encoding::HEXLOWER;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -74,9 +76,8 @@ impl From<Fault> for Failure {
 
 /// Logs a fault under a new id and returns the id, which is all that a client is told (R36).
 pub fn log_fault(fault: &dyn std::error::Error) -> String {
-    let mut bytes = [0u8; 8];
-    rand::fill(&mut bytes);
-    let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    // Errors are made where no context is, and nothing but the log knows this id.
+    let id = HEXLOWER.encode(&Chance::system().bytes::<8>());
     tracing::error!(id, cause = %fault, "internal error");
     id
 }

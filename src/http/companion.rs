@@ -1,7 +1,8 @@
 //! The companion app at `/app`: its files, from the binary, under a policy that lets nothing else run or be reached.
 
+use super::freshness::has;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETag, EntityTag};
 use actix_web::{HttpRequest, HttpResponse, web};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -108,13 +109,13 @@ fn serve(request: &HttpRequest, name: &str) -> HttpResponse {
     let Some((_, media, body)) = FILES.iter().find(|(known, ..)| *known == name) else {
         return HttpResponse::NotFound().finish();
     };
-    let tag = format!("\"{}\"", *VERSION);
-    let known = request.headers().get(IF_NONE_MATCH).is_some_and(|value| *value == *tag);
+    let tag = EntityTag::new_strong(VERSION.clone());
+    let known = has(request, &tag);
     let mut answer = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
     answer
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((CONTENT_TYPE, *media))
-        .insert_header((ETAG, tag))
+        .insert_header(ETag(tag))
         // Kept, and asked about each time: all files are always of one version.
         .insert_header((CACHE_CONTROL, "no-cache"));
     match name {

@@ -4,6 +4,7 @@
 use super::door::{Door, REQUEST_ID};
 use super::stall::Connection;
 use super::{Web, standing};
+use crate::chance::Chance;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
@@ -11,6 +12,7 @@ use actix_web::http::header::{CONNECTION, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
+use data_encoding::HEXLOWER;
 use std::rc::Rc;
 use std::time::Instant;
 use tracing::Instrument;
@@ -23,8 +25,8 @@ fn well_formed(id: &HeaderValue) -> Option<&str> {
     ((16..=36).contains(&id.len()) && of_digits).then_some(id)
 }
 
-fn new_id() -> String {
-    format!("{:032x}", rand::random::<u128>())
+fn new_id(chance: &Chance) -> String {
+    HEXLOWER.encode(&chance.bytes::<16>())
 }
 
 /// The gate, before all routes.
@@ -33,12 +35,14 @@ pub async fn gate<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let begun = Instant::now();
-    let id = request.headers().get(REQUEST_ID).and_then(well_formed).map_or_else(new_id, str::to_owned);
-    let span = tracing::info_span!("request", id);
-    let method = method(request.method());
-    let Some(door) = request.app_data::<web::Data<Web>>().map(|web| web.door.clone()) else {
+    let Some(web) = request.app_data::<web::Data<Web>>() else {
         unreachable!("the routes have what they need")
     };
+    let door = web.door.clone();
+    let given = request.headers().get(REQUEST_ID).and_then(well_formed);
+    let id = given.map_or_else(|| new_id(&web.house.chance), str::to_owned);
+    let span = tracing::info_span!("request", id);
+    let method = method(request.method());
     let busy = request.conn_data::<Rc<Connection>>().map(Connection::busy);
     let passed = pass(&door, request, next).instrument(span.clone()).await;
     drop(busy);

@@ -13,8 +13,8 @@ use crate::graphql::errors::{ErrorCode, log_fault};
 use crate::graphql::measure::Unreadable;
 use crate::graphql::{AccessToken, Asker, limits, prepare};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::http::header::{ALLOW, AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, mime, web};
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
 };
@@ -226,13 +226,9 @@ pub async fn post(request: HttpRequest, web: web::Data<Web>, body: web::Payload)
 
 /// Whether a body is said to be JSON in UTF-8, which JSON is unless it is said to be something else.
 fn is_json(request: &HttpRequest) -> bool {
-    let said = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut parts = said.split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default();
-    let utf8 = |value: &str| value.trim_matches('"').eq_ignore_ascii_case("utf-8");
-    let mut named = parts.filter_map(|part| part.split_once('='));
-    essence.eq_ignore_ascii_case("application/json")
-        && named.all(|(name, value)| !name.eq_ignore_ascii_case("charset") || utf8(value))
+    let Ok(Some(said)) = request.mime_type() else { return false };
+    said.essence_str() == mime::APPLICATION_JSON.essence_str()
+        && said.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8)
 }
 
 fn bad_request(media: Media, sentence: &str) -> HttpResponse {

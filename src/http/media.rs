@@ -2,7 +2,8 @@
 
 use super::events;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{self, ACCEPT, CONTENT_TYPE, Header, Quality, QualityItem};
+use actix_web::mime::{self, Mime};
 use actix_web::{HttpRequest, HttpResponse};
 
 /// Data came, and errors with it (GraphQL over HTTP, September 2026, "Partial success").
@@ -19,74 +20,48 @@ pub(super) enum Media {
     Events,
 }
 
-/// One entry of an `Accept` header (RFC 9110, 12.5.1).
-struct Range<'a> {
-    kind: &'a str,
-    subtype: &'a str,
-    quality: f32,
-}
+/// What a client accepts (RFC 9110, 12.5.1). What cannot be read, or asks for another encoding than UTF-8, accepts
+/// nothing.
+pub(super) struct Accept(Vec<QualityItem<Mime>>);
 
-impl<'a> Range<'a> {
-    /// What is not of this form, or asks for another encoding than UTF-8, accepts nothing.
-    fn read(text: &'a str) -> Option<Self> {
-        let mut parts = text.split(';').map(str::trim);
-        let (kind, subtype) = parts.next()?.split_once('/')?;
-        let mut quality = 1.0;
-        for (name, value) in parts.filter_map(|part| part.split_once('=')) {
-            let value = value.trim().trim_matches('"');
-            match name.trim() {
-                name if name.eq_ignore_ascii_case("q") => quality = value.parse().ok()?,
-                name if name.eq_ignore_ascii_case("charset") && !value.eq_ignore_ascii_case("utf-8") => {
-                    return None;
-                }
-                _ => {}
-            }
-        }
-        Some(Self { kind, subtype, quality })
-    }
-
-    /// How closely this names a media type; None: it does not.
-    fn names(&self, kind: &str, subtype: &str) -> Option<u8> {
-        match (self.kind, self.subtype) {
-            ("*", "*") => Some(0),
-            (of, "*") if of.eq_ignore_ascii_case(kind) => Some(1),
-            (of, exactly) if of.eq_ignore_ascii_case(kind) && exactly.eq_ignore_ascii_case(subtype) => {
-                Some(2)
-            }
-            _ => None,
-        }
+/// How closely a range names a media type; None: it does not.
+fn closeness(range: &Mime, media: &str) -> Option<u8> {
+    let kind = media.split('/').next()?;
+    match (range.type_(), range.subtype()) {
+        (mime::STAR, mime::STAR) => Some(0),
+        (of, mime::STAR) if of == kind => Some(1),
+        _ if range.essence_str() == media => Some(2),
+        _ => None,
     }
 }
 
-/// What a client accepts.
-pub(super) struct Accept<'a>(Vec<Range<'a>>);
-
-impl<'a> Accept<'a> {
+impl Accept {
     /// Reads the header; None: there is none.
-    pub(super) fn of(headers: &'a HeaderMap) -> Option<Self> {
-        let mut lines = headers.get_all(ACCEPT).peekable();
-        lines.peek()?;
-        let entries = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
-        Some(Self(entries.filter_map(Range::read).collect()))
+    pub(super) fn of(request: &HttpRequest) -> Option<Self> {
+        request.headers().get(ACCEPT)?;
+        let mut ranges = header::Accept::parse(request).map(|accept| accept.0).unwrap_or_default();
+        ranges
+            .retain(|range| range.item.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8));
+        Some(Self(ranges))
     }
 
     /// How closely a media type is named, and how much it is wanted; None: it is not accepted.
-    pub(super) fn takes(&self, kind: &str, subtype: &str) -> Option<(u8, f32)> {
-        let named = self.0.iter().filter_map(|range| Some((range.names(kind, subtype)?, range.quality)));
-        named.max_by_key(|(closeness, _)| *closeness).filter(|(_, quality)| *quality > 0.0)
+    pub(super) fn takes(&self, media: &str) -> Option<(u8, Quality)> {
+        let named = self.0.iter().filter_map(|range| Some((closeness(&range.item, media)?, range.quality)));
+        named.max_by_key(|(closeness, _)| *closeness).filter(|(_, quality)| *quality > Quality::ZERO)
     }
 }
 
 impl Media {
     /// What a request's answer is sent as; None: nothing that there is would be accepted.
     pub(super) fn of(request: &HttpRequest) -> Option<Self> {
-        let Some(accept) = Accept::of(request.headers()) else { return Some(Self::Json) };
-        let graphql = accept.takes("application", "graphql-response+json");
-        let json = accept.takes("application", "json");
+        let Some(accept) = Accept::of(request) else { return Some(Self::Json) };
+        let graphql = accept.takes("application/graphql-response+json");
+        let json = accept.takes("application/json");
         // Only who names it can read it, and who names something else too wants it if it is wanted more.
-        let events = accept.takes("text", "event-stream").filter(|(closeness, _)| *closeness == 2);
-        let others = [graphql, json].into_iter().flatten().map(|(_, wanted)| wanted).fold(0.0, f32::max);
-        if events.is_some_and(|(_, wanted)| wanted > others || others == 0.0) {
+        let events = accept.takes("text/event-stream").filter(|(closeness, _)| *closeness == 2);
+        let others = [graphql, json].into_iter().flatten().map(|(_, wanted)| wanted).max();
+        if events.is_some_and(|(_, wanted)| Some(wanted) > others) {
             return Some(Self::Events);
         }
         match (graphql, json) {
@@ -95,7 +70,7 @@ impl Media {
             (Some(_), None) => Some(Self::GraphQl),
             // Who wants both as much, and does not name the newer one, may not know it.
             (Some((closeness, wanted)), Some((_, instead))) => {
-                let newer = wanted > instead || wanted.total_cmp(&instead).is_eq() && closeness == 2;
+                let newer = wanted > instead || wanted == instead && closeness == 2;
                 Some(if newer { Self::GraphQl } else { Self::Json })
             }
         }

@@ -4,6 +4,7 @@ use super::media::Accept;
 use super::spelling::Code;
 use crate::actions::{Fault, Refusal, page};
 use crate::graphql::errors::log_fault;
+use actix_web::HttpMessage as _;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse};
@@ -21,23 +22,21 @@ pub(super) enum Wants {
 
 /// What a request's body is said to be, without parameters and in small letters.
 pub(super) fn media_of(request: &HttpRequest) -> String {
-    let said = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    said.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    request.content_type().to_ascii_lowercase()
 }
 
 impl Wants {
     /// Whoever names HTML gets a page, unless it wants JSON more. Who names neither gets a page for a form, which mail
     /// programs send too (RFC 8058), and JSON for anything else.
     pub(super) fn of(request: &HttpRequest) -> Self {
-        let accept = Accept::of(request.headers());
-        let named =
-            |subtype, kind| accept.as_ref().and_then(|a| a.takes(kind, subtype)).filter(|(c, _)| *c > 0);
-        let json = [named("json", "application"), named("problem+json", "application")];
-        let json = json.into_iter().flatten().map(|(_, wanted)| wanted).max_by(f32::total_cmp);
+        let accept = Accept::of(request);
+        let named = |media| accept.as_ref().and_then(|a| a.takes(media)).filter(|(c, _)| *c > 0);
+        let json = [named("application/json"), named("application/problem+json")];
+        let json = json.into_iter().flatten().map(|(_, wanted)| wanted).max();
         let is_form = || {
             matches!(media_of(request).as_str(), "application/x-www-form-urlencoded" | "multipart/form-data")
         };
-        match (named("html", "text"), json) {
+        match (named("text/html"), json) {
             (Some((_, wanted)), Some(instead)) if instead > wanted => Self::Json,
             (Some(_), _) => Self::Page,
             (None, Some(_)) => Self::Json,

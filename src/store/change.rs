@@ -11,6 +11,7 @@ use super::dialect::on_both;
 use super::schema::{changes, feeds};
 use super::types::Ts;
 use super::{Db, MultiBackend};
+use crate::chance::Chance;
 use crate::domain::change::ChangeKind;
 use crate::ids::{AccountId, ChangeId, CheckInId, RowId};
 use diesel::prelude::*;
@@ -51,12 +52,12 @@ impl News {
     }
 
     /// Adds a change that is told at once; several to one object of one kind are one.
-    pub fn at_once(&mut self, account: AccountId, kind: ChangeKind, object: RowId, now: Ts) {
+    pub fn at_once(&mut self, account: AccountId, kind: ChangeKind, object: RowId, now: Ts, chance: &Chance) {
         let same = |row: &ChangeRow| {
             (row.account_id, row.kind, row.object_id, row.check_in_id) == (account, kind, object, None)
         };
         if !self.rows.iter().any(same) {
-            let row = Self::row(account, kind, object, now);
+            let row = Self::row(account, kind, object, now, chance);
             self.rows.push(ChangeRow { number: Some(0), ..row });
         }
     }
@@ -69,8 +70,9 @@ impl News {
         object: RowId,
         check_in: Option<CheckInId>,
         at: Ts,
+        chance: &Chance,
     ) {
-        let row = Self::row(account, kind, object, at);
+        let row = Self::row(account, kind, object, at, chance);
         self.rows.push(ChangeRow { check_in_id: check_in, ..row });
     }
 
@@ -79,9 +81,9 @@ impl News {
         self.woken.insert(account);
     }
 
-    fn row(account: AccountId, kind: ChangeKind, object: RowId, at: Ts) -> ChangeRow {
+    fn row(account: AccountId, kind: ChangeKind, object: RowId, at: Ts, chance: &Chance) -> ChangeRow {
         ChangeRow {
-            id: ChangeId::at(at.get()),
+            id: ChangeId::at(at.get(), chance),
             account_id: account,
             kind,
             object_id: object,

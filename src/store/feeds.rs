@@ -87,13 +87,17 @@ impl Drop for Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chance::Chance;
     use futures::FutureExt as _;
     use jiff::Timestamp;
 
     #[tokio::test]
     async fn a_follower_is_woken_by_its_own_bell_once_and_forgotten_when_it_goes() {
         let feeds = Arc::new(Feeds::default());
-        let (own, other) = (AccountId::at(Timestamp::UNIX_EPOCH), AccountId::at(Timestamp::UNIX_EPOCH));
+        let (own, other) = (
+            AccountId::at(Timestamp::UNIX_EPOCH, &Chance::seeded(0)),
+            AccountId::at(Timestamp::UNIX_EPOCH, &Chance::seeded(0)),
+        );
         let (mut first, mut second) = (feeds.follow(own), feeds.follow(own));
         feeds.ring(other);
         assert_eq!(first.woken().now_or_never(), None);

@@ -5,6 +5,7 @@ use super::schema::{attempts, check_ins, nudges};
 use super::slice::load_slice;
 use super::types::Ts;
 use super::{Db, MultiBackend};
+use crate::chance::Chance;
 use crate::domain::nudge::{About, Channel, DropReason, NudgeKind, NudgeState, Outcome, Reason, key};
 use crate::domain::slice::Slice;
 use crate::ids::{AccountId, AddressRequestId, AttemptId, CheckInId, DeviceId, NudgeId, WorkerId};
@@ -85,13 +86,14 @@ impl NudgeRow {
         recipient: Option<AccountId>,
         times: (Ts, Ts),
         now: Timestamp,
+        chance: &Chance,
     ) -> Self {
         let (check_in_id, address_request_id, round) = match about {
             About::CheckIn(id, round, _) => (Some(id), None, round),
             About::Address(id, _) => (None, Some(id), 0),
         };
         Self {
-            id: NudgeId::at(now),
+            id: NudgeId::at(now, chance),
             key: key(about, recipient, channel),
             kind: about.kind(),
             channel,
@@ -123,9 +125,9 @@ impl NudgeRow {
     }
 
     /// The copy of this nudge for one device that did not take it yet, while others did. It is tried at `at`.
-    pub fn straggler(&self, device: DeviceId, at: Timestamp, now: Timestamp) -> Self {
+    pub fn straggler(&self, device: DeviceId, at: Timestamp, now: Timestamp, chance: &Chance) -> Self {
         Self {
-            id: NudgeId::at(now),
+            id: NudgeId::at(now, chance),
             key: format!("{}/{device}", self.shown_key()),
             send_at: at.into(),
             device_id: Some(device),

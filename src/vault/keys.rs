@@ -1,12 +1,10 @@
-//! The key files: made once with mode 0600, read at every start.
+//! The keys of an installation: made once, read at every start.
 
+use super::key_files::{load, write_new};
 use super::random_key;
 use super::ring::{MasterSource, Ring};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use crate::chance::Chance;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -54,16 +52,16 @@ impl Keys {
     ///
     /// # Errors
     /// If one cannot be read or made, or is no key.
-    pub fn load_or_make(folder: &Path, master: &MasterSource) -> Result<Self, KeyError> {
+    pub fn load_or_make(folder: &Path, master: &MasterSource, chance: &Chance) -> Result<Self, KeyError> {
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(folder)
             .map_err(|error| KeyError::Io(folder.to_owned(), error))?;
-        let made = Self::ephemeral();
+        let made = Self::ephemeral(chance);
         match master {
-            MasterSource::File => made.save(folder)?,
-            MasterSource::Given(_) | MasterSource::Command(_) => made.save_own(folder)?,
+            MasterSource::File => made.save(folder, chance)?,
+            MasterSource::Given(_) | MasterSource::Command(_) => made.save_own(folder, chance)?,
         }
         Self::load(folder, master)
     }
@@ -79,85 +77,39 @@ impl Keys {
     }
 
     /// New keys that live in memory only, for the demo and for tests.
-    pub fn ephemeral() -> Self {
-        Self { master: Arc::new(Ring::ephemeral()), token_seed: random_key(), vapid: p256_scalar() }
+    pub fn ephemeral(chance: &Chance) -> Self {
+        let master = Arc::new(Ring::ephemeral(chance));
+        Self { master, token_seed: random_key(chance), vapid: p256_scalar(chance) }
     }
 
     /// Writes the keys to a folder. Those that are there already stay as they are.
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn save(&self, folder: &Path) -> Result<(), KeyError> {
-        self.master.save(folder)?;
-        self.save_own(folder)
+    pub fn save(&self, folder: &Path, chance: &Chance) -> Result<(), KeyError> {
+        self.master.save(folder, chance)?;
+        self.save_own(folder, chance)
     }
 
     /// As [`Keys::save`], without the master key.
-    fn save_own(&self, folder: &Path) -> Result<(), KeyError> {
-        write_new(&folder.join("tokens.key"), &self.token_seed)?;
-        write_new(&folder.join("vapid.key"), &self.vapid)?;
-        keep_names(folder)
+    fn save_own(&self, folder: &Path, chance: &Chance) -> Result<(), KeyError> {
+        write_new(&folder.join("tokens.key"), &self.token_seed, chance)?;
+        write_new(&folder.join("vapid.key"), &self.vapid, chance)
     }
 }
 
 /// A scalar of 255 random bits: below the order of P-256, whose top 32 bits are all ones, and not zero.
-fn p256_scalar() -> Zeroizing<[u8; 32]> {
-    let mut key = random_key();
+fn p256_scalar(chance: &Chance) -> Zeroizing<[u8; 32]> {
+    let mut key = random_key(chance);
     key[0] &= 0x7f;
     key[31] |= 1;
     key
 }
 
-/// Writes a key file unless it is there. Written whole under another name and then linked: of two processes that start
-/// at once, the second finds either no file or a whole one, and both go on with the same key.
-pub(super) fn write_new(path: &Path, key: &[u8; 32]) -> Result<(), KeyError> {
-    let io = |error| KeyError::Io(path.to_owned(), error);
-    if path.try_exists().map_err(io)? {
-        return Ok(());
-    }
-    let unfinished = path.with_extension(format!("{:016x}.new", rand::random::<u64>()));
-    let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(key));
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(io)?;
-    let made = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::hard_link(&unfinished, path));
-    let cleaned = std::fs::remove_file(&unfinished);
-    match made {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(io(error)),
-        Ok(()) | Err(_) => cleaned.map_err(io),
-    }
-}
-
-/// Has the names in a folder survive a power cut, as what is sealed with the keys under them will.
-pub(super) fn keep_names(folder: &Path) -> Result<(), KeyError> {
-    let kept = File::open(folder).and_then(|folder| folder.sync_all());
-    kept.map_err(|error| KeyError::Io(folder.to_owned(), error))
-}
-
-/// Reads a key file.
-pub(super) fn load(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-    let io = |error| KeyError::Io(path.to_owned(), error);
-    let mut file = File::open(path).map_err(io)?;
-    if file.metadata().map_err(io)?.permissions().mode() & 0o077 != 0 {
-        return Err(KeyError::Open(path.to_owned()));
-    }
-    // With room for all of it: a text that grows leaves copies behind.
-    let mut text = Zeroizing::new(String::with_capacity(128));
-    file.read_to_string(&mut text).map_err(io)?;
-    read_key(text.trim()).ok_or_else(|| KeyError::Malformed(path.to_owned()))
-}
-
-/// Reads a key from its text; None: it is none.
-pub(super) fn read_key(text: &str) -> Option<Zeroizing<[u8; 32]>> {
-    let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).ok()?);
-    bytes.as_slice().try_into().ok().map(Zeroizing::new)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn processes_that_start_at_once_share_their_keys() {
@@ -166,7 +118,7 @@ mod tests {
         let masters = std::thread::scope(|scope| {
             let make = || {
                 start.wait();
-                Keys::load_or_make(&folder, &MasterSource::File).unwrap().master.newest()
+                Keys::load_or_make(&folder, &MasterSource::File, &Chance::seeded(2)).unwrap().master.newest()
             };
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
@@ -179,13 +131,16 @@ mod tests {
     fn keys_are_made_once_and_for_their_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("keys");
-        let first = Keys::load_or_make(&folder, &MasterSource::File).unwrap();
-        let second = Keys::load_or_make(&folder, &MasterSource::File).unwrap();
+        let first = Keys::load_or_make(&folder, &MasterSource::File, &Chance::seeded(2)).unwrap();
+        let second = Keys::load_or_make(&folder, &MasterSource::File, &Chance::seeded(2)).unwrap();
         assert_eq!(first.master.newest(), second.master.newest());
         assert_eq!((*first.token_seed, *first.vapid), (*second.token_seed, *second.vapid));
         let file = folder.join("master.key");
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
-        assert!(matches!(Keys::load_or_make(&folder, &MasterSource::File), Err(KeyError::Open(_))));
+        assert!(matches!(
+            Keys::load_or_make(&folder, &MasterSource::File, &Chance::seeded(2)),
+            Err(KeyError::Open(_))
+        ));
     }
 }

@@ -1,6 +1,7 @@
 //! The ledger of erased accounts: a file beside the keys, by which an older copy of the database brings nobody back.
 
 use super::sha256;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -24,10 +25,6 @@ pub struct Ledger {
     path: PathBuf,
 }
 
-fn line(hash: &[u8]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl Ledger {
     /// The ledger in a key folder; the file is made with the first entry.
     pub fn beside(folder: &Path) -> Self {
@@ -44,8 +41,7 @@ impl Ledger {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
             Err(error) => return Err(error),
         };
-        let byte = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|p| u8::from_str_radix(p, 16).ok());
-        let entry = |line: &str| line.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>();
+        let entry = |line: &str| HEXLOWER_PERMISSIVE.decode(line.as_bytes()).ok();
         Ok(text.lines().filter(|line| line.len() == 64).filter_map(entry).collect())
     }
 
@@ -59,7 +55,7 @@ impl Ledger {
         let new: String = hashes
             .iter()
             .filter(|hash| !known.contains(*hash))
-            .map(|hash| format!("\n{}", line(hash)))
+            .map(|hash| format!("\n{}", HEXLOWER.encode(hash)))
             .collect();
         if new.is_empty() {
             return Ok(());
@@ -86,7 +82,7 @@ mod tests {
         ledger.add(&[hash(1)]).unwrap();
         let path = folder.path().join("keys").join(NAME);
         let mut text = std::fs::read_to_string(&path).unwrap();
-        text.push_str(&line(&hash(2))[..20]);
+        text.push_str(&HEXLOWER.encode(&hash(2))[..20]);
         std::fs::write(&path, text).unwrap();
         ledger.add(&[hash(1), hash(3)]).unwrap();
         assert_eq!(ledger.read().unwrap(), BTreeSet::from([hash(1), hash(3)]));

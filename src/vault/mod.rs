@@ -1,10 +1,12 @@
 //! The vault: seals what must not be readable at rest, wraps data keys, and makes blind indexes and tokens (R26).
 
+pub(crate) mod key_files;
 pub mod keys;
 pub mod ledger;
 pub mod ring;
 pub mod token_keys;
 
+use crate::chance::Chance;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
@@ -94,23 +96,27 @@ impl Place {
 
 /// The key of one account or link. It has no `Debug`, so that it cannot get into a log.
 #[derive(Clone)]
-pub struct DataKey(Zeroizing<[u8; 32]>);
+pub struct DataKey {
+    key: Zeroizing<[u8; 32]>,
+    /// Makes the nonces.
+    chance: Chance,
+}
 
 impl DataKey {
     /// A new random key.
-    pub fn random() -> Self {
-        Self(random_key())
+    pub fn random(chance: &Chance) -> Self {
+        Self { key: random_key(chance), chance: chance.clone() }
     }
 
     /// Seals bytes for a place.
     pub fn seal(&self, place: Place, plain: &[u8]) -> Vec<u8> {
-        encrypt(&self.0, &[SEALED], &place.aad(), plain)
+        encrypt(&self.key, &[SEALED], &place.aad(), plain, &self.chance)
     }
 
     /// Opens what was sealed for a place.
     pub fn open(&self, place: Place, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
         let body = sealed.strip_prefix(&[SEALED]).ok_or(VaultError::Malformed(place.column))?;
-        decrypt(&self.0, place, body)
+        decrypt(&self.key, place, body)
     }
 
     /// Seals a text.
@@ -143,27 +149,34 @@ pub struct Vault {
     index_key: Zeroizing<[u8; 32]>,
     token_key: Zeroizing<[u8; 32]>,
     system: DataKey,
+    chance: Chance,
 }
 
 impl Vault {
     /// A new house secret, wrapped by the newest master key, for a database that has none.
-    pub fn new_house_secret(ring: &Ring) -> Vec<u8> {
-        wrap(&ring.first(), Self::house_place(), &random_key())
+    pub fn new_house_secret(ring: &Ring, chance: &Chance) -> Vec<u8> {
+        wrap(&ring.first(), Self::house_place(), &random_key(chance), chance)
     }
 
-    /// The vault of the database with that house secret.
+    /// The vault of the database with that house secret. Its keys and nonces come from `chance`.
     ///
     /// # Errors
     /// If the secret was wrapped by a master key that is not in the ring, or was changed.
-    pub fn open(ring: Arc<Ring>, house_secret: &[u8]) -> Result<Self, VaultError> {
+    pub fn open(ring: Arc<Ring>, house_secret: &[u8], chance: Chance) -> Result<Self, VaultError> {
         let secret = unwrap(&ring, Self::house_place(), house_secret)?;
         let derive = |label: &str| Zeroizing::new(hmac(&secret, label.as_bytes()));
         Ok(Self {
             index_key: derive("evenkeel blind index"),
             token_key: derive("evenkeel tokens"),
-            system: DataKey(derive("evenkeel system data")),
+            system: DataKey { key: derive("evenkeel system data"), chance: chance.clone() },
             ring,
+            chance,
         })
+    }
+
+    /// Where its keys and nonces come from.
+    pub fn chance(&self) -> &Chance {
+        &self.chance
     }
 
     fn house_place() -> Place {
@@ -196,7 +209,7 @@ impl Vault {
     /// # Errors
     /// If that master key is not in the ring.
     pub fn new_data_key(&self, place: Place, by: MasterId) -> Result<(DataKey, Vec<u8>), VaultError> {
-        let key = DataKey::random();
+        let key = DataKey::random(&self.chance);
         let wrapped = self.wrap(place, &key, by)?;
         Ok((key, wrapped))
     }
@@ -207,7 +220,7 @@ impl Vault {
     /// If that master key is not in the ring.
     pub fn wrap(&self, place: Place, key: &DataKey, by: MasterId) -> Result<Vec<u8>, VaultError> {
         let master = self.ring.find(by).ok_or(VaultError::MissingKey(place.column, by))?;
-        Ok(wrap(&master, place, &key.0))
+        Ok(wrap(&master, place, &key.key, &self.chance))
     }
 
     /// Unwraps the data key of a row.
@@ -215,7 +228,8 @@ impl Vault {
     /// # Errors
     /// If the master key is not in the ring, or the bytes were changed or moved.
     pub fn unwrap(&self, place: Place, wrapped: &[u8]) -> Result<DataKey, VaultError> {
-        unwrap(&self.ring, place, wrapped).map(DataKey)
+        let key = unwrap(&self.ring, place, wrapped)?;
+        Ok(DataKey { key, chance: self.chance.clone() })
     }
 
     /// Wraps the same key by another master key; None: it is wrapped by that one.
@@ -262,15 +276,15 @@ fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-fn random_key() -> Zeroizing<[u8; 32]> {
+fn random_key(chance: &Chance) -> Zeroizing<[u8; 32]> {
     let mut key = Zeroizing::new([0; 32]);
-    rand::fill(key.as_mut_slice());
+    chance.fill(key.as_mut_slice());
     key
 }
 
-fn wrap(master: &Master, place: Place, key: &[u8; 32]) -> Vec<u8> {
+fn wrap(master: &Master, place: Place, key: &[u8; 32], chance: &Chance) -> Vec<u8> {
     let head = [&[WRAPPED], master.id.bytes()].concat();
-    encrypt(&master.key, &head, &place.aad(), key)
+    encrypt(&master.key, &head, &place.aad(), key, chance)
 }
 
 /// By which master key something is wrapped, and what follows that.
@@ -287,9 +301,8 @@ fn unwrap(ring: &Ring, place: Place, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32
     Ok(Zeroizing::new(key))
 }
 
-fn encrypt(key: &[u8; 32], head: &[u8], aad: &[u8], plain: &[u8]) -> Vec<u8> {
-    let mut nonce = [0; NONCE];
-    rand::fill(&mut nonce);
+fn encrypt(key: &[u8; 32], head: &[u8], aad: &[u8], plain: &[u8], chance: &Chance) -> Vec<u8> {
+    let nonce = chance.bytes::<NONCE>();
     let cipher = XChaCha20Poly1305::new(key.into());
     // The cipher refuses only texts of more than 256 GiB.
     let body = cipher.encrypt(&XNonce::from(nonce), Payload { msg: plain, aad }).unwrap_or_default();
@@ -310,7 +323,7 @@ mod tests {
 
     #[test]
     fn r26_a_value_opens_in_its_place_only_and_unchanged_only() {
-        let key = DataKey::random();
+        let key = DataKey::random(&Chance::seeded(5));
         let place = Place::new("accounts", "email", Uuid::from_u128(1));
         let sealed = key.seal_text(place, "words");
         assert_eq!(key.open_text(place, &sealed).as_deref(), Ok("words"));
@@ -335,9 +348,10 @@ mod tests {
     }
 
     fn vault() -> Vault {
-        let ring = Arc::new(Ring::ephemeral());
-        let secret = Vault::new_house_secret(&ring);
-        Vault::open(ring, &secret).unwrap()
+        let chance = Chance::seeded(6);
+        let ring = Arc::new(Ring::ephemeral(&chance));
+        let secret = Vault::new_house_secret(&ring, &chance);
+        Vault::open(ring, &secret, chance).unwrap()
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! The master keys that a process holds: the newest and those before it, told apart by the id that stands in envelopes.
 
-use super::keys::{KeyError, keep_names, load, read_key, write_new};
+use super::key_files::{keep_names, load, read_key, write_new};
+use super::keys::KeyError;
 use super::{hmac, random_key};
+use crate::chance::Chance;
+use data_encoding::HEXLOWER;
 use secrecy::{ExposeSecret, SecretString};
 use std::fs::File;
 use std::io::Read;
@@ -41,7 +44,7 @@ impl MasterId {
 
 impl std::fmt::Display for MasterId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&HEXLOWER.encode(&self.0))
     }
 }
 
@@ -81,8 +84,8 @@ pub struct Ring {
 
 impl Ring {
     /// One new key that lives in memory only.
-    pub(super) fn ephemeral() -> Self {
-        Self { masters: RwLock::new(vec![Master::new(random_key())]), folder: OnceLock::new() }
+    pub(super) fn ephemeral(chance: &Chance) -> Self {
+        Self { masters: RwLock::new(vec![Master::new(random_key(chance))]), folder: OnceLock::new() }
     }
 
     /// Reads the master keys; makes none.
@@ -101,9 +104,9 @@ impl Ring {
     }
 
     /// Writes the newest key to the folder unless there is one. From then on new ones are looked for there.
-    pub(super) fn save(&self, folder: &Path) -> Result<(), KeyError> {
+    pub(super) fn save(&self, folder: &Path, chance: &Chance) -> Result<(), KeyError> {
         self.folder.get_or_init(|| folder.to_owned());
-        write_new(&folder.join(CURRENT), &self.first().key)
+        write_new(&folder.join(CURRENT), &self.first().key, chance)
     }
 
     pub(super) fn first(&self) -> Master {
@@ -203,7 +206,7 @@ impl Handover {
     ///
     /// # Errors
     /// If another process has it in hand, or the files cannot be read or written.
-    pub fn begin(folder: &Path) -> Result<Self, KeyError> {
+    pub fn begin(folder: &Path, chance: &Chance) -> Result<Self, KeyError> {
         let io = |error| KeyError::Io(folder.to_owned(), error);
         let lock = File::open(folder).map_err(io)?;
         lock.try_lock().map_err(|error| match error {
@@ -212,9 +215,8 @@ impl Handover {
         })?;
         // Without a current key there is nothing to go on from.
         load(&folder.join(CURRENT))?;
-        write_new(&folder.join(NEXT), &random_key())?;
+        write_new(&folder.join(NEXT), &random_key(chance), chance)?;
         load(&folder.join(NEXT))?;
-        keep_names(folder)?;
         Ok(Self { folder: folder.to_owned(), _lock: lock })
     }
 
@@ -297,11 +299,15 @@ mod tests {
     fn a_running_process_finds_the_next_key_when_it_meets_its_id_and_keeps_the_one_before() {
         let _turn = turn();
         let folder = tempfile::tempdir().unwrap();
+        let chance = Chance::seeded(4);
         let folder = folder.path();
-        let ring = Keys::load_or_make(folder, &MasterSource::File).unwrap().master;
+        let ring = Keys::load_or_make(folder, &MasterSource::File, &chance).unwrap().master;
         let first = ring.newest();
-        let handover = Handover::begin(folder).unwrap();
-        assert!(matches!(Handover::begin(folder), Err(KeyError::InHand(_))), "two would cross each other");
+        let handover = Handover::begin(folder, &chance).unwrap();
+        assert!(
+            matches!(Handover::begin(folder, &chance), Err(KeyError::InHand(_))),
+            "two would cross each other"
+        );
         let started_meanwhile = Ring::load(folder, &MasterSource::File).unwrap();
         let second = started_meanwhile.newest();
         assert!(second != first && started_meanwhile.known(first).is_some());
@@ -309,11 +315,11 @@ mod tests {
         drop(handover);
         // A run that was killed between its two last steps had set the old key aside already.
         std::fs::hard_link(folder.join(CURRENT), folder.join(format!("master-{first}.retired"))).unwrap();
-        let aside = Handover::begin(folder).unwrap().finish(second).unwrap();
+        let aside = Handover::begin(folder, &chance).unwrap().finish(second).unwrap();
         let after = Ring::load(folder, &MasterSource::File).unwrap();
         assert!(after.newest() == second && after.find(first).is_none(), "it is read no more");
         assert!(Master::new(load(&aside).unwrap()).id == first, "and is kept for the operator");
-        let third = Handover::begin(folder).unwrap();
+        let third = Handover::begin(folder, &chance).unwrap();
         assert!(
             third.finish(second).is_err(),
             "a key that nothing was wrapped by does not become the current one"

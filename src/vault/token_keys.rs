@@ -1,12 +1,12 @@
 //! The token keys of an installation: the one that signs, and the one before it until its tokens are out of date (R31).
 
-use super::keys::{KeyError, load};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use super::key_files::{load, replace};
+use super::keys::KeyError;
+use super::random_key;
+use crate::chance::Chance;
 use jiff::Timestamp;
 use std::fs::File;
-use std::io::Write;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -77,32 +77,19 @@ impl TokenKeys {
 ///
 /// # Errors
 /// If the files cannot be read or written. What was interrupted is done anew by the next call.
-pub fn rotate(folder: &Path, now: Timestamp) -> Result<(), KeyError> {
+pub fn rotate(folder: &Path, now: Timestamp, chance: &Chance) -> Result<(), KeyError> {
     let io = |error| KeyError::Io(folder.to_owned(), error);
     let held = File::open(folder).map_err(io)?;
     // One at a time; given back when the process ends.
     held.lock().map_err(io)?;
     let old = load(&folder.join(CURRENT))?;
     let aside = folder.join(retired_name(now));
-    replace(&aside, &old)?;
-    let mut new = Seed::default();
-    rand::fill(new.as_mut_slice());
-    replace(&folder.join(CURRENT), &new)?;
+    replace(&aside, &old, chance)?;
+    replace(&folder.join(CURRENT), &random_key(chance), chance)?;
     for (_, path) in retired(folder)?.into_iter().filter(|(_, path)| *path != aside) {
         std::fs::remove_file(&path).map_err(|error| KeyError::Io(path, error))?;
     }
     held.sync_all().map_err(io)
-}
-
-/// Puts a key file in place of what is there, whole.
-pub(crate) fn replace(path: &Path, key: &Seed) -> Result<(), KeyError> {
-    let io = |error| KeyError::Io(path.to_owned(), error);
-    let unfinished = path.with_extension(format!("{:016x}.new", rand::random::<u64>()));
-    let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(key.as_slice()));
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(io)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    written.and_then(|()| std::fs::rename(&unfinished, path)).map_err(io)
 }
 
 #[cfg(test)]
@@ -114,17 +101,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().to_owned();
         let first = Seed::new([7; 32]);
-        replace(&folder.join(CURRENT), &first).unwrap();
+        let chance = Chance::seeded(3);
+        replace(&folder.join(CURRENT), &first, &chance).unwrap();
         let at = |second| Timestamp::from_second(second).unwrap();
         let before = (TokenKeys::load(&folder).unwrap(), stamp(&folder));
         assert_eq!((*before.0.current, before.0.previous.is_none()), (*first, true));
-        rotate(&folder, at(1_000_000_000)).unwrap();
+        rotate(&folder, at(1_000_000_000), &chance).unwrap();
         let second = TokenKeys::load(&folder).unwrap();
         assert_ne!(*second.current, *first);
         assert_ne!(stamp(&folder), before.1);
         let previous = second.previous.unwrap();
         assert_eq!((*previous.0, previous.1), (*first, at(1_000_000_000)));
-        rotate(&folder, at(1_000_000_900)).unwrap();
+        rotate(&folder, at(1_000_000_900), &chance).unwrap();
         let third = TokenKeys::load(&folder).unwrap();
         assert_eq!(*third.previous.unwrap().0, *second.current);
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2);

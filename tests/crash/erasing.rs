@@ -3,11 +3,12 @@
 use super::processes::Processes;
 use super::seed::{self, Couple};
 use super::{Cluster, until};
+use crate::receivers::SmtpReceiver;
 use diesel::prelude::*;
 use evenkeel::app::App;
+use evenkeel::chance::Chance;
 use evenkeel::clock::Clock;
 use evenkeel::config::Config;
-use evenkeel::demo::smtp_receiver::SmtpReceiver;
 use evenkeel::domain::partner_link::LinkStatus;
 use evenkeel::ids::{AccountId, TypedId};
 use evenkeel::store::erasure::ErasureRow;
@@ -58,8 +59,8 @@ async fn survive(mut cluster: Option<Cluster>, names: &[&'static str]) {
     };
     let mut config = Config::for_tests(folder.path().to_owned(), Location::parse(&database).unwrap());
     config.smtp_url = Some(mail.url().into());
-    let keys = Keys::load_or_make(&folder.path().join("keys"), &config.master).unwrap();
-    let app = App::build(&config, &keys, clock).unwrap();
+    let keys = Keys::load_or_make(&folder.path().join("keys"), &config.master, &Chance::system()).unwrap();
+    let app = App::build(&config, &keys, clock, Chance::system()).unwrap();
     let couples = seed::couples(&app.house, 0, COUPLES, |_| None).await;
     let later = app.house.clock.now() + SignedDuration::from_hours(2);
     let occasions: Vec<_> = couples.iter().map(|couple| (*couple, later)).collect();

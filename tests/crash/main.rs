@@ -1,21 +1,25 @@
 //! No nudge is lost and none is sent too often, whatever is killed and whenever: real processes, on the real clock.
 
+#[path = "../support/chance.rs"]
+mod chance;
 mod erasing;
 mod processes;
+#[path = "../support/receivers.rs"]
+mod receivers;
 #[path = "../support/seed.rs"]
 mod seed;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chance::chance;
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::prelude::*;
 use evenkeel::actions::device::Subscription;
 use evenkeel::actions::{check_in, negotiation, partner_link};
 use evenkeel::app::App;
+use evenkeel::chance::Chance;
 use evenkeel::clock::Clock;
 use evenkeel::config::Config;
-use evenkeel::demo::push_receiver::PushReceiver;
-use evenkeel::demo::smtp_receiver::SmtpReceiver;
 use evenkeel::domain::answer::AnswerContent;
 use evenkeel::domain::nudge::{DropReason, NudgeState, Rung, fingerprint};
 use evenkeel::ids::{AccountId, NudgeId, WorkerId};
@@ -28,6 +32,7 @@ use processes::{Cluster, Processes};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
+use receivers::{PushReceiver, SmtpReceiver};
 use seed::{Couple, caller};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -123,8 +128,9 @@ impl Scenery {
         config.smtp_url = Some(mail.url().into());
         config.push_insecure_origins = vec![push.origin().parse().unwrap()];
         config.lease = LEASE;
-        let keys = Keys::load_or_make(&folder.path().join("keys"), &config.master).unwrap();
-        let app = App::build(&config, &keys, clock).unwrap();
+        let keys =
+            Keys::load_or_make(&folder.path().join("keys"), &config.master, &Chance::system()).unwrap();
+        let app = App::build(&config, &keys, clock, Chance::system()).unwrap();
         if let Some(cluster) = &cluster {
             execute_on(&cluster.url, WHO_IS_WHO);
         }
@@ -410,8 +416,9 @@ async fn judge(scenery: &Scenery) {
 }
 
 fn run(backend: &str, cluster: impl FnOnce() -> Option<Cluster>, names: &[&'static str]) {
-    let seed =
-        std::env::var("EVENKEEL_TEST_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
+    let given = std::env::var("EVENKEEL_TEST_SEED");
+    let new = || u64::from_be_bytes(Chance::system().bytes());
+    let seed = given.map_or_else(|_| new(), |seed| seed.parse().unwrap());
     eprintln!("{backend}: EVENKEEL_TEST_SEED={seed} kills at the same moments again, as far as moments go");
     // On this very thread: the processes end with the thread that started them.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

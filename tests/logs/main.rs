@@ -5,8 +5,8 @@
 #[expect(dead_code, reason = "this binary needs only a part of the harness")]
 mod support;
 
+use crate::support::receivers::{Answer, Behaviour};
 use diesel::connection::SimpleConnection;
-use evenkeel::demo::push_receiver::{Answer, Behaviour};
 use evenkeel::store::Db;
 use serde_json::{Value, json};
 use support::log::{cause_of, id_of, listen, logged};
@@ -210,7 +210,7 @@ on_both_databases! {
 
     async fn r35_a_request_leaves_one_line_that_tells_its_route_and_nothing_of_who_sent_it(app) {
         listen();
-        let id = format!("{:032x}", rand::random::<u128>());
+        let id = format!("{:032x}", u128::from_be_bytes(crate::support::chance().bytes()));
         let url = format!("{}/verify/zweisam-token?zwieback=1", app.url);
         let request = app.http.post(&url).header("X-Request-Id", &id).header("User-Agent", "Zeppelin/1.0");
         let answer = request.header("X-Forwarded-For", "198.51.100.77").send().await.unwrap();
@@ -226,7 +226,7 @@ on_both_databases! {
             assert!(!lines[0].contains(hidden), "{hidden} is in {}", lines[0]);
         }
         // A path that is no route and a method that nobody knows may be any text.
-        let id = format!("{:032x}", rand::random::<u128>());
+        let id = format!("{:032x}", u128::from_be_bytes(crate::support::chance().bytes()));
         let request = app.http.request("ZITHER".parse().unwrap(), format!("{}/zoological/garden", app.url));
         request.header("X-Request-Id", &id).send().await.unwrap();
         let log = logged();
@@ -239,7 +239,7 @@ on_both_databases! {
         listen();
         let alex = app.person_without_device("Alex", "UTC", ("22:00", "08:00")).await;
         tamper(&app, "UPDATE accounts SET display_name = email");
-        let id = format!("{:032x}", rand::random::<u128>());
+        let id = format!("{:032x}", u128::from_be_bytes(crate::support::chance().bytes()));
         let body = json!({ "query": "{ viewer { account { displayName } } }" }).to_string();
         let request = app.http.post(format!("{}/graphql", app.url)).header("Content-Type", "application/json");
         let answer = request.bearer_auth(alex.access()).header("X-Request-Id", &id).body(body).send().await.unwrap();

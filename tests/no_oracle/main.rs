@@ -88,7 +88,7 @@ async fn asked_alike(
 }
 
 fn missing(id: &str) -> String {
-    format!("{}{:012x}", &id[..id.len() - 12], rand::random::<u64>() >> 16)
+    format!("{}{:012x}", &id[..id.len() - 12], u64::from_be_bytes(crate::support::chance().bytes()) >> 16)
 }
 
 /// An input whose required fields hold something acceptable, and `id` at `path`.
@@ -389,7 +389,7 @@ on_both_databases! {
                     "entryId" => "JournalEntry",
                     other => panic!("which noun has {other} of {name}? Add it here."),
                 };
-                let number = format!("{:032x}", rand::random::<u128>());
+                let number = format!("{:032x}", u128::from_be_bytes(crate::support::chance().bytes()));
                 let id = format!("{noun}_{number}");
                 let mut answers = Vec::new();
                 for spelling in [id.clone(), id.to_uppercase(), format!("{id}0"), id[..id.len() - 1].to_owned(), number.clone(),

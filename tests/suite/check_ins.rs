@@ -2,9 +2,8 @@
 
 use crate::support::care::{DAY, HOUR, minute};
 use crate::support::people::text;
+use crate::support::receivers::{Answer, Behaviour, Gate};
 use crate::support::{Couple, Person, TestApp, at};
-use evenkeel::demo::loopback::Gate;
-use evenkeel::demo::push_receiver::{Answer, Behaviour};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 

@@ -1,12 +1,10 @@
 //! Deliveries: a nudge has its effect once, whatever is lost or killed, and providers' answers are taken as they are meant.
 
 use crate::support::care::{DAY, HOUR, minute};
+use crate::support::receivers::{Answer, Behaviour, Gate, Reply, Stage};
 use crate::support::{Person, TestApp};
 use evenkeel::actions::claim::claim;
 use evenkeel::actions::{Fault, dead};
-use evenkeel::demo::loopback::Gate;
-use evenkeel::demo::push_receiver::{Answer, Behaviour};
-use evenkeel::demo::smtp_receiver::{Reply, Stage};
 use evenkeel::domain::nudge::{NudgeKind, Outcome, Reason, Rung};
 use evenkeel::ids::{NudgeId, WorkerId};
 use evenkeel::store;
@@ -40,7 +38,7 @@ fn arrivals(app: &TestApp, person: &Person) -> Vec<i64> {
 
 /// Claims what is due, as a worker does that dies right after it.
 async fn claim_and_die(app: &TestApp) -> (WorkerId, Vec<NudgeRow>) {
-    let worker = WorkerId::at(app.clock.now());
+    let worker = WorkerId::at(app.clock.now(), &crate::support::chance());
     let claimed = app.app.house.worker_tx(move |unit| claim(unit, worker, LEASE, 32));
     let rows = claimed.await.unwrap().ready.into_iter().map(|ready| ready.nudge).collect();
     (worker, rows)

@@ -1,10 +1,11 @@
 //! Devices: which subscriptions are taken, and whom they reach.
 
 use crate::support::people::text;
+use crate::support::receivers::Answer;
 use crate::support::{Person, TestApp};
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
-use evenkeel::demo::push_receiver::{Answer, Subscription};
+use evenkeel::demo::push_receiver::Subscription;
 use serde_json::{Value, json};
 
 const REGISTER: &str = "mutation($input: RegisterDeviceInput!) { registerDevice(input: $input) {

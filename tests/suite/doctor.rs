@@ -1,13 +1,12 @@
 //! The check-up, run as the operator does: it tells what works and what to mend, and sends test messages like any other.
 
 use crate::support::care::DAY;
+use crate::support::receivers::{Answer, SmtpReceiver};
 use crate::support::{Person, TestApp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::connection::SimpleConnection;
 use evenkeel::clock::Clock;
-use evenkeel::demo::push_receiver::Answer;
-use evenkeel::demo::smtp_receiver::SmtpReceiver;
 use evenkeel::store::{Db, Location};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;

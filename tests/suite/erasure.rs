@@ -389,7 +389,7 @@ on_both_databases! {
             Some(copy) => {
                 erase(&app, &couple.alex).await;
                 let config = evenkeel::config::Config { database: copy, ..app.config.clone() };
-                evenkeel::app::App::build(&config, &app.keys, app.clock.clone()).unwrap()
+                evenkeel::app::App::build(&config, &app.keys, app.clock.clone(), crate::support::chance()).unwrap()
             }
             None => app.sibling(),
         };

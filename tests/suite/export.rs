@@ -400,7 +400,7 @@ on_both_databases! {
             use evenkeel::store::export as exports;
             let row = exports::next(db, now.into())?.unwrap();
             assert!(exports::lease(db, &row, (now + jiff::SignedDuration::from_mins(2)).into())?);
-            let id = evenkeel::ids::ChunkId::at(now);
+            let id = evenkeel::ids::ChunkId::at(now, &crate::support::chance());
             exports::insert_chunk(db, &exports::ChunkRow { id, export_id: row.id, number: 0, content: vec![1] })?;
             Ok::<_, StoreError>(())
         }).await.unwrap();

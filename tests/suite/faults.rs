@@ -51,7 +51,7 @@ on_both_databases! {
     }
 
     async fn r26_a_start_with_another_master_key_is_refused(app) {
-        let other = App::build(&app.config, &Keys::ephemeral(), app.clock.clone());
+        let other = App::build(&app.config, &Keys::ephemeral(&crate::support::chance()), app.clock.clone(), crate::support::chance());
         let told = other.err().expect("a refusal").to_string();
         assert!(told.contains("master.key"), "{told}");
         drop(app.sibling());

@@ -7,8 +7,8 @@ mod model;
 mod steps;
 
 use crate::support::people::text;
+use crate::support::receivers::Answer;
 use crate::support::{Backend, Couple, Person, TestApp, at};
-use evenkeel::demo::push_receiver::Answer;
 use evenkeel::domain::nudge::{About, Channel, Reason, Rung, fingerprint, key};
 use evenkeel::ids::{AccountId, CheckInId};
 use jiff::tz::TimeZone;

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// What anybody may use: ids, the clock, the settings.
-const BASE: &[&str] = &["ids", "clock"];
+/// What anybody may use: ids, the clock, chance.
+const BASE: &[&str] = &["ids", "clock", "chance"];
 
 /// Who may import whom, besides themselves and [`BASE`]. What is not listed may see everything.
 const MAY: &[(&str, &[&str])] = &[
-    ("ids", &[]),
+    ("ids", &["chance"]),
+    ("chance", &[]),
     ("clock", &[]),
     ("domain", &[]),
     ("vault", &["domain"]),
@@ -159,6 +160,17 @@ fn every_file_of_tests_is_part_of_a_test_binary() {
             name == "main" || main.contains(&format!("\nmod {name};\n")),
             "`mod {name};` is missing in tests/suite/main.rs"
         );
+    }
+}
+
+#[test]
+fn no_setting_leads_to_chance_that_can_be_foretold() {
+    for (module, path, text) in sources() {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        // A module's tests may have a file of their own.
+        if module != "chance" && !path.ends_with("tests.rs") {
+            assert!(!code.contains("Chance::seeded"), "{} makes keys from a seed", path.display());
+        }
     }
 }
 

@@ -407,7 +407,7 @@ on_both_databases! {
     async fn r30_leaving_quickly_leads_where_the_operator_says(app) {
         let mut config = app.config.clone();
         config.leave_url = Some("https://weather.example.org/".parse().unwrap());
-        let other = App::build(&config, &app.keys, app.clock.clone()).unwrap();
+        let other = App::build(&config, &app.keys, app.clock.clone(), crate::support::chance()).unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         actix_web::rt::spawn(other.server(listener, 1).unwrap());

@@ -2,12 +2,12 @@
 
 use crate::support::care::{HOUR, minute};
 use crate::support::people::text;
+use crate::support::receivers::{Answer, Behaviour, Gate, PushReceiver, Reply, Stage};
 use crate::support::seed;
 use crate::support::{Person, TestApp};
 use evenkeel::actions::device::Subscription;
-use evenkeel::demo::loopback::{Gate, Now};
-use evenkeel::demo::push_receiver::{self, Answer, Behaviour, PushReceiver};
-use evenkeel::demo::smtp_receiver::{Reply, Stage};
+use evenkeel::demo::loopback::Now;
+use evenkeel::demo::push_receiver;
 use evenkeel::domain::nudge::{Channel, NudgeState};
 use evenkeel::ids::{AccountId, NudgeId};
 use evenkeel::store;

@@ -1,8 +1,8 @@
 //! Reachability: who can be reached neither by push nor by mail is shown so, alone, and can have the address tried again.
 
 use crate::support::care::{DAY, HOUR};
+use crate::support::receivers::Answer;
 use crate::support::{Person, TestApp};
-use evenkeel::demo::push_receiver::Answer;
 use serde_json::{Value, json};
 
 const TRY: &str = "mutation { tryAddressAgain { status problems { code } account {

@@ -2,12 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use crate::support::chance;
+use crate::support::receivers::{Answer, Behaviour, Gate, PushReceiver, Reply, SmtpReceiver, Stage};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
-use evenkeel::demo::{
-    loopback::{Gate, Now},
-    push_receiver::{Answer, Behaviour, PushReceiver, Subscription},
-    smtp_receiver::{Reply, SmtpReceiver, Stage},
-};
+use evenkeel::demo::{loopback::Now, push_receiver::Subscription};
 use jiff::Timestamp;
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation,
@@ -49,7 +47,7 @@ impl Vapid {
     fn generate() -> Self {
         // Fails once in 2^32: a seed that is no scalar of the curve.
         loop {
-            if let Ok(vapid) = Self::from_seed(rand::random()) {
+            if let Ok(vapid) = Self::from_seed(chance().bytes()) {
                 return vapid;
             }
         }
@@ -339,7 +337,7 @@ async fn every_payload_of_one_padded_length_has_one_size_on_the_wire() {
 
 #[test]
 fn an_ed25519_seed_signs_and_its_jwks_verifies() {
-    let seed: [u8; 32] = rand::random();
+    let seed = chance().bytes::<32>();
     let key = EncodingKey::from_ed_der(&[&PKCS8_ED25519[..], &seed].concat());
     let mut jwk = Jwk::from_encoding_key(&key, Algorithm::EdDSA).unwrap();
     jwk.common.key_id = Some("2026-03".to_owned());

@@ -1,11 +1,11 @@
 //! What is kept and for how long: nudges that were given up can be driven again, and finished ones are forgotten.
 
 use crate::support::care::{DAY, HOUR, minute};
+use crate::support::receivers::Answer;
 use crate::support::seed;
 use crate::support::{Backend, Couple, TestApp};
 use diesel::connection::SimpleConnection;
 use evenkeel::actions::{Fault, dead, retention};
-use evenkeel::demo::push_receiver::Answer;
 use evenkeel::domain::nudge::NudgeState;
 use evenkeel::domain::retention::Keep;
 use evenkeel::ids::NudgeId;
@@ -46,7 +46,7 @@ on_both_databases! {
         app.pass_minutes(5).await;
         assert!(sam.pushes(&app).is_empty(), "nothing drives it again by itself");
         let known = list[0].id;
-        let nobodys = NudgeId::at(app.clock.now());
+        let nobodys = NudgeId::at(app.clock.now(), &crate::support::chance());
         let driven = dead::drive_again(&app.app.house, Some(vec![known, nobodys])).await.unwrap();
         assert_eq!((driven.again, driven.unknown), (1, 1));
         app.pass_minutes(1).await;

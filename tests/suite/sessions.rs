@@ -323,7 +323,7 @@ on_both_databases! {
         app.install_keys();
         let folder = app.config.data_dir.join("keys");
         assert!(works(&app, &before).await);
-        token_keys::rotate(&folder, app.clock.now()).unwrap();
+        token_keys::rotate(&folder, app.clock.now(), &crate::support::chance()).unwrap();
         let (access, _) = app.log_in(&alex.email, PASSWORD).await;
         let kid = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
         assert_ne!(kid(&before), kid(&access));

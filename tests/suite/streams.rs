@@ -294,7 +294,7 @@ on_both_databases! {
                     .write(move |db| {
                         let mut news = News::default();
                         let object = RowId(uuid::Uuid::from_u128(object));
-                        news.at_once(account, ChangeKind::JournalChanged, object, now.into());
+                        news.at_once(account, ChangeKind::JournalChanged, object, now.into(), &crate::support::chance());
                         news.save(db)?;
                         if let Some((saved, go_on)) = held {
                             saved.send(()).unwrap();

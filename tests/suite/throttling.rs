@@ -118,7 +118,7 @@ on_both_databases! {
         assert_eq!(refused(&answers), 5, "a /64 is one client");
         let mut config = app.config.clone();
         config.trusted_proxies = Default::default();
-        let other = evenkeel::app::App::build(&config, &app.keys, app.clock.clone()).unwrap();
+        let other = evenkeel::app::App::build(&config, &app.keys, app.clock.clone(), crate::support::chance()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = other.server(listener, 1).unwrap();
@@ -240,7 +240,7 @@ on_both_databases! {
         let alex = alex(&app).await;
         let weak = argon2::Params::new(8 * 1024, 1, 1, None).unwrap();
         let weak = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, weak);
-        let old = weak.hash_password(PASSWORD.as_bytes()).unwrap().to_string();
+        let old = weak.hash_password_with_salt(PASSWORD.as_bytes(), &crate::support::chance().bytes::<16>()).unwrap().to_string();
         let house = &app.app.house;
         let kept = old.clone();
         let write = move |db: &mut Db| {

@@ -207,7 +207,7 @@ on_both_databases! {
             let mut flipped = secret.bytes.clone();
             flipped[byte] ^= 1;
             put(&app, WRAPPED[0], &secret, &flipped);
-            let refused = App::build(&app.config, &app.keys, app.clock.clone()).err().expect("a refusal").to_string();
+            let refused = App::build(&app.config, &app.keys, app.clock.clone(), crate::support::chance()).err().expect("a refusal").to_string();
             assert!(refused.contains(told) && !refused.contains("internal"), "{refused}");
         }
         put(&app, WRAPPED[0], &secret, &secret.bytes);
@@ -255,10 +255,10 @@ on_both_databases! {
 
         // Whoever starts now needs the new file; with the old one, the sentence names what is missing.
         let started = Keys::load(&folder, &MasterSource::File).unwrap();
-        App::build(&app.config, &started, app.clock.clone()).unwrap();
+        App::build(&app.config, &started, app.clock.clone(), crate::support::chance()).unwrap();
         std::fs::rename(folder.join(format!("master-{before}.retired")), folder.join(CURRENT)).unwrap();
         let old = Keys::load(&folder, &MasterSource::File).unwrap();
-        let refused = App::build(&app.config, &old, app.clock.clone()).err().expect("a refusal").to_string();
+        let refused = App::build(&app.config, &old, app.clock.clone(), crate::support::chance()).err().expect("a refusal").to_string();
         assert!(refused.contains(&after.to_string()) && refused.contains("master.key"), "{refused}");
     }
 
@@ -303,7 +303,7 @@ on_both_databases! {
         assert!(!well && told.contains("it failed") && !told.contains("hunter2"), "{told}");
         assert!(!folder.join(CURRENT).exists(), "no file is made of it");
         let config = evenkeel::config::Config { master: MasterSource::Given(new.into()), ..app.config.clone() };
-        let house = App::build(&config, &Keys::load(&folder, &config.master).unwrap(), app.clock.clone()).unwrap().house;
+        let house = App::build(&config, &Keys::load(&folder, &config.master).unwrap(), app.clock.clone(), crate::support::chance()).unwrap().house;
         let account = cells(&app, WRAPPED[1])[0].clone();
         let place = evenkeel::vault::Place::new("accounts", "data_key", account.key.0);
         assert!(house.vault.unwrap(place, &account.bytes).is_ok() && couple.alex.name == "Alex");
@@ -330,7 +330,7 @@ async fn goes_on(app: &TestApp, couple: &Couple, code: &Value) {
 
 /// A new master key as an operator makes one.
 fn made(folder: &Path) -> String {
-    Keys::load_or_make(folder, &MasterSource::File).unwrap();
+    Keys::load_or_make(folder, &MasterSource::File, &crate::support::chance()).unwrap();
     std::fs::read_to_string(folder.join(CURRENT)).unwrap()
 }
 

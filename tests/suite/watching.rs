@@ -56,7 +56,7 @@ on_both_databases! {
         let (_, _, text) = get(&app, &format!("{url}/metrics")).await;
         assert_eq!(value(&text, "evenkeel_queue_oldest_due_age_seconds"), Some(120.0));
         let held = app.app.house.worker_tx(|unit| {
-            let worker = WorkerId::at(unit.now);
+            let worker = WorkerId::at(unit.now, unit.chance);
             Ok(claim(unit, worker, SignedDuration::from_secs(90), 3)?.ready.len())
         }).await.unwrap();
         assert_eq!(held, 3);
@@ -86,7 +86,7 @@ on_both_databases! {
             let like = store::nudge::find(db, id)?.unwrap();
             let rows: Vec<_> = (0..more).map(|n| {
                 let mut row = like.clone();
-                row.id = NudgeId::at(like.created_at.get());
+                row.id = NudgeId::at(like.created_at.get(), &crate::support::chance());
                 row.key = format!("{n}");
                 row
             }).collect();
@@ -104,7 +104,7 @@ on_both_databases! {
     async fn r35_meters_tell_nothing_about_anybody(app) {
         let couple = app.couple().await;
         couple.scene(&app).await;
-        app.push.answer_next(&couple.sam.device.endpoint, evenkeel::demo::push_receiver::Answer::status(403));
+        app.push.answer_next(&couple.sam.device.endpoint, crate::support::receivers::Answer::status(403));
         app.pass_minutes(4 * HOUR).await;
         let url = watch(&app.app);
         let (_, _, text) = get(&app, &format!("{url}/metrics")).await;
@@ -168,7 +168,7 @@ on_both_databases! {
         let heartbeat = Heartbeat::new(app.app.house.clone(), switch.url.clone().into()).unwrap();
         couple.scene(&app).await;
         for person in [&couple.alex, &couple.sam] {
-            let busy = evenkeel::demo::push_receiver::Answer::status(503).with_header("Retry-After", "1800");
+            let busy = crate::support::receivers::Answer::status(503).with_header("Retry-After", "1800");
             app.push.answer_always(&person.device.endpoint, Some(busy));
         }
         app.clock.set(app.clock.now() + SignedDuration::from_mins(HOUR));

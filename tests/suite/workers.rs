@@ -2,13 +2,13 @@
 
 use crate::support::care::{DAY, HOUR, minute};
 use crate::support::people::PASSWORD;
+use crate::support::receivers::{Answer, Behaviour, Gate};
 use crate::support::seed;
 use crate::support::{Backend, TestApp};
 use evenkeel::actions::Unit;
 use evenkeel::actions::claim::claim;
 use evenkeel::actions::device::Subscription;
-use evenkeel::demo::loopback::Gate;
-use evenkeel::demo::push_receiver::{self, Answer, Behaviour, Received};
+use evenkeel::demo::push_receiver::{self, Received};
 use evenkeel::domain::nudge::NudgeState;
 use evenkeel::ids::{NudgeId, WorkerId};
 use evenkeel::store;
@@ -270,7 +270,7 @@ fn r22_two_claims_at_the_same_moment_keep_to_one_daily_measure() {
             async move {
                 let work = move |unit: &mut Unit<'_>| {
                     barrier.wait();
-                    claim(unit, WorkerId::at(at), SignedDuration::from_secs(90), 50)
+                    claim(unit, WorkerId::at(at, unit.chance), SignedDuration::from_secs(90), 50)
                 };
                 house.worker_tx(work).await.unwrap()
             }

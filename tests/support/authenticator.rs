@@ -72,7 +72,7 @@ impl Authenticator {
         assert!(!excluded.iter().any(holds), "this authenticator has a passkey for the account already");
 
         let passkey = Passkey {
-            id: rand::random::<[u8; 32]>().to_vec(),
+            id: crate::support::chance().bytes::<32>().to_vec(),
             rp_id: rp_id.to_owned(),
             user_handle: options["user"]["id"].as_str().unwrap().to_owned(),
             key: EcKey::generate(&p256()).unwrap(),

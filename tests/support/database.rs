@@ -1,5 +1,6 @@
 //! Where a test's data lives: a database of its own, copied from one that was migrated once.
 
+use super::chance::random_name;
 use diesel::PgConnection;
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::prelude::*;
@@ -60,7 +61,7 @@ pub fn create_database() -> (String, String, String) {
 
 fn create_from(template: Option<&str>) -> (String, String, String) {
     let server = server();
-    let name = format!("test_{:016x}", rand::random::<u64>());
+    let name = format!("test_{}", random_name());
     let template = template.map(|template| format!(" TEMPLATE {template}")).unwrap_or_default();
     execute_on(&server, &format!("CREATE DATABASE {name}{template}"))
         .expect("the private PostgreSQL makes a database");

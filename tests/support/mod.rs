@@ -2,24 +2,25 @@
 
 pub mod authenticator;
 pub mod care;
+pub mod chance;
 pub mod database;
 pub mod dump;
 pub mod leaves;
 pub mod log;
 pub mod people;
 pub mod race;
+pub mod receivers;
 pub mod seed;
 pub mod statements;
 pub mod story;
 pub mod together;
 pub mod watching;
 
+use crate::support::receivers::{PushReceiver, SmtpReceiver};
 use evenkeel::app::App;
 use evenkeel::auth::network::TrustedProxies;
 use evenkeel::clock::Clock;
 use evenkeel::config::Config;
-use evenkeel::demo::push_receiver::PushReceiver;
-use evenkeel::demo::smtp_receiver::SmtpReceiver;
 use evenkeel::demo::stage::live_until;
 use evenkeel::store::{DatabaseThreads, Location, StoreError, queue};
 use evenkeel::vault::keys::Keys;
@@ -31,6 +32,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub use chance::chance;
 pub use database::Backend;
 use database::Home;
 pub use people::{Couple, Person};
@@ -151,8 +153,8 @@ impl TestApp {
         // A test asks for one thing at a time; connections are what starting a service costs most.
         config.database_threads = DatabaseThreads { sqlite_readers: 2, postgres: 3 };
         settings(&mut config);
-        let keys = Arc::new(Keys::ephemeral());
-        let mut app = App::build(&config, &keys, clock.clone()).unwrap();
+        let keys = Arc::new(Keys::ephemeral(&chance()));
+        let mut app = App::build(&config, &keys, clock.clone(), chance()).unwrap();
         door(&mut app.door);
         let server = app.server(listener, 1).unwrap();
         let handle = server.handle();
@@ -177,7 +179,7 @@ impl TestApp {
         use std::os::unix::fs::DirBuilderExt;
         let folder = self.config.data_dir.join("keys");
         std::fs::DirBuilder::new().mode(0o700).create(&folder).unwrap();
-        self.keys.save(&folder).unwrap();
+        self.keys.save(&folder, &chance()).unwrap();
     }
 
     /// The program itself with a command, on this database and in this folder.
@@ -197,7 +199,7 @@ impl TestApp {
 
     /// Another process on the same database with the same keys: its own connections, clock and senders.
     pub fn sibling(&self) -> App {
-        App::build(&self.config, &self.keys, self.clock.clone()).unwrap()
+        App::build(&self.config, &self.keys, self.clock.clone(), self.app.house.chance.clone()).unwrap()
     }
 
     /// Delivers what is due now.

@@ -8,6 +8,7 @@ use evenkeel::actions::negotiation::Proposal;
 use evenkeel::actions::people::{account_key_place, email_index, link_key_place};
 use evenkeel::actions::{Caller, Done, House, negotiation, partner_link};
 use evenkeel::auth::Requester;
+use evenkeel::chance::Chance;
 use evenkeel::domain::account::{Email, Share};
 use evenkeel::domain::check_in::{CheckInState, OPEN_FOR};
 use evenkeel::domain::ladder::{Situation, To, plan};
@@ -33,6 +34,11 @@ const OFFSET: SignedDuration = SignedDuration::from_hours(1);
 /// Most parameters of one statement; SQLite takes 32,766, PostgreSQL 65,535.
 const PARAMETERS: usize = 30_000;
 
+/// Where the ids of seeded rows come from.
+fn chance() -> Chance {
+    Chance::seeded(0)
+}
+
 /// Two linked people. Nobody has quiet hours, and everybody lives in UTC.
 #[derive(Clone, Copy, Debug)]
 pub struct Couple {
@@ -49,7 +55,7 @@ pub fn address(n: usize) -> String {
 
 /// Somebody signed in, as actions know them.
 pub fn caller(account: AccountId, now: Timestamp) -> Caller {
-    Caller { requester: Requester { account, session: SessionId::at(now) }, key: None }
+    Caller { requester: Requester { account, session: SessionId::at(now, &chance()) }, key: None }
 }
 
 /// Saves rows, as many at once as one statement takes.
@@ -92,7 +98,7 @@ pub async fn couples(
             devices.extend(device);
             id
         });
-        let link = LinkId::at(now);
+        let link = LinkId::at(now, &chance());
         let (_, data_key) = house.vault.new_data_key(link_key_place(link), house.vault.newest()).unwrap();
         links.push(LinkRow {
             id: link,
@@ -131,7 +137,7 @@ fn person(
     subscription: Option<Subscription>,
     now: Timestamp,
 ) -> (AccountRow, Option<DeviceRow>) {
-    let id = AccountId::at(now);
+    let id = AccountId::at(now, &chance());
     let (key, data_key) = house.vault.new_data_key(account_key_place(id), house.vault.newest()).unwrap();
     let place = |column| Place::new("accounts", column, id.uuid());
     let email = Email::parse("email", &address(number)).unwrap();
@@ -154,7 +160,7 @@ fn person(
         held_at: None,
     };
     let device = subscription.map(|subscription| {
-        let device = DeviceId::at(now);
+        let device = DeviceId::at(now, &chance());
         let place = |column| Place::new("devices", column, device.uuid());
         DeviceRow {
             id: device,
@@ -197,7 +203,7 @@ pub async fn scenes(house: &Arc<House>, of: &[(Couple, Timestamp)]) -> Vec<Nudge
                 let about = About::CheckIn(check_in.id, 0, step.reason);
                 let times = (step.send_at.into(), check_in.closes_at);
                 let made_at = check_in.created_at.get();
-                let nudge = NudgeRow::waiting(about, step.channel, recipient, times, made_at);
+                let nudge = NudgeRow::waiting(about, step.channel, recipient, times, made_at, &chance());
                 if step.send_at == *at {
                     due.push(nudge.clone());
                 }
@@ -223,7 +229,7 @@ pub async fn alerts(house: &Arc<House>, couples: &[Couple], at: Timestamp) -> Ve
         let nudge = |rung, to, send_at: Timestamp| {
             let about = About::CheckIn(check_in.id, 0, Reason::CheckIn(rung));
             let times = (send_at.into(), check_in.closes_at);
-            NudgeRow::waiting(about, Channel::Push, Some(to), times, asked_at)
+            NudgeRow::waiting(about, Channel::Push, Some(to), times, asked_at, &chance())
         };
         let asked = NudgeRow {
             state: NudgeState::Sent,
@@ -270,7 +276,7 @@ struct Rows {
 
 impl Rows {
     fn scene(&mut self, couple: &Couple, ended_at: Timestamp, revision: Option<RevisionId>) -> SceneId {
-        let id = SceneId::at(ended_at);
+        let id = SceneId::at(ended_at, &chance());
         self.scenes.push(SceneRow {
             id,
             link_id: couple.link,
@@ -295,7 +301,7 @@ impl Rows {
 
     fn check_in(&self, couple: &Couple, scene: SceneId, subject: AccountId, due: Timestamp) -> CheckInRow {
         CheckInRow {
-            id: CheckInId::at(due - OFFSET),
+            id: CheckInId::at(due - OFFSET, &chance()),
             scene_id: scene,
             link_id: couple.link,
             subject_id: subject,

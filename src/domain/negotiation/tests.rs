@@ -1,6 +1,7 @@
 //! What may be agreed on, when it is agreed, and what a reader is told of a change.
 
 use super::*;
+use crate::chance::Chance;
 use jiff::SignedDuration;
 
 fn hour(hours: i64) -> Timestamp {
@@ -8,7 +9,7 @@ fn hour(hours: i64) -> Timestamp {
 }
 
 fn couple() -> (AccountId, AccountId) {
-    (AccountId::at(hour(0)), AccountId::at(hour(1)))
+    (AccountId::at(hour(0), &Chance::seeded(0)), AccountId::at(hour(1), &Chance::seeded(0)))
 }
 
 /// A value as it is taken, or the fields that are wrong.
@@ -110,7 +111,7 @@ fn r08_a_reader_is_told_which_fields_changed_and_whose() {
     let (alex, sam) = couple();
     let person = |account, needs| PersonsNeeds { account: Some(account), needs };
     let before = Content {
-        link: LinkId::at(hour(0)),
+        link: LinkId::at(hour(0), &Chance::seeded(0)),
         number: 1,
         needs: vec![person(alex, Some(needs())), person(sam, None)],
         terms: terms(),
@@ -186,7 +187,7 @@ fn r08_a_yes_is_taken_once_to_the_current_text_alone() {
 #[test]
 fn r08_the_yes_of_somebody_else_counts_for_neither() {
     let (alex, sam) = couple();
-    let third = AccountId::at(hour(2));
+    let third = AccountId::at(hour(2), &Chance::seeded(0));
     let members = [alex, sam];
     assert_eq!(first_agreed(&[yes(alex, 1, None), yes(third, 2, None)], &members), None);
     let withdrawn = [yes(alex, 1, None), yes(sam, 2, Some(3)), yes(third, 2, None)];

@@ -2,8 +2,8 @@
 
 use crate::support::authenticator::Authenticator;
 use crate::support::people::{PASSWORD, link_in, totp_code};
+use crate::support::receivers::Answer;
 use crate::support::{Couple, Person, TestApp};
-use evenkeel::demo::push_receiver::Answer;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 

@@ -50,7 +50,7 @@ on_both_databases! {
             line("DE", "Two", None, Some("https://help.example.org/"))];
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/graphql", listener.local_addr().unwrap());
-        let other = App::build(&config, &app.keys, app.clock.clone()).unwrap().server(listener, 1).unwrap();
+        let other = App::build(&config, &app.keys, app.clock.clone(), crate::support::chance()).unwrap().server(listener, 1).unwrap();
         let handle = other.handle();
         actix_web::rt::spawn(other);
         let lines = async |country: Value| {

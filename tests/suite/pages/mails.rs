@@ -57,7 +57,7 @@ fn with_outbox(app: &TestApp, mode: Mode) -> (App, String) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     (config.smtp_url, config.mode, config.public_url) = (None, mode, url.parse().unwrap());
-    let files = App::build(&config, &app.keys, app.clock.clone()).unwrap();
+    let files = App::build(&config, &app.keys, app.clock.clone(), crate::support::chance()).unwrap();
     actix_web::rt::spawn(files.server(listener, 1).unwrap());
     (files, url)
 }
@@ -179,7 +179,7 @@ on_both_databases! {
         let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
         std::fs::write(&key_file, pem).unwrap();
         config.dkim = Some(Dkim { selector: "brisbane".into(), domain: "evenkeel.test".into(), key_file });
-        let signing = App::build(&config, &app.keys, app.clock.clone()).unwrap();
+        let signing = App::build(&config, &app.keys, app.clock.clone(), crate::support::chance()).unwrap();
         app.anonymous("mutation($i: SignUpInput!) { signUp(input: $i) { status } }", json!({ "i": {
             "email": "kim@people.test", "password": "seven slow clouds over hills", "displayName": "Kim", "zone": "UTC",
             "adult": true, "healthDataConsent": true } })).await;
@@ -190,7 +190,7 @@ on_both_databases! {
             assert!(signature.contains(part), "{part} in {signature}");
         }
         config.dkim.as_mut().unwrap().key_file = app.config.data_dir.join("missing.pem");
-        let error = App::build(&config, &app.keys, app.clock.clone()).err().unwrap().to_string();
+        let error = App::build(&config, &app.keys, app.clock.clone(), crate::support::chance()).err().unwrap().to_string();
         assert!(error.contains("dkim_key_file") && error.contains("missing.pem"), "{error}");
     }
 }

@@ -4,10 +4,10 @@ use super::feed::{Events, cursor, kinds, read_on};
 use super::{PATIENCE, account, due, pass};
 use crate::support::care::HOUR;
 use crate::support::people::PASSWORD;
+use crate::support::receivers::Answer;
 use crate::support::{Backend, Couple, Person, TestApp, run};
 use evenkeel::actions::{Caller, Fault, erasure};
 use evenkeel::auth::Requester;
-use evenkeel::demo::push_receiver::Answer;
 use evenkeel::domain::change::ChangeKind;
 use evenkeel::ids::{SessionId, TypedId};
 use evenkeel::vault::ledger::account_hash;
@@ -130,7 +130,8 @@ fn who_follows_is_woken_even_if_whoever_changed_something_went_away() {
         let alex = app.person("Alex", "UTC", ("22:00", "08:00")).await;
         let (house, account) = (&app.app.house, account(&app, &alex).await);
         let mut follower = house.feeds.follow(account);
-        let requester = Requester { account, session: SessionId::at(app.clock.now()) };
+        let requester =
+            Requester { account, session: SessionId::at(app.clock.now(), &crate::support::chance()) };
         let by = Caller { requester, key: None };
         let planned = house.planned.notified();
         // Polled once, which hands the work to the database, and dropped, as a request whose connection broke.
