@@ -17,12 +17,15 @@ pub mod together;
 pub mod watching;
 
 use crate::support::receivers::{PushReceiver, SmtpReceiver};
+use diesel::prelude::*;
 use evenkeel::app::App;
 use evenkeel::auth::network::TrustedProxies;
 use evenkeel::clock::Clock;
 use evenkeel::config::Config;
 use evenkeel::demo::stage::live_until;
-use evenkeel::store::{DatabaseThreads, Location, StoreError, queue};
+use evenkeel::store::schema::nudges;
+use evenkeel::store::types::Ts;
+use evenkeel::store::{DatabaseThreads, Db, Location, StoreError, queue};
 use evenkeel::vault::keys::Keys;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -294,11 +297,13 @@ impl TestApp {
             Ok(Err(error)) => return Some(format!("the worker cannot work: {error}")),
             Err(_) => return Some("the worker does not come to an end".to_owned()),
         }
-        let now = self.clock.now().into();
-        let depth = self.app.house.store.read(move |db| Ok::<_, StoreError>(queue::depth(db, now)?)).await;
-        let depth = depth.unwrap();
-        (depth.due > 0 || depth.held > 0)
-            .then(|| format!("{} nudges are due and {} held by a worker", depth.due, depth.held))
+        let now: Ts = self.clock.now().into();
+        let count = move |db: &mut Db| {
+            let held = nudges::table.filter(nudges::lease_until.gt(now)).count().get_result::<i64>(db)?;
+            Ok::<_, StoreError>((queue::depth(db, now)?.due, held))
+        };
+        let (due, held) = self.app.house.store.read(count).await.unwrap();
+        (due > 0 || held > 0).then(|| format!("{due} nudges are due and {held} held by a worker"))
     }
 }
 
