@@ -224,7 +224,7 @@ async fn make(house: &Arc<House>, row: &ExportRow) -> Result<bool, Fault> {
             let mut unit = Unit::new(db, &keeper.vault, now);
             let key = Person::load(&mut unit, account)?.key;
             let chunk = ChunkId::at(now);
-            let content = key.seal(chunk_place(chunk), &piece);
+            let content = key.seal(chunk_place(chunk), &piece)?;
             store::export::insert_chunk(unit.db, &ChunkRow { id: chunk, export_id: id, number, content })?;
             Ok::<_, Fault>(true)
         });
