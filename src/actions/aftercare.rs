@@ -93,7 +93,10 @@ pub(super) fn of_scenes(
         let author = row.recorded_by.and_then(|author| people.get(&author));
         let content = match author {
             Some(author) => {
-                let mut content: AftercareContent = author.key.open_json(place(row.id), &row.content)?;
+                let sealed = row.content.as_deref();
+                let sealed =
+                    sealed.ok_or(Fault::Inconsistent("aftercare of an account without its words"))?;
+                let mut content: AftercareContent = author.key.open_json(place(row.id), sealed)?;
                 if author.row.id != reader {
                     content.given_by = content.given_by.turned();
                 }
@@ -146,7 +149,7 @@ pub async fn record(
                 id: aftercare,
                 scene_id: id,
                 recorded_by: Some(account),
-                content: author.key.seal_json(place(aftercare), &content),
+                content: Some(author.key.seal_json(place(aftercare), &content)?),
                 created_at: unit.ts(),
             };
             store::scene::insert_aftercare(unit.db, &sealed)?;

@@ -154,7 +154,7 @@ pub(super) fn answer_now(
     };
     let change = CheckInChange {
         state: Some(CheckInState::Answered),
-        answer: Some(Some(person.key.seal_json(answer_place(id), &content))),
+        answer: Some(Some(person.key.seal_json(answer_place(id), &content)?)),
         answered_at: Some(Some(answered_at.into())),
         ..Default::default()
     }

@@ -122,7 +122,7 @@ pub async fn write(house: &Arc<House>, by: &Caller, id: SceneId, text: String) -
                 return Err(problem.into());
             }
             let person = Person::load(unit, account)?;
-            let content = person.key.seal_text(content_place(id, account), &text);
+            let content = person.key.seal_text(content_place(id, account), &text)?;
             let row = DebriefRow { scene_id: id, account_id: account, content, written_at: unit.ts() };
             match before.mine {
                 None => store::debrief::insert(unit.db, &row)?,

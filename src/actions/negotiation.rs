@@ -222,7 +222,7 @@ pub async fn write_needs(house: &Arc<House>, by: &Caller, link: LinkId, needs: N
         .write_tx(by.key.as_ref(), move |unit| {
             let own = OwnLink::load_active(unit, "linkId", link, account)?;
             hold::refuse_if_held(unit, account)?;
-            let sealed = own.key.seal_json(needs_place(link, account), &needs);
+            let sealed = own.key.seal_json(needs_place(link, account), &needs)?;
             let change = MemberChange {
                 needs: Some(Some(sealed)),
                 needs_written_at: Some(Some(unit.ts())),
@@ -315,7 +315,7 @@ pub async fn propose(house: &Arc<House>, by: &Caller, input: Proposal) -> Outcom
             let mut parts = Vec::with_capacity(2);
             for (side, (author, words)) in (0..).zip(text.parts) {
                 let key = Person::load(unit, author)?.key;
-                let content = key.seal(part_place(id, author), &words);
+                let content = key.seal(part_place(id, author), &words)?;
                 parts.push(PartRow { revision_id: id, account_id: author, side, content });
             }
             let row = RevisionRow {
@@ -323,7 +323,7 @@ pub async fn propose(house: &Arc<House>, by: &Caller, input: Proposal) -> Outcom
                 link_id: link,
                 number,
                 author_id: Some(account),
-                content: own.key.seal(content_place(id), &text.frame),
+                content: own.key.seal(content_place(id), &text.frame)?,
                 content_hash: sha256(&text.frame),
                 created_at: unit.ts(),
                 final_state: None,

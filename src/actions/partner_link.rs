@@ -343,7 +343,7 @@ fn end_row(unit: &mut Unit<'_>, id: LinkId) -> Result<LinkRow, Fault> {
 fn keep_names(unit: &mut Unit<'_>, link: &OwnLink) -> Result<(), Fault> {
     for account in link.accounts() {
         let name = Person::load(unit, account)?.display_name()?;
-        let sealed = link.key.seal_text(name_place(link.row.id, account), &name);
+        let sealed = link.key.seal_text(name_place(link.row.id, account), &name)?;
         let change = MemberChange { name_at_end: Some(Some(sealed)), ..Default::default() };
         store::partner_link::update_member(unit.db, link.row.id, account, &change)?;
     }

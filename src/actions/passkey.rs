@@ -99,7 +99,7 @@ fn begin(
     let (token, token_hash) = opaque();
     let row = CeremonyRow {
         account_id: account,
-        state: unit.vault.system().seal_json(state_place(&token_hash), state),
+        state: unit.vault.system().seal_json(state_place(&token_hash), state)?,
         expires_at: (unit.now + CEREMONY_LIFE).into(),
         token_hash,
     };
@@ -184,8 +184,8 @@ pub async fn finish_registration(
                 id,
                 account_id: requester.account,
                 credential_index: index(unit.vault, credential.id()),
-                credential: person.key.seal_json(place("credential", id), &credential),
-                label: person.key.seal_text(place("label", id), &label),
+                credential: person.key.seal_json(place("credential", id), &credential)?,
+                label: person.key.seal_text(place("label", id), &label)?,
                 created_at: unit.ts(),
                 last_used_at: None,
             };
@@ -259,7 +259,7 @@ fn used(
     let person = Person::load(unit, owner)?;
     let credential: Credential = person.key.open_json(place("credential", row.id), &row.credential)?;
     let Some(used) = passkeys.finish_authentication(assertion, state, &credential) else { return Ok(None) };
-    let (sealed, now) = (person.key.seal_json(place("credential", row.id), &used), unit.ts());
+    let (sealed, now) = (person.key.seal_json(place("credential", row.id), &used)?, unit.ts());
     store::passkey::note_used(unit.db, row.id, sealed, now)?;
     Ok(Some(person))
 }

@@ -49,7 +49,7 @@ pub(super) fn begin(unit: &mut Unit<'_>, person: &Person, label: &str) -> Outcom
     let expires_at = unit.now + CHALLENGE_LIFE;
     let row = ChallengeRow {
         account_id: person.row.id,
-        label: unit.vault.system().seal_text(label_place(&token_hash), label),
+        label: unit.vault.system().seal_text(label_place(&token_hash), label)?,
         password_mark: password_mark(&person.row),
         wrong_codes: 0,
         expires_at: expires_at.into(),

@@ -126,7 +126,7 @@ pub(super) fn open(house: &House, unit: &mut Unit<'_>, person: &Person, label: &
     let session = SessionRow {
         id,
         account_id: person.row.id,
-        label: person.key.seal_text(Place::new("sessions", "label", id.uuid()), label),
+        label: person.key.seal_text(Place::new("sessions", "label", id.uuid()), label)?,
         created_at: unit.ts(),
         last_used_at: unit.ts(),
         ended_at: None,

@@ -21,7 +21,7 @@ const SEALED: u8 = 1;
 const WRAPPED: u8 = 2;
 const NONCE: usize = 24;
 
-/// Why something could not be opened. It names the column, and never what was inside.
+/// Why something could not be sealed or opened. It names the column, and never what was inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
     /// The bytes are not an envelope of this vault.
@@ -36,6 +36,9 @@ pub enum VaultError {
     /// It opened, and what was inside is not of the expected form.
     #[error("{0}: the sealed value has another form than expected")]
     Form(Column),
+    /// It has no form that could be sealed, or is longer than the cipher takes.
+    #[error("{0}: the value cannot be sealed")]
+    Unsealable(Column),
 }
 
 /// A column that holds sealed values, for whoever reads the log.
@@ -102,9 +105,12 @@ impl DataKey {
         Self(random_key())
     }
 
-    /// Seals bytes for a place.
-    pub fn seal(&self, place: Place, plain: &[u8]) -> Vec<u8> {
-        encrypt(&self.0, &[SEALED], &place.aad(), plain)
+    /// Seals bytes for a place. There is no sealed value of nothing: what cannot be sealed is an error.
+    ///
+    /// # Errors
+    /// If the cipher refuses the bytes.
+    pub fn seal(&self, place: Place, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
+        encrypt(&self.0, &[SEALED], place, plain)
     }
 
     /// Opens what was sealed for a place.
@@ -114,7 +120,10 @@ impl DataKey {
     }
 
     /// Seals a text.
-    pub fn seal_text(&self, place: Place, text: &str) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// As [`DataKey::seal`].
+    pub fn seal_text(&self, place: Place, text: &str) -> Result<Vec<u8>, VaultError> {
         self.seal(place, text.as_bytes())
     }
 
@@ -124,9 +133,12 @@ impl DataKey {
     }
 
     /// Seals a structure as JSON.
-    pub fn seal_json(&self, place: Place, value: &impl Serialize) -> Vec<u8> {
-        // Our own structures have string keys only and always serialise.
-        self.seal(place, &serde_json::to_vec(value).unwrap_or_default())
+    ///
+    /// # Errors
+    /// If it has no form in JSON, or as [`DataKey::seal`].
+    pub fn seal_json(&self, place: Place, value: &impl Serialize) -> Result<Vec<u8>, VaultError> {
+        let plain = serde_json::to_vec(value).map_err(|_| VaultError::Unsealable(place.column))?;
+        self.seal(place, &Zeroizing::new(plain))
     }
 
     /// Opens a structure.
@@ -147,7 +159,10 @@ pub struct Vault {
 
 impl Vault {
     /// A new house secret, wrapped by the newest master key, for a database that has none.
-    pub fn new_house_secret(ring: &Ring) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// If the cipher refuses it.
+    pub fn new_house_secret(ring: &Ring) -> Result<Vec<u8>, VaultError> {
         wrap(&ring.first(), Self::house_place(), &random_key())
     }
 
@@ -207,7 +222,7 @@ impl Vault {
     /// If that master key is not in the ring.
     pub fn wrap(&self, place: Place, key: &DataKey, by: MasterId) -> Result<Vec<u8>, VaultError> {
         let master = self.ring.find(by).ok_or(VaultError::MissingKey(place.column, by))?;
-        Ok(wrap(&master, place, &key.0))
+        wrap(&master, place, &key.0)
     }
 
     /// Unwraps the data key of a row.
@@ -268,9 +283,9 @@ fn random_key() -> Zeroizing<[u8; 32]> {
     key
 }
 
-fn wrap(master: &Master, place: Place, key: &[u8; 32]) -> Vec<u8> {
+fn wrap(master: &Master, place: Place, key: &[u8; 32]) -> Result<Vec<u8>, VaultError> {
     let head = [&[WRAPPED], master.id.bytes()].concat();
-    encrypt(&master.key, &head, &place.aad(), key)
+    encrypt(&master.key, &head, place, key)
 }
 
 /// By which master key something is wrapped, and what follows that.
@@ -287,13 +302,14 @@ fn unwrap(ring: &Ring, place: Place, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32
     Ok(Zeroizing::new(key))
 }
 
-fn encrypt(key: &[u8; 32], head: &[u8], aad: &[u8], plain: &[u8]) -> Vec<u8> {
+fn encrypt(key: &[u8; 32], head: &[u8], place: Place, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
     let mut nonce = [0; NONCE];
     rand::fill(&mut nonce);
     let cipher = XChaCha20Poly1305::new(key.into());
-    // The cipher refuses only texts of more than 256 GiB.
-    let body = cipher.encrypt(&XNonce::from(nonce), Payload { msg: plain, aad }).unwrap_or_default();
-    [head, &nonce, &body].concat()
+    let (number, aad) = (XNonce::from(nonce), place.aad());
+    let sealed = cipher.encrypt(&number, Payload { msg: plain, aad: &aad });
+    let body = sealed.map_err(|_| VaultError::Unsealable(place.column))?;
+    Ok([head, &nonce, &body].concat())
 }
 
 fn decrypt(key: &[u8; 32], place: Place, body: &[u8]) -> Result<Vec<u8>, VaultError> {
@@ -312,7 +328,7 @@ mod tests {
     fn r26_a_value_opens_in_its_place_only_and_unchanged_only() {
         let key = DataKey::random();
         let place = Place::new("accounts", "email", Uuid::from_u128(1));
-        let sealed = key.seal_text(place, "words");
+        let sealed = key.seal_text(place, "words").unwrap();
         assert_eq!(key.open_text(place, &sealed).as_deref(), Ok("words"));
         for elsewhere in [
             Place::new("accounts", "email", Uuid::from_u128(2)),
@@ -334,9 +350,19 @@ mod tests {
         assert_eq!(told, "accounts.email: not a sealed value");
     }
 
+    #[test]
+    fn r26_what_cannot_be_sealed_is_an_error_and_no_empty_value() {
+        let (key, place) = (DataKey::random(), Place::new("accounts", "email", Uuid::from_u128(1)));
+        let formless = std::collections::BTreeMap::from([((1, 2), "JSON has no such key")]);
+        assert_eq!(key.seal_json(place, &formless), Err(VaultError::Unsealable(place.column)));
+        let empty = key.seal(place, b"").unwrap();
+        assert!(empty.len() > NONCE, "also nothing is sealed as something");
+        assert_eq!(key.open(place, &empty).as_deref(), Ok(&[][..]));
+    }
+
     fn vault() -> Vault {
         let ring = Arc::new(Ring::ephemeral());
-        let secret = Vault::new_house_secret(&ring);
+        let secret = Vault::new_house_secret(&ring).unwrap();
         Vault::open(ring, &secret).unwrap()
     }
 
@@ -345,7 +371,7 @@ mod tests {
         let place = Place::new("accounts", "data_key", Uuid::from_u128(1));
         let (ours, other) = (vault(), vault());
         let (key, wrapped) = ours.new_data_key(place, ours.newest()).unwrap();
-        let sealed = key.seal_text(place, "words");
+        let sealed = key.seal_text(place, "words").unwrap();
         assert_eq!(ours.unwrap(place, &wrapped).unwrap().open_text(place, &sealed).as_deref(), Ok("words"));
         let missing = VaultError::MissingKey(place.column, ours.newest());
         assert_eq!(other.unwrap(place, &wrapped).err(), Some(missing));

@@ -5,6 +5,8 @@
 #[expect(dead_code, reason = "this binary needs only a part of the harness")]
 mod support;
 
+mod damage;
+
 use diesel::connection::SimpleConnection;
 use evenkeel::demo::push_receiver::{Answer, Behaviour};
 use evenkeel::store::Db;

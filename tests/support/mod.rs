@@ -8,6 +8,7 @@ pub mod leaves;
 pub mod log;
 pub mod people;
 pub mod race;
+pub mod rows;
 pub mod seed;
 pub mod statements;
 pub mod story;
