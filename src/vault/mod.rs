@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;
 
 /// The first byte of everything sealed with a data key.
@@ -97,12 +98,16 @@ impl Place {
 
 /// The key of one account or link. It has no `Debug`, so that it cannot get into a log.
 #[derive(Clone)]
-pub struct DataKey(Zeroizing<[u8; 32]>);
+pub struct DataKey {
+    secret: Zeroizing<[u8; 32]>,
+    /// Counts what is opened; shared with the vault that the key comes from.
+    decryptions: Arc<AtomicU64>,
+}
 
 impl DataKey {
     /// A new random key.
     pub fn random() -> Self {
-        Self(random_key())
+        Self { secret: random_key(), decryptions: Arc::default() }
     }
 
     /// Seals bytes for a place. There is no sealed value of nothing: what cannot be sealed is an error.
@@ -110,13 +115,14 @@ impl DataKey {
     /// # Errors
     /// If the cipher refuses the bytes.
     pub fn seal(&self, place: Place, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
-        encrypt(&self.0, &[SEALED], place, plain)
+        encrypt(&self.secret, &[SEALED], place, plain)
     }
 
     /// Opens what was sealed for a place.
     pub fn open(&self, place: Place, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
         let body = sealed.strip_prefix(&[SEALED]).ok_or(VaultError::Malformed(place.column))?;
-        decrypt(&self.0, place, body)
+        self.decryptions.fetch_add(1, Ordering::Relaxed);
+        decrypt(&self.secret, place, body)
     }
 
     /// Seals a text.
@@ -155,6 +161,7 @@ pub struct Vault {
     index_key: Zeroizing<[u8; 32]>,
     token_key: Zeroizing<[u8; 32]>,
     system: DataKey,
+    decryptions: Arc<AtomicU64>,
 }
 
 impl Vault {
@@ -173,12 +180,19 @@ impl Vault {
     pub fn open(ring: Arc<Ring>, house_secret: &[u8]) -> Result<Self, VaultError> {
         let secret = unwrap(&ring, Self::house_place(), house_secret)?;
         let derive = |label: &str| Zeroizing::new(hmac(&secret, label.as_bytes()));
+        let decryptions = Arc::<AtomicU64>::default();
         Ok(Self {
             index_key: derive("evenkeel blind index"),
             token_key: derive("evenkeel tokens"),
-            system: DataKey(derive("evenkeel system data")),
+            system: DataKey { secret: derive("evenkeel system data"), decryptions: Arc::clone(&decryptions) },
+            decryptions,
             ring,
         })
+    }
+
+    /// How many values and data keys were decrypted so far, successfully or not: what work costs besides its statements.
+    pub fn decryptions(&self) -> u64 {
+        self.decryptions.load(Ordering::Relaxed)
     }
 
     fn house_place() -> Place {
@@ -211,7 +225,7 @@ impl Vault {
     /// # Errors
     /// If that master key is not in the ring.
     pub fn new_data_key(&self, place: Place, by: MasterId) -> Result<(DataKey, Vec<u8>), VaultError> {
-        let key = DataKey::random();
+        let key = DataKey { decryptions: Arc::clone(&self.decryptions), ..DataKey::random() };
         let wrapped = self.wrap(place, &key, by)?;
         Ok((key, wrapped))
     }
@@ -222,7 +236,7 @@ impl Vault {
     /// If that master key is not in the ring.
     pub fn wrap(&self, place: Place, key: &DataKey, by: MasterId) -> Result<Vec<u8>, VaultError> {
         let master = self.ring.find(by).ok_or(VaultError::MissingKey(place.column, by))?;
-        wrap(&master, place, &key.0)
+        wrap(&master, place, &key.secret)
     }
 
     /// Unwraps the data key of a row.
@@ -230,7 +244,9 @@ impl Vault {
     /// # Errors
     /// If the master key is not in the ring, or the bytes were changed or moved.
     pub fn unwrap(&self, place: Place, wrapped: &[u8]) -> Result<DataKey, VaultError> {
-        unwrap(&self.ring, place, wrapped).map(DataKey)
+        self.decryptions.fetch_add(1, Ordering::Relaxed);
+        let secret = unwrap(&self.ring, place, wrapped)?;
+        Ok(DataKey { secret, decryptions: Arc::clone(&self.decryptions) })
     }
 
     /// Wraps the same key by another master key; None: it is wrapped by that one.
