@@ -3,7 +3,7 @@
 mod support;
 
 use diesel::connection::SimpleConnection;
-use evenkeel::ids::AccountId;
+use evenkeel::ids::{AccountId, TypedId};
 use evenkeel::store::sealed::{SEALED, WRAPPED};
 use evenkeel::store::{Db, Location};
 use serde_json::json;
@@ -202,8 +202,8 @@ async fn stays_quiet(app: &TestApp, zone: &str, ended_at: &str, damage: &str, ni
     let mut db = Db::open(&app.config.database).unwrap();
     db.batch_execute("ALTER TABLE accounts DROP CONSTRAINT accounts_quiet_hours").unwrap();
     let one = match db {
-        Db::Sqlite(_) => format!("id = x'{}'", id.to_string().replace('-', "")),
-        Db::Postgres(_) => format!("id = '{id}'"),
+        Db::Sqlite(_) => format!("id = x'{}'", id.uuid().simple()),
+        Db::Postgres(_) => format!("id = '{}'", id.uuid()),
     };
     db.batch_execute(&format!("UPDATE accounts SET {damage} WHERE {one}")).unwrap();
 

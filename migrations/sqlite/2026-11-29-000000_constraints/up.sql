@@ -19,14 +19,15 @@ WHERE (quiet_from IS NULL) <> (quiet_until IS NULL) OR quiet_from NOT BETWEEN 0 
 ALTER TABLE aftercare ALTER COLUMN content DROP NOT NULL;
 UPDATE aftercare SET content = NULL WHERE length(content) = 0;
 
--- ADD CONSTRAINT looks at every row and rewrites none (SQLite 3.53; the program brings its own).
+-- ADD CONSTRAINT (SQLite 3.53; the program brings its own) looks at every row and rewrites none, so no table is made anew
+-- and nothing cascades. It refuses rows for which a condition is null, unlike an INSERT: hence each IS NULL.
 
 ALTER TABLE accounts ADD CONSTRAINT accounts_quiet_hours CHECK ((quiet_from IS NULL AND quiet_until IS NULL)
   OR (quiet_from IS NOT NULL AND quiet_until IS NOT NULL
     AND quiet_from BETWEEN 0 AND 1439 AND quiet_until BETWEEN 0 AND 1439
     AND (quiet_until + 1440 - quiet_from) % 1440 BETWEEN 1 AND 1200));
 ALTER TABLE accounts ADD CONSTRAINT accounts_zone_named CHECK (length(zone) > 0);
-ALTER TABLE accounts ADD CONSTRAINT accounts_utc_offset_range CHECK (utc_offset BETWEEN -1559 AND 1559);
+ALTER TABLE accounts ADD CONSTRAINT accounts_utc_offset_range CHECK (utc_offset IS NULL OR utc_offset BETWEEN -1559 AND 1559);
 ALTER TABLE accounts ADD CONSTRAINT accounts_password_hash_there CHECK (length(password_hash) > 0);
 ALTER TABLE accounts ADD CONSTRAINT accounts_email_index_whole CHECK (length(email_index) = 32);
 ALTER TABLE accounts ADD CONSTRAINT accounts_email_sealed CHECK (length(email) > 0);
@@ -38,20 +39,20 @@ ALTER TABLE accounts ADD CONSTRAINT accounts_mail_bool CHECK (mail IN (0, 1));
 ALTER TABLE address_requests ADD CONSTRAINT address_requests_email_index_whole CHECK (length(email_index) = 32);
 ALTER TABLE address_requests ADD CONSTRAINT address_requests_token_hash_whole CHECK (length(token_hash) = 32);
 ALTER TABLE address_requests ADD CONSTRAINT address_requests_email_sealed CHECK (length(email) > 0);
-ALTER TABLE address_requests ADD CONSTRAINT address_requests_details_sealed CHECK (length(details) > 0);
+ALTER TABLE address_requests ADD CONSTRAINT address_requests_details_sealed CHECK (details IS NULL OR length(details) > 0);
 ALTER TABLE address_requests ADD CONSTRAINT address_requests_expiry CHECK (expires_at > created_at);
 
-ALTER TABLE aftercare ADD CONSTRAINT aftercare_content_sealed CHECK (length(content) > 0);
+ALTER TABLE aftercare ADD CONSTRAINT aftercare_content_sealed CHECK (content IS NULL OR length(content) > 0);
 
 ALTER TABLE agreements ADD CONSTRAINT agreements_content_hash_whole CHECK (length(content_hash) = 32);
 
-ALTER TABLE attempts ADD CONSTRAINT attempts_status_code_range CHECK (status_code BETWEEN 100 AND 999);
+ALTER TABLE attempts ADD CONSTRAINT attempts_status_code_range CHECK (status_code IS NULL OR status_code BETWEEN 100 AND 999);
 
-ALTER TABLE changes ADD CONSTRAINT changes_number_range CHECK (number >= 1);
+ALTER TABLE changes ADD CONSTRAINT changes_number_range CHECK (number IS NULL OR number >= 1);
 
 ALTER TABLE check_ins ADD CONSTRAINT check_ins_answered CHECK ((state = 'answered') = (answered_at IS NOT NULL)
   AND (state = 'answered') = (answer IS NOT NULL) AND (state = 'answered') = (share IS NOT NULL));
-ALTER TABLE check_ins ADD CONSTRAINT check_ins_answer_sealed CHECK (length(answer) > 0);
+ALTER TABLE check_ins ADD CONSTRAINT check_ins_answer_sealed CHECK (answer IS NULL OR length(answer) > 0);
 ALTER TABLE check_ins ADD CONSTRAINT check_ins_offset_minutes_range CHECK (offset_minutes >= 0);
 ALTER TABLE check_ins ADD CONSTRAINT check_ins_round_range CHECK (round >= 0);
 ALTER TABLE check_ins ADD CONSTRAINT check_ins_window CHECK (closes_at > due_at);
@@ -70,9 +71,9 @@ ALTER TABLE export_chunks ADD CONSTRAINT export_chunks_number_range CHECK (numbe
 ALTER TABLE export_chunks ADD CONSTRAINT export_chunks_content_sealed CHECK (length(content) > 0);
 
 ALTER TABLE exports ADD CONSTRAINT exports_ready CHECK ((state = 'ready') = (ready_at IS NOT NULL) AND (state = 'ready') = (size IS NOT NULL));
-ALTER TABLE exports ADD CONSTRAINT exports_size_range CHECK (size >= 0);
+ALTER TABLE exports ADD CONSTRAINT exports_size_range CHECK (size IS NULL OR size >= 0);
 ALTER TABLE exports ADD CONSTRAINT exports_attempts_range CHECK (attempts >= 0);
-ALTER TABLE exports ADD CONSTRAINT exports_token_hash_whole CHECK (length(token_hash) = 32);
+ALTER TABLE exports ADD CONSTRAINT exports_token_hash_whole CHECK (token_hash IS NULL OR length(token_hash) = 32);
 ALTER TABLE exports ADD CONSTRAINT exports_token_expiry CHECK (token_hash IS NULL OR token_expires_at IS NOT NULL);
 
 ALTER TABLE feeds ADD CONSTRAINT feeds_told_range CHECK (told >= 0);
@@ -81,12 +82,12 @@ ALTER TABLE house_secrets ADD CONSTRAINT house_secrets_secret_sealed CHECK (leng
 
 ALTER TABLE idempotency_keys ADD CONSTRAINT idempotency_keys_key_hash_whole CHECK (length(key_hash) = 32);
 ALTER TABLE idempotency_keys ADD CONSTRAINT idempotency_keys_body_hash_whole CHECK (length(body_hash) = 32);
-ALTER TABLE idempotency_keys ADD CONSTRAINT idempotency_keys_response_sealed CHECK (length(response) > 0);
+ALTER TABLE idempotency_keys ADD CONSTRAINT idempotency_keys_response_sealed CHECK (response IS NULL OR length(response) > 0);
 
 ALTER TABLE journal_entries ADD CONSTRAINT journal_entries_content_sealed CHECK (length(content) > 0);
 
-ALTER TABLE link_members ADD CONSTRAINT link_members_needs_sealed CHECK (length(needs) > 0);
-ALTER TABLE link_members ADD CONSTRAINT link_members_name_at_end_sealed CHECK (length(name_at_end) > 0);
+ALTER TABLE link_members ADD CONSTRAINT link_members_needs_sealed CHECK (needs IS NULL OR length(needs) > 0);
+ALTER TABLE link_members ADD CONSTRAINT link_members_name_at_end_sealed CHECK (name_at_end IS NULL OR length(name_at_end) > 0);
 ALTER TABLE link_members ADD CONSTRAINT link_members_needs_written CHECK ((needs IS NULL) = (needs_written_at IS NULL));
 ALTER TABLE link_members ADD CONSTRAINT link_members_alert_allowed_bool CHECK (alert_allowed IN (0, 1));
 ALTER TABLE link_members ADD CONSTRAINT link_members_promise_count_wanted_bool CHECK (promise_count_wanted IN (0, 1));
@@ -108,8 +109,8 @@ ALTER TABLE page_tokens ADD CONSTRAINT page_tokens_token_hash_whole CHECK (lengt
 ALTER TABLE page_tokens ADD CONSTRAINT page_tokens_expiry CHECK (expires_at > created_at);
 
 ALTER TABLE partner_links ADD CONSTRAINT partner_links_data_key_sealed CHECK (length(data_key) > 0);
-ALTER TABLE partner_links ADD CONSTRAINT partner_links_code_hash_whole CHECK (length(code_hash) = 32);
-ALTER TABLE partner_links ADD CONSTRAINT partner_links_pair_whole CHECK (length(pair) = 32);
+ALTER TABLE partner_links ADD CONSTRAINT partner_links_code_hash_whole CHECK (code_hash IS NULL OR length(code_hash) = 32);
+ALTER TABLE partner_links ADD CONSTRAINT partner_links_pair_whole CHECK (pair IS NULL OR length(pair) = 32);
 ALTER TABLE partner_links ADD CONSTRAINT partner_links_code_expiry CHECK (code_hash IS NULL OR code_expires_at IS NOT NULL);
 ALTER TABLE partner_links ADD CONSTRAINT partner_links_active CHECK (status <> 'active' OR (active_at IS NOT NULL AND pair IS NOT NULL));
 ALTER TABLE partner_links ADD CONSTRAINT partner_links_ended CHECK ((status = 'ended') = (ended_at IS NOT NULL));
@@ -133,14 +134,14 @@ ALTER TABLE revisions ADD CONSTRAINT revisions_number_range CHECK (number >= 1);
 ALTER TABLE revisions ADD CONSTRAINT revisions_content_sealed CHECK (length(content) > 0);
 ALTER TABLE revisions ADD CONSTRAINT revisions_content_hash_whole CHECK (length(content_hash) = 32);
 
-ALTER TABLE scene_members ADD CONSTRAINT scene_members_alert_allowed_bool CHECK (alert_allowed IN (0, 1));
+ALTER TABLE scene_members ADD CONSTRAINT scene_members_alert_allowed_bool CHECK (alert_allowed IS NULL OR alert_allowed IN (0, 1));
 
-ALTER TABLE scenes ADD CONSTRAINT scenes_intensity_range CHECK (intensity BETWEEN 1 AND 5);
+ALTER TABLE scenes ADD CONSTRAINT scenes_intensity_range CHECK (intensity IS NULL OR intensity BETWEEN 1 AND 5);
 ALTER TABLE scenes ADD CONSTRAINT scenes_ended CHECK ((status = 'ended') = (ended_at IS NOT NULL));
-ALTER TABLE scenes ADD CONSTRAINT scenes_order CHECK (ended_at >= started_at);
+ALTER TABLE scenes ADD CONSTRAINT scenes_order CHECK (ended_at IS NULL OR started_at IS NULL OR ended_at >= started_at);
 
 ALTER TABLE sessions ADD CONSTRAINT sessions_label_sealed CHECK (length(label) > 0);
 
 ALTER TABLE totp_factors ADD CONSTRAINT totp_factors_secret_sealed CHECK (length(secret) > 0);
-ALTER TABLE totp_factors ADD CONSTRAINT totp_factors_last_step_range CHECK (last_step >= 0);
+ALTER TABLE totp_factors ADD CONSTRAINT totp_factors_last_step_range CHECK (last_step IS NULL OR last_step >= 0);
 ALTER TABLE totp_factors ADD CONSTRAINT totp_factors_wrong_codes_counted CHECK (wrong_codes >= 0 AND (wrong_codes = 0) = (wrong_since IS NULL));
