@@ -8,7 +8,6 @@ use evenkeel::store::sealed::{SEALED, WRAPPED};
 use evenkeel::store::{Db, Location};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use support::care::minute;
 use support::log::{listen, logged};
 use support::people::text;
 use support::rows::{Catalogue, lines};
@@ -180,7 +179,7 @@ fn a_row_that_is_damaged_by_hand_is_refused() {
 
 /// Has Alex, who may be disturbed at any hour, be asked in the night; then damages the row and sees that the next question
 /// waits for the morning, though it was planned for the night.
-async fn stays_quiet(app: &TestApp, zone: &str, ended_at: &str, damage: &str, night: (&str, &str)) {
+async fn stays_quiet(app: &TestApp, zone: &str, ended_at: &str, damage: &str, night: (&str, &str, &str)) {
     listen();
     let alex = app.person("Alex", zone, ("22:00", "08:00")).await;
     let sam = app.person("Sam", "Europe/Berlin", ("22:00", "08:00")).await;
@@ -213,7 +212,9 @@ async fn stays_quiet(app: &TestApp, zone: &str, ended_at: &str, damage: &str, ni
     app.pass_until(morning - jiff::SignedDuration::from_mins(1)).await;
     assert_eq!((alex.pushes(app).len(), alex.mails(app).len()), evening, "nothing at night");
     app.pass_until(morning + jiff::SignedDuration::from_mins(1)).await;
-    assert_eq!(alex.timeline_of(app, "push ASK").await.len(), 2, "and in the morning it comes");
+    let timeline = alex.timeline(app).await;
+    let came = timeline.iter().filter(|line| line.starts_with(night.2)).count();
+    assert!(came > 0, "and in the morning it comes: {timeline:?}");
     let told = logged();
     let line = told.lines().find(|line| line.contains(&format!("account={id}")));
     let line = line.unwrap_or_else(|| panic!("the log tells of {id}"));
@@ -225,19 +226,18 @@ async fn stays_quiet(app: &TestApp, zone: &str, ended_at: &str, damage: &str, ni
     let account = alex.done(app, "updateProfile", mended, "account { zone quietHours { from until } }").await;
     let whole = json!({ "zone": zone, "quietHours": { "from": "01:00", "until": "02:00" } });
     assert_eq!(account["account"], whole);
-    assert!(minute(0) < app.clock.now());
 }
 
 on_both_databases! {
     async fn r17_quiet_hours_that_say_nothing_are_quiet_at_night_and_not_any_hour(app) {
         // 01:00 in Berlin; the clocks go back an hour that night. The second question is due the night after at 00:00.
-        let night = ("2026-10-25T20:59:00Z", "2026-10-26T07:00:00Z");
+        let night = ("2026-10-25T20:59:00Z", "2026-10-26T07:00:00Z", "26 07:00 mail");
         stays_quiet(&app, "Europe/Berlin", "2026-10-24T23:00:00Z", "quiet_until = 480", night).await;
     }
 
     async fn r17_a_zone_that_nobody_knows_is_quiet_at_night_in_its_last_known_offset(app) {
         // 01:00 in Los Angeles, seven hours behind UTC.
-        let night = ("2026-10-26T04:59:00Z", "2026-10-26T15:00:00Z");
+        let night = ("2026-10-26T04:59:00Z", "2026-10-26T15:00:00Z", "26 15:00 mail");
         let damage = "zone = 'Nowhere/Town'";
         stays_quiet(&app, "America/Los_Angeles", "2026-10-25T08:00:00Z", damage, night).await;
     }
