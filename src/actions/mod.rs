@@ -24,6 +24,7 @@ pub mod nudge;
 pub mod page;
 pub mod partner_link;
 pub mod passkey;
+pub mod password_proof;
 pub mod people;
 pub mod planning;
 pub mod promise;
@@ -36,6 +37,7 @@ pub mod scene;
 pub mod second_factor;
 pub mod second_step;
 pub mod session;
+pub mod session_tokens;
 pub mod totp;
 pub mod watch;
 

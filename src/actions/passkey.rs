@@ -1,7 +1,7 @@
 //! Passkeys: make, list, remove, log in with one, prove by one.
 
 use super::people::Person;
-use super::session::{self, Tokens};
+use super::session_tokens::{self, Tokens};
 use super::{Caller, Fault, House, Outcome, Refusal, Unit, Visitor, proof};
 use crate::auth::passkeys::{Assertion, Attestation, Authentication, Credential, Passkeys, Registration};
 use crate::auth::tokens::{opaque, opaque_hash};
@@ -298,7 +298,7 @@ pub async fn finish_log_in(
                 Some(State::Register(..) | State::Prove(..)) | None => return Ok(Err(over())),
             };
             match used(passkeys, unit, &answer, state, None)? {
-                Some(person) => session::open(&keeper, unit, &person, &label).map(Ok),
+                Some(person) => session_tokens::open(&keeper, unit, &person, &label).map(Ok),
                 None => Ok(Err(not_taken())),
             }
         })
