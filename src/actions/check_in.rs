@@ -1,6 +1,7 @@
 //! Check-ins: answer, skip, snooze, choose what is shared, and what each of the two sees.
 
 use super::people::Person;
+use super::revision_snapshot::RevisionSnapshot;
 use super::{Caller, Done, Fault, House, Outcome, Unit, hold, planning};
 use crate::domain::account::Share;
 use crate::domain::answer::{AnswerContent, SharedAnswer, Sharing, partners_view};
@@ -216,7 +217,7 @@ pub(super) fn put_off_now(
         ..Default::default()
     };
     let row = store::check_in::update(unit.db, id, &change)?;
-    planning::plan_ladders(unit, vec![row.clone()])?;
+    planning::plan_ladders(unit, vec![row.clone()], &mut RevisionSnapshot::default())?;
     unit.tell(&[account], ChangeKind::CheckInChanged, id);
     Ok(view(&person, &row, unit.now)?)
 }

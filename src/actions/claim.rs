@@ -5,6 +5,7 @@ use super::device::{Subscription, open_subscription};
 use super::page::PageToken;
 use super::people::Person;
 use super::planning::{self, Alert, Bundle, bundles};
+use super::revision_snapshot::RevisionSnapshot;
 use super::{Fault, Unit};
 use crate::domain::account::Reach;
 use crate::domain::hand_over::ATTEMPTS_MAX;
@@ -289,7 +290,7 @@ impl Surroundings {
         let held = store::nudge::held(unit.db, &recipients, claimed, now)?;
         let sent = store::nudge::sent_since(unit.db, &recipients, (unit.now - LONGEST_DAY).into())?;
         Ok(Self {
-            alerts: planning::alerts(unit, &told)?,
+            alerts: planning::alerts(unit, &told, &mut RevisionSnapshot::default())?,
             bundles: bundles.into_iter().map(|bundle| (bundle.check_in.id, bundle)).collect(),
             siblings: store::nudge::of_check_ins(unit.db, &ids)?,
             outreaches: store::scene::outreaches(unit.db, &scenes)?,

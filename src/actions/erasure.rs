@@ -1,6 +1,6 @@
 //! Erasing an account: asked for with a fresh proof, undone within a grace, then carried out for good (R27).
 
-use super::{Caller, Done, Fault, House, Outcome, hold, negotiation, partner_link, proof};
+use super::{Caller, Done, Fault, House, Outcome, hold, partner_link, proof, revision_snapshot};
 use crate::domain::change::ChangeKind;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::take_out::GRACE;
@@ -119,7 +119,7 @@ fn erase(db: &mut Db, account: AccountId, now: Ts) -> Result<bool, Fault> {
     links.sort_unstable();
     for link in &links {
         store::dialect::lock_link(db, *link)?;
-        negotiation::settle(db, *link)?;
+        revision_snapshot::settle(db, *link)?;
     }
     store::erasure::let_go(db, &links, now)?;
     store::erasure::take_away(db, account, &links)?;

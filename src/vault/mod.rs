@@ -169,10 +169,7 @@ impl Vault {
         Ok(Self {
             index_key: derive("evenkeel blind index"),
             token_key: derive("evenkeel tokens"),
-            system: DataKey {
-                secret: derive("evenkeel system data"),
-                decryptions: Arc::clone(&decryptions),
-            },
+            system: DataKey { secret: derive("evenkeel system data"), decryptions: Arc::clone(&decryptions) },
             decryptions,
             ring,
         })
