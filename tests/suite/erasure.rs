@@ -2,6 +2,7 @@
 
 use crate::support::care::{DAY, HOUR};
 use crate::support::people::{PASSWORD, text};
+use crate::support::together::{ALEXS, SAMS, together};
 use crate::support::{Couple, Person, TestApp};
 use evenkeel::actions::erasure;
 use evenkeel::actions::people::link_key;
@@ -46,45 +47,6 @@ async fn links(app: &TestApp, person: &Person) -> Value {
 
 async fn account_id(app: &TestApp, person: &Person) -> String {
     text(&person.ask(app, "{ viewer { account { id } } }", json!({})).await["viewer"]["account"]["id"])
-}
-
-/// The words that Alex wrote, and those that Sam did.
-const ALEXS: [&str; 5] = ["hold my hand", "none tonight", "we had tea", "a little lost", "Alex's phone"];
-const SAMS: [&str; 5] = ["stay near", "no loud music", "a long bath", "warm and calm", "Sam's phone"];
-
-/// Two people who did everything together that leaves words behind.
-async fn together(app: &TestApp, couple: &Couple) {
-    let Couple { alex, sam, link } = couple;
-    for (person, words) in [(alex, ALEXS[0]), (sam, SAMS[0])] {
-        person.done(app, "writeNeeds", json!({ "linkId": link, "needs": { "words": words } }), "").await;
-    }
-    let first = couple.agree(app, Couple::usual_terms(), None).await;
-    let terms = json!({ "stopSignal": "blue", "limits": SAMS[1], "protocol": [60, 1440] });
-    let input = json!({ "linkId": link, "basedOn": first, "terms": terms });
-    let second =
-        sam.done(app, "proposeRevision", input, "revision { id contentHash }").await["revision"].clone();
-    for person in [alex, sam] {
-        let yes = json!({ "revisionId": second["id"], "contentHash": second["contentHash"] });
-        person.done(app, "agreeToRevision", yes, "").await;
-    }
-    let scene = couple.scene(app).await;
-    for (person, given_by, note) in [(alex, "ME", ALEXS[2]), (sam, "ME", SAMS[2])] {
-        let input = json!({ "sceneId": scene, "givenBy": given_by, "comforts": ["WARMTH"], "note": note });
-        person.done(app, "recordAftercare", input, "").await;
-        app.pass_minutes(1).await;
-    }
-    app.pass_minutes(HOUR - 2).await;
-    for (person, note) in [(alex, ALEXS[3]), (sam, SAMS[3])] {
-        let due = couple.check_ins(app, person, &scene).await.remove(0);
-        let answer = json!({ "checkInId": due["id"], "mood": 4, "note": note, "share": "ALL" });
-        person.done(app, "answerCheckIn", answer, "").await;
-        person.done(app, "recordOutreach", json!({ "sceneId": scene, "way": "CALL" }), "").await;
-    }
-    // An answer is kept for whoever asks again under the same key.
-    let query =
-        "mutation($i: UpdateProfileInput!) { updateProfile(input: $i) { status account { displayName } } }";
-    let input = json!({ "i": { "displayName": "Alex" } });
-    assert_eq!(app.exact(Some(&alex.access()), Some("once"), query, input).await.0, 200);
 }
 
 /// Puts every list in one order: ids of the same instant come in any.
