@@ -241,6 +241,7 @@ fn r36_a_lost_database_is_told_without_its_cause() {
         let (_, name) = url.rsplit_once('/').unwrap();
         let server = Location::Postgres(std::env::var("EVENKEEL_TEST_POSTGRES").unwrap());
         let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+        app.leaves_undone("its database is gone");
         Db::open(&server).unwrap().batch_execute(&drop).unwrap();
         let told = get_json(&app, &format!("{}/readyz", app.url)).await;
         assert_eq!(told, (503, json!({ "status": "not ready", "parts": { "database": "not ready" } })));
