@@ -62,14 +62,17 @@ pub struct App {
 /// Opens the vault of a database, whose secret is made if there is none. A database that was sealed with another master
 /// key is refused: to go on would seal new words with a key that does not fit the old ones.
 fn open_vault(db: &mut Db, ring: &Arc<Ring>, chance: &Chance) -> Result<Vault, StartError> {
-    let secret = house_secret::keep(db, Vault::new_house_secret(ring, chance)).map_err(StoreError::from)?;
+    let secret = house_secret::keep(db, Vault::new_house_secret(ring, chance)?).map_err(StoreError::from)?;
     Vault::open(Arc::clone(ring), &secret, chance.clone()).map_err(|error| match error {
         VaultError::MissingKey(_, id) => format!(
             "keys/master.key (or what EVENKEEL_MASTER_KEY or its command gives) is not the key that this database was \
              sealed with, which is {id}; put the right one back"
         )
         .into(),
-        VaultError::Malformed(_) | VaultError::Forged(_) | VaultError::Form(_) => {
+        VaultError::Malformed(_)
+        | VaultError::Forged(_)
+        | VaultError::Form(_)
+        | VaultError::Unsealable(_) => {
             format!("the database is damaged, put a backup back: {error}").into()
         }
     })
@@ -106,6 +109,7 @@ impl App {
         let (store, vault) =
             Store::open_with(&config.database, config.database_threads, Arc::clone(&meters), |db| {
                 let vault = open_vault(db, &keys.master, &chance)?;
+                store::account::note_offsets(db, clock.now()).map_err(StoreError::from)?;
                 erasure::repeat(db, &ledger, clock.now(), &chance)?;
                 Ok::<_, StartError>(vault)
             })?;

@@ -2,8 +2,8 @@
 
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse, web};
-use evenkeel::actions::{House, account, check_in, negotiation, partner_link, scene, session};
-use evenkeel::domain::negotiation::RevisionState;
+use evenkeel::actions::revisions::{self, Which};
+use evenkeel::actions::{House, account, check_in, partner_link, scene_view, session};
 use evenkeel::domain::slice::Slice;
 use evenkeel::store::check_in::Span;
 use serde::Serialize;
@@ -105,12 +105,12 @@ pub async fn home(request: HttpRequest, house: web::Data<Arc<House>>) -> HttpRes
     let me = requester.account;
     let person = account::me(&house, me).await.unwrap();
     let links = partner_link::list(&house, me, false).await.unwrap();
-    let ids = links.iter().map(|link| link.id).collect();
-    let revisions = negotiation::of_links(&house, me, ids).await.unwrap();
+    let asked = links.iter().map(|link| (link.id, Which::Agreed)).collect();
+    let revisions = revisions::of_links(&house, me, asked).await.unwrap();
     let coming = check_in::page(&house, me, Some(Span::Coming), Slice::first(6, None)).await.unwrap();
-    let scenes = scene::all(&house, me, Slice::first(2, None)).await.unwrap();
+    let scenes = scene_view::all(&house, me, Slice::first(2, None)).await.unwrap();
     let partner_links = links.into_iter().map(|link| {
-        let agreed = revisions.iter().find(|r| r.link == link.id && r.state == RevisionState::Agreed);
+        let agreed = revisions.get(&(link.id, Which::Agreed)).and_then(|found| found.first());
         Link {
             id: link.id.to_string(),
             status: word(link.status.word()),

@@ -139,8 +139,10 @@ pub(super) fn ask_by_mail(
         id,
         purpose,
         email_index: email_index(unit.vault, email),
-        email: system.seal_text(request_place("email", id), email.as_str()),
-        details: details.map(|details| system.seal_json(request_place("details", id), details)),
+        email: system.seal_text(request_place("email", id), email.as_str())?,
+        details: details
+            .map(|details| system.seal_json(request_place("details", id), details))
+            .transpose()?,
         token_hash: opaque_hash(&request_token(unit.vault, purpose, id)),
         created_at: unit.ts(),
         expires_at,
@@ -183,14 +185,16 @@ fn create(unit: &mut Unit<'_>, email_index: Vec<u8>, email: &str, details: SignU
     let id = AccountId::at(unit.now, unit.chance);
     let (key, wrapped) = unit.new_data_key(account_key_place(id))?;
     let place = |column| Place::new("accounts", column, id.uuid());
+    let zone = Zone::named("zone", &details.zone)
+        .map_err(|_| Fault::Inconsistent("a sign-up in a zone that is not known"))?;
     let row = AccountRow {
         id,
         email_index,
-        email: key.seal_text(place("email"), email),
-        display_name: key.seal_text(place("display_name"), &details.display_name),
+        email: key.seal_text(place("email"), email)?,
+        display_name: key.seal_text(place("display_name"), &details.display_name)?,
         password_hash: details.password_hash,
         data_key: wrapped,
-        zone: details.zone,
+        zone: zone.name().to_owned(),
         quiet_from: Some(details.quiet.0.into()),
         quiet_until: Some(details.quiet.1.into()),
         default_share: Share::Nothing,
@@ -200,6 +204,7 @@ fn create(unit: &mut Unit<'_>, email_index: Vec<u8>, email: &str, details: SignU
         address_failed_at: None,
         created_at: unit.ts(),
         held_at: None,
+        utc_offset: Some(zone.offset_minutes(unit.now)),
     };
     // Another mail for the same address may be confirmed at this very moment; that one stands.
     store::account::insert(unit.db, &row)
@@ -371,7 +376,9 @@ pub async fn update_profile(house: &Arc<House>, by: &Caller, input: ProfileChang
             let person = Person::load(unit, account)?;
             let change = AccountChange {
                 display_name: display_name
-                    .map(|name| person.key.seal_text(person.place("display_name"), &name)),
+                    .map(|name| person.key.seal_text(person.place("display_name"), &name))
+                    .transpose()?,
+                utc_offset: zone.as_ref().map(|zone| Some(zone.offset_minutes(unit.now))),
                 zone: zone.map(|zone| zone.name().to_owned()),
                 quiet_from: quiet.map(|quiet| quiet.map(|q| q.from().into())),
                 quiet_until: quiet.map(|quiet| quiet.map(|q| q.until().into())),

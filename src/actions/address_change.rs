@@ -85,7 +85,7 @@ pub async fn confirm(house: &Arc<House>, by: &Visitor, token: String) -> Outcome
             let email = request_email(unit.vault, &request)?;
             let person = Person::load(unit, asked.account)?;
             let change = AccountChange {
-                email: Some(person.key.seal_text(person.place("email"), &email)),
+                email: Some(person.key.seal_text(person.place("email"), &email)?),
                 email_index: Some(request.email_index),
                 address_failed_at: Some(None),
                 ..Default::default()

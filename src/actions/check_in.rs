@@ -1,6 +1,7 @@
 //! Check-ins: answer, skip, snooze, choose what is shared, and what each of the two sees.
 
 use super::people::Person;
+use super::revision_snapshot::RevisionSnapshot;
 use super::{Caller, Done, Fault, House, Outcome, Unit, hold, planning};
 use crate::domain::account::Share;
 use crate::domain::answer::{AnswerContent, SharedAnswer, Sharing, partners_view};
@@ -17,6 +18,7 @@ use crate::store::check_in::{CheckInChange, CheckInRow};
 use crate::vault::Place;
 
 use jiff::{SignedDuration, Timestamp};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use crate::store::check_in::Span;
@@ -154,7 +156,7 @@ pub(super) fn answer_now(
     };
     let change = CheckInChange {
         state: Some(CheckInState::Answered),
-        answer: Some(Some(person.key.seal_json(answer_place(id), &content))),
+        answer: Some(Some(person.key.seal_json(answer_place(id), &content)?)),
         answered_at: Some(Some(answered_at.into())),
         ..Default::default()
     }
@@ -216,7 +218,7 @@ pub(super) fn put_off_now(
         ..Default::default()
     };
     let row = store::check_in::update(unit.db, id, &change)?;
-    planning::plan_ladders(unit, vec![row.clone()])?;
+    planning::plan_ladders(unit, vec![row.clone()], &mut RevisionSnapshot::default())?;
     unit.tell(&[account], ChangeKind::CheckInChanged, id);
     Ok(view(&person, &row, unit.now)?)
 }
@@ -303,7 +305,7 @@ pub async fn of_scenes(
         .read_tx(move |unit| {
             let parts = store::scene::members(unit.db, &scenes)?;
             let own: Vec<_> = parts.iter().filter(|p| p.account_id == reader).map(|p| p.scene_id).collect();
-            let rows = store::check_in::of_scenes(unit.db, &own)?;
+            let mut rows = store::check_in::of_scenes(unit.db, &own, reader)?;
             let mut link_ids: Vec<_> = rows.iter().map(|row| row.link_id).collect();
             link_ids.sort_unstable();
             link_ids.dedup();
@@ -315,6 +317,22 @@ pub async fn of_scenes(
             subjects.sort_unstable();
             subjects.dedup();
             let people = Person::load_all(unit, &subjects)?;
+            // What is private is neither read nor opened: it takes no longer than what was never said.
+            let seen = |row: &CheckInRow| {
+                let shared =
+                    row.state == CheckInState::Answered && row.sharing().seen(unit.now) != Share::Nothing;
+                // Who withdrew their consent shares nothing; to the partner it is like any silence (R11).
+                let held = people.get(&row.subject_id).is_some_and(|person| person.row.held_at.is_some());
+                row.subject_id != reader && shared && !held && active(row)
+            };
+            let shown: Vec<_> = rows.iter().filter(|row| seen(row)).map(|row| row.id).collect();
+            if !shown.is_empty() {
+                let mut answers: HashMap<_, _> =
+                    store::check_in::answers(unit.db, &shown)?.into_iter().collect();
+                for row in &mut rows {
+                    row.answer = answers.remove(&row.id).unwrap_or(row.answer.take());
+                }
+            }
             let mut result: Vec<(SceneId, SceneCheckIns)> =
                 own.iter().map(|scene| (*scene, SceneCheckIns::default())).collect();
             for row in &rows {
@@ -327,14 +345,8 @@ pub async fn of_scenes(
                 if row.subject_id == reader {
                     side.mine.push(view(person, row, unit.now)?);
                 } else if active(row) {
-                    // Opened only to be shown: what is private takes no longer than what was never said.
-                    let sharing = row.sharing();
-                    let seen =
-                        row.state == CheckInState::Answered && sharing.seen(unit.now) != Share::Nothing;
-                    // Who withdrew their consent shares nothing; to the partner it is like any silence (R11).
-                    let seen = seen && person.row.held_at.is_none();
-                    let answer = if seen { open_answer(person, row, unit.now)? } else { None };
-                    let shown = answer.as_ref().map(|answer| (&answer.content, sharing));
+                    let answer = open_answer(person, row, unit.now)?;
+                    let shown = answer.as_ref().map(|answer| (&answer.content, row.sharing()));
                     side.partners.push(PartnersCheckIn {
                         due_at: row.due_at.get(),
                         shared: partners_view(shown, unit.now),

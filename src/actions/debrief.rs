@@ -1,8 +1,8 @@
 //! Debriefs: write, replace or take back one's own until both have written, and read what is open.
 
-use super::partner_link::OwnLink;
+use super::locked_link::OwnLink;
 use super::people::Person;
-use super::{Caller, Done, Fault, House, Outcome, Unit, hold, scene};
+use super::{Caller, Done, Fault, House, Outcome, Unit, hold};
 use crate::domain::change::ChangeKind;
 use crate::domain::debrief::{DebriefEvent, DebriefState, DebriefVerdict, TEXT_MAX, judge, state};
 use crate::domain::partner_link::LinkStatus;
@@ -90,7 +90,7 @@ fn load(
     id: SceneId,
     account: AccountId,
 ) -> Outcome<(OwnLink, SceneStatus, DebriefView)> {
-    let (link, row) = scene::load(unit, id, account)?;
+    let (link, row) = OwnLink::load_scene(unit, id, account)?;
     Ok((link, row.status, view(unit, id, account)?))
 }
 
@@ -122,7 +122,7 @@ pub async fn write(house: &Arc<House>, by: &Caller, id: SceneId, text: String) -
                 return Err(problem.into());
             }
             let person = Person::load(unit, account)?;
-            let content = person.key.seal_text(content_place(id, account), &text);
+            let content = person.key.seal_text(content_place(id, account), &text)?;
             let row = DebriefRow { scene_id: id, account_id: account, content, written_at: unit.ts() };
             match before.mine {
                 None => store::debrief::insert(unit.db, &row)?,

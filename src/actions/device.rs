@@ -8,7 +8,7 @@ use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::ids::{AccountId, DeviceId, TypedId};
 use crate::store;
 use crate::store::device::DeviceRow;
-use crate::vault::Place;
+use crate::vault::{Place, VaultError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -92,11 +92,11 @@ pub async fn register(
             let existing = store::device::find_live_endpoint(unit.db, &index)?;
             let seal = |id: DeviceId| {
                 let place = |column| Place::new("devices", column, id.uuid());
-                let sealed = person.key.seal_json(place("subscription"), &subscription);
-                (sealed, person.key.seal_text(place("label"), &label))
+                let sealed = person.key.seal_json(place("subscription"), &subscription)?;
+                Ok::<_, VaultError>((sealed, person.key.seal_text(place("label"), &label)?))
             };
             if let Some(mine) = existing.as_ref().filter(|row| row.account_id == account) {
-                let (sealed, sealed_label) = seal(mine.id);
+                let (sealed, sealed_label) = seal(mine.id)?;
                 store::device::renew(unit.db, mine.id, sealed, sealed_label)?;
                 let created_at = mine.created_at.get();
                 let view = DeviceView { id: mine.id, label, fuller_words, created_at };
@@ -112,7 +112,7 @@ pub async fn register(
                 return Err(Problem::new("endpoint", ProblemCode::OutOfRange, sentence).into());
             }
             let id = DeviceId::at(unit.now, unit.chance);
-            let (sealed, sealed_label) = seal(id);
+            let (sealed, sealed_label) = seal(id)?;
             let row = DeviceRow {
                 id,
                 account_id: account,

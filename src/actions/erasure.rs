@@ -1,7 +1,7 @@
 //! Erasing an account: asked for with a fresh proof, undone within a grace, then carried out for good (R27).
 
 use super::transaction::startup_tx;
-use super::{Caller, Done, Fault, House, Outcome, hold, negotiation, partner_link, proof};
+use super::{Caller, Done, Fault, House, Outcome, hold, partner_link, proof, revision_snapshot};
 use crate::chance::Chance;
 use crate::domain::change::ChangeKind;
 use crate::domain::problem::{Problem, ProblemCode};
@@ -125,7 +125,7 @@ fn erase(db: &mut Db, news: &mut News, account: AccountId, now: Ts, chance: &Cha
     links.sort_unstable();
     for link in &links {
         store::dialect::lock_link(db, *link)?;
-        negotiation::settle(db, *link)?;
+        revision_snapshot::settle(db, *link)?;
     }
     let cancelled = store::erasure::let_go(db, &links, now)?;
     store::erasure::take_away(db, account, &links)?;

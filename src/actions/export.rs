@@ -222,7 +222,7 @@ async fn make(house: &Arc<House>, row: &ExportRow) -> Result<bool, Fault> {
             }
             let key = Person::load(unit, account)?.key;
             let chunk = ChunkId::at(unit.now, unit.chance);
-            let content = key.seal(chunk_place(chunk), &piece);
+            let content = key.seal(chunk_place(chunk), &piece)?;
             store::export::insert_chunk(unit.db, &ChunkRow { id: chunk, export_id: id, number, content })?;
             Ok(true)
         });

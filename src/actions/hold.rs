@@ -1,5 +1,6 @@
 //! Holding: while the health-data consent is withdrawn, or the account is about to be erased, nothing of it is worked on.
 
+use super::revision_snapshot::RevisionSnapshot;
 use super::{Fault, Outcome, Unit, planning};
 use crate::domain::account::ConsentKind;
 use crate::domain::problem::{Problem, ProblemCode};
@@ -49,5 +50,5 @@ pub(super) fn let_go_on(unit: &mut Unit<'_>, account: AccountId) -> Result<(), F
     store::account::update(unit.db, account, &change)?;
     let now = unit.ts();
     let open = store::check_in::open(unit.db, Whose::Subject(account), now)?;
-    planning::plan_ladders(unit, open)
+    planning::plan_ladders(unit, open, &mut RevisionSnapshot::default())
 }

@@ -80,7 +80,7 @@ async fn find(
 
 /// Keeps the answer to a mutation that was done; of one that changed nothing, nothing is kept.
 pub async fn keep(house: &Arc<House>, key: RequestKey, response: &[u8]) -> Result<(), Fault> {
-    let sealed = house.vault.system().seal(place(&key), response);
+    let sealed = house.vault.system().seal(place(&key), response)?;
     house
         .worker_tx(move |unit| Ok(store::idempotency::keep_response(unit.db, &key.key_hash, sealed)?))
         .await?;

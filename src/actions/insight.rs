@@ -1,7 +1,7 @@
 //! Insight: gathers a person's own answers and what they got after scenes, for that person alone.
 
-use super::aftercare::{self, GivenBy};
 use super::people::Person;
+use super::scene_view::{GivenBy, aftercare_of};
 use super::{Fault, House, Unit};
 use crate::domain::answer::AnswerContent;
 use crate::domain::insight::{Insight, Occasion, Point, SCENES_MAX, insight};
@@ -76,7 +76,7 @@ pub async fn own(house: &Arc<House>, account: AccountId) -> Result<Insight, Faul
             let scenes = store::scene::answered_by(unit.db, account, Slice::first(SCENES_MAX, None))?;
             let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
             let mut comforts: HashMap<SceneId, Vec<_>> = HashMap::new();
-            for (scene, given) in aftercare::of_scenes(unit, &ids, account)? {
+            for (scene, given) in aftercare_of(unit, &ids, account)? {
                 // What one gave oneself says what helped the other.
                 let got = given.into_iter().filter_map(|entry| entry.content);
                 let got = got.filter(|content| content.given_by != GivenBy::Me);

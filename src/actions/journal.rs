@@ -100,7 +100,7 @@ pub async fn write(
                 id,
                 account_id: account,
                 scene_id: scene,
-                content: person.key.seal_text(content_place(id), &text),
+                content: person.key.seal_text(content_place(id), &text)?,
                 written_at: written_at.into(),
                 edited_at: None,
                 created_at: unit.ts(),
@@ -139,7 +139,7 @@ pub async fn edit(
             }
             let change = JournalChange {
                 scene_id: edit.scene,
-                content: text.map(|text| person.key.seal_text(content_place(id), &text)),
+                content: text.map(|text| person.key.seal_text(content_place(id), &text)).transpose()?,
                 written_at: written_at.map(Into::into),
                 edited_at: Some(Some(unit.ts())),
             };

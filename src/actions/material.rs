@@ -2,9 +2,9 @@
 
 use super::check_in::{self, CheckInView, PartnersCheckIn};
 use super::device::open_subscription;
-use super::negotiation::{self, RevisionView};
 use super::people::Person;
-use super::scene::{self, SceneView};
+use super::revisions::{self, RevisionView};
+use super::scene_view::{self, SceneView};
 use super::{Fault, House, debrief, journal, partner_link};
 use crate::domain::answer::AnswerContent;
 use crate::domain::negotiation::{Needs, PersonsNeeds};
@@ -317,7 +317,7 @@ impl Reader {
 
     async fn revisions(&self, at: Cursor) -> Result<Page, Fault> {
         let Some(link) = self.links.get(at.link) else { return Ok((Vec::new(), None)) };
-        let views = negotiation::read(&self.house, self.me(), *link).await?;
+        let views = revisions::read(&self.house, self.me(), *link).await?;
         let values = views.iter().map(|view| self.revision(view)).collect();
         Ok((values, Some(Cursor { link: at.link + 1, ..at })))
     }
@@ -359,7 +359,7 @@ impl Reader {
             let rows = store::scene::page(unit.db, link, Slice::first(PAGE, after))?;
             // Who took no part in it has nothing of it; there is nobody like that on a link.
             let authors: Vec<_> = rows.iter().map(|row| (row.id, row.created_by)).collect();
-            Ok((authors, scene::views(unit, rows, me)?))
+            Ok((authors, scene_view::views(unit, rows, me)?))
         });
         let (authors, views) = page.await?;
         let Some(last) = views.last().map(|view| (view.created_at, view.id)) else {

@@ -1,213 +1,27 @@
-//! Negotiation: write one's Needs, propose a Revision, agree to exactly its text, withdraw, read the history.
+//! Negotiation: write one's Needs, propose a Revision, agree to exactly its text, withdraw.
 
-use super::partner_link::{OwnLink, needs_place};
-use super::people::{Person, link_key};
+use super::locked_link::{OwnLink, needs_place};
+use super::people::Person;
+use super::revision_snapshot::{RevisionSnapshot, content_place};
+use super::revisions::{RevisionView, open_one, part_place};
 use super::{Caller, Done, Fault, House, Outcome, Unit, hold, planning};
 use crate::domain::change::ChangeKind;
 use crate::domain::negotiation::{
-    AgreeVerdict, CheckInProtocol, ContactWay, Content, Needs, PersonsNeeds, RevisionState, Terms, Yes,
-    first_agreed, judge_yes, revision_state,
+    AgreeVerdict, CheckInProtocol, ContactWay, Content, Needs, PersonsNeeds, RevisionState, Terms, judge_yes,
 };
 use crate::domain::partner_link::LinkStatus;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
-use crate::domain::revision_text::{KeptPart, join, split};
-use crate::ids::{AccountId, AgreementId, LinkId, RevisionId, TypedId};
+use crate::domain::revision_text::split;
+use crate::ids::{AccountId, AgreementId, LinkId, RevisionId};
 use crate::store;
 use crate::store::negotiation::{AgreementRow, PartRow, RevisionRow};
-use crate::store::partner_link::{LinkRow, MemberChange, MemberRow};
-use crate::vault::{DataKey, Place, sha256};
+use crate::store::partner_link::MemberChange;
+use crate::vault::sha256;
 use data_encoding::HEXLOWER;
-use jiff::Timestamp;
 use std::sync::Arc;
 
 /// Most Revisions of one link.
 const REVISIONS_MAX: i32 = 1000;
-
-/// One yes.
-#[derive(Clone, Debug)]
-pub struct AgreementView {
-    /// Whose.
-    pub account: AccountId,
-    /// When.
-    pub agreed_at: Timestamp,
-    /// When it was taken back.
-    pub withdrawn_at: Option<Timestamp>,
-}
-
-/// A Revision, opened.
-#[derive(Clone, Debug)]
-pub struct RevisionView {
-    /// Its id.
-    pub id: RevisionId,
-    /// Its link.
-    pub link: LinkId,
-    /// Its number, from 1.
-    pub number: i32,
-    /// Who proposed it; None: an account that is gone.
-    pub author: Option<AccountId>,
-    /// When.
-    pub created_at: Timestamp,
-    /// The whole text.
-    pub content: Content,
-    /// What an agreement names, in lower-case hex.
-    pub content_hash: String,
-    /// Every yes, the oldest first.
-    pub agreements: Vec<AgreementView>,
-    /// Where it stands.
-    pub state: RevisionState,
-    /// The hash as it is stored.
-    hash: Vec<u8>,
-    /// When both first said yes to it.
-    first_agreed: Option<Timestamp>,
-    /// Whether every yes that sealed it still stands.
-    sealed: bool,
-}
-
-impl RevisionView {
-    /// What the partner may be told under this text, as long as both stand by it (R06, R13).
-    pub fn standing_alert(&self) -> Option<ContactWay> {
-        self.content.terms.partner_alert.filter(|_| self.sealed)
-    }
-
-    /// Whether both stood by it at `at`, and still do.
-    fn stood_at(&self, at: Timestamp, members: &[AccountId]) -> bool {
-        let stands = |yes: &AgreementView| yes.agreed_at <= at && yes.withdrawn_at.is_none();
-        members.len() == 2
-            && members.iter().all(|m| self.agreements.iter().any(|y| y.account == *m && stands(y)))
-    }
-}
-
-fn content_place(id: RevisionId) -> Place {
-    Place::new("revisions", "content", id.uuid())
-}
-
-fn part_place(id: RevisionId, account: AccountId) -> Place {
-    Place::pair("revision_parts", "content", id.uuid(), account.uuid())
-}
-
-/// A Revision's row with what its yeses say about it.
-struct Standing {
-    row: RevisionRow,
-    yeses: Vec<AgreementRow>,
-    state: RevisionState,
-    first_agreed: Option<Timestamp>,
-    sealed: bool,
-}
-
-/// Where the Revisions of some links stand, the newest of each first, without a look at what they say.
-fn standings(db: &mut store::Db, links: &[LinkId], sides: &[MemberRow]) -> Result<Vec<Standing>, Fault> {
-    let rows = store::negotiation::list(db, links)?;
-    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-    let all = store::negotiation::agreements(db, &ids)?;
-    let (mut link, mut members, mut replaced) = (None, Vec::new(), false);
-    let mut standings = Vec::with_capacity(rows.len());
-    for row in rows {
-        let newest = link != Some(row.link_id);
-        if newest {
-            let own = sides.iter().filter(|side| side.link_id == row.link_id);
-            (link, members, replaced) = (Some(row.link_id), own.map(|side| side.account_id).collect(), false);
-        }
-        let yeses: Vec<_> = all.iter().filter(|yes| yes.revision_id == row.id).cloned().collect();
-        let marks: Vec<Yes> = yeses
-            .iter()
-            .map(|yes| Yes {
-                account: yes.account_id,
-                from: yes.agreed_at.get(),
-                until: yes.withdrawn_at.map(|at| at.get()),
-            })
-            .collect();
-        let state = row.final_state.unwrap_or_else(|| revision_state(&marks, &members, newest, replaced));
-        let first_agreed = first_agreed(&marks, &members);
-        let sealed = members.len() == 2
-            && members.iter().all(|m| marks.iter().any(|yes| yes.account == *m && yes.until.is_none()));
-        replaced |= first_agreed.is_some();
-        standings.push(Standing { row, yeses, state, first_agreed, sealed });
-    }
-    Ok(standings)
-}
-
-/// Keeps where a link's Revisions stand, before the yeses of one of the two go (R27).
-pub(super) fn settle(db: &mut store::Db, link: LinkId) -> Result<(), Fault> {
-    let members = store::partner_link::members(db, &[link])?;
-    for Standing { row, state, .. } in standings(db, &[link], &members)? {
-        store::negotiation::settle(db, row.id, state)?;
-    }
-    Ok(())
-}
-
-/// A link's Revisions, the newest first.
-pub fn history(unit: &mut Unit<'_>, link: &LinkRow, key: &DataKey) -> Result<Vec<RevisionView>, Fault> {
-    histories(unit, &[(link.id, key)])
-}
-
-/// The Revisions of some links, the newest of each first: in a fixed number of statements.
-fn histories(unit: &mut Unit<'_>, links: &[(LinkId, &DataKey)]) -> Result<Vec<RevisionView>, Fault> {
-    let ids: Vec<_> = links.iter().map(|(id, _)| *id).collect();
-    let sides = store::partner_link::members(unit.db, &ids)?;
-    let standings = standings(unit.db, &ids, &sides)?;
-    if standings.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<_> = standings.iter().map(|standing| standing.row.id).collect();
-    let parts = store::negotiation::parts(unit.db, &ids)?;
-    let members: Vec<_> = sides.iter().map(|side| side.account_id).collect();
-    let people = store::account::find_all(unit.db, &members)?
-        .into_iter()
-        .map(|row| Person::open(unit.vault, row))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut views = Vec::with_capacity(standings.len());
-    for Standing { row, yeses, state, first_agreed, sealed } in standings {
-        let mut kept = Vec::with_capacity(2);
-        for part in parts.iter().filter(|part| part.revision_id == row.id) {
-            let author = people.iter().find(|person| person.row.id == part.account_id);
-            let author = author.ok_or(Fault::Inconsistent("words without their author"))?;
-            kept.push(KeptPart {
-                side: usize::try_from(part.side).unwrap_or(usize::MAX),
-                account: part.account_id,
-                bytes: author.key.open(part_place(row.id, part.account_id), &part.content)?,
-            });
-        }
-        let key = links.iter().find(|(id, _)| *id == row.link_id).map(|(_, key)| *key);
-        let key = key.ok_or(Fault::Inconsistent("a Revision of a link that was not asked for"))?;
-        let frame = key.open(content_place(row.id), &row.content)?;
-        let content = join(&frame, &row.content_hash, &kept);
-        views.push(RevisionView {
-            id: row.id,
-            link: row.link_id,
-            number: row.number,
-            author: row.author_id,
-            created_at: row.created_at.get(),
-            content: content.ok_or(Fault::Inconsistent("a Revision that is not what its hash says"))?,
-            content_hash: HEXLOWER.encode(&row.content_hash),
-            hash: row.content_hash,
-            agreements: yeses
-                .iter()
-                .map(|yes| AgreementView {
-                    account: yes.account_id,
-                    agreed_at: yes.agreed_at.get(),
-                    withdrawn_at: yes.withdrawn_at.map(|at| at.get()),
-                })
-                .collect(),
-            state,
-            first_agreed,
-            sealed,
-        });
-    }
-    Ok(views)
-}
-
-/// The Revision that a scene which began at `at` stood under: the newest that both had agreed to before it began,
-/// unless it was withdrawn. An older one that it had replaced does not stand in for it (R06).
-pub fn standing_at(
-    unit: &mut Unit<'_>,
-    link: &OwnLink,
-    at: Timestamp,
-) -> Result<Option<RevisionView>, Fault> {
-    let members = link.accounts();
-    let all = history(unit, &link.row, &link.key)?;
-    let newest = all.into_iter().find(|revision| revision.first_agreed.is_some_and(|agreed| agreed <= at));
-    Ok(newest.filter(|revision| revision.stood_at(at, &members)))
-}
 
 /// Writes one's own Needs on a link (R07). They become part of the next Revision.
 pub async fn write_needs(house: &Arc<House>, by: &Caller, link: LinkId, needs: Needs) -> Outcome<LinkId> {
@@ -219,7 +33,7 @@ pub async fn write_needs(house: &Arc<House>, by: &Caller, link: LinkId, needs: N
         .write_tx(by.key.as_ref(), move |unit| {
             let own = OwnLink::load_active(unit, "linkId", link, account)?;
             hold::refuse_if_held(unit, account)?;
-            let sealed = own.key.seal_json(needs_place(link, account), &needs);
+            let sealed = own.key.seal_json(needs_place(link, account), &needs)?;
             let change = MemberChange {
                 needs: Some(Some(sealed)),
                 needs_written_at: Some(Some(unit.ts())),
@@ -272,86 +86,113 @@ pub async fn propose(house: &Arc<House>, by: &Caller, input: Proposal) -> Outcom
         .write_tx(by.key.as_ref(), move |unit| {
             let own = OwnLink::load_active(unit, "linkId", link, account)?;
             hold::refuse_if_held(unit, account)?;
-            let latest = history(unit, &own.row, &own.key)?.into_iter().next();
-            if latest.as_ref().map(|revision| revision.id) != based_on {
-                let sentence = "There is a newer Revision. Please read it first.";
-                return Err(Problem::new("basedOn", ProblemCode::Changed, sentence).into());
-            }
+            let mut known = RevisionSnapshot::default();
+            known.include(unit, &own)?;
+            let latest = latest_read(unit, &known, link, based_on)?;
             let number = latest.as_ref().map_or(0, |revision| revision.number) + 1;
             if number > REVISIONS_MAX {
                 return Err(Problem::wrong_state("linkId", "This link has too many Revisions.").into());
             }
-            let people: Vec<_> = own.members.iter().map(|member| member.account_id).collect();
-            let held = hold::held(unit, &people)?;
-            let mut needs = Vec::new();
-            for member in &own.members {
-                // Of somebody on hold nothing new comes out: their Needs stay as they were proposed last.
-                if held.contains(&member.account_id) {
-                    let mut said = latest.iter().flat_map(|latest| &latest.content.needs);
-                    let last = said.find(|part| part.account == Some(member.account_id));
-                    let needs_then = last.and_then(|part| part.needs.clone());
-                    needs.push(PersonsNeeds { account: Some(member.account_id), needs: needs_then });
-                    continue;
-                }
-                let place = needs_place(link, member.account_id);
-                let written =
-                    member.needs.as_deref().map(|sealed| own.key.open_json(place, sealed)).transpose()?;
-                needs.push(PersonsNeeds { account: Some(member.account_id), needs: written });
-            }
+            let needs = needs_of_both(unit, &own, latest.as_ref())?;
             let content = Content { link, number, needs, terms, terms_erased: false };
-            let says_the_same = |latest: &RevisionView| {
-                same_words(&latest.content, &content)
-                    && matches!(latest.state, RevisionState::Proposed | RevisionState::Agreed)
-            };
-            if let Some(latest) = latest.filter(says_the_same) {
+            if let Some(latest) = latest.filter(|latest| says_the_same(latest, &content)) {
                 return Ok(Done::already(latest));
             }
-            let id = RevisionId::at(unit.now, unit.chance);
-            let text = split(&content, account, || unit.chance.bytes())
-                .map_err(|_| Fault::Inconsistent("a text without a form"))?;
-            let mut parts = Vec::with_capacity(2);
-            for (side, (author, words)) in (0..).zip(text.parts) {
-                let key = Person::load(unit, author)?.key;
-                let content = key.seal(part_place(id, author), &words);
-                parts.push(PartRow { revision_id: id, account_id: author, side, content });
-            }
-            let row = RevisionRow {
-                id,
-                link_id: link,
-                number,
-                author_id: Some(account),
-                content: own.key.seal(content_place(id), &text.frame),
-                content_hash: sha256(&text.frame),
-                created_at: unit.ts(),
-                final_state: None,
-            };
+            let (row, parts) = sealed(unit, &own, account, &content)?;
             store::negotiation::insert(unit.db, &row, &parts)?;
-            unit.tell(&own.accounts(), ChangeKind::RevisionProposed, id);
-            let proposed = history(unit, &own.row, &own.key)?.into_iter().next();
-            Ok(Done::now(proposed.ok_or(Fault::Inconsistent("a Revision that vanished"))?))
+            known.proposed(row.head());
+            unit.tell(&own.accounts(), ChangeKind::RevisionProposed, row.id);
+            Ok(Done::now(open_one(unit, &known, link, row.id)?))
         })
         .await
 }
 
-fn same_words(a: &Content, b: &Content) -> bool {
-    a.needs == b.needs && a.terms == b.terms
+/// The newest Revision, opened; it must be the one that the proposer had before their eyes.
+fn latest_read(
+    unit: &mut Unit<'_>,
+    known: &RevisionSnapshot,
+    link: LinkId,
+    based_on: Option<RevisionId>,
+) -> Outcome<Option<RevisionView>> {
+    let latest = known.latest(link).map(|revision| revision.head.id);
+    if latest != based_on {
+        let sentence = "There is a newer Revision. Please read it first.";
+        return Err(Problem::new("basedOn", ProblemCode::Changed, sentence).into());
+    }
+    Ok(latest.map(|id| open_one(unit, known, link, id)).transpose()?)
 }
 
-/// A Revision of one's own link, with the link locked.
+/// Both people's Needs as they are now. Of somebody on hold nothing new comes out: theirs stay as they were proposed
+/// last.
+fn needs_of_both(
+    unit: &mut Unit<'_>,
+    own: &OwnLink,
+    latest: Option<&RevisionView>,
+) -> Outcome<Vec<PersonsNeeds>> {
+    let held = hold::held(unit, &own.accounts())?;
+    let mut both = Vec::with_capacity(2);
+    for member in &own.members {
+        let account = member.account_id;
+        let needs = if held.contains(&account) {
+            let mut said = latest.into_iter().flat_map(|latest| &latest.content.needs);
+            said.find(|part| part.account == Some(account)).and_then(|part| part.needs.clone())
+        } else {
+            let open = |sealed| own.key.open_json(needs_place(own.row.id, account), sealed);
+            member.needs.as_deref().map(open).transpose()?
+        };
+        both.push(PersonsNeeds { account: Some(account), needs });
+    }
+    Ok(both)
+}
+
+/// A new Revision as it is stored: what both share under the link's key, each one's words under their own.
+fn sealed(
+    unit: &mut Unit<'_>,
+    own: &OwnLink,
+    author: AccountId,
+    content: &Content,
+) -> Outcome<(RevisionRow, Vec<PartRow>)> {
+    let id = RevisionId::at(unit.now, unit.chance);
+    let text = split(content, author, || unit.chance.bytes())
+        .map_err(|_| Fault::Inconsistent("a text without a form"))?;
+    let people = Person::load_all(unit, &own.accounts())?;
+    let mut parts = Vec::with_capacity(2);
+    for (side, (account, words)) in (0..).zip(text.parts) {
+        let person = people.get(&account).ok_or(Fault::Inconsistent("the account is gone"))?;
+        let content = person.key.seal(part_place(id, account), &words)?;
+        parts.push(PartRow { revision_id: id, account_id: account, side, content });
+    }
+    let row = RevisionRow {
+        id,
+        link_id: own.row.id,
+        number: content.number,
+        author_id: Some(author),
+        content: own.key.seal(content_place(id), &text.frame)?,
+        content_hash: sha256(&text.frame),
+        created_at: unit.ts(),
+    };
+    Ok((row, parts))
+}
+
+/// Whether nobody would read anything new in it.
+fn says_the_same(latest: &RevisionView, content: &Content) -> bool {
+    latest.content.needs == content.needs
+        && latest.content.terms == content.terms
+        && matches!(latest.state, RevisionState::Proposed | RevisionState::Agreed)
+}
+
+/// The link of a Revision of one's own, locked, and where its Revisions stand.
 fn load_revision(
     unit: &mut Unit<'_>,
     id: RevisionId,
     account: AccountId,
-) -> Outcome<(OwnLink, Vec<RevisionView>)> {
-    let missing = || Problem::not_found("revisionId");
-    let row = store::negotiation::find_for(unit.db, id, account)?.ok_or_else(missing)?;
-    let link = OwnLink::load(unit, "revisionId", row.link_id, account)?;
-    let all = history(unit, &link.row, &link.key)?;
-    Ok((link, all))
-}
-
-fn pick(all: Vec<RevisionView>, id: RevisionId) -> Result<RevisionView, Fault> {
-    all.into_iter().find(|revision| revision.id == id).ok_or(Fault::Inconsistent("a Revision that vanished"))
+) -> Outcome<(OwnLink, RevisionSnapshot)> {
+    let link = store::negotiation::link_of(unit.db, id, account)?;
+    let link = link.ok_or_else(|| Problem::not_found("revisionId"))?;
+    let own = OwnLink::load(unit, "revisionId", link, account)?;
+    let mut known = RevisionSnapshot::default();
+    known.include(unit, &own)?;
+    Ok((own, known))
 }
 
 /// Says yes to a Revision by the hash of its text (R08).
@@ -364,45 +205,43 @@ pub async fn agree(
     let account = by.requester.account;
     house
         .write_tx(by.key.as_ref(), move |unit| {
-            let (link, all) = load_revision(unit, id, account)?;
-            if link.row.status != LinkStatus::Active {
+            let (own, mut known) = load_revision(unit, id, account)?;
+            let link = own.row.id;
+            if own.row.status != LinkStatus::Active {
                 return Err(Problem::wrong_state("revisionId", "This link is not active.").into());
             }
             hold::refuse_if_held(unit, account)?;
-            let is_latest = all.first().is_some_and(|latest| latest.id == id);
-            let revision = pick(all, id)?;
-            let stands = |yes: &AgreementView| yes.account == account && yes.withdrawn_at.is_none();
+            let revision = known.find(link, id).ok_or(Fault::Inconsistent("a Revision that vanished"))?;
             let verdict = judge_yes(
-                revision.content_hash == content_hash.trim().to_ascii_lowercase(),
-                is_latest,
-                revision.agreements.iter().any(stands),
+                HEXLOWER.encode(&revision.head.content_hash) == content_hash.trim().to_ascii_lowercase(),
+                known.latest(link).is_some_and(|latest| latest.head.id == id),
+                revision.stands_by(account),
             );
             match verdict {
-                AgreeVerdict::Already => Ok(Done::already(revision)),
+                AgreeVerdict::Already => return Ok(Done::already(open_one(unit, &known, link, id)?)),
                 AgreeVerdict::OtherText => {
                     let sentence = "This is not the hash of the Revision's text. Please read it again.";
-                    Err(Problem::new("contentHash", ProblemCode::Changed, sentence).into())
+                    return Err(Problem::new("contentHash", ProblemCode::Changed, sentence).into());
                 }
                 AgreeVerdict::Superseded => {
                     let sentence = "A newer Revision was proposed. Please read that one.";
-                    Err(Problem::new("revisionId", ProblemCode::Changed, sentence).into())
+                    return Err(Problem::new("revisionId", ProblemCode::Changed, sentence).into());
                 }
-                AgreeVerdict::Take => {
-                    let row = AgreementRow {
-                        id: AgreementId::at(unit.now, unit.chance),
-                        revision_id: id,
-                        account_id: account,
-                        content_hash: revision.hash,
-                        agreed_at: unit.ts(),
-                        withdrawn_at: None,
-                    };
-                    store::negotiation::agree(unit.db, &row)?;
-                    let now_stands = pick(history(unit, &link.row, &link.key)?, id)?;
-                    planning::review_alerts(unit, link.row.id)?;
-                    unit.tell(&link.accounts(), ChangeKind::RevisionChanged, id);
-                    Ok(Done::now(now_stands))
-                }
+                AgreeVerdict::Take => {}
             }
+            let row = AgreementRow {
+                id: AgreementId::at(unit.now, unit.chance),
+                revision_id: id,
+                account_id: account,
+                content_hash: revision.head.content_hash.clone(),
+                agreed_at: unit.ts(),
+                withdrawn_at: None,
+            };
+            store::negotiation::agree(unit.db, &row)?;
+            known.agreed_to(link, row);
+            planning::review_alerts(unit, link, &mut known)?;
+            unit.tell(&own.accounts(), ChangeKind::RevisionChanged, id);
+            Ok(Done::now(open_one(unit, &known, link, id)?))
         })
         .await
 }
@@ -413,65 +252,17 @@ pub async fn withdraw(house: &Arc<House>, by: &Caller, id: RevisionId) -> Outcom
     let account = by.requester.account;
     house
         .write_tx(by.key.as_ref(), move |unit| {
-            let (link, all) = load_revision(unit, id, account)?;
-            let now = unit.ts();
-            if link.row.status == LinkStatus::Ended
+            let (own, mut known) = load_revision(unit, id, account)?;
+            let (link, now) = (own.row.id, unit.ts());
+            if own.row.status == LinkStatus::Ended
                 || !store::negotiation::withdraw(unit.db, id, account, now)?
             {
-                return Ok(Done::already(pick(all, id)?));
+                return Ok(Done::already(open_one(unit, &known, link, id)?));
             }
-            planning::review_alerts(unit, link.row.id)?;
-            unit.tell(&link.accounts(), ChangeKind::RevisionChanged, id);
-            Ok(Done::now(pick(history(unit, &link.row, &link.key)?, id)?))
-        })
-        .await
-}
-
-/// The Revisions of one's own link, the newest first; None: no such link.
-pub async fn read(house: &Arc<House>, account: AccountId, link: LinkId) -> Result<Vec<RevisionView>, Fault> {
-    house
-        .read_tx(move |unit| {
-            let Some(row) = store::partner_link::find_for(unit.db, link, account)? else {
-                return Ok(Vec::new());
-            };
-            let key = link_key(unit.vault, &row)?;
-            history(unit, &row, &key)
-        })
-        .await
-}
-
-/// The Revisions of some links of one's own, the newest of each first; those of others are left out.
-pub async fn of_links(
-    house: &Arc<House>,
-    account: AccountId,
-    links: Vec<LinkId>,
-) -> Result<Vec<RevisionView>, Fault> {
-    house
-        .read_tx(move |unit| {
-            let sides = store::partner_link::members(unit.db, &links)?;
-            let own: Vec<_> = sides.iter().filter(|s| s.account_id == account).map(|s| s.link_id).collect();
-            let rows = store::partner_link::find_all(unit.db, &own)?;
-            let keys = rows.iter().map(|row| Ok((row.id, link_key(unit.vault, row)?)));
-            let keys = keys.collect::<Result<Vec<_>, Fault>>()?;
-            histories(unit, &keys.iter().map(|(id, key)| (*id, key)).collect::<Vec<_>>())
-        })
-        .await
-}
-
-/// One Revision of one's own links.
-pub async fn find(
-    house: &Arc<House>,
-    account: AccountId,
-    id: RevisionId,
-) -> Result<Option<RevisionView>, Fault> {
-    house
-        .read_tx(move |unit| {
-            let Some(row) = store::negotiation::find_for(unit.db, id, account)? else { return Ok(None) };
-            let Some(link) = store::partner_link::find_for(unit.db, row.link_id, account)? else {
-                return Ok(None);
-            };
-            let key = link_key(unit.vault, &link)?;
-            Ok(history(unit, &link, &key)?.into_iter().find(|revision| revision.id == id))
+            known.withdrawn(link, id, account, now);
+            planning::review_alerts(unit, link, &mut known)?;
+            unit.tell(&own.accounts(), ChangeKind::RevisionChanged, id);
+            Ok(Done::now(open_one(unit, &known, link, id)?))
         })
         .await
 }

@@ -1,6 +1,7 @@
 //! The nudges that a person can look at.
 
 use super::planning::{Alert, Bundle, alerts, bundles};
+use super::revision_snapshot::RevisionSnapshot;
 use super::{Fault, House, Unit};
 use crate::domain::explanation::{Explanation, Facts, Occasion, Snooze, explain, explain_mail};
 use crate::domain::nudge::{Channel, MailPurpose, NudgeKind, NudgeState, Reason};
@@ -86,7 +87,7 @@ fn views(unit: &mut Unit<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Result<
     ids.dedup();
     let check_ins = store::check_in::find_all(unit.db, &ids)?;
     let bundles = bundles(unit, check_ins)?;
-    let alerts = alerts(unit, &bundles.iter().collect::<Vec<_>>())?;
+    let alerts = alerts(unit, &bundles.iter().collect::<Vec<_>>(), &mut RevisionSnapshot::default())?;
     let by_id: HashMap<_, _> = bundles.into_iter().map(|b| (b.check_in.id, b)).collect();
     let Some(reader) = store::account::find(unit.db, reader)? else { return Ok(Vec::new()) };
     let mut views = Vec::new();

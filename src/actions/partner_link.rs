@@ -1,6 +1,8 @@
 //! Partner links: invite by code, look, accept, decline, end, and what each side chooses on them.
 
+use super::locked_link::{OwnLink, needs_place};
 use super::people::{Person, link_key, link_key_place};
+use super::revision_snapshot::RevisionSnapshot;
 use super::{Caller, Done, Fault, House, Outcome, Refusal, Unit, hold, planning, scene};
 use crate::domain::change::ChangeKind;
 use crate::domain::copied_code;
@@ -15,7 +17,7 @@ use crate::store;
 use crate::store::StoreError;
 use crate::store::check_in::Whose;
 use crate::store::partner_link::{LinkChange, LinkRow, MemberChange, MemberRow, pair};
-use crate::vault::{DataKey, Place};
+use crate::vault::Place;
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -71,53 +73,12 @@ pub struct InvitationView {
     pub expires_at: Timestamp,
 }
 
-/// A link, locked for this unit, of which the person is a part.
-pub struct OwnLink {
-    /// The row.
-    pub row: LinkRow,
-    /// Opens what is the link's.
-    pub key: DataKey,
-    /// Both sides, in the order of the accounts' ids.
-    pub members: Vec<MemberRow>,
-}
-
-impl OwnLink {
-    /// Loads and locks a link; somebody else's is as good as missing (R29).
-    pub fn load(unit: &mut Unit<'_>, field: &str, id: LinkId, account: AccountId) -> Outcome<Self> {
-        store::dialect::lock_link(unit.db, id)?;
-        let row =
-            store::partner_link::find_for(unit.db, id, account)?.ok_or_else(|| Problem::not_found(field))?;
-        let members = store::partner_link::members(unit.db, &[id])?;
-        Ok(Self { key: link_key(unit.vault, &row)?, row, members })
-    }
-
-    /// As [`OwnLink::load`], and the link must be active.
-    pub fn load_active(unit: &mut Unit<'_>, field: &str, id: LinkId, account: AccountId) -> Outcome<Self> {
-        let link = Self::load(unit, field, id, account)?;
-        if link.row.status == LinkStatus::Active {
-            Ok(link)
-        } else {
-            Err(Problem::wrong_state(field, "This link is not active.").into())
-        }
-    }
-
-    /// Both people's ids.
-    pub fn accounts(&self) -> Vec<AccountId> {
-        self.members.iter().map(|member| member.account_id).collect()
-    }
-}
-
 /// What stands for a name that was not kept when its link ended.
 const NAME_NOT_KEPT: &str = "Former partner";
 
 /// Where one side's name of when the link ended belongs.
 fn name_place(link: LinkId, account: AccountId) -> Place {
     Place::pair("link_members", "name_at_end", link.uuid(), account.uuid())
-}
-
-/// Where one side's Needs belong.
-pub fn needs_place(link: LinkId, account: AccountId) -> Place {
-    Place::pair("link_members", "needs", link.uuid(), account.uuid())
 }
 
 /// Opens links for one of their people: in a fixed number of statements.
@@ -337,7 +298,7 @@ fn end_row(unit: &mut Unit<'_>, id: LinkId) -> Result<LinkRow, Fault> {
 fn keep_names(unit: &mut Unit<'_>, link: &OwnLink) -> Result<(), Fault> {
     for account in link.accounts() {
         let name = Person::load(unit, account)?.display_name()?;
-        let sealed = link.key.seal_text(name_place(link.row.id, account), &name);
+        let sealed = link.key.seal_text(name_place(link.row.id, account), &name)?;
         let change = MemberChange { name_at_end: Some(Some(sealed)), ..Default::default() };
         store::partner_link::update_member(unit.db, link.row.id, account, &change)?;
     }
@@ -408,7 +369,7 @@ pub async fn set_preferences(
             if role.is_some() || alert_allowed.is_some() || promise_count_wanted.is_some() {
                 let change = MemberChange { role, alert_allowed, promise_count_wanted, ..Default::default() };
                 store::partner_link::update_member(unit.db, id, account, &change)?;
-                planning::review_alerts(unit, id)?;
+                planning::review_alerts(unit, id, &mut RevisionSnapshot::default())?;
                 unit.tell(&[account], ChangeKind::LinkChanged, id);
                 // Of all this the other one sees the role alone.
                 let other = link.members.iter().find(|member| member.account_id != account);

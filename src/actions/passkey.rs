@@ -1,7 +1,7 @@
 //! Passkeys: make, list, remove, log in with one, prove by one.
 
 use super::people::Person;
-use super::session::{self, Tokens};
+use super::session_tokens::{self, Tokens};
 use super::{Caller, Fault, House, Outcome, Refusal, Unit, Visitor, proof};
 use crate::auth::passkeys::{Assertion, Attestation, Authentication, Credential, Passkeys, Registration};
 use crate::auth::tokens::{opaque, opaque_hash};
@@ -99,7 +99,7 @@ fn begin(
     let (token, token_hash) = opaque(unit.chance);
     let row = CeremonyRow {
         account_id: account,
-        state: unit.vault.system().seal_json(state_place(&token_hash), state),
+        state: unit.vault.system().seal_json(state_place(&token_hash), state)?,
         expires_at: (unit.now + CEREMONY_LIFE).into(),
         token_hash,
     };
@@ -184,8 +184,8 @@ pub async fn finish_registration(
                 id,
                 account_id: requester.account,
                 credential_index: index(unit.vault, credential.id()),
-                credential: person.key.seal_json(place("credential", id), &credential),
-                label: person.key.seal_text(place("label", id), &label),
+                credential: person.key.seal_json(place("credential", id), &credential)?,
+                label: person.key.seal_text(place("label", id), &label)?,
                 created_at: unit.ts(),
                 last_used_at: None,
             };
@@ -259,7 +259,7 @@ fn used(
     let person = Person::load(unit, owner)?;
     let credential: Credential = person.key.open_json(place("credential", row.id), &row.credential)?;
     let Some(used) = passkeys.finish_authentication(assertion, state, &credential) else { return Ok(None) };
-    let (sealed, now) = (person.key.seal_json(place("credential", row.id), &used), unit.ts());
+    let (sealed, now) = (person.key.seal_json(place("credential", row.id), &used)?, unit.ts());
     store::passkey::note_used(unit.db, row.id, sealed, now)?;
     Ok(Some(person))
 }
@@ -298,7 +298,7 @@ pub async fn finish_log_in(
                 Some(State::Register(..) | State::Prove(..)) | None => return Ok(Err(over())),
             };
             match used(passkeys, unit, &answer, state, None)? {
-                Some(person) => session::open(&keeper, unit, &person, &label).map(Ok),
+                Some(person) => session_tokens::open(&keeper, unit, &person, &label).map(Ok),
                 None => Ok(Err(not_taken())),
             }
         })

@@ -1,11 +1,11 @@
 //! Planning: what the ladder of a check-in depends on, read in a fixed number of statements, and its nudges, saved.
 
-use super::people::link_key;
-use super::{Fault, Unit, negotiation};
+use super::revision_snapshot::RevisionSnapshot;
+use super::{Fault, Unit};
 use crate::chance::Chance;
 use crate::domain::check_in::CheckInState;
 use crate::domain::ladder::{Situation, Step, To, plan};
-use crate::domain::negotiation::{ContactWay, RevisionState};
+use crate::domain::negotiation::ContactWay;
 use crate::domain::nudge::{About, Channel, DropReason, NudgeState, Reason, Rung};
 use crate::domain::partner_link::LinkStatus;
 use crate::ids::{AccountId, CheckInId, LinkId};
@@ -132,28 +132,34 @@ pub fn bundles(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<Vec<Bu
         .collect()
 }
 
-/// What the partners may be told about some check-ins. Opening a link's agreements takes time, so it is asked for
-/// only where somebody is to be told.
-pub fn alerts(unit: &mut Unit<'_>, bundles: &[&Bundle]) -> Result<HashMap<CheckInId, Alert>, Fault> {
-    let mut links: HashMap<LinkId, Vec<&Bundle>> = HashMap::new();
-    for bundle in bundles.iter().filter(|bundle| bundle.scene.revision_id.is_some()) {
-        links.entry(bundle.link.id).or_default().push(bundle);
-    }
+/// What the partners may be told about some check-ins. Of each link only two texts matter: the one that the scene stood
+/// under, and the one that both stand by now.
+pub fn alerts(
+    unit: &mut Unit<'_>,
+    bundles: &[&Bundle],
+    known: &mut RevisionSnapshot,
+) -> Result<HashMap<CheckInId, Alert>, Fault> {
+    let under: Vec<_> = bundles
+        .iter()
+        .filter_map(|bundle| bundle.scene.revision_id.map(|revision| (*bundle, revision)))
+        .collect();
+    known.include_all(unit, under.iter().map(|(bundle, _)| &bundle.link))?;
+    let mut wanted: Vec<_> = under.iter().map(|(bundle, revision)| (bundle.link.id, *revision)).collect();
+    let agreed = under.iter().filter_map(|(bundle, _)| known.agreed(bundle.link.id));
+    wanted.extend(agreed.map(|revision| (revision.head.link_id, revision.head.id)));
+    known.read_terms(unit, wanted)?;
     let mut alerts = HashMap::new();
-    for bundles in links.into_values() {
-        let Some(link) = bundles.first().map(|bundle| &bundle.link) else { continue };
-        let key = link_key(unit.vault, link)?;
-        let revisions = negotiation::history(unit, link, &key)?;
+    for (bundle, revision) in under {
+        let link = bundle.link.id;
+        let (Some(stood), Some(terms)) = (known.find(link, revision), known.terms(revision)) else {
+            continue;
+        };
         // What both agreed on last must allow it too: nobody falls back on an older text by a date.
-        let current = revisions.iter().find(|revision| revision.state == RevisionState::Agreed);
-        let allowed = current.is_some_and(|revision| revision.content.terms.partner_alert.is_some());
-        for bundle in bundles {
-            let stood = revisions.iter().find(|revision| Some(revision.id) == bundle.scene.revision_id);
-            let Some(stood) = stood else { continue };
-            let standing = stood.standing_alert().filter(|_| allowed && bundle.willing);
-            let agreed = stood.content.terms.partner_alert;
-            alerts.insert(bundle.check_in.id, Alert { standing, agreed, revision: Some(stood.number) });
-        }
+        let current = known.agreed(link).and_then(|agreed| known.terms(agreed.head.id));
+        let allowed = current.is_some_and(|terms| terms.partner_alert.is_some());
+        let agreed = terms.partner_alert;
+        let standing = agreed.filter(|_| stood.sealed && allowed && bundle.willing);
+        alerts.insert(bundle.check_in.id, Alert { standing, agreed, revision: Some(stood.head.number) });
     }
     Ok(alerts)
 }
@@ -173,12 +179,26 @@ fn alert_allowed(
 
 /// Plans the ladders of some check-ins and saves their nudges; what was sent stays sent, and what a pause stopped
 /// stays stopped: nobody is asked, or told that somebody did not answer, because of it (R05).
-pub fn plan_ladders(unit: &mut Unit<'_>, check_ins: Vec<CheckInRow>) -> Result<(), Fault> {
-    let ids: Vec<_> = check_ins.iter().map(|row| row.id).collect();
+pub fn plan_ladders(
+    unit: &mut Unit<'_>,
+    check_ins: Vec<CheckInRow>,
+    known: &mut RevisionSnapshot,
+) -> Result<(), Fault> {
+    let bundles = bundles(unit, check_ins)?;
+    let bundles: Vec<_> = bundles.iter().collect();
+    let alerts = alerts(unit, &bundles, known)?;
+    save_ladders(unit, &bundles, &alerts)
+}
+
+/// Saves the nudges of some ladders; see [`plan_ladders`].
+fn save_ladders(
+    unit: &mut Unit<'_>,
+    bundles: &[&Bundle],
+    alerts: &HashMap<CheckInId, Alert>,
+) -> Result<(), Fault> {
+    let ids: Vec<_> = bundles.iter().map(|bundle| bundle.check_in.id).collect();
     let known = store::nudge::of_check_ins(unit.db, &ids)?;
     let mut rows = Vec::new();
-    let bundles = bundles(unit, check_ins)?;
-    let alerts = alerts(unit, &bundles.iter().collect::<Vec<_>>())?;
     for bundle in bundles {
         let alert = alerts.get(&bundle.check_in.id).copied().unwrap_or_default();
         let stopped = known.iter().any(|nudge| was_stopped_by(nudge, &bundle.check_in));
@@ -221,7 +241,7 @@ pub fn replan_rhythm(unit: &mut Unit<'_>, account: AccountId) -> Result<(), Faul
     let now = unit.ts();
     let links = links.into_iter().map(|link| link.id).collect();
     let open = store::check_in::open(unit.db, Whose::Links(links), now)?;
-    plan_ladders(unit, open)
+    plan_ladders(unit, open, &mut RevisionSnapshot::default())
 }
 
 /// Stops the ladders of a person's check-ins that have fallen due, for a pause (R05).
@@ -265,14 +285,15 @@ pub fn stop(
 }
 
 /// Drops the alerts about a subject that wait on a link, or plans them again, after a consent changed (R06, R10).
-pub fn review_alerts(unit: &mut Unit<'_>, link: LinkId) -> Result<(), Fault> {
+pub fn review_alerts(unit: &mut Unit<'_>, link: LinkId, known: &mut RevisionSnapshot) -> Result<(), Fault> {
     let now = unit.ts();
     let open = store::check_in::open(unit.db, Whose::Links(vec![link]), now)?;
-    let bundles = bundles(unit, open.clone())?;
-    let alerts = alerts(unit, &bundles.iter().collect::<Vec<_>>())?;
-    let allowed = |id: &CheckInId| alerts.get(id).is_some_and(|alert| alert.standing.is_some());
-    let refused: Vec<CheckInId> = open.iter().map(|row| row.id).filter(|id| !allowed(id)).collect();
+    let bundles = bundles(unit, open)?;
+    let alerts = alerts(unit, &bundles.iter().collect::<Vec<_>>(), known)?;
+    let is_allowed =
+        |bundle: &&Bundle| alerts.get(&bundle.check_in.id).is_some_and(|alert| alert.standing.is_some());
+    let (allowed, refused): (Vec<_>, Vec<_>) = bundles.iter().partition(is_allowed);
+    let refused: Vec<_> = refused.iter().map(|bundle| bundle.check_in.id).collect();
     stop(unit, &refused, &[Reason::CheckIn(Rung::TellPartner)], DropReason::NotConsented)?;
-    let allowed = open.into_iter().filter(|row| !refused.contains(&row.id)).collect();
-    plan_ladders(unit, allowed)
+    save_ladders(unit, &allowed, &alerts)
 }

@@ -35,7 +35,7 @@ pub async fn kept_on(
                 occasions.insert(scene.id, Occasion { ended_at: ended_at.get(), ..Default::default() });
             }
             // Both people's check-ins have the same times.
-            for row in store::check_in::of_scenes(unit.db, &ids)? {
+            for row in store::check_in::of_scenes(unit.db, &ids, account)? {
                 if let Some(occasion) = occasions.get_mut(&row.scene_id)
                     && row.subject_id == account
                 {

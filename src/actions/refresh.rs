@@ -2,7 +2,7 @@
 
 use super::account::ask_by_mail;
 use super::people::Person;
-use super::session::{Tokens, hand_out, issue};
+use super::session_tokens::{Tokens, hand_out, issue};
 use super::{House, Outcome, Unit, Visitor};
 use crate::auth::Requester;
 use crate::auth::tokens::{REFRESH_GRACE, SESSION_LIFE, opaque_hash};

@@ -130,7 +130,7 @@ fn seal_anew(vault: &Vault, of: Column, old: &Cell, all: &[(&Sealed, Cell)]) -> 
     for (sealed, cell) in all {
         let place = place(sealed.at, cell);
         let plain = zeroize::Zeroizing::new(old_key.open(place, &cell.bytes)?);
-        anew.push((sealed.at, cell.clone(), key.seal(place, &plain)));
+        anew.push((sealed.at, cell.clone(), key.seal(place, &plain)?));
     }
     Ok(anew)
 }

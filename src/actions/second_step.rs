@@ -2,7 +2,7 @@
 
 use super::people::Person;
 use super::second_factor::{SecondFactor, check};
-use super::session::{self, Tokens};
+use super::session_tokens::{self, Tokens};
 use super::{House, Outcome, Unit, Visitor};
 use crate::auth::tokens::{opaque, opaque_hash};
 use crate::domain::problem::{Problem, ProblemCode};
@@ -49,7 +49,7 @@ pub(super) fn begin(unit: &mut Unit<'_>, person: &Person, label: &str) -> Outcom
     let expires_at = unit.now + CHALLENGE_LIFE;
     let row = ChallengeRow {
         account_id: person.row.id,
-        label: unit.vault.system().seal_text(label_place(&token_hash), label),
+        label: unit.vault.system().seal_text(label_place(&token_hash), label)?,
         password_mark: password_mark(&person.row),
         wrong_codes: 0,
         expires_at: expires_at.into(),
@@ -101,7 +101,7 @@ fn try_once(
     }
     store::log_in_challenge::delete(unit.db, &token_hash)?;
     let label = unit.vault.system().open_text(label_place(&token_hash), &row.label)?;
-    session::open(house, unit, &person, &label).map(Ok)
+    session_tokens::open(house, unit, &person, &label).map(Ok)
 }
 
 fn over() -> Problem {

@@ -2,34 +2,23 @@
 
 use super::people::{Person, email_index};
 use super::second_step::LogIn;
-use super::{Caller, Done, Fault, House, Outcome, Unit, Visitor, proof, second_factor, second_step};
+use super::session_tokens::open;
+use super::{Caller, Done, Fault, House, Outcome, Visitor, proof, second_factor, second_step};
 use crate::auth::Requester;
 use crate::auth::passwords::is_outdated;
-use crate::auth::tokens::{OPAQUE_MAX, REFRESH_LIFE, opaque, opaque_hash};
+use crate::auth::tokens::{OPAQUE_MAX, opaque_hash};
 use crate::domain::account::{Email, PASSWORD_MAX_BYTES, whole_hour};
 use crate::domain::device::LABEL_MAX;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
-use crate::ids::{AccountId, RefreshTokenId, SessionId, TypedId};
+use crate::ids::{AccountId, SessionId, TypedId};
 use crate::store;
 use crate::store::account::AccountChange;
-use crate::store::session::{RefreshTokenRow, SessionRow};
+use crate::store::session::SessionRow;
 use crate::store::types::Ts;
 use crate::vault::Place;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
-
-/// What a signed-in device holds.
-pub struct Tokens {
-    /// Who it stands for.
-    pub requester: Requester,
-    /// The access token, a JWT.
-    pub access: String,
-    /// When the access token stops working.
-    pub access_expires_at: Timestamp,
-    /// The refresh token, to be used once.
-    pub refresh: String,
-}
 
 /// A session as its owner sees it.
 #[derive(Clone, Debug)]
@@ -118,58 +107,6 @@ pub async fn log_in(house: &Arc<House>, by: &Visitor, input: Credentials) -> Out
             open(&keeper, unit, &person, &label).map(LogIn::Done)
         })
         .await
-}
-
-/// Begins a session for a person who proved themselves just now.
-pub(super) fn open(house: &House, unit: &mut Unit<'_>, person: &Person, label: &str) -> Outcome<Tokens> {
-    let id = SessionId::at(unit.now, unit.chance);
-    let session = SessionRow {
-        id,
-        account_id: person.row.id,
-        label: person.key.seal_text(Place::new("sessions", "label", id.uuid()), label),
-        created_at: unit.ts(),
-        last_used_at: unit.ts(),
-        ended_at: None,
-        proved_at: Some(unit.ts()),
-        reused_at: None,
-    };
-    store::session::insert(unit.db, &session)?;
-    let requester = Requester { account: person.row.id, session: id };
-    let (refresh, _) = opaque(unit.chance);
-    issue(house, unit, requester, RefreshTokenId::at(unit.now, unit.chance), None, refresh)
-}
-
-/// Saves a refresh token under its id and hands it out with an access token.
-pub(super) fn issue(
-    house: &House,
-    unit: &mut Unit<'_>,
-    requester: Requester,
-    id: RefreshTokenId,
-    predecessor: Option<RefreshTokenId>,
-    refresh: String,
-) -> Outcome<Tokens> {
-    let row = RefreshTokenRow {
-        id,
-        session_id: requester.session,
-        token_hash: opaque_hash(&refresh),
-        issued_at: unit.ts(),
-        expires_at: (unit.now + REFRESH_LIFE).into(),
-        replaced_at: None,
-        predecessor_id: predecessor,
-    };
-    store::session::insert_token(unit.db, &row)?;
-    hand_out(house, unit, requester, refresh)
-}
-
-/// An access token beside a refresh token that is saved already.
-pub(super) fn hand_out(
-    house: &House,
-    unit: &Unit<'_>,
-    requester: Requester,
-    refresh: String,
-) -> Outcome<Tokens> {
-    let (access, access_expires_at) = house.tokens.issue(requester, unit.now)?;
-    Ok(Tokens { requester, access, access_expires_at, refresh })
 }
 
 /// Whom an access token stands for.

@@ -47,7 +47,7 @@ pub async fn begin(house: &Arc<House>, by: &Caller) -> Outcome<Begun> {
             unit.chance.fill(secret.as_mut_slice());
             let row = TotpRow {
                 account_id: requester.account,
-                secret: person.key.seal(secret_place(requester.account), secret.as_slice()),
+                secret: person.key.seal(secret_place(requester.account), secret.as_slice())?,
                 created_at: unit.ts(),
                 confirmed_at: None,
                 last_step: None,

@@ -2,7 +2,7 @@
 
 use super::problem::{Problem, ProblemCode};
 use jiff::civil::{Date, Time};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 
 /// Minutes of a day.
@@ -11,7 +11,7 @@ const DAY: u16 = 24 * 60;
 /// The morning of a person without quiet hours: 09:00, in minutes after midnight.
 pub const DEFAULT_MORNING: u16 = 9 * 60;
 
-/// An IANA time zone, known to be in the tz database.
+/// An IANA time zone, known to be in the tz database; or the offset that is left of one that is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {
     name: String,
@@ -34,9 +34,17 @@ impl Zone {
         Ok(Self { name, zone })
     }
 
-    /// The zone of a stored name; UTC should the tz database have dropped it.
-    pub fn stored(name: &str) -> Self {
-        Self::named("zone", name).unwrap_or_else(|_| Self { name: "UTC".to_owned(), zone: TimeZone::UTC })
+    /// A zone of which only the offset from UTC is known, in minutes. It is off by the hour that a clock change makes.
+    fn fixed(minutes: i32) -> Self {
+        let offset = Offset::from_seconds(minutes.saturating_mul(60)).unwrap_or(Offset::UTC);
+        let (sign, size) =
+            (if offset.seconds() < 0 { '-' } else { '+' }, offset.seconds().unsigned_abs() / 60);
+        Self { name: format!("UTC{sign}{:02}:{:02}", size / 60, size % 60), zone: TimeZone::fixed(offset) }
+    }
+
+    /// The offset from UTC at `at`, in minutes: what is kept beside the name.
+    pub fn offset_minutes(&self, at: Timestamp) -> i32 {
+        self.zone.to_offset(at).seconds().div_euclid(60)
     }
 
     /// The IANA name.
@@ -126,6 +134,16 @@ impl QuietHours {
         Ok(quiet)
     }
 
+    /// Stored quiet hours. Two nulls are somebody's choice of none; None: this pair is nobody's choice.
+    fn stored(from: Option<i32>, until: Option<i32>) -> Option<Option<Self>> {
+        let minute = |value: i32| u16::try_from(value).ok().filter(|minute| *minute < DAY);
+        match (from, until) {
+            (None, None) => Some(None),
+            (Some(from), Some(until)) => Self::of("quietHours", minute(from)?, minute(until)?).ok().map(Some),
+            (Some(_), None) | (None, Some(_)) => None,
+        }
+    }
+
     /// Start, in minutes after midnight.
     pub fn from(self) -> u16 {
         self.from
@@ -150,6 +168,20 @@ impl QuietHours {
     }
 }
 
+/// What of a stored rhythm cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// The zone.
+    #[error("the zone is not in the tz database")]
+    Zone,
+    /// The quiet hours.
+    #[error("the quiet hours are not valid")]
+    QuietHours,
+    /// Both.
+    #[error("the zone is not in the tz database and the quiet hours are not valid")]
+    Both,
+}
+
 /// When one person may be disturbed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rhythm {
@@ -160,6 +192,29 @@ pub struct Rhythm {
 }
 
 impl Rhythm {
+    /// A rhythm as it is stored, and what of it cannot be read. Such a person is neither disturbed at night nor forgotten:
+    /// 22:00 to 08:00 stand for quiet hours that say nothing, and the last known offset (`utc_offset`) for the zone.
+    pub fn stored(
+        zone: &str,
+        utc_offset: Option<i32>,
+        quiet: (Option<i32>, Option<i32>),
+    ) -> (Self, Option<Unreadable>) {
+        let known = Zone::named("zone", zone).ok();
+        let hours = QuietHours::stored(quiet.0, quiet.1);
+        let unreadable = match (&known, hours) {
+            (Some(_), Some(_)) => None,
+            (None, Some(_)) => Some(Unreadable::Zone),
+            (Some(_), None) => Some(Unreadable::QuietHours),
+            (None, None) => Some(Unreadable::Both),
+        };
+        // A row that is damaged is not believed when it says "any hour".
+        let quiet = match unreadable {
+            None => hours.flatten(),
+            Some(_) => Some(hours.flatten().unwrap_or(QuietHours::DEFAULT)),
+        };
+        (Self { zone: known.unwrap_or_else(|| Zone::fixed(utc_offset.unwrap_or(0))), quiet }, unreadable)
+    }
+
     /// Whether `at` lies in the quiet hours.
     pub fn is_quiet(&self, at: Timestamp) -> bool {
         self.quiet
@@ -249,6 +304,43 @@ mod tests {
         assert!(QuietHours::parse("quietHours", "08:00", "07:59").is_err());
         assert!(QuietHours::parse("quietHours", "8:00", "10:00").is_err());
         assert!(QuietHours::parse("quietHours", "24:00", "10:00").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_quiet_at_night_and_no_longer() {
+        let night = Some(QuietHours::DEFAULT);
+        let stored = |zone, quiet| Rhythm::stored(zone, Some(-420), quiet);
+        let (well, none) = stored("Europe/Berlin", (Some(60), Some(120)));
+        assert_eq!((well, none), (rhythm("Europe/Berlin", "01:00", "02:00"), None));
+        let (any_hour, none) = stored("Europe/Berlin", (None, None));
+        assert_eq!((any_hour.quiet, none), (None, None), "none is a choice");
+        for broken in [
+            (Some(60), None),
+            (None, Some(60)),
+            (Some(-1), Some(60)),
+            (Some(60), Some(1440)),
+            (Some(70_000), Some(60)),
+            (Some(60), Some(60)),
+            (Some(60), Some(59)),
+        ] {
+            let (kept, what) = stored("Europe/Berlin", broken);
+            assert_eq!((kept.quiet, what), (night, Some(Unreadable::QuietHours)), "{broken:?}");
+            assert_eq!(kept.zone.name(), "Europe/Berlin");
+            assert_eq!(stored("Nowhere/Town", broken).1, Some(Unreadable::Both));
+        }
+        let (lost, what) = stored("Nowhere/Town", (None, None));
+        assert_eq!((lost.quiet, what, lost.zone.name()), (night, Some(Unreadable::Zone), "UTC-07:00"));
+        // 22:00 of the day before to 08:00, seven hours behind UTC.
+        assert_eq!(lost.awake(at("2026-07-01T05:00:00Z")), at("2026-07-01T15:00:00Z"));
+        assert!(!lost.is_quiet(at("2026-07-01T15:00:00Z")) && !lost.is_quiet(at("2026-07-01T04:59:59Z")));
+        let (kept, _) = stored("Nowhere/Town", (Some(60), Some(120)));
+        assert_eq!(kept.quiet, rhythm("UTC", "01:00", "02:00").quiet, "what can be read stands");
+        assert_eq!(Rhythm::stored("Nowhere/Town", None, (None, None)).0.zone.name(), "UTC+00:00");
+        assert_eq!(
+            Zone::named("zone", "Asia/Kolkata").unwrap().offset_minutes(at("2026-07-01T05:00:00Z")),
+            330
+        );
+        assert_eq!(Zone::fixed(-570).name(), "UTC-09:30");
     }
 
     #[test]

@@ -39,6 +39,15 @@ struct Frame {
     partner_alert: Option<ContactWay>,
 }
 
+/// The terms that both share: what decides about check-ins and alerts. It is nobody's words and never goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedTerms {
+    /// When check-ins fall due.
+    pub protocol: CheckInProtocol,
+    /// What a partner may be told would be welcome.
+    pub partner_alert: Option<ContactWay>,
+}
+
 /// A text in the form in which it is kept.
 pub struct Split {
     /// What both share; its SHA-256 is the content hash.
@@ -93,13 +102,24 @@ pub fn split(
     Ok(Split { frame: serde_json::to_vec(&frame)?, parts })
 }
 
-/// Puts a text together again from what is left of it. None: the parts are not those of the frame, or the frame is not
-/// that of the hash; nobody agreed to that.
-pub fn join(frame: &[u8], content_hash: &[u8], parts: &[KeptPart]) -> Option<Content> {
+/// The frame, if it is that of the hash.
+fn read_frame(frame: &[u8], content_hash: &[u8]) -> Option<Frame> {
     if Sha256::digest(frame).as_slice() != content_hash {
         return None;
     }
-    let frame: Frame = serde_json::from_slice(frame).ok()?;
+    serde_json::from_slice(frame).ok()
+}
+
+/// The shared terms alone, without anybody's words. None: the frame is not that of the hash; nobody agreed to that.
+pub fn shared_terms(frame: &[u8], content_hash: &[u8]) -> Option<SharedTerms> {
+    let Frame { protocol, partner_alert, .. } = read_frame(frame, content_hash)?;
+    Some(SharedTerms { protocol, partner_alert })
+}
+
+/// Puts a text together again from what is left of it. None: the parts are not those of the frame, or the frame is not
+/// that of the hash; nobody agreed to that.
+pub fn join(frame: &[u8], content_hash: &[u8], parts: &[KeptPart]) -> Option<Content> {
+    let frame = read_frame(frame, content_hash)?;
     let mut needs: Vec<PersonsNeeds> =
         frame.digests.iter().map(|_| PersonsNeeds { account: None, needs: None }).collect();
     let mut words = None;
@@ -195,6 +215,9 @@ mod tests {
         let mut frame = split.frame.clone();
         frame.push(b' ');
         assert_eq!(join(&frame, &hash, &kept(&split)), None);
+        assert_eq!(shared_terms(&frame, &hash), None);
+        let terms = SharedTerms { protocol: content.terms.protocol, partner_alert: Some(ContactWay::Call) };
+        assert_eq!(shared_terms(&split.frame, &hash), Some(terms));
     }
 
     #[test]

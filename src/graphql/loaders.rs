@@ -3,10 +3,10 @@
 use super::errors::Failure;
 use crate::actions::check_in::{CheckInView, SceneCheckIns};
 use crate::actions::debrief::DebriefView;
-use crate::actions::negotiation::RevisionView;
 use crate::actions::partner_link::LinkView;
-use crate::actions::scene::SceneView;
-use crate::actions::{Fault, House, check_in, debrief, negotiation, partner_link, promise, scene};
+use crate::actions::revisions::{RevisionView, Which};
+use crate::actions::scene_view::SceneView;
+use crate::actions::{Fault, House, check_in, debrief, partner_link, promise, revisions, scene_view};
 use crate::ids::{AccountId, CheckInId, LinkId, SceneId};
 use async_graphql::dataloader::{DataLoader, Loader};
 use std::collections::HashMap;
@@ -53,8 +53,15 @@ impl Loaders {
     }
 
     /// The Revisions of a link of the person, the newest first.
-    pub async fn revisions(&self, id: LinkId) -> Result<Arc<Vec<RevisionView>>, Failure> {
-        Ok(self.0.load_one(RevisionsOf(id)).await.map_err(Failure::Shared)?.unwrap_or_default())
+    pub async fn revisions(&self, id: LinkId) -> Result<Vec<RevisionView>, Failure> {
+        let asked = RevisionsOf(id, Which::All);
+        Ok(self.0.load_one(asked).await.map_err(Failure::Shared)?.unwrap_or_default())
+    }
+
+    /// One Revision of a link of the person: the others are not decrypted.
+    pub async fn revision(&self, id: LinkId, which: Which) -> Result<Option<RevisionView>, Failure> {
+        let found = self.0.load_one(RevisionsOf(id, which)).await.map_err(Failure::Shared)?;
+        Ok(found.and_then(|views| views.into_iter().next()))
     }
 
     /// How many promises the two of a link kept, if both want to see it.
@@ -71,9 +78,9 @@ pub struct DebriefOf(SceneId);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SidesOf(SceneId);
 
-/// Asks for the Revisions of a link.
+/// Asks for Revisions of a link.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RevisionsOf(LinkId);
+pub struct RevisionsOf(LinkId, Which);
 
 /// Asks how many promises the two of a link kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -94,7 +101,7 @@ impl Loader<SceneId> for Reader {
     type Error = Arc<Fault>;
 
     async fn load(&self, keys: &[SceneId]) -> Result<HashMap<SceneId, SceneView>, Arc<Fault>> {
-        let found = scene::find(&self.house, self.account, keys.to_vec()).await?;
+        let found = scene_view::find(&self.house, self.account, keys.to_vec()).await?;
         Ok(found.into_iter().map(|view| (view.id, view)).collect())
     }
 }
@@ -132,16 +139,13 @@ impl Loader<DebriefOf> for Reader {
 }
 
 impl Loader<RevisionsOf> for Reader {
-    type Value = Arc<Vec<RevisionView>>;
+    type Value = Vec<RevisionView>;
     type Error = Arc<Fault>;
 
     async fn load(&self, keys: &[RevisionsOf]) -> Result<HashMap<RevisionsOf, Self::Value>, Arc<Fault>> {
-        let links = keys.iter().map(|key| key.0).collect();
-        let mut found: HashMap<_, Vec<_>> = HashMap::new();
-        for view in negotiation::of_links(&self.house, self.account, links).await? {
-            found.entry(RevisionsOf(view.link)).or_default().push(view);
-        }
-        Ok(found.into_iter().map(|(link, views)| (link, Arc::new(views))).collect())
+        let asked = keys.iter().map(|key| (key.0, key.1)).collect();
+        let found = revisions::of_links(&self.house, self.account, asked).await?;
+        Ok(found.into_iter().map(|((link, which), views)| (RevisionsOf(link, which), views)).collect())
     }
 }
 

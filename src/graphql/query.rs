@@ -88,7 +88,7 @@ pub(super) async fn find_node(ctx: &Context<'_>, text: &str) -> Result<Option<No
         },
         ids::RevisionId::NOUN => match text.parse() {
             Ok(id) => {
-                let found = actions::negotiation::find(house(ctx), me, id).await?;
+                let found = actions::revisions::find(house(ctx), me, id).await?;
                 found.map(|view| Node::Revision(Box::new(Revision::new(view, me))))
             }
             Err(_) => None,
@@ -222,7 +222,7 @@ impl Viewer {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Scene>, Failure> {
         let page = Page::read((first, after, last, before))?;
-        let rows = actions::scene::all(house(ctx), self.0.account, page.slice()).await?;
+        let rows = actions::scene_view::all(house(ctx), self.0.account, page.slice()).await?;
         Ok(page.connection(rows, |view| (view.created_at, view.id), Scene))
     }
 

@@ -4,9 +4,10 @@ use super::schema::{accounts, consents};
 use super::types::Ts;
 use super::{Db, MultiBackend, columns};
 use crate::domain::account::{ConsentKind, Reach, Share};
-use crate::domain::quiet_hours::{QuietHours, Rhythm, Zone};
+use crate::domain::quiet_hours::{Rhythm, Zone};
 use crate::ids::{AccountId, ConsentId};
 use diesel::prelude::*;
+use jiff::Timestamp;
 
 /// One person.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
@@ -44,6 +45,8 @@ pub struct AccountRow {
     pub created_at: Ts,
     /// Since when nothing of the person is worked on; null: all goes on.
     pub held_at: Option<Ts>,
+    /// The zone's offset from UTC in minutes when zone was last written: what is left should its name not be known.
+    pub utc_offset: Option<i32>,
 }
 
 /// A statement that a person made at sign-up.
@@ -70,15 +73,16 @@ impl AccountRow {
         self.mail && self.address_failed_at.is_none()
     }
 
-    /// What of the account decides when and whether it is nudged.
+    /// What of the account decides when and whether it is nudged. What of it cannot be read is said in the log, for
+    /// whoever mends it.
     pub fn reach(&self) -> Reach {
-        let minute = |value: Option<i32>| value.and_then(|v| u16::try_from(v).ok());
-        let quiet = match (minute(self.quiet_from), minute(self.quiet_until)) {
-            (Some(from), Some(until)) => QuietHours::of("quietHours", from, until).ok(),
-            _ => None,
-        };
+        let quiet = (self.quiet_from, self.quiet_until);
+        let (rhythm, unreadable) = Rhythm::stored(&self.zone, self.utc_offset, quiet);
+        if let Some(unreadable) = unreadable {
+            tracing::error!(account = %self.id, %unreadable, "a damaged account: it is quiet from 22:00 to 08:00, or as far as it can be read");
+        }
         Reach {
-            rhythm: Rhythm { zone: Zone::stored(&self.zone), quiet },
+            rhythm,
             paused_until: self.paused_until.map(Ts::get),
             held: self.held_at.is_some(),
             push: self.push,
@@ -101,6 +105,8 @@ pub struct AccountChange {
     pub password_hash: Option<String>,
     /// IANA name.
     pub zone: Option<String>,
+    /// Its offset now, in minutes.
+    pub utc_offset: Option<Option<i32>>,
     /// Minutes after local midnight.
     pub quiet_from: Option<Option<i32>>,
     /// Minutes after local midnight.
@@ -122,6 +128,17 @@ pub struct AccountChange {
 /// Saves a new account.
 pub fn insert(db: &mut Db, row: &AccountRow) -> QueryResult<usize> {
     diesel::insert_into(accounts::table).values(row).execute(db)
+}
+
+/// Notes the offset beside the zone of every account that was written before there were offsets.
+pub fn note_offsets(db: &mut Db, now: Timestamp) -> QueryResult<()> {
+    let without = accounts::table.filter(accounts::utc_offset.is_null());
+    let zones: Vec<String> = without.select(accounts::zone).distinct().load(db)?;
+    for zone in zones.iter().filter_map(|name| Zone::named("zone", name).ok()) {
+        let those = without.filter(accounts::zone.eq(zone.name().to_owned()));
+        diesel::update(those).set(accounts::utc_offset.eq(Some(zone.offset_minutes(now)))).execute(db)?;
+    }
+    Ok(())
 }
 
 /// Saves a statement.

@@ -10,6 +10,7 @@ use crate::domain::answer::Sharing;
 use crate::domain::check_in::{CheckInState, Times};
 use crate::domain::slice::Slice;
 use crate::ids::{AccountId, CheckInId, LinkId, SceneId};
+use diesel::dsl::case_when;
 use diesel::prelude::*;
 use jiff::Timestamp;
 
@@ -125,13 +126,36 @@ pub fn find_all(db: &mut Db, ids: &[CheckInId]) -> QueryResult<Vec<CheckInRow>> 
     check_ins::table.filter(check_ins::id.eq_any(ids)).select(CheckInRow::as_select()).load(db)
 }
 
-/// All check-ins of some scenes, by due time.
-pub fn of_scenes(db: &mut Db, scenes: &[SceneId]) -> QueryResult<Vec<CheckInRow>> {
+/// All check-ins of some scenes, by due time, with the reader's own answers alone. Another's answer is not even read:
+/// a private one would take longer than none (R11). [`answers`] reads those that are shown.
+pub fn of_scenes(db: &mut Db, scenes: &[SceneId], reader: AccountId) -> QueryResult<Vec<CheckInRow>> {
     check_ins::table
         .filter(check_ins::scene_id.eq_any(scenes))
         .order((check_ins::due_at.asc(), check_ins::id.asc()))
-        .select(CheckInRow::as_select())
+        .select((
+            check_ins::id,
+            check_ins::scene_id,
+            check_ins::link_id,
+            check_ins::subject_id,
+            check_ins::offset_minutes,
+            check_ins::due_at,
+            check_ins::closes_at,
+            check_ins::state,
+            check_ins::snoozed_until,
+            check_ins::round,
+            case_when(check_ins::subject_id.eq(reader), check_ins::answer),
+            check_ins::share,
+            check_ins::answered_at,
+            check_ins::created_at,
+            check_ins::share_before,
+            check_ins::shared_from,
+        ))
         .load(db)
+}
+
+/// The sealed answers of some check-ins.
+pub fn answers(db: &mut Db, ids: &[CheckInId]) -> QueryResult<Vec<(CheckInId, Option<Vec<u8>>)>> {
+    check_ins::table.filter(check_ins::id.eq_any(ids)).select((check_ins::id, check_ins::answer)).load(db)
 }
 
 /// A person's own answered check-ins of some scenes.

@@ -53,11 +53,12 @@ pub fn due(db: &mut Db, now: Ts, most: i64) -> QueryResult<Vec<AccountId>> {
 /// Ends what is left of some links and takes the pair of people out of their rows; the scenes that this cancelled.
 pub fn let_go(db: &mut Db, links: &[LinkId], now: Ts) -> QueryResult<Vec<(SceneId, LinkId)>> {
     let of_links = partner_links::table.filter(partner_links::id.eq_any(links));
-    diesel::update(of_links.clone())
-        .set((partner_links::pair.eq(None::<Vec<u8>>), partner_links::code_hash.eq(None::<Vec<u8>>)))
-        .execute(db)?;
-    diesel::update(of_links.filter(partner_links::status.ne(LinkStatus::Ended)))
+    diesel::update(of_links.clone().filter(partner_links::status.ne(LinkStatus::Ended)))
         .set((partner_links::status.eq(LinkStatus::Ended), partner_links::ended_at.eq(Some(now))))
+        .execute(db)?;
+    // After that: an active link has its pair.
+    diesel::update(of_links)
+        .set((partner_links::pair.eq(None::<Vec<u8>>), partner_links::code_hash.eq(None::<Vec<u8>>)))
         .execute(db)?;
     let open = scenes::table
         .filter(scenes::link_id.eq_any(links))
@@ -74,7 +75,7 @@ pub fn take_away(db: &mut Db, account: AccountId, links: &[LinkId]) -> QueryResu
     let index = accounts::table.find(account).select(accounts::email_index).first::<Vec<u8>>(db)?;
     diesel::delete(address_requests::table.filter(address_requests::email_index.eq(index))).execute(db)?;
     diesel::update(aftercare::table.filter(aftercare::recorded_by.eq(account)))
-        .set(aftercare::content.eq(Vec::<u8>::new()))
+        .set(aftercare::content.eq(None::<Vec<u8>>))
         .execute(db)?;
     // What others have at hand besides, with the person's words in it: exports that wait, and answers kept for repetitions.
     let others: Vec<AccountId> = link_members::table

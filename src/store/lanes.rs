@@ -267,7 +267,7 @@ mod tests {
         let (_folder, store) = store();
         let insert = |db: &mut Db| {
             diesel::sql_query(
-                "INSERT INTO idempotency_keys (key_hash, body_hash, created_at) VALUES (x'01', x'02', 0)",
+                "INSERT INTO idempotency_keys (key_hash, body_hash, created_at) VALUES (zeroblob(32), zeroblob(32), 0)",
             )
             .execute(db)
         };

@@ -8,9 +8,9 @@ use crate::domain::negotiation::RevisionState;
 use crate::ids::{AccountId, AgreementId, LinkId, RevisionId};
 use diesel::prelude::*;
 
-/// One immutable text of a negotiation.
-#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = revisions, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+/// One immutable text of a negotiation, as it is saved.
+#[derive(Clone, Debug, Insertable)]
+#[diesel(table_name = revisions, treat_none_as_default_value = false)]
 pub struct RevisionRow {
     /// Its id.
     pub id: RevisionId,
@@ -26,8 +26,41 @@ pub struct RevisionRow {
     pub content_hash: Vec<u8>,
     /// When it was proposed.
     pub created_at: Ts,
+}
+
+/// All of a Revision but its text: enough to tell where it stands.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = revisions, check_for_backend(MultiBackend))]
+pub struct RevisionHead {
+    /// Its id.
+    pub id: RevisionId,
+    /// The link.
+    pub link_id: LinkId,
+    /// Its number in the link, from 1.
+    pub number: i32,
+    /// Who proposed it.
+    pub author_id: Option<AccountId>,
+    /// SHA-256 of what both share of the text: what an agreement names.
+    pub content_hash: Vec<u8>,
+    /// When it was proposed.
+    pub created_at: Ts,
     /// Where it stood when one of the two was erased; None: reckoned from the agreements.
     pub final_state: Option<RevisionState>,
+}
+
+impl RevisionRow {
+    /// Its head, as [`heads`] reads it.
+    pub fn head(&self) -> RevisionHead {
+        RevisionHead {
+            id: self.id,
+            link_id: self.link_id,
+            number: self.number,
+            author_id: self.author_id,
+            content_hash: self.content_hash.clone(),
+            created_at: self.created_at,
+            final_state: None,
+        }
+    }
 }
 
 /// One person's words in a Revision.
@@ -78,35 +111,43 @@ pub fn parts(db: &mut Db, of: &[RevisionId]) -> QueryResult<Vec<PartRow>> {
         .load(db)
 }
 
-/// Keeps where a Revision stands, for when the agreements no longer tell.
-pub fn settle(db: &mut Db, id: RevisionId, state: RevisionState) -> QueryResult<usize> {
-    diesel::update(revisions::table.find(id)).set(revisions::final_state.eq(Some(state))).execute(db)
+/// Keeps where some Revisions stand, for when the agreements no longer tell.
+pub fn settle(db: &mut Db, ids: &[RevisionId], state: RevisionState) -> QueryResult<usize> {
+    diesel::update(revisions::table.filter(revisions::id.eq_any(ids)))
+        .set(revisions::final_state.eq(Some(state)))
+        .execute(db)
 }
 
-/// The Revisions of some links, the newest of each first.
-pub fn list(db: &mut Db, links: &[LinkId]) -> QueryResult<Vec<RevisionRow>> {
+/// The heads of the Revisions of some links, the newest of each first.
+pub fn heads(db: &mut Db, links: &[LinkId]) -> QueryResult<Vec<RevisionHead>> {
     revisions::table
         .filter(revisions::link_id.eq_any(links))
         .order((revisions::link_id.asc(), revisions::number.desc()))
-        .select(RevisionRow::as_select())
+        .select(RevisionHead::as_select())
         .load(db)
 }
 
-/// The Revision, if it is of a link of that person: somebody else's takes no longer than a missing one (R29).
-pub fn find_for(db: &mut Db, id: RevisionId, account: AccountId) -> QueryResult<Option<RevisionRow>> {
+/// What both share of the texts of some Revisions, sealed.
+pub fn contents(db: &mut Db, of: &[RevisionId]) -> QueryResult<Vec<(RevisionId, Vec<u8>)>> {
+    revisions::table.filter(revisions::id.eq_any(of)).select((revisions::id, revisions::content)).load(db)
+}
+
+/// The link of a Revision, if it is one of that person: somebody else's takes no longer than a missing one (R29).
+pub fn link_of(db: &mut Db, id: RevisionId, account: AccountId) -> QueryResult<Option<LinkId>> {
     let own = link_members::table.filter(link_members::account_id.eq(account)).select(link_members::link_id);
     revisions::table
         .find(id)
         .filter(revisions::link_id.eq_any(own))
-        .select(RevisionRow::as_select())
+        .select(revisions::link_id)
         .first(db)
         .optional()
 }
 
-/// Every yes to some Revisions, taken back or not, the oldest first.
-pub fn agreements(db: &mut Db, of: &[RevisionId]) -> QueryResult<Vec<AgreementRow>> {
+/// Every yes to a Revision of some links, taken back or not, the oldest first.
+pub fn agreements(db: &mut Db, links: &[LinkId]) -> QueryResult<Vec<AgreementRow>> {
+    let of_links = revisions::table.filter(revisions::link_id.eq_any(links)).select(revisions::id);
     agreements::table
-        .filter(agreements::revision_id.eq_any(of))
+        .filter(agreements::revision_id.eq_any(of_links))
         .order((agreements::agreed_at.asc(), agreements::id.asc()))
         .select(AgreementRow::as_select())
         .load(db)

@@ -140,6 +140,16 @@ pub fn find_all(db: &mut Db, ids: &[LinkId]) -> QueryResult<Vec<LinkRow>> {
     partner_links::table.filter(partner_links::id.eq_any(ids)).select(LinkRow::as_select()).load(db)
 }
 
+/// Those of some links that person is part of; others are left out.
+pub fn find_all_for(db: &mut Db, ids: &[LinkId], account: AccountId) -> QueryResult<Vec<LinkRow>> {
+    let own = link_members::table.filter(link_members::account_id.eq(account)).select(link_members::link_id);
+    partner_links::table
+        .filter(partner_links::id.eq_any(ids))
+        .filter(partner_links::id.eq_any(own))
+        .select(LinkRow::as_select())
+        .load(db)
+}
+
 /// Both sides of some links, in the order of the accounts' ids.
 pub fn members(db: &mut Db, links: &[LinkId]) -> QueryResult<Vec<MemberRow>> {
     link_members::table

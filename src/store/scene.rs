@@ -67,7 +67,7 @@ pub struct AftercareRow {
     /// Who wrote it down.
     pub recorded_by: Option<AccountId>,
     /// What, for whom, how long, and a note, sealed with the link's data key.
-    pub content: Vec<u8>,
+    pub content: Option<Vec<u8>>,
     /// When it was written down.
     pub created_at: Ts,
 }

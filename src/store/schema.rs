@@ -43,6 +43,8 @@ diesel::table! {
         created_at -> Ts,
         /// Since when nothing of the person is worked on; null: all goes on.
         held_at -> Nullable<Ts>,
+        /// The zone's offset from UTC in minutes when zone was last written; null: not noted yet.
+        utc_offset -> Nullable<Integer>,
     }
 }
 
@@ -329,7 +331,7 @@ diesel::table! {
         /// Who wrote it down.
         recorded_by -> Nullable<Uid>,
         /// What, for whom, how long, and a note, sealed with the link's data key.
-        content -> Binary,
+        content -> Nullable<Binary>,
         /// When it was written down.
         created_at -> Ts,
     }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;
 
 /// The first byte of everything sealed with a data key.
@@ -23,7 +24,7 @@ const SEALED: u8 = 1;
 const WRAPPED: u8 = 2;
 const NONCE: usize = 24;
 
-/// Why something could not be opened. It names the column, and never what was inside.
+/// Why something could not be sealed or opened. It names the column, and never what was inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
     /// The bytes are not an envelope of this vault.
@@ -38,6 +39,9 @@ pub enum VaultError {
     /// It opened, and what was inside is not of the expected form.
     #[error("{0}: the sealed value has another form than expected")]
     Form(Column),
+    /// It has no form that could be sealed, or is longer than the cipher takes.
+    #[error("{0}: the value cannot be sealed")]
+    Unsealable(Column),
 }
 
 /// A column that holds sealed values, for whoever reads the log.
@@ -100,27 +104,36 @@ pub struct DataKey {
     key: Zeroizing<[u8; 32]>,
     /// Makes the nonces.
     chance: Chance,
+    /// Counts what is opened; shared with the vault that the key comes from.
+    decryptions: Arc<AtomicU64>,
 }
 
 impl DataKey {
     /// A new random key.
     pub fn random(chance: &Chance) -> Self {
-        Self { key: random_key(chance), chance: chance.clone() }
+        Self { key: random_key(chance), chance: chance.clone(), decryptions: Arc::default() }
     }
 
-    /// Seals bytes for a place.
-    pub fn seal(&self, place: Place, plain: &[u8]) -> Vec<u8> {
-        encrypt(&self.key, &[SEALED], &place.aad(), plain, &self.chance)
+    /// Seals bytes for a place. There is no sealed value of nothing: what cannot be sealed is an error.
+    ///
+    /// # Errors
+    /// If the cipher refuses the bytes.
+    pub fn seal(&self, place: Place, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
+        encrypt(&self.key, &[SEALED], place, plain, &self.chance)
     }
 
     /// Opens what was sealed for a place.
     pub fn open(&self, place: Place, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
         let body = sealed.strip_prefix(&[SEALED]).ok_or(VaultError::Malformed(place.column))?;
+        self.decryptions.fetch_add(1, Ordering::Relaxed);
         decrypt(&self.key, place, body)
     }
 
     /// Seals a text.
-    pub fn seal_text(&self, place: Place, text: &str) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// As [`DataKey::seal`].
+    pub fn seal_text(&self, place: Place, text: &str) -> Result<Vec<u8>, VaultError> {
         self.seal(place, text.as_bytes())
     }
 
@@ -130,9 +143,12 @@ impl DataKey {
     }
 
     /// Seals a structure as JSON.
-    pub fn seal_json(&self, place: Place, value: &impl Serialize) -> Vec<u8> {
-        // Our own structures have string keys only and always serialise.
-        self.seal(place, &serde_json::to_vec(value).unwrap_or_default())
+    ///
+    /// # Errors
+    /// If it has no form in JSON, or as [`DataKey::seal`].
+    pub fn seal_json(&self, place: Place, value: &impl Serialize) -> Result<Vec<u8>, VaultError> {
+        let plain = serde_json::to_vec(value).map_err(|_| VaultError::Unsealable(place.column))?;
+        self.seal(place, &Zeroizing::new(plain))
     }
 
     /// Opens a structure.
@@ -150,11 +166,15 @@ pub struct Vault {
     token_key: Zeroizing<[u8; 32]>,
     system: DataKey,
     chance: Chance,
+    decryptions: Arc<AtomicU64>,
 }
 
 impl Vault {
     /// A new house secret, wrapped by the newest master key, for a database that has none.
-    pub fn new_house_secret(ring: &Ring, chance: &Chance) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// If the cipher refuses it.
+    pub fn new_house_secret(ring: &Ring, chance: &Chance) -> Result<Vec<u8>, VaultError> {
         wrap(&ring.first(), Self::house_place(), &random_key(chance), chance)
     }
 
@@ -165,13 +185,24 @@ impl Vault {
     pub fn open(ring: Arc<Ring>, house_secret: &[u8], chance: Chance) -> Result<Self, VaultError> {
         let secret = unwrap(&ring, Self::house_place(), house_secret)?;
         let derive = |label: &str| Zeroizing::new(hmac(&secret, label.as_bytes()));
+        let decryptions = Arc::<AtomicU64>::default();
         Ok(Self {
             index_key: derive("evenkeel blind index"),
             token_key: derive("evenkeel tokens"),
-            system: DataKey { key: derive("evenkeel system data"), chance: chance.clone() },
+            system: DataKey {
+                key: derive("evenkeel system data"),
+                chance: chance.clone(),
+                decryptions: Arc::clone(&decryptions),
+            },
+            decryptions,
             ring,
             chance,
         })
+    }
+
+    /// How many values and data keys were decrypted so far, successfully or not: what work costs besides its statements.
+    pub fn decryptions(&self) -> u64 {
+        self.decryptions.load(Ordering::Relaxed)
     }
 
     /// Where its keys and nonces come from.
@@ -209,7 +240,7 @@ impl Vault {
     /// # Errors
     /// If that master key is not in the ring.
     pub fn new_data_key(&self, place: Place, by: MasterId) -> Result<(DataKey, Vec<u8>), VaultError> {
-        let key = DataKey::random(&self.chance);
+        let key = DataKey { decryptions: Arc::clone(&self.decryptions), ..DataKey::random(&self.chance) };
         let wrapped = self.wrap(place, &key, by)?;
         Ok((key, wrapped))
     }
@@ -220,7 +251,7 @@ impl Vault {
     /// If that master key is not in the ring.
     pub fn wrap(&self, place: Place, key: &DataKey, by: MasterId) -> Result<Vec<u8>, VaultError> {
         let master = self.ring.find(by).ok_or(VaultError::MissingKey(place.column, by))?;
-        Ok(wrap(&master, place, &key.key, &self.chance))
+        wrap(&master, place, &key.key, &self.chance)
     }
 
     /// Unwraps the data key of a row.
@@ -228,8 +259,9 @@ impl Vault {
     /// # Errors
     /// If the master key is not in the ring, or the bytes were changed or moved.
     pub fn unwrap(&self, place: Place, wrapped: &[u8]) -> Result<DataKey, VaultError> {
+        self.decryptions.fetch_add(1, Ordering::Relaxed);
         let key = unwrap(&self.ring, place, wrapped)?;
-        Ok(DataKey { key, chance: self.chance.clone() })
+        Ok(DataKey { key, chance: self.chance.clone(), decryptions: Arc::clone(&self.decryptions) })
     }
 
     /// Wraps the same key by another master key; None: it is wrapped by that one.
@@ -282,9 +314,9 @@ fn random_key(chance: &Chance) -> Zeroizing<[u8; 32]> {
     key
 }
 
-fn wrap(master: &Master, place: Place, key: &[u8; 32], chance: &Chance) -> Vec<u8> {
+fn wrap(master: &Master, place: Place, key: &[u8; 32], chance: &Chance) -> Result<Vec<u8>, VaultError> {
     let head = [&[WRAPPED], master.id.bytes()].concat();
-    encrypt(&master.key, &head, &place.aad(), key, chance)
+    encrypt(&master.key, &head, place, key, chance)
 }
 
 /// By which master key something is wrapped, and what follows that.
@@ -301,12 +333,19 @@ fn unwrap(ring: &Ring, place: Place, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32
     Ok(Zeroizing::new(key))
 }
 
-fn encrypt(key: &[u8; 32], head: &[u8], aad: &[u8], plain: &[u8], chance: &Chance) -> Vec<u8> {
+fn encrypt(
+    key: &[u8; 32],
+    head: &[u8],
+    place: Place,
+    plain: &[u8],
+    chance: &Chance,
+) -> Result<Vec<u8>, VaultError> {
     let nonce = chance.bytes::<NONCE>();
     let cipher = XChaCha20Poly1305::new(key.into());
-    // The cipher refuses only texts of more than 256 GiB.
-    let body = cipher.encrypt(&XNonce::from(nonce), Payload { msg: plain, aad }).unwrap_or_default();
-    [head, &nonce, &body].concat()
+    let (number, aad) = (XNonce::from(nonce), place.aad());
+    let sealed = cipher.encrypt(&number, Payload { msg: plain, aad: &aad });
+    let body = sealed.map_err(|_| VaultError::Unsealable(place.column))?;
+    Ok([head, &nonce, &body].concat())
 }
 
 fn decrypt(key: &[u8; 32], place: Place, body: &[u8]) -> Result<Vec<u8>, VaultError> {
@@ -325,7 +364,7 @@ mod tests {
     fn r26_a_value_opens_in_its_place_only_and_unchanged_only() {
         let key = DataKey::random(&Chance::seeded(5));
         let place = Place::new("accounts", "email", Uuid::from_u128(1));
-        let sealed = key.seal_text(place, "words");
+        let sealed = key.seal_text(place, "words").unwrap();
         assert_eq!(key.open_text(place, &sealed).as_deref(), Ok("words"));
         for elsewhere in [
             Place::new("accounts", "email", Uuid::from_u128(2)),
@@ -347,10 +386,21 @@ mod tests {
         assert_eq!(told, "accounts.email: not a sealed value");
     }
 
+    #[test]
+    fn r26_what_cannot_be_sealed_is_an_error_and_no_empty_value() {
+        let (key, place) =
+            (DataKey::random(&Chance::seeded(2)), Place::new("accounts", "email", Uuid::from_u128(1)));
+        let formless = std::collections::BTreeMap::from([((1, 2), "JSON has no such key")]);
+        assert_eq!(key.seal_json(place, &formless), Err(VaultError::Unsealable(place.column)));
+        let empty = key.seal(place, b"").unwrap();
+        assert!(empty.len() > NONCE, "also nothing is sealed as something");
+        assert_eq!(key.open(place, &empty).as_deref(), Ok(&[][..]));
+    }
+
     fn vault() -> Vault {
         let chance = Chance::seeded(6);
         let ring = Arc::new(Ring::ephemeral(&chance));
-        let secret = Vault::new_house_secret(&ring, &chance);
+        let secret = Vault::new_house_secret(&ring, &chance).unwrap();
         Vault::open(ring, &secret, chance).unwrap()
     }
 
@@ -359,7 +409,7 @@ mod tests {
         let place = Place::new("accounts", "data_key", Uuid::from_u128(1));
         let (ours, other) = (vault(), vault());
         let (key, wrapped) = ours.new_data_key(place, ours.newest()).unwrap();
-        let sealed = key.seal_text(place, "words");
+        let sealed = key.seal_text(place, "words").unwrap();
         assert_eq!(ours.unwrap(place, &wrapped).unwrap().open_text(place, &sealed).as_deref(), Ok("words"));
         let missing = VaultError::MissingKey(place.column, ours.newest());
         assert_eq!(other.unwrap(place, &wrapped).err(), Some(missing));

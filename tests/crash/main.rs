@@ -15,7 +15,7 @@ use chance::chance;
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::prelude::*;
 use evenkeel::actions::device::Subscription;
-use evenkeel::actions::{check_in, negotiation, partner_link};
+use evenkeel::actions::{check_in, negotiation, partner_link, revisions};
 use evenkeel::app::App;
 use evenkeel::chance::Chance;
 use evenkeel::clock::Clock;
@@ -303,7 +303,7 @@ impl Scenery {
                     .await
                     .unwrap();
             } else {
-                let text = negotiation::read(&house, couple.people[0], couple.link).await.unwrap().remove(0);
+                let text = revisions::read(&house, couple.people[0], couple.link).await.unwrap().remove(0);
                 negotiation::withdraw(&house, &by, text.id).await.unwrap();
             }
             let so_far = arrived.get(&nudge.id).copied().unwrap_or(0);

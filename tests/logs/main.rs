@@ -5,6 +5,8 @@
 #[expect(dead_code, reason = "this binary needs only a part of the harness")]
 mod support;
 
+mod damage;
+
 use crate::support::receivers::{Answer, Behaviour};
 use diesel::connection::SimpleConnection;
 use evenkeel::store::Db;

@@ -100,13 +100,17 @@ on_both_databases! {
         }).await.unwrap();
         let rows = app.app.house.store.read({
             let id = found.id;
-            move |db| Ok::<_, StoreError>(store::negotiation::list(db, &[id])?)
+            move |db| {
+                let ids: Vec<_> = store::negotiation::heads(db, &[id])?.into_iter().map(|head| head.id).collect();
+                Ok::<_, StoreError>(store::negotiation::contents(db, &ids)?)
+            }
         }).await.unwrap();
         let key = link_key(&app.app.house.vault, &found).unwrap();
         use evenkeel::ids::TypedId as _;
-        for row in &rows {
-            let place = evenkeel::vault::Place::new("revisions", "content", row.id.uuid());
-            let frame = key.open_text(place, &row.content).unwrap();
+        assert_eq!(rows.len(), 2);
+        for (revision, sealed) in &rows {
+            let place = evenkeel::vault::Place::new("revisions", "content", revision.uuid());
+            let frame = key.open_text(place, sealed).unwrap();
             assert!(frame.contains("digests") && ALEXS.iter().all(|words| !frame.contains(words)), "{frame}");
             assert!(!frame.contains(&number) && !frame.contains(&hyphened));
         }

@@ -136,6 +136,7 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("accounts.push", In("account.pushWanted")), ("accounts.mail", In("account.mailWanted")),
     ("accounts.paused_until", In("account.pausedUntil")), ("accounts.address_failed_at", In("account.addressFailedAt?")),
     ("accounts.created_at", In("account.createdAt")), ("accounts.held_at", In("account.onHoldSince?")),
+    ("accounts.utc_offset", Not("follows from the zone, which is in the export")),
     ("consents.id", KEY), ("consents.account_id", KEY), ("consents.kind", In("statements.kind")),
     ("consents.version", In("statements.version")), ("consents.given_at", In("statements.givenAt")),
     ("consents.withdrawn_at", In("statements.withdrawnAt?")),

@@ -34,6 +34,7 @@ mod links;
 mod long_view;
 mod migrations;
 mod negotiation;
+mod negotiation_costs;
 mod negotiation_races;
 mod nudges;
 mod ops;

@@ -1,10 +1,12 @@
 //! Both migration trees: the same names, up, down and up again, and the same tables in the end.
 
+use crate::support::rows::{Catalogue, ROWS};
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::sql_types::Text;
 use diesel::{PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use diesel_migrations::MigrationHarness;
 use evenkeel::store::dialect::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS};
+use evenkeel::store::{Db, Location};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -79,4 +81,149 @@ fn up_down_and_up_again_gives_equal_schemas() {
     drop(postgres);
     let mut admin = PgConnection::establish(&server).unwrap();
     admin.batch_execute(&format!("DROP DATABASE {name}")).unwrap();
+}
+
+/// A database of each kind, empty; the PostgreSQL one is the first.
+struct Two {
+    databases: [Db; 2],
+    server: String,
+    name: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Two {
+    fn new() -> Self {
+        let (server, name, url) = crate::support::database::create_database();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("evenkeel.db").display().to_string();
+        // As the program opens them: on SQLite, foreign keys are watched and would take children along.
+        let open = |location| Db::open(&location).unwrap();
+        let databases = [open(Location::Postgres(url)), open(Location::Sqlite(file))];
+        Self { databases, server, name, _folder: folder }
+    }
+
+    fn catalogue(&mut self) -> Catalogue {
+        Catalogue::read(&mut self.databases[0])
+    }
+
+    /// The name of the next migration; None: all of them have run.
+    fn next(&mut self) -> Option<String> {
+        let [Db::Postgres(postgres), Db::Sqlite(sqlite)] = &mut self.databases else { unreachable!() };
+        let first =
+            postgres.pending_migrations(POSTGRES_MIGRATIONS).unwrap().first().map(|m| m.name().to_string());
+        let second =
+            sqlite.pending_migrations(SQLITE_MIGRATIONS).unwrap().first().map(|m| m.name().to_string());
+        assert_eq!(first, second);
+        first
+    }
+
+    fn drop(self) {
+        drop(self.databases);
+        let mut admin = PgConnection::establish(&self.server).unwrap();
+        admin.batch_execute(&format!("DROP DATABASE {}", self.name)).unwrap();
+    }
+}
+
+fn up(db: &mut Db) {
+    match db {
+        Db::Postgres(c) => drop(c.run_next_migration(POSTGRES_MIGRATIONS).unwrap()),
+        Db::Sqlite(c) => drop(c.run_next_migration(SQLITE_MIGRATIONS).unwrap()),
+    }
+}
+
+fn down(db: &mut Db) {
+    match db {
+        Db::Postgres(c) => drop(c.revert_last_migration(POSTGRES_MIGRATIONS).unwrap()),
+        Db::Sqlite(c) => drop(c.revert_last_migration(SQLITE_MIGRATIONS).unwrap()),
+    }
+}
+
+#[test]
+fn each_migration_and_its_way_back_keep_every_row_of_every_table() {
+    let mut two = Two::new();
+    let mut steps = 0;
+    while let Some(name) = two.next() {
+        let before = two.catalogue();
+        let mut kept = Vec::new();
+        for db in &mut two.databases {
+            before.fill(db);
+            let rows = before.rows(db);
+            assert_eq!(rows.len(), before.tables().len());
+            assert!(rows.values().all(|rows| rows.len() == ROWS), "{name}: a table is not filled");
+            kept.push(rows);
+            up(db);
+        }
+        let after = two.catalogue();
+        for (db, rows) in two.databases.iter_mut().zip(&kept) {
+            let common = before.common(&after, rows);
+            assert!(steps == 0 || common.len() > 10, "{name}");
+            assert_eq!(after.common(&before, &after.rows(db)), common, "{name}, up");
+            down(db);
+            assert_eq!(before.common(&after, &before.rows(db)), common, "{name}, down");
+            match is_last(db) {
+                // As the program does it, all in one transaction.
+                true => db.migrate().unwrap(),
+                false => up(db),
+            }
+            assert_eq!(after.common(&before, &after.rows(db)), common, "{name}, up again");
+        }
+        assert_eq!(two.catalogue(), after, "{name}");
+        steps += 1;
+    }
+    let last = two.catalogue();
+    for db in &mut two.databases {
+        last.fill(db);
+    }
+    assert!(steps > 10 && last.tables().len() > 25);
+    two.drop();
+}
+
+/// Whether one migration is all that is left to run.
+fn is_last(db: &mut Db) -> bool {
+    match db {
+        Db::Postgres(c) => c.pending_migrations(POSTGRES_MIGRATIONS).unwrap().len() == 1,
+        Db::Sqlite(c) => c.pending_migrations(SQLITE_MIGRATIONS).unwrap().len() == 1,
+    }
+}
+
+/// Migrates up to before the migration of that name.
+fn up_to(two: &mut Two, name: &str) {
+    while two.next().unwrap() != name {
+        two.databases.iter_mut().for_each(up);
+    }
+}
+
+#[test]
+fn the_constraints_mend_quiet_hours_and_stop_at_what_a_person_must_look_at() {
+    let mut two = Two::new();
+    up_to(&mut two, "2026-11-29-000000_constraints");
+    let before = two.catalogue();
+    for db in &mut two.databases {
+        before.fill(db);
+        let empty = if matches!(db, Db::Sqlite(_)) { "x''" } else { "''" };
+        let damage = format!(
+            "UPDATE accounts SET quiet_until = NULL WHERE quiet_from IS NOT NULL;
+             UPDATE aftercare SET content = {empty} WHERE recorded_by IS NULL;
+             UPDATE scenes SET intensity = 9 WHERE ended_at IS NOT NULL"
+        );
+        db.batch_execute(&damage).unwrap();
+        let refused = db.migrate().unwrap_err().to_string();
+        assert!(refused.to_lowercase().contains("constraint"), "{refused}");
+        // Nothing of it is there, and the same start goes well once the row is mended.
+        let rows = before.rows(db);
+        assert!(rows.values().all(|rows| rows.len() == ROWS));
+        db.batch_execute("UPDATE scenes SET intensity = 5 WHERE intensity = 9").unwrap();
+        db.migrate().unwrap();
+        let quiet =
+            "SELECT coalesce(quiet_from, -1) || ' ' || coalesce(quiet_until, -1) AS line FROM accounts";
+        let found: BTreeSet<_> = crate::support::rows::lines(db, quiet).into_iter().collect();
+        assert_eq!(
+            found,
+            BTreeSet::from(["1320 480".into(), "-1 -1".into()]),
+            "nobody's choice of none is changed"
+        );
+        let empty = "SELECT 'one' AS line FROM aftercare WHERE content IS NULL AND recorded_by IS NULL";
+        assert_eq!(crate::support::rows::lines(db, empty), ["one"]);
+    }
+    two.drop();
 }

@@ -10,6 +10,7 @@ pub mod log;
 pub mod people;
 pub mod race;
 pub mod receivers;
+pub mod rows;
 pub mod seed;
 pub mod statements;
 pub mod story;

@@ -124,7 +124,7 @@ pub async fn couples(
         }));
         made.push(Couple { link, people });
     }
-    save!(house, schema::accounts::table, 16, accounts);
+    save!(house, schema::accounts::table, 17, accounts);
     save!(house, schema::devices::table, 7, devices);
     save!(house, schema::partner_links::table, 10, links);
     save!(house, schema::link_members::table, 8, members);
@@ -144,8 +144,8 @@ fn person(
     let account = AccountRow {
         id,
         email_index: email_index(&house.vault, &email),
-        email: key.seal_text(place("email"), email.as_str()),
-        display_name: key.seal_text(place("display_name"), &format!("Person {number}")),
+        email: key.seal_text(place("email"), email.as_str()).unwrap(),
+        display_name: key.seal_text(place("display_name"), &format!("Person {number}")).unwrap(),
         password_hash: "nobody logs in".to_owned(),
         data_key,
         zone: "UTC".to_owned(),
@@ -158,6 +158,7 @@ fn person(
         address_failed_at: None,
         created_at: now.into(),
         held_at: None,
+        utc_offset: Some(0),
     };
     let device = subscription.map(|subscription| {
         let device = DeviceId::at(now, &chance());
@@ -166,8 +167,8 @@ fn person(
             id: device,
             account_id: id,
             endpoint_index: house.vault.blind_index("endpoint", &subscription.endpoint),
-            subscription: key.seal_json(place("subscription"), &subscription),
-            label: key.seal_text(place("label"), "phone"),
+            subscription: key.seal_json(place("subscription"), &subscription).unwrap(),
+            label: key.seal_text(place("label"), "phone").unwrap(),
             created_at: now.into(),
             ended_at: None,
         }
@@ -179,7 +180,7 @@ fn person(
 /// whole ladders. Returns the nudges that are due then: one question and one prompt for each of the two, so that
 /// three scenes of one day fill a person's daily measure (R22).
 pub async fn scenes(house: &Arc<House>, of: &[(Couple, Timestamp)]) -> Vec<NudgeRow> {
-    let rhythm = Rhythm { zone: Zone::stored("UTC"), quiet: None };
+    let rhythm = Rhythm { zone: Zone::named("zone", "UTC").unwrap(), quiet: None };
     let mut rows = Rows::default();
     let mut due = Vec::with_capacity(of.len() * 4);
     for (couple, at) in of {

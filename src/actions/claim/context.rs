@@ -1,6 +1,7 @@
 //! What is loaded around claimed nudges, and what it says about each of them.
 
 use crate::actions::planning::{self, Alert, Bundle, bundles};
+use crate::actions::revision_snapshot::RevisionSnapshot;
 use crate::actions::{Fault, Unit};
 use crate::domain::nudge::{NudgeKind, Reason, Rung};
 use crate::domain::quiet_hours::Zone;
@@ -57,7 +58,7 @@ impl ClaimContext {
         let held = store::nudge::held(unit.db, &recipients, claimed, now)?;
         let sent = store::nudge::sent_since(unit.db, &recipients, (unit.now - LONGEST_DAY).into())?;
         Ok(Self {
-            alerts: planning::alerts(unit, &told)?,
+            alerts: planning::alerts(unit, &told, &mut RevisionSnapshot::default())?,
             bundles: bundles.into_iter().map(|bundle| (bundle.check_in.id, bundle)).collect(),
             siblings: store::nudge::of_check_ins(unit.db, &ids)?,
             outreaches: store::scene::outreaches(unit.db, &scenes)?,

@@ -1,7 +1,7 @@
 //! Prove that it is still oneself; begin, confirm and remove an authenticator app; renew recovery codes.
 
 use crate::actions::second_factor::SecondFactor;
-use crate::actions::{proof, recovery_code, totp};
+use crate::actions::{password_proof, recovery_code, totp};
 use crate::graphql::errors::{Failure, payload, settle, settle_done};
 use crate::graphql::types::factor::TotpSetup;
 use crate::graphql::{caller, house};
@@ -71,7 +71,7 @@ impl FactorMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let second = SecondFactor::read(input.totp_code, input.recovery_code)?;
-            proof::by_password(house(ctx), &by, input.password.into(), second).await
+            password_proof::prove(house(ctx), &by, input.password.into(), second).await
         };
         Ok(settle_done(outcome.await)?.into())
     }

@@ -1,7 +1,8 @@
 //! Plan, record, start, end and cancel scenes; aftercare and outreach.
 
-use crate::actions::aftercare::{self, AftercareContent};
+use crate::actions::aftercare;
 use crate::actions::scene::{self, NewScene};
+use crate::actions::scene_view::AftercareContent;
 use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::Role;
 use crate::domain::scene::Setting;

@@ -1,7 +1,7 @@
 //! Negotiation: Needs, terms, Revisions, agreements and what changed.
 
 use super::{DateTime, Who};
-use crate::actions::negotiation::RevisionView;
+use crate::actions::revisions::{RevisionView, Which};
 use crate::domain::negotiation::{
     self as rules, Comfort, ContactWay, Nearness, RevisionState, changed_fields,
 };
@@ -193,8 +193,7 @@ impl Revision {
         #[graphql(desc = "The other Revision's number; default: the one before.")] number: Option<i32>,
     ) -> Result<Option<Vec<String>>, Failure> {
         let number = number.unwrap_or(self.view.number - 1);
-        let all = loaders(ctx).revisions(self.view.link).await?;
-        let other = all.iter().find(|revision| revision.number == number);
+        let other = loaders(ctx).revision(self.view.link, Which::Number(number)).await?;
         Ok(other.map(|other| changed_fields(&other.content, &self.view.content, self.me)))
     }
 }

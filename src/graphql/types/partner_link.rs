@@ -4,10 +4,9 @@ use super::insight::PromisesKept;
 use super::negotiation::{Needs, Revision};
 use super::scene::Scene;
 use super::{DateTime, Who};
-use crate::actions::negotiation::RevisionView;
 use crate::actions::partner_link::{InvitationView, LinkView, SideView};
-use crate::actions::scene;
-use crate::domain::negotiation::RevisionState;
+use crate::actions::revisions::{RevisionView, Which};
+use crate::actions::scene_view;
 use crate::domain::partner_link::{LinkStatus, Role};
 use crate::domain::take_out;
 use crate::graphql::errors::Failure;
@@ -126,7 +125,7 @@ impl PartnerLink {
         let account = requester(ctx)?.account;
         let all = loaders(ctx).revisions(self.0.id).await?;
         Ok(page.connection(
-            page.of_all(all.to_vec(), |view| view.id),
+            page.of_all(all, |view| view.id),
             |view: &RevisionView| (view.created_at, view.id),
             |view| Revision::new(view, account),
         ))
@@ -135,16 +134,15 @@ impl PartnerLink {
     /// The newest Revision, whatever its state.
     async fn latest_revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
         let account = requester(ctx)?.account;
-        let all = loaders(ctx).revisions(self.0.id).await?;
-        Ok(all.first().map(|view| Revision::new(view.clone(), account)))
+        let latest = loaders(ctx).revision(self.0.id, Which::Latest).await?;
+        Ok(latest.map(|view| Revision::new(view, account)))
     }
 
     /// The Revision that both agreed to and that new scenes stand under; null: none.
     async fn agreed_revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
         let account = requester(ctx)?.account;
-        let all = loaders(ctx).revisions(self.0.id).await?;
-        let agreed = all.iter().find(|view| view.state == RevisionState::Agreed);
-        Ok(agreed.map(|view| Revision::new(view.clone(), account)))
+        let agreed = loaders(ctx).revision(self.0.id, Which::Agreed).await?;
+        Ok(agreed.map(|view| Revision::new(view, account)))
     }
 
     /// The scenes, the newest first. At most 50 at once.
@@ -158,7 +156,7 @@ impl PartnerLink {
     ) -> Result<Connection<Scene>, Failure> {
         let page = Page::read((first, after, last, before))?;
         let account = requester(ctx)?.account;
-        let rows = scene::page(house(ctx), account, self.0.id, page.slice()).await?;
+        let rows = scene_view::page(house(ctx), account, self.0.id, page.slice()).await?;
         Ok(page.connection(rows, |view| (view.created_at, view.id), Scene))
     }
 }

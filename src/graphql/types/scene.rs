@@ -5,8 +5,8 @@ use super::debrief::SceneDebrief;
 use super::negotiation::Revision;
 use super::partner_link::PartnerLink;
 use super::{DateTime, Who};
-use crate::actions::aftercare::{AftercareView, GivenBy};
-use crate::actions::scene::{OutreachView, SceneView};
+use crate::actions::revisions::Which;
+use crate::actions::scene_view::{AftercareView, GivenBy, OutreachView, SceneView};
 use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::Role;
 use crate::domain::revision_text::ERASED;
@@ -173,8 +173,8 @@ impl Scene {
     async fn revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
         let me = requester(ctx)?.account;
         let Some(id) = self.0.revision else { return Ok(None) };
-        let all = loaders(ctx).revisions(self.0.link).await?;
-        Ok(all.iter().find(|view| view.id == id).map(|view| Revision::new(view.clone(), me)))
+        let found = loaders(ctx).revision(self.0.link, Which::Id(id)).await?;
+        Ok(found.map(|view| Revision::new(view, me)))
     }
 
     /// What was given right after it, the oldest first.

@@ -1,0 +1,54 @@
+//! A fresh proof by password, and by the second factor of who has one.
+
+use super::people::Person;
+use super::second_factor::{self, SecondFactor};
+use super::{Caller, House, Outcome, proof};
+use crate::domain::account::PASSWORD_MAX_BYTES;
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::store;
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+
+/// Proves by what a log-in by password asks for: who has a second factor is asked for it here, too. A wrong code is
+/// counted as it is at a log-in.
+pub async fn prove(
+    house: &Arc<House>,
+    by: &Caller,
+    password: SecretString,
+    second: Option<SecondFactor>,
+) -> Outcome<()> {
+    let requester = by.requester;
+    let wrong = || Problem::new("password", ProblemCode::Malformed, "This is not the password.");
+    if password.expose_secret().len() > PASSWORD_MAX_BYTES {
+        return Err(wrong().into());
+    }
+    house.rates.password(requester.account).map_err(Problem::too_often)?;
+    let row = house.read_tx(move |unit| Ok(store::account::find(unit.db, requester.account)?)).await?;
+    let stored = row.map(|row| row.password_hash);
+    if !house.passwords.verify(password, stored.clone()).await? {
+        return Err(wrong().into());
+    }
+    let proved = house
+        .write_tx(by.key.as_ref(), move |unit| {
+            let person = Person::load(unit, requester.account)?;
+            // The password may have been changed while its hash was computed.
+            if stored.as_ref() != Some(&person.row.password_hash) {
+                return Err(wrong().into());
+            }
+            match second {
+                None if second_factor::is_asked(unit, requester.account)? => {
+                    return Err(SecondFactor::needed().into());
+                }
+                None => {}
+                Some(given) => {
+                    if let Err(problem) = second_factor::check(unit, &person, &given)? {
+                        return Ok(Err(problem));
+                    }
+                }
+            }
+            proof::note(unit, requester)?;
+            Ok(Ok(()))
+        })
+        .await?;
+    Ok(proved?)
+}
