@@ -15,8 +15,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use evenkeel::actions::Unit;
-use evenkeel::actions::claim::claim;
+use evenkeel::actions::Transaction;
+use evenkeel::actions::nudges::claim::claim;
 use evenkeel::app::App;
 use evenkeel::chance::Chance;
 use evenkeel::domain::nudge::NudgeState;
@@ -24,8 +24,8 @@ use evenkeel::ids::{AccountId, WorkerId};
 use evenkeel::store::schema::nudges;
 use evenkeel::store::types::Ts;
 use evenkeel::store::{StoreError, dialect};
+use evenkeel::vault::key_ring::MasterSource;
 use evenkeel::vault::keys::Keys;
-use evenkeel::vault::ring::MasterSource;
 use jiff::{SignedDuration, Timestamp};
 use push_service::PushService;
 use serde_json::{Value, json};
@@ -118,7 +118,7 @@ fn child(arguments: &[String]) {
 /// Seeds nudges that fell due within the last minute, the others of them in its middle.
 async fn seed_due(place: &Place, herd: usize, others: usize) -> Value {
     let (app, began) = (place.app(), Instant::now());
-    let now = app.house.clock.now();
+    let now = app.context.clock.now();
     let spread = |n: usize, of: usize, from: i64, to: i64| {
         let part = (to - from) * i64::try_from(n).unwrap() / i64::try_from(of).unwrap();
         now + SignedDuration::from_millis(from + part)
@@ -135,7 +135,7 @@ async fn seed_due(place: &Place, herd: usize, others: usize) -> Value {
         scenes.extend(others.into_iter().enumerate().map(|(n, couple)| (couple, due(n))));
     }
     std::fs::write(place.folder.join("others"), ids).unwrap();
-    let due = seed::scenes(&app.house, &scenes).await.len();
+    let due = seed::scenes(&app.context, &scenes).await.len();
     if place.database.starts_with("postgres") {
         // What autovacuum does within a minute or so of so many rows.
         place.execute("ANALYZE");
@@ -152,7 +152,7 @@ async fn drain(place: &Place) -> Value {
     let (seconds, processor) = (began.elapsed().as_secs_f64(), processor_seconds() - used);
     let (after, most) = (memory("VmRSS"), memory("VmHWM"));
     let rows: Vec<(Option<AccountId>, Ts, Option<Ts>)> = app
-        .house
+        .context
         .store
         .read(|db| {
             let sent = nudges::table.filter(nudges::state.eq(NudgeState::Sent));
@@ -336,25 +336,25 @@ fn claiming(backend: Backend, many: usize) {
 
 async fn seed_future(place: &Place, future: usize) -> App {
     let (app, began) = (place.app(), Instant::now());
-    let now = app.house.clock.now();
+    let now = app.context.clock.now();
     let batches = CLAIMS * 2 + 1;
     let due = world::couples(&app, 0, batches * usize::try_from(BATCH).unwrap() / 4, &place.origins[0]).await;
     let at = |n: usize| now - SignedDuration::from_millis(60_000 - i64::try_from(n).unwrap());
     let scenes: Vec<_> = due.iter().enumerate().map(|(n, couple)| (*couple, at(n))).collect();
-    seed::scenes(&app.house, &scenes).await;
+    seed::scenes(&app.context, &scenes).await;
     // What the ladders of these would send later is left out: what waits is to be counted exactly.
     forget_later(&app, now).await;
     let coming = now + SignedDuration::from_hours(24 * 7);
     let later = world::couples(&app, due.len() * 2, 1_000 / 8, &place.origins[0]).await;
     let scenes: Vec<_> = later.into_iter().map(|couple| (couple, coming)).collect();
-    seed::scenes(&app.house, &scenes).await;
-    seed::multiply(&app.house, now, (future / 1_000).saturating_sub(1)).await;
+    seed::scenes(&app.context, &scenes).await;
+    seed::multiply(&app.context, now, (future / 1_000).saturating_sub(1)).await;
     if place.database.starts_with("postgres") {
         // What autovacuum does within a minute or so.
         place.execute("VACUUM ANALYZE nudges");
     }
     let waiting: i64 = app
-        .house
+        .context
         .store
         .read(move |db| {
             let later = nudges::table.filter(nudges::send_at.gt(Ts::from(now)));
@@ -369,28 +369,28 @@ async fn seed_future(place: &Place, future: usize) -> App {
 
 async fn forget_later(app: &App, now: Timestamp) {
     let later = nudges::table.filter(nudges::send_at.gt(Ts::from(now)));
-    app.house.store.write(move |db| Ok::<_, StoreError>(diesel::delete(later).execute(db)?)).await.unwrap();
+    app.context.store.write(move |db| Ok::<_, StoreError>(diesel::delete(later).execute(db)?)).await.unwrap();
 }
 
 /// Milliseconds of one claim of a whole batch; what it claimed is finished afterwards.
 async fn time_claim(app: &App, alone: bool) -> f64 {
     let lease = SignedDuration::from_secs(90);
-    let claimed = move |unit: &mut Unit<'_>| {
-        let now = unit.now;
-        let (worker, began) = (WorkerId::at(now, unit.chance), Instant::now());
+    let claimed = move |tx: &mut Transaction<'_>| {
+        let now = tx.now;
+        let (worker, began) = (WorkerId::at(now, tx.chance), Instant::now());
         let total = if alone {
-            dialect::claim(unit.db, worker, now.into(), (now + lease).into(), BATCH)?.len()
+            dialect::claim(tx.db, worker, now.into(), (now + lease).into(), BATCH)?.len()
         } else {
-            claim(unit, worker, lease, BATCH)?.total
+            claim(tx, worker, lease, BATCH)?.total
         };
         Ok((began.elapsed().as_secs_f64() * 1000.0, total))
     };
-    let (time, total) = app.house.worker_tx(claimed).await.unwrap();
+    let (time, total) = app.context.worker_tx(claimed).await.unwrap();
     assert_eq!(i64::try_from(total), Ok(BATCH), "a whole batch was due");
     let finish =
         "UPDATE nudges SET state = 'sent', finished_at = send_at, leased_by = NULL, lease_until = NULL
         WHERE lease_until IS NOT NULL";
-    app.house.store.write(move |db| Ok::<_, StoreError>(db.batch_execute(finish)?)).await.unwrap();
+    app.context.store.write(move |db| Ok::<_, StoreError>(db.batch_execute(finish)?)).await.unwrap();
     time
 }
 

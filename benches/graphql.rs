@@ -74,8 +74,8 @@ async fn sign_in(app: &App, account: AccountId, now: Timestamp) -> String {
         reused_at: None,
     };
     let save = move |db: &mut evenkeel::store::Db| Ok::<_, StoreError>(session::insert(db, &row)?);
-    app.house.store.write(save).await.unwrap();
-    let (token, _) = app.house.tokens.issue(Requester { account, session: id }, now).unwrap();
+    app.context.store.write(save).await.unwrap();
+    let (token, _) = app.context.tokens.issue(Requester { account, session: id }, now).unwrap();
     format!("Bearer {token}")
 }
 
@@ -94,27 +94,27 @@ async fn home(backend: Backend, requests: usize) {
     std::fs::write(&manifest, json!({ &hash: HOME }).to_string()).unwrap();
     let app = world.place.app_with(|config| config.trusted_documents = Some(manifest));
 
-    let now = app.house.clock.now();
-    let couples = seed::couples(&app.house, 0, COUPLES, |_| None).await;
+    let now = app.context.clock.now();
+    let couples = seed::couples(&app.context, 0, COUPLES, |_| None).await;
     let soon = now + SignedDuration::from_hours(1);
-    seed::alerts(&app.house, &couples, soon).await;
+    seed::alerts(&app.context, &couples, soon).await;
     let ended = |n| couples.iter().map(move |couple| (*couple, soon - SignedDuration::from_hours(n)));
-    seed::scenes(&app.house, &(0..SCENES).flat_map(ended).collect::<Vec<_>>()).await;
+    seed::scenes(&app.context, &(0..SCENES).flat_map(ended).collect::<Vec<_>>()).await;
     let mut people = Vec::new();
     for couple in &couples {
         people.push(sign_in(&app, couple.people[0], now).await);
     }
 
-    let lone = seed::couples(&app.house, 2 * COUPLES, 1, |_| None).await;
-    seed::alerts(&app.house, &lone, soon).await;
-    seed::scenes(&app.house, &[(lone[0], soon - SignedDuration::from_hours(1))]).await;
+    let lone = seed::couples(&app.context, 2 * COUPLES, 1, |_| None).await;
+    seed::alerts(&app.context, &lone, soon).await;
+    seed::scenes(&app.context, &[(lone[0], soon - SignedDuration::from_hours(1))]).await;
     let few = sign_in(&app, lone[0].people[0], now).await;
     let location = Location::parse(&world.place.database).unwrap();
 
-    let house = web::Data::new(Arc::clone(&app.house));
+    let context = web::Data::new(Arc::clone(&app.context));
     let by_hand = serve(|listener| {
         let routes =
-            move || ActixApp::new().app_data(house.clone()).route("/home", web::post().to(by_hand::home));
+            move || ActixApp::new().app_data(context.clone()).route("/home", web::post().to(by_hand::home));
         Ok(HttpServer::new(routes).workers(WORKERS).disable_signals().listen(listener)?.run())
     });
     let graphql = serve(|listener| app.server(listener, WORKERS));

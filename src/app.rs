@@ -1,6 +1,7 @@
 //! Wires everything together: settings, keys, clock, database, senders, API.
 
-use crate::actions::{House, erasure};
+use crate::actions::AppContext;
+use crate::actions::accounts::erasure;
 use crate::auth::network::TrustedProxies;
 use crate::auth::passkeys::Passkeys;
 use crate::auth::passwords::Passwords;
@@ -17,13 +18,14 @@ use crate::domain::device::PushPolicy;
 use crate::graphql::documents::Documents;
 use crate::graphql::{self, Schema};
 use crate::http::{
-    Door, Inside, Watch, Web, companion_documents, gate, headers, routes, watch_connection, watch_routes,
+    ConcurrencyLimiter, HttpLimits, Watch, Web, companion_documents, headers, middleware, routes,
+    watch_connection, watch_routes,
 };
-use crate::meters::Meters;
+use crate::metrics::Metrics;
 use crate::store::{self, Db, Store, StoreError, house_secret};
+use crate::vault::key_ring::KeyRing;
 use crate::vault::keys::Keys;
 use crate::vault::ledger::Ledger;
-use crate::vault::ring::Ring;
 use crate::vault::{Vault, VaultError};
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
@@ -44,13 +46,13 @@ const SHUTDOWN_SECONDS: u64 = 20;
 /// The whole service, not yet listening.
 pub struct App {
     /// What actions need.
-    pub house: Arc<House>,
+    pub context: Arc<AppContext>,
     /// The ways out.
     pub senders: Arc<Senders>,
     /// The API.
     pub schema: Schema,
     /// Who is let in by HTTP, and how far.
-    pub door: Door,
+    pub limits: HttpLimits,
     documents: Arc<Documents>,
     explorer: bool,
     leave_url: Option<Url>,
@@ -61,9 +63,10 @@ pub struct App {
 
 /// Opens the vault of a database, whose secret is made if there is none. A database that was sealed with another master
 /// key is refused: to go on would seal new words with a key that does not fit the old ones.
-fn open_vault(db: &mut Db, ring: &Arc<Ring>, chance: &Chance) -> Result<Vault, StartError> {
-    let secret = house_secret::keep(db, Vault::new_house_secret(ring, chance)?).map_err(StoreError::from)?;
-    Vault::open(Arc::clone(ring), &secret, chance.clone()).map_err(|error| match error {
+fn open_vault(db: &mut Db, key_ring: &Arc<KeyRing>, chance: &Chance) -> Result<Vault, StartError> {
+    let secret =
+        house_secret::keep(db, Vault::new_house_secret(key_ring, chance)?).map_err(StoreError::from)?;
+    Vault::open(Arc::clone(key_ring), &secret, chance.clone()).map_err(|error| match error {
         VaultError::MissingKey(_, id) => format!(
             "keys/master.key (or what EVENKEEL_MASTER_KEY or its command gives) is not the key that this database was \
              sealed with, which is {id}; put the right one back"
@@ -104,10 +107,10 @@ impl App {
             hosts: config.push_hosts.clone(),
             insecure_origins: config.push_insecure_origins.clone(),
         };
-        let meters = Arc::new(Meters::new());
+        let metrics = Arc::new(Metrics::new());
         let ledger = Ledger::beside(&config.data_dir.join("keys"));
         let (store, vault) =
-            Store::open_with(&config.database, config.database_threads, Arc::clone(&meters), |db| {
+            Store::open_with(&config.database, config.database_threads, Arc::clone(&metrics), |db| {
                 let vault = open_vault(db, &keys.master, &chance)?;
                 store::account::note_offsets(db, clock.now()).map_err(StoreError::from)?;
                 erasure::repeat(db, &ledger, clock.now(), &chance)?;
@@ -115,8 +118,8 @@ impl App {
             })?;
         let planned = Arc::new(tokio::sync::Notify::new());
         let feeds = Arc::default();
-        store::bell::listen(&config.database, &planned, &feeds)?;
-        let house = Arc::new(House {
+        store::notify::listen(&config.database, &planned, &feeds)?;
+        let context = Arc::new(AppContext {
             store,
             vault,
             rates: Rates::new(&clock),
@@ -133,7 +136,7 @@ impl App {
             feeds,
             to_tend: Arc::default(),
             planned,
-            meters,
+            metrics,
         });
         let public_url = config.public_url.clone();
         let push = PushSender::new(vapid, config.push_contact.clone(), push_policy, public_url.clone())?;
@@ -146,19 +149,19 @@ impl App {
             signer.map_err(|sentence| format!("setting dkim_key_file: {sentence}"))
         });
         let mail = mail.signing(signer.transpose()?);
-        let schema = graphql::schema(Arc::clone(&house), config.introspection);
+        let schema = graphql::schema(Arc::clone(&context), config.introspection);
         let senders = Arc::new(Senders::new(push, mail));
-        let door = Door {
+        let limits = HttpLimits {
             hosts: (config.mode == Mode::Production).then(|| config.all_hosts()),
             origins: config.cors_origins.iter().map(|origin| origin.origin().ascii_serialization()).collect(),
             strict_transport: config.mode == Mode::Production,
-            ..Door::default()
+            ..HttpLimits::default()
         };
         Ok(Self {
-            house,
+            context,
             senders,
             schema,
-            door,
+            limits,
             documents: Arc::new(documents(config)?),
             explorer: config.introspection,
             proxies: Arc::new(config.trusted_proxies.clone()),
@@ -170,36 +173,36 @@ impl App {
 
     /// A worker of this service.
     pub fn worker(&self) -> Worker {
-        Worker::new(Arc::clone(&self.house), Arc::clone(&self.senders)).with_lease(self.lease)
+        Worker::new(Arc::clone(&self.context), Arc::clone(&self.senders)).with_lease(self.lease)
     }
 
     /// The HTTP server on a bound listener. It runs when it is awaited or spawned; signals are the caller's.
     pub fn server(&self, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
-        let door = self.door.clone();
+        let limits = self.limits.clone();
         let web = Web {
-            house: Arc::clone(&self.house),
+            context: Arc::clone(&self.context),
             schema: self.schema.clone(),
             documents: Arc::clone(&self.documents),
             explorer: self.explorer,
             leave_url: self.leave_url.clone(),
             proxies: Arc::clone(&self.proxies),
-            door: door.clone(),
-            inside: Inside::default(),
-            following: Inside::default(),
+            limits: limits.clone(),
+            request_limiter: ConcurrencyLimiter::default(),
+            following: ConcurrencyLimiter::default(),
             outbox: self.outbox.clone(),
         };
         let server = HttpServer::new(move || {
             let web = web.clone();
             ActixApp::new()
-                .wrap(from_fn(gate))
-                .wrap(headers(web.door.strict_transport))
+                .wrap(from_fn(middleware))
+                .wrap(headers(web.limits.strict_transport))
                 .configure(move |config| routes(config, &web))
         })
         .workers(workers)
-        .client_request_timeout(door.head)
-        .keep_alive(door.keep_alive)
-        .max_connections(door.connections)
-        .on_connect(move |io, data| watch_connection(io, data, door.stall))
+        .client_request_timeout(limits.head)
+        .keep_alive(limits.keep_alive)
+        .max_connections(limits.connections)
+        .on_connect(move |io, data| watch_connection(io, data, limits.stall))
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .listen(listener)?;
@@ -208,7 +211,7 @@ impl App {
 
     /// The listener for whoever watches: meters and readiness.
     pub fn watch_server(&self, listener: TcpListener) -> std::io::Result<Server> {
-        let watch = Watch::new(Arc::clone(&self.house));
+        let watch = Watch::new(Arc::clone(&self.context));
         let server = HttpServer::new(move || {
             let watch = watch.clone();
             ActixApp::new().wrap(headers(false)).configure(move |config| watch_routes(config, &watch))

@@ -18,6 +18,6 @@ pub mod domain;
 pub mod graphql;
 pub mod http;
 pub mod ids;
-pub mod meters;
+pub mod metrics;
 pub mod store;
 pub mod vault;

@@ -5,7 +5,7 @@
 // no text becomes markup. It is exchanged by one tab at a time (Web Locks, which the service worker shares), always
 // from what is kept, and always under the same Idempotency-Key: whoever lost the answer, even a tab that was closed in
 // the middle, gets that answer again and no second use of the token (R31).
-import * as desk from "./desk.js";
+import * as desk from "./local_store.js";
 
 /** Nobody is signed in here, or no longer. */
 export class SignedOut extends Error {}

@@ -1,6 +1,6 @@
 // Push on this device: asked for, renewed and given up.
 import { ask, askOpenly, change, gql } from "./api.js";
-import * as desk from "./desk.js";
+import * as desk from "./local_store.js";
 
 const REGISTER = gql`mutation($input: RegisterDeviceInput!) { registerDevice(input: $input) {
   status device { id } problems { field sentence } } }`;

@@ -1,7 +1,7 @@
 // Answers on their way: written down first, then sent, now or when there is a network again. Pages and the service
 // worker send from the same queue, one at a time.
 import { Offline, SignedOut, gql, post, send } from "./api.js";
-import * as desk from "./desk.js";
+import * as desk from "./local_store.js";
 
 const ANSWER = gql`mutation($input: AnswerCheckInInput!) { answerCheckIn(input: $input) {
   status checkIn { id answer { share unseenUntil } } problems { field sentence } } }`;

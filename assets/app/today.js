@@ -1,6 +1,6 @@
 // Today: what is asked now, the question itself, and what a reminder was about.
 import { Offline, ask, change, gql } from "./api.js";
-import * as desk from "./desk.js";
+import * as desk from "./local_store.js";
 import { degrees, field, form, h, press, radios, say, svg, to, way, when } from "./dom.js";
 import * as queue from "./queue.js";
 import { DEGREE, MOOD, MOUTH, SHARE, SIGN, WAY, optional, options, span } from "./words.js";

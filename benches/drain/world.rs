@@ -3,7 +3,7 @@
 
 use crate::seed;
 use diesel::connection::{Connection, SimpleConnection};
-use evenkeel::actions::device::Subscription;
+use evenkeel::actions::nudges::device::Subscription;
 use evenkeel::app::App;
 use evenkeel::chance::Chance;
 use evenkeel::clock::Clock;
@@ -130,5 +130,5 @@ pub fn subscriptions(origin: &str) -> impl Fn(usize) -> Subscription + use<> {
 /// So many couples whose people all have a device at one push service.
 pub async fn couples(app: &App, first: usize, count: usize, origin: &str) -> Vec<seed::Couple> {
     let subscribe = subscriptions(origin);
-    seed::couples(&app.house, first, count, |number| Some(subscribe(number))).await
+    seed::couples(&app.context, first, count, |number| Some(subscribe(number))).await
 }

@@ -2,9 +2,14 @@
 
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse, web};
-use evenkeel::actions::revisions::{self, Which};
-use evenkeel::actions::{House, account, check_in, partner_link, scene_view, session};
-use evenkeel::domain::slice::Slice;
+use evenkeel::actions::AppContext;
+use evenkeel::actions::accounts::account;
+use evenkeel::actions::auth::session;
+use evenkeel::actions::check_ins::check_in;
+use evenkeel::actions::links::partner_link;
+use evenkeel::actions::links::revisions::{self, Which};
+use evenkeel::actions::scenes::view;
+use evenkeel::domain::keyset_page::KeysetPage;
 use evenkeel::store::check_in::Span;
 use serde::Serialize;
 use std::sync::Arc;
@@ -98,17 +103,17 @@ fn word(word: &str) -> String {
 }
 
 /// The handler.
-pub async fn home(request: HttpRequest, house: web::Data<Arc<House>>) -> HttpResponse {
+pub async fn home(request: HttpRequest, context: web::Data<Arc<AppContext>>) -> HttpResponse {
     let header = request.headers().get(AUTHORIZATION).unwrap().to_str().unwrap();
-    let bearer = session::authenticate(&house, header.strip_prefix("Bearer ").unwrap()).await.unwrap();
+    let bearer = session::authenticate(&context, header.strip_prefix("Bearer ").unwrap()).await.unwrap();
     let Some(requester) = bearer.requester() else { return HttpResponse::Unauthorized().finish() };
     let me = requester.account;
-    let person = account::me(&house, me).await.unwrap();
-    let links = partner_link::list(&house, me, false).await.unwrap();
+    let person = account::me(&context, me).await.unwrap();
+    let links = partner_link::list(&context, me, false).await.unwrap();
     let asked = links.iter().map(|link| (link.id, Which::Agreed)).collect();
-    let revisions = revisions::of_links(&house, me, asked).await.unwrap();
-    let coming = check_in::page(&house, me, Some(Span::Coming), Slice::first(6, None)).await.unwrap();
-    let scenes = scene_view::all(&house, me, Slice::first(2, None)).await.unwrap();
+    let revisions = revisions::of_links(&context, me, asked).await.unwrap();
+    let coming = check_in::page(&context, me, Some(Span::Coming), KeysetPage::first(6, None)).await.unwrap();
+    let scenes = view::all(&context, me, KeysetPage::first(2, None)).await.unwrap();
     let partner_links = links.into_iter().map(|link| {
         let agreed = revisions.get(&(link.id, Which::Agreed)).and_then(|found| found.first());
         Link {
@@ -146,7 +151,7 @@ pub async fn home(request: HttpRequest, house: web::Data<Arc<House>>) -> HttpRes
         account: Account {
             display_name: person.display_name().unwrap(),
             zone: person.row.zone.clone(),
-            paused: person.row.reach().is_paused(house.clock.now()),
+            paused: person.row.reach().is_paused(context.clock.now()),
         },
         partner_links: partner_links.collect(),
         check_ins: Nodes { nodes: check_ins.collect() },

@@ -12,7 +12,7 @@ use crate::domain::device::PushPolicy;
 use crate::domain::help_line::HelpLine;
 use crate::domain::retention::Keep;
 use crate::ids::AccountId;
-use crate::meters::Meters;
+use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::store::feeds::Feeds;
 use crate::vault::Vault;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 /// What every action needs. One per process.
-pub struct House {
+pub struct AppContext {
     /// The database.
     pub store: Store,
     /// What seals and opens.
@@ -55,7 +55,7 @@ pub struct House {
     /// Told when an export was asked for, so that the worker of this process makes it.
     pub to_tend: Arc<Notify>,
     /// What this process counts about itself.
-    pub meters: Arc<Meters>,
+    pub metrics: Arc<Metrics>,
 }
 
 /// The idempotency key of a request, hashed, with the hash of what was asked (R04).

@@ -92,7 +92,7 @@ impl From<HashError> for Refusal {
 }
 
 /// What an action came to.
-pub type Outcome<T> = Result<T, Refusal>;
+pub type ActionResult<T> = Result<T, Refusal>;
 
 /// The result of an action that may find everything done already.
 #[derive(Clone, Debug)]

@@ -1,12 +1,12 @@
 //! Idempotency: a mutation that is sent again under its key gets the answer that it got (R04).
 
-use super::session::Bearer;
-use super::{Fault, House, RequestKey};
+use super::{AppContext, Fault, RequestKey};
+use crate::actions::auth::session::Bearer;
 use crate::auth::Requester;
 use crate::ids::TypedId;
 use crate::store;
 use crate::store::types::Ts;
-use crate::vault::Place;
+use crate::vault::Aad;
 use std::sync::Arc;
 
 /// What is known of a key.
@@ -21,47 +21,47 @@ pub enum Remembered {
     Reused,
 }
 
-fn place(key: &RequestKey) -> Place {
-    Place::hashed("idempotency_keys", "response", &key.key_hash)
+fn aad(key: &RequestKey) -> Aad {
+    Aad::hashed("idempotency_keys", "response", &key.key_hash)
 }
 
 /// Looks a client's key up. Keys of different people, and of nobody, never meet.
 pub async fn remember(
-    house: &Arc<House>,
+    context: &Arc<AppContext>,
     bearer: Bearer,
     key: &str,
     body: &[u8],
 ) -> Result<Remembered, Fault> {
     if let Bearer::Ended(requester, ended_at) = bearer {
         // Whoever signed out and lost the answer is no longer signed in when they ask again.
-        let found = find(house, Some(requester), key, body, Some(ended_at)).await?;
+        let found = find(context, Some(requester), key, body, Some(ended_at)).await?;
         if !matches!(found, Remembered::New(_)) {
             return Ok(found);
         }
     }
-    find(house, bearer.requester(), key, body, None).await
+    find(context, bearer.requester(), key, body, None).await
 }
 
 /// As [`remember`] for one person, or nobody. With `made_at`, only a mutation of that instant counts: the one that
 /// ended the session in which it was asked for.
 async fn find(
-    house: &Arc<House>,
+    context: &Arc<AppContext>,
     requester: Option<Requester>,
     key: &str,
     body: &[u8],
     made_at: Option<Ts>,
 ) -> Result<Remembered, Fault> {
     let whose = requester.map_or_else(|| "nobody".to_owned(), |r| r.account.uuid().simple().to_string());
-    let key_hash = house.vault.blind_index("idempotency", &format!("{whose}\0{key}"));
+    let key_hash = context.vault.blind_index("idempotency", &format!("{whose}\0{key}"));
     // Keyed, too: of a short answer, or of a password, whoever has a copy of the database could otherwise guess the body.
-    let body_hash = house
+    let body_hash = context
         .vault
         .blind_index("idempotency-body", &format!("{whose}\0{key}\0{}", String::from_utf8_lossy(body)));
     let key = RequestKey { key_hash, body_hash, account: requester.map(|r| r.account) };
-    house
-        .read_tx(move |unit| {
-            let oldest = unit.now - super::KEY_LIFE;
-            let Some(row) = store::idempotency::find(unit.db, &key.key_hash)? else {
+    context
+        .read_tx(move |tx| {
+            let oldest = tx.now - super::KEY_LIFE;
+            let Some(row) = store::idempotency::find(tx.db, &key.key_hash)? else {
                 return Ok(Remembered::New(key));
             };
             if row.created_at.get() < oldest || made_at.is_some_and(|at| at != row.created_at) {
@@ -71,7 +71,7 @@ async fn find(
                 return Ok(Remembered::Reused);
             }
             match row.response {
-                Some(sealed) => Ok(Remembered::Answer(unit.vault.system().open(place(&key), &sealed)?)),
+                Some(sealed) => Ok(Remembered::Answer(tx.vault.system().open(aad(&key), &sealed)?)),
                 None => Ok(Remembered::Unanswered),
             }
         })
@@ -79,10 +79,8 @@ async fn find(
 }
 
 /// Keeps the answer to a mutation that was done; of one that changed nothing, nothing is kept.
-pub async fn keep(house: &Arc<House>, key: RequestKey, response: &[u8]) -> Result<(), Fault> {
-    let sealed = house.vault.system().seal(place(&key), response)?;
-    house
-        .worker_tx(move |unit| Ok(store::idempotency::keep_response(unit.db, &key.key_hash, sealed)?))
-        .await?;
+pub async fn keep(context: &Arc<AppContext>, key: RequestKey, response: &[u8]) -> Result<(), Fault> {
+    let sealed = context.vault.system().seal(aad(&key), response)?;
+    context.worker_tx(move |tx| Ok(store::idempotency::keep_response(tx.db, &key.key_hash, sealed)?)).await?;
     Ok(())
 }

@@ -3,15 +3,15 @@
 //! What a transaction tells is saved as the last thing in it. Once it is committed, whoever follows those feeds is woken,
 //! in this process and in others.
 
-use super::context::{House, RequestKey};
-use super::error::{Fault, Outcome, Refusal};
+use super::context::{AppContext, RequestKey};
+use super::error::{ActionResult, Fault, Refusal};
 use crate::chance::Chance;
 use crate::ids::AccountId;
-use crate::store::change::News;
+use crate::store::change::ChangeEvents;
 use crate::store::dialect::Purpose;
 use crate::store::types::Ts;
 use crate::store::{Db, StoreError, house_secret, idempotency};
-use crate::vault::{DataKey, Place, Vault};
+use crate::vault::{Aad, DataKey, Vault};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub const KEY_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// A unit of work inside one transaction.
-pub struct Unit<'a> {
+pub struct Transaction<'a> {
     /// The open transaction.
     pub db: &'a mut Db,
     /// What seals and opens.
@@ -30,12 +30,12 @@ pub struct Unit<'a> {
     /// Chance: that of the vault.
     pub chance: &'a Chance,
     /// What is told when the unit ends. Private, so that nobody opens a unit whose news are not saved.
-    news: News,
+    events: ChangeEvents,
 }
 
-impl<'a> Unit<'a> {
+impl<'a> Transaction<'a> {
     fn new(db: &'a mut Db, vault: &'a Vault, now: Timestamp) -> Self {
-        Self { db, vault, now, chance: vault.chance(), news: News::default() }
+        Self { db, vault, now, chance: vault.chance(), events: ChangeEvents::default() }
     }
 
     /// Now, as it is stored.
@@ -44,37 +44,37 @@ impl<'a> Unit<'a> {
     }
 
     /// A new data key, wrapped for its row by the master key that is in force in this transaction.
-    pub fn new_data_key(&mut self, place: Place) -> Result<(DataKey, Vec<u8>), Fault> {
+    pub fn new_data_key(&mut self, aad: Aad) -> Result<(DataKey, Vec<u8>), Fault> {
         let secret =
             house_secret::find(self.db)?.ok_or(Fault::Inconsistent("a database without its secret"))?;
-        Ok(self.vault.new_data_key(place, Vault::in_force(&secret)?)?)
+        Ok(self.vault.new_data_key(aad, Vault::in_force(&secret)?)?)
     }
 
     /// What is told when the unit ends.
-    pub(super) fn news(&mut self) -> &mut News {
-        &mut self.news
+    pub(super) fn events(&mut self) -> &mut ChangeEvents {
+        &mut self.events
     }
 
     /// The open transaction and what is told when it ends, for what [`startup_tx`] does too.
-    pub(super) fn db_and_news(&mut self) -> (&mut Db, &mut News) {
-        (self.db, &mut self.news)
+    pub(super) fn db_and_news(&mut self) -> (&mut Db, &mut ChangeEvents) {
+        (self.db, &mut self.events)
     }
 }
 
-impl House {
+impl AppContext {
     /// Reads in one transaction: all of it sees the same state.
     ///
     /// # Errors
     /// What the closure says; also if it has something to tell, since a reader causes no events.
     pub async fn read_tx<T: Send + 'static>(
         self: &Arc<Self>,
-        work: impl FnOnce(&mut Unit<'_>) -> Result<T, Fault> + Send + 'static,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let house = Arc::clone(self);
+        let context = Arc::clone(self);
         let read = move |db: &mut Db| {
-            let mut unit = Unit::new(db, &house.vault, house.clock.now());
-            let seen = work(&mut unit)?;
-            if !unit.news.is_empty() {
+            let mut tx = Transaction::new(db, &context.vault, context.clock.now());
+            let seen = work(&mut tx)?;
+            if !tx.events.is_empty() {
                 return Err(Fault::Inconsistent("a transaction that only reads has something to tell"));
             }
             Ok(seen)
@@ -101,17 +101,17 @@ impl House {
     pub async fn write_tx<T: Send + 'static>(
         self: &Arc<Self>,
         key: Option<&RequestKey>,
-        work: impl FnOnce(&mut Unit<'_>) -> Outcome<T> + Send + 'static,
-    ) -> Outcome<T> {
+        work: impl FnOnce(&mut Transaction<'_>) -> ActionResult<T> + Send + 'static,
+    ) -> ActionResult<T> {
         let key = key.cloned();
-        let keyed = move |unit: &mut Unit<'_>| {
+        let keyed = move |tx: &mut Transaction<'_>| {
             if let Some(key) = key {
-                keep_key(unit, key)?;
+                keep_key(tx, key)?;
             }
-            work(unit)
+            work(tx)
         };
-        let house = Arc::clone(self);
-        self.commit(Purpose::Write, keyed, move || house.planned.notify_one()).await
+        let context = Arc::clone(self);
+        self.commit(Purpose::Write, keyed, move || context.planned.notify_one()).await
     }
 
     /// Changes something that the service does by itself in one transaction: what the worker records and claims, what
@@ -121,19 +121,19 @@ impl House {
     /// What the closure says; then nothing is saved.
     pub async fn worker_tx<T: Send + 'static>(
         self: &Arc<Self>,
-        work: impl FnOnce(&mut Unit<'_>) -> Result<T, Fault> + Send + 'static,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         self.commit(Purpose::Write, work, || {}).await
     }
 
-    /// As [`House::worker_tx`], while no other transaction writes, in whatever process: for what changes a key that
+    /// As [`AppContext::worker_tx`], while no other transaction writes, in whatever process: for what changes a key that
     /// others read at the beginning of their transaction and seal with at its end.
     ///
     /// # Errors
-    /// As [`House::worker_tx`]; also if the others do not end in time.
+    /// As [`AppContext::worker_tx`]; also if the others do not end in time.
     pub async fn exclusive_tx<T: Send + 'static>(
         self: &Arc<Self>,
-        work: impl FnOnce(&mut Unit<'_>) -> Result<T, Fault> + Send + 'static,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         self.commit(Purpose::WriteAlone, work, || {}).await
     }
@@ -143,25 +143,25 @@ impl House {
     async fn commit<T, E>(
         self: &Arc<Self>,
         purpose: Purpose,
-        work: impl FnOnce(&mut Unit<'_>) -> Result<T, E> + Send + 'static,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
         woken: impl FnOnce() + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + From<diesel::result::Error> + Send + 'static,
     {
-        let house = Arc::clone(self);
+        let context = Arc::clone(self);
         let write = move |db: &mut Db| {
-            let mut unit = Unit::new(db, &house.vault, house.clock.now());
-            let done = work(&mut unit)?;
-            let told = unit.news.save(unit.db)?;
+            let mut tx = Transaction::new(db, &context.vault, context.clock.now());
+            let done = work(&mut tx)?;
+            let told = tx.events.save(tx.db)?;
             Ok::<_, E>((done, told))
         };
         let feeds = Arc::clone(&self.feeds);
         let saved = move |(_, told): &(T, BTreeSet<AccountId>)| {
             woken();
             for account in told {
-                feeds.ring(*account);
+                feeds.wake(*account);
             }
         };
         let (done, _) = self.store.write_then(purpose, write, saved).await?;
@@ -170,17 +170,12 @@ impl House {
 }
 
 /// Notes that a request was taken, and forgets those that are too old.
-fn keep_key(unit: &mut Unit<'_>, key: RequestKey) -> Outcome<()> {
+fn keep_key(tx: &mut Transaction<'_>, key: RequestKey) -> ActionResult<()> {
     let RequestKey { key_hash, body_hash, account } = key;
-    idempotency::forget(unit.db, (unit.now - KEY_LIFE).into())?;
-    let row = idempotency::KeyRow {
-        key_hash,
-        body_hash,
-        response: None,
-        created_at: unit.ts(),
-        account_id: account,
-    };
-    idempotency::insert(unit.db, &row)
+    idempotency::forget(tx.db, (tx.now - KEY_LIFE).into())?;
+    let row =
+        idempotency::KeyRow { key_hash, body_hash, response: None, created_at: tx.ts(), account_id: account };
+    idempotency::insert(tx.db, &row)
         .map_err(StoreError::from)
         .map_err(|error| if error.is_conflict() { Refusal::Repeated } else { error.into() })?;
     Ok(())
@@ -193,12 +188,12 @@ fn keep_key(unit: &mut Unit<'_>, key: RequestKey) -> Outcome<()> {
 /// What the closure says; then nothing is saved.
 pub(super) fn startup_tx<T>(
     db: &mut Db,
-    work: impl FnOnce(&mut Db, &mut News) -> Result<T, Fault>,
+    work: impl FnOnce(&mut Db, &mut ChangeEvents) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     db.transact(Purpose::Write, |db| {
-        let mut news = News::default();
-        let done = work(db, &mut news)?;
-        news.save(db)?;
+        let mut events = ChangeEvents::default();
+        let done = work(db, &mut events)?;
+        events.save(db)?;
         Ok(done)
     })
 }

@@ -96,14 +96,14 @@ impl Limit {
 }
 
 /// What is tried against an account by somebody who is not signed in.
-struct Gate {
+struct AttemptLimits {
     network: Limit,
     own: Limit,
     all: Limit,
     first: Limit,
 }
 
-impl Gate {
+impl AttemptLimits {
     fn pass(&self, network: Network, subject: Subject) -> Result<(), Seconds> {
         self.network.check((Subject::default(), network))?;
         self.own.check((subject, network))?;
@@ -115,10 +115,10 @@ impl Gate {
 
 /// The limits of one process. Several processes each have their own.
 pub struct Rates {
-    log_in: Gate,
+    log_in: AttemptLimits,
     known_device: Limit,
-    sign_up: Gate,
-    reset: Gate,
+    sign_up: AttemptLimits,
+    reset: AttemptLimits,
     token: Limit,
     refresh: Limit,
     code: Limit,
@@ -135,14 +135,14 @@ impl Rates {
     pub fn new(clock: &Clock) -> Self {
         let limit = |burst, every| Limit::new(clock, burst, every);
         // A mail each: fewer, since whoever uses them up fills an inbox.
-        let mails = || Gate {
+        let mails = || AttemptLimits {
             network: limit(60, MINUTE),
             own: limit(10, 10 * MINUTE),
             all: limit(20, 30 * MINUTE),
             first: limit(1, 60 * MINUTE),
         };
         Self {
-            log_in: Gate {
+            log_in: AttemptLimits {
                 network: limit(100, 3 * SECOND),
                 own: limit(20, MINUTE),
                 all: limit(100, 30 * SECOND),

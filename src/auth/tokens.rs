@@ -60,7 +60,7 @@ struct PublicKey {
 }
 
 /// The keys of one moment.
-struct Ring {
+struct KeySet {
     signing: EncodingKey,
     current: PublicKey,
     /// The key that signed until that instant.
@@ -80,7 +80,7 @@ fn key(seed: &[u8; 32]) -> Result<(EncodingKey, PublicKey), TokenError> {
     Ok((signing, PublicKey { id, checking, jwk }))
 }
 
-impl Ring {
+impl KeySet {
     fn of(keys: &TokenKeys, stamp: Option<Stamp>) -> Result<Self, TokenError> {
         let (signing, current) = key(&keys.current)?;
         let previous = keys.previous.as_ref().map(|(seed, at)| Ok::<_, TokenError>((key(seed)?.1, *at)));
@@ -97,14 +97,14 @@ impl Ring {
 /// Signs and checks access tokens.
 pub struct AccessTokens {
     folder: Option<PathBuf>,
-    ring: RwLock<Ring>,
+    key_set: RwLock<KeySet>,
 }
 
 impl AccessTokens {
     /// Tokens signed with the key of that seed.
     pub fn new(seed: &[u8; 32]) -> Result<Self, TokenError> {
         let keys = TokenKeys { current: zeroize::Zeroizing::new(*seed), previous: None };
-        Ok(Self { folder: None, ring: RwLock::new(Ring::of(&keys, None)?) })
+        Ok(Self { folder: None, key_set: RwLock::new(KeySet::of(&keys, None)?) })
     }
 
     /// As they are, and from now on with the keys of that folder, as often as they change.
@@ -113,34 +113,34 @@ impl AccessTokens {
     }
 
     /// The keys of now. To look whether they changed takes some microseconds.
-    fn ring(&self) -> RwLockReadGuard<'_, Ring> {
-        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(folder) = &self.folder else { return ring };
+    fn key_set(&self) -> RwLockReadGuard<'_, KeySet> {
+        let key_set = self.key_set.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(folder) = &self.folder else { return key_set };
         let stamp = token_keys::stamp(folder);
-        if stamp.is_none() || stamp == ring.stamp {
-            return ring;
+        if stamp.is_none() || stamp == key_set.stamp {
+            return key_set;
         }
-        drop(ring);
+        drop(key_set);
         let loaded = TokenKeys::load(folder).map_err(|error| error.to_string());
-        let loaded = loaded.and_then(|keys| Ring::of(&keys, stamp).map_err(|error| error.to_string()));
-        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        let loaded = loaded.and_then(|keys| KeySet::of(&keys, stamp).map_err(|error| error.to_string()));
+        let mut key_set = self.key_set.write().unwrap_or_else(PoisonError::into_inner);
         match loaded {
-            Ok(new) => *ring = new,
+            Ok(new) => *key_set = new,
             Err(cause) => {
                 tracing::error!(cause, "the new token keys cannot be used; those from before stay in use");
-                ring.stamp = stamp;
+                key_set.stamp = stamp;
             }
         }
-        drop(ring);
-        self.ring.read().unwrap_or_else(PoisonError::into_inner)
+        drop(key_set);
+        self.key_set.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The public keys (RFC 7517), for `/.well-known/jwks.json`: the one that signs, and the one before it as long as
     /// its tokens can be in date at `now`.
     pub fn jwks(&self, now: Timestamp) -> JwkSet {
-        let ring = self.ring();
-        let previous = ring.overlapping(now).map(|(key, _)| key.jwk.clone());
-        JwkSet { keys: [ring.current.jwk.clone()].into_iter().chain(previous).collect() }
+        let key_set = self.key_set();
+        let previous = key_set.overlapping(now).map(|(key, _)| key.jwk.clone());
+        JwkSet { keys: [key_set.current.jwk.clone()].into_iter().chain(previous).collect() }
     }
 
     /// A token for a requester, and when it stops working.
@@ -154,20 +154,20 @@ impl AccessTokens {
             iat: now.as_second(),
             exp: expires.as_second(),
         };
-        let ring = self.ring();
+        let key_set = self.key_set();
         let mut header = Header::new(Algorithm::EdDSA);
-        header.kid = Some(ring.current.id.clone());
-        Ok((jsonwebtoken::encode(&header, &claims, &ring.signing)?, expires))
+        header.kid = Some(key_set.current.id.clone());
+        Ok((jsonwebtoken::encode(&header, &claims, &key_set.signing)?, expires))
     }
 
     /// Who a token stands for; None: it is not one of ours for this purpose, or is out of date at `now`.
     pub fn check(&self, token: &str, now: Timestamp) -> Option<Requester> {
         let id = jsonwebtoken::decode_header(token).ok()?.kid?;
-        let ring = self.ring();
+        let key_set = self.key_set();
         // Whoever has a key that no longer signs must not make tokens of today with it.
-        let (key, issued_by) = match ring.overlapping(now) {
-            Some((previous, at)) if previous.id == id && ring.current.id != id => (previous, at),
-            Some(_) | None if ring.current.id == id => (&ring.current, now),
+        let (key, issued_by) = match key_set.overlapping(now) {
+            Some((previous, at)) if previous.id == id && key_set.current.id != id => (previous, at),
+            Some(_) | None if key_set.current.id == id => (&key_set.current, now),
             Some(_) | None => return None,
         };
         let mut validation = Validation::new(Algorithm::EdDSA);
@@ -237,9 +237,9 @@ mod tests {
             exp: now.as_second() + 60,
         };
         let mut header = Header::new(Algorithm::EdDSA);
-        header.kid = Some(ours.ring().current.id.clone());
+        header.kid = Some(ours.key_set().current.id.clone());
         let sign = |header: &Header, claims: &Claims| {
-            jsonwebtoken::encode(header, claims, &ours.ring().signing).unwrap()
+            jsonwebtoken::encode(header, claims, &ours.key_set().signing).unwrap()
         };
         assert!(ours.check(&sign(&header, &claims(ISSUER, AUDIENCE)), now).is_some());
         assert!(ours.check(&sign(&header, &claims(ISSUER, "evenkeel:mail")), now).is_none());
@@ -319,8 +319,8 @@ mod tests {
                 exp: now.as_second() + life,
             };
             let mut header = Header::new(Algorithm::EdDSA);
-            header.kid = Some(ours.ring().current.id.clone());
-            jsonwebtoken::encode(&header, &claims, &ours.ring().signing).unwrap()
+            header.kid = Some(ours.key_set().current.id.clone());
+            jsonwebtoken::encode(&header, &claims, &ours.key_set().signing).unwrap()
         };
         assert!(ours.check(&sign(600), now).is_some());
         assert!(ours.check(&sign(601), now).is_none());

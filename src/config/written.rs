@@ -6,7 +6,7 @@ use crate::delivery::smtp::MailServer;
 use crate::domain::help_line::{self, HELP_LINES_MAX, HelpLine};
 use crate::domain::retention::{Keep, days};
 use crate::store::{DatabaseThreads, Location};
-use crate::vault::ring::{MasterSource, are_masters};
+use crate::vault::key_ring::{MasterSource, are_masters};
 use actix_web::http::uri::Authority;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};

@@ -1,7 +1,7 @@
 //! Circuits: which providers are not answering anybody just now, so that nobody waits for them in vain (R23).
 
-use crate::domain::hand_over::Ending;
-use crate::domain::nudge::Outcome;
+use crate::domain::hand_over::SendResult;
+use crate::domain::nudge::AttemptOutcome;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 
@@ -113,13 +113,13 @@ impl Circuits {
 }
 
 /// Whether the provider answered, as far as this ending tells; none: nothing left the house, which says nothing about it.
-pub fn answered(ending: &Ending, mail: bool) -> Option<bool> {
-    match (ending.outcome, ending.code) {
-        (None, _) | (Some(Outcome::Refused), None) => None,
+pub fn answered(result: &SendResult, mail: bool) -> Option<bool> {
+    match (result.outcome, result.code) {
+        (None, _) | (Some(AttemptOutcome::Refused), None) => None,
         // A mail server that says "not now" for one recipient serves the others.
-        (Some(Outcome::Deferred), Some(_)) => Some(mail && !ending.refuses_us),
-        (Some(Outcome::Deferred), None) => Some(false),
-        (Some(Outcome::Accepted | Outcome::Gone | Outcome::Refused), _) => Some(true),
+        (Some(AttemptOutcome::Deferred), Some(_)) => Some(mail && !result.refuses_us),
+        (Some(AttemptOutcome::Deferred), None) => Some(false),
+        (Some(AttemptOutcome::Accepted | AttemptOutcome::Gone | AttemptOutcome::Refused), _) => Some(true),
     }
 }
 
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn r23_providers_that_are_gone_for_good_take_no_others_place() {
+    fn r23_providers_that_are_gone_for_good_take_no_others_aad() {
         let mut circuits = Circuits::default();
         let start: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
         for origin in 0..REMEMBERED {
@@ -194,18 +194,18 @@ mod tests {
 
     #[test]
     fn r23_what_never_left_the_house_closes_no_circuit_and_is_no_probe() {
-        let unsent = Ending::new(Outcome::Refused, None);
+        let unsent = SendResult::new(AttemptOutcome::Refused, None);
         assert_eq!(answered(&unsent, false), None);
-        assert_eq!(answered(&Ending::held_back(FIRST), false), None);
-        assert_eq!(answered(&Ending::new(Outcome::Refused, Some(413)), false), Some(true));
+        assert_eq!(answered(&SendResult::held_back(FIRST), false), None);
+        assert_eq!(answered(&SendResult::new(AttemptOutcome::Refused, Some(413)), false), Some(true));
         assert_eq!(
-            answered(&Ending::new(Outcome::Accepted, None), true),
+            answered(&SendResult::new(AttemptOutcome::Accepted, None), true),
             Some(true),
             "a mail that became a file"
         );
-        let busy = Ending::new(Outcome::Deferred, Some(451));
+        let busy = SendResult::new(AttemptOutcome::Deferred, Some(451));
         assert_eq!([true, false].map(|mail| answered(&busy, mail)), [Some(true), Some(false)]);
-        assert_eq!(answered(&Ending { refuses_us: true, ..busy }, true), Some(false));
+        assert_eq!(answered(&SendResult { refuses_us: true, ..busy }, true), Some(false));
         let mut circuits = Circuits::default();
         let start: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
         let told: Vec<_> =

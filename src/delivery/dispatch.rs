@@ -2,14 +2,14 @@
 
 use super::circuits::{Change, answered};
 use super::{Finished, Senders};
-use crate::actions::claim::{Parcel, Ready};
+use crate::actions::nudges::claim::{Payload, Ready};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::domain::device::ServiceClass;
-use crate::domain::hand_over::Ending;
-use crate::domain::nudge::Outcome;
+use crate::domain::hand_over::SendResult;
+use crate::domain::nudge::AttemptOutcome;
 use crate::ids::NudgeId;
-use crate::meters::Meters;
+use crate::metrics::Metrics;
 use jiff::SignedDuration;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -45,7 +45,7 @@ type Key = (NudgeId, i32);
 /// A claimed nudge whose hand-overs are not all over.
 struct InHand {
     ready: Arc<Ready>,
-    endings: Vec<Option<Ending>>,
+    results: Vec<Option<SendResult>>,
     left: usize,
 }
 
@@ -61,14 +61,14 @@ struct Provider {
 /// Everything that one worker has in hand.
 pub struct Dispatch {
     senders: Arc<Senders>,
-    meters: Arc<Meters>,
+    metrics: Arc<Metrics>,
     clock: Clock,
     chance: Chance,
     /// How long a claim holds.
     lease: SignedDuration,
     in_hand: HashMap<Key, InHand>,
     providers: HashMap<String, Provider>,
-    running: JoinSet<Ending>,
+    running: JoinSet<SendResult>,
     tasks: HashMap<Id, (Key, usize, String)>,
     finished: Vec<Arc<Finished>>,
 }
@@ -77,14 +77,14 @@ impl Dispatch {
     /// An empty hand.
     pub fn new(
         senders: Arc<Senders>,
-        meters: Arc<Meters>,
+        metrics: Arc<Metrics>,
         clock: Clock,
         chance: Chance,
         lease: SignedDuration,
     ) -> Self {
         Self {
             senders,
-            meters,
+            metrics,
             clock,
             chance,
             lease,
@@ -109,12 +109,12 @@ impl Dispatch {
     /// Takes a claimed nudge in hand.
     pub fn take(&mut self, ready: Ready) {
         let key = (ready.nudge.id, ready.nudge.attempts);
-        let origins: Vec<String> = match &ready.parcel {
-            Parcel::Push { targets, .. } => targets.iter().map(|(_, to)| origin(&to.endpoint)).collect(),
-            Parcel::Mail(_) => vec![MAIL.to_owned()],
+        let origins: Vec<String> = match &ready.payload {
+            Payload::Push { targets, .. } => targets.iter().map(|(_, to)| origin(&to.endpoint)).collect(),
+            Payload::Mail(_) => vec![MAIL.to_owned()],
         };
         let in_hand =
-            InHand { ready: Arc::new(ready), endings: vec![None; origins.len()], left: origins.len() };
+            InHand { ready: Arc::new(ready), results: vec![None; origins.len()], left: origins.len() };
         self.in_hand.insert(key, in_hand);
         if origins.is_empty() {
             self.finish(key);
@@ -137,7 +137,7 @@ impl Dispatch {
         }
         let wait = OVERFLOW.mul_f64(1.0 + self.chance.fraction());
         for index in overflow {
-            self.end(key, index, Ending::held_back(wait));
+            self.end(key, index, SendResult::held_back(wait));
         }
     }
 
@@ -145,7 +145,7 @@ impl Dispatch {
     pub fn start(&mut self) {
         let (now, clock) = (Instant::now(), self.clock.now());
         for origin in self.senders.forget(clock) {
-            self.meters.circuit_closed(class(&origin));
+            self.metrics.circuit_closed(class(&origin));
         }
         let mut held_back = Vec::new();
         let mut starting = Vec::new();
@@ -191,7 +191,7 @@ impl Dispatch {
         // One wait for all that are held back together, spread a little between the rounds.
         let spread = HELD_BACK.mul_f64(self.chance.fraction());
         for (key, index, wait) in held_back {
-            self.end(key, index, Ending::held_back(wait + spread));
+            self.end(key, index, SendResult::held_back(wait + spread));
         }
     }
 
@@ -213,47 +213,47 @@ impl Dispatch {
         }
     }
 
-    fn note(&mut self, result: Result<(Id, Ending), tokio::task::JoinError>) {
-        let (id, ending) = match result {
+    fn note(&mut self, result: Result<(Id, SendResult), tokio::task::JoinError>) {
+        let (id, result) = match result {
             Ok(ended) => ended,
             // A sender that panicked: whatever it was, it may work later.
-            Err(error) => (error.id(), Ending::new(Outcome::Deferred, None)),
+            Err(error) => (error.id(), SendResult::new(AttemptOutcome::Deferred, None)),
         };
         let Some((key, index, origin)) = self.tasks.remove(&id) else { return };
         if let Some(provider) = self.providers.get_mut(&origin) {
             provider.running = provider.running.saturating_sub(1);
             // A hand-over that only timed out is no progress.
-            if ending.code.is_some() {
+            if result.code.is_some() {
                 provider.progressed = Instant::now();
             }
         }
         let service = class(&origin);
-        if let Some(outcome) = ending.outcome {
-            self.meters.attempted(service, outcome);
+        if let Some(outcome) = result.outcome {
+            self.metrics.attempted(service, outcome);
         }
-        if ending.refuses_us {
-            self.meters.key_refused(service);
+        if result.refuses_us {
+            self.metrics.key_refused(service);
         }
-        let answered = answered(&ending, origin == MAIL);
+        let answered = answered(&result, origin == MAIL);
         match self.senders.learn(&origin, answered, self.clock.now()) {
             // Its class and not which: an operator's own push service may stand for one person (R35).
             Some(Change::Opened) => {
-                self.meters.circuit_opened(service);
+                self.metrics.circuit_opened(service);
                 tracing::warn!(?service, "a provider does not answer; it is left alone for a while");
             }
             Some(Change::Closed) => {
-                self.meters.circuit_closed(service);
+                self.metrics.circuit_closed(service);
                 tracing::info!(?service, "a provider answers again");
             }
             None => {}
         }
-        self.end(key, index, ending);
+        self.end(key, index, result);
     }
 
-    fn end(&mut self, key: Key, index: usize, ending: Ending) {
+    fn end(&mut self, key: Key, index: usize, result: SendResult) {
         let Some(in_hand) = self.in_hand.get_mut(&key) else { return };
-        let Some(slot @ None) = in_hand.endings.get_mut(index) else { return };
-        *slot = Some(ending);
+        let Some(slot @ None) = in_hand.results.get_mut(index) else { return };
+        *slot = Some(result);
         in_hand.left -= 1;
         if in_hand.left == 0 {
             self.finish(key);
@@ -261,14 +261,14 @@ impl Dispatch {
     }
 
     fn finish(&mut self, key: Key) {
-        let Some(InHand { ready, endings, .. }) = self.in_hand.remove(&key) else { return };
-        let devices: Vec<_> = match &ready.parcel {
-            Parcel::Push { targets, .. } => targets.iter().map(|(device, _)| Some(*device)).collect(),
-            Parcel::Mail(_) => vec![None],
+        let Some(InHand { ready, results, .. }) = self.in_hand.remove(&key) else { return };
+        let devices: Vec<_> = match &ready.payload {
+            Payload::Push { targets, .. } => targets.iter().map(|(device, _)| Some(*device)).collect(),
+            Payload::Mail(_) => vec![None],
         };
-        let endings = devices.into_iter().zip(endings).filter_map(|(device, ending)| Some((device, ending?)));
-        let endings = endings.collect();
-        self.finished.push(Arc::new(Finished { ready, endings }));
+        let results = devices.into_iter().zip(results).filter_map(|(device, result)| Some((device, result?)));
+        let results = results.collect();
+        self.finished.push(Arc::new(Finished { ready, results }));
     }
 
     /// What is over and to be recorded.
@@ -281,7 +281,7 @@ impl Dispatch {
         let waiting: Vec<_> =
             self.providers.values_mut().flat_map(|provider| provider.queue.drain(..)).collect();
         for (key, index, _) in waiting {
-            self.end(key, index, Ending::held_back(SignedDuration::ZERO));
+            self.end(key, index, SendResult::held_back(SignedDuration::ZERO));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The heartbeat: tells a dead man's switch every minute that nudges really go out, and falls silent when they do not.
 
-use crate::actions::House;
-use crate::actions::watch::{oldest_due_age, passed_lately};
+use crate::actions::AppContext;
+use crate::actions::operations::watch::{oldest_due_age, passed_lately};
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub enum Beat {
 
 /// The heartbeat of one worker process.
 pub struct Heartbeat {
-    house: Arc<House>,
+    context: Arc<AppContext>,
     client: reqwest::Client,
     url: SecretString,
 }
@@ -39,14 +39,14 @@ impl Heartbeat {
     ///
     /// # Errors
     /// If no HTTP client can be made.
-    pub fn new(house: Arc<House>, url: SecretString) -> Result<Self, reqwest::Error> {
+    pub fn new(context: Arc<AppContext>, url: SecretString) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .referer(false)
             .timeout(TIMEOUT)
             .build()?;
-        Ok(Self { house, client, url })
+        Ok(Self { context, client, url })
     }
 
     /// Beats every minute until it is told to stop; the first time when the worker has had a minute to begin.
@@ -79,11 +79,11 @@ impl Heartbeat {
 
     /// Whether passes succeed, and what is due does go out.
     async fn progresses(&self) -> bool {
-        if !passed_lately(&self.house) {
+        if !passed_lately(&self.context) {
             tracing::warn!("no heartbeat: the worker made no pass lately");
             return false;
         }
-        match oldest_due_age(&self.house).await {
+        match oldest_due_age(&self.context).await {
             Ok(age) if age <= STUCK_AFTER => true,
             Ok(age) => {
                 tracing::warn!(seconds = age.as_secs(), "no heartbeat: a nudge is due and stays behind");

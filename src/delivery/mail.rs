@@ -2,9 +2,9 @@
 
 use super::dkim::Signer;
 use super::smtp::{MailServer, Refused};
-use crate::actions::claim::Mailing;
-use crate::domain::hand_over::{Ending, MailStep};
-use crate::domain::nudge::{Outcome, fingerprint};
+use crate::actions::nudges::claim::Mailing;
+use crate::domain::hand_over::{MailStep, SendResult};
+use crate::domain::nudge::{AttemptOutcome, fingerprint};
 use crate::domain::wording::Letter;
 use crate::store::nudge::NudgeRow;
 use askama::Template;
@@ -89,29 +89,29 @@ impl MailSender {
     }
 
     /// Sends one nudge to one address.
-    pub async fn send(&self, nudge: &NudgeRow, mailing: &Mailing, now: Timestamp) -> Ending {
+    pub async fn send(&self, nudge: &NudgeRow, mailing: &Mailing, now: Timestamp) -> SendResult {
         let link = self.link(&mailing.path);
         let mail = match self.compose(nudge, mailing, &link, now) {
             Ok(mail) => mail,
             Err(error) => {
                 tracing::error!(%error, nudge = %nudge.id, "a mail could not be composed");
-                return Ending::new(Outcome::Refused, None);
+                return SendResult::new(AttemptOutcome::Refused, None);
             }
         };
         match &self.transport {
             Transport::Smtp(server) => match tokio::time::timeout(TIMEOUT, server.send(&mail)).await {
-                Ok(Ok(code)) => Ending::new(Outcome::Accepted, Some(code.into())),
+                Ok(Ok(code)) => SendResult::new(AttemptOutcome::Accepted, Some(code.into())),
                 Ok(Err(Refused { step, code, policy, cause })) => {
-                    let ending = Ending::of_mail(step, code, policy);
+                    let result = SendResult::of_mail(step, code, policy);
                     // Not what the server said: it may quote the address (R35).
-                    if ending.refuses_us {
+                    if result.refuses_us {
                         tracing::error!(?step, code, cause, "the mail server refuses this server");
                     } else {
                         tracing::info!(nudge = %nudge.id, ?step, code, cause, "a mail was not taken");
                     }
-                    ending
+                    result
                 }
-                Err(_) => Ending::of_mail(MailStep::Connection, None, false),
+                Err(_) => SendResult::of_mail(MailStep::Connection, None, false),
             },
             Transport::Files(folder) => {
                 let file = folder.join(format!("{}.eml", nudge.id));
@@ -119,11 +119,11 @@ impl MailSender {
                     Ok(()) => {
                         // Only without a mail server, where nobody would find the link otherwise.
                         tracing::info!("a mail was written to {}; its link: {link}", file.display());
-                        Ending::new(Outcome::Accepted, None)
+                        SendResult::new(AttemptOutcome::Accepted, None)
                     }
                     Err(error) => {
                         tracing::error!(%error, "a mail could not be written");
-                        Ending::new(Outcome::Deferred, None)
+                        SendResult::new(AttemptOutcome::Deferred, None)
                     }
                 }
             }

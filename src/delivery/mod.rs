@@ -7,22 +7,24 @@ pub mod heartbeat;
 pub mod mail;
 mod record;
 pub mod retry;
-mod shift;
 pub mod smtp;
 pub mod web_push;
+mod worker_loop;
 
-use crate::actions::claim::{Parcel, Ready};
-use crate::actions::{Fault, House, erasure, export, retention};
-use crate::domain::hand_over::Ending;
-use crate::domain::nudge::Outcome;
+use crate::actions::accounts::erasure;
+use crate::actions::nudges::claim::{Payload, Ready};
+use crate::actions::operations::retention;
+use crate::actions::{AppContext, Fault, export};
+use crate::domain::hand_over::SendResult;
+use crate::domain::nudge::AttemptOutcome;
 use crate::ids::{DeviceId, WorkerId};
 use circuits::{Change, Circuits};
 use jiff::{SignedDuration, Timestamp};
-pub use shift::BATCH;
-use shift::Shift;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+pub use worker_loop::BATCH;
+use worker_loop::WorkerLoop;
 
 /// How long a claim holds: longer than any hand-over may take.
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
@@ -47,13 +49,13 @@ impl Senders {
     }
 
     /// Hands a nudge to one of its targets.
-    async fn send(&self, ready: &Ready, index: usize, now: Timestamp) -> Ending {
-        match &ready.parcel {
-            Parcel::Push { targets, path, letter } => match targets.get(index) {
+    async fn send(&self, ready: &Ready, index: usize, now: Timestamp) -> SendResult {
+        match &ready.payload {
+            Payload::Push { targets, path, letter } => match targets.get(index) {
                 Some((_, to)) => self.push.send(&ready.nudge, to, (path, letter), now).await,
-                None => Ending::new(Outcome::Refused, None),
+                None => SendResult::new(AttemptOutcome::Refused, None),
             },
-            Parcel::Mail(mailing) => self.mail.send(&ready.nudge, mailing, now).await,
+            Payload::Mail(mailing) => self.mail.send(&ready.nudge, mailing, now).await,
         }
     }
 
@@ -72,7 +74,7 @@ impl Senders {
 
 /// One worker. Several may share a database; none is special.
 pub struct Worker {
-    house: Arc<House>,
+    context: Arc<AppContext>,
     senders: Arc<Senders>,
     id: WorkerId,
     lease: SignedDuration,
@@ -81,14 +83,14 @@ pub struct Worker {
 /// A nudge whose hand-overs are over, to be recorded.
 struct Finished {
     ready: Arc<Ready>,
-    endings: Vec<(Option<DeviceId>, Ending)>,
+    results: Vec<(Option<DeviceId>, SendResult)>,
 }
 
 impl Worker {
     /// A worker with an id of its own, the fence of its claims.
-    pub fn new(house: Arc<House>, senders: Arc<Senders>) -> Self {
-        let id = WorkerId::at(house.clock.now(), &house.chance);
-        Self { house, senders, id, lease: LEASE }
+    pub fn new(context: Arc<AppContext>, senders: Arc<Senders>) -> Self {
+        let id = WorkerId::at(context.clock.now(), &context.chance);
+        Self { context, senders, id, lease: LEASE }
     }
 
     /// The same worker with claims that hold so long.
@@ -103,21 +105,21 @@ impl Worker {
     /// # Errors
     /// What kept it from claiming or recording; what it holds then comes free when its leases end.
     pub async fn deliver_due(&self) -> Result<usize, Fault> {
-        Shift::new(self).until_done().await
+        WorkerLoop::new(self).until_done().await
     }
 
     /// Works until it is told to stop; then it finishes what it is sending, within a bound, and gives back what it
     /// holds.
     pub async fn run(&self, stop: CancellationToken) {
         let sweeping = tokio::spawn({
-            let (house, stop) = (Arc::clone(&self.house), stop.clone());
-            async move { stop.run_until_cancelled(sweep_now_and_then(&house)).await }
+            let (context, stop) = (Arc::clone(&self.context), stop.clone());
+            async move { stop.run_until_cancelled(sweep_now_and_then(&context)).await }
         });
         let tending = tokio::spawn({
-            let (house, stop) = (Arc::clone(&self.house), stop.clone());
-            async move { stop.run_until_cancelled(tend_now_and_then(&house)).await }
+            let (context, stop) = (Arc::clone(&self.context), stop.clone());
+            async move { stop.run_until_cancelled(tend_now_and_then(&context)).await }
         });
-        Shift::new(self).until_stopped(&stop).await;
+        WorkerLoop::new(self).until_stopped(&stop).await;
         if sweeping.await.is_err() {
             tracing::error!("the sweep of what is out of date ended by itself");
         }
@@ -127,9 +129,9 @@ impl Worker {
     }
 }
 
-async fn sweep_now_and_then(house: &Arc<House>) {
+async fn sweep_now_and_then(context: &Arc<AppContext>) {
     loop {
-        if let Err(error) = retention::sweep(house).await {
+        if let Err(error) = retention::sweep(context).await {
             tracing::error!(%error, "what is out of date was not forgotten; the next sweep will");
         }
         tokio::time::sleep(SWEEP).await;
@@ -137,15 +139,15 @@ async fn sweep_now_and_then(house: &Arc<House>) {
 }
 
 /// Whatever is stopped in the middle of it is begun anew: each step is a transaction.
-async fn tend_now_and_then(house: &Arc<House>) {
+async fn tend_now_and_then(context: &Arc<AppContext>) {
     loop {
-        if let Err(error) = erasure::carry_out_due(house).await {
+        if let Err(error) = erasure::carry_out_due(context).await {
             tracing::error!(%error, "who is to be erased was not erased; the next pass will");
         }
-        if let Err(error) = export::make_due(house).await {
+        if let Err(error) = export::make_due(context).await {
             tracing::error!(%error, "an export was not made; the next pass will");
         }
         // Whichever comes first.
-        let _ = tokio::time::timeout(TEND, house.to_tend.notified()).await;
+        let _ = tokio::time::timeout(TEND, context.to_tend.notified()).await;
     }
 }

@@ -1,11 +1,13 @@
 //! Recording: what became of hand-overs, written down if the claim is still this worker's (R14, R15).
 
 use super::{Finished, retry};
-use crate::actions::claim::Parcel;
-use crate::actions::{Fault, Unit, account, device};
+use crate::actions::accounts::account;
+use crate::actions::nudges::claim::Payload;
+use crate::actions::nudges::device;
+use crate::actions::{Fault, Transaction};
 use crate::chance::Chance;
-use crate::domain::hand_over::{Fate, Handed};
-use crate::domain::nudge::{Channel, DropReason, NudgeState, Outcome};
+use crate::domain::hand_over::{Disposition, Handed};
+use crate::domain::nudge::{AttemptOutcome, Channel, DropReason, NudgeState};
 use crate::ids::{AttemptId, NudgeId, WorkerId};
 use crate::store;
 use crate::store::nudge::{AttemptRow, NudgeRow, Release};
@@ -28,25 +30,29 @@ pub struct Recorded {
 
 /// Records what came of hand-overs. A late result is refused, since somebody else is sending the same nudge under the
 /// same Topic or Message-ID by now; one of a nudge that was dropped meanwhile counts only if it was taken.
-pub fn record(unit: &mut Unit<'_>, worker: WorkerId, finished: &[Arc<Finished>]) -> Result<Recorded, Fault> {
+pub fn record(
+    tx: &mut Transaction<'_>,
+    worker: WorkerId,
+    finished: &[Arc<Finished>],
+) -> Result<Recorded, Fault> {
     let mut recorded = Recorded::default();
     // Those that end alike are written in one statement.
     let mut alike: Vec<(i32, Release, Vec<NudgeId>)> = Vec::new();
     let mut stragglers = Vec::new();
     for finished in finished {
         let nudge = &finished.ready.nudge;
-        let (fate, channel) = fate(finished, unit.now);
-        if let Fate::Sent(devices) = &fate {
-            recorded.accepted.push((channel, unit.now.duration_since(nudge.due_at.get())));
+        let (disposition, channel) = disposition(finished, tx.now);
+        if let Disposition::Sent(devices) = &disposition {
+            recorded.accepted.push((channel, tx.now.duration_since(nudge.due_at.get())));
             let copies = devices.iter().map(|(device, asked)| {
-                let wait = retry::wait(1, *asked, unit.chance.fraction());
-                nudge.straggler(*device, unit.now + wait, unit.now, unit.chance)
+                let wait = retry::wait(1, *asked, tx.chance.fraction());
+                nudge.straggler(*device, tx.now + wait, tx.now, tx.chance)
             });
             stragglers.extend(copies.map(|copy| (nudge.id, copy)));
         }
-        recorded.dead += usize::from(fate == Fate::Dead);
-        recorded.put_off += usize::from(matches!(fate, Fate::Again { counts: false, .. }));
-        let release = release(nudge, channel, &fate, unit.now, unit.chance);
+        recorded.dead += usize::from(disposition == Disposition::Dead);
+        recorded.put_off += usize::from(matches!(disposition, Disposition::Again { counts: false, .. }));
+        let release = release(nudge, channel, &disposition, tx.now, tx.chance);
         match alike.iter_mut().find(|(attempt, other, _)| *attempt == nudge.attempts && *other == release) {
             Some((_, _, ids)) => ids.push(nudge.id),
             None => alike.push((nudge.attempts, release, vec![nudge.id])),
@@ -55,28 +61,32 @@ pub fn record(unit: &mut Unit<'_>, worker: WorkerId, finished: &[Arc<Finished>])
     // Whose claim it still is, and what was taken although it had been dropped on its way: that is not sent again.
     let (mut ours, mut after_all) = (HashSet::new(), HashSet::new());
     for (attempt, release, ids) in alike {
-        ours.extend(store::nudge::release(unit.db, &ids, worker, attempt, &release)?);
+        ours.extend(store::nudge::release(tx.db, &ids, worker, attempt, &release)?);
         let refused: Vec<NudgeId> = ids.into_iter().filter(|id| !ours.contains(id)).collect();
         if release.state == NudgeState::Sent && !refused.is_empty() {
-            after_all.extend(store::nudge::sent_after_all(unit.db, &refused, attempt, &release)?);
+            after_all.extend(store::nudge::sent_after_all(tx.db, &refused, attempt, &release)?);
         }
     }
-    recorded.lost = lost(unit, finished, &ours)?;
+    recorded.lost = lost(tx, finished, &ours)?;
     let copies = stragglers.into_iter().filter(|(of, _)| ours.contains(of)).map(|(_, copy)| copy);
-    store::nudge::insert_stragglers(unit.db, &copies.collect::<Vec<_>>())?;
+    store::nudge::insert_stragglers(tx.db, &copies.collect::<Vec<_>>())?;
     let held = finished.iter().filter(|finished| {
         let id = finished.ready.nudge.id;
         ours.contains(&id) || after_all.contains(&id)
     });
     let attempts: Vec<AttemptRow> =
-        held.map(|finished| attempts(unit, finished)).collect::<Result<Vec<_>, _>>()?.concat();
-    store::nudge::insert_attempts(unit.db, &attempts)?;
+        held.map(|finished| attempts(tx, finished)).collect::<Result<Vec<_>, _>>()?.concat();
+    store::nudge::insert_attempts(tx.db, &attempts)?;
     Ok(recorded)
 }
 
 /// How many results came too late, since another claim had taken the nudge over. One that was dropped, given back or
 /// erased meanwhile was lost to nobody.
-fn lost(unit: &mut Unit<'_>, finished: &[Arc<Finished>], ours: &HashSet<NudgeId>) -> Result<usize, Fault> {
+fn lost(
+    tx: &mut Transaction<'_>,
+    finished: &[Arc<Finished>],
+    ours: &HashSet<NudgeId>,
+) -> Result<usize, Fault> {
     let others: HashMap<NudgeId, i32> = finished
         .iter()
         .map(|finished| &finished.ready.nudge)
@@ -87,15 +97,15 @@ fn lost(unit: &mut Unit<'_>, finished: &[Arc<Finished>], ours: &HashSet<NudgeId>
         return Ok(0);
     }
     let ids: Vec<NudgeId> = others.keys().copied().collect();
-    let claims = store::nudge::claims(unit.db, &ids)?;
+    let claims = store::nudge::claims(tx.db, &ids)?;
     Ok(claims.iter().filter(|(id, claims)| others.get(id).is_some_and(|ours| claims > ours)).count())
 }
 
-fn fate(finished: &Finished, now: Timestamp) -> (Fate, Channel) {
-    let Finished { ready, endings } = finished;
-    let channel = match ready.parcel {
-        Parcel::Push { .. } => Channel::Push,
-        Parcel::Mail(_) => Channel::Mail,
+fn disposition(finished: &Finished, now: Timestamp) -> (Disposition, Channel) {
+    let Finished { ready, results } = finished;
+    let channel = match ready.payload {
+        Payload::Push { .. } => Channel::Push,
+        Payload::Mail(_) => Channel::Mail,
     };
     let handed = Handed {
         channel,
@@ -105,20 +115,26 @@ fn fate(finished: &Finished, now: Timestamp) -> (Fate, Channel) {
         expires_at: ready.nudge.expires_at.get(),
         mail_possible: ready.mail_possible,
         refused_before: ready.refused_before,
-        endings,
+        results,
     };
-    (handed.fate(now), channel)
+    (handed.disposition(now), channel)
 }
 
-fn release(nudge: &NudgeRow, channel: Channel, fate: &Fate, now: Timestamp, chance: &Chance) -> Release {
+fn release(
+    nudge: &NudgeRow,
+    channel: Channel,
+    disposition: &Disposition,
+    now: Timestamp,
+    chance: &Chance,
+) -> Release {
     let finished = |state, reason| Release { channel, ..Release::finished(nudge, state, reason, now.into()) };
-    match fate {
-        Fate::Sent(_) => finished(NudgeState::Sent, None),
-        Fate::Dead => finished(NudgeState::Dead, None),
-        Fate::Unreachable => finished(NudgeState::Dropped, Some(DropReason::Unreachable)),
-        Fate::ByMail => Release::by_mail(nudge, now),
-        Fate::Again { wait: Some(wait), counts: false } => Release::again(nudge, now + *wait, false),
-        Fate::Again { wait, counts } => {
+    match disposition {
+        Disposition::Sent(_) => finished(NudgeState::Sent, None),
+        Disposition::Dead => finished(NudgeState::Dead, None),
+        Disposition::Unreachable => finished(NudgeState::Dropped, Some(DropReason::Unreachable)),
+        Disposition::ByMail => Release::by_mail(nudge, now),
+        Disposition::Again { wait: Some(wait), counts: false } => Release::again(nudge, now + *wait, false),
+        Disposition::Again { wait, counts } => {
             let at = now + retry::wait(nudge.tries(), *wait, chance.fraction());
             Release { channel, ..Release::again(nudge, at, *counts) }
         }
@@ -126,25 +142,25 @@ fn release(nudge: &NudgeRow, channel: Channel, fate: &Fate, now: Timestamp, chan
 }
 
 /// The attempts that a hand-over was, and what providers said about devices and addresses.
-fn attempts(unit: &mut Unit<'_>, finished: &Finished) -> Result<Vec<AttemptRow>, Fault> {
+fn attempts(tx: &mut Transaction<'_>, finished: &Finished) -> Result<Vec<AttemptRow>, Fault> {
     let nudge = &finished.ready.nudge;
-    let now = unit.ts();
-    let mut rows = Vec::with_capacity(finished.endings.len());
-    for (device, ending) in &finished.endings {
-        let Some(outcome) = ending.outcome else { continue };
-        if outcome == Outcome::Gone {
+    let now = tx.ts();
+    let mut rows = Vec::with_capacity(finished.results.len());
+    for (device, result) in &finished.results {
+        let Some(outcome) = result.outcome else { continue };
+        if outcome == AttemptOutcome::Gone {
             match (*device, nudge.recipient_id) {
-                (Some(device), owner) => device::end_gone(unit, device, owner)?,
-                (None, Some(recipient)) => account::note_refusal(unit, recipient)?,
+                (Some(device), owner) => device::end_gone(tx, device, owner)?,
+                (None, Some(recipient)) => account::note_refusal(tx, recipient)?,
                 (None, None) => {}
             }
         }
         rows.push(AttemptRow {
-            id: AttemptId::at(unit.now, unit.chance),
+            id: AttemptId::at(tx.now, tx.chance),
             nudge_id: nudge.id,
             device_id: *device,
             outcome,
-            status_code: ending.code,
+            status_code: result.code,
             finished_at: now,
         });
     }

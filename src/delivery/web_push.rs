@@ -1,10 +1,10 @@
 //! Sending by Web Push: encrypted for one device (RFC 8291), signed for its service (RFC 8292), one size for all.
 
 use super::retry;
-use crate::actions::device::Subscription;
+use crate::actions::nudges::device::Subscription;
 use crate::domain::device::{PushPolicy, is_public};
-use crate::domain::hand_over::Ending;
-use crate::domain::nudge::{Outcome, fingerprint};
+use crate::domain::hand_over::SendResult;
+use crate::domain::nudge::{AttemptOutcome, fingerprint};
 use crate::domain::wording::{ASK, Letter, PUSH_ANSWERS, PUSH_BODY, PUSH_TITLE};
 use crate::store::nudge::NudgeRow;
 use base64::Engine as _;
@@ -117,16 +117,16 @@ impl PushSender {
         to: &Subscription,
         (path, letter): (&str, &Letter),
         now: Timestamp,
-    ) -> Ending {
+    ) -> SendResult {
         // Checked again: the operator may have narrowed what is allowed since the device was registered (R33).
         let Ok(endpoint) = self.policy.endpoint("endpoint", &to.endpoint) else {
-            return Ending::new(Outcome::Refused, None);
+            return SendResult::new(AttemptOutcome::Refused, None);
         };
         let message = match self.message(nudge, to, &endpoint, (path, letter), now) {
             Ok(message) => message,
             Err(error) => {
                 tracing::error!(%error, nudge = %nudge.id, "a push could not be made");
-                return Ending::new(Outcome::Refused, None);
+                return SendResult::new(AttemptOutcome::Refused, None);
             }
         };
         let answer = match request(&self.client, endpoint, message).send().await {
@@ -134,17 +134,17 @@ impl PushSender {
             // Not the error itself: it names the endpoint, which is personal (R35).
             Err(error) => {
                 tracing::info!(nudge = %nudge.id, timeout = error.is_timeout(), "a push service did not answer");
-                return Ending::new(Outcome::Deferred, None);
+                return SendResult::new(AttemptOutcome::Deferred, None);
             }
         };
         let status = answer.status().as_u16();
         let header = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
-        let ending = Ending::of_push(status, header.and_then(|text| retry::retry_after(text, now)));
-        if ending.refuses_us {
+        let result = SendResult::of_push(status, header.and_then(|text| retry::retry_after(text, now)));
+        if result.refuses_us {
             tracing::error!(status, "a push service refuses this server's VAPID key");
         }
         read_out(answer).await;
-        ending
+        result
     }
 
     fn message(

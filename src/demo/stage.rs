@@ -21,7 +21,7 @@ pub async fn live_until(app: &App, clock: &Clock, to: Timestamp) -> Result<(), S
     let worker = app.worker();
     worker.deliver_due().await?;
     loop {
-        let next = app.house.read_tx(|unit| Ok(store::nudge::next_due(unit.db)?)).await?;
+        let next = app.context.read_tx(|tx| Ok(store::nudge::next_due(tx.db)?)).await?;
         let Some(next) = next.map(|at| at.get()).filter(|next| *next <= to) else { break };
         clock.set(next.max(clock.now()));
         worker.deliver_due().await?;

@@ -198,7 +198,7 @@ pub fn proxies(config: &Config) -> Option<Finding> {
 /// Whether anybody would notice that the service is down.
 pub async fn watching(config: &Config) -> Vec<Finding> {
     let production = config.mode == Mode::Production;
-    let meters = match config.metrics_listen {
+    let metrics = match config.metrics_listen {
         Some(at) if at.ip().is_unspecified() && production => Finding::warn(
             "watching",
             format!("metrics_listen is {at}, every network's; let it be the one of whoever scrapes"),
@@ -207,7 +207,7 @@ pub async fn watching(config: &Config) -> Vec<Finding> {
         None if production => Finding::warn("watching", "no metrics_listen is set: nothing can be graphed"),
         None => Finding::ok("watching", "no metrics_listen is set"),
     };
-    vec![meters, heartbeat(config, production).await]
+    vec![metrics, heartbeat(config, production).await]
 }
 
 /// It is not fetched: that would say that the worker is well.

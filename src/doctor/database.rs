@@ -5,8 +5,8 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::{Db, Location, StoreError, checkup, house_secret};
+use crate::vault::key_ring::KeyRing;
 use crate::vault::keys::Keys;
-use crate::vault::ring::Ring;
 use crate::vault::{Vault, VaultError};
 use jiff::{SignedDuration, Timestamp};
 use std::path::Path;
@@ -22,10 +22,10 @@ const SKEW_MAX: SignedDuration = SignedDuration::from_secs(30);
 
 /// Looks at the database.
 pub async fn check(config: &Config, keys: Option<&Keys>) -> Vec<Finding> {
-    let (location, ring) = (config.database.clone(), keys.map(|keys| Arc::clone(&keys.master)));
+    let (location, key_ring) = (config.database.clone(), keys.map(|keys| Arc::clone(&keys.master)));
     let (answer, answered) = tokio::sync::oneshot::channel();
     // A thread of its own, which nobody waits for at the end: a connection attempt may hang for minutes.
-    let look = move || drop(answer.send(look(&location, ring.as_ref())));
+    let look = move || drop(answer.send(look(&location, key_ring.as_ref())));
     if let Err(error) = std::thread::Builder::new().name("doctor".to_owned()).spawn(look) {
         return vec![Finding::fail(PART, format!("no thread could be started: {error}"))];
     }
@@ -39,7 +39,7 @@ pub async fn check(config: &Config, keys: Option<&Keys>) -> Vec<Finding> {
     }
 }
 
-fn look(location: &Location, ring: Option<&Arc<Ring>>) -> Vec<Finding> {
+fn look(location: &Location, key_ring: Option<&Arc<KeyRing>>) -> Vec<Finding> {
     if let Location::Sqlite(path) = location
         && !Path::new(path).exists()
     {
@@ -50,11 +50,15 @@ fn look(location: &Location, ring: Option<&Arc<Ring>>) -> Vec<Finding> {
         Ok(db) => db,
         Err(error) => return vec![Finding::fail(PART, format!("it does not open: {error}"))],
     };
-    look_inside(&mut db, location.backend(), ring)
+    look_inside(&mut db, location.backend(), key_ring)
         .unwrap_or_else(|error| vec![Finding::fail(PART, format!("it does not answer: {error}"))])
 }
 
-fn look_inside(db: &mut Db, backend: &str, ring: Option<&Arc<Ring>>) -> Result<Vec<Finding>, StoreError> {
+fn look_inside(
+    db: &mut Db,
+    backend: &str,
+    key_ring: Option<&Arc<KeyRing>>,
+) -> Result<Vec<Finding>, StoreError> {
     let schema = checkup::schema(db)?;
     if schema.unknown > 0 {
         let sentence = "a later version of Evenkeel has been here; run that one, or put a backup back";
@@ -71,9 +75,9 @@ fn look_inside(db: &mut Db, backend: &str, ring: Option<&Arc<Ring>>) -> Result<V
             format!("it takes no writes: {error}; check the disk, and the rights of its user"),
         ),
     }];
-    if let Some(ring) = ring {
+    if let Some(key_ring) = key_ring {
         findings.push(match house_secret::find(db)? {
-            Some(secret) => master(ring, &secret),
+            Some(secret) => master(key_ring, &secret),
             None => Finding::ok("keys", "nothing is sealed in the database yet"),
         });
     }
@@ -87,18 +91,18 @@ fn look_inside(db: &mut Db, backend: &str, ring: Option<&Arc<Ring>>) -> Result<V
 }
 
 /// Whether the master key opens what the database holds, and is the newest that there is.
-fn master(ring: &Arc<Ring>, secret: &[u8]) -> Finding {
+fn master(key_ring: &Arc<KeyRing>, secret: &[u8]) -> Finding {
     let in_force =
-        Vault::open(Arc::clone(ring), secret, Chance::system()).and_then(|_| Vault::in_force(secret));
+        Vault::open(Arc::clone(key_ring), secret, Chance::system()).and_then(|_| Vault::in_force(secret));
     match in_force {
-        Ok(id) if id == ring.newest() => {
+        Ok(id) if id == key_ring.newest() => {
             Finding::ok("keys", format!("the master key, {id}, fits the database"))
         }
         Ok(id) => Finding::warn(
             "keys",
             format!(
                 "a rotation from master key {id} to {} is not finished; run evenkeel keys rotate",
-                ring.newest()
+                key_ring.newest()
             ),
         ),
         Err(VaultError::MissingKey(_, id)) => Finding::fail(

@@ -1,15 +1,15 @@
 //! The check-up's test messages: a push to each live device of an account and a mail, in the words of any other nudge.
 
 use super::Finding;
-use crate::actions::claim::Mailing;
-use crate::actions::device::{Subscription, open_subscription};
-use crate::actions::people::{Person, email_index};
-use crate::actions::{Fault, Unit};
+use crate::actions::accounts::people::{Person, email_index};
+use crate::actions::nudges::claim::Mailing;
+use crate::actions::nudges::device::{Subscription, open_subscription};
+use crate::actions::{Fault, Transaction};
 use crate::app::App;
 use crate::chance::Chance;
 use crate::domain::account::Email;
-use crate::domain::hand_over::Ending;
-use crate::domain::nudge::{About, Channel, Outcome, Reason, Rung};
+use crate::domain::hand_over::SendResult;
+use crate::domain::nudge::{About, AttemptOutcome, Channel, Reason, Rung};
 use crate::domain::wording;
 use crate::ids::{AccountId, CheckInId};
 use crate::store;
@@ -33,12 +33,12 @@ pub async fn send(app: &App, address: &str) -> Vec<Finding> {
     let Ok(email) = Email::parse("send-to", address) else {
         return vec![Finding::fail(PART, "what --send-to names is not an e-mail address")];
     };
-    let recipient = match app.house.read_tx(move |unit| find(unit, &email)).await {
+    let recipient = match app.context.read_tx(move |tx| find(tx, &email)).await {
         Ok(Some(recipient)) => recipient,
         Ok(None) => return vec![Finding::fail(PART, "no account has the address that --send-to names")],
         Err(error) => return vec![Finding::fail(PART, format!("the account cannot be read: {error}"))],
     };
-    let (now, chance) = (app.house.clock.now(), &app.house.chance);
+    let (now, chance) = (app.context.clock.now(), &app.context.chance);
     let mut findings = Vec::new();
     let all = recipient.devices.len();
     if all == 0 {
@@ -59,12 +59,12 @@ pub async fn send(app: &App, address: &str) -> Vec<Finding> {
     findings
 }
 
-fn find(unit: &mut Unit<'_>, email: &Email) -> Result<Option<Recipient>, Fault> {
-    let Some(row) = store::account::find_by_email(unit.db, &email_index(unit.vault, email))? else {
+fn find(tx: &mut Transaction<'_>, email: &Email) -> Result<Option<Recipient>, Fault> {
+    let Some(row) = store::account::find_by_email(tx.db, &email_index(tx.vault, email))? else {
         return Ok(None);
     };
-    let person = Person::open(unit.vault, row)?;
-    let devices = store::device::live(unit.db, &[person.row.id])?;
+    let person = Person::open(tx.vault, row)?;
+    let devices = store::device::live(tx.db, &[person.row.id])?;
     let devices = devices.iter().map(|row| open_subscription(&person, row)).collect::<Result<_, _>>()?;
     Ok(Some(Recipient { id: person.row.id, email: person.email()?, devices }))
 }
@@ -75,21 +75,21 @@ fn nudge(to: AccountId, channel: Channel, now: Timestamp, chance: &Chance) -> Nu
     NudgeRow::waiting(about, channel, Some(to), (now.into(), (now + LIFE).into()), now, chance)
 }
 
-fn told(what: &str, ending: Ending) -> Finding {
+fn told(what: &str, ending: SendResult) -> Finding {
     let code = ending.code.map_or_else(|| "without a code".to_owned(), |code| code.to_string());
     match ending.outcome {
-        Some(Outcome::Accepted) => Finding::ok(PART, format!("{what} was accepted ({code})")),
-        Some(Outcome::Deferred | Outcome::Refused) if ending.refuses_us => Finding::fail(
+        Some(AttemptOutcome::Accepted) => Finding::ok(PART, format!("{what} was accepted ({code})")),
+        Some(AttemptOutcome::Deferred | AttemptOutcome::Refused) if ending.refuses_us => Finding::fail(
             PART,
             format!("{what}: the provider refuses this server ({code}); check key or log-in"),
         ),
-        Some(Outcome::Gone) => {
+        Some(AttemptOutcome::Gone) => {
             Finding::fail(PART, format!("{what}: its recipient is gone ({code}); register it anew"))
         }
-        Some(Outcome::Deferred) => {
+        Some(AttemptOutcome::Deferred) => {
             Finding::fail(PART, format!("{what} was not taken for now ({code}); try again later"))
         }
-        Some(Outcome::Refused) => {
+        Some(AttemptOutcome::Refused) => {
             Finding::fail(PART, format!("{what} was refused ({code}); see the log above, if any"))
         }
         None => Finding::fail(PART, format!("{what} was not sent: its provider answers nobody just now")),

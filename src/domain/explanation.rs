@@ -69,7 +69,7 @@ pub enum Snooze {
 /// What a reminder is reckoned from. Both people know all of it but the snooze, which is looked at in
 /// what is told to the one who snoozed alone.
 #[derive(Clone, Copy, Debug)]
-pub struct Occasion {
+pub struct CheckInFacts {
     /// The number of the Revision that the scene stood under; None: the default protocol.
     pub revision: Option<i32>,
     /// The check-in's times.
@@ -80,7 +80,7 @@ pub struct Occasion {
     pub snooze: Snooze,
 }
 
-impl Occasion {
+impl CheckInFacts {
     /// When the scene ended (R03).
     fn ended_at(&self) -> Timestamp {
         self.times.due_at - SignedDuration::from_mins(self.times.offset.into())
@@ -105,7 +105,7 @@ pub struct Facts<'a> {
     /// The recipient's zone and quiet hours of now.
     pub recipient: &'a Rhythm,
     /// What it is about.
-    pub occasion: Occasion,
+    pub check_in: CheckInFacts,
 }
 
 /// Why a nudge came.
@@ -144,7 +144,7 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
         Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain) | Reason::Prompt => facts.due_at,
     };
     let rule = ExplanationRule::of(NudgeKind::Reminder(facts.reason));
-    Explanation { rule, revision: facts.occasion.revision, due_at, sentences }
+    Explanation { rule, revision: facts.check_in.revision, due_at, sentences }
 }
 
 /// Explains a mail by address, due at `due_at`.
@@ -168,7 +168,7 @@ pub fn explain_mail(purpose: MailPurpose, due_at: Timestamp) -> Explanation {
 /// What allows the recipient to be told what would be welcome.
 fn permission(facts: &Facts<'_>) -> String {
     let agreement = facts
-        .occasion
+        .check_in
         .revision
         .map_or("Your agreement".to_owned(), |n| format!("Your agreement, revision {n},"));
     format!("{agreement} and the other person's standing permission allow you to be told.")
@@ -176,18 +176,18 @@ fn permission(facts: &Facts<'_>) -> String {
 
 fn ended(facts: &Facts<'_>) -> String {
     let zone = &facts.recipient.zone;
-    format!("This scene ended on {} ({}).", moment(zone, facts.occasion.ended_at()), zone.name())
+    format!("This scene ended on {} ({}).", moment(zone, facts.check_in.ended_at()), zone.name())
 }
 
 fn protocol(facts: &Facts<'_>, does: &str) -> String {
-    let (zone, occasion) = (&facts.recipient.zone, &facts.occasion);
-    let after = match occasion.times.offset {
+    let (zone, check_in) = (&facts.recipient.zone, &facts.check_in);
+    let after = match check_in.times.offset {
         0 => "at once".to_owned(),
         minutes => format!("after {}", length(minutes)),
     };
-    let due = moment(zone, occasion.times.due_at);
-    let clocks = clock_change(zone, occasion.ended_at(), occasion.times.due_at);
-    match occasion.revision {
+    let due = moment(zone, check_in.times.due_at);
+    let clocks = clock_change(zone, check_in.ended_at(), check_in.times.due_at);
+    match check_in.revision {
         Some(number) => format!("Your agreement, revision {number}, {does} {after}: {due}{clocks}."),
         None => format!("It stood under no agreement, so the usual plan {does} {after}: {due}{clocks}."),
     }
@@ -205,7 +205,7 @@ struct Reckoning {
 /// What of the ladder led to a question. `of_rung` says what its own rung adds; without a reckoning, since that is not
 /// known any more.
 fn question(facts: &Facts<'_>, of_rung: fn(&Facts<'_>, Option<Reckoning>) -> Vec<String>) -> Vec<String> {
-    let Occasion { times, made_at, snooze, .. } = facts.occasion;
+    let CheckInFacts { times, made_at, snooze, .. } = facts.check_in;
     let zone = &facts.recipient.zone;
     let mut sentences = vec![ended(facts), protocol(facts, "asks")];
     let mut from = times.due_at;
@@ -238,7 +238,7 @@ fn question(facts: &Facts<'_>, of_rung: fn(&Facts<'_>, Option<Reckoning>) -> Vec
 /// When the first question was planned for. Their zone, quiet hours or plans may be others by now: then how the time of
 /// this one was reckoned is not known any more.
 fn asked_at(facts: &Facts<'_>) -> Option<Timestamp> {
-    let Occasion { times, made_at, snooze, .. } = facts.occasion;
+    let CheckInFacts { times, made_at, snooze, .. } = facts.check_in;
     let snoozed_until = match snooze {
         Snooze::Until(until) => Some(until),
         Snooze::Never => None,
@@ -398,10 +398,10 @@ fn length(minutes: u32) -> String {
         "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
         "twelve",
     ];
-    let count = |n: u32, unit: &str| {
+    let count = |n: u32, tx: &str| {
         let number = usize::try_from(n).ok().and_then(|n| WORDS.get(n));
         let number = number.map_or_else(|| n.to_string(), |word| (*word).to_owned());
-        format!("{number} {unit}{}", if n == 1 { "" } else { "s" })
+        format!("{number} {tx}{}", if n == 1 { "" } else { "s" })
     };
     match (minutes / 60, minutes % 60) {
         (hours, 0) if hours > 0 => count(hours, "hour"),

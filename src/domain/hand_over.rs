@@ -1,6 +1,6 @@
 //! Hand-overs: what a provider's answer means, and what becomes of a nudge after it was handed to providers (R20).
 
-use super::nudge::{Channel, Outcome};
+use super::nudge::{AttemptOutcome, Channel};
 use crate::ids::DeviceId;
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,9 +13,9 @@ pub const PUSH_PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// How one hand-over to one device, or to the mail server, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ending {
+pub struct SendResult {
     /// What it means; None: it never left the house, since its provider is not answering anybody just now.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<AttemptOutcome>,
     /// The provider's HTTP status or SMTP code.
     pub code: Option<i32>,
     /// How long to wait before the next try, if the provider (or what is known about it) says so.
@@ -24,9 +24,9 @@ pub struct Ending {
     pub refuses_us: bool,
 }
 
-impl Ending {
+impl SendResult {
     /// An ending without more to say.
-    pub fn new(outcome: Outcome, code: Option<i32>) -> Self {
+    pub fn new(outcome: AttemptOutcome, code: Option<i32>) -> Self {
         Self { outcome: Some(outcome), code, wait: None, refuses_us: false }
     }
 
@@ -38,12 +38,12 @@ impl Ending {
     /// What a push service's status means (RFC 8030, 5 and 7.3; RFC 8292, 4.2).
     pub fn of_push(status: u16, wait: Option<SignedDuration>) -> Self {
         let outcome = match status {
-            200..=299 => Outcome::Accepted,
-            404 | 410 => Outcome::Gone,
-            429 | 500..=599 => Outcome::Deferred,
-            _ => Outcome::Refused,
+            200..=299 => AttemptOutcome::Accepted,
+            404 | 410 => AttemptOutcome::Gone,
+            429 | 500..=599 => AttemptOutcome::Deferred,
+            _ => AttemptOutcome::Refused,
         };
-        let wait = wait.filter(|_| outcome == Outcome::Deferred);
+        let wait = wait.filter(|_| outcome == AttemptOutcome::Deferred);
         Self {
             outcome: Some(outcome),
             code: Some(status.into()),
@@ -59,11 +59,11 @@ impl Ending {
         let permanent = code.is_some_and(|code| (500..600).contains(&code));
         let policy = policy || matches!(code, Some(530 | 534 | 535 | 538 | 554));
         let (outcome, refuses_us) = match (permanent, step) {
-            (false, _) => (Outcome::Deferred, false),
-            (true, MailStep::Connection | MailStep::Sender) => (Outcome::Deferred, true),
-            (true, MailStep::Recipient) if policy => (Outcome::Deferred, true),
-            (true, MailStep::Recipient) => (Outcome::Gone, false),
-            (true, MailStep::Text) => (Outcome::Refused, false),
+            (false, _) => (AttemptOutcome::Deferred, false),
+            (true, MailStep::Connection | MailStep::Sender) => (AttemptOutcome::Deferred, true),
+            (true, MailStep::Recipient) if policy => (AttemptOutcome::Deferred, true),
+            (true, MailStep::Recipient) => (AttemptOutcome::Gone, false),
+            (true, MailStep::Text) => (AttemptOutcome::Refused, false),
         };
         Self { outcome: Some(outcome), code: code.map(i32::from), wait: None, refuses_us }
     }
@@ -100,12 +100,12 @@ pub struct Handed<'a> {
     /// Whether a device that is not among these had it refused for good before.
     pub refused_before: bool,
     /// How each hand-over ended; None: to the mail server.
-    pub endings: &'a [(Option<DeviceId>, Ending)],
+    pub results: &'a [(Option<DeviceId>, SendResult)],
 }
 
 /// What becomes of a nudge that was handed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum Disposition {
     /// Somebody took it. Those devices are to get it still, after as long as their providers asked for.
     Sent(Vec<(DeviceId, Option<SignedDuration>)>),
     /// It is tried again, after that long if a provider said so. `counts`: as an attempt.
@@ -125,33 +125,38 @@ pub enum Fate {
 
 impl Handed<'_> {
     /// What becomes of it at `now` (R20, R23).
-    pub fn fate(&self, now: Timestamp) -> Fate {
-        let any = |wanted| self.endings.iter().any(|(_, ending)| wanted == ending.outcome);
-        let open = |ending: &Ending| matches!(ending.outcome, None | Some(Outcome::Deferred));
-        if any(Some(Outcome::Accepted)) {
-            let left = self.endings.iter().filter(|(_, ending)| open(ending));
-            return Fate::Sent(left.filter_map(|(device, ending)| Some(((*device)?, ending.wait))).collect());
+    pub fn disposition(&self, now: Timestamp) -> Disposition {
+        let any = |wanted| self.results.iter().any(|(_, result)| wanted == result.outcome);
+        let open = |result: &SendResult| matches!(result.outcome, None | Some(AttemptOutcome::Deferred));
+        if any(Some(AttemptOutcome::Accepted)) {
+            let left = self.results.iter().filter(|(_, result)| open(result));
+            return Disposition::Sent(
+                left.filter_map(|(device, result)| Some(((*device)?, result.wait))).collect(),
+            );
         }
         let by_mail = self.channel == Channel::Push && self.mail_possible && !self.straggler;
-        if !self.endings.iter().any(|(_, ending)| open(ending)) {
+        if !self.results.iter().any(|(_, result)| open(result)) {
             return if by_mail {
-                Fate::ByMail
-            } else if self.refused_before || any(Some(Outcome::Refused)) || self.channel == Channel::Mail {
-                Fate::Dead
+                Disposition::ByMail
+            } else if self.refused_before
+                || any(Some(AttemptOutcome::Refused))
+                || self.channel == Channel::Mail
+            {
+                Disposition::Dead
             } else {
-                Fate::Unreachable
+                Disposition::Unreachable
             };
         }
-        let wait = self.endings.iter().filter_map(|(_, ending)| ending.wait).max();
+        let wait = self.results.iter().filter_map(|(_, result)| result.wait).max();
         let spent = self.tries >= ATTEMPTS_MAX;
-        let counts = any(Some(Outcome::Deferred));
+        let counts = any(Some(AttemptOutcome::Deferred));
         let too_late = now + wait.unwrap_or_default() >= self.expires_at;
         if by_mail && (spent || too_late || now.duration_since(self.due_at) >= PUSH_PATIENCE) {
-            Fate::ByMail
+            Disposition::ByMail
         } else if spent && counts {
-            Fate::Dead
+            Disposition::Dead
         } else {
-            Fate::Again { wait, counts }
+            Disposition::Again { wait, counts }
         }
     }
 }
@@ -161,13 +166,18 @@ mod tests {
     use super::*;
     use crate::chance::Chance;
 
-    fn fate(channel: Channel, tries: i32, mail_possible: bool, outcomes: &[Option<Outcome>]) -> Fate {
+    fn disposition(
+        channel: Channel,
+        tries: i32,
+        mail_possible: bool,
+        outcomes: &[Option<AttemptOutcome>],
+    ) -> Disposition {
         let now: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
-        let endings: Vec<_> = outcomes
+        let results: Vec<_> = outcomes
             .iter()
             .map(|outcome| {
                 let device = (channel == Channel::Push).then(|| DeviceId::at(now, &Chance::seeded(0)));
-                (device, Ending { outcome: *outcome, code: None, wait: None, refuses_us: false })
+                (device, SendResult { outcome: *outcome, code: None, wait: None, refuses_us: false })
             })
             .collect();
         let (due_at, expires_at) = (now, now + SignedDuration::from_hours(20));
@@ -179,15 +189,16 @@ mod tests {
             expires_at,
             mail_possible,
             refused_before: false,
-            endings: &endings,
+            results: &results,
         };
-        handed.fate(now)
+        handed.disposition(now)
     }
 
     #[test]
     fn r20_what_one_device_refused_before_is_kept_when_the_last_other_one_is_gone() {
         let now: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
-        let endings = [(Some(DeviceId::at(now, &Chance::seeded(0))), Ending::new(Outcome::Gone, Some(410)))];
+        let results =
+            [(Some(DeviceId::at(now, &Chance::seeded(0))), SendResult::new(AttemptOutcome::Gone, Some(410)))];
         let handed = |refused_before| Handed {
             channel: Channel::Push,
             straggler: false,
@@ -196,62 +207,67 @@ mod tests {
             expires_at: now + SignedDuration::from_hours(20),
             mail_possible: false,
             refused_before,
-            endings: &endings,
+            results: &results,
         };
-        assert_eq!([true, false].map(|before| handed(before).fate(now)), [Fate::Dead, Fate::Unreachable]);
+        assert_eq!(
+            [true, false].map(|before| handed(before).disposition(now)),
+            [Disposition::Dead, Disposition::Unreachable]
+        );
     }
 
     #[test]
     fn r20_one_device_that_takes_it_is_enough_and_the_others_are_not_forgotten() {
-        use Outcome::{Accepted, Deferred, Gone, Refused};
-        let Fate::Sent(left) = fate(Channel::Push, 1, true, &[Some(Accepted), Some(Deferred), None]) else {
+        use AttemptOutcome::{Accepted, Deferred, Gone, Refused};
+        let Disposition::Sent(left) =
+            disposition(Channel::Push, 1, true, &[Some(Accepted), Some(Deferred), None])
+        else {
             panic!("it was accepted");
         };
         assert_eq!(left.len(), 2);
         assert_eq!(
-            fate(Channel::Push, 1, true, &[Some(Gone), Some(Accepted), Some(Refused)]),
-            Fate::Sent(vec![])
+            disposition(Channel::Push, 1, true, &[Some(Gone), Some(Accepted), Some(Refused)]),
+            Disposition::Sent(vec![])
         );
     }
 
     #[test]
     fn r20_what_push_cannot_do_mail_does_or_it_is_kept() {
-        use Outcome::{Deferred, Gone, Refused};
-        assert_eq!(fate(Channel::Push, 1, true, &[Some(Gone), Some(Refused)]), Fate::ByMail);
-        assert_eq!(fate(Channel::Push, 1, false, &[Some(Gone)]), Fate::Unreachable);
-        assert_eq!(fate(Channel::Push, 1, false, &[Some(Gone), Some(Refused)]), Fate::Dead);
-        assert_eq!(fate(Channel::Push, ATTEMPTS_MAX, true, &[Some(Deferred)]), Fate::ByMail);
-        assert_eq!(fate(Channel::Push, ATTEMPTS_MAX, false, &[Some(Deferred)]), Fate::Dead);
-        assert_eq!(fate(Channel::Mail, 1, true, &[Some(Gone)]), Fate::Dead);
-        assert_eq!(fate(Channel::Mail, ATTEMPTS_MAX, true, &[Some(Deferred)]), Fate::Dead);
+        use AttemptOutcome::{Deferred, Gone, Refused};
+        assert_eq!(disposition(Channel::Push, 1, true, &[Some(Gone), Some(Refused)]), Disposition::ByMail);
+        assert_eq!(disposition(Channel::Push, 1, false, &[Some(Gone)]), Disposition::Unreachable);
+        assert_eq!(disposition(Channel::Push, 1, false, &[Some(Gone), Some(Refused)]), Disposition::Dead);
+        assert_eq!(disposition(Channel::Push, ATTEMPTS_MAX, true, &[Some(Deferred)]), Disposition::ByMail);
+        assert_eq!(disposition(Channel::Push, ATTEMPTS_MAX, false, &[Some(Deferred)]), Disposition::Dead);
+        assert_eq!(disposition(Channel::Mail, 1, true, &[Some(Gone)]), Disposition::Dead);
+        assert_eq!(disposition(Channel::Mail, ATTEMPTS_MAX, true, &[Some(Deferred)]), Disposition::Dead);
     }
 
     #[test]
     fn r23_what_never_left_the_house_is_no_attempt() {
-        let held = Fate::Again { wait: None, counts: false };
-        assert_eq!(fate(Channel::Push, ATTEMPTS_MAX, false, &[None]), held);
-        let tried = Fate::Again { wait: None, counts: true };
-        assert_eq!(fate(Channel::Push, 1, true, &[None, Some(Outcome::Deferred)]), tried);
+        let held = Disposition::Again { wait: None, counts: false };
+        assert_eq!(disposition(Channel::Push, ATTEMPTS_MAX, false, &[None]), held);
+        let tried = Disposition::Again { wait: None, counts: true };
+        assert_eq!(disposition(Channel::Push, 1, true, &[None, Some(AttemptOutcome::Deferred)]), tried);
     }
 
     #[test]
     fn r20_a_mail_servers_no_to_us_is_not_a_no_to_the_recipient() {
         for step in [MailStep::Connection, MailStep::Sender] {
-            let ending = Ending::of_mail(step, Some(535), false);
-            assert_eq!((ending.outcome, ending.refuses_us), (Some(Outcome::Deferred), true));
+            let result = SendResult::of_mail(step, Some(535), false);
+            assert_eq!((result.outcome, result.refuses_us), (Some(AttemptOutcome::Deferred), true));
         }
-        let outcome = |step, code, policy| Ending::of_mail(step, code, policy).outcome;
-        assert_eq!(outcome(MailStep::Recipient, Some(550), false), Some(Outcome::Gone));
-        assert_eq!(outcome(MailStep::Recipient, Some(550), true), Some(Outcome::Deferred));
-        assert_eq!(outcome(MailStep::Recipient, Some(554), false), Some(Outcome::Deferred));
-        assert_eq!(outcome(MailStep::Recipient, Some(450), false), Some(Outcome::Deferred));
-        assert_eq!(outcome(MailStep::Text, Some(554), false), Some(Outcome::Refused));
-        assert_eq!(outcome(MailStep::Text, None, false), Some(Outcome::Deferred));
+        let outcome = |step, code, policy| SendResult::of_mail(step, code, policy).outcome;
+        assert_eq!(outcome(MailStep::Recipient, Some(550), false), Some(AttemptOutcome::Gone));
+        assert_eq!(outcome(MailStep::Recipient, Some(550), true), Some(AttemptOutcome::Deferred));
+        assert_eq!(outcome(MailStep::Recipient, Some(554), false), Some(AttemptOutcome::Deferred));
+        assert_eq!(outcome(MailStep::Recipient, Some(450), false), Some(AttemptOutcome::Deferred));
+        assert_eq!(outcome(MailStep::Text, Some(554), false), Some(AttemptOutcome::Refused));
+        assert_eq!(outcome(MailStep::Text, None, false), Some(AttemptOutcome::Deferred));
     }
 
     #[test]
     fn r20_each_status_of_a_push_service_has_its_one_meaning() {
-        use Outcome::{Accepted, Deferred, Gone, Refused};
+        use AttemptOutcome::{Accepted, Deferred, Gone, Refused};
         let wait = Some(SignedDuration::from_secs(60));
         for (outcome, statuses) in [
             (Accepted, &[200, 201, 202, 299][..]),
@@ -260,10 +276,10 @@ mod tests {
             (Refused, &[301, 400, 401, 403, 405, 411, 413, 428, 499, 600]),
         ] {
             for status in statuses {
-                let ending = Ending::of_push(*status, wait);
-                assert_eq!((ending.outcome, ending.code), (Some(outcome), Some(i32::from(*status))));
-                assert_eq!(ending.wait, wait.filter(|_| outcome == Deferred), "{status}");
-                assert_eq!(ending.refuses_us, [401, 403].contains(status), "{status}");
+                let result = SendResult::of_push(*status, wait);
+                assert_eq!((result.outcome, result.code), (Some(outcome), Some(i32::from(*status))));
+                assert_eq!(result.wait, wait.filter(|_| outcome == Deferred), "{status}");
+                assert_eq!(result.refuses_us, [401, 403].contains(status), "{status}");
             }
         }
     }
@@ -272,8 +288,8 @@ mod tests {
     fn r20_a_push_that_waits_too_long_goes_by_mail_unless_it_is_for_a_straggler() {
         let due_at: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
         let second = SignedDuration::from_secs(1);
-        let fate = |now: Timestamp, wait, straggler| {
-            let ending = Ending { wait, ..Ending::new(Outcome::Deferred, Some(503)) };
+        let disposition = |now: Timestamp, wait, straggler| {
+            let result = SendResult { wait, ..SendResult::new(AttemptOutcome::Deferred, Some(503)) };
             let handed = Handed {
                 channel: Channel::Push,
                 straggler,
@@ -282,17 +298,17 @@ mod tests {
                 expires_at: due_at + SignedDuration::from_hours(20),
                 mail_possible: true,
                 refused_before: false,
-                endings: &[(Some(DeviceId::at(due_at, &Chance::seeded(0))), ending)],
+                results: &[(Some(DeviceId::at(due_at, &Chance::seeded(0))), result)],
             };
-            handed.fate(now)
+            handed.disposition(now)
         };
-        let again = |wait| Fate::Again { wait, counts: true };
-        assert_eq!(fate(due_at + PUSH_PATIENCE - second, None, false), again(None));
-        assert_eq!(fate(due_at + PUSH_PATIENCE, None, false), Fate::ByMail);
-        assert_eq!(fate(due_at + PUSH_PATIENCE, None, true), again(None));
+        let again = |wait| Disposition::Again { wait, counts: true };
+        assert_eq!(disposition(due_at + PUSH_PATIENCE - second, None, false), again(None));
+        assert_eq!(disposition(due_at + PUSH_PATIENCE, None, false), Disposition::ByMail);
+        assert_eq!(disposition(due_at + PUSH_PATIENCE, None, true), again(None));
         let (long, short) =
             (Some(SignedDuration::from_hours(20)), Some(SignedDuration::from_hours(20) - second));
-        assert_eq!(fate(due_at, long, false), Fate::ByMail, "it would be over by then");
-        assert_eq!(fate(due_at, short, false), again(short));
+        assert_eq!(disposition(due_at, long, false), Disposition::ByMail, "it would be over by then");
+        assert_eq!(disposition(due_at, short, false), again(short));
     }
 }

@@ -54,14 +54,14 @@ impl Point {
 
 /// One scene that the person answered about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Occasion {
+pub struct SceneCourse {
     /// The person's own answers.
     pub points: Vec<Point>,
     /// What the person got right after it, each once.
     pub comforts: Vec<Comfort>,
 }
 
-impl Occasion {
+impl SceneCourse {
     /// It went well for the person: well at least once, and low at no time that was answered about.
     pub fn went_well(&self) -> bool {
         self.points.iter().any(|point| point.mood >= WELL) && !self.points.iter().any(|point| point.is_low())
@@ -157,9 +157,9 @@ fn counted(count: usize, noun: &str) -> String {
 }
 
 /// What the answers about some scenes show, in whatever order they come.
-pub fn insight(occasions: &[Occasion]) -> Insight {
-    let points: Vec<_> = occasions.iter().flat_map(|occasion| occasion.points.iter().copied()).collect();
-    let scenes = occasions.iter().filter(|occasion| !occasion.points.is_empty()).count();
+pub fn insight(courses: &[SceneCourse]) -> Insight {
+    let points: Vec<_> = courses.iter().flat_map(|course| course.points.iter().copied()).collect();
+    let scenes = courses.iter().filter(|course| !course.points.is_empty()).count();
     let lows = stretches(&points);
     let suggestion = if points.len() < ANSWERS_MIN || scenes < SCENES_MIN {
         too_little(points.len(), scenes)
@@ -169,8 +169,8 @@ pub fn insight(occasions: &[Occasion]) -> Insight {
     Insight {
         scenes,
         answers: points.len(),
-        scenes_well: occasions.iter().filter(|occasion| occasion.went_well()).count(),
-        comforts: if scenes < SCENES_MIN { Vec::new() } else { comforts(occasions) },
+        scenes_well: courses.iter().filter(|course| course.went_well()).count(),
+        comforts: if scenes < SCENES_MIN { Vec::new() } else { comforts(courses) },
         lows,
         suggestion,
     }
@@ -186,10 +186,10 @@ fn stretches(points: &[Point]) -> Vec<Stretch> {
     stretches.collect()
 }
 
-fn comforts(occasions: &[Occasion]) -> Vec<ComfortFound> {
+fn comforts(courses: &[SceneCourse]) -> Vec<ComfortFound> {
     let found = Comfort::ALL.iter().map(|comfort| {
-        let with = || occasions.iter().filter(|occasion| occasion.comforts.contains(comfort));
-        let when_well = with().filter(|occasion| occasion.went_well()).count();
+        let with = || courses.iter().filter(|course| course.comforts.contains(comfort));
+        let when_well = with().filter(|course| course.went_well()).count();
         ComfortFound { comfort: *comfort, when_well, scenes: with().count() }
     });
     let mut found: Vec<_> = found.filter(|found| found.when_well >= COMFORT_SCENES_MIN).collect();

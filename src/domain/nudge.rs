@@ -59,7 +59,7 @@ words! {
 
 words! {
     /// How one attempt ended.
-    pub enum Outcome {
+    pub enum AttemptOutcome {
         /// The provider took it.
         Accepted = "accepted",
         /// The provider says that the subscription is gone (404, 410), or that it knows no such recipient.

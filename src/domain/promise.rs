@@ -12,7 +12,7 @@ pub const LATELY: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// What is counted about one scene.
 #[derive(Clone, Debug, Default)]
-pub struct Occasion {
+pub struct ScenePromises {
     /// When it ended.
     pub ended_at: Timestamp,
     /// The times of its check-ins, rising; the same for both.
@@ -23,16 +23,16 @@ pub struct Occasion {
 
 /// How many promises the two kept together. Each check-in's time is one promise of each to reach out to the other; it
 /// is kept by an outreach after the check-in before it closed (or the scene ended) and before it closes itself.
-pub fn kept(occasions: &[Occasion]) -> usize {
-    occasions.iter().map(kept_of).sum()
+pub fn kept(entries: &[ScenePromises]) -> usize {
+    entries.iter().map(kept_of).sum()
 }
 
-fn kept_of(occasion: &Occasion) -> usize {
-    let mut from = occasion.ended_at;
+fn kept_of(entry: &ScenePromises) -> usize {
+    let mut from = entry.ended_at;
     let mut count = 0;
-    for times in &occasion.times {
+    for times in &entry.times {
         let window = from..times.closes_at;
-        let inside = occasion.outreaches.iter().filter(|(_, at)| window.contains(at));
+        let inside = entry.outreaches.iter().filter(|(_, at)| window.contains(at));
         let mut who: Vec<_> = inside.map(|(account, _)| *account).collect();
         who.sort_unstable();
         who.dedup();
@@ -64,8 +64,8 @@ mod tests {
         Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)
     }
 
-    fn occasion(outreaches: &[(AccountId, i64)]) -> Occasion {
-        Occasion {
+    fn entry(outreaches: &[(AccountId, i64)]) -> ScenePromises {
+        ScenePromises {
             ended_at: hour(0),
             times: times(hour(0), &CheckInProtocol::default()),
             outreaches: outreaches.iter().map(|(who, hours)| (*who, hour(*hours))).collect(),
@@ -85,9 +85,9 @@ mod tests {
             (vec![(alex, 71), (sam, 71)], 2),
             (vec![(alex, -1), (sam, 72), (alex, 1000)], 0),
         ] {
-            assert_eq!(kept(&[occasion(&outreaches)]), expected, "{outreaches:?}");
+            assert_eq!(kept(&[entry(&outreaches)]), expected, "{outreaches:?}");
         }
-        assert_eq!(kept(&[occasion(&[(alex, 1)]), occasion(&[(alex, 1)])]), 2);
+        assert_eq!(kept(&[entry(&[(alex, 1)]), entry(&[(alex, 1)])]), 2);
     }
 
     proptest! {
@@ -95,7 +95,7 @@ mod tests {
         fn more_outreaches_never_count_less_and_never_more_than_was_promised(hours in proptest::collection::vec((any::<bool>(), -10..100_i64), 0..30)) {
             let (alex, sam) = (AccountId::at(hour(0), &Chance::seeded(0)), AccountId::at(hour(1), &Chance::seeded(0)));
             let all: Vec<_> = hours.iter().map(|(first, hours)| (if *first { alex } else { sam }, *hours)).collect();
-            let counts: Vec<_> = (0..=all.len()).map(|n| kept(&[occasion(&all[..n])])).collect();
+            let counts: Vec<_> = (0..=all.len()).map(|n| kept(&[entry(&all[..n])])).collect();
             prop_assert!(counts.is_sorted() && counts.iter().all(|count| *count <= 6), "{counts:?}");
         }
     }

@@ -4,7 +4,7 @@
 //! differs from request to request belongs in variables.
 
 use super::limits;
-use super::measure::{Document, Unreadable};
+use crate::graphql::query_cost::{Document, Unreadable};
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! Errors and problems: what a client is told, with stable codes, and what only the log hears (R36).
 
-use crate::actions::{Done, Fault, Outcome, Refusal};
+use crate::actions::{ActionResult, Done, Fault, Refusal};
 use crate::chance::Chance;
 use crate::domain::problem::{Problem, ProblemCode};
 use async_graphql::{Enum, ErrorExtensions, ID, SimpleObject};
@@ -147,7 +147,7 @@ impl From<Problem> for ProblemView {
 pub type Settled<T> = (Status, Option<T>, Vec<ProblemView>);
 
 /// Sorts an outcome into data and failure.
-pub fn settle<T>(outcome: Outcome<Done<T>>) -> Result<Settled<T>, Failure> {
+pub fn settle<T>(outcome: ActionResult<Done<T>>) -> Result<Settled<T>, Failure> {
     match outcome {
         Ok(Done { value, changed: true }) => Ok((Status::Done, Some(value), Vec::new())),
         Ok(Done { value, changed: false }) => Ok((Status::Unchanged, Some(value), Vec::new())),
@@ -160,7 +160,7 @@ pub fn settle<T>(outcome: Outcome<Done<T>>) -> Result<Settled<T>, Failure> {
 }
 
 /// As [`settle`], for an action that is never "so already".
-pub fn settle_done<T>(outcome: Outcome<T>) -> Result<Settled<T>, Failure> {
+pub fn settle_done<T>(outcome: ActionResult<T>) -> Result<Settled<T>, Failure> {
     settle(outcome.map(Done::now))
 }
 

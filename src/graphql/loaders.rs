@@ -1,12 +1,15 @@
 //! Loaders: objects behind objects, read together, whatever the length of the list that asks for them.
 
 use super::errors::Failure;
-use crate::actions::check_in::{CheckInView, SceneCheckIns};
-use crate::actions::debrief::DebriefView;
-use crate::actions::partner_link::LinkView;
-use crate::actions::revisions::{RevisionView, Which};
-use crate::actions::scene_view::SceneView;
-use crate::actions::{Fault, House, check_in, debrief, partner_link, promise, revisions, scene_view};
+use crate::actions::check_ins::check_in;
+use crate::actions::check_ins::check_in::{CheckInView, SceneCheckIns};
+use crate::actions::links::partner_link::LinkView;
+use crate::actions::links::revisions::{RevisionView, Which};
+use crate::actions::links::{partner_link, promises, revisions};
+use crate::actions::scenes::debrief::DebriefView;
+use crate::actions::scenes::view::SceneView;
+use crate::actions::scenes::{debrief, view};
+use crate::actions::{AppContext, Fault};
 use crate::ids::{AccountId, CheckInId, LinkId, SceneId};
 use async_graphql::dataloader::{DataLoader, Loader};
 use std::collections::HashMap;
@@ -14,7 +17,7 @@ use std::sync::Arc;
 
 /// Reads for one person: whatever they may not see is not found.
 pub struct Reader {
-    house: Arc<House>,
+    context: Arc<AppContext>,
     account: AccountId,
 }
 
@@ -23,8 +26,8 @@ pub struct Loaders(DataLoader<Reader>);
 
 impl Loaders {
     /// Loaders for one person.
-    pub fn new(house: &Arc<House>, account: AccountId) -> Self {
-        Self(DataLoader::new(Reader { house: Arc::clone(house), account }, tokio::spawn))
+    pub fn new(context: &Arc<AppContext>, account: AccountId) -> Self {
+        Self(DataLoader::new(Reader { context: Arc::clone(context), account }, tokio::spawn))
     }
 
     /// A link of the person.
@@ -91,7 +94,7 @@ impl Loader<LinkId> for Reader {
     type Error = Arc<Fault>;
 
     async fn load(&self, keys: &[LinkId]) -> Result<HashMap<LinkId, LinkView>, Arc<Fault>> {
-        let found = partner_link::find(&self.house, self.account, keys.to_vec()).await?;
+        let found = partner_link::find(&self.context, self.account, keys.to_vec()).await?;
         Ok(found.into_iter().map(|view| (view.id, view)).collect())
     }
 }
@@ -101,7 +104,7 @@ impl Loader<SceneId> for Reader {
     type Error = Arc<Fault>;
 
     async fn load(&self, keys: &[SceneId]) -> Result<HashMap<SceneId, SceneView>, Arc<Fault>> {
-        let found = scene_view::find(&self.house, self.account, keys.to_vec()).await?;
+        let found = view::find(&self.context, self.account, keys.to_vec()).await?;
         Ok(found.into_iter().map(|view| (view.id, view)).collect())
     }
 }
@@ -111,7 +114,7 @@ impl Loader<CheckInId> for Reader {
     type Error = Arc<Fault>;
 
     async fn load(&self, keys: &[CheckInId]) -> Result<HashMap<CheckInId, CheckInView>, Arc<Fault>> {
-        let found = check_in::find(&self.house, self.account, keys.to_vec()).await?;
+        let found = check_in::find(&self.context, self.account, keys.to_vec()).await?;
         Ok(found.into_iter().map(|view| (view.id, view)).collect())
     }
 }
@@ -122,7 +125,7 @@ impl Loader<SidesOf> for Reader {
 
     async fn load(&self, keys: &[SidesOf]) -> Result<HashMap<SidesOf, SceneCheckIns>, Arc<Fault>> {
         let scenes = keys.iter().map(|key| key.0).collect();
-        let found = check_in::of_scenes(&self.house, self.account, scenes).await?;
+        let found = check_in::of_scenes(&self.context, self.account, scenes).await?;
         Ok(found.into_iter().map(|(scene, sides)| (SidesOf(scene), sides)).collect())
     }
 }
@@ -133,7 +136,7 @@ impl Loader<DebriefOf> for Reader {
 
     async fn load(&self, keys: &[DebriefOf]) -> Result<HashMap<DebriefOf, DebriefView>, Arc<Fault>> {
         let scenes = keys.iter().map(|key| key.0).collect();
-        let found = debrief::of_scenes(&self.house, self.account, scenes).await?;
+        let found = debrief::of_scenes(&self.context, self.account, scenes).await?;
         Ok(found.into_iter().map(|view| (DebriefOf(view.scene), view)).collect())
     }
 }
@@ -144,7 +147,7 @@ impl Loader<RevisionsOf> for Reader {
 
     async fn load(&self, keys: &[RevisionsOf]) -> Result<HashMap<RevisionsOf, Self::Value>, Arc<Fault>> {
         let asked = keys.iter().map(|key| (key.0, key.1)).collect();
-        let found = revisions::of_links(&self.house, self.account, asked).await?;
+        let found = revisions::of_links(&self.context, self.account, asked).await?;
         Ok(found.into_iter().map(|((link, which), views)| (RevisionsOf(link, which), views)).collect())
     }
 }
@@ -155,7 +158,7 @@ impl Loader<PromisesOf> for Reader {
 
     async fn load(&self, keys: &[PromisesOf]) -> Result<HashMap<PromisesOf, usize>, Arc<Fault>> {
         let links = keys.iter().map(|key| key.0).collect();
-        let found = promise::kept_on(&self.house, self.account, links).await?;
+        let found = promises::kept_on(&self.context, self.account, links).await?;
         Ok(found.into_iter().map(|(link, count)| (PromisesOf(link), count)).collect())
     }
 }

@@ -4,15 +4,15 @@ pub mod documents;
 pub mod errors;
 pub mod limits;
 pub mod loaders;
-pub mod measure;
 pub mod mutation;
 pub mod paging;
 pub mod query;
+pub mod query_cost;
 pub mod subscription;
 pub mod types;
 mod variables;
 
-use crate::actions::{Caller, House, RequestKey, Visitor};
+use crate::actions::{AppContext, Caller, RequestKey, Visitor};
 use crate::auth::Requester;
 use crate::auth::network::Network;
 use async_graphql::Context;
@@ -55,13 +55,17 @@ pub fn print() -> String {
 }
 
 /// The schema of a running service.
-pub fn schema(house: Arc<House>, introspection: bool) -> Schema {
-    builder(introspection).extension(variables::NeededVariables).data(house).finish()
+pub fn schema(context: Arc<AppContext>, introspection: bool) -> Schema {
+    builder(introspection).extension(variables::NeededVariables).data(context).finish()
 }
 
 /// A request with everything that its resolvers ask for.
-pub fn prepare(request: async_graphql::Request, house: &Arc<House>, asker: Asker) -> async_graphql::Request {
-    let loaders = asker.requester.map(|requester| Loaders::new(house, requester.account));
+pub fn prepare(
+    request: async_graphql::Request,
+    context: &Arc<AppContext>,
+    asker: Asker,
+) -> async_graphql::Request {
+    let loaders = asker.requester.map(|requester| Loaders::new(context, requester.account));
     let request = request.data(asker);
     match loaders {
         Some(loaders) => request.data(loaders),
@@ -70,7 +74,7 @@ pub fn prepare(request: async_graphql::Request, house: &Arc<House>, asker: Asker
 }
 
 /// The house behind a resolver.
-pub(crate) fn house<'a>(ctx: &Context<'a>) -> &'a Arc<House> {
+pub(crate) fn context<'a>(ctx: &Context<'a>) -> &'a Arc<AppContext> {
     ctx.data_unchecked()
 }
 

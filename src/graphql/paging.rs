@@ -3,7 +3,7 @@
 use super::errors::Failure;
 use super::limits::{FIRST_DEFAULT, FIRST_MAX};
 use super::types::DateTime;
-use crate::domain::slice::Slice;
+use crate::domain::keyset_page::KeysetPage;
 use crate::ids::TypedId;
 use async_graphql::connection::PageInfo;
 use async_graphql::{Object, OutputType, TypeName};
@@ -14,15 +14,15 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 /// What is asked for.
-pub struct Page<Id> {
-    slice: Slice<Id>,
+pub struct ConnectionArgs<Id> {
+    keyset: KeysetPage<Id>,
     size: usize,
 }
 
 /// The arguments of a connection: `first` and `after`, `last` and `before`.
 pub type Asked = (Option<i32>, Option<String>, Option<i32>, Option<String>);
 
-impl<Id: TypedId + FromStr + PartialEq> Page<Id> {
+impl<Id: TypedId + FromStr + PartialEq> ConnectionArgs<Id> {
     /// Reads the arguments. Without `first` and `last` it is the first ones, as many as are usual.
     pub fn read((first, after, last, before): Asked) -> Result<Self, Failure> {
         let (size, from_end) = match (first, last) {
@@ -42,13 +42,13 @@ impl<Id: TypedId + FromStr + PartialEq> Page<Id> {
         let after = key(after, Failure::BadRequest("after is not a cursor of this list."))?;
         let before = key(before, Failure::BadRequest("before is not a cursor of this list."))?;
         // One more, to know whether there is another page.
-        let slice = Slice { after, before, from_end, limit: i64::from(size) + 1 };
-        Ok(Self { slice, size: usize::try_from(size).unwrap_or(1) })
+        let keyset = KeysetPage { after, before, from_end, limit: i64::from(size) + 1 };
+        Ok(Self { keyset, size: usize::try_from(size).unwrap_or(1) })
     }
 
     /// What to load.
-    pub fn slice(&self) -> Slice<Id> {
-        self.slice
+    pub fn keyset(&self) -> KeysetPage<Id> {
+        self.keyset
     }
 
     /// What to take of a list that is at hand whole.
@@ -57,10 +57,10 @@ impl<Id: TypedId + FromStr + PartialEq> Page<Id> {
             let (_, wanted) = key?;
             Some(rows.iter().position(|row| id(row) == wanted).unwrap_or(rows.len()))
         };
-        let begin = place(self.slice.after).map_or(0, |at| at + 1);
-        let end = place(self.slice.before).unwrap_or(rows.len());
+        let begin = place(self.keyset.after).map_or(0, |at| at + 1);
+        let end = place(self.keyset.before).unwrap_or(rows.len());
         let most = self.size + 1;
-        let begin = if self.slice.from_end { begin.max(end.saturating_sub(most)) } else { begin };
+        let begin = if self.keyset.from_end { begin.max(end.saturating_sub(most)) } else { begin };
         rows.into_iter().take(end).skip(begin).take(most).collect()
     }
 
@@ -72,7 +72,7 @@ impl<Id: TypedId + FromStr + PartialEq> Page<Id> {
         node: impl Fn(Row) -> Node,
     ) -> Connection<Node> {
         let more = rows.len() > self.size;
-        let Slice { after, before, from_end, .. } = self.slice;
+        let KeysetPage { after, before, from_end, .. } = self.keyset;
         let surplus = usize::from(from_end && more);
         let edges = rows.into_iter().skip(surplus).take(self.size).map(|row| {
             let (at, id) = key(&row);

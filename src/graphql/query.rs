@@ -1,7 +1,7 @@
 //! The queries: `viewer` is the signed-in person and the only way to their data; `node` goes the same way.
 
 use super::errors::Failure;
-use super::paging::{Connection, Page};
+use super::paging::{Connection, ConnectionArgs};
 use super::types::account::{Account, Consent, CopiedSession, Device, Session};
 use super::types::change::Changes;
 use super::types::check_in::{CheckIn, CheckInSpan};
@@ -13,11 +13,11 @@ use super::types::negotiation::Revision;
 use super::types::nudge::Nudge;
 use super::types::partner_link::{Invitation, PartnerLink};
 use super::types::scene::Scene;
-use super::types::take_out::{Erasure, Export};
-use super::{house, loaders, requester};
+use super::{context, loaders, requester};
 use crate::actions::{self, Refusal};
 use crate::auth::Requester;
-use crate::domain::take_out;
+use crate::domain::data_rights;
+use crate::graphql::types::data_rights::{Erasure, Export};
 use crate::ids::{self, TypedId};
 use async_graphql::{Context, ID, Interface, Object};
 
@@ -49,7 +49,7 @@ impl Query {
         #[graphql(desc = "The code, such as `ABCD-EFGH-JKM0`; blanks, hyphens and case do not matter.")] code: String,
     ) -> Result<Option<Invitation>, Failure> {
         let me = requester(ctx)?.account;
-        match actions::partner_link::look_at(house(ctx), me, code).await {
+        match actions::links::partner_link::look_at(context(ctx), me, code).await {
             Ok(view) => Ok(Some(view.into())),
             Err(Refusal::Problems(problems)) => {
                 match problems.iter().find_map(|problem| problem.retry_after) {
@@ -70,7 +70,7 @@ impl Query {
 
     /// The server's VAPID public key (RFC 8292), base64url: the `applicationServerKey` of a push subscription.
     async fn vapid_public_key<'a>(&self, ctx: &Context<'a>) -> &'a str {
-        &house(ctx).vapid_public_key
+        &context(ctx).vapid_public_key
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn find_node(ctx: &Context<'_>, text: &str) -> Result<Option<No
     let Some(noun) = ids::noun(text) else { return Ok(None) };
     Ok(match noun {
         ids::AccountId::NOUN if text.parse() == Ok(me) => {
-            Some(Node::Account(Box::new(Account(actions::account::me(house(ctx), me).await?))))
+            Some(Node::Account(Box::new(Account(actions::accounts::account::me(context(ctx), me).await?))))
         }
         ids::LinkId::NOUN => match text.parse() {
             Ok(id) => loaders(ctx).link(id).await?.map(|view| Node::PartnerLink(Box::new(PartnerLink(view)))),
@@ -88,7 +88,7 @@ pub(super) async fn find_node(ctx: &Context<'_>, text: &str) -> Result<Option<No
         },
         ids::RevisionId::NOUN => match text.parse() {
             Ok(id) => {
-                let found = actions::revisions::find(house(ctx), me, id).await?;
+                let found = actions::links::revisions::find(context(ctx), me, id).await?;
                 found.map(|view| Node::Revision(Box::new(Revision::new(view, me))))
             }
             Err(_) => None,
@@ -103,14 +103,14 @@ pub(super) async fn find_node(ctx: &Context<'_>, text: &str) -> Result<Option<No
         },
         ids::JournalEntryId::NOUN => match text.parse() {
             Ok(id) => {
-                let found = actions::journal::find(house(ctx), me, id).await?;
+                let found = actions::accounts::journal::find(context(ctx), me, id).await?;
                 found.map(|view| Node::JournalEntry(Box::new(JournalEntry(view))))
             }
             Err(_) => None,
         },
         ids::NudgeId::NOUN => match text.parse() {
             Ok(id) => {
-                let found = actions::nudge::find(house(ctx), me, id).await?;
+                let found = actions::nudges::nudge::find(context(ctx), me, id).await?;
                 found.map(|view| Node::Nudge(Box::new(Nudge(view))))
             }
             Err(_) => None,
@@ -147,58 +147,58 @@ pub struct Viewer(Requester);
 impl Viewer {
     /// The account.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account, Failure> {
-        Ok(Account(actions::account::me(house(ctx), self.0.account).await?))
+        Ok(Account(actions::accounts::account::me(context(ctx), self.0.account).await?))
     }
 
     /// The statements made at sign-up.
     async fn consents(&self, ctx: &Context<'_>) -> Result<Vec<Consent>, Failure> {
-        let rows = actions::account::consents(house(ctx), self.0.account).await?;
+        let rows = actions::accounts::account::consents(context(ctx), self.0.account).await?;
         Ok(rows.into_iter().map(Into::into).collect())
     }
 
     /// The export that one asked for; null: none, or it was fetched or thrown away.
     async fn export(&self, ctx: &Context<'_>) -> Result<Option<Export>, Failure> {
-        let found = actions::export::of(house(ctx), self.0.account).await?;
+        let found = actions::export::of(context(ctx), self.0.account).await?;
         Ok(found.map(Into::into))
     }
 
     /// The erasure of the account that one asked for, while it can be undone; null: none.
     async fn erasure(&self, ctx: &Context<'_>) -> Result<Option<Erasure>, Failure> {
-        let found = actions::erasure::of(house(ctx), self.0.account).await?;
+        let found = actions::accounts::erasure::of(context(ctx), self.0.account).await?;
         Ok(found.map(Into::into))
     }
 
     /// What to know before one withdraws the health-data consent. Show it before `withdrawConsent`.
     async fn before_withdrawing_consent(&self) -> &'static [&'static str] {
-        take_out::BEFORE_WITHDRAWING_CONSENT
+        data_rights::BEFORE_WITHDRAWING_CONSENT
     }
 
     /// What to know before one has the account erased. Show it before `requestErasure`.
     async fn before_erasing(&self) -> &'static [&'static str] {
-        take_out::BEFORE_ERASING
+        data_rights::BEFORE_ERASING
     }
 
     /// The signed-in devices, the latest used first; at most 200.
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>, Failure> {
-        let views = actions::session::list(house(ctx), self.0).await?;
+        let views = actions::auth::session::list(context(ctx), self.0).await?;
         Ok(views.into_iter().map(|view| Session::new(view, self.0)).collect())
     }
 
     /// Sessions that were ended since a refresh token of theirs was used in two places: somebody may have had a copy.
     /// The latest first; at most 20, for 90 days.
     async fn copied_sessions(&self, ctx: &Context<'_>) -> Result<Vec<CopiedSession>, Failure> {
-        let views = actions::session::copied(house(ctx), self.0.account).await?;
+        let views = actions::auth::session::copied(context(ctx), self.0.account).await?;
         Ok(views.into_iter().map(Into::into).collect())
     }
 
     /// What the person proves themselves with besides the password.
     async fn factors(&self, ctx: &Context<'_>) -> Result<Factors, Failure> {
-        Ok(actions::factors::of(house(ctx), self.0.account).await?.into())
+        Ok(actions::auth::factors::of(context(ctx), self.0.account).await?.into())
     }
 
     /// The devices that take Web Push, the oldest first; at most 20.
     async fn devices(&self, ctx: &Context<'_>) -> Result<Vec<Device>, Failure> {
-        let views = actions::device::list(house(ctx), self.0.account).await?;
+        let views = actions::nudges::device::list(context(ctx), self.0.account).await?;
         Ok(views.into_iter().map(Into::into).collect())
     }
 
@@ -208,7 +208,7 @@ impl Viewer {
         ctx: &Context<'_>,
         #[graphql(desc = "Whether ended links are wanted too.", default = false)] ended_too: bool,
     ) -> Result<Vec<PartnerLink>, Failure> {
-        let views = actions::partner_link::list(house(ctx), self.0.account, ended_too).await?;
+        let views = actions::links::partner_link::list(context(ctx), self.0.account, ended_too).await?;
         Ok(views.into_iter().map(PartnerLink).collect())
     }
 
@@ -221,8 +221,8 @@ impl Viewer {
         #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Scene>, Failure> {
-        let page = Page::read((first, after, last, before))?;
-        let rows = actions::scene_view::all(house(ctx), self.0.account, page.slice()).await?;
+        let page = ConnectionArgs::read((first, after, last, before))?;
+        let rows = actions::scenes::view::all(context(ctx), self.0.account, page.keyset()).await?;
         Ok(page.connection(rows, |view| (view.created_at, view.id), Scene))
     }
 
@@ -236,9 +236,10 @@ impl Viewer {
         #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<CheckIn>, Failure> {
-        let page = Page::read((first, after, last, before))?;
+        let page = ConnectionArgs::read((first, after, last, before))?;
         let span = span.map(Into::into);
-        let rows = actions::check_in::page(house(ctx), self.0.account, span, page.slice()).await?;
+        let rows =
+            actions::check_ins::check_in::page(context(ctx), self.0.account, span, page.keyset()).await?;
         Ok(page.connection(rows, |view| (view.times.due_at, view.id), CheckIn))
     }
 
@@ -251,8 +252,8 @@ impl Viewer {
         #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Nudge>, Failure> {
-        let page = Page::read((first, after, last, before))?;
-        let rows = actions::nudge::page(house(ctx), self.0.account, page.slice()).await?;
+        let page = ConnectionArgs::read((first, after, last, before))?;
+        let rows = actions::nudges::nudge::page(context(ctx), self.0.account, page.keyset()).await?;
         Ok(page.connection(rows, |view| (view.send_at, view.id), Nudge))
     }
 
@@ -267,12 +268,12 @@ impl Viewer {
         #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
     ) -> Result<Changes, Failure> {
         let (after, first) = Changes::asked(after, first)?;
-        Ok(Changes(actions::change::since(house(ctx), self.0.account, after, first).await?))
+        Ok(Changes(actions::feed::since(context(ctx), self.0.account, after, first).await?))
     }
 
     /// What one's own answers show over time; nobody else ever sees it.
     async fn insight(&self, ctx: &Context<'_>) -> Result<Insight, Failure> {
-        Ok(Insight(actions::insight::own(house(ctx), self.0.account).await?))
+        Ok(Insight(actions::check_ins::insight::own(context(ctx), self.0.account).await?))
     }
 
     /// One's own journal, the newest first; nobody else ever sees it. At most 50 entries at once.
@@ -285,10 +286,12 @@ impl Viewer {
         #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<JournalEntry>, Failure> {
-        let page = Page::read((first, after, last, before))?;
+        let page = ConnectionArgs::read((first, after, last, before))?;
         let about = about.map(|id| id.parse::<ids::SceneId>());
         let rows = match about.transpose() {
-            Ok(about) => actions::journal::page(house(ctx), self.0.account, about, page.slice()).await?,
+            Ok(about) => {
+                actions::accounts::journal::page(context(ctx), self.0.account, about, page.keyset()).await?
+            }
             // Malformed ids are as good as missing scenes: nothing is about them (R29).
             Err(ids::MalformedId) => Vec::new(),
         };

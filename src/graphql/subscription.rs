@@ -2,8 +2,8 @@
 
 use super::errors::Failure;
 use super::types::change::Changes;
-use super::{AccessToken, house, requester};
-use crate::actions::change::{Followed, Following};
+use super::{AccessToken, context, requester};
+use crate::actions::feed::{Followed, Following};
 use async_graphql::{Context, Error, Subscription};
 use futures::stream::{Stream, try_unfold};
 
@@ -27,10 +27,10 @@ impl Subscription {
         let requester = requester(ctx)?;
         let token = ctx.data_opt::<AccessToken>().ok_or(Failure::SignInNeeded)?;
         let (after, first) = Changes::asked(after, first)?;
-        let following = Following::begin(house(ctx), requester, token.0.clone(), after, first);
+        let following = Following::begin(context(ctx), requester, token.0.clone(), after, first);
         Ok(try_unfold(following, |mut following| async move {
             match following.next().await.map_err(Failure::from)? {
-                Followed::News(batch) => Ok(Some((Changes(batch), following))),
+                Followed::ChangeEvents(batch) => Ok(Some((Changes(batch), following))),
                 Followed::SignedOut => Err(Failure::SignInNeeded.into()),
                 Followed::Closed => Ok(None),
             }

@@ -5,7 +5,7 @@ use super::pages::{self, Fields, Slip};
 use super::problem::{self, ProblemDetails, Wants};
 use super::rest::{self, Asked, Problems, Sent};
 use crate::actions::Refusal;
-use crate::actions::page::{
+use crate::actions::check_ins::page::{
     self, AnswerContent, Degree, NoticedSign, Problem, ProblemCode, Question, Reply, Share, Sign,
 };
 use actix_web::http::StatusCode;
@@ -157,7 +157,7 @@ fn leads_to(question: Question) -> HttpResponse {
     )
 )]
 pub async fn show(request: HttpRequest, web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
-    match (page::question(&web.house, token.into_inner()).await, Wants::of(&request)) {
+    match (page::question(&web.context, token.into_inner()).await, Wants::of(&request)) {
         (Ok(question), Wants::Page) => leads_to(question),
         (Ok(question), Wants::Json) => rest::question(question),
         (Err(fault), Wants::Page) => pages::fault(TITLE, &fault),
@@ -216,7 +216,7 @@ pub async fn answer(
     let outcome = match reply {
         Some(reply) => {
             let later = matches!(reply, Reply::Later(_));
-            page::reply(&web.house, token.clone(), reply).await.map(|question| (question, later))
+            page::reply(&web.context, token.clone(), reply).await.map(|question| (question, later))
         }
         None => {
             let sentence = "Please tap how you are, or skip this one.";
@@ -234,7 +234,7 @@ pub async fn answer(
         }
         Ok((Question::Settled, _)) => settled(),
         Ok((Question::Gone, _)) => pages::gone(),
-        Err(Refusal::Problems(problems)) => match page::question(&web.house, token).await {
+        Err(Refusal::Problems(problems)) => match page::question(&web.context, token).await {
             Ok(Question::Open { can_wait }) => {
                 form(StatusCode::UNPROCESSABLE_ENTITY, &written, problems, can_wait)
             }

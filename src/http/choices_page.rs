@@ -6,8 +6,8 @@ use super::answer_page::Choice;
 use super::pages::{self, Fields, Form, Slip};
 use super::problem::{self, Kind, Wants};
 use super::rest::{self, Done, Problems, Sent};
-use crate::actions::page::{self, Choices, PauseChoice};
-use crate::actions::{Outcome, Refusal};
+use crate::actions::check_ins::page::{self, Choices, PauseChoice};
+use crate::actions::{ActionResult, Refusal};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -37,7 +37,7 @@ fn choice(value: &'static str, words: &'static str) -> Choice {
 
 /// Shows the button that stops mails.
 pub async fn stop_form(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
-    match page::can_choose(&web.house, token.into_inner()).await {
+    match page::can_choose(&web.context, token.into_inner()).await {
         Ok(true) => {
             let sentences = [
                 "Press the button, and no more reminders come by e-mail.".to_owned(),
@@ -67,13 +67,13 @@ pub async fn stop_form(web: web::Data<Web>, token: web::Path<String>) -> HttpRes
 )]
 pub async fn stop(request: HttpRequest, web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
     let choices = Choices { mail: Some(false), ..Choices::default() };
-    let outcome = page::choose(&web.house, token.into_inner(), choices).await;
+    let outcome = page::choose(&web.context, token.into_inner(), choices).await;
     chosen(Wants::of(&request), outcome, STOP_TITLE, "Done. No more reminders come by e-mail.")
 }
 
 /// Shows what can be chosen, and nothing of what was.
 pub async fn show(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
-    match page::can_choose(&web.house, token.into_inner()).await {
+    match page::can_choose(&web.context, token.into_inner()).await {
         Ok(true) => form(),
         Ok(false) => pages::gone(),
         Err(fault) => pages::fault(TITLE, &fault),
@@ -122,7 +122,7 @@ pub async fn choose(
         Some((wants, Sent::Form(written))) => (wants, written_choices(&written)),
         None => return rest::malformed(),
     };
-    let outcome = page::choose(&web.house, token.into_inner(), choices).await;
+    let outcome = page::choose(&web.context, token.into_inner(), choices).await;
     chosen(wants, outcome, TITLE, "Done. It is as you chose.")
 }
 
@@ -144,7 +144,7 @@ fn written_choices(written: &Fields) -> Choices {
     Choices { mail: yes_or_no("mail"), push: yes_or_no("push"), pause }
 }
 
-fn chosen(wants: Wants, outcome: Outcome<bool>, title: &str, done: &str) -> HttpResponse {
+fn chosen(wants: Wants, outcome: ActionResult<bool>, title: &str, done: &str) -> HttpResponse {
     match outcome {
         Ok(false) if wants == Wants::Json => problem::plain(Kind::Gone),
         outcome if wants == Wants::Json => rest::finished(outcome.map(drop)),

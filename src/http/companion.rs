@@ -1,6 +1,6 @@
 //! The companion app at `/app`: its files, from the binary, under a policy that lets nothing else run or be reached.
 
-use super::freshness::has;
+use crate::http::etag::has;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETag, EntityTag};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -32,7 +32,7 @@ const FILES: &[(&str, &str, &[u8])] = &[
     file!("agreement.js", SCRIPT),
     file!("chart.js", SCRIPT),
     file!("days.js", SCRIPT),
-    file!("desk.js", SCRIPT),
+    file!("local_store.js", SCRIPT),
     file!("diff.js", SCRIPT),
     file!("dom.js", SCRIPT),
     file!("enter.js", SCRIPT),

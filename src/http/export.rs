@@ -4,9 +4,9 @@ use super::Web;
 use super::pages::{self, Form, fault, gone};
 use super::problem::{self, Kind, Wants};
 use super::rest::Problems;
-use super::stall::Connection;
 use crate::actions::{Refusal, export};
 use crate::graphql::errors::log_fault;
+use crate::http::slow_clients::Connection;
 use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures::stream;
@@ -32,7 +32,7 @@ pub async fn form() -> HttpResponse {
 )]
 pub async fn download(request: HttpRequest, web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
     let wants = Wants::of(&request);
-    let fetching = match (export::take(&web.house, &token).await, wants) {
+    let fetching = match (export::take(&web.context, &token).await, wants) {
         (Ok(fetching), _) => fetching,
         (Err(Refusal::Problems(_) | Refusal::Repeated), Wants::Page) => return gone(),
         (Err(Refusal::Problems(_) | Refusal::Repeated), Wants::Json) => return problem::plain(Kind::Gone),

@@ -1,7 +1,8 @@
 //! Whether the service is there, whether it is ready, and the keys that others check its tokens with.
 
 use super::{SHARED_BRIEFLY, Web};
-use crate::actions::{House, watch};
+use crate::actions::AppContext;
+use crate::actions::operations::watch;
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -42,8 +43,8 @@ pub async fn healthz() -> HttpResponse {
         (status = 503, description = "A part does not.", body = Health)
     )
 )]
-pub async fn readyz(house: web::Data<Arc<House>>) -> HttpResponse {
-    let ready = watch::readiness(&house).await;
+pub async fn readyz(context: web::Data<Arc<AppContext>>) -> HttpResponse {
+    let ready = watch::readiness(&context).await;
     let word = |part: bool| Value::from(if part { "ready" } else { "not ready" });
     let mut parts = serde_json::Map::from_iter([("database".to_owned(), word(ready.database))]);
     parts.extend(ready.worker.map(|worker| ("worker".to_owned(), word(worker))));
@@ -61,5 +62,5 @@ pub async fn readyz(house: web::Data<Arc<House>>) -> HttpResponse {
     responses((status = 200, description = "The keys.", body = KeySet))
 )]
 pub async fn jwks(web: web::Data<Web>) -> HttpResponse {
-    HttpResponse::Ok().insert_header(SHARED_BRIEFLY).json(web.house.tokens.jwks(web.house.clock.now()))
+    HttpResponse::Ok().insert_header(SHARED_BRIEFLY).json(web.context.tokens.jwks(web.context.clock.now()))
 }

@@ -1,8 +1,9 @@
 //! The listener for whoever watches: the meters as OpenMetrics text, apart from what people can reach.
 
 use super::health;
-use crate::actions::{House, watch};
-use crate::meters::CONTENT_TYPE;
+use crate::actions::AppContext;
+use crate::actions::operations::watch;
+use crate::metrics::CONTENT_TYPE;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use jiff::{SignedDuration, Timestamp};
@@ -15,28 +16,28 @@ const COUNT_LIFE: SignedDuration = SignedDuration::from_secs(5);
 /// What the routes need.
 #[derive(Clone)]
 pub struct Watch {
-    house: Arc<House>,
+    context: Arc<AppContext>,
     /// When the queue was last counted. Held while it is, so that it is counted once at a time.
     counted_at: Arc<Mutex<Option<Timestamp>>>,
 }
 
 impl Watch {
     /// Watches over a house.
-    pub fn new(house: Arc<House>) -> Self {
-        Self { house, counted_at: Arc::default() }
+    pub fn new(context: Arc<AppContext>) -> Self {
+        Self { context, counted_at: Arc::default() }
     }
 
     async fn count_queue(&self) {
         let mut counted_at = self.counted_at.lock().await;
-        let now = self.house.clock.now();
+        let now = self.context.clock.now();
         if counted_at.is_some_and(|at| now.duration_since(at) < COUNT_LIFE) {
             return;
         }
-        let depth = watch::queue_depth(&self.house).await;
+        let depth = watch::queue_depth(&self.context).await;
         if let Err(cause) = &depth {
             tracing::error!(%cause, "the queue could not be counted");
         }
-        self.house.meters.queue_counted(depth.ok());
+        self.context.metrics.queue_counted(depth.ok());
         *counted_at = Some(now);
     }
 }
@@ -45,7 +46,7 @@ impl Watch {
 pub fn watch_routes(config: &mut web::ServiceConfig, watch: &Watch) {
     config
         .app_data(web::Data::new(watch.clone()))
-        .app_data(web::Data::new(Arc::clone(&watch.house)))
+        .app_data(web::Data::new(Arc::clone(&watch.context)))
         .route("/metrics", web::get().to(metrics))
         .route("/healthz", web::get().to(health::healthz))
         .route("/healthz", web::head().to(health::healthz))
@@ -55,7 +56,7 @@ pub fn watch_routes(config: &mut web::ServiceConfig, watch: &Watch) {
 
 async fn metrics(watch: web::Data<Watch>) -> HttpResponse {
     watch.count_queue().await;
-    match watch.house.meters.render() {
+    match watch.context.metrics.render() {
         Ok(text) => HttpResponse::Ok().insert_header((header::CONTENT_TYPE, CONTENT_TYPE)).body(text),
         Err(cause) => {
             tracing::error!(%cause, "the meters could not be written");

@@ -4,34 +4,31 @@ mod answer_page;
 mod choices_page;
 mod client;
 mod companion;
-mod door;
-mod events;
+mod etag;
 mod export;
-mod freshness;
-mod gate;
 mod graphql;
 mod health;
-mod media;
+mod limits;
 mod metrics;
+mod middleware;
 mod openapi;
 mod outbox;
 mod pages;
 mod problem;
 mod rest;
-mod socket;
-mod spelling;
-mod stall;
+mod slow_clients;
+mod wire_enums;
 
 pub use companion::documents as companion_documents;
-pub use door::{Door, Inside};
-pub use gate::gate;
+pub use limits::{ConcurrencyLimiter, HttpLimits};
 pub use metrics::{Watch, watch_routes};
-pub use stall::watch_connection;
+pub use middleware::middleware;
+pub use slow_clients::watch_connection;
 
-use crate::actions::House;
+use crate::actions::AppContext;
 use crate::auth::network::TrustedProxies;
 use crate::graphql::documents::Documents;
-use crate::graphql::{Schema, limits};
+use crate::graphql::{Schema, limits as query_limits};
 use actix_web::guard::{self, fn_guard};
 use actix_web::http::Method;
 use actix_web::middleware::{Condition, DefaultHeaders};
@@ -47,7 +44,7 @@ const SHARED_BRIEFLY: (&str, &str) = ("Cache-Control", "public, max-age=300");
 #[derive(Clone)]
 pub struct Web {
     /// The house.
-    pub house: Arc<House>,
+    pub context: Arc<AppContext>,
     /// The API.
     pub schema: Schema,
     /// The documents that are trusted, and the latest ones.
@@ -59,11 +56,11 @@ pub struct Web {
     /// Whose word counts about where a request comes from.
     pub proxies: Arc<TrustedProxies>,
     /// Who is let in, and how far.
-    pub door: Door,
+    pub limits: HttpLimits,
     /// Who is inside.
-    pub inside: Inside,
+    pub request_limiter: ConcurrencyLimiter,
     /// Who follows.
-    pub following: Inside,
+    pub following: ConcurrencyLimiter,
     /// The folder of mails that were not sent, for whoever tries the service out; None: there is none to show.
     pub outbox: Option<std::path::PathBuf>,
 }
@@ -77,17 +74,19 @@ fn look() -> Route {
 pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
     config
         .app_data(web::Data::new(web_data.clone()))
-        .app_data(web::Data::new(Arc::clone(&web_data.house)))
+        .app_data(web::Data::new(Arc::clone(&web_data.context)))
         // Of what pages send; the API reads a body by a limit of its own.
-        .app_data(web::PayloadConfig::new(limits::FORM))
+        .app_data(web::PayloadConfig::new(query_limits::FORM))
         .service(
             web::resource("/graphql")
                 .route(web::post().to(graphql::post))
-                .route(web::get().guard(fn_guard(socket::is_asked_for)).to(socket::open))
+                .route(
+                    web::get().guard(fn_guard(graphql::websocket::is_asked_for)).to(graphql::websocket::open),
+                )
                 .route(look().to(graphql::get))
                 .route(web::method(Method::OPTIONS).to(graphql::options))
                 .default_service(web::to(graphql::method_not_allowed))
-                .wrap(Condition::new(!web_data.door.origins.is_empty(), web_data.door.cors())),
+                .wrap(Condition::new(!web_data.limits.origins.is_empty(), web_data.limits.cors())),
         )
         .route("/.well-known/jwks.json", look().to(health::jwks))
         .route("/openapi.json", look().to(openapi::document))

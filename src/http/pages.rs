@@ -3,7 +3,8 @@
 use super::problem::Wants;
 use super::rest::{self, Done, Problems, Sent};
 use super::{SHARED, Web, client};
-use crate::actions::{Fault, Outcome, Refusal, Visitor, account, address_change};
+use crate::actions::accounts::{account, address_change};
+use crate::actions::{ActionResult, Fault, Refusal, Visitor};
 use crate::graphql::errors::log_fault;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
@@ -166,7 +167,7 @@ pub async fn verify_form() -> HttpResponse {
     )
 )]
 pub async fn verify(request: HttpRequest, web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
-    let outcome = account::confirm_address(&web.house, &visitor(&request, &web), token.into_inner()).await;
+    let outcome = account::confirm_address(&web.context, &visitor(&request, &web), token.into_inner()).await;
     let done = "The address is confirmed. You can log in now.";
     finished(Wants::of(&request), outcome, done, VERIFY_TITLE, None)
 }
@@ -195,7 +196,7 @@ pub async fn new_address(
     web: web::Data<Web>,
     token: web::Path<String>,
 ) -> HttpResponse {
-    let outcome = address_change::confirm(&web.house, &visitor(&request, &web), token.into_inner()).await;
+    let outcome = address_change::confirm(&web.context, &visitor(&request, &web), token.into_inner()).await;
     let done = "The address is confirmed. Your mails come here from now on.";
     finished(Wants::of(&request), outcome, done, VERIFY_TITLE, None)
 }
@@ -228,7 +229,7 @@ pub async fn reset(
     };
     let password = password.into();
     let outcome =
-        account::reset_password(&web.house, &visitor(&request, &web), token.into_inner(), password).await;
+        account::reset_password(&web.context, &visitor(&request, &web), token.into_inner(), password).await;
     let done = "The new password is set. Please log in again on your devices.";
     finished(wants, outcome, done, RESET_TITLE, Some(RESET_FORM))
 }
@@ -239,7 +240,7 @@ fn visitor(request: &HttpRequest, web: &Web) -> Visitor {
 
 fn finished(
     wants: Wants,
-    outcome: Outcome<()>,
+    outcome: ActionResult<()>,
     done: &str,
     title: &str,
     form: Option<Form<'_>>,

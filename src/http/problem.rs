@@ -1,9 +1,10 @@
 //! Pages for people, JSON for programs: who gets which, and why something was not done (RFC 9457).
 
-use super::media::Accept;
-use super::spelling::Code;
-use crate::actions::{Fault, Refusal, page};
+use crate::actions::check_ins::page;
+use crate::actions::{Fault, Refusal};
 use crate::graphql::errors::log_fault;
+use crate::http::graphql::accept::Accept;
+use crate::http::wire_enums::Code;
 use actix_web::HttpMessage as _;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};

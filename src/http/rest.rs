@@ -3,9 +3,9 @@
 
 use super::pages::{self, Fields};
 use super::problem::{self, Kind, ProblemDetails, Wants, media_of};
-use super::spelling::{DegreeWord, ShareWord, SignWord};
-use crate::actions::page::{self, AnswerContent, NoticedSign, PauseChoice, Question};
-use crate::actions::{Outcome, Refusal};
+use crate::actions::check_ins::page::{self, AnswerContent, NoticedSign, PauseChoice, Question};
+use crate::actions::{ActionResult, Refusal};
+use crate::http::wire_enums::{DegreeWord, ShareWord, SignWord};
 use actix_web::dev::Payload;
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
@@ -103,7 +103,7 @@ pub(super) fn question(question: Question) -> HttpResponse {
 }
 
 /// What came of a reply, for a program. `later`: it was one to be asked again.
-pub(super) fn replied(outcome: Outcome<(Question, bool)>) -> HttpResponse {
+pub(super) fn replied(outcome: ActionResult<(Question, bool)>) -> HttpResponse {
     match outcome {
         Ok((Question::Open { .. }, true)) => stands(Standing::Open),
         Ok((Question::Open { .. } | Question::Settled, _)) | Err(Refusal::Repeated) => {
@@ -170,7 +170,7 @@ pub(super) struct Done {
 }
 
 /// What came of something that gives nothing, for a program.
-pub(super) fn finished(outcome: Outcome<()>) -> HttpResponse {
+pub(super) fn finished(outcome: ActionResult<()>) -> HttpResponse {
     match outcome {
         Ok(()) => HttpResponse::Ok().json(Done { status: "DONE" }),
         Err(refusal) => problem::refusal(refusal),

@@ -6,7 +6,6 @@
 //!
 //! [`AHEAD`]: crate::domain::change::AHEAD
 
-use super::bell;
 use super::dialect::on_both;
 use super::schema::{changes, feeds};
 use super::types::Ts;
@@ -14,6 +13,7 @@ use super::{Db, MultiBackend};
 use crate::chance::Chance;
 use crate::domain::change::ChangeKind;
 use crate::ids::{AccountId, ChangeId, CheckInId, RowId};
+use crate::store::notify;
 use diesel::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,13 +39,13 @@ pub struct ChangeRow {
 
 /// What a unit of work has to tell of when it ends.
 #[derive(Default)]
-pub struct News {
+pub struct ChangeEvents {
     rows: Vec<ChangeRow>,
     /// Who is to look without anything new to read: something will be told earlier or not at all.
     woken: BTreeSet<AccountId>,
 }
 
-impl News {
+impl ChangeEvents {
     /// Whether there is nothing to tell.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.woken.is_empty()
@@ -116,7 +116,7 @@ impl News {
             on_both!(db, |c| diesel::insert_into(changes::table).values(&self.rows).execute(c))?;
         }
         for account in &self.woken {
-            bell::tell_followers(db, *account)?;
+            notify::notify_followers(db, *account)?;
         }
         Ok(self.woken)
     }

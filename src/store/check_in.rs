@@ -2,14 +2,14 @@
 
 use super::dialect::on_both;
 use super::schema::check_ins;
-use super::slice::load_slice;
 use super::types::Ts;
 use super::{Db, MultiBackend, columns};
 use crate::domain::account::Share;
 use crate::domain::answer::Sharing;
 use crate::domain::check_in::{CheckInState, Times};
-use crate::domain::slice::Slice;
+use crate::domain::keyset_page::KeysetPage;
 use crate::ids::{AccountId, CheckInId, LinkId, SceneId};
+use crate::store::keyset_page::load_page;
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use jiff::Timestamp;
@@ -207,7 +207,7 @@ pub fn page(
     subject: AccountId,
     span: Option<Span>,
     now: Ts,
-    slice: Slice<CheckInId>,
+    page: KeysetPage<CheckInId>,
 ) -> QueryResult<Vec<CheckInRow>> {
     let mut query = check_ins::table
         .filter(check_ins::subject_id.eq(subject))
@@ -222,7 +222,7 @@ pub fn page(
         }
         Some(Span::Past) => query = query.filter(check_ins::closes_at.le(now)),
     }
-    load_slice!(db, query, slice, rising: rising, by: (check_ins::due_at, check_ins::id))
+    load_page!(db, query, page, rising: rising, by: (check_ins::due_at, check_ins::id))
 }
 
 /// Changes a check-in and returns it as it is then.

@@ -248,12 +248,12 @@ pub fn lock_counts(db: &mut Db, recipients: &[crate::ids::AccountId]) -> QueryRe
 }
 
 /// Tells workers in other processes, once the transaction is saved, that nudges were planned.
-pub fn ring(db: &mut Db) -> QueryResult<()> {
+pub fn notify_workers(db: &mut Db) -> QueryResult<()> {
     match db {
         // Its processes look often enough; see the worker's poll.
         Db::Sqlite(_) => Ok(()),
         Db::Postgres(connection) => {
-            diesel::sql_query(format!("NOTIFY {}", super::bell::CHANNEL)).execute(connection).map(drop)
+            diesel::sql_query(format!("NOTIFY {}", super::notify::CHANNEL)).execute(connection).map(drop)
         }
     }
 }

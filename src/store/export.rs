@@ -3,7 +3,7 @@
 use super::schema::{export_chunks, exports};
 use super::types::Ts;
 use super::{Db, MultiBackend};
-use crate::domain::take_out::ExportState;
+use crate::domain::data_rights::ExportState;
 use crate::ids::{AccountId, ChunkId, ExportId};
 use diesel::prelude::*;
 

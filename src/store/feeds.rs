@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 /// The followers of this process.
 #[derive(Default)]
 pub struct Feeds {
-    bells: Mutex<HashMap<AccountId, watch::Sender<()>>>,
+    followers: Mutex<HashMap<AccountId, watch::Sender<()>>>,
     closed: CancellationToken,
 }
 
@@ -18,31 +18,31 @@ pub struct Follower {
     feeds: Arc<Feeds>,
     account: AccountId,
     /// Taken in the end, so that it no longer counts.
-    bell: Option<watch::Receiver<()>>,
+    receiver: Option<watch::Receiver<()>>,
 }
 
 impl Feeds {
-    fn bells(&self) -> MutexGuard<'_, HashMap<AccountId, watch::Sender<()>>> {
-        self.bells.lock().unwrap_or_else(PoisonError::into_inner)
+    fn followers(&self) -> MutexGuard<'_, HashMap<AccountId, watch::Sender<()>>> {
+        self.followers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins to follow. Whatever is told from here on wakes the follower, so what was told before is read after this.
     pub fn follow(self: &Arc<Self>, account: AccountId) -> Follower {
-        let bell = Some(self.bells().entry(account).or_default().subscribe());
-        Follower { feeds: Arc::clone(self), account, bell }
+        let receiver = Some(self.followers().entry(account).or_default().subscribe());
+        Follower { feeds: Arc::clone(self), account, receiver }
     }
 
     /// Wakes whoever follows a feed.
-    pub fn ring(&self, account: AccountId) {
-        if let Some(bell) = self.bells().get(&account) {
-            bell.send_replace(());
+    pub fn wake(&self, account: AccountId) {
+        if let Some(receiver) = self.followers().get(&account) {
+            receiver.send_replace(());
         }
     }
 
     /// Wakes everybody: nobody knows what they missed.
-    pub fn ring_all(&self) {
-        for bell in self.bells().values() {
-            bell.send_replace(());
+    pub fn wake_all(&self) {
+        for receiver in self.followers().values() {
+            receiver.send_replace(());
         }
     }
 
@@ -58,28 +58,28 @@ impl Feeds {
 
     /// How many feeds are followed.
     pub fn followed(&self) -> usize {
-        self.bells().len()
+        self.followers().len()
     }
 }
 
 impl Follower {
     /// Waits until there may be something new since the last wait; false: the process stops.
     pub async fn woken(&mut self) -> bool {
-        let Some(bell) = &mut self.bell else { return false };
+        let Some(receiver) = &mut self.receiver else { return false };
         tokio::select! {
             biased;
             () = self.feeds.closed.cancelled() => false,
-            rung = bell.changed() => rung.is_ok(),
+            woken = receiver.changed() => woken.is_ok(),
         }
     }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.bell = None;
-        let mut bells = self.feeds.bells();
-        if bells.get(&self.account).is_some_and(|bell| bell.receiver_count() == 0) {
-            bells.remove(&self.account);
+        self.receiver = None;
+        let mut followers = self.feeds.followers();
+        if followers.get(&self.account).is_some_and(|receiver| receiver.receiver_count() == 0) {
+            followers.remove(&self.account);
         }
     }
 }
@@ -99,10 +99,10 @@ mod tests {
             AccountId::at(Timestamp::UNIX_EPOCH, &Chance::seeded(0)),
         );
         let (mut first, mut second) = (feeds.follow(own), feeds.follow(own));
-        feeds.ring(other);
+        feeds.wake(other);
         assert_eq!(first.woken().now_or_never(), None);
-        feeds.ring(own);
-        feeds.ring(own);
+        feeds.wake(own);
+        feeds.wake(own);
         assert_eq!(first.woken().now_or_never(), Some(true));
         assert_eq!(first.woken().now_or_never(), None);
         assert_eq!(second.woken().now_or_never(), Some(true));

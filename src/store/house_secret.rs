@@ -1,7 +1,7 @@
 //! The secret of the database, which the master key in force wraps.
 
 use super::dialect::on_both;
-use super::key_schema::house_secrets;
+use super::schema::house_secrets;
 use super::{Db, MultiBackend};
 use crate::ids::RowId;
 use diesel::prelude::*;

@@ -1,11 +1,11 @@
 //! The entries of people's journals.
 
 use super::schema::journal_entries;
-use super::slice::load_slice;
 use super::types::Ts;
 use super::{Db, MultiBackend, columns};
-use crate::domain::slice::Slice;
+use crate::domain::keyset_page::KeysetPage;
 use crate::ids::{AccountId, JournalEntryId, SceneId};
+use crate::store::keyset_page::load_page;
 use diesel::prelude::*;
 
 /// One entry of a person's journal.
@@ -71,7 +71,7 @@ pub fn page(
     db: &mut Db,
     account: AccountId,
     about: Option<SceneId>,
-    slice: Slice<JournalEntryId>,
+    page: KeysetPage<JournalEntryId>,
 ) -> QueryResult<Vec<JournalRow>> {
     let mut query = journal_entries::table
         .filter(journal_entries::account_id.eq(account))
@@ -80,7 +80,7 @@ pub fn page(
     if let Some(scene) = about {
         query = query.filter(journal_entries::scene_id.eq(scene));
     }
-    load_slice!(db, query, slice, rising: false, by: (journal_entries::written_at, journal_entries::id))
+    load_page!(db, query, page, rising: false, by: (journal_entries::written_at, journal_entries::id))
 }
 
 /// Changes an entry and returns it as it is then.

@@ -1,6 +1,6 @@
 //! Log-ins that wait for their second step.
 
-use super::factor_schema::log_in_challenges;
+use super::schema::log_in_challenges;
 use super::types::Ts;
 use super::{Db, MultiBackend};
 use crate::ids::AccountId;

@@ -2,9 +2,7 @@
 
 pub mod account;
 pub mod address_request;
-pub mod bell;
 pub mod change;
-mod change_schema;
 pub mod check_in;
 pub mod checkup;
 pub mod debrief;
@@ -12,16 +10,14 @@ pub mod device;
 pub mod dialect;
 pub mod erasure;
 pub mod export;
-mod factor_schema;
 pub mod feeds;
 pub mod house_secret;
 pub mod idempotency;
 pub mod journal;
-mod key_schema;
-mod lanes;
+mod keyset_page;
 pub mod log_in_challenge;
-mod long_view_schema;
 pub mod negotiation;
+pub mod notify;
 pub mod nudge;
 pub mod page_token;
 pub mod partner_link;
@@ -32,13 +28,12 @@ pub mod scene;
 pub mod schema;
 pub mod sealed;
 pub mod session;
-mod slice;
-mod take_out_schema;
+mod threads;
 pub mod totp;
 pub mod types;
 
 pub use dialect::Location;
-pub use lanes::{DatabaseThreads, Store};
+pub use threads::{DatabaseThreads, Store};
 
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};

@@ -1,14 +1,14 @@
 //! Nudges and the attempts to deliver them.
 
-use super::dialect::{on_both, ring};
+use super::dialect::{notify_workers, on_both};
 use super::schema::{attempts, check_ins, nudges};
-use super::slice::load_slice;
 use super::types::Ts;
 use super::{Db, MultiBackend};
 use crate::chance::Chance;
-use crate::domain::nudge::{About, Channel, DropReason, NudgeKind, NudgeState, Outcome, Reason, key};
-use crate::domain::slice::Slice;
+use crate::domain::keyset_page::KeysetPage;
+use crate::domain::nudge::{About, AttemptOutcome, Channel, DropReason, NudgeKind, NudgeState, Reason, key};
 use crate::ids::{AccountId, AddressRequestId, AttemptId, CheckInId, DeviceId, NudgeId, WorkerId};
+use crate::store::keyset_page::load_page;
 use diesel::prelude::*;
 use jiff::Timestamp;
 
@@ -71,7 +71,7 @@ pub struct AttemptRow {
     /// To which device; null: by mail.
     pub device_id: Option<DeviceId>,
     /// accepted, gone, deferred, refused.
-    pub outcome: Outcome,
+    pub outcome: AttemptOutcome,
     /// The provider's answer: HTTP status or SMTP code; null: none came.
     pub status_code: Option<i32>,
     /// When it ended.
@@ -186,7 +186,7 @@ pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
             .execute(c))?;
     }
     if planned > 0 {
-        ring(db)?;
+        notify_workers(db)?;
     }
     Ok(planned)
 }
@@ -269,7 +269,7 @@ pub fn of_check_ins(db: &mut Db, check_ins: &[CheckInId]) -> QueryResult<Vec<Nud
 
 /// A page of what a person got, and of what is to come about their own check-ins, the latest first. What is to
 /// come about somebody else depends on that person, and is not looked at even for counting (R11).
-pub fn page(db: &mut Db, recipient: AccountId, slice: Slice<NudgeId>) -> QueryResult<Vec<NudgeRow>> {
+pub fn page(db: &mut Db, recipient: AccountId, page: KeysetPage<NudgeId>) -> QueryResult<Vec<NudgeRow>> {
     let own = check_ins::table.filter(check_ins::subject_id.eq(recipient)).select(check_ins::id.nullable());
     let query = nudges::table
         .filter(nudges::recipient_id.eq(recipient))
@@ -277,7 +277,7 @@ pub fn page(db: &mut Db, recipient: AccountId, slice: Slice<NudgeId>) -> QueryRe
         .filter(nudges::state.eq(NudgeState::Sent).or(nudges::check_in_id.eq_any(own).assume_not_null()))
         .select(NudgeRow::as_select())
         .into_boxed();
-    load_slice!(db, query, slice, rising: false, by: (nudges::send_at, nudges::id))
+    load_page!(db, query, page, rising: false, by: (nudges::send_at, nudges::id))
 }
 
 /// When the next waiting nudge can be claimed: when it is due, and its lease, if somebody holds it, has ended. None:
@@ -481,7 +481,7 @@ pub fn refused(db: &mut Db, of: &[NudgeId]) -> QueryResult<Vec<(NudgeId, DeviceI
     }
     let rows: Vec<(NudgeId, Option<DeviceId>)> = attempts::table
         .filter(attempts::nudge_id.eq_any(of))
-        .filter(attempts::outcome.eq(Outcome::Refused))
+        .filter(attempts::outcome.eq(AttemptOutcome::Refused))
         .filter(attempts::device_id.is_not_null())
         .select((attempts::nudge_id, attempts::device_id))
         .load(db)?;

@@ -1,6 +1,6 @@
 //! Passkeys, and the ceremonies in which they are made and used.
 
-use super::factor_schema::{passkey_ceremonies, passkeys};
+use super::schema::{passkey_ceremonies, passkeys};
 use super::types::Ts;
 use super::{Db, MultiBackend};
 use crate::ids::{AccountId, PasskeyId};

@@ -3,7 +3,7 @@
 use super::Db;
 use super::dialect::on_both;
 use super::types::{Ts, sql};
-use crate::meters::{COUNTED_MOST, QueueDepth};
+use crate::metrics::{COUNTED_MOST, QueueDepth};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use jiff::SignedDuration;

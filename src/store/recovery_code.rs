@@ -1,6 +1,6 @@
 //! Recovery codes.
 
-use super::factor_schema::recovery_codes;
+use super::schema::recovery_codes;
 use super::types::Ts;
 use super::{Db, MultiBackend};
 use crate::ids::AccountId;

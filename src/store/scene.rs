@@ -2,15 +2,15 @@
 
 use super::dialect::on_both;
 use super::schema::{aftercare, check_ins, link_members, outreaches, scene_members, scenes};
-use super::slice::load_slice;
 use super::types::Ts;
 use super::{Db, MultiBackend, columns};
 use crate::domain::check_in::CheckInState;
+use crate::domain::keyset_page::KeysetPage;
 use crate::domain::negotiation::ContactWay;
 use crate::domain::partner_link::Role;
 use crate::domain::scene::{SceneStatus, Setting};
-use crate::domain::slice::Slice;
 use crate::ids::{AccountId, AftercareId, LinkId, OutreachId, RevisionId, SceneId};
+use crate::store::keyset_page::load_page;
 use diesel::dsl::not;
 use diesel::prelude::*;
 
@@ -144,20 +144,20 @@ pub fn count_since(db: &mut Db, link: LinkId, since: Ts) -> QueryResult<i64> {
 }
 
 /// A part of a link's scenes, the newest first.
-pub fn page(db: &mut Db, link: LinkId, slice: Slice<SceneId>) -> QueryResult<Vec<SceneRow>> {
+pub fn page(db: &mut Db, link: LinkId, page: KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>> {
     let query = scenes::table.filter(scenes::link_id.eq(link)).select(SceneRow::as_select()).into_boxed();
-    load_slice!(db, query, slice, rising: false, by: (scenes::created_at, scenes::id))
+    load_page!(db, query, page, rising: false, by: (scenes::created_at, scenes::id))
 }
 
 /// The same of all links of a person.
-pub fn page_of(db: &mut Db, account: AccountId, slice: Slice<SceneId>) -> QueryResult<Vec<SceneRow>> {
+pub fn page_of(db: &mut Db, account: AccountId, page: KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>> {
     let own = link_members::table.filter(link_members::account_id.eq(account)).select(link_members::link_id);
     let query = scenes::table.filter(scenes::link_id.eq_any(own)).select(SceneRow::as_select()).into_boxed();
-    load_slice!(db, query, slice, rising: false, by: (scenes::created_at, scenes::id))
+    load_page!(db, query, page, rising: false, by: (scenes::created_at, scenes::id))
 }
 
 /// The ended scenes that a person answered about, the latest end first.
-pub fn answered_by(db: &mut Db, subject: AccountId, slice: Slice<SceneId>) -> QueryResult<Vec<SceneRow>> {
+pub fn answered_by(db: &mut Db, subject: AccountId, page: KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>> {
     let answered = check_ins::table
         .filter(check_ins::subject_id.eq(subject))
         .filter(check_ins::state.eq(CheckInState::Answered))
@@ -167,7 +167,7 @@ pub fn answered_by(db: &mut Db, subject: AccountId, slice: Slice<SceneId>) -> Qu
         .filter(scenes::ended_at.is_not_null())
         .select(SceneRow::as_select())
         .into_boxed();
-    load_slice!(db, query, slice, rising: false, by: (scenes::ended_at.assume_not_null(), scenes::id))
+    load_page!(db, query, page, rising: false, by: (scenes::ended_at.assume_not_null(), scenes::id))
 }
 
 /// The scenes of some links that ended since `since`.

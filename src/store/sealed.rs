@@ -1,7 +1,7 @@
 //! The one list of columns that hold wrapped keys and sealed values, and how to go through them.
 
 use super::Db;
-use super::key_schema::key_renewals;
+use super::schema::key_renewals;
 use crate::ids::{RowId, Uid};
 use diesel::prelude::*;
 use diesel::sql_types::Binary;
@@ -46,7 +46,7 @@ pub enum Owner {
     Link,
     /// The key that is derived from the house secret, for what belongs to nobody yet and is kept for days only. It is
     /// never renewed.
-    House,
+    AppContext,
 }
 
 /// A column of sealed values.
@@ -77,7 +77,7 @@ const fn of_link(at: Column, owned: &'static str) -> Sealed {
 }
 
 const fn of_house(at: Column) -> Sealed {
-    Sealed { at, owner: Owner::House, owned: "" }
+    Sealed { at, owner: Owner::AppContext, owned: "" }
 }
 
 /// Every column that holds sealed values.
@@ -125,7 +125,7 @@ pub struct Cell {
 
 impl Cell {
     /// The row's key as its place says it.
-    pub fn place(&self, of: Column) -> (Uuid, Uuid) {
+    pub fn aad(&self, of: Column) -> (Uuid, Uuid) {
         (self.key.0, of.second_key.map_or(Uuid::nil(), |_| self.second.0))
     }
 }

@@ -1,6 +1,6 @@
 //! Authenticator apps.
 
-use super::factor_schema::totp_factors;
+use super::schema::totp_factors;
 use super::types::Ts;
 use super::{Db, MultiBackend};
 use crate::domain::totp::Guesses;

@@ -2,8 +2,8 @@
 
 use super::key_files::{load, write_new};
 use super::random_key;
-use super::ring::{MasterSource, Ring};
 use crate::chance::Chance;
+use crate::vault::key_ring::{KeyRing, MasterSource};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 /// The secrets of an installation. Losing the master key loses every sealed word.
 pub struct Keys {
     /// Wrap all data keys.
-    pub master: Arc<Ring>,
+    pub master: Arc<KeyRing>,
     /// Seed of the Ed25519 key that signs access tokens (RFC 8032).
     pub token_seed: Zeroizing<[u8; 32]>,
     /// P-256 private scalar that signs VAPID tokens (RFC 8292).
@@ -71,14 +71,14 @@ impl Keys {
     /// # Errors
     /// If one is missing ([`KeyError::Io`]), is no key, or can be read by others.
     pub fn load(folder: &Path, master: &MasterSource) -> Result<Self, KeyError> {
-        let master = Arc::new(Ring::load(folder, master)?);
+        let master = Arc::new(KeyRing::load(folder, master)?);
         let read = |name: &str| load(&folder.join(name));
         Ok(Self { master, token_seed: read("tokens.key")?, vapid: read("vapid.key")? })
     }
 
     /// New keys that live in memory only, for the demo and for tests.
     pub fn ephemeral(chance: &Chance) -> Self {
-        let master = Arc::new(Ring::ephemeral(chance));
+        let master = Arc::new(KeyRing::ephemeral(chance));
         Self { master, token_seed: random_key(chance), vapid: p256_scalar(chance) }
     }
 

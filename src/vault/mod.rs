@@ -1,16 +1,16 @@
 //! The vault: seals what must not be readable at rest, wraps data keys, and makes blind indexes and tokens (R26).
 
 pub(crate) mod key_files;
+pub mod key_ring;
 pub mod keys;
 pub mod ledger;
-pub mod ring;
 pub mod token_keys;
 
 use crate::chance::Chance;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
-use ring::{Master, MasterId, Ring};
+use key_ring::{KeyRing, Master, MasterId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -59,12 +59,12 @@ impl std::fmt::Display for Column {
 
 /// Where a sealed value belongs: it opens nowhere else.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct Aad {
     column: Column,
     row: [u8; 32],
 }
 
-impl Place {
+impl Aad {
     /// A column of the row with that id.
     pub fn new(table: &'static str, column: &'static str, row: uuid::Uuid) -> Self {
         Self::pair(table, column, row, uuid::Uuid::nil())
@@ -92,7 +92,7 @@ impl Place {
         VaultError::Form(self.column)
     }
 
-    fn aad(&self) -> Vec<u8> {
+    fn bytes(&self) -> Vec<u8> {
         let Column { table, column } = self.column;
         [table.as_bytes(), b"\0", column.as_bytes(), b"\0", &self.row].concat()
     }
@@ -118,50 +118,50 @@ impl DataKey {
     ///
     /// # Errors
     /// If the cipher refuses the bytes.
-    pub fn seal(&self, place: Place, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
-        encrypt(&self.key, &[SEALED], place, plain, &self.chance)
+    pub fn seal(&self, aad: Aad, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
+        encrypt(&self.key, &[SEALED], aad, plain, &self.chance)
     }
 
     /// Opens what was sealed for a place.
-    pub fn open(&self, place: Place, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
-        let body = sealed.strip_prefix(&[SEALED]).ok_or(VaultError::Malformed(place.column))?;
+    pub fn open(&self, aad: Aad, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
+        let body = sealed.strip_prefix(&[SEALED]).ok_or(VaultError::Malformed(aad.column))?;
         self.decryptions.fetch_add(1, Ordering::Relaxed);
-        decrypt(&self.key, place, body)
+        decrypt(&self.key, aad, body)
     }
 
     /// Seals a text.
     ///
     /// # Errors
     /// As [`DataKey::seal`].
-    pub fn seal_text(&self, place: Place, text: &str) -> Result<Vec<u8>, VaultError> {
-        self.seal(place, text.as_bytes())
+    pub fn seal_text(&self, aad: Aad, text: &str) -> Result<Vec<u8>, VaultError> {
+        self.seal(aad, text.as_bytes())
     }
 
     /// Opens a text.
-    pub fn open_text(&self, place: Place, sealed: &[u8]) -> Result<String, VaultError> {
-        String::from_utf8(self.open(place, sealed)?).map_err(|_| VaultError::Form(place.column))
+    pub fn open_text(&self, aad: Aad, sealed: &[u8]) -> Result<String, VaultError> {
+        String::from_utf8(self.open(aad, sealed)?).map_err(|_| VaultError::Form(aad.column))
     }
 
     /// Seals a structure as JSON.
     ///
     /// # Errors
     /// If it has no form in JSON, or as [`DataKey::seal`].
-    pub fn seal_json(&self, place: Place, value: &impl Serialize) -> Result<Vec<u8>, VaultError> {
-        let plain = serde_json::to_vec(value).map_err(|_| VaultError::Unsealable(place.column))?;
-        self.seal(place, &Zeroizing::new(plain))
+    pub fn seal_json(&self, aad: Aad, value: &impl Serialize) -> Result<Vec<u8>, VaultError> {
+        let plain = serde_json::to_vec(value).map_err(|_| VaultError::Unsealable(aad.column))?;
+        self.seal(aad, &Zeroizing::new(plain))
     }
 
     /// Opens a structure.
-    pub fn open_json<T: DeserializeOwned>(&self, place: Place, sealed: &[u8]) -> Result<T, VaultError> {
-        let plain = Zeroizing::new(self.open(place, sealed)?);
-        serde_json::from_slice(&plain).map_err(|_| VaultError::Form(place.column))
+    pub fn open_json<T: DeserializeOwned>(&self, aad: Aad, sealed: &[u8]) -> Result<T, VaultError> {
+        let plain = Zeroizing::new(self.open(aad, sealed)?);
+        serde_json::from_slice(&plain).map_err(|_| VaultError::Form(aad.column))
     }
 }
 
 /// Wraps data keys with a master key. Every other secret is derived from the house secret, which is random, belongs to
 /// one database and is kept in it, wrapped like a data key: so the master key can change, and what was derived stays.
 pub struct Vault {
-    ring: Arc<Ring>,
+    key_ring: Arc<KeyRing>,
     index_key: Zeroizing<[u8; 32]>,
     token_key: Zeroizing<[u8; 32]>,
     system: DataKey,
@@ -174,16 +174,16 @@ impl Vault {
     ///
     /// # Errors
     /// If the cipher refuses it.
-    pub fn new_house_secret(ring: &Ring, chance: &Chance) -> Result<Vec<u8>, VaultError> {
-        wrap(&ring.first(), Self::house_place(), &random_key(chance), chance)
+    pub fn new_house_secret(key_ring: &KeyRing, chance: &Chance) -> Result<Vec<u8>, VaultError> {
+        wrap(&key_ring.first(), Self::house_aad(), &random_key(chance), chance)
     }
 
     /// The vault of the database with that house secret. Its keys and nonces come from `chance`.
     ///
     /// # Errors
     /// If the secret was wrapped by a master key that is not in the ring, or was changed.
-    pub fn open(ring: Arc<Ring>, house_secret: &[u8], chance: Chance) -> Result<Self, VaultError> {
-        let secret = unwrap(&ring, Self::house_place(), house_secret)?;
+    pub fn open(key_ring: Arc<KeyRing>, house_secret: &[u8], chance: Chance) -> Result<Self, VaultError> {
+        let secret = unwrap(&key_ring, Self::house_aad(), house_secret)?;
         let derive = |label: &str| Zeroizing::new(hmac(&secret, label.as_bytes()));
         let decryptions = Arc::<AtomicU64>::default();
         Ok(Self {
@@ -195,7 +195,7 @@ impl Vault {
                 decryptions: Arc::clone(&decryptions),
             },
             decryptions,
-            ring,
+            key_ring,
             chance,
         })
     }
@@ -210,21 +210,21 @@ impl Vault {
         &self.chance
     }
 
-    fn house_place() -> Place {
-        Place::new("house_secrets", "secret", uuid::Uuid::nil())
+    fn house_aad() -> Aad {
+        Aad::new("house_secrets", "secret", uuid::Uuid::nil())
     }
 
     /// The newest master key that this process knows; see [`Vault::in_force`] for the one to wrap with.
     pub fn newest(&self) -> MasterId {
-        self.ring.newest()
+        self.key_ring.newest()
     }
 
     /// By which master key a wrapped key is wrapped.
     ///
     /// # Errors
     /// If the bytes are no wrapped key.
-    pub fn wrapped_by(place: Place, wrapped: &[u8]) -> Result<MasterId, VaultError> {
-        split(place, wrapped).map(|(id, _)| id)
+    pub fn wrapped_by(aad: Aad, wrapped: &[u8]) -> Result<MasterId, VaultError> {
+        split(aad, wrapped).map(|(id, _)| id)
     }
 
     /// The master key in force is the one that wraps the house secret: every process goes by the same database.
@@ -232,16 +232,16 @@ impl Vault {
     /// # Errors
     /// If the bytes are no wrapped secret.
     pub fn in_force(house_secret: &[u8]) -> Result<MasterId, VaultError> {
-        Self::wrapped_by(Self::house_place(), house_secret)
+        Self::wrapped_by(Self::house_aad(), house_secret)
     }
 
     /// A new data key, wrapped for its row by the master key in force.
     ///
     /// # Errors
     /// If that master key is not in the ring.
-    pub fn new_data_key(&self, place: Place, by: MasterId) -> Result<(DataKey, Vec<u8>), VaultError> {
+    pub fn new_data_key(&self, aad: Aad, by: MasterId) -> Result<(DataKey, Vec<u8>), VaultError> {
         let key = DataKey { decryptions: Arc::clone(&self.decryptions), ..DataKey::random(&self.chance) };
-        let wrapped = self.wrap(place, &key, by)?;
+        let wrapped = self.wrap(aad, &key, by)?;
         Ok((key, wrapped))
     }
 
@@ -249,18 +249,18 @@ impl Vault {
     ///
     /// # Errors
     /// If that master key is not in the ring.
-    pub fn wrap(&self, place: Place, key: &DataKey, by: MasterId) -> Result<Vec<u8>, VaultError> {
-        let master = self.ring.find(by).ok_or(VaultError::MissingKey(place.column, by))?;
-        wrap(&master, place, &key.key, &self.chance)
+    pub fn wrap(&self, aad: Aad, key: &DataKey, by: MasterId) -> Result<Vec<u8>, VaultError> {
+        let master = self.key_ring.find(by).ok_or(VaultError::MissingKey(aad.column, by))?;
+        wrap(&master, aad, &key.key, &self.chance)
     }
 
     /// Unwraps the data key of a row.
     ///
     /// # Errors
     /// If the master key is not in the ring, or the bytes were changed or moved.
-    pub fn unwrap(&self, place: Place, wrapped: &[u8]) -> Result<DataKey, VaultError> {
+    pub fn unwrap(&self, aad: Aad, wrapped: &[u8]) -> Result<DataKey, VaultError> {
         self.decryptions.fetch_add(1, Ordering::Relaxed);
-        let key = unwrap(&self.ring, place, wrapped)?;
+        let key = unwrap(&self.key_ring, aad, wrapped)?;
         Ok(DataKey { key, chance: self.chance.clone(), decryptions: Arc::clone(&self.decryptions) })
     }
 
@@ -268,12 +268,12 @@ impl Vault {
     ///
     /// # Errors
     /// As [`Vault::unwrap`] and [`Vault::wrap`].
-    pub fn rewrap(&self, place: Place, wrapped: &[u8], by: MasterId) -> Result<Option<Vec<u8>>, VaultError> {
-        if Self::wrapped_by(place, wrapped)? == by {
+    pub fn rewrap(&self, aad: Aad, wrapped: &[u8], by: MasterId) -> Result<Option<Vec<u8>>, VaultError> {
+        if Self::wrapped_by(aad, wrapped)? == by {
             return Ok(None);
         }
-        let key = self.unwrap(place, wrapped)?;
-        self.wrap(place, &key, by).map(Some)
+        let key = self.unwrap(aad, wrapped)?;
+        self.wrap(aad, &key, by).map(Some)
     }
 
     /// The key for what belongs to nobody yet, such as a sign-up that is not confirmed.
@@ -314,45 +314,45 @@ fn random_key(chance: &Chance) -> Zeroizing<[u8; 32]> {
     key
 }
 
-fn wrap(master: &Master, place: Place, key: &[u8; 32], chance: &Chance) -> Result<Vec<u8>, VaultError> {
+fn wrap(master: &Master, aad: Aad, key: &[u8; 32], chance: &Chance) -> Result<Vec<u8>, VaultError> {
     let head = [&[WRAPPED], master.id.bytes()].concat();
-    encrypt(&master.key, &head, place, key, chance)
+    encrypt(&master.key, &head, aad, key, chance)
 }
 
 /// By which master key something is wrapped, and what follows that.
-fn split(place: Place, wrapped: &[u8]) -> Result<(MasterId, &[u8]), VaultError> {
+fn split(aad: Aad, wrapped: &[u8]) -> Result<(MasterId, &[u8]), VaultError> {
     let rest = wrapped.strip_prefix(&[WRAPPED]);
-    rest.and_then(MasterId::split).ok_or(VaultError::Malformed(place.column))
+    rest.and_then(MasterId::split).ok_or(VaultError::Malformed(aad.column))
 }
 
-fn unwrap(ring: &Ring, place: Place, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, VaultError> {
-    let (id, body) = split(place, wrapped)?;
-    let master = ring.find(id).ok_or(VaultError::MissingKey(place.column, id))?;
-    let plain = Zeroizing::new(decrypt(&master.key, place, body)?);
-    let key: [u8; 32] = plain.as_slice().try_into().map_err(|_| VaultError::Form(place.column))?;
+fn unwrap(key_ring: &KeyRing, aad: Aad, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, VaultError> {
+    let (id, body) = split(aad, wrapped)?;
+    let master = key_ring.find(id).ok_or(VaultError::MissingKey(aad.column, id))?;
+    let plain = Zeroizing::new(decrypt(&master.key, aad, body)?);
+    let key: [u8; 32] = plain.as_slice().try_into().map_err(|_| VaultError::Form(aad.column))?;
     Ok(Zeroizing::new(key))
 }
 
 fn encrypt(
     key: &[u8; 32],
     head: &[u8],
-    place: Place,
+    aad: Aad,
     plain: &[u8],
     chance: &Chance,
 ) -> Result<Vec<u8>, VaultError> {
     let nonce = chance.bytes::<NONCE>();
     let cipher = XChaCha20Poly1305::new(key.into());
-    let (number, aad) = (XNonce::from(nonce), place.aad());
-    let sealed = cipher.encrypt(&number, Payload { msg: plain, aad: &aad });
-    let body = sealed.map_err(|_| VaultError::Unsealable(place.column))?;
+    let (number, bound_to) = (XNonce::from(nonce), aad.bytes());
+    let sealed = cipher.encrypt(&number, Payload { msg: plain, aad: &bound_to });
+    let body = sealed.map_err(|_| VaultError::Unsealable(aad.column))?;
     Ok([head, &nonce, &body].concat())
 }
 
-fn decrypt(key: &[u8; 32], place: Place, body: &[u8]) -> Result<Vec<u8>, VaultError> {
-    let (nonce, text) = body.split_first_chunk::<NONCE>().ok_or(VaultError::Malformed(place.column))?;
+fn decrypt(key: &[u8; 32], aad: Aad, body: &[u8]) -> Result<Vec<u8>, VaultError> {
+    let (nonce, text) = body.split_first_chunk::<NONCE>().ok_or(VaultError::Malformed(aad.column))?;
     let cipher = XChaCha20Poly1305::new(key.into());
-    let (nonce, aad) = (XNonce::from(*nonce), place.aad());
-    cipher.decrypt(&nonce, Payload { msg: text, aad: &aad }).map_err(|_| VaultError::Forged(place.column))
+    let (nonce, bound_to) = (XNonce::from(*nonce), aad.bytes());
+    cipher.decrypt(&nonce, Payload { msg: text, aad: &bound_to }).map_err(|_| VaultError::Forged(aad.column))
 }
 
 #[cfg(test)]
@@ -363,66 +363,66 @@ mod tests {
     #[test]
     fn r26_a_value_opens_in_its_place_only_and_unchanged_only() {
         let key = DataKey::random(&Chance::seeded(5));
-        let place = Place::new("accounts", "email", Uuid::from_u128(1));
-        let sealed = key.seal_text(place, "words").unwrap();
-        assert_eq!(key.open_text(place, &sealed).as_deref(), Ok("words"));
+        let aad = Aad::new("accounts", "email", Uuid::from_u128(1));
+        let sealed = key.seal_text(aad, "words").unwrap();
+        assert_eq!(key.open_text(aad, &sealed).as_deref(), Ok("words"));
         for elsewhere in [
-            Place::new("accounts", "email", Uuid::from_u128(2)),
-            Place::new("accounts", "display_name", Uuid::from_u128(1)),
-            Place::new("links", "email", Uuid::from_u128(1)),
-            Place::pair("accounts", "email", Uuid::from_u128(1), Uuid::from_u128(1)),
+            Aad::new("accounts", "email", Uuid::from_u128(2)),
+            Aad::new("accounts", "display_name", Uuid::from_u128(1)),
+            Aad::new("links", "email", Uuid::from_u128(1)),
+            Aad::pair("accounts", "email", Uuid::from_u128(1), Uuid::from_u128(1)),
         ] {
             assert_eq!(key.open(elsewhere, &sealed), Err(VaultError::Forged(elsewhere.column)));
         }
         for bit in 8..sealed.len() * 8 {
             let mut flipped = sealed.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(key.open(place, &flipped), Err(VaultError::Forged(place.column)));
+            assert_eq!(key.open(aad, &flipped), Err(VaultError::Forged(aad.column)));
         }
         for short in 0..sealed.len() {
-            assert!(key.open(place, &sealed[..short]).is_err());
+            assert!(key.open(aad, &sealed[..short]).is_err());
         }
-        let told = key.open(place, b"").unwrap_err().to_string();
+        let told = key.open(aad, b"").unwrap_err().to_string();
         assert_eq!(told, "accounts.email: not a sealed value");
     }
 
     #[test]
     fn r26_what_cannot_be_sealed_is_an_error_and_no_empty_value() {
-        let (key, place) =
-            (DataKey::random(&Chance::seeded(2)), Place::new("accounts", "email", Uuid::from_u128(1)));
+        let (key, aad) =
+            (DataKey::random(&Chance::seeded(2)), Aad::new("accounts", "email", Uuid::from_u128(1)));
         let formless = std::collections::BTreeMap::from([((1, 2), "JSON has no such key")]);
-        assert_eq!(key.seal_json(place, &formless), Err(VaultError::Unsealable(place.column)));
-        let empty = key.seal(place, b"").unwrap();
+        assert_eq!(key.seal_json(aad, &formless), Err(VaultError::Unsealable(aad.column)));
+        let empty = key.seal(aad, b"").unwrap();
         assert!(empty.len() > NONCE, "also nothing is sealed as something");
-        assert_eq!(key.open(place, &empty).as_deref(), Ok(&[][..]));
+        assert_eq!(key.open(aad, &empty).as_deref(), Ok(&[][..]));
     }
 
     fn vault() -> Vault {
         let chance = Chance::seeded(6);
-        let ring = Arc::new(Ring::ephemeral(&chance));
-        let secret = Vault::new_house_secret(&ring, &chance).unwrap();
-        Vault::open(ring, &secret, chance).unwrap()
+        let key_ring = Arc::new(KeyRing::ephemeral(&chance));
+        let secret = Vault::new_house_secret(&key_ring, &chance).unwrap();
+        Vault::open(key_ring, &secret, chance).unwrap()
     }
 
     #[test]
     fn r26_a_data_key_needs_its_master_key_and_its_row() {
-        let place = Place::new("accounts", "data_key", Uuid::from_u128(1));
+        let aad = Aad::new("accounts", "data_key", Uuid::from_u128(1));
         let (ours, other) = (vault(), vault());
-        let (key, wrapped) = ours.new_data_key(place, ours.newest()).unwrap();
-        let sealed = key.seal_text(place, "words").unwrap();
-        assert_eq!(ours.unwrap(place, &wrapped).unwrap().open_text(place, &sealed).as_deref(), Ok("words"));
-        let missing = VaultError::MissingKey(place.column, ours.newest());
-        assert_eq!(other.unwrap(place, &wrapped).err(), Some(missing));
+        let (key, wrapped) = ours.new_data_key(aad, ours.newest()).unwrap();
+        let sealed = key.seal_text(aad, "words").unwrap();
+        assert_eq!(ours.unwrap(aad, &wrapped).unwrap().open_text(aad, &sealed).as_deref(), Ok("words"));
+        let missing = VaultError::MissingKey(aad.column, ours.newest());
+        assert_eq!(other.unwrap(aad, &wrapped).err(), Some(missing));
         assert_eq!(
             missing.to_string(),
             format!("accounts.data_key: wrapped by master key {}, which is not here", ours.newest())
         );
-        let elsewhere = Place::new("accounts", "data_key", Uuid::from_u128(2));
+        let elsewhere = Aad::new("accounts", "data_key", Uuid::from_u128(2));
         assert_eq!(ours.unwrap(elsewhere, &wrapped).err(), Some(VaultError::Forged(elsewhere.column)));
         for bit in 0..wrapped.len() * 8 {
             let mut flipped = wrapped.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(ours.unwrap(place, &flipped).is_err());
+            assert!(ours.unwrap(aad, &flipped).is_err());
         }
         assert_ne!(ours.blind_index("email", "a@b.org"), other.blind_index("email", "a@b.org"));
     }
@@ -438,8 +438,8 @@ mod tests {
         impl<T: std::fmt::Debug> Probe<T> {
             const SHOWN: bool = true;
         }
-        const { assert!(Probe::<Place>::SHOWN, "the probe tells them apart") };
-        const { assert!(!Probe::<DataKey>::SHOWN && !Probe::<Vault>::SHOWN && !Probe::<Ring>::SHOWN) };
+        const { assert!(Probe::<Aad>::SHOWN, "the probe tells them apart") };
+        const { assert!(!Probe::<DataKey>::SHOWN && !Probe::<Vault>::SHOWN && !Probe::<KeyRing>::SHOWN) };
         const { assert!(!Probe::<Master>::SHOWN && !Probe::<keys::Keys>::SHOWN) };
     }
 }

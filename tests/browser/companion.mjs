@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Browsers, heading } from "./browser.mjs";
-import { choose, keyboardOnly, press, tabTo, tick, write } from "./hands.mjs";
+import { choose, keyboardOnly, press, tabTo, tick, write } from "./interactions.mjs";
 import { PushService, Screen } from "./push.mjs";
 import { PASSWORD, Service, until } from "./service.mjs";
 

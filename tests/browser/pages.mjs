@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { Browsers, heading } from "./browser.mjs";
 import { checkSignatures, dkimSettings } from "./dkim.mjs";
-import { tabTo } from "./hands.mjs";
+import { tabTo } from "./interactions.mjs";
 import { PASSWORD, Service } from "./service.mjs";
 
 const [binary, pictures] = process.argv.slice(2);

@@ -36,12 +36,12 @@ async fn left(app: &App, account: AccountId) -> Left {
             scene_members::table.filter(scene_members::account_id.eq(account)).count().get_result(db)?,
         ))
     };
-    app.house.store.read(look).await.unwrap()
+    app.context.store.read(look).await.unwrap()
 }
 
 async fn waiting(app: &App) -> usize {
-    let now = (app.house.clock.now() + SignedDuration::from_hours(1)).into();
-    app.house
+    let now = (app.context.clock.now() + SignedDuration::from_hours(1)).into();
+    app.context
         .store
         .read(move |db| Ok::<_, StoreError>(store::erasure::due(db, now, 10_000)?.len()))
         .await
@@ -61,14 +61,14 @@ async fn survive(mut cluster: Option<Cluster>, names: &[&'static str]) {
     config.smtp_url = Some(mail.url().into());
     let keys = Keys::load_or_make(&folder.path().join("keys"), &config.master, &Chance::system()).unwrap();
     let app = App::build(&config, &keys, clock, Chance::system()).unwrap();
-    let couples = seed::couples(&app.house, 0, COUPLES, |_| None).await;
-    let later = app.house.clock.now() + SignedDuration::from_hours(2);
+    let couples = seed::couples(&app.context, 0, COUPLES, |_| None).await;
+    let later = app.context.clock.now() + SignedDuration::from_hours(2);
     let occasions: Vec<_> = couples.iter().map(|couple| (*couple, later)).collect();
-    seed::scenes(&app.house, &occasions).await;
+    seed::scenes(&app.context, &occasions).await;
     let whole = left(&app, couples[0].people[0]).await;
     assert!(whole.0 == 1 && whole.1 == 1 && whole.2 >= 3 && whole.3 == 1, "{whole:?}");
     let erased: Vec<_> = couples.iter().map(|couple| couple.people[0]).collect();
-    let (rows, now) = (erased.clone(), app.house.clock.now());
+    let (rows, now) = (erased.clone(), app.context.clock.now());
     let ask = move |db: &mut store::Db| {
         for account_id in rows {
             let row = ErasureRow { account_id, requested_at: now.into(), erase_at: now.into() };
@@ -76,7 +76,7 @@ async fn survive(mut cluster: Option<Cluster>, names: &[&'static str]) {
         }
         Ok::<_, StoreError>(())
     };
-    app.house.store.write(ask).await.unwrap();
+    app.context.store.write(ask).await.unwrap();
 
     let mut processes = Processes::of(&config, database);
     names.iter().for_each(|name| processes.start(name));
@@ -106,7 +106,7 @@ async fn survive(mut cluster: Option<Cluster>, names: &[&'static str]) {
         assert_eq!(left(&app, gone).await, (0, 0, 0, 0));
         let kept = left(&app, kept).await;
         assert_eq!((kept.0, kept.1, kept.3), (1, 1, 1), "the partner keeps their own");
-        let status = app.house.store.read(move |db| {
+        let status = app.context.store.read(move |db| {
             let row = partner_links::table.find(link).select((partner_links::status, partner_links::pair));
             Ok::<_, StoreError>(row.first::<(LinkStatus, Option<Vec<u8>>)>(db)?)
         });

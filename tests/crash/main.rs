@@ -14,8 +14,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chance::chance;
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::prelude::*;
-use evenkeel::actions::device::Subscription;
-use evenkeel::actions::{check_in, negotiation, partner_link, revisions};
+use evenkeel::actions::check_ins::check_in;
+use evenkeel::actions::links::{negotiation, partner_link, revisions};
+use evenkeel::actions::nudges::device::Subscription;
 use evenkeel::app::App;
 use evenkeel::chance::Chance;
 use evenkeel::clock::Clock;
@@ -145,18 +146,18 @@ impl Scenery {
                 fuller_words: false,
             })
         };
-        let couples = seed::couples(&app.house, 0, COUPLES + ALERTED, subscribe).await;
+        let couples = seed::couples(&app.context, 0, COUPLES + ALERTED, subscribe).await;
         let people = couples.iter().flat_map(|couple| couple.people).enumerate();
         let inbox = |number| match devices.get(&number) {
             Some(endpoint) => Inbox::Endpoint(endpoint.clone()),
             None => Inbox::Address(seed::address(number)),
         };
         let inboxes = people.map(|(number, account)| (account, inbox(number))).collect();
-        let start = app.house.clock.now();
+        let start = app.context.clock.now();
         let mut moment = || start - SignedDuration::from_millis(rng.random_range(0..60_000));
         let occasions: Vec<_> = couples[ALERTED..].iter().map(|couple| (*couple, moment())).collect();
-        let mut due = seed::scenes(&app.house, &occasions).await;
-        due.extend(seed::alerts(&app.house, &couples[..ALERTED], start).await);
+        let mut due = seed::scenes(&app.context, &occasions).await;
+        due.extend(seed::alerts(&app.context, &couples[..ALERTED], start).await);
         let processes = Processes::of(&config, database);
         Self {
             app,
@@ -183,7 +184,7 @@ impl Scenery {
     ) -> T {
         loop {
             let work = work.clone();
-            match self.app.house.store.read(move |db| Ok::<_, StoreError>(work(db)?)).await {
+            match self.app.context.store.read(move |db| Ok::<_, StoreError>(work(db)?)).await {
                 Ok(value) => return value,
                 Err(error) => assert!(self.began.elapsed() < PATIENCE, "{error}"),
             }
@@ -251,7 +252,7 @@ impl Scenery {
 
     /// Notes what is leased by a process that just died, or by anybody.
     async fn note_in_hand(&mut self, process: Option<String>) {
-        let now = self.app.house.clock.now();
+        let now = self.app.context.clock.now();
         let mut held = self.waiting().await;
         held.retain(|nudge| nudge.leased_by.is_some_and(|worker| !self.dead.contains(&worker)));
         if let (Some(process), true) = (&process, self.cluster.is_some()) {
@@ -275,8 +276,8 @@ impl Scenery {
     async fn people_act(&mut self) {
         let arrived = self.arrivals();
         let waiting = self.waiting().await;
-        let house = Arc::clone(&self.app.house);
-        let (now, mut rng) = (house.clock.now(), StdRng::seed_from_u64(self.rng.random()));
+        let context = Arc::clone(&self.app.context);
+        let (now, mut rng) = (context.clock.now(), StdRng::seed_from_u64(self.rng.random()));
         let pick = |rung, rng: &mut StdRng| {
             let such: Vec<_> =
                 waiting.iter().filter(|nudge| nudge.kind.rung() == Some(rung)).cloned().collect();
@@ -287,9 +288,9 @@ impl Scenery {
             if n % 2 == 0 {
                 let content =
                     AnswerContent { mood: 3, signs: Vec::new(), need: String::new(), note: String::new() };
-                check_in::answer(&house, &by, id, content, None, None).await.unwrap();
+                check_in::answer(&context, &by, id, content, None, None).await.unwrap();
             } else {
-                check_in::skip(&house, &by, id).await.unwrap();
+                check_in::skip(&context, &by, id).await.unwrap();
             }
             self.unwanted
                 .insert(nudge.id, (arrived.get(&nudge.id).copied().unwrap_or(0), DropReason::Settled));
@@ -299,12 +300,12 @@ impl Scenery {
             let couple = self.couples.iter().find(|couple| couple.people[1] == told).unwrap();
             let by = caller(couple.people[0], now);
             if n % 2 == 0 {
-                partner_link::set_preferences(&house, &by, couple.link, None, Some(false), None)
+                partner_link::set_preferences(&context, &by, couple.link, None, Some(false), None)
                     .await
                     .unwrap();
             } else {
-                let text = revisions::read(&house, couple.people[0], couple.link).await.unwrap().remove(0);
-                negotiation::withdraw(&house, &by, text.id).await.unwrap();
+                let text = revisions::read(&context, couple.people[0], couple.link).await.unwrap().remove(0);
+                negotiation::withdraw(&context, &by, text.id).await.unwrap();
             }
             let so_far = arrived.get(&nudge.id).copied().unwrap_or(0);
             self.unwanted.insert(nudge.id, (so_far, DropReason::NotConsented));

@@ -3,9 +3,10 @@
 use crate::support::care::{DAY, HOUR, minute};
 use crate::support::receivers::{Answer, Behaviour, Gate, Reply, Stage};
 use crate::support::{Person, TestApp};
-use evenkeel::actions::claim::claim;
-use evenkeel::actions::{Fault, dead};
-use evenkeel::domain::nudge::{NudgeKind, Outcome, Reason, Rung};
+use evenkeel::actions::Fault;
+use evenkeel::actions::nudges::claim::claim;
+use evenkeel::actions::nudges::dead;
+use evenkeel::domain::nudge::{AttemptOutcome, NudgeKind, Reason, Rung};
 use evenkeel::ids::{NudgeId, WorkerId};
 use evenkeel::store;
 use evenkeel::store::nudge::{NudgeRow, Release};
@@ -39,7 +40,7 @@ fn arrivals(app: &TestApp, person: &Person) -> Vec<i64> {
 /// Claims what is due, as a worker does that dies right after it.
 async fn claim_and_die(app: &TestApp) -> (WorkerId, Vec<NudgeRow>) {
     let worker = WorkerId::at(app.clock.now(), &crate::support::chance());
-    let claimed = app.app.house.worker_tx(move |unit| claim(unit, worker, LEASE, 32));
+    let claimed = app.app.context.worker_tx(move |tx| claim(tx, worker, LEASE, 32));
     let rows = claimed.await.unwrap().ready.into_iter().map(|ready| ready.nudge).collect();
     (worker, rows)
 }
@@ -52,12 +53,12 @@ async fn release(app: &TestApp, worker: WorkerId, row: &NudgeRow) -> bool {
         let ours = store::nudge::release(db, &[id], worker, attempt, &change)?;
         Ok::<_, Fault>(ours == [id])
     };
-    app.app.house.store.write(write).await.unwrap()
+    app.app.context.store.write(write).await.unwrap()
 }
 
 /// How many results the test's own process counted as too late.
 fn lost_leases(app: &TestApp) -> String {
-    let text = app.app.house.meters.render().unwrap();
+    let text = app.app.context.metrics.render().unwrap();
     let count = text.lines().find_map(|line| line.strip_prefix("evenkeel_lost_leases_total "));
     count.unwrap().to_owned()
 }
@@ -271,8 +272,8 @@ on_both_databases! {
             assert_eq!((told.len(), &told[0]["state"]), (1, &json!("SENT")), "who got it sees it");
             let id: NudgeId = told[0]["id"].as_str().unwrap().parse().unwrap();
             let read = move |db: &mut store::Db| Ok::<_, Fault>(store::nudge::attempts(db, &[id])?);
-            let attempts = app.app.house.store.read(read).await.unwrap();
-            assert!(matches!(&attempts[..], [one] if one.outcome == Outcome::Accepted), "{attempts:?}");
+            let attempts = app.app.context.store.read(read).await.unwrap();
+            assert!(matches!(&attempts[..], [one] if one.outcome == AttemptOutcome::Accepted), "{attempts:?}");
         }
         assert_eq!(lost_leases(&app), "0", "nobody else had them");
     }
@@ -320,7 +321,7 @@ on_both_databases! {
         assert_eq!(sam.timeline(&app).await, [format!("24 19:18 {REACH_OUT_MAIL}"), format!("24 19:18 {ASK_MAIL}")]);
         assert_eq!(alex.timeline(&app).await, Vec::<String>::new());
         assert_eq!(alex.rungs(&app, &check_in, "DEAD").await, ["ASK"]);
-        let mut dead: Vec<_> = dead::list(&app.app.house).await.unwrap().nudges.iter().map(|nudge| nudge.kind).collect();
+        let mut dead: Vec<_> = dead::list(&app.app.context).await.unwrap().nudges.iter().map(|nudge| nudge.kind).collect();
         dead.sort_unstable();
         assert_eq!(dead, [Reason::CheckIn(Rung::Ask), Reason::Prompt].map(NudgeKind::Reminder), "Alex's, for whoever runs the service");
         assert_eq!(app.push.received().len(), 0);

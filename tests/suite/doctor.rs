@@ -51,7 +51,7 @@ on_both_databases! {
             line(&lines, &format!("ok    {part}"));
         }
         assert!(lines.iter().any(|line| line.contains("fits the database")), "{lines:#?}");
-        assert!(lines.iter().any(|line| line.contains(&app.app.house.vapid_public_key)), "{lines:#?}");
+        assert!(lines.iter().any(|line| line.contains(&app.app.context.vapid_public_key)), "{lines:#?}");
         assert!(app.mail.received().is_empty() && app.push.received().is_empty());
     }
 
@@ -148,7 +148,7 @@ on_both_databases! {
         }
         let (well, lines) = doctor(&app, &[], &[]).await;
         assert!(!well, "{lines:#?}");
-        assert!(line(&lines, "FAIL  database").contains("takes no writes") || app.app.house.store.backend() == "PostgreSQL",
+        assert!(line(&lines, "FAIL  database").contains("takes no writes") || app.app.context.store.backend() == "PostgreSQL",
             "{lines:#?}");
     }
 

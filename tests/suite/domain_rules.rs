@@ -2,7 +2,7 @@
 
 use evenkeel::domain::account::Reach;
 use evenkeel::domain::check_in::{CheckInState, Times, times};
-use evenkeel::domain::explanation::{self, Occasion, Snooze};
+use evenkeel::domain::explanation::{self, CheckInFacts, Snooze};
 use evenkeel::domain::ladder::{Situation, Step, To, plan};
 use evenkeel::domain::negotiation::CheckInProtocol;
 use evenkeel::domain::nudge::{
@@ -423,7 +423,7 @@ fn a_rung_is_of_a_check_in_alone() {
 fn r25_a_scene_that_is_recorded_as_its_check_in_falls_due_was_not_recorded_late() {
     let (anytime, now) = (rhythm("UTC", None), noon());
     let times = Times { offset: 0, due_at: now, closes_at: now + SignedDuration::from_hours(24) };
-    let occasion = |made_at| Occasion { revision: None, times, made_at, snooze: Snooze::Never };
+    let check_in = |made_at| CheckInFacts { revision: None, times, made_at, snooze: Snooze::Never };
     let sentences = |made_at, due_at| {
         let facts = explanation::Facts {
             reason: ASK,
@@ -433,7 +433,7 @@ fn r25_a_scene_that_is_recorded_as_its_check_in_falls_due_was_not_recorded_late(
             due_at,
             send_at: due_at,
             recipient: &anytime,
-            occasion: occasion(made_at),
+            check_in: check_in(made_at),
         };
         explanation::explain(&facts).sentences.join(" ")
     };

@@ -4,8 +4,8 @@ use crate::support::care::{DAY, HOUR};
 use crate::support::people::{PASSWORD, text};
 use crate::support::together::{ALEXS, SAMS, together};
 use crate::support::{Couple, Person, TestApp};
-use evenkeel::actions::erasure;
-use evenkeel::actions::people::link_key;
+use evenkeel::actions::accounts::erasure;
+use evenkeel::actions::accounts::people::link_key;
 use evenkeel::store::{self, Location, StoreError};
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ async fn erase(app: &TestApp, person: &Person) {
     prove(app, person).await;
     assert_eq!(request(app, person).await["status"], "DONE");
     app.pass_minutes(GRACE).await;
-    assert_eq!(erasure::carry_out_due(&app.app.house).await.unwrap(), 1);
+    assert_eq!(erasure::carry_out_due(&app.app.context).await.unwrap(), 1);
 }
 
 async fn links(app: &TestApp, person: &Person) -> Value {
@@ -94,23 +94,23 @@ on_both_databases! {
             }
         }
         // Not even the link's key, which Sam's service still has, opens a word of Alex.
-        let found: store::partner_link::LinkRow = app.app.house.store.read({
+        let found: store::partner_link::LinkRow = app.app.context.store.read({
             let link = link.parse().unwrap();
             move |db| Ok::<_, StoreError>(store::partner_link::find_all(db, &[link])?.remove(0))
         }).await.unwrap();
-        let rows = app.app.house.store.read({
+        let rows = app.app.context.store.read({
             let id = found.id;
             move |db| {
                 let ids: Vec<_> = store::negotiation::heads(db, &[id])?.into_iter().map(|head| head.id).collect();
                 Ok::<_, StoreError>(store::negotiation::contents(db, &ids)?)
             }
         }).await.unwrap();
-        let key = link_key(&app.app.house.vault, &found).unwrap();
+        let key = link_key(&app.app.context.vault, &found).unwrap();
         use evenkeel::ids::TypedId as _;
         assert_eq!(rows.len(), 2);
         for (revision, sealed) in &rows {
-            let place = evenkeel::vault::Place::new("revisions", "content", revision.uuid());
-            let frame = key.open_text(place, sealed).unwrap();
+            let aad = evenkeel::vault::Aad::new("revisions", "content", revision.uuid());
+            let frame = key.open_text(aad, sealed).unwrap();
             assert!(frame.contains("digests") && ALEXS.iter().all(|words| !frame.contains(words)), "{frame}");
             assert!(!frame.contains(&number) && !frame.contains(&hyphened));
         }
@@ -153,7 +153,7 @@ on_both_databases! {
         let again = app.person("Alex", "Europe/Berlin", ("22:00", "08:00")).await;
         assert_ne!(account_id(&app, &again).await, id);
         assert_eq!(links(&app, &again).await, json!([]));
-        assert_eq!(erasure::carry_out_due(&app.app.house).await.unwrap(), 0);
+        assert_eq!(erasure::carry_out_due(&app.app.context).await.unwrap(), 0);
     }
 
     async fn r27_when_both_are_erased_nothing_of_their_link_is_left(app) {
@@ -192,7 +192,7 @@ on_both_databases! {
         assert_eq!(alex.refused(&app, "invitePartner", json!({ "role": "SWITCH" })).await.1, "ON_HOLD");
 
         // The next day Alex logs in anew and takes it back: what is still to come does.
-        assert_eq!(erasure::carry_out_due(&app.app.house).await.unwrap(), 0);
+        assert_eq!(erasure::carry_out_due(&app.app.context).await.unwrap(), 0);
         app.log_in(&alex.email, PASSWORD).await;
         assert_eq!(cancel(&app, alex).await["status"], "DONE");
         assert_eq!(cancel(&app, alex).await["problems"][0]["code"], "WRONG_STATE");
@@ -200,7 +200,7 @@ on_both_databases! {
         app.pass_minutes(2 * DAY).await;
         assert!(alex.pushes(&app).len() > pushes, "the check-ins of the days after");
         app.pass_minutes(GRACE).await;
-        assert_eq!(erasure::carry_out_due(&app.app.house).await.unwrap(), 0);
+        assert_eq!(erasure::carry_out_due(&app.app.context).await.unwrap(), 0);
         assert_eq!(links(&app, alex).await[0]["status"], "ENDED", "links that ended stay ended");
         app.link(sam, alex).await;
 
@@ -209,7 +209,7 @@ on_both_databases! {
         request(&app, alex).await;
         app.pass_minutes(GRACE).await;
         assert_eq!(cancel(&app, alex).await["problems"][0]["code"], "WRONG_STATE");
-        assert_eq!(erasure::carry_out_due(&app.app.house).await.unwrap(), 1);
+        assert_eq!(erasure::carry_out_due(&app.app.context).await.unwrap(), 1);
     }
 
     async fn r12_to_the_partner_asking_to_be_erased_looks_like_an_ended_link(app) {
@@ -304,13 +304,13 @@ on_both_databases! {
         alex.refresh(&app).await;
         alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
         alex.ask(&app, "mutation { requestExport { status } }", json!({})).await;
-        assert_eq!(evenkeel::actions::export::make_due(&app.app.house).await.unwrap(), 1);
+        assert_eq!(evenkeel::actions::export::make_due(&app.app.context).await.unwrap(), 1);
         let kept = "mutation($l: ID!) { endLink(input: { linkId: $l }) {
             link { latestRevision { needs { needs { words } } } } } }";
         let first = app.exact(Some(&alex.access()), Some("a-key"), kept, json!({ "l": link })).await;
         assert!(first.1.contains("stay near"), "{first:?}");
         app.pass_minutes(61).await;
-        assert_eq!(erasure::carry_out_due(&app.app.house).await.unwrap(), 1);
+        assert_eq!(erasure::carry_out_due(&app.app.context).await.unwrap(), 1);
         alex.refresh(&app).await;
         let again = app.exact(Some(&alex.access()), Some("a-key"), kept, json!({ "l": link })).await;
         assert!(again.1.contains("IDEMPOTENCY_KEY_IN_PROGRESS"), "{again:?}");
@@ -337,7 +337,7 @@ on_both_databases! {
             Location::Sqlite(_) => {
                 let path = app.config.data_dir.join("copy.db").display().to_string();
                 let query = format!("VACUUM INTO '{path}'");
-                app.app.house.store.read(move |db| {
+                app.app.context.store.read(move |db| {
                     use diesel::connection::SimpleConnection;
                     let store::Db::Sqlite(c) = db else { unreachable!() };
                     Ok::<_, StoreError>(c.batch_execute(&query)?)
@@ -347,7 +347,7 @@ on_both_databases! {
             // Here the entry alone arrives: as if the account had been erased after the copy was made.
             Location::Postgres(_) => {
                 let hash = evenkeel::vault::ledger::account_hash(id.strip_prefix("Account_").unwrap().parse().unwrap());
-                app.app.house.ledger.add(&[hash]).unwrap();
+                app.app.context.ledger.add(&[hash]).unwrap();
                 None
             }
         };
@@ -359,7 +359,7 @@ on_both_databases! {
             }
             None => app.sibling(),
         };
-        let (alex, left, known) = restored.house.store.read(move |db| {
+        let (alex, left, known) = restored.context.store.read(move |db| {
             use diesel::prelude::*;
             let alex = store::account::find(db, id.parse().unwrap())?;
             let left = store::schema::accounts::table.count().get_result::<i64>(db)?;

@@ -36,7 +36,7 @@ async fn prove(app: &TestApp, person: &Person) {
 async fn path(app: &TestApp, person: &Person) -> String {
     prove(app, person).await;
     assert_eq!(request(app, person).await["status"], "DONE");
-    assert_eq!(export::make_due(&app.app.house).await.unwrap(), 1);
+    assert_eq!(export::make_due(&app.app.context).await.unwrap(), 1);
     let fetched = fetch(app, person).await;
     assert_eq!(fetched["status"], "DONE", "{fetched}");
     format!("{}{}", app.url, text(&fetched["download"]["path"]))
@@ -291,7 +291,7 @@ on_both_databases! {
         let couple = everything(&app).await;
         couple.alex.done(&app, "pauseNudges", json!({ "until": "2026-12-24T00:00:00Z" }), "").await;
         let (json, _) = take_out(&app, &couple.alex).await;
-        let columns = app.app.house.store.read(|db: &mut Db| Ok::<_, StoreError>(dump::columns(db))).await.unwrap();
+        let columns = app.app.context.store.read(|db: &mut Db| Ok::<_, StoreError>(dump::columns(db))).await.unwrap();
         let decided: BTreeMap<_, _> = DECISIONS.iter().map(|(column, decision)| (*column, decision)).collect();
         let undecided: Vec<_> = columns.iter().filter(|column| !decided.contains_key(column.as_str())).collect();
         assert!(undecided.is_empty(), "is this a person's? Decide in this file: {undecided:?}");
@@ -341,7 +341,7 @@ on_both_databases! {
         app.pass_minutes(6).await;
         prove(&app, alex).await;
         request(&app, alex).await;
-        export::make_due(&app.app.house).await.unwrap();
+        export::make_due(&app.app.context).await.unwrap();
         app.pass_minutes(6).await;
         assert!(needed(&fetch(&app, alex).await["problems"]), "the proof was for asking");
     }
@@ -366,11 +366,11 @@ on_both_databases! {
         let couple = app.couple().await;
         path(&app, &couple.alex).await;
         app.pass_minutes(7 * DAY - 1).await;
-        export::make_due(&app.app.house).await.unwrap();
+        export::make_due(&app.app.context).await.unwrap();
         assert_eq!(look(&app, &couple.alex).await["state"], "READY");
         app.pass_minutes(1).await;
         assert_eq!(look(&app, &couple.alex).await, Value::Null);
-        export::make_due(&app.app.house).await.unwrap();
+        export::make_due(&app.app.context).await.unwrap();
         assert!(!app.dump().await.iter().any(|line| line.starts_with("export")));
     }
 
@@ -383,7 +383,7 @@ on_both_databases! {
         statuses.sort();
         assert_eq!(statuses, ["DONE", "UNCHANGED"]);
         let sibling = app.sibling();
-        let (one, two) = futures::join!(export::make_due(&app.app.house), export::make_due(&sibling.house));
+        let (one, two) = futures::join!(export::make_due(&app.app.context), export::make_due(&sibling.context));
         assert_eq!(one.unwrap() + two.unwrap(), 1);
         // One that is ready is made anew.
         assert_eq!(request(&app, alex).await["status"], "DONE");
@@ -397,7 +397,7 @@ on_both_databases! {
         request(&app, alex).await;
         // Somebody took it, wrote a piece, and died.
         let now = app.clock.now();
-        app.app.house.store.write(move |db| {
+        app.app.context.store.write(move |db| {
             use evenkeel::store::export as exports;
             let row = exports::next(db, now.into())?.unwrap();
             assert!(exports::lease(db, &row, (now + jiff::SignedDuration::from_mins(2)).into())?);
@@ -405,9 +405,9 @@ on_both_databases! {
             exports::insert_chunk(db, &exports::ChunkRow { id, export_id: row.id, number: 0, content: vec![1] })?;
             Ok::<_, StoreError>(())
         }).await.unwrap();
-        assert_eq!(export::make_due(&app.app.house).await.unwrap(), 0, "it is in somebody's hands");
+        assert_eq!(export::make_due(&app.app.context).await.unwrap(), 0, "it is in somebody's hands");
         app.pass_minutes(3).await;
-        assert_eq!(export::make_due(&app.app.house).await.unwrap(), 1);
+        assert_eq!(export::make_due(&app.app.context).await.unwrap(), 1);
         prove(&app, alex).await;
         let path = format!("{}{}", app.url, text(&fetch(&app, alex).await["download"]["path"]));
         assert_eq!(unpack(download(&app, &path).await.1).len(), 3);
@@ -421,7 +421,7 @@ on_both_databases! {
             if person.email == couple.alex.email {
                 // Whoever took it died each time.
                 let now = app.clock.now();
-                app.app.house.store.write(move |db| {
+                app.app.context.store.write(move |db| {
                     use evenkeel::store::export as exports;
                     while let Some(row) = exports::next(db, now.into())?.filter(|row| row.attempts < 5) {
                         exports::lease(db, &row, now.into())?;
@@ -430,7 +430,7 @@ on_both_databases! {
                 }).await.unwrap();
             }
         }
-        assert_eq!(export::make_due(&app.app.house).await.unwrap(), 1);
+        assert_eq!(export::make_due(&app.app.context).await.unwrap(), 1);
         assert_eq!(look(&app, &couple.alex).await, Value::Null, "it can be asked for again");
         assert_eq!(look(&app, &couple.sam).await["state"], "READY");
     }

@@ -44,7 +44,7 @@ on_both_databases! {
         }
         let mut failed = 0;
         for _ in 0..40 {
-            let asked = app.app.house.store.read(|db| Ok::<_, StoreError>(db.ping()?)).await;
+            let asked = app.app.context.store.read(|db| Ok::<_, StoreError>(db.ping()?)).await;
             failed += usize::from(asked.is_err());
         }
         assert!(failed <= 1, "{failed} units failed");

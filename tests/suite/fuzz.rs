@@ -4,7 +4,7 @@
 
 use crate::support::people::PASSWORD;
 use crate::support::{Backend, Person, TestApp};
-use evenkeel::vault::{DataKey, Place};
+use evenkeel::vault::{Aad, DataKey};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -271,9 +271,9 @@ on_both_databases! {
 #[test]
 fn r26_no_envelope_that_was_touched_opens() {
     let key = DataKey::random(&crate::support::chance());
-    let place = Place::new("answers", "note", uuid::Uuid::from_u128(7));
-    let sealed = key.seal_text(place, "warm tea").unwrap();
-    assert_eq!(key.open_text(place, &sealed).unwrap(), "warm tea");
+    let aad = Aad::new("answers", "note", uuid::Uuid::from_u128(7));
+    let sealed = key.seal_text(aad, "warm tea").unwrap();
+    assert_eq!(key.open_text(aad, &sealed).unwrap(), "warm tea");
     let touched = (vec((any::<Index>(), any::<u8>()), 1..4), any::<Index>(), any::<bool>());
     for (flips, end, cut) in cases(touched) {
         let mut bytes = sealed.clone();
@@ -285,31 +285,28 @@ fn r26_no_envelope_that_was_touched_opens() {
             bytes.truncate(end.index(bytes.len() + 1));
         }
         if bytes != sealed {
-            assert!(key.open(place, &bytes).is_err() && key.open_text(place, &bytes).is_err(), "{bytes:?}");
+            assert!(key.open(aad, &bytes).is_err() && key.open_text(aad, &bytes).is_err(), "{bytes:?}");
         }
     }
     for bytes in cases(vec(any::<u8>(), 0..120)) {
-        assert!(
-            key.open(place, &bytes).is_err() && key.open_json::<Value>(place, &bytes).is_err(),
-            "{bytes:?}"
-        );
+        assert!(key.open(aad, &bytes).is_err() && key.open_json::<Value>(aad, &bytes).is_err(), "{bytes:?}");
         // What is inside need not be what is expected, either.
-        let inside = key.seal(place, &bytes).unwrap();
-        assert_eq!(key.open(place, &inside).unwrap(), bytes);
-        let _ = key.open_text(place, &inside);
-        let _ = key.open_json::<Vec<String>>(place, &inside);
+        let inside = key.seal(aad, &bytes).unwrap();
+        assert_eq!(key.open(aad, &inside).unwrap(), bytes);
+        let _ = key.open_text(aad, &inside);
+        let _ = key.open_json::<Vec<String>>(aad, &inside);
     }
 }
 
 #[test]
 fn r26_no_wrapped_key_that_was_touched_opens() {
     crate::support::run(Backend::Sqlite, |app| async move {
-        let vault = &app.app.house.vault;
-        let place = Place::new("accounts", "data_key", uuid::Uuid::from_u128(7));
+        let vault = &app.app.context.vault;
+        let aad = Aad::new("accounts", "data_key", uuid::Uuid::from_u128(7));
         for bytes in cases(vec(any::<u8>(), 0..140)) {
-            assert!(vault.unwrap(place, &bytes).is_err(), "{bytes:?}");
+            assert!(vault.unwrap(aad, &bytes).is_err(), "{bytes:?}");
             let known = [&[2][..], &bytes].concat();
-            assert!(vault.unwrap(place, &known).is_err(), "{known:?}");
+            assert!(vault.unwrap(aad, &known).is_err(), "{known:?}");
         }
     });
 }

@@ -63,7 +63,7 @@ impl Visitors {
         alex.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
         alex.done(app, "requestAddressChange", json!({ "email": "alexandra@people.test" }), "").await;
         alex.ask(app, "mutation { requestExport { status } }", json!({})).await;
-        assert_eq!(evenkeel::actions::export::make_due(&app.app.house).await.unwrap(), 1);
+        assert_eq!(evenkeel::actions::export::make_due(&app.app.context).await.unwrap(), 1);
         let fetch = "mutation { fetchExport { download { path } } }";
         let export = last(&text(&alex.ask(app, fetch, json!({})).await["fetchExport"]["download"]["path"]));
         app.deliver().await;
@@ -110,7 +110,7 @@ fn dump(app: &TestApp) -> BTreeMap<String, String> {
         };
         rows.into_iter().map(|row| row.text).collect()
     };
-    let sqlite = app.app.house.store.backend() == "SQLite";
+    let sqlite = app.app.context.store.backend() == "SQLite";
     let tables = match sqlite {
         true => "SELECT name AS text FROM sqlite_master WHERE type = 'table'",
         false => "SELECT tablename::text AS text FROM pg_tables WHERE schemaname = 'public'",

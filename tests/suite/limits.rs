@@ -226,16 +226,19 @@ on_both_databases! {
 }
 
 /// A service with another door, on both databases.
-fn on_both<F: Future<Output = ()>>(door: impl Fn(&mut evenkeel::http::Door), test: impl Fn(TestApp) -> F) {
+fn on_both<F: Future<Output = ()>>(
+    limits: impl Fn(&mut evenkeel::http::HttpLimits),
+    test: impl Fn(TestApp) -> F,
+) {
     for backend in [Backend::Sqlite, Backend::Postgres] {
-        crate::support::live(async { test(TestApp::start_with(backend, |_| {}, &door).await).await });
+        crate::support::live(async { test(TestApp::start_with(backend, |_| {}, &limits).await).await });
     }
 }
 
 #[test]
 fn r34_a_mutation_that_takes_too_long_is_answered_and_finished_all_the_same() {
     on_both(
-        |door| door.execution = Duration::from_millis(300),
+        |limits| limits.execution = Duration::from_millis(300),
         |app| async move {
             let alex = person(&app).await;
             let held = Hold::writes(&app);
@@ -262,9 +265,9 @@ fn r34_a_mutation_that_takes_too_long_is_answered_and_finished_all_the_same() {
 #[test]
 fn r34_a_query_that_takes_too_long_is_given_up() {
     // SQLite's readers wait for nobody.
-    let door = |door: &mut evenkeel::http::Door| door.execution = Duration::from_millis(300);
+    let limits = |limits: &mut evenkeel::http::HttpLimits| limits.execution = Duration::from_millis(300);
     crate::support::live(async {
-        let app = TestApp::start_with(Backend::Postgres, |_| {}, door).await;
+        let app = TestApp::start_with(Backend::Postgres, |_| {}, limits).await;
         let alex = person(&app).await;
         let mut db = Db::open(&app.config.database).unwrap();
         db.batch_execute("BEGIN; LOCK TABLE devices IN ACCESS EXCLUSIVE MODE").unwrap();
@@ -278,7 +281,7 @@ fn r34_a_query_that_takes_too_long_is_given_up() {
 #[test]
 fn r34_one_account_has_so_many_requests_under_way_and_holds_up_nobody_else() {
     on_both(
-        |door| door.at_once = 2,
+        |limits| limits.at_once = 2,
         |app| async move {
             let alex = person(&app).await;
             let kim = app.person_without_device("Kim", "UTC", ("22:00", "08:00")).await;
@@ -312,14 +315,14 @@ fn r34_one_account_has_so_many_requests_under_way_and_holds_up_nobody_else() {
 
 #[test]
 fn r34_a_slow_client_is_not_waited_for() {
-    let door = |door: &mut evenkeel::http::Door| {
-        door.head = Duration::from_millis(1500);
-        door.keep_alive = Duration::from_millis(1500);
-        door.request = Duration::from_millis(3000);
-        door.stall = Duration::from_millis(4500);
+    let limits = |limits: &mut evenkeel::http::HttpLimits| {
+        limits.head = Duration::from_millis(1500);
+        limits.keep_alive = Duration::from_millis(1500);
+        limits.request = Duration::from_millis(3000);
+        limits.stall = Duration::from_millis(4500);
     };
     crate::support::live(async {
-        let app = TestApp::start_with(Backend::Sqlite, |_| {}, door).await;
+        let app = TestApp::start_with(Backend::Sqlite, |_| {}, limits).await;
         let post = "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
         let body = format!("{post}Content-Length: 100000\r\n\r\n");
         let chunked = format!("{post}Transfer-Encoding: chunked\r\n\r\n");
@@ -351,7 +354,7 @@ fn r34_a_slow_client_is_not_waited_for() {
 #[test]
 fn r34_connections_beyond_the_cap_wait_until_one_is_closed() {
     crate::support::live(async {
-        let app = TestApp::start_with(Backend::Sqlite, |_| {}, |door| door.connections = 2).await;
+        let app = TestApp::start_with(Backend::Sqlite, |_| {}, |limits| limits.connections = 2).await;
         let address = app.url.strip_prefix("http://").unwrap();
         let ask = async |stream: &mut TcpStream| {
             stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();

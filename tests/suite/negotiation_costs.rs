@@ -21,7 +21,7 @@ struct Costs<'a> {
 
 impl Costs<'_> {
     fn so_far(&self) -> (usize, u64) {
-        (statements::count(&self.app.config.database), self.app.app.house.vault.decryptions())
+        (statements::count(&self.app.config.database), self.app.app.context.vault.decryptions())
     }
 
     async fn of<T>(&mut self, name: &'static str, work: impl Future<Output = T>) -> T {

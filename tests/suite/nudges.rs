@@ -223,7 +223,7 @@ on_both_databases! {
         assert_eq!(couple.alex.timeline_of(&app, "TELL_PARTNER").await, ["25 18:30 push TELL_PARTNER"]);
     }
 
-    async fn r21_a_rung_that_cannot_go_out_takes_nobodys_place(app) {
+    async fn r21_a_rung_that_cannot_go_out_takes_nobodys_aad(app) {
         let couple = app.couple().await;
         profile(&app, &couple.sam, json!({ "mailWanted": false })).await;
         couple.scene(&app).await;
@@ -243,8 +243,8 @@ on_both_databases! {
         app.pass_minutes(HOUR + 30).await;
         assert_eq!(alex.timeline_of(&app, "24 19:00").await.len(), 6);
         assert_eq!(alex.timeline(&app).await.len(), 6);
-        let meters = app.app.house.meters.render().unwrap();
-        assert!(meters.contains("evenkeel_put_off_nudges_total 2"), "what waits for the morning is counted");
+        let metrics = app.app.context.metrics.render().unwrap();
+        assert!(metrics.contains("evenkeel_put_off_nudges_total 2"), "what waits for the morning is counted");
         // What was asked for does not count, and is not held up.
         let before = alex.mails(&app).len();
         app.anonymous("mutation($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) { status } }",

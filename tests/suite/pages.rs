@@ -367,7 +367,7 @@ on_both_databases! {
             assert!(lines.contains(&expected), "{expected} in {lines:?}");
         }
         app.clock.set(minute(62 * DAY));
-        evenkeel::actions::retention::sweep(&app.app.house).await.unwrap();
+        evenkeel::actions::operations::retention::sweep(&app.app.context).await.unwrap();
         let left: i64 = {
             use diesel::dsl::count_star;
             use evenkeel::store::schema::page_tokens;

@@ -5,7 +5,7 @@ use crate::support::people::text;
 use crate::support::receivers::{Answer, Behaviour, Gate, PushReceiver, Reply, Stage};
 use crate::support::seed;
 use crate::support::{Person, TestApp};
-use evenkeel::actions::device::Subscription;
+use evenkeel::actions::nudges::device::Subscription;
 use evenkeel::demo::loopback::Now;
 use evenkeel::demo::push_receiver;
 use evenkeel::domain::nudge::{Channel, NudgeState};
@@ -45,12 +45,12 @@ async fn now(app: &TestApp, of: &[NudgeId]) -> Vec<NudgeRow> {
         let rows = of.iter().map(|id| Ok(store::nudge::find(db, *id)?.unwrap()));
         rows.collect::<Result<_, store::StoreError>>()
     };
-    app.app.house.store.read(find).await.unwrap()
+    app.app.context.store.read(find).await.unwrap()
 }
 
 async fn live_devices(app: &TestApp, of: AccountId) -> usize {
     let count = move |db: &mut store::Db| Ok::<_, store::StoreError>(store::device::live(db, &[of])?.len());
-    app.app.house.store.read(count).await.unwrap()
+    app.app.context.store.read(count).await.unwrap()
 }
 
 /// Which of these nudges are a person's.
@@ -181,7 +181,7 @@ async fn address_failed(app: &TestApp, of: AccountId) -> bool {
     let find = move |db: &mut store::Db| {
         Ok::<_, store::StoreError>(store::account::find(db, of)?.unwrap().address_failed_at.is_some())
     };
-    app.app.house.store.read(find).await.unwrap()
+    app.app.context.store.read(find).await.unwrap()
 }
 
 /// How many pushes with different topics.
@@ -235,11 +235,11 @@ on_both_databases! {
             }
             Service::At(origin) => Subscription { endpoint: format!("{origin}/push/x"), ..own(&target) },
         }).collect();
-        let house = &app.app.house;
-        let couples = seed::couples(house, 0, rows.len() / 2, |n| Some(devices[n].clone())).await;
+        let context = &app.app.context;
+        let couples = seed::couples(context, 0, rows.len() / 2, |n| Some(devices[n].clone())).await;
         let at = minute(HOUR);
         let scenes: Vec<_> = couples.iter().map(|couple| (*couple, at)).collect();
-        let due = seed::scenes(house, &scenes).await;
+        let due = seed::scenes(context, &scenes).await;
         app.clock.set(at);
         // The silent service is waited for until the limit; the endless answer is not.
         app.deliver().await;
@@ -298,13 +298,13 @@ on_both_databases! {
             (Stage::EndOfData, Reply::Drop, NudgeState::Waiting, false),
         ];
         // Only the first of each two is written to.
-        let house = &app.app.house;
+        let context = &app.app.context;
         let device = |n: usize| (!n.is_multiple_of(2)).then(|| own(&app.push.subscribe()));
-        let couples = seed::couples(house, 0, rows.len(), device).await;
+        let couples = seed::couples(context, 0, rows.len(), device).await;
         for (n, (couple, (stage, reply, state, fails))) in couples.into_iter().zip(rows).enumerate() {
             let name = format!("{reply:?} at {stage:?}");
             let at = app.clock.now() + SignedDuration::from_mins(1);
-            let due = seed::scenes(house, &[(couple, at)]).await;
+            let due = seed::scenes(context, &[(couple, at)]).await;
             let due = of(&due, couple.people[0]);
             for _ in &due {
                 app.mail.answer_next(stage, reply.clone());
@@ -333,9 +333,9 @@ on_both_databases! {
     async fn r20_without_the_tls_that_is_required_nothing_is_said_in_clear(app) {
         let mut app = app;
         let (address, heard) = deaf_to_tls();
-        let couple = seed::couples(&app.app.house, 0, 1, |_| None).await[0];
+        let couple = seed::couples(&app.app.context, 0, 1, |_| None).await[0];
         let at = minute(HOUR);
-        let due = of(&seed::scenes(&app.app.house, &[(couple, at)]).await, couple.people[0]);
+        let due = of(&seed::scenes(&app.app.context, &[(couple, at)]).await, couple.people[0]);
         let receivers = app.config.smtp_url.take();
         let required = format!("smtp://care:secret@{address}?tls=required");
         let receivers_too = format!("{}?tls=required", app.mail.url());
@@ -365,7 +365,7 @@ on_both_databases! {
     async fn r23_a_service_that_hangs_delays_no_other_and_loses_nothing(app) {
         let slow = receiver(&app);
         let app = allowing(app, [slow.origin()]);
-        let house = &app.app.house;
+        let context = &app.app.context;
         let gate = Gate::new();
         // Twice as many nudges as a worker takes in hand, and all of them due before the others.
         let mut hanging = Vec::new();
@@ -375,14 +375,14 @@ on_both_databases! {
             hanging.push(agent.endpoint.clone());
             Some(own(&agent))
         };
-        let behind = seed::couples(house, 0, 256, device).await;
-        let fast = seed::couples(house, 512, 5, |_| Some(own(&app.push.subscribe()))).await;
+        let behind = seed::couples(context, 0, 256, device).await;
+        let fast = seed::couples(context, 512, 5, |_| Some(own(&app.push.subscribe()))).await;
         let at = minute(HOUR);
         let earlier = at - SignedDuration::from_mins(1);
         let first: Vec<_> = behind.iter().map(|couple| (*couple, earlier)).collect();
         let then: Vec<_> = fast.iter().map(|couple| (*couple, at)).collect();
-        let first = seed::scenes(house, &first).await;
-        let then = seed::scenes(house, &then).await;
+        let first = seed::scenes(context, &first).await;
+        let then = seed::scenes(context, &then).await;
         assert_eq!((first.len(), then.len()), (1024, 20));
         app.clock.set(at);
         let worker = app.app.worker();
@@ -513,7 +513,7 @@ on_both_databases! {
         assert_eq!(listed(&app, sam, &check_in, "ASK").await, ["DEAD"]);
         let id = id_of(&app, sam, &check_in, "ASK").await;
         let read = move |db: &mut store::Db| Ok::<_, store::StoreError>(store::nudge::attempts(db, &[id])?);
-        let attempts = app.app.house.store.read(read).await.unwrap();
+        let attempts = app.app.context.store.read(read).await.unwrap();
         let by_push: Vec<_> =
             attempts.iter().filter(|attempt| attempt.device_id.is_some()).map(|attempt| attempt.status_code).collect();
         assert_eq!(by_push, [Some(503); 12]);

@@ -5,7 +5,9 @@ use crate::support::receivers::Answer;
 use crate::support::seed;
 use crate::support::{Backend, Couple, TestApp};
 use diesel::connection::SimpleConnection;
-use evenkeel::actions::{Fault, dead, retention};
+use evenkeel::actions::Fault;
+use evenkeel::actions::nudges::dead;
+use evenkeel::actions::operations::retention;
 use evenkeel::domain::nudge::NudgeState;
 use evenkeel::domain::retention::Keep;
 use evenkeel::ids::NudgeId;
@@ -38,7 +40,7 @@ on_both_databases! {
     async fn r20_a_dead_nudge_is_kept_listed_and_driven_again_when_the_trouble_is_mended(app) {
         let (couple, _) = given_up(&app).await;
         let sam = &couple.sam;
-        let list = dead::list(&app.app.house).await.unwrap().nudges;
+        let list = dead::list(&app.app.context).await.unwrap().nudges;
         assert_eq!(list.len(), 2, "the ask and the prompt to reach out: {list:?}");
         assert!(list.iter().all(|nudge| nudge.last.unwrap().1 == Some(403) && !nudge.expired));
         assert_eq!(states(&app, &couple, "DEAD").await, 1, "one's own ask is shown; the other's prompt is not");
@@ -47,14 +49,14 @@ on_both_databases! {
         assert!(sam.pushes(&app).is_empty(), "nothing drives it again by itself");
         let known = list[0].id;
         let nobodys = NudgeId::at(app.clock.now(), &crate::support::chance());
-        let driven = dead::drive_again(&app.app.house, Some(vec![known, nobodys])).await.unwrap();
+        let driven = dead::drive_again(&app.app.context, Some(vec![known, nobodys])).await.unwrap();
         assert_eq!((driven.again, driven.unknown), (1, 1));
         app.pass_minutes(1).await;
         assert_eq!(sam.pushes(&app).len(), 1);
-        assert_eq!(dead::drive_again(&app.app.house, None).await.unwrap().again, 1);
+        assert_eq!(dead::drive_again(&app.app.context, None).await.unwrap().again, 1);
         app.pass_minutes(1).await;
         assert_eq!(sam.pushes(&app).len(), 2);
-        assert!(dead::list(&app.app.house).await.unwrap().nudges.is_empty());
+        assert!(dead::list(&app.app.context).await.unwrap().nudges.is_empty());
     }
 
     async fn r16_a_dead_nudge_that_is_driven_again_is_checked_again(app) {
@@ -62,7 +64,7 @@ on_both_databases! {
         app.push.answer_always(&couple.sam.device.endpoint, None);
         let due = couple.check_ins(&app, &couple.sam, &scene).await.remove(0);
         couple.sam.done(&app, "skipCheckIn", json!({ "checkInId": due["id"] }), "").await;
-        dead::drive_again(&app.app.house, None).await.unwrap();
+        dead::drive_again(&app.app.context, None).await.unwrap();
         app.pass_minutes(1).await;
         assert_eq!(couple.sam.pushes(&app).len(), 1, "the prompt to reach out, and no question that was answered");
         // What is over is of no use to anybody.
@@ -70,11 +72,11 @@ on_both_databases! {
         couple.scene(&app).await;
         app.pass_minutes(3 * DAY).await;
         app.push.answer_always(&couple.sam.device.endpoint, None);
-        let list = dead::list(&app.app.house).await.unwrap().nudges;
+        let list = dead::list(&app.app.context).await.unwrap().nudges;
         let over: Vec<_> = list.iter().filter(|nudge| nudge.expired).map(|nudge| nudge.id).collect();
-        let driven = dead::drive_again(&app.app.house, Some(over.clone())).await.unwrap();
+        let driven = dead::drive_again(&app.app.context, Some(over.clone())).await.unwrap();
         assert!(!over.is_empty() && driven.again == 0 && driven.expired == over.len(), "{driven:?}");
-        assert_eq!(dead::drive_again(&app.app.house, None).await.unwrap().expired, 0, "all means all that are of use");
+        assert_eq!(dead::drive_again(&app.app.context, None).await.unwrap().expired, 0, "all means all that are of use");
     }
 
     async fn r35_the_list_of_dead_nudges_says_nothing_about_anybody(app) {
@@ -89,23 +91,23 @@ on_both_databases! {
     }
 
     async fn r20_more_dead_nudges_than_are_taken_at_a_time_are_not_passed_over_in_silence(app) {
-        let couples = seed::couples(&app.app.house, 0, 251, |_| None).await;
+        let couples = seed::couples(&app.app.context, 0, 251, |_| None).await;
         let at = minute(HOUR);
         let scenes: Vec<_> = couples.iter().map(|couple| (*couple, at)).collect();
-        assert_eq!(seed::scenes(&app.app.house, &scenes).await.len(), 1004);
+        assert_eq!(seed::scenes(&app.app.context, &scenes).await.len(), 1004);
         app.clock.set(at);
         let give_up = "UPDATE nudges SET state = 'dead', finished_at = send_at WHERE rung IN ('ask', 'reach_out')";
-        app.app.house.store.write(move |db| Ok::<_, Fault>(db.batch_execute(give_up)?)).await.unwrap();
+        app.app.context.store.write(move |db| Ok::<_, Fault>(db.batch_execute(give_up)?)).await.unwrap();
         app.install_keys();
         let (well, text) = command(&app, &["nudges", "dead"]);
         let last = text.lines().last().unwrap();
         assert_eq!((well, text.lines().count(), last), (true, 1001, "There are more; these are the latest 1000."));
-        let list = dead::list(&app.app.house).await.unwrap();
+        let list = dead::list(&app.app.context).await.unwrap();
         assert!(list.nudges.len() == 1000 && list.more);
-        let rounds = [dead::drive_again(&app.app.house, None).await, dead::drive_again(&app.app.house, None).await];
+        let rounds = [dead::drive_again(&app.app.context, None).await, dead::drive_again(&app.app.context, None).await];
         let rounds = rounds.map(|driven| driven.unwrap()).map(|driven| (driven.again, driven.more));
         assert_eq!(rounds, [(1000, true), (4, false)]);
-        assert!(!dead::list(&app.app.house).await.unwrap().more);
+        assert!(!dead::list(&app.app.context).await.unwrap().more);
     }
 
     async fn finished_nudges_are_forgotten_after_their_time_and_waiting_ones_never(app) {
@@ -121,12 +123,12 @@ on_both_databases! {
             couple.alex.ask(&app, "{ viewer { account { id } } }", json!({})).await;
         }
         couple.scene(&app).await;
-        retention::sweep(&app.app.house).await.unwrap();
+        retention::sweep(&app.app.context).await.unwrap();
         assert_eq!(states(&app, &couple, "SENT").await, sent, "their time is not over");
         app.clock.set(app.clock.now() + jiff::SignedDuration::from_hours(24 * 6));
-        retention::sweep(&app.app.house).await.unwrap();
+        retention::sweep(&app.app.context).await.unwrap();
         assert_eq!(states(&app, &couple, "SENT").await, 0);
-        let left = app.app.house.store.read(|db| {
+        let left = app.app.context.store.read(|db| {
             use diesel::prelude::*;
             use store::schema::{attempts, nudges};
             let waiting: i64 = nudges::table.filter(nudges::state.eq(NudgeState::Waiting)).count().get_result(db)?;
@@ -168,11 +170,11 @@ async fn old_scenes_are_forgotten_for_both(app: TestApp) {
             person.refresh(&app).await;
         }
     }
-    retention::sweep(&app.app.house).await.unwrap();
+    retention::sweep(&app.app.context).await.unwrap();
     assert_eq!(all_about("scenes:").await, 1, "its time is not over");
     let new = couple.scene(&app).await;
     app.clock.set(app.clock.now() + jiff::SignedDuration::from_hours(36));
-    retention::sweep(&app.app.house).await.unwrap();
+    retention::sweep(&app.app.context).await.unwrap();
     for person in [&couple.alex, &couple.sam] {
         person.refresh(&app).await;
         assert_eq!(couple.check_ins(&app, person, &new).await.len(), 3);

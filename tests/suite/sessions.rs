@@ -5,7 +5,9 @@ use crate::support::{Backend, Person, TestApp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::prelude::*;
-use evenkeel::actions::{Fault, Refusal, Unit, refresh, retention};
+use evenkeel::actions::auth::refresh;
+use evenkeel::actions::operations::retention;
+use evenkeel::actions::{Fault, Refusal, Transaction};
 use evenkeel::store::schema::{refresh_tokens, sessions};
 use evenkeel::store::{Db, StoreError};
 use evenkeel::vault::token_keys;
@@ -64,7 +66,7 @@ async fn live_tokens(app: &TestApp) -> i64 {
         let unused = refresh_tokens::table.filter(refresh_tokens::replaced_at.is_null());
         Ok::<_, StoreError>(unused.count().get_result(db)?)
     };
-    app.app.house.store.read(work).await.unwrap()
+    app.app.context.store.read(work).await.unwrap()
 }
 
 /// How many sessions and refresh tokens there are.
@@ -74,7 +76,7 @@ async fn kept(app: &TestApp) -> (i64, i64) {
             (sessions::table.count().get_result(db)?, refresh_tokens::table.count().get_result(db)?);
         Ok::<_, StoreError>(kept)
     };
-    app.app.house.store.read(work).await.unwrap()
+    app.app.context.store.read(work).await.unwrap()
 }
 
 async fn alex(app: &TestApp) -> Person {
@@ -226,10 +228,10 @@ on_both_databases! {
         refreshed(&app, &token).await;
         assert_eq!(kept(&app).await, (2, 3));
         seconds(&app, 24 * 3600);
-        retention::sweep(&app.app.house).await.unwrap();
+        retention::sweep(&app.app.context).await.unwrap();
         assert_eq!(kept(&app).await, (2, 1), "tokens after sixty days");
         seconds(&app, 31 * 24 * 3600);
-        retention::sweep(&app.app.house).await.unwrap();
+        retention::sweep(&app.app.context).await.unwrap();
         assert_eq!(kept(&app).await, (1, 1), "ended sessions after ninety days");
     }
 
@@ -327,7 +329,7 @@ on_both_databases! {
         let (access, _) = app.log_in(&alex.email, PASSWORD).await;
         let kid = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
         assert_ne!(kid(&before), kid(&access));
-        let sibling = app.sibling().house;
+        let sibling = app.sibling().context;
         for token in [&before, &access] {
             assert!(works(&app, token).await);
             assert!(sibling.tokens.check(token, app.clock.now()).is_some(), "other processes alike");
@@ -488,19 +490,19 @@ fn r31_two_exchanges_in_two_processes_make_one_successor() {
         let sibling = app.sibling();
         // Both transactions are open before either looks at the token. SQLite has one writer at a time anyway.
         let barrier = Arc::new(Barrier::new(2));
-        let exchanges = [&app.app.house, &sibling.house].map(|house| {
-            let (house, barrier, token) = (Arc::clone(house), Arc::clone(&barrier), token.clone());
-            let keeper = Arc::clone(&house);
+        let exchanges = [&app.app.context, &sibling.context].map(|context| {
+            let (context, barrier, token) = (Arc::clone(context), Arc::clone(&barrier), token.clone());
+            let keeper = Arc::clone(&context);
             async move {
-                let work = move |unit: &mut Unit<'_>| {
+                let work = move |tx: &mut Transaction<'_>| {
                     barrier.wait();
-                    match refresh::exchange(&keeper, unit, &token) {
+                    match refresh::exchange(&keeper, tx, &token) {
                         Ok(exchanged) => Ok(exchanged.unwrap().refresh),
                         Err(Refusal::Fault(fault)) => Err(fault),
                         Err(_) => Err(Fault::Inconsistent("an exchange is not refused")),
                     }
                 };
-                house.worker_tx(work).await.unwrap()
+                context.worker_tx(work).await.unwrap()
             }
         });
         let successors = futures::future::join_all(exchanges).await;

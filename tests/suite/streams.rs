@@ -6,10 +6,10 @@ mod worker;
 use crate::support::care::HOUR;
 use crate::support::people::text;
 use crate::support::{Backend, Couple, Person, TestApp};
-use evenkeel::actions::retention;
+use evenkeel::actions::operations::retention;
 use evenkeel::domain::change::ChangeKind;
 use evenkeel::ids::{AccountId, RowId};
-use evenkeel::store::change::News;
+use evenkeel::store::change::ChangeEvents;
 use evenkeel::store::{Db, Location, StoreError};
 use feed::{Events, at_least, changes, cursor, kinds, plain, read_on};
 use jiff::SignedDuration;
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Lets time pass for whoever follows: their timers run by the machine's clock.
 fn pass(app: &TestApp, minutes: i64) {
     app.clock.set(app.clock.now() + SignedDuration::from_mins(minutes));
-    app.app.house.feeds.ring_all();
+    app.app.context.feeds.wake_all();
 }
 
 async fn account(app: &TestApp, person: &Person) -> AccountId {
@@ -155,10 +155,10 @@ on_both_databases! {
         // Nothing is forgotten that somebody can still follow on from; a day later it is gone.
         let kept = async || app.dump().await.iter().filter(|line| line.starts_with("changes: ")).count();
         let before = kept().await;
-        retention::sweep(&app.app.house).await.unwrap();
+        retention::sweep(&app.app.context).await.unwrap();
         assert_eq!(kept().await, before);
         app.clock.set(app.clock.now() + SignedDuration::from_hours(24 * 4));
-        retention::sweep(&app.app.house).await.unwrap();
+        retention::sweep(&app.app.context).await.unwrap();
         assert_eq!(kept().await, 0);
         // A cursor of another database, or of a later state of this one.
         let ahead = feed::sealed(&format!("999.{}.Change_{}", app.clock.now().as_microsecond(), "0".repeat(32)));
@@ -284,15 +284,15 @@ on_both_databases! {
 
     async fn nothing_is_lost_whoever_commits_first(app) {
         let alex = app.person("Alex", "UTC", ("22:00", "08:00")).await;
-        let (account, house) = (account(&app, &alex).await, Arc::clone(&app.app.house));
+        let (account, context) = (account(&app, &alex).await, Arc::clone(&app.app.context));
         let from = cursor(&app, &alex).await;
         let write = |object: u128, held: Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>| {
-            let (house, now) = (Arc::clone(&house), app.clock.now());
+            let (context, now) = (Arc::clone(&context), app.clock.now());
             async move {
-                house
+                context
                     .store
                     .write(move |db| {
-                        let mut news = News::default();
+                        let mut news = ChangeEvents::default();
                         let object = RowId(uuid::Uuid::from_u128(object));
                         news.at_once(account, ChangeKind::JournalChanged, object, now.into(), &crate::support::chance());
                         news.save(db)?;
@@ -346,7 +346,7 @@ on_both_databases! {
         }
         if matches!(app.config.database, Location::Sqlite(_)) {
             // Here the other one is no process that could ring.
-            app.app.house.feeds.ring_all();
+            app.app.context.feeds.wake_all();
         }
         while got > 0 {
             got -= events.next().await["changes"].as_array().unwrap().len();
@@ -403,16 +403,16 @@ on_both_databases! {
         let one_more = async || Events::ask(&app, &alex.access(), Value::Null).await;
         let mut refused = one_more().await;
         assert!(refused.end().await.contains("TRY_LATER"));
-        assert_eq!(app.app.house.feeds.followed(), 1, "one feed, however many follow it");
+        assert_eq!(app.app.context.feeds.followed(), 1, "one feed, however many follow it");
         // When one goes, its place is free again.
         drop(open.pop());
         at_least("a place is free", async || one_more().await.begins().await).await;
-        app.app.house.feeds.close();
+        app.app.context.feeds.close();
         for mut events in open {
             assert_eq!(events.end().await, "", "the process stops");
         }
         // What this side gave up before, the other side may still have to notice.
-        at_least("nobody follows", async || app.app.house.feeds.followed() == 0).await;
+        at_least("nobody follows", async || app.app.context.feeds.followed() == 0).await;
         assert_eq!(one_more().await.next().await["startOver"], true);
     }
 
@@ -442,7 +442,7 @@ async fn waits(app: &TestApp) -> bool {
         let query = diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(waiting));
         Ok::<_, StoreError>(query.get_result::<i64>(db)?)
     };
-    app.app.house.store.read(count).await.unwrap() > 0
+    app.app.context.store.read(count).await.unwrap() > 0
 }
 
 #[test]
@@ -514,8 +514,8 @@ impl Drop for Process {
 
 /// A service whose connections may stall for a moment only.
 async fn impatient() -> TestApp {
-    let quick = |door: &mut evenkeel::http::Door| {
-        (door.stall, door.ping) = (Duration::from_millis(400), Duration::from_millis(50));
+    let quick = |limits: &mut evenkeel::http::HttpLimits| {
+        (limits.stall, limits.ping) = (Duration::from_millis(400), Duration::from_millis(50));
     };
     TestApp::start_with(Backend::Sqlite, |_| {}, quick).await
 }
@@ -540,7 +540,7 @@ fn who_does_not_answer_any_more_is_let_go() {
         let app = impatient().await;
         let alex = app.person("Alex", "UTC", ("22:00", "08:00")).await;
         let silent = feed::silent_socket(&app, &alex).await;
-        let feeds = &app.app.house.feeds;
+        let feeds = &app.app.context.feeds;
         at_least("the socket follows", async || feeds.followed() == 1).await;
         at_least("it is let go", async || feeds.followed() == 0).await;
         drop(silent);

@@ -241,16 +241,16 @@ on_both_databases! {
         let weak = argon2::Params::new(8 * 1024, 1, 1, None).unwrap();
         let weak = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, weak);
         let old = weak.hash_password_with_salt(PASSWORD.as_bytes(), &crate::support::chance().bytes::<16>()).unwrap().to_string();
-        let house = &app.app.house;
+        let context = &app.app.context;
         let kept = old.clone();
         let write = move |db: &mut Db| {
             let set = accounts::password_hash.eq(kept);
             Ok::<_, StoreError>(diesel::update(accounts::table).set(set).execute(db)?)
         };
-        house.store.write(write).await.unwrap();
+        context.store.write(write).await.unwrap();
         let stored = async || {
             let read = |db: &mut Db| Ok::<_, StoreError>(accounts::table.select(accounts::password_hash).first::<String>(db)?);
-            house.store.read(read).await.unwrap()
+            context.store.read(read).await.unwrap()
         };
         assert_eq!(outcome(&log_in(&app, "198.51.100.7", &alex.email, WRONG, None).await), "MALFORMED");
         assert_eq!(stored().await, old, "who does not know it changes nothing");

@@ -14,8 +14,8 @@ use evenkeel::app::App;
 use evenkeel::store::Db;
 use evenkeel::store::sealed::{Cell, Column, Owner, SEALED, WRAPPED, page, replace};
 use evenkeel::vault::Vault;
+use evenkeel::vault::key_ring::{CURRENT, MasterSource, NEXT};
 use evenkeel::vault::keys::Keys;
-use evenkeel::vault::ring::{CURRENT, MasterSource, NEXT};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -167,7 +167,7 @@ on_both_databases! {
         listen();
         let couple = written(&app).await;
         let alex = &couple.alex;
-        let by_data_keys: Vec<_> = SEALED.iter().filter(|sealed| sealed.owner != Owner::House).collect();
+        let by_data_keys: Vec<_> = SEALED.iter().filter(|sealed| sealed.owner != Owner::AppContext).collect();
         for (n, sealed) in by_data_keys.iter().enumerate().filter(|(_, sealed)| is_shown(sealed.at)) {
             let of = sealed.at;
             let all = cells(&app, of);
@@ -235,7 +235,7 @@ on_both_databases! {
         let indexes = std::thread::scope(|scope| {
             let begin = || {
                 start.wait();
-                app.sibling().house.vault.blind_index("email", "alex@example.org")
+                app.sibling().context.vault.blind_index("email", "alex@example.org")
             };
             let threads: Vec<_> = (0..6).map(|_| scope.spawn(begin)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect::<BTreeSet<_>>()
@@ -317,16 +317,16 @@ on_both_databases! {
         assert!(!well && told.contains("it failed") && !told.contains("hunter2"), "{told}");
         assert!(!folder.join(CURRENT).exists(), "no file is made of it");
         let config = evenkeel::config::Config { master: MasterSource::Given(new.into()), ..app.config.clone() };
-        let house = App::build(&config, &Keys::load(&folder, &config.master).unwrap(), app.clock.clone(), crate::support::chance()).unwrap().house;
+        let context = App::build(&config, &Keys::load(&folder, &config.master).unwrap(), app.clock.clone(), crate::support::chance()).unwrap().context;
         let account = cells(&app, WRAPPED[1])[0].clone();
-        let place = evenkeel::vault::Place::new("accounts", "data_key", account.key.0);
-        assert!(house.vault.unwrap(place, &account.bytes).is_ok() && couple.alex.name == "Alex");
+        let aad = evenkeel::vault::Aad::new("accounts", "data_key", account.key.0);
+        assert!(context.vault.unwrap(aad, &account.bytes).is_ok() && couple.alex.name == "Alex");
     }
 }
 
 /// That a mail's link, an invitation's code, a log-in and all words from before work as before.
 async fn goes_on(app: &TestApp, couple: &Couple, code: &Value) {
-    for sealed in SEALED.iter().filter(|sealed| sealed.owner != Owner::House && is_shown(sealed.at)) {
+    for sealed in SEALED.iter().filter(|sealed| sealed.owner != Owner::AppContext && is_shown(sealed.at)) {
         couple.alex.ask(app, reading(sealed.at), json!({})).await;
     }
     app.log_in("SAM@people.test", PASSWORD).await;

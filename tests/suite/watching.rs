@@ -5,10 +5,10 @@ use crate::support::watching::{Switch, get, get_json, queue, value, watch, work}
 use crate::support::{Backend, TestApp};
 use diesel::connection::SimpleConnection;
 use evenkeel::actions::Fault;
-use evenkeel::actions::claim::claim;
+use evenkeel::actions::nudges::claim::claim;
 use evenkeel::delivery::heartbeat::{Beat, Heartbeat};
 use evenkeel::ids::{NudgeId, WorkerId};
-use evenkeel::meters::{CONTENT_TYPE, COUNTED_MOST};
+use evenkeel::metrics::{CONTENT_TYPE, COUNTED_MOST};
 use evenkeel::store::{self, Db, Location};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -55,9 +55,9 @@ on_both_databases! {
             (Some(4.0), Some(all - 4.0)));
         let (_, _, text) = get(&app, &format!("{url}/metrics")).await;
         assert_eq!(value(&text, "evenkeel_queue_oldest_due_age_seconds"), Some(120.0));
-        let held = app.app.house.worker_tx(|unit| {
-            let worker = WorkerId::at(unit.now, unit.chance);
-            Ok(claim(unit, worker, SignedDuration::from_secs(90), 3)?.ready.len())
+        let held = app.app.context.worker_tx(|tx| {
+            let worker = WorkerId::at(tx.now, tx.chance);
+            Ok(claim(tx, worker, SignedDuration::from_secs(90), 3)?.ready.len())
         }).await.unwrap();
         assert_eq!(held, 3);
         seconds(&app, 5);
@@ -82,7 +82,7 @@ on_both_databases! {
         let id = crate::support::people::text(&couple.sam.ask(&app, "{ viewer { nudges(first: 1) { nodes { id } } } }",
             json!({})).await["viewer"]["nudges"]["nodes"][0]["id"]);
         let id: NudgeId = id.parse().unwrap();
-        app.app.house.store.write(move |db| {
+        app.app.context.store.write(move |db| {
             let like = store::nudge::find(db, id)?.unwrap();
             let rows: Vec<_> = (0..more).map(|n| {
                 let mut row = like.clone();
@@ -129,7 +129,7 @@ on_both_databases! {
             let ready = json!({ "status": "ready", "parts": { "database": "ready" } });
             assert_eq!(get_json(&app, &format!("{origin}/readyz")).await, (200, ready));
         }
-        app.app.house.meters.expect_passes();
+        app.app.context.metrics.expect_passes();
         let late = json!({ "status": "not ready", "parts": { "database": "ready", "worker": "not ready" } });
         let well = json!({ "status": "ready", "parts": { "database": "ready", "worker": "ready" } });
         for origin in [&app.url, &url] {
@@ -145,14 +145,14 @@ on_both_databases! {
     async fn the_heart_beats_while_nudges_go_out_and_not_when_they_stay_behind(app) {
         let couple = app.couple().await;
         let switch = Switch::start("secret-token");
-        let heartbeat = Heartbeat::new(app.app.house.clone(), switch.url.clone().into()).unwrap();
+        let heartbeat = Heartbeat::new(app.app.context.clone(), switch.url.clone().into()).unwrap();
         seconds(&app, 61);
         assert_eq!((heartbeat.beat().await, switch.heard()), (Beat::Withheld, (0, 0)), "nothing was done lately");
         work(&app).await;
         assert_eq!((heartbeat.beat().await, switch.heard()), (Beat::Heard, (1, 0)));
         couple.scene(&app).await;
         seconds(&app, 3600 + 300);
-        app.app.house.meters.passed(app.clock.now());
+        app.app.context.metrics.passed(app.clock.now());
         assert_eq!((heartbeat.beat().await, switch.heard()), (Beat::Heard, (2, 0)), "five minutes are patience");
         seconds(&app, 1);
         assert_eq!((heartbeat.beat().await, switch.heard()), (Beat::Withheld, (2, 0)), "a nudge is stuck");
@@ -165,7 +165,7 @@ on_both_databases! {
     async fn the_heart_does_not_beat_for_a_nudge_that_is_tried_later(app) {
         let couple = app.couple().await;
         let switch = Switch::start("secret-token");
-        let heartbeat = Heartbeat::new(app.app.house.clone(), switch.url.clone().into()).unwrap();
+        let heartbeat = Heartbeat::new(app.app.context.clone(), switch.url.clone().into()).unwrap();
         couple.scene(&app).await;
         for person in [&couple.alex, &couple.sam] {
             let busy = crate::support::receivers::Answer::status(503).with_header("Retry-After", "1800");
@@ -180,7 +180,7 @@ on_both_databases! {
 
     async fn the_heart_stops_when_nothing_can_be_claimed(app) {
         let switch = Switch::start("secret-token");
-        let heartbeat = Heartbeat::new(app.app.house.clone(), switch.url.clone().into()).unwrap();
+        let heartbeat = Heartbeat::new(app.app.context.clone(), switch.url.clone().into()).unwrap();
         work(&app).await;
         assert_eq!(heartbeat.beat().await, Beat::Heard);
         tamper(&app, "ALTER TABLE nudges RENAME TO gone");
@@ -196,7 +196,7 @@ on_both_databases! {
         let lines = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::INFO);
         let guard = tracing::subscriber::set_default(lines.with_writer(log.clone()).finish());
         let switch = Switch::start("secret-token");
-        let beat = |url: String| Heartbeat::new(app.app.house.clone(), url.into()).unwrap();
+        let beat = |url: String| Heartbeat::new(app.app.context.clone(), url.into()).unwrap();
         work(&app).await;
         switch.answer(302);
         assert_eq!((beat(switch.url.clone()).beat().await, switch.heard()), (Beat::Unheard, (1, 0)), "not followed");

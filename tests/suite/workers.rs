@@ -5,9 +5,9 @@ use crate::support::people::PASSWORD;
 use crate::support::receivers::{Answer, Behaviour, Gate};
 use crate::support::seed;
 use crate::support::{Backend, TestApp};
-use evenkeel::actions::Unit;
-use evenkeel::actions::claim::claim;
-use evenkeel::actions::device::Subscription;
+use evenkeel::actions::Transaction;
+use evenkeel::actions::nudges::claim::claim;
+use evenkeel::actions::nudges::device::Subscription;
 use evenkeel::demo::push_receiver::{self, Received};
 use evenkeel::domain::nudge::NudgeState;
 use evenkeel::ids::{NudgeId, WorkerId};
@@ -37,7 +37,7 @@ async fn now(app: &TestApp, of: &[NudgeRow]) -> Vec<NudgeRow> {
         let rows = of.iter().map(|id| Ok(store::nudge::find(db, *id)?.unwrap()));
         rows.collect::<Result<_, store::StoreError>>()
     };
-    app.app.house.store.read(find).await.unwrap()
+    app.app.context.store.read(find).await.unwrap()
 }
 
 fn different(pushes: &[Received]) -> usize {
@@ -57,13 +57,13 @@ async fn sign_up(app: &TestApp, email: &str) {
 /// When the next nudge can be claimed.
 async fn next_due(app: &TestApp) -> Option<jiff::Timestamp> {
     let next = |db: &mut store::Db| Ok::<_, store::StoreError>(store::nudge::next_due(db)?);
-    app.app.house.store.read(next).await.unwrap().map(|at| at.get())
+    app.app.context.store.read(next).await.unwrap().map(|at| at.get())
 }
 
 /// Waits until nothing waits to be sent any more, recorded and all.
 async fn nothing_waits(app: &TestApp) {
     let began = Instant::now();
-    let next = || app.app.house.store.read(|db| Ok::<_, store::StoreError>(store::nudge::next_due(db)?));
+    let next = || app.app.context.store.read(|db| Ok::<_, store::StoreError>(store::nudge::next_due(db)?));
     while next().await.unwrap().is_some() {
         assert!(began.elapsed() < PATIENCE, "something waits for too long");
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -88,7 +88,7 @@ on_both_databases! {
         for n in 0..5 {
             // Within one lease: what is in hand stays in hand.
             app.clock.set(minute(HOUR) + SignedDuration::from_secs(10 * n));
-            app.app.house.planned.notify_one();
+            app.app.context.planned.notify_one();
             if n < 3 {
                 // Two for each, on their way and not taken yet.
                 gate.arrived(4).await;
@@ -114,9 +114,9 @@ on_both_databases! {
             app.push.answer_always(&agent.endpoint, Some(Answer::behaving(Behaviour::Gate(gate.clone()))));
             Some(own(agent))
         };
-        let couples = seed::couples(&app.app.house, 0, 40, device).await;
+        let couples = seed::couples(&app.app.context, 0, 40, device).await;
         let scenes: Vec<_> = couples.iter().map(|couple| (*couple, minute(HOUR))).collect();
-        let due = seed::scenes(&app.app.house, &scenes).await;
+        let due = seed::scenes(&app.app.context, &scenes).await;
         app.clock.set(minute(HOUR));
         let worker = app.app.worker();
         let woken = async {
@@ -143,9 +143,9 @@ on_both_databases! {
             endpoints.push(agent.endpoint.clone());
             Some(own(agent))
         };
-        let couples = seed::couples(&app.app.house, 0, 40, device).await;
+        let couples = seed::couples(&app.app.context, 0, 40, device).await;
         let scenes: Vec<_> = couples.iter().map(|couple| (*couple, minute(HOUR))).collect();
-        let due = seed::scenes(&app.app.house, &scenes).await;
+        let due = seed::scenes(&app.app.context, &scenes).await;
         app.clock.set(minute(HOUR));
         let (worker, stop) = (app.app.worker(), CancellationToken::new());
         let running = tokio::spawn({
@@ -181,7 +181,7 @@ on_both_databases! {
 fn r15_a_worker_that_is_idle_hears_what_another_process_plans() {
     crate::support::run(Backend::Postgres, |app| async move {
         let sibling = app.sibling();
-        let heard = || tokio::time::timeout(PATIENCE, sibling.house.planned.notified());
+        let heard = || tokio::time::timeout(PATIENCE, sibling.context.planned.notified());
         heard().await.expect("once it listens, it rings");
         sign_up(&app, "kim0@people.test").await;
         heard().await.expect("another process's plan rings");
@@ -211,7 +211,7 @@ fn r15_a_worker_that_is_idle_hears_what_another_process_plans() {
 #[test]
 fn r22_two_workers_at_once_keep_to_one_daily_measure() {
     crate::support::run(Backend::Postgres, |app| async move {
-        let house = &app.app.house;
+        let context = &app.app.context;
         let sibling = app.sibling();
         let mut endpoints = Vec::new();
         let device = |_| {
@@ -219,12 +219,12 @@ fn r22_two_workers_at_once_keep_to_one_daily_measure() {
             endpoints.push(agent.endpoint.clone());
             Some(own(agent))
         };
-        let couples = seed::couples(house, 0, 12, device).await;
+        let couples = seed::couples(context, 0, 12, device).await;
         let at = minute(HOUR);
         // Three scenes' questions and prompts, and an alert about the other one: seven for the second of the two.
         let three: Vec<_> = couples.iter().flat_map(|couple| [(*couple, at); 3]).collect();
-        let mut due = seed::scenes(house, &three).await;
-        due.extend(seed::alerts(house, &couples, at).await);
+        let mut due = seed::scenes(context, &three).await;
+        due.extend(seed::alerts(context, &couples, at).await);
         let people: BTreeSet<_> = couples.iter().map(|couple| couple.people[1]).collect();
         due.retain(|nudge| nudge.recipient_id.is_some_and(|to| people.contains(&to)));
         assert_eq!(due.len(), 7 * couples.len());
@@ -258,21 +258,21 @@ fn r22_two_workers_at_once_keep_to_one_daily_measure() {
 fn r22_two_claims_at_the_same_moment_keep_to_one_daily_measure() {
     crate::support::run(Backend::Postgres, |app| async move {
         let sibling = app.sibling();
-        let couples = seed::couples(&app.app.house, 0, 6, |_| Some(own(app.push.subscribe()))).await;
+        let couples = seed::couples(&app.app.context, 0, 6, |_| Some(own(app.push.subscribe()))).await;
         let at = minute(HOUR);
         let three: Vec<_> = couples.iter().flat_map(|couple| [(*couple, at); 3]).collect();
-        seed::scenes(&app.app.house, &three).await;
-        seed::alerts(&app.app.house, &couples, at).await;
+        seed::scenes(&app.app.context, &three).await;
+        seed::alerts(&app.app.context, &couples, at).await;
         app.clock.set(at);
         let barrier = Arc::new(Barrier::new(2));
-        let claims = [&app.app.house, &sibling.house].map(|house| {
-            let (house, barrier) = (Arc::clone(house), Arc::clone(&barrier));
+        let claims = [&app.app.context, &sibling.context].map(|context| {
+            let (context, barrier) = (Arc::clone(context), Arc::clone(&barrier));
             async move {
-                let work = move |unit: &mut Unit<'_>| {
+                let work = move |tx: &mut Transaction<'_>| {
                     barrier.wait();
-                    claim(unit, WorkerId::at(at, unit.chance), SignedDuration::from_secs(90), 50)
+                    claim(tx, WorkerId::at(at, tx.chance), SignedDuration::from_secs(90), 50)
                 };
-                house.worker_tx(work).await.unwrap()
+                context.worker_tx(work).await.unwrap()
             }
         });
         app.leaves_undone("what the two claim is looked at and never sent");

@@ -59,6 +59,6 @@ impl TestApp {
             }
             Ok::<_, StoreError>(all)
         };
-        self.app.house.store.read(dump).await.unwrap()
+        self.app.context.store.read(dump).await.unwrap()
     }
 }

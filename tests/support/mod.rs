@@ -139,7 +139,7 @@ impl TestApp {
     pub async fn start_with(
         backend: Backend,
         settings: impl FnOnce(&mut Config),
-        door: impl FnOnce(&mut evenkeel::http::Door),
+        limits: impl FnOnce(&mut evenkeel::http::HttpLimits),
     ) -> Self {
         let clock = Clock::simulated(at(START));
         let ticks = clock.clone();
@@ -159,7 +159,7 @@ impl TestApp {
         settings(&mut config);
         let keys = Arc::new(Keys::ephemeral(&chance()));
         let mut app = App::build(&config, &keys, clock.clone(), chance()).unwrap();
-        door(&mut app.door);
+        limits(&mut app.limits);
         let server = app.server(listener, 1).unwrap();
         let handle = server.handle();
         actix_web::rt::spawn(server);
@@ -203,7 +203,7 @@ impl TestApp {
 
     /// Another process on the same database with the same keys: its own connections, clock and senders.
     pub fn sibling(&self) -> App {
-        App::build(&self.config, &self.keys, self.clock.clone(), self.app.house.chance.clone()).unwrap()
+        App::build(&self.config, &self.keys, self.clock.clone(), self.app.context.chance.clone()).unwrap()
     }
 
     /// Delivers what is due now.
@@ -303,7 +303,7 @@ impl TestApp {
             let held = nudges::table.filter(nudges::lease_until.gt(now)).count().get_result::<i64>(db)?;
             Ok::<_, StoreError>((queue::depth(db, now)?.due, held))
         };
-        let (due, held) = self.app.house.store.read(count).await.unwrap();
+        let (due, held) = self.app.context.store.read(count).await.unwrap();
         (due > 0 || held > 0).then(|| format!("{due} nudges are due and {held} held by a worker"))
     }
 }

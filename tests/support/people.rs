@@ -99,7 +99,7 @@ impl TestApp {
         let id = person.ask(self, "{ viewer { account { id } } }", json!({})).await;
         let id: evenkeel::ids::AccountId = text(&id["viewer"]["account"]["id"]).parse().unwrap();
         let erase = move |db: &mut Db| Ok(diesel::delete(accounts::table.find(id)).execute(db)?);
-        assert_eq!(self.app.house.store.write::<_, StoreError>(erase).await.unwrap(), 1);
+        assert_eq!(self.app.context.store.write::<_, StoreError>(erase).await.unwrap(), 1);
         person.access()
     }
 

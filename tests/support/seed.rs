@@ -3,10 +3,11 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use evenkeel::actions::device::Subscription;
-use evenkeel::actions::negotiation::Proposal;
-use evenkeel::actions::people::{account_key_place, email_index, link_key_place};
-use evenkeel::actions::{Caller, Done, House, negotiation, partner_link};
+use evenkeel::actions::accounts::people::{account_key_aad, email_index, link_key_aad};
+use evenkeel::actions::links::negotiation::Proposal;
+use evenkeel::actions::links::{negotiation, partner_link};
+use evenkeel::actions::nudges::device::Subscription;
+use evenkeel::actions::{AppContext, Caller, Done};
 use evenkeel::auth::Requester;
 use evenkeel::chance::Chance;
 use evenkeel::domain::account::{Email, Share};
@@ -25,7 +26,7 @@ use evenkeel::store::nudge::NudgeRow;
 use evenkeel::store::partner_link::{LinkRow, MemberRow, pair};
 use evenkeel::store::scene::{SceneMemberRow, SceneRow};
 use evenkeel::store::{Db, StoreError, schema};
-use evenkeel::vault::Place;
+use evenkeel::vault::Aad;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
@@ -60,9 +61,9 @@ pub fn caller(account: AccountId, now: Timestamp) -> Caller {
 
 /// Saves rows, as many at once as one statement takes.
 macro_rules! save {
-    ($house:expr, $table:path, $columns:literal, $rows:expr) => {{
+    ($context:expr, $table:path, $columns:literal, $rows:expr) => {{
         let rows = $rows;
-        $house
+        $context
             .store
             .write(move |db| {
                 for some in rows.chunks(PARAMETERS / $columns) {
@@ -81,25 +82,25 @@ macro_rules! save {
 /// Makes so many couples. The people are numbered from `first` on; `device` gives each number's subscription, if it
 /// has one.
 pub async fn couples(
-    house: &Arc<House>,
+    context: &Arc<AppContext>,
     first: usize,
     count: usize,
     mut device: impl FnMut(usize) -> Option<Subscription>,
 ) -> Vec<Couple> {
-    let now = house.clock.now();
+    let now = context.clock.now();
     let (mut accounts, mut devices, mut links, mut members) = (vec![], vec![], vec![], vec![]);
     let mut made = Vec::with_capacity(count);
     for n in 0..count {
         let people = [0, 1].map(|side| {
             let number = first + 2 * n + side;
-            let (account, device) = person(house, number, device(number), now);
+            let (account, device) = person(context, number, device(number), now);
             let id = account.id;
             accounts.push(account);
             devices.extend(device);
             id
         });
         let link = LinkId::at(now, &chance());
-        let (_, data_key) = house.vault.new_data_key(link_key_place(link), house.vault.newest()).unwrap();
+        let (_, data_key) = context.vault.new_data_key(link_key_aad(link), context.vault.newest()).unwrap();
         links.push(LinkRow {
             id: link,
             status: LinkStatus::Active,
@@ -124,28 +125,28 @@ pub async fn couples(
         }));
         made.push(Couple { link, people });
     }
-    save!(house, schema::accounts::table, 17, accounts);
-    save!(house, schema::devices::table, 7, devices);
-    save!(house, schema::partner_links::table, 10, links);
-    save!(house, schema::link_members::table, 8, members);
+    save!(context, schema::accounts::table, 17, accounts);
+    save!(context, schema::devices::table, 7, devices);
+    save!(context, schema::partner_links::table, 10, links);
+    save!(context, schema::link_members::table, 8, members);
     made
 }
 
 fn person(
-    house: &House,
+    context: &AppContext,
     number: usize,
     subscription: Option<Subscription>,
     now: Timestamp,
 ) -> (AccountRow, Option<DeviceRow>) {
     let id = AccountId::at(now, &chance());
-    let (key, data_key) = house.vault.new_data_key(account_key_place(id), house.vault.newest()).unwrap();
-    let place = |column| Place::new("accounts", column, id.uuid());
+    let (key, data_key) = context.vault.new_data_key(account_key_aad(id), context.vault.newest()).unwrap();
+    let aad = |column| Aad::new("accounts", column, id.uuid());
     let email = Email::parse("email", &address(number)).unwrap();
     let account = AccountRow {
         id,
-        email_index: email_index(&house.vault, &email),
-        email: key.seal_text(place("email"), email.as_str()).unwrap(),
-        display_name: key.seal_text(place("display_name"), &format!("Person {number}")).unwrap(),
+        email_index: email_index(&context.vault, &email),
+        email: key.seal_text(aad("email"), email.as_str()).unwrap(),
+        display_name: key.seal_text(aad("display_name"), &format!("Person {number}")).unwrap(),
         password_hash: "nobody logs in".to_owned(),
         data_key,
         zone: "UTC".to_owned(),
@@ -162,13 +163,13 @@ fn person(
     };
     let device = subscription.map(|subscription| {
         let device = DeviceId::at(now, &chance());
-        let place = |column| Place::new("devices", column, device.uuid());
+        let aad = |column| Aad::new("devices", column, device.uuid());
         DeviceRow {
             id: device,
             account_id: id,
-            endpoint_index: house.vault.blind_index("endpoint", &subscription.endpoint),
-            subscription: key.seal_json(place("subscription"), &subscription).unwrap(),
-            label: key.seal_text(place("label"), "phone").unwrap(),
+            endpoint_index: context.vault.blind_index("endpoint", &subscription.endpoint),
+            subscription: key.seal_json(aad("subscription"), &subscription).unwrap(),
+            label: key.seal_text(aad("label"), "phone").unwrap(),
             created_at: now.into(),
             ended_at: None,
         }
@@ -179,7 +180,7 @@ fn person(
 /// Gives each couple one scene, ended in time for both check-ins to fall due at the instant beside it, with their
 /// whole ladders. Returns the nudges that are due then: one question and one prompt for each of the two, so that
 /// three scenes of one day fill a person's daily measure (R22).
-pub async fn scenes(house: &Arc<House>, of: &[(Couple, Timestamp)]) -> Vec<NudgeRow> {
+pub async fn scenes(context: &Arc<AppContext>, of: &[(Couple, Timestamp)]) -> Vec<NudgeRow> {
     let rhythm = Rhythm { zone: Zone::named("zone", "UTC").unwrap(), quiet: None };
     let mut rows = Rows::default();
     let mut due = Vec::with_capacity(of.len() * 4);
@@ -213,17 +214,17 @@ pub async fn scenes(house: &Arc<House>, of: &[(Couple, Timestamp)]) -> Vec<Nudge
             rows.check_ins.push(check_in);
         }
     }
-    rows.save(house).await;
+    rows.save(context).await;
     due
 }
 
 /// Lets each couple agree that the second may be told that the first did not answer, and plans such an alert about
 /// an unanswered check-in for `at`. Returns the alerts.
-pub async fn alerts(house: &Arc<House>, couples: &[Couple], at: Timestamp) -> Vec<NudgeRow> {
+pub async fn alerts(context: &Arc<AppContext>, couples: &[Couple], at: Timestamp) -> Vec<NudgeRow> {
     let mut rows = Rows::default();
     let mut alerts = Vec::new();
     for couple in couples {
-        let revision = agree_on_alerts(house, couple).await;
+        let revision = agree_on_alerts(context, couple).await;
         let (asked_at, [subject, partner]) = (at - SignedDuration::from_hours(6), couple.people);
         let scene = rows.scene(couple, asked_at - OFFSET, Some(revision));
         let check_in = rows.check_in(couple, scene, subject, asked_at);
@@ -243,12 +244,12 @@ pub async fn alerts(house: &Arc<House>, couples: &[Couple], at: Timestamp) -> Ve
         rows.nudges.extend([asked, alert]);
         rows.check_ins.push(check_in);
     }
-    rows.save(house).await;
+    rows.save(context).await;
     alerts
 }
 
-async fn agree_on_alerts(house: &Arc<House>, couple: &Couple) -> RevisionId {
-    let callers = couple.people.map(|account| caller(account, house.clock.now()));
+async fn agree_on_alerts(context: &Arc<AppContext>, couple: &Couple) -> RevisionId {
+    let callers = couple.people.map(|account| caller(account, context.clock.now()));
     let proposal = Proposal {
         link: couple.link,
         based_on: None,
@@ -258,11 +259,11 @@ async fn agree_on_alerts(house: &Arc<House>, couple: &Couple) -> RevisionId {
         contact_plan: String::new(),
         partner_alert: Some(ContactWay::Call),
     };
-    let Done { value: revision, .. } = negotiation::propose(house, &callers[0], proposal).await.unwrap();
+    let Done { value: revision, .. } = negotiation::propose(context, &callers[0], proposal).await.unwrap();
     for by in &callers {
-        negotiation::agree(house, by, revision.id, revision.content_hash.clone()).await.unwrap();
+        negotiation::agree(context, by, revision.id, revision.content_hash.clone()).await.unwrap();
     }
-    partner_link::set_preferences(house, &callers[0], couple.link, None, Some(true), None).await.unwrap();
+    partner_link::set_preferences(context, &callers[0], couple.link, None, Some(true), None).await.unwrap();
     revision.id
 }
 
@@ -321,16 +322,16 @@ impl Rows {
         }
     }
 
-    async fn save(self, house: &Arc<House>) {
-        save!(house, schema::scenes::table, 11, self.scenes);
-        save!(house, schema::scene_members::table, 4, self.members);
-        save!(house, schema::check_ins::table, 16, self.check_ins);
-        save!(house, schema::nudges::table, 20, self.nudges);
+    async fn save(self, context: &Arc<AppContext>) {
+        save!(context, schema::scenes::table, 11, self.scenes);
+        save!(context, schema::scene_members::table, 4, self.members);
+        save!(context, schema::check_ins::table, 16, self.check_ins);
+        save!(context, schema::nudges::table, 20, self.nudges);
     }
 }
 
 /// Multiplies what waits for later than `after`: so many copies of each such nudge, a second apart.
-pub async fn multiply(house: &Arc<House>, after: Timestamp, copies: usize) {
+pub async fn multiply(context: &Arc<AppContext>, after: Timestamp, copies: usize) {
     if copies == 0 {
         return;
     }
@@ -354,7 +355,7 @@ pub async fn multiply(house: &Arc<House>, after: Timestamp, copies: usize) {
                 send_at + n * 1000000, due_at + n * 1000000, {copied}
          FROM numbers CROSS JOIN originals"
     );
-    house
+    context
         .store
         .write(move |db| {
             match db {

@@ -44,7 +44,7 @@ pub async fn queue(app: &TestApp, url: &str, state: &str) -> Option<f64> {
 /// Delivers what is due, as a worker does all the time.
 pub async fn work(app: &TestApp) {
     app.deliver().await;
-    app.app.house.meters.passed(app.clock.now());
+    app.app.context.metrics.passed(app.clock.now());
 }
 
 /// A dead man's switch on loopback.

@@ -13,17 +13,17 @@ fn rhythm(zone: &str, quiet: Option<(&str, &str)>) -> Rhythm {
 }
 
 /// A scene that ended then, and its check-in after so many minutes, open for a day.
-fn occasion(ended_at: &str, offset: u32, revision: Option<i32>) -> Occasion {
+fn check_in(ended_at: &str, offset: u32, revision: Option<i32>) -> CheckInFacts {
     let ended_at = at(ended_at);
     let due_at = ended_at + SignedDuration::from_mins(offset.into());
     let times = Times { offset, due_at, closes_at: due_at + SignedDuration::from_hours(24) };
-    Occasion { revision, times, made_at: ended_at, snooze: Snooze::Never }
+    CheckInFacts { revision, times, made_at: ended_at, snooze: Snooze::Never }
 }
 
 /// A nudge that went out in time.
-fn sent<'a>(reason: Reason, due_at: &str, recipient: &'a Rhythm, occasion: Occasion) -> Facts<'a> {
+fn sent<'a>(reason: Reason, due_at: &str, recipient: &'a Rhythm, check_in: CheckInFacts) -> Facts<'a> {
     let (channel, due_at, state) = (reason.channel(), at(due_at), NudgeState::Sent);
-    Facts { reason, channel, state, drop_reason: None, due_at, send_at: due_at, recipient, occasion }
+    Facts { reason, channel, state, drop_reason: None, due_at, send_at: due_at, recipient, check_in }
 }
 
 fn words(facts: &Facts<'_>) -> Vec<String> {
@@ -33,7 +33,7 @@ fn words(facts: &Facts<'_>) -> Vec<String> {
 #[test]
 fn r25_a_day_that_has_25_hours_is_told() {
     let berlin = rhythm("Europe/Berlin", Some(("22:00", "07:00")));
-    let day = occasion("2026-10-24T18:00:00Z", 24 * 60, Some(2));
+    let day = check_in("2026-10-24T18:00:00Z", 24 * 60, Some(2));
     let explained = explain(&sent(Reason::CheckIn(Rung::Ask), "2026-10-25T18:00:00Z", &berlin, day));
     assert_eq!((explained.rule, explained.revision), (ExplanationRule::CheckInDue, Some(2)));
     assert_eq!(explained.due_at, at("2026-10-25T18:00:00Z"));
@@ -72,9 +72,9 @@ fn r25_clock_changes_of_every_size_are_told() {
         ),
     ] {
         let recipient = rhythm(zone, None);
-        let occasion = occasion(ended_at, minutes, Some(1));
-        let due_at = occasion.times.due_at.to_string();
-        let second = words(&sent(Reason::CheckIn(Rung::Ask), &due_at, &recipient, occasion)).remove(1);
+        let check_in = check_in(ended_at, minutes, Some(1));
+        let due_at = check_in.times.due_at.to_string();
+        let second = words(&sent(Reason::CheckIn(Rung::Ask), &due_at, &recipient, check_in)).remove(1);
         assert!(second.ends_with(said), "{zone}: {second}");
     }
 }
@@ -83,9 +83,9 @@ fn r25_clock_changes_of_every_size_are_told() {
 fn r25_lengths_are_words() {
     let said = [0, 1, 45, 60, 90, 180, 195, 1440, 2880].map(|minutes| {
         let recipient = rhythm("UTC", None);
-        let occasion = occasion("2026-07-01T00:00:00Z", minutes, None);
-        let due_at = occasion.times.due_at.to_string();
-        let second = words(&sent(Reason::CheckIn(Rung::Ask), &due_at, &recipient, occasion)).remove(1);
+        let check_in = check_in("2026-07-01T00:00:00Z", minutes, None);
+        let due_at = check_in.times.due_at.to_string();
+        let second = words(&sent(Reason::CheckIn(Rung::Ask), &due_at, &recipient, check_in)).remove(1);
         let (before, _) = second.split_once(':').unwrap();
         before.strip_prefix("It stood under no agreement, so the usual plan asks ").unwrap().to_owned()
     });
@@ -109,7 +109,7 @@ fn r25_lengths_are_words() {
 fn r25_quiet_hours_are_told_on_every_night() {
     let at_night = |zone, until, due_at: &str, ended_at: &str| {
         let recipient = rhythm(zone, Some(("22:00", until)));
-        words(&sent(Reason::CheckIn(Rung::Ask), due_at, &recipient, occasion(ended_at, 60, Some(1))))
+        words(&sent(Reason::CheckIn(Rung::Ask), due_at, &recipient, check_in(ended_at, 60, Some(1))))
             .pop()
             .unwrap()
     };
@@ -135,7 +135,7 @@ fn r25_quiet_hours_are_told_on_every_night() {
 #[test]
 fn r25_each_step_of_the_ladder_says_what_led_to_it() {
     let la = rhythm("America/Los_Angeles", Some(("23:00", "07:00")));
-    let hour = || occasion("2026-07-01T18:00:00Z", 60, Some(3));
+    let hour = || check_in("2026-07-01T18:00:00Z", 60, Some(3));
     let last = |facts: &Facts<'_>| words(facts).pop().unwrap();
     assert_eq!(
         last(&sent(Reason::CheckIn(Rung::Email), "2026-07-01T22:00:00Z", &la, hour())),
@@ -152,7 +152,7 @@ fn r25_each_step_of_the_ladder_says_what_led_to_it() {
     );
     // 20:30 in Berlin: the mail waits for the morning, and gets its three hours then.
     let berlin = rhythm("Europe/Berlin", Some(("22:00", "08:00")));
-    let evening = || occasion("2026-07-01T17:30:00Z", 60, None);
+    let evening = || check_in("2026-07-01T17:30:00Z", 60, None);
     assert_eq!(
         words(&sent(Reason::CheckIn(Rung::Email), "2026-07-02T06:00:00Z", &berlin, evening()))[2..],
         [
@@ -173,7 +173,7 @@ fn r25_what_has_not_gone_out_is_told_as_such() {
         Reason::CheckIn(Rung::Email),
         "2026-07-01T22:00:00Z",
         &la,
-        occasion("2026-07-01T18:00:00Z", 60, None),
+        check_in("2026-07-01T18:00:00Z", 60, None),
     );
     facts.state = NudgeState::Waiting;
     assert_eq!(
@@ -191,7 +191,7 @@ fn r25_what_has_not_gone_out_is_told_as_such() {
 #[test]
 fn r25_delays_and_other_ways_are_told() {
     let la = rhythm("America/Los_Angeles", Some(("23:00", "07:00")));
-    let mut late = occasion("2026-07-01T18:00:00Z", 60, None);
+    let mut late = check_in("2026-07-01T18:00:00Z", 60, None);
     late.made_at = at("2026-07-01T21:00:00Z");
     late.snooze = Snooze::Until(at("2026-07-01T22:30:00Z"));
     let mut facts = sent(Reason::CheckIn(Rung::Ask), "2026-07-01T22:30:00Z", &la, late);
@@ -215,7 +215,7 @@ fn r25_a_zone_that_changed_since_is_not_reckoned_with_as_if_it_had_been_so() {
         Reason::CheckIn(Rung::Ask),
         "2026-07-02T06:00:00Z",
         &tokyo,
-        occasion("2026-07-01T21:00:00Z", 60, None),
+        check_in("2026-07-01T21:00:00Z", 60, None),
     );
     assert_eq!(
         words(&facts),
@@ -227,14 +227,14 @@ fn r25_a_zone_that_changed_since_is_not_reckoned_with_as_if_it_had_been_so() {
     );
     facts.reason = Reason::CheckIn(Rung::AskAgain);
     assert_eq!(words(&facts).pop().unwrap(), "Nothing was answered, so it came once more the next morning.");
-    facts.occasion.snooze = Snooze::Earlier;
+    facts.check_in.snooze = Snooze::Earlier;
     assert!(words(&facts)[2].starts_with("You put it off, and then its time was "));
 }
 
 #[test]
 fn r25_what_is_about_the_other_tells_nothing_of_them() {
     let berlin = rhythm("Europe/Berlin", Some(("22:00", "08:00")));
-    let day = || occasion("2026-10-24T18:00:00Z", 24 * 60, Some(2));
+    let day = || check_in("2026-10-24T18:00:00Z", 24 * 60, Some(2));
     assert_eq!(
         words(&sent(Reason::Prompt, "2026-10-26T14:00:00Z", &berlin, day())),
         [

@@ -5,12 +5,12 @@ use proptest::prelude::*;
 
 const HOUR: u32 = 60;
 
-fn occasion(points: &[(u32, i32)], comforts: &[Comfort]) -> Occasion {
+fn course(points: &[(u32, i32)], comforts: &[Comfort]) -> SceneCourse {
     let points = points.iter().map(|(hours, mood)| Point { minutes: hours * HOUR, mood: *mood }).collect();
-    Occasion { points, comforts: comforts.to_vec() }
+    SceneCourse { points, comforts: comforts.to_vec() }
 }
 
-fn protocol(of: &[Occasion]) -> Option<Vec<u32>> {
+fn protocol(of: &[SceneCourse]) -> Option<Vec<u32>> {
     insight(of).suggestion.protocol.map(|protocol| protocol.minutes().to_vec())
 }
 
@@ -33,20 +33,20 @@ fn below_the_minimum_there_is_too_little_to_say() {
         nothing.suggestion.sentence
     );
     let low = |hours: u32| (hours, 1);
-    let two = vec![occasion(&[low(10), low(11), low(12), low(13), low(14), low(15), low(16)], &[]); 2];
+    let two = vec![course(&[low(10), low(11), low(12), low(13), low(14), low(15), low(16)], &[]); 2];
     assert_eq!(protocol(&two), None, "14 answers, but about two scenes");
-    let few = [occasion(&[low(10); 5], &[]), occasion(&[low(10)], &[]), occasion(&[low(10)], &[])];
+    let few = [course(&[low(10); 5], &[]), course(&[low(10)], &[]), course(&[low(10)], &[])];
     assert_eq!(protocol(&few), None, "three scenes, but seven answers");
     assert!(insight(&few).suggestion.sentence.contains("7 answers about 3 scenes"));
-    let enough = [few.as_slice(), &[occasion(&[low(10)], &[])]].concat();
+    let enough = [few.as_slice(), &[course(&[low(10)], &[])]].concat();
     assert!(protocol(&enough).is_some());
-    let unanswered = vec![occasion(&[], &[Comfort::Water]); 9];
+    let unanswered = vec![course(&[], &[Comfort::Water]); 9];
     assert_eq!((insight(&unanswered).scenes, insight(&unanswered).comforts.len()), (0, 0));
 }
 
 #[test]
 fn where_lows_tend_to_come_a_check_in_is_added_with_its_reason() {
-    let scenes = vec![occasion(&[(1, 4), (11, 2), (24, 4), (72, 1)], &[]); 3];
+    let scenes = vec![course(&[(1, 4), (11, 2), (24, 4), (72, 1)], &[]); 3];
     let found = insight(&scenes);
     assert_eq!(protocol(&scenes), Some(vec![60, 660, 1440, 2880, 4320]));
     let sentences: Vec<_> = found.suggestion.reasons.iter().map(|reason| reason.sentence.as_str()).collect();
@@ -64,37 +64,37 @@ fn where_lows_tend_to_come_a_check_in_is_added_with_its_reason() {
 
 #[test]
 fn a_usual_check_in_that_is_near_is_enough() {
-    let scenes = vec![occasion(&[(1, 5), (26, 1), (48, 4)], &[]); 3];
+    let scenes = vec![course(&[(1, 5), (26, 1), (48, 4)], &[]); 3];
     let found = insight(&scenes).suggestion;
     assert_eq!(protocol(&scenes), Some(vec![60, 1440, 2880]));
     assert_eq!(found.reasons.len(), 1);
     assert_eq!((found.reasons[0].offset, found.reasons[0].added), (1440, false));
     assert!(found.sentence.starts_with("The usual check-ins already ask"), "{}", found.sentence);
-    let farther = vec![occasion(&[(1, 5), (28, 1), (48, 4)], &[]); 3];
+    let farther = vec![course(&[(1, 5), (28, 1), (48, 4)], &[]); 3];
     assert_eq!(protocol(&farther), Some(vec![60, 1440, 1680, 2880]));
 }
 
 #[test]
 fn good_times_take_nothing_away_and_few_lows_add_nothing() {
-    let good = vec![occasion(&[(1, 5), (24, 5), (48, 5)], &[]); 20];
+    let good = vec![course(&[(1, 5), (24, 5), (48, 5)], &[]); 20];
     assert_eq!(protocol(&good), Some(vec![60, 1440, 2880]));
     assert_eq!(insight(&good).suggestion.reasons, []);
-    let one = [vec![occasion(&[(10, 1)], &[])], good.clone()].concat();
+    let one = [vec![course(&[(10, 1)], &[])], good.clone()].concat();
     assert_eq!(protocol(&one), Some(vec![60, 1440, 2880]), "one low is no tendency");
-    let rare = [vec![occasion(&[(10, 1)], &[]); 2], vec![occasion(&[(10, 4)], &[]); 5]].concat();
+    let rare = [vec![course(&[(10, 1)], &[]); 2], vec![course(&[(10, 4)], &[]); 5]].concat();
     assert_eq!(insight(&rare).lows[1], Stretch { from_hours: 6, until_hours: Some(18), answers: 7, lows: 2 });
     assert_eq!(protocol(&[rare, good].concat()), Some(vec![60, 1440, 2880]), "two of seven is none either");
 }
 
 #[test]
 fn comforts_are_counted_where_it_went_well() {
-    let well = |comforts: &[Comfort]| occasion(&[(1, 3), (24, 4)], comforts);
+    let well = |comforts: &[Comfort]| course(&[(1, 3), (24, 4)], comforts);
     let found = insight(&[
         well(&[Comfort::Talk, Comfort::Water]),
         well(&[Comfort::Talk, Comfort::Warmth]),
         well(&[Comfort::Talk, Comfort::Water]),
-        occasion(&[(1, 5), (24, 2)], &[Comfort::Water]),
-        occasion(&[(1, 3)], &[Comfort::Food]),
+        course(&[(1, 5), (24, 2)], &[Comfort::Water]),
+        course(&[(1, 3)], &[Comfort::Food]),
     ]);
     assert_eq!((found.scenes, found.scenes_well), (5, 3));
     let found: Vec<_> = found.comforts.iter().map(|f| (f.comfort, f.when_well, f.scenes)).collect();
@@ -102,18 +102,18 @@ fn comforts_are_counted_where_it_went_well() {
     assert_eq!(insight(&vec![well(&[Comfort::Talk]); 2]).comforts, [], "two scenes are too few");
 }
 
-fn any_occasions() -> impl Strategy<Value = Vec<Occasion>> {
+fn any_occasions() -> impl Strategy<Value = Vec<SceneCourse>> {
     let point = (0..40_000_u32, 1..=5).prop_map(|(minutes, mood)| Point { minutes, mood });
     let comforts = proptest::sample::subsequence(Comfort::ALL.to_vec(), 0..=4);
     let one = (proptest::collection::vec(point, 0..9), comforts)
-        .prop_map(|(points, comforts)| Occasion { points, comforts });
+        .prop_map(|(points, comforts)| SceneCourse { points, comforts });
     proptest::collection::vec(one, 0..25)
 }
 
 proptest! {
     #[test]
-    fn a_suggestion_can_be_agreed_on_and_keeps_the_usual_check_ins(occasions in any_occasions()) {
-        let found = insight(&occasions);
+    fn a_suggestion_can_be_agreed_on_and_keeps_the_usual_check_ins(courses in any_occasions()) {
+        let found = insight(&courses);
         let enough = found.answers >= ANSWERS_MIN && found.scenes >= SCENES_MIN;
         prop_assert_eq!(found.suggestion.protocol.is_some(), enough);
         let Some(protocol) = found.suggestion.protocol else {
@@ -130,9 +130,9 @@ proptest! {
     }
 
     #[test]
-    fn every_reason_rests_on_what_was_counted(occasions in any_occasions()) {
-        let found = insight(&occasions);
-        let points = || occasions.iter().flat_map(|occasion| &occasion.points);
+    fn every_reason_rests_on_what_was_counted(courses in any_occasions()) {
+        let found = insight(&courses);
+        let points = || courses.iter().flat_map(|course| &course.points);
         prop_assert_eq!(found.lows.iter().map(|stretch| stretch.answers).sum::<usize>(), points().count());
         let low = points().filter(|point| point.mood <= LOW).count();
         prop_assert_eq!(found.lows.iter().map(|stretch| stretch.lows).sum::<usize>(), low);
@@ -148,14 +148,14 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_scenes_and_answers_says_nothing(occasions in any_occasions()) {
-        let mut turned = occasions.clone();
+    fn the_order_of_scenes_and_answers_says_nothing(courses in any_occasions()) {
+        let mut turned = courses.clone();
         turned.reverse();
-        for occasion in &mut turned {
-            occasion.points.reverse();
-            occasion.comforts.reverse();
+        for course in &mut turned {
+            course.points.reverse();
+            course.comforts.reverse();
         }
-        prop_assert_eq!(insight(&turned), insight(&occasions));
+        prop_assert_eq!(insight(&turned), insight(&courses));
     }
 }
 
@@ -168,7 +168,7 @@ fn lows_tend_to_come_where_there_were_two_and_one_answer_of_three_was_low() {
 
 #[test]
 fn comforts_are_told_from_three_scenes_on() {
-    let well = occasion(&[(1, 5)], &[Comfort::Water]);
+    let well = course(&[(1, 5)], &[Comfort::Water]);
     assert_eq!(insight(&vec![well.clone(); 2]).comforts, []);
     let found = ComfortFound { comfort: Comfort::Water, when_well: 3, scenes: 3 };
     assert_eq!(insight(&vec![well; 3]).comforts, [found]);
@@ -176,9 +176,9 @@ fn comforts_are_told_from_three_scenes_on() {
 
 #[test]
 fn the_check_in_that_is_added_asks_when_the_middle_one_of_the_lows_came() {
-    let scenes = vec![occasion(&[(7, 1), (8, 1), (9, 1), (12, 1), (17, 1)], &[]); 3];
+    let scenes = vec![course(&[(7, 1), (8, 1), (9, 1), (12, 1), (17, 1)], &[]); 3];
     assert_eq!(protocol(&scenes), Some(vec![60, 9 * 60, 1440, 2880]));
-    let soon = vec![occasion(&[(5, 1), (5, 1), (24, 4)], &[]); 3];
+    let soon = vec![course(&[(5, 1), (5, 1), (24, 4)], &[]); 3];
     let sentence = &insight(&soon).suggestion.reasons[0].sentence;
     assert!(sentence.starts_with("6 of your 6 answers within 6 hours of a scene were low."), "{sentence}");
 }
@@ -186,8 +186,8 @@ fn the_check_in_that_is_added_asks_when_the_middle_one_of_the_lows_came() {
 #[test]
 fn r34_a_suggestion_has_no_more_check_ins_than_can_be_agreed_on() {
     let often = [(5, 1), (12, 1), (30, 1), (40, 1), (70, 1)];
-    let last = occasion(&[&often[..], &[(100, 1)]].concat(), &[]);
-    let found = insight(&[occasion(&often, &[]), last.clone(), last]).suggestion;
+    let last = course(&[&often[..], &[(100, 1)]].concat(), &[]);
+    let found = insight(&[course(&often, &[]), last.clone(), last]).suggestion;
     let eight = [60, 5 * 60, 12 * 60, 24 * 60, 30 * 60, 40 * 60, 48 * 60, 70 * 60];
     assert_eq!(found.protocol.map(|protocol| protocol.minutes().to_vec()), Some(eight.to_vec()));
     assert_eq!(found.reasons.len(), 5, "nothing is said of the one for which there is no place");

@@ -1,11 +1,11 @@
 //! Sign up, confirm, reset and change the password, profile, pause.
 
-use crate::actions::account::{self, ProfileChange, SignUp};
+use crate::actions::accounts::account::{self, ProfileChange, SignUp};
 use crate::domain::account::Share;
 use crate::graphql::errors::{Failure, payload, settle, settle_done};
 use crate::graphql::types::DateTime;
 use crate::graphql::types::account::{Account, QuietHours};
-use crate::graphql::{caller, house, visitor};
+use crate::graphql::{caller, context, visitor};
 use async_graphql::{Context, InputObject, MaybeUndefined, Object};
 
 /// What signs a person up.
@@ -153,7 +153,7 @@ impl AccountMutation {
             adult: input.adult,
             health_data: input.health_data_consent,
         };
-        Ok(settle_done(account::sign_up(house(ctx), &visitor(ctx), sign_up).await)?.into())
+        Ok(settle_done(account::sign_up(context(ctx), &visitor(ctx), sign_up).await)?.into())
     }
 
     /// Confirms an address by the token of its mail; then one can log in.
@@ -162,7 +162,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token.")] input: ConfirmAddressInput,
     ) -> Result<ConfirmAddressPayload, Failure> {
-        Ok(settle_done(account::confirm_address(house(ctx), &visitor(ctx), input.token).await)?.into())
+        Ok(settle_done(account::confirm_address(context(ctx), &visitor(ctx), input.token).await)?.into())
     }
 
     /// Asks for a mail by which a new password can be set.
@@ -171,7 +171,8 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "For which address.")] input: RequestPasswordResetInput,
     ) -> Result<RequestPasswordResetPayload, Failure> {
-        Ok(settle_done(account::request_password_reset(house(ctx), &visitor(ctx), input.email).await)?.into())
+        Ok(settle_done(account::request_password_reset(context(ctx), &visitor(ctx), input.email).await)?
+            .into())
     }
 
     /// Sets a new password by the token of a mail, and signs every device out.
@@ -181,7 +182,7 @@ impl AccountMutation {
         #[graphql(desc = "The token and the new password.")] input: ResetPasswordInput,
     ) -> Result<ResetPasswordPayload, Failure> {
         let password = input.new_password.into();
-        Ok(settle_done(account::reset_password(house(ctx), &visitor(ctx), input.token, password).await)?
+        Ok(settle_done(account::reset_password(context(ctx), &visitor(ctx), input.token, password).await)?
             .into())
     }
 
@@ -192,7 +193,7 @@ impl AccountMutation {
         #[graphql(desc = "Both passwords.")] input: ChangePasswordInput,
     ) -> Result<ChangePasswordPayload, Failure> {
         let (current, new) = (input.current_password.into(), input.new_password.into());
-        Ok(settle_done(account::change_password(house(ctx), &caller(ctx)?, current, new).await)?.into())
+        Ok(settle_done(account::change_password(context(ctx), &caller(ctx)?, current, new).await)?.into())
     }
 
     /// Changes the profile. What waits is planned anew for a new zone or new quiet hours.
@@ -213,7 +214,7 @@ impl AccountMutation {
             push: input.push_wanted,
             mail: input.mail_wanted,
         };
-        Ok(settle_done(account::update_profile(house(ctx), &caller(ctx)?, change).await)?.into())
+        Ok(settle_done(account::update_profile(context(ctx), &caller(ctx)?, change).await)?.into())
     }
 
     /// Pauses all nudges at once. Nobody is told; to a partner it looks like any other silence.
@@ -223,17 +224,17 @@ impl AccountMutation {
         #[graphql(desc = "Until when.")] input: PauseNudgesInput,
     ) -> Result<PauseNudgesPayload, Failure> {
         let until = input.until.map(|until| until.0);
-        Ok(settle_done(account::pause(house(ctx), &caller(ctx)?, until).await)?.into())
+        Ok(settle_done(account::pause(context(ctx), &caller(ctx)?, until).await)?.into())
     }
 
     /// Takes a pause back. What has not begun meanwhile comes as planned.
     async fn resume_nudges(&self, ctx: &Context<'_>) -> Result<ResumeNudgesPayload, Failure> {
-        Ok(settle(account::resume(house(ctx), &caller(ctx)?).await)?.into())
+        Ok(settle(account::resume(context(ctx), &caller(ctx)?).await)?.into())
     }
 
     /// Has one's address tried again after the mail server refused it. What was dropped meanwhile stays dropped; what
     /// falls due from now on may go by mail again.
     async fn try_address_again(&self, ctx: &Context<'_>) -> Result<TryAddressAgainPayload, Failure> {
-        Ok(settle(account::try_address_again(house(ctx), &caller(ctx)?).await)?.into())
+        Ok(settle(account::try_address_again(context(ctx), &caller(ctx)?).await)?.into())
     }
 }

@@ -1,8 +1,8 @@
 //! Ask for another e-mail address, and confirm it.
 
-use crate::actions::address_change;
+use crate::actions::accounts::address_change;
 use crate::graphql::errors::{Failure, payload, settle_done};
-use crate::graphql::{caller, house, visitor};
+use crate::graphql::{caller, context, visitor};
 use async_graphql::{Context, InputObject, Object};
 
 /// Another address for the account.
@@ -41,7 +41,7 @@ impl AddressMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The new address.")] input: RequestAddressChangeInput,
     ) -> Result<RequestAddressChangePayload, Failure> {
-        Ok(settle_done(address_change::request(house(ctx), &caller(ctx)?, input.email).await)?.into())
+        Ok(settle_done(address_change::request(context(ctx), &caller(ctx)?, input.email).await)?.into())
     }
 
     /// Confirms the new address by the token of the mail to it. No device is signed out.
@@ -50,6 +50,6 @@ impl AddressMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token.")] input: ConfirmAddressChangeInput,
     ) -> Result<ConfirmAddressChangePayload, Failure> {
-        Ok(settle_done(address_change::confirm(house(ctx), &visitor(ctx), input.token).await)?.into())
+        Ok(settle_done(address_change::confirm(context(ctx), &visitor(ctx), input.token).await)?.into())
     }
 }

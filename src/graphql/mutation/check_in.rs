@@ -1,12 +1,12 @@
 //! Answer, skip, snooze, and choose what is shared.
 
-use crate::actions::check_in;
+use crate::actions::check_ins::check_in;
 use crate::domain::account::Share;
 use crate::domain::answer::AnswerContent;
 use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
 use crate::graphql::types::DateTime;
 use crate::graphql::types::check_in::{CheckIn, NoticedSignView};
-use crate::graphql::{caller, house};
+use crate::graphql::{caller, context};
 use async_graphql::{Context, ID, InputObject, Object};
 
 /// Answers a check-in.
@@ -108,7 +108,7 @@ impl CheckInMutation {
                 note: input.note,
             };
             let answered_at = input.answered_at.map(|at| at.0);
-            check_in::answer(house(ctx), &by, check_in, content, input.share, answered_at).await
+            check_in::answer(context(ctx), &by, check_in, content, input.share, answered_at).await
         };
         Ok(settle_done(outcome.await)?.into())
     }
@@ -120,7 +120,7 @@ impl CheckInMutation {
         #[graphql(desc = "Which one.")] input: SkipCheckInInput,
     ) -> Result<SkipCheckInPayload, Failure> {
         let by = caller(ctx)?;
-        let outcome = async { check_in::skip(house(ctx), &by, id("checkInId", &input.check_in_id)?).await };
+        let outcome = async { check_in::skip(context(ctx), &by, id("checkInId", &input.check_in_id)?).await };
         Ok(settle(outcome.await)?.into())
     }
 
@@ -133,7 +133,7 @@ impl CheckInMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let check_in = id("checkInId", &input.check_in_id)?;
-            check_in::snooze(house(ctx), &by, check_in, input.minutes).await
+            check_in::snooze(context(ctx), &by, check_in, input.minutes).await
         };
         Ok(settle_done(outcome.await)?.into())
     }
@@ -148,7 +148,7 @@ impl CheckInMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let check_in = id("checkInId", &input.check_in_id)?;
-            check_in::change_sharing(house(ctx), &by, check_in, input.share).await
+            check_in::change_sharing(context(ctx), &by, check_in, input.share).await
         };
         Ok(settle(outcome.await)?.into())
     }

@@ -1,9 +1,9 @@
 //! Write a debrief, and take it back.
 
-use crate::actions::debrief;
+use crate::actions::scenes::debrief;
 use crate::graphql::errors::{Failure, id, payload, settle};
 use crate::graphql::types::debrief::SceneDebrief;
-use crate::graphql::{caller, house};
+use crate::graphql::{caller, context};
 use async_graphql::{Context, ID, InputObject, Object};
 
 /// Writes one's own debrief of a scene, or replaces it.
@@ -52,7 +52,7 @@ impl DebriefMutation {
     ) -> Result<WriteDebriefPayload, Failure> {
         let by = caller(ctx)?;
         let outcome =
-            async { debrief::write(house(ctx), &by, id("sceneId", &input.scene_id)?, input.text).await };
+            async { debrief::write(context(ctx), &by, id("sceneId", &input.scene_id)?, input.text).await };
         Ok(settle(outcome.await)?.into())
     }
 
@@ -63,7 +63,7 @@ impl DebriefMutation {
         #[graphql(desc = "Which scene.")] input: TakeBackDebriefInput,
     ) -> Result<TakeBackDebriefPayload, Failure> {
         let by = caller(ctx)?;
-        let outcome = async { debrief::take_back(house(ctx), &by, id("sceneId", &input.scene_id)?).await };
+        let outcome = async { debrief::take_back(context(ctx), &by, id("sceneId", &input.scene_id)?).await };
         Ok(settle(outcome.await)?.into())
     }
 }

@@ -1,9 +1,9 @@
 //! Register and remove devices.
 
-use crate::actions::device::{self, Subscription};
+use crate::actions::nudges::device::{self, Subscription};
 use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
 use crate::graphql::types::account::Device;
-use crate::graphql::{caller, house};
+use crate::graphql::{caller, context};
 use async_graphql::{Context, ID, InputObject, Object};
 
 /// A Web Push subscription, as `PushSubscription.toJSON()` or UnifiedPush gives it.
@@ -57,7 +57,7 @@ impl DeviceMutation {
     ) -> Result<RegisterDevicePayload, Failure> {
         let RegisterDeviceInput { endpoint, p256dh, auth, label, fuller_words } = input;
         let subscription = Subscription { endpoint, p256dh, auth, fuller_words };
-        Ok(settle(device::register(house(ctx), &caller(ctx)?, subscription, label).await)?.into())
+        Ok(settle(device::register(context(ctx), &caller(ctx)?, subscription, label).await)?.into())
     }
 
     /// Removes a device: nothing is pushed to it any more.
@@ -67,7 +67,7 @@ impl DeviceMutation {
         #[graphql(desc = "Which one.")] input: RemoveDeviceInput,
     ) -> Result<RemoveDevicePayload, Failure> {
         let by = caller(ctx)?;
-        let outcome = async { device::remove(house(ctx), &by, id("deviceId", &input.device_id)?).await };
+        let outcome = async { device::remove(context(ctx), &by, id("deviceId", &input.device_id)?).await };
         Ok(settle_done(outcome.await)?.into())
     }
 }

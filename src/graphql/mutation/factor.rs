@@ -1,10 +1,10 @@
 //! Prove that it is still oneself; begin, confirm and remove an authenticator app; renew recovery codes.
 
-use crate::actions::second_factor::SecondFactor;
-use crate::actions::{password_proof, recovery_code, totp};
+use crate::actions::auth::second_factor::SecondFactor;
+use crate::actions::auth::{password_proof, recovery_code, totp};
 use crate::graphql::errors::{Failure, payload, settle, settle_done};
 use crate::graphql::types::factor::TotpSetup;
-use crate::graphql::{caller, house};
+use crate::graphql::{caller, context};
 use async_graphql::{Context, InputObject, Object};
 
 /// A proof that it is still the owner who holds this session: the same as a log-in by password asks for.
@@ -71,7 +71,7 @@ impl FactorMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let second = SecondFactor::read(input.totp_code, input.recovery_code)?;
-            password_proof::prove(house(ctx), &by, input.password.into(), second).await
+            password_proof::prove(context(ctx), &by, input.password.into(), second).await
         };
         Ok(settle_done(outcome.await)?.into())
     }
@@ -79,7 +79,7 @@ impl FactorMutation {
     /// Begins an authenticator app (TOTP, RFC 6238). It counts once `confirmTotp` was sent, within a quarter of an
     /// hour. Needs a fresh proof: see `proveItIsMe`.
     async fn begin_totp(&self, ctx: &Context<'_>) -> Result<BeginTotpPayload, Failure> {
-        Ok(settle_done(totp::begin(house(ctx), &caller(ctx)?).await)?.into())
+        Ok(settle_done(totp::begin(context(ctx), &caller(ctx)?).await)?.into())
     }
 
     /// Confirms the app that was begun: from now on a log-in by password asks for a code of it.
@@ -88,17 +88,17 @@ impl FactorMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "A code of the app.")] input: ConfirmTotpInput,
     ) -> Result<ConfirmTotpPayload, Failure> {
-        Ok(settle_done(totp::confirm(house(ctx), &caller(ctx)?, input.totp_code.into()).await)?.into())
+        Ok(settle_done(totp::confirm(context(ctx), &caller(ctx)?, input.totp_code.into()).await)?.into())
     }
 
     /// Removes the app and its recovery codes: from now on the password is enough. Needs a fresh proof: see
     /// `proveItIsMe`.
     async fn remove_totp(&self, ctx: &Context<'_>) -> Result<RemoveTotpPayload, Failure> {
-        Ok(settle(totp::remove(house(ctx), &caller(ctx)?).await)?.into())
+        Ok(settle(totp::remove(context(ctx), &caller(ctx)?).await)?.into())
     }
 
     /// Replaces all recovery codes by new ones. Needs a fresh proof: see `proveItIsMe`.
     async fn renew_recovery_codes(&self, ctx: &Context<'_>) -> Result<RenewRecoveryCodesPayload, Failure> {
-        Ok(settle_done(recovery_code::renew(house(ctx), &caller(ctx)?).await)?.into())
+        Ok(settle_done(recovery_code::renew(context(ctx), &caller(ctx)?).await)?.into())
     }
 }

@@ -1,11 +1,11 @@
 //! Write, edit and delete entries of one's own journal.
 
-use crate::actions::journal::{self, Edit};
+use crate::actions::accounts::journal::{self, Edit};
 use crate::domain::problem::Problem;
 use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
 use crate::graphql::types::DateTime;
 use crate::graphql::types::journal::JournalEntry;
-use crate::graphql::{caller, house};
+use crate::graphql::{caller, context};
 use crate::ids::SceneId;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
@@ -78,7 +78,7 @@ impl JournalMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let about = input.scene_id.as_ref().map(scene).transpose()?;
-            journal::write(house(ctx), &by, input.text, about, input.written_at.map(|at| at.0)).await
+            journal::write(context(ctx), &by, input.text, about, input.written_at.map(|at| at.0)).await
         };
         Ok(settle_done(outcome.await)?.into())
     }
@@ -98,7 +98,7 @@ impl JournalMutation {
                 MaybeUndefined::Value(typed) => Some(Some(scene(&typed)?)),
             };
             let edit = Edit { text: input.text, scene: about, written_at: input.written_at.map(|at| at.0) };
-            journal::edit(house(ctx), &by, entry, edit).await
+            journal::edit(context(ctx), &by, entry, edit).await
         };
         Ok(settle(outcome.await)?.into())
     }
@@ -110,7 +110,7 @@ impl JournalMutation {
         #[graphql(desc = "Which entry.")] input: DeleteJournalEntryInput,
     ) -> Result<DeleteJournalEntryPayload, Failure> {
         let by = caller(ctx)?;
-        let outcome = async { journal::delete(house(ctx), &by, id("entryId", &input.entry_id)?).await };
+        let outcome = async { journal::delete(context(ctx), &by, id("entryId", &input.entry_id)?).await };
         Ok(settle_done(outcome.await)?.into())
     }
 }

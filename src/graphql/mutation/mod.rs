@@ -3,6 +3,7 @@
 mod account;
 mod address;
 mod check_in;
+mod data_rights;
 mod debrief;
 mod device;
 mod factor;
@@ -12,7 +13,6 @@ mod partner_link;
 mod passkey;
 mod scene;
 mod session;
-mod take_out;
 
 use async_graphql::MergedObject;
 
@@ -32,5 +32,5 @@ pub struct Mutation(
     check_in::CheckInMutation,
     debrief::DebriefMutation,
     journal::JournalMutation,
-    take_out::TakeOutMutation,
+    data_rights::TakeOutMutation,
 );

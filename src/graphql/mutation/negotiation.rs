@@ -1,12 +1,13 @@
 //! Write Needs, propose Revisions, agree and withdraw.
 
-use crate::actions::negotiation::{self, Proposal};
-use crate::actions::{Done, partner_link};
+use crate::actions::Done;
+use crate::actions::links::negotiation::{self, Proposal};
+use crate::actions::links::partner_link;
 use crate::domain::negotiation::ContactWay;
 use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
 use crate::graphql::types::negotiation::{Needs, Revision};
 use crate::graphql::types::partner_link::PartnerLink;
-use crate::graphql::{caller, house};
+use crate::graphql::{caller, context};
 use async_graphql::{Context, ID, InputObject, Object};
 
 /// Writes one's own Needs.
@@ -107,8 +108,8 @@ impl NegotiationMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let link = id("linkId", &input.link_id)?;
-            let link = negotiation::write_needs(house(ctx), &by, link, input.needs.into()).await?;
-            let mut found = partner_link::find(house(ctx), by.requester.account, vec![link]).await?;
+            let link = negotiation::write_needs(context(ctx), &by, link, input.needs.into()).await?;
+            let mut found = partner_link::find(context(ctx), by.requester.account, vec![link]).await?;
             Ok(found.pop().ok_or(crate::actions::Fault::Inconsistent("a link that vanished"))?)
         };
         Ok(settle_done(outcome.await)?.into())
@@ -134,7 +135,7 @@ impl NegotiationMutation {
                 contact_plan: terms.contact_plan,
                 partner_alert: terms.partner_alert,
             };
-            let Done { value, changed } = negotiation::propose(house(ctx), &by, proposal).await?;
+            let Done { value, changed } = negotiation::propose(context(ctx), &by, proposal).await?;
             Ok(Done { value: Revision::new(value, me), changed })
         };
         Ok(settle(outcome.await)?.into())
@@ -151,7 +152,7 @@ impl NegotiationMutation {
         let outcome = async {
             let revision = id("revisionId", &input.revision_id)?;
             let Done { value, changed } =
-                negotiation::agree(house(ctx), &by, revision, input.content_hash).await?;
+                negotiation::agree(context(ctx), &by, revision, input.content_hash).await?;
             Ok(Done { value: Revision::new(value, me), changed })
         };
         Ok(settle(outcome.await)?.into())
@@ -168,7 +169,7 @@ impl NegotiationMutation {
         let me = by.requester.account;
         let outcome = async {
             let revision = id("revisionId", &input.revision_id)?;
-            let Done { value, changed } = negotiation::withdraw(house(ctx), &by, revision).await?;
+            let Done { value, changed } = negotiation::withdraw(context(ctx), &by, revision).await?;
             Ok(Done { value: Revision::new(value, me), changed })
         };
         Ok(settle(outcome.await)?.into())

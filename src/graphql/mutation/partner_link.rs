@@ -1,10 +1,10 @@
 //! Invite, accept, decline, end, and choose on a link.
 
-use crate::actions::partner_link;
+use crate::actions::links::partner_link;
 use crate::domain::partner_link::Role;
 use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, settle_done};
 use crate::graphql::types::partner_link::PartnerLink;
-use crate::graphql::{caller, house};
+use crate::graphql::{caller, context};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 /// Invites somebody.
@@ -102,7 +102,7 @@ impl LinkMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "One's own part.")] input: InvitePartnerInput,
     ) -> Result<InvitePartnerPayload, Failure> {
-        let outcome = partner_link::invite(house(ctx), &caller(ctx)?, input.role).await;
+        let outcome = partner_link::invite(context(ctx), &caller(ctx)?, input.role).await;
         let (status, invited, problems) = settle_done(outcome)?;
         let (link, code) = invited.map(|(view, code)| (PartnerLink(view), code)).unzip();
         Ok(InvitePartnerPayload { status, link, code, problems })
@@ -114,7 +114,7 @@ impl LinkMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The code and one's own part.")] input: AcceptInvitationInput,
     ) -> Result<AcceptInvitationPayload, Failure> {
-        let outcome = partner_link::accept(house(ctx), &caller(ctx)?, input.code, input.role).await;
+        let outcome = partner_link::accept(context(ctx), &caller(ctx)?, input.code, input.role).await;
         Ok(settle_done(outcome)?.into())
     }
 
@@ -124,7 +124,7 @@ impl LinkMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The code.")] input: DeclineInvitationInput,
     ) -> Result<DeclineInvitationPayload, Failure> {
-        Ok(settle_done(partner_link::decline(house(ctx), &caller(ctx)?, input.code).await)?.into())
+        Ok(settle_done(partner_link::decline(context(ctx), &caller(ctx)?, input.code).await)?.into())
     }
 
     /// Ends a link at once, or takes an invitation back. The other is sent nothing; alerts and prompts about each
@@ -135,7 +135,7 @@ impl LinkMutation {
         #[graphql(desc = "Which link.")] input: EndLinkInput,
     ) -> Result<EndLinkPayload, Failure> {
         let by = caller(ctx)?;
-        let outcome = async { partner_link::end(house(ctx), &by, id("linkId", &input.link_id)?).await };
+        let outcome = async { partner_link::end(context(ctx), &by, id("linkId", &input.link_id)?).await };
         Ok(settle(outcome.await)?.into())
     }
 
@@ -150,7 +150,7 @@ impl LinkMutation {
             let link = id("linkId", &input.link_id)?;
             let UpdateLinkInput { role, partner_alert_allowed, promise_count_wanted, .. } = input;
             partner_link::set_preferences(
-                house(ctx),
+                context(ctx),
                 &by,
                 link,
                 role,

@@ -1,10 +1,10 @@
 //! Make and remove passkeys, log in with one, prove by one.
 
-use crate::actions::passkey;
+use crate::actions::auth::passkey;
 use crate::graphql::errors::{Failure, id, payload, settle_done};
 use crate::graphql::types::account::SessionTokens;
 use crate::graphql::types::factor::{Passkey, PasskeyCeremony};
-use crate::graphql::{caller, house, visitor};
+use crate::graphql::{caller, context, visitor};
 use async_graphql::{Context, ID, InputObject, Object};
 
 /// Finishes the making of a passkey.
@@ -101,7 +101,7 @@ impl PasskeyMutation {
         &self,
         ctx: &Context<'_>,
     ) -> Result<BeginPasskeyRegistrationPayload, Failure> {
-        Ok(settle_done(passkey::begin_registration(house(ctx), &caller(ctx)?).await)?.into())
+        Ok(settle_done(passkey::begin_registration(context(ctx), &caller(ctx)?).await)?.into())
     }
 
     /// Keeps the passkey that the authenticator made.
@@ -112,7 +112,7 @@ impl PasskeyMutation {
     ) -> Result<FinishPasskeyRegistrationPayload, Failure> {
         let FinishPasskeyRegistrationInput { ceremony, credential, label } = input;
         let outcome =
-            passkey::finish_registration(house(ctx), &caller(ctx)?, ceremony, credential, label).await;
+            passkey::finish_registration(context(ctx), &caller(ctx)?, ceremony, credential, label).await;
         Ok(settle_done(outcome)?.into())
     }
 
@@ -123,13 +123,13 @@ impl PasskeyMutation {
         #[graphql(desc = "Which one.")] input: RemovePasskeyInput,
     ) -> Result<RemovePasskeyPayload, Failure> {
         let by = caller(ctx)?;
-        let outcome = async { passkey::remove(house(ctx), &by, id("passkeyId", &input.passkey_id)?).await };
+        let outcome = async { passkey::remove(context(ctx), &by, id("passkeyId", &input.passkey_id)?).await };
         Ok(settle_done(outcome.await)?.into())
     }
 
     /// Begins a log-in by a passkey. Nobody need say who they are: the authenticator knows.
     async fn begin_passkey_log_in(&self, ctx: &Context<'_>) -> Result<BeginPasskeyLogInPayload, Failure> {
-        Ok(settle_done(passkey::begin_log_in(house(ctx), &visitor(ctx)).await)?.into())
+        Ok(settle_done(passkey::begin_log_in(context(ctx), &visitor(ctx)).await)?.into())
     }
 
     /// Signs a device in by a passkey. There is no second step: a passkey verifies its user.
@@ -140,13 +140,13 @@ impl PasskeyMutation {
     ) -> Result<FinishPasskeyLogInPayload, Failure> {
         let FinishPasskeyLogInInput { ceremony, credential, device_label } = input;
         let outcome =
-            passkey::finish_log_in(house(ctx), &visitor(ctx), ceremony, credential, device_label).await;
+            passkey::finish_log_in(context(ctx), &visitor(ctx), ceremony, credential, device_label).await;
         Ok(settle_done(outcome)?.into())
     }
 
     /// Begins what `proveItIsMe` does, by one of one's own passkeys.
     async fn begin_passkey_proof(&self, ctx: &Context<'_>) -> Result<BeginPasskeyProofPayload, Failure> {
-        Ok(settle_done(passkey::begin_proof(house(ctx), &caller(ctx)?).await)?.into())
+        Ok(settle_done(passkey::begin_proof(context(ctx), &caller(ctx)?).await)?.into())
     }
 
     /// Shows by a passkey that it is the owner who holds this session, for five minutes.
@@ -156,6 +156,7 @@ impl PasskeyMutation {
         #[graphql(desc = "What the authenticator answered.")] input: FinishPasskeyProofInput,
     ) -> Result<FinishPasskeyProofPayload, Failure> {
         let FinishPasskeyProofInput { ceremony, credential } = input;
-        Ok(settle_done(passkey::finish_proof(house(ctx), &caller(ctx)?, ceremony, credential).await)?.into())
+        Ok(settle_done(passkey::finish_proof(context(ctx), &caller(ctx)?, ceremony, credential).await)?
+            .into())
     }
 }

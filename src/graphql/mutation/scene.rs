@@ -1,15 +1,15 @@
 //! Plan, record, start, end and cancel scenes; aftercare and outreach.
 
-use crate::actions::aftercare;
-use crate::actions::scene::{self, NewScene};
-use crate::actions::scene_view::AftercareContent;
+use crate::actions::scenes::aftercare;
+use crate::actions::scenes::scene::{self, NewScene};
+use crate::actions::scenes::view::AftercareContent;
 use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::Role;
 use crate::domain::scene::Setting;
 use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
 use crate::graphql::types::DateTime;
 use crate::graphql::types::scene::{Giver, Scene};
-use crate::graphql::{caller, house};
+use crate::graphql::{caller, context};
 use async_graphql::{Context, ID, InputObject, Object};
 
 /// Plans a scene.
@@ -185,7 +185,7 @@ impl SceneMutation {
         let outcome = async {
             let PlanSceneInput { link_id, planned_for, setting, intensity, my_role, partners_role } = input;
             let new = NewScene { link: id("linkId", &link_id)?, setting, intensity, my_role, partners_role };
-            scene::plan(house(ctx), &by, new, planned_for.0).await
+            scene::plan(context(ctx), &by, new, planned_for.0).await
         };
         Ok(settle_done(outcome.await)?.into())
     }
@@ -201,7 +201,7 @@ impl SceneMutation {
             let RecordSceneInput { link_id, setting, intensity, my_role, partners_role, .. } = input;
             let new = NewScene { link: id("linkId", &link_id)?, setting, intensity, my_role, partners_role };
             let (started_at, ended_at) = (input.started_at.map(|at| at.0), input.ended_at.map(|at| at.0));
-            scene::record(house(ctx), &by, new, started_at, ended_at).await
+            scene::record(context(ctx), &by, new, started_at, ended_at).await
         };
         Ok(settle_done(outcome.await)?.into())
     }
@@ -215,7 +215,7 @@ impl SceneMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let scene = id("sceneId", &input.scene_id)?;
-            scene::start(house(ctx), &by, scene, input.started_at.map(|at| at.0)).await
+            scene::start(context(ctx), &by, scene, input.started_at.map(|at| at.0)).await
         };
         Ok(settle(outcome.await)?.into())
     }
@@ -229,7 +229,7 @@ impl SceneMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let scene = id("sceneId", &input.scene_id)?;
-            scene::end(house(ctx), &by, scene, input.ended_at.map(|at| at.0), input.intensity).await
+            scene::end(context(ctx), &by, scene, input.ended_at.map(|at| at.0), input.intensity).await
         };
         Ok(settle(outcome.await)?.into())
     }
@@ -241,7 +241,7 @@ impl SceneMutation {
         #[graphql(desc = "Which scene.")] input: CancelSceneInput,
     ) -> Result<CancelScenePayload, Failure> {
         let by = caller(ctx)?;
-        let outcome = async { scene::cancel(house(ctx), &by, id("sceneId", &input.scene_id)?).await };
+        let outcome = async { scene::cancel(context(ctx), &by, id("sceneId", &input.scene_id)?).await };
         Ok(settle(outcome.await)?.into())
     }
 
@@ -256,7 +256,7 @@ impl SceneMutation {
             let scene = id("sceneId", &input.scene_id)?;
             let RecordAftercareInput { given_by, comforts, minutes, note, .. } = input;
             let content = AftercareContent { given_by: given_by.into(), comforts, minutes, note };
-            aftercare::record(house(ctx), &by, scene, content).await
+            aftercare::record(context(ctx), &by, scene, content).await
         };
         Ok(settle_done(outcome.await)?.into())
     }
@@ -271,7 +271,7 @@ impl SceneMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let scene = id("sceneId", &input.scene_id)?;
-            scene::set_alert(house(ctx), &by, scene, input.allowed).await
+            scene::set_alert(context(ctx), &by, scene, input.allowed).await
         };
         Ok(settle_done(outcome.await)?.into())
     }
@@ -285,7 +285,8 @@ impl SceneMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let scene = id("sceneId", &input.scene_id)?;
-            scene::record_outreach(house(ctx), &by, scene, input.way, input.happened_at.map(|at| at.0)).await
+            scene::record_outreach(context(ctx), &by, scene, input.way, input.happened_at.map(|at| at.0))
+                .await
         };
         Ok(settle_done(outcome.await)?.into())
     }

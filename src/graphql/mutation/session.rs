@@ -1,13 +1,13 @@
 //! Log in, refresh, log out, end sessions.
 
-use crate::actions::refresh;
-use crate::actions::second_factor::SecondFactor;
-use crate::actions::second_step::{self, LogIn};
-use crate::actions::session::{self, Credentials};
+use crate::actions::auth::refresh;
+use crate::actions::auth::second_factor::SecondFactor;
+use crate::actions::auth::second_step::{self, LogIn};
+use crate::actions::auth::session::{self, Credentials};
 use crate::graphql::errors::{Failure, ProblemView, Settled, Status, id, payload, settle, settle_done};
 use crate::graphql::types::account::SessionTokens;
 use crate::graphql::types::factor::SecondStep;
-use crate::graphql::{caller, house, visitor};
+use crate::graphql::{caller, context, visitor};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 /// What signs a device in.
@@ -119,7 +119,7 @@ impl SessionMutation {
             label: input.device_label,
             earlier: input.earlier_refresh_token,
         };
-        Ok(settle_done(session::log_in(house(ctx), &visitor(ctx), credentials).await)?.into())
+        Ok(settle_done(session::log_in(context(ctx), &visitor(ctx), credentials).await)?.into())
     }
 
     /// Completes a log-in that asked for a second step, within five minutes. After a few wrong codes it begins anew.
@@ -131,7 +131,7 @@ impl SessionMutation {
         let outcome = async {
             let given = SecondFactor::read(input.totp_code, input.recovery_code)?;
             let given = given.ok_or_else(SecondFactor::needed)?;
-            second_step::complete(house(ctx), &visitor(ctx), input.challenge, given).await
+            second_step::complete(context(ctx), &visitor(ctx), input.challenge, given).await
         };
         Ok(settle_done(outcome.await)?.into())
     }
@@ -143,14 +143,14 @@ impl SessionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The refresh token.")] input: RefreshSessionInput,
     ) -> Result<RefreshSessionPayload, Failure> {
-        let outcome = refresh::refresh(house(ctx), &visitor(ctx), input.refresh_token).await;
+        let outcome = refresh::refresh(context(ctx), &visitor(ctx), input.refresh_token).await;
         Ok(settle_done(outcome)?.into())
     }
 
     /// Signs this device out.
     async fn log_out(&self, ctx: &Context<'_>) -> Result<LogOutPayload, Failure> {
         let by = caller(ctx)?;
-        Ok(settle(session::end(house(ctx), &by, by.requester.session).await)?.into())
+        Ok(settle(session::end(context(ctx), &by, by.requester.session).await)?.into())
     }
 
     /// Signs one of one's own devices out; another than this one needs a fresh proof: see `proveItIsMe`.
@@ -160,12 +160,12 @@ impl SessionMutation {
         #[graphql(desc = "Which one.")] input: EndSessionInput,
     ) -> Result<EndSessionPayload, Failure> {
         let by = caller(ctx)?;
-        let outcome = async { session::end(house(ctx), &by, id("sessionId", &input.session_id)?).await };
+        let outcome = async { session::end(context(ctx), &by, id("sessionId", &input.session_id)?).await };
         Ok(settle(outcome.await)?.into())
     }
 
     /// Signs every other device out. Needs a fresh proof: see `proveItIsMe`.
     async fn end_other_sessions(&self, ctx: &Context<'_>) -> Result<EndOtherSessionsPayload, Failure> {
-        Ok(settle_done(session::end_others(house(ctx), &caller(ctx)?).await)?.into())
+        Ok(settle_done(session::end_others(context(ctx), &caller(ctx)?).await)?.into())
     }
 }

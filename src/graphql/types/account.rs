@@ -1,11 +1,11 @@
 //! The signed-in person: profile, statements, sessions and devices.
 
 use super::DateTime;
-use crate::actions::account::ConsentRow;
-use crate::actions::device::DeviceView;
-use crate::actions::people::Person;
-use crate::actions::session::SessionView;
-use crate::actions::session_tokens::Tokens;
+use crate::actions::accounts::account::ConsentRow;
+use crate::actions::accounts::people::Person;
+use crate::actions::auth::session::SessionView;
+use crate::actions::auth::session_tokens::Tokens;
+use crate::actions::nudges::device::DeviceView;
 use crate::auth::Requester;
 use crate::domain::account::{ConsentKind, FURTHER_NOTICE, Share};
 use crate::domain::quiet_hours::QuietHours as Quiet;
@@ -67,13 +67,13 @@ impl Account {
 
     /// Whether nudges are paused.
     async fn paused(&self, ctx: &async_graphql::Context<'_>) -> bool {
-        self.0.row.reach().is_paused(crate::graphql::house(ctx).clock.now())
+        self.0.row.reach().is_paused(crate::graphql::context(ctx).clock.now())
     }
 
     /// Until when nudges are paused; null if they are not, or until further notice.
     async fn paused_until(&self, ctx: &async_graphql::Context<'_>) -> Option<DateTime> {
         let until = self.0.row.reach().paused_until?;
-        let over = until <= crate::graphql::house(ctx).clock.now();
+        let over = until <= crate::graphql::context(ctx).clock.now();
         (!over && until < FURTHER_NOTICE).then_some(DateTime(until))
     }
 
@@ -91,8 +91,8 @@ impl Account {
 
     /// Whether reminders can reach the person, and what to do if not. Look at it when the app is opened.
     async fn reachability(&self, ctx: &async_graphql::Context<'_>) -> Result<Reachability, Failure> {
-        let house = crate::graphql::house(ctx);
-        Ok(crate::actions::account::ways(house, self.0.row.id).await?.into())
+        let context = crate::graphql::context(ctx);
+        Ok(crate::actions::accounts::account::ways(context, self.0.row.id).await?.into())
     }
 
     /// When the account began.
@@ -138,7 +138,7 @@ impl From<Quiet> for QuietHours {
     }
 }
 
-impl From<QuietHours> for crate::actions::account::TypedQuietHours {
+impl From<QuietHours> for crate::actions::accounts::account::TypedQuietHours {
     fn from(quiet: QuietHours) -> Self {
         Self { from: quiet.from, until: quiet.until }
     }

@@ -1,6 +1,6 @@
 //! What changed: objects to read again, one by one or all.
 
-use crate::actions::change::{Batch, ChangeView, Cursor};
+use crate::actions::feed::{Batch, ChangeView, FeedCursor};
 use crate::domain::change::ChangeKind;
 use crate::graphql::errors::Failure;
 use crate::graphql::limits::{FIRST_DEFAULT, FIRST_MAX};
@@ -14,7 +14,7 @@ pub struct Changes(pub Batch);
 
 impl Changes {
     /// Reads `after` and `first`.
-    pub fn asked(after: Option<String>, first: Option<i32>) -> Result<(Option<Cursor>, usize), Failure> {
+    pub fn asked(after: Option<String>, first: Option<i32>) -> Result<(Option<FeedCursor>, usize), Failure> {
         let first = first.unwrap_or(FIRST_DEFAULT);
         if !(1..=FIRST_MAX).contains(&first) {
             return Err(Failure::BadRequest("first must be from 1 to 50."));

@@ -2,8 +2,8 @@
 
 use super::DateTime;
 use super::scene::Scene;
-use crate::actions::check_in::Span;
-use crate::actions::check_in::{AnswerView, CheckInView, PartnersCheckIn};
+use crate::actions::check_ins::check_in::Span;
+use crate::actions::check_ins::check_in::{AnswerView, CheckInView, PartnersCheckIn};
 use crate::domain::account::Share;
 use crate::domain::answer::{Degree, NoticedSign, Sign};
 use crate::domain::check_in::{ANSWERABLE_FOR, CheckInState};

@@ -1,7 +1,7 @@
 //! Debriefs: one's own, and the other's once both have written.
 
 use super::DateTime;
-use crate::actions::debrief::DebriefView;
+use crate::actions::scenes::debrief::DebriefView;
 use crate::domain::debrief::DebriefState;
 use async_graphql::SimpleObject;
 

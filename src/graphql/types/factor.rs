@@ -1,12 +1,12 @@
 //! What a person proves themselves with.
 
 use super::DateTime;
-use crate::actions::factors::FactorsView;
-use crate::actions::passkey::{Ceremony, PasskeyView};
-use crate::actions::second_step::Challenge;
-use crate::actions::totp::Begun;
+use crate::actions::auth::factors::FactorsView;
+use crate::actions::auth::passkey::{Ceremony, PasskeyView};
+use crate::actions::auth::second_step::Challenge;
+use crate::actions::auth::totp::Begun;
 use crate::graphql::errors::Failure;
-use crate::graphql::{house, requester};
+use crate::graphql::{context, requester};
 use async_graphql::{ComplexObject, Context, ID, SimpleObject};
 
 /// What an authenticator app is set up with. Shown once: it is not to be had again.
@@ -59,7 +59,7 @@ impl From<FactorsView> for Factors {
 impl Factors {
     /// The passkeys, the oldest first; at most 20.
     async fn passkeys(&self, ctx: &Context<'_>) -> Result<Vec<Passkey>, Failure> {
-        let views = crate::actions::passkey::list(house(ctx), requester(ctx)?.account).await?;
+        let views = crate::actions::auth::passkey::list(context(ctx), requester(ctx)?.account).await?;
         Ok(views.into_iter().map(Into::into).collect())
     }
 }

@@ -3,8 +3,8 @@
 use crate::domain::guidance::{self, GuidanceTopicId};
 use crate::domain::help_line::{self, Country};
 use crate::domain::partner_link::Role;
+use crate::graphql::context;
 use crate::graphql::errors::Failure;
-use crate::graphql::house;
 use async_graphql::{Context, Object, SimpleObject};
 
 /// Plain words on drop: what it is, what helps each role, and what to do when it does not pass. It never diagnoses.
@@ -77,7 +77,7 @@ impl Guidance {
             None => None,
             Some(typed) => Some(Country::parse(&typed).ok_or(unknown)?),
         };
-        let (lines, sentence) = help_line::shown(&house(ctx).help_lines, country);
+        let (lines, sentence) = help_line::shown(&context(ctx).help_lines, country);
         let lines = lines.into_iter().cloned().map(|line| HelpLine {
             country: line.country.code(),
             name: line.name,

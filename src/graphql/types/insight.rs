@@ -2,13 +2,13 @@
 
 use super::DateTime;
 use super::scene::Scene;
-use crate::actions::insight::{self, CourseView};
+use crate::actions::check_ins::insight::{self, CourseView};
 use crate::domain::insight::{ComfortFound, Insight as Found, Point, Reason, Stretch};
 use crate::domain::negotiation::Comfort;
 use crate::domain::promise;
 use crate::graphql::errors::Failure;
-use crate::graphql::paging::{Connection, Page};
-use crate::graphql::{house, loaders, requester};
+use crate::graphql::paging::{Connection, ConnectionArgs};
+use crate::graphql::{context, loaders, requester};
 use crate::ids::SceneId;
 use async_graphql::{Context, Object, SimpleObject};
 
@@ -164,9 +164,9 @@ impl Insight {
         #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<SceneCourse>, Failure> {
-        let page = Page::<SceneId>::read((first, after, last, before))?;
+        let page = ConnectionArgs::<SceneId>::read((first, after, last, before))?;
         let me = requester(ctx)?.account;
-        let rows = insight::courses(house(ctx), me, page.slice()).await?;
+        let rows = insight::courses(context(ctx), me, page.keyset()).await?;
         Ok(page.connection(rows, |view| (view.ended_at, view.scene), SceneCourse))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::DateTime;
 use super::scene::Scene;
-use crate::actions::journal::JournalView;
+use crate::actions::accounts::journal::JournalView;
 use crate::graphql::errors::Failure;
 use crate::graphql::loaders;
 use async_graphql::{Context, ID, Object};

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod change;
 pub mod check_in;
+pub mod data_rights;
 pub mod debrief;
 pub mod factor;
 pub mod guidance;
@@ -12,7 +13,6 @@ pub mod negotiation;
 pub mod nudge;
 pub mod partner_link;
 pub mod scene;
-pub mod take_out;
 
 use async_graphql::{Enum, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use jiff::Timestamp;

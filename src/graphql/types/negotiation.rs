@@ -1,7 +1,7 @@
 //! Negotiation: Needs, terms, Revisions, agreements and what changed.
 
 use super::{DateTime, Who};
-use crate::actions::revisions::{RevisionView, Which};
+use crate::actions::links::revisions::{RevisionView, Which};
 use crate::domain::negotiation::{
     self as rules, Comfort, ContactWay, Nearness, RevisionState, changed_fields,
 };

@@ -3,7 +3,7 @@
 use super::DateTime;
 use super::check_in::CheckIn;
 use super::scene::Scene;
-use crate::actions::nudge::NudgeView;
+use crate::actions::nudges::nudge::NudgeView;
 use crate::domain::explanation::{Explanation, ExplanationRule};
 use crate::domain::nudge::{Channel, MailPurpose, NudgeKind, NudgeState, Reason, Rung};
 use crate::graphql::errors::Failure;

@@ -4,14 +4,14 @@ use super::insight::PromisesKept;
 use super::negotiation::{Needs, Revision};
 use super::scene::Scene;
 use super::{DateTime, Who};
-use crate::actions::partner_link::{InvitationView, LinkView, SideView};
-use crate::actions::revisions::{RevisionView, Which};
-use crate::actions::scene_view;
+use crate::actions::links::partner_link::{InvitationView, LinkView, SideView};
+use crate::actions::links::revisions::{RevisionView, Which};
+use crate::actions::scenes::view;
+use crate::domain::data_rights;
 use crate::domain::partner_link::{LinkStatus, Role};
-use crate::domain::take_out;
 use crate::graphql::errors::Failure;
-use crate::graphql::paging::{Connection, Page};
-use crate::graphql::{house, loaders, requester};
+use crate::graphql::paging::{Connection, ConnectionArgs};
+use crate::graphql::{context, loaders, requester};
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 /// The tie of two accounts, seen by one of them.
@@ -60,7 +60,7 @@ impl PartnerLink {
     /// The other's side; null until somebody has accepted.
     async fn partner(&self) -> Option<LinkSide> {
         let gone =
-            || LinkSide { who: Who::Partner, display_name: take_out::GONE_NAME.to_owned(), role: None };
+            || LinkSide { who: Who::Partner, display_name: data_rights::GONE_NAME.to_owned(), role: None };
         let there = self.0.partners.as_ref().map(|view| side(view, Who::Partner));
         there.or_else(|| self.0.partner_gone.then(gone))
     }
@@ -109,7 +109,7 @@ impl PartnerLink {
 
     /// What to know before one ends the link: what the other will and will not see. Show it before `endLink`.
     async fn before_ending(&self) -> &'static [&'static str] {
-        take_out::BEFORE_ENDING_A_LINK
+        data_rights::BEFORE_ENDING_A_LINK
     }
 
     /// The Revisions, the newest first: the full history stays readable. At most 50 at once.
@@ -121,7 +121,7 @@ impl PartnerLink {
         #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Revision>, Failure> {
-        let page = Page::read((first, after, last, before))?;
+        let page = ConnectionArgs::read((first, after, last, before))?;
         let account = requester(ctx)?.account;
         let all = loaders(ctx).revisions(self.0.id).await?;
         Ok(page.connection(
@@ -154,9 +154,9 @@ impl PartnerLink {
         #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Scene>, Failure> {
-        let page = Page::read((first, after, last, before))?;
+        let page = ConnectionArgs::read((first, after, last, before))?;
         let account = requester(ctx)?.account;
-        let rows = scene_view::page(house(ctx), account, self.0.id, page.slice()).await?;
+        let rows = view::page(context(ctx), account, self.0.id, page.keyset()).await?;
         Ok(page.connection(rows, |view| (view.created_at, view.id), Scene))
     }
 }

@@ -121,7 +121,7 @@ impl Cast {
 
         alex.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
         alex.ask(app, "mutation { requestExport { status } }", json!({})).await;
-        assert_eq!(evenkeel::actions::export::make_due(&app.app.house).await.unwrap(), 1);
+        assert_eq!(evenkeel::actions::export::make_due(&app.app.context).await.unwrap(), 1);
         let begun = alex.ask(app, "mutation { beginTotp { setup { secret } } }", json!({})).await;
         let totp = totp_code(begun["beginTotp"]["setup"]["secret"].as_str().unwrap(), app.clock.now());
         alex.done(app, "confirmTotp", json!({ "totpCode": totp }), "").await;

@@ -225,7 +225,7 @@ impl World {
         let sams = sam.ask(app, sessions, json!({})).await["viewer"]["sessions"][0]["id"].clone();
         let (totp_code, challenge, recovery_code) = second_factors(app, &alex, &others[2]).await;
         alex.ask(app, "mutation { requestExport { status } }", json!({})).await;
-        assert_eq!(evenkeel::actions::export::make_due(&app.app.house).await.unwrap(), 1);
+        assert_eq!(evenkeel::actions::export::make_due(&app.app.context).await.unwrap(), 1);
         let change_token = change_token(app, &sam).await;
         let passkey = passkeys(app, &alex).await;
         let lees_passkey =

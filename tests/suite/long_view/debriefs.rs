@@ -5,7 +5,7 @@ use crate::support::care::{HOUR, minute};
 use crate::support::people::text;
 use crate::support::race::TwoServers;
 use crate::support::{Person, TestApp};
-use evenkeel::domain::slice::Slice;
+use evenkeel::domain::keyset_page::KeysetPage;
 use evenkeel::ids::{AccountId, SceneId};
 use evenkeel::store::StoreError;
 use serde_json::{Value, json};
@@ -175,9 +175,9 @@ on_both_databases! {
         assert_eq!(writes(&app, &couple.alex, &scene, "heliotrope").await, "DONE");
         couple.alex.done(&app, "writeJournalEntry", json!({ "text": "heliotrope" }), "").await;
         let (alex, id): (AccountId, SceneId) = (account(&app, &couple.alex).await, scene.parse().unwrap());
-        let sealed = app.app.house.store.read(move |db| {
+        let sealed = app.app.context.store.read(move |db| {
             let debriefs = evenkeel::store::debrief::by(db, alex, &[id])?;
-            let entries = evenkeel::store::journal::page(db, alex, None, Slice::first(10, None))?;
+            let entries = evenkeel::store::journal::page(db, alex, None, KeysetPage::first(10, None))?;
             Ok::<_, StoreError>([debriefs[0].content.clone(), entries[0].content.clone()])
         });
         for content in sealed.await.unwrap() {

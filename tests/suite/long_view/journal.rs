@@ -83,7 +83,7 @@ on_both_databases! {
     async fn a_journal_takes_so_many_entries_a_day(app) {
         let alex = app.person_without_device("Alex", "Europe/Berlin", ("22:00", "08:00")).await;
         let (owner, now) = (account(&app, &alex).await, app.clock.now());
-        let fill = app.app.house.store.write(move |db| {
+        let fill = app.app.context.store.write(move |db| {
             for _ in 0..evenkeel::domain::journal::ENTRIES_A_DAY {
                 let row = JournalRow { id: JournalEntryId::at(now, &crate::support::chance()), account_id: owner, scene_id: None, content: vec![],
                     written_at: now.into(), edited_at: None, created_at: now.into() };

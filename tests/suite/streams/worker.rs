@@ -6,7 +6,8 @@ use crate::support::care::HOUR;
 use crate::support::people::PASSWORD;
 use crate::support::receivers::Answer;
 use crate::support::{Backend, Couple, Person, TestApp, run};
-use evenkeel::actions::{Caller, Fault, erasure};
+use evenkeel::actions::accounts::erasure;
+use evenkeel::actions::{Caller, Fault};
 use evenkeel::auth::Requester;
 use evenkeel::domain::change::ChangeKind;
 use evenkeel::ids::{SessionId, TypedId};
@@ -101,7 +102,7 @@ on_both_databases! {
         assert_eq!(alexs.next().await["startOver"], true);
         let mut sams = Events::open(&app, &sam, Value::Null).await;
         assert_eq!(sams.next().await["startOver"], true);
-        assert_eq!(erasure::carry_out_due(&app.app.house).await.unwrap(), 1);
+        assert_eq!(erasure::carry_out_due(&app.app.context).await.unwrap(), 1);
         let told = soon(&mut sams).await;
         assert_eq!((kinds(&told), &told[0]["nodeId"]), (vec!["LINK_CHANGED".to_owned()], &json!(link)));
         let end = tokio::time::timeout(PATIENCE, alexs.end()).await.expect("the stream goes on");
@@ -116,7 +117,7 @@ on_both_databases! {
         let from = cursor(&app, &sam).await;
         // As if this were an older copy of the database.
         let id = account(&app, &alex).await;
-        app.app.house.ledger.add(&[account_hash(id.uuid())]).unwrap();
+        app.app.context.ledger.add(&[account_hash(id.uuid())]).unwrap();
         drop(app.sibling());
         let (told, _) = read_on(&app, &sam, &from).await;
         let told: Vec<_> = told.iter().map(|change| (change["kind"].as_str().unwrap(), &change["nodeId"])).collect();
@@ -128,14 +129,14 @@ on_both_databases! {
 fn who_follows_is_woken_even_if_whoever_changed_something_went_away() {
     run(Backend::Sqlite, |app| async move {
         let alex = app.person("Alex", "UTC", ("22:00", "08:00")).await;
-        let (house, account) = (&app.app.house, account(&app, &alex).await);
-        let mut follower = house.feeds.follow(account);
+        let (context, account) = (&app.app.context, account(&app, &alex).await);
+        let mut follower = context.feeds.follow(account);
         let requester =
             Requester { account, session: SessionId::at(app.clock.now(), &crate::support::chance()) };
         let by = Caller { requester, key: None };
-        let planned = house.planned.notified();
+        let planned = context.planned.notified();
         // Polled once, which hands the work to the database, and dropped, as a request whose connection broke.
-        drop(evenkeel::actions::account::pause(house, &by, None).now_or_never());
+        drop(evenkeel::actions::accounts::account::pause(context, &by, None).now_or_never());
         let woken = async { (follower.woken().await, planned.await) };
         let (woken, ()) = tokio::time::timeout(PATIENCE, woken).await.expect("nobody was woken");
         assert!(woken);
@@ -147,8 +148,8 @@ fn a_transaction_that_only_reads_has_nothing_to_tell() {
     run(Backend::Sqlite, |app| async move {
         let alex = app.person("Alex", "UTC", ("22:00", "08:00")).await;
         let id = account(&app, &alex).await;
-        let read = app.app.house.read_tx(move |unit| {
-            unit.tell(&[id], ChangeKind::AccountChanged, id);
+        let read = app.app.context.read_tx(move |tx| {
+            tx.tell(&[id], ChangeKind::AccountChanged, id);
             Ok(())
         });
         assert!(matches!(read.await, Err(Fault::Inconsistent(_))));

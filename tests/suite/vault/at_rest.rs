@@ -105,7 +105,7 @@ on_both_databases! {
         app.pass_minutes(30 * HOUR).await;
 
         let data = everything(&app);
-        let index = app.app.house.vault.blind_index("email", "ysolde@people.test");
+        let index = app.app.context.vault.blind_index("email", "ysolde@people.test");
         let hex: String = index.iter().map(|byte| format!("{byte:02x}")).collect();
         let by_index = match app.config.database {
             Location::Sqlite(_) => data.windows(index.len()).any(|window| window == index),

@@ -104,7 +104,7 @@ async fn prepare(app: &TestApp, stage: &Stage, of: Column, round: usize) -> Valu
         ("export_chunks", "content") => {
             prove(app, sam).await;
             sam.ask(app, "mutation { requestExport { status } }", json!({})).await;
-            assert_eq!(export::make_due(&app.app.house).await.unwrap(), 1);
+            assert_eq!(export::make_due(&app.app.context).await.unwrap(), 1);
             let fetched = sam.ask(app, "mutation { fetchExport { download { path } } }", json!({})).await;
             json!(format!("{}{}", app.url, text(&fetched["fetchExport"]["download"]["path"])))
         }

@@ -5,8 +5,8 @@ use crate::support::seed;
 use crate::support::{Couple, TestApp};
 use evenkeel::store::sealed::{Column, Owner, SEALED, WRAPPED};
 use evenkeel::vault::Vault;
+use evenkeel::vault::key_ring::MasterSource;
 use evenkeel::vault::keys::Keys;
-use evenkeel::vault::ring::MasterSource;
 use serde_json::json;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -49,7 +49,7 @@ async fn lives_on(app: &TestApp, couple: &Couple, round: usize) {
     couple.alex.done(app, "writeNeeds", needs, "").await;
     let name = format!("Alex the {round}th");
     couple.alex.done(app, "updateProfile", json!({ "displayName": name }), "").await;
-    for sealed in SEALED.iter().filter(|sealed| sealed.owner != Owner::House && is_shown(sealed.at)) {
+    for sealed in SEALED.iter().filter(|sealed| sealed.owner != Owner::AppContext && is_shown(sealed.at)) {
         couple.alex.ask(app, reading(sealed.at), json!({})).await;
     }
     let query = "{ viewer { account { displayName } partnerLinks { myNeeds { words } } } }";
@@ -104,7 +104,7 @@ async fn interrupted(app: &TestApp, couple: &Couple, arguments: &[&str], watched
 on_both_databases! {
     async fn r26_new_keys_come_whole_whatever_is_killed_while_people_go_on(app) {
         app.install_keys();
-        seed::couples(&app.app.house, 0, COUPLES, |_| None).await;
+        seed::couples(&app.app.context, 0, COUPLES, |_| None).await;
         let couple = written(&app).await;
         let before = app.keys.master.newest();
         let code = couple.alex.done(&app, "invitePartner", json!({ "role": "SWITCH" }), "code").await["code"].clone();

@@ -1,0 +1,112 @@
+//! Another e-mail address: asked for on a fresh proof, told to the old one, confirmed from the new one.
+
+use crate::actions::accounts::account::{ask_by_mail, expired, request_aad, request_email, take_request};
+use crate::actions::accounts::people::{Person, email_index};
+use crate::actions::auth::reauthentication;
+use crate::actions::{ActionResult, AppContext, Caller, Fault, Refusal, Transaction, Visitor};
+use crate::domain::account::Email;
+use crate::domain::change::ChangeKind;
+use crate::domain::nudge::MailPurpose;
+use crate::domain::problem::Problem;
+use crate::ids::{AccountId, SessionId};
+use crate::store;
+use crate::store::StoreError;
+use crate::store::account::{AccountChange, AccountRow};
+use crate::vault::sha256;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What must still be so when the new address is confirmed: whoever reads the notice at the old one and did not ask
+/// for it stops the change by a new password, or by signing that device out.
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+struct AddressPreconditions {
+    account: AccountId,
+    session: SessionId,
+    /// The old address's blind index.
+    email_index: Vec<u8>,
+    /// SHA-256 of the password's hash.
+    password_mark: Vec<u8>,
+}
+
+impl AddressPreconditions {
+    fn of(row: &AccountRow, session: SessionId) -> Self {
+        Self {
+            account: row.id,
+            session,
+            email_index: row.email_index.clone(),
+            password_mark: sha256(row.password_hash.as_bytes()),
+        }
+    }
+}
+
+/// Asks for another address, on a fresh proof. Whether that one has an account makes no difference to what is done or
+/// answered here; the mail to it says what it is (R28). The old address is told that a change was asked for.
+pub async fn request(context: &Arc<AppContext>, by: &Caller, email: String) -> ActionResult<()> {
+    let requester = by.requester;
+    let email = Email::parse("email", &email)?;
+    context.rates.new_address(requester.account).map_err(Problem::too_often)?;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            reauthentication::require(tx, requester)?;
+            let person = Person::load(tx, requester.account)?;
+            if store::erasure::find(tx.db, requester.account)?.is_some() {
+                // The mails would outlive the account.
+                let sentence = "Your account is about to be erased; undo that first.";
+                return Err(Problem::wrong_state("input", sentence).into());
+            }
+            if email_index(tx.vault, &email) == person.row.email_index {
+                return Err(
+                    Problem::wrong_state("email", "This is the address of your account already.").into()
+                );
+            }
+            let old = Email::parse("email", &person.email()?)?;
+            let standing = AddressPreconditions::of(&person.row, requester.session);
+            ask_by_mail(tx, MailPurpose::ConfirmNewAddress, &email, Some(&standing))?;
+            ask_by_mail(tx, MailPurpose::AddressChange, &old, None::<&()>)
+        })
+        .await
+}
+
+/// Confirms the new address by the token of the mail to it; the account has it from here on. Sessions stay: who holds
+/// them gave a proof, and an address signs nobody in.
+pub async fn confirm(context: &Arc<AppContext>, by: &Visitor, token: String) -> ActionResult<()> {
+    context.rates.token(by.network).map_err(Problem::too_often)?;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let request = take_request(tx, MailPurpose::ConfirmNewAddress, &token)?;
+            let sealed = request.details.as_deref().ok_or(Fault::Inconsistent("a change without details"))?;
+            let asked: AddressPreconditions =
+                tx.vault.system().open_json(request_aad("details", request.id), sealed)?;
+            store::dialect::lock_account(tx.db, asked.account)?;
+            let stands = stands(tx, &asked)?;
+            let taken = store::account::find_by_email(tx.db, &request.email_index)?.is_some();
+            if !stands || taken {
+                return Err(expired().into());
+            }
+            let email = request_email(tx.vault, &request)?;
+            let person = Person::load(tx, asked.account)?;
+            let change = AccountChange {
+                email: Some(person.key.seal_text(person.aad("email"), &email)?),
+                email_index: Some(request.email_index),
+                address_failed_at: Some(None),
+                ..Default::default()
+            };
+            // Somebody else may confirm the same address at this very moment; that one stands.
+            store::account::update(tx.db, asked.account, &change)
+                .map_err(StoreError::from)
+                .map_err(|error| if error.is_conflict() { Refusal::from(expired()) } else { error.into() })?;
+            tx.tell(&[asked.account], ChangeKind::AccountChanged, asked.account);
+            // The old mailbox sets no password any more.
+            let now = tx.ts();
+            store::address_request::use_up_all(tx.db, MailPurpose::ResetPassword, &asked.email_index, now)?;
+            Ok(())
+        })
+        .await
+}
+
+fn stands(tx: &mut Transaction<'_>, asked: &AddressPreconditions) -> Result<bool, Fault> {
+    let Some(row) = store::account::find(tx.db, asked.account)? else { return Ok(false) };
+    let session = store::session::find(tx.db, asked.session, asked.account)?;
+    let signed_in = session.is_some_and(|session| session.ended_at.is_none());
+    Ok(signed_in && AddressPreconditions::of(&row, asked.session) == *asked)
+}

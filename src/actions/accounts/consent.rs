@@ -1,0 +1,54 @@
+//! The health-data consent: withdrawn at any time, without a reason and at once, and given again.
+
+use crate::actions::accounts::people::Person;
+use crate::actions::accounts::suspension;
+use crate::actions::{ActionResult, AppContext, Caller, Done};
+use crate::domain::account::{CONSENT_VERSION, ConsentKind};
+use crate::domain::change::ChangeKind;
+use crate::ids::ConsentId;
+use crate::store::{self, account::ConsentRow};
+use std::sync::Arc;
+
+/// Withdraws it: no more questions, nudges and overviews, and nothing of the person is shown to a partner. What they
+/// wrote stays sealed until they erase it or give the consent again. It asks for no proof: saying no is easy.
+pub async fn withdraw(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<Person>> {
+    let account = by.requester.account;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            store::dialect::lock_account(tx.db, account)?;
+            let now = tx.ts();
+            if !store::account::withdraw_consent(tx.db, account, ConsentKind::HealthData, now)? {
+                return Ok(Done::already(Person::load(tx, account)?));
+            }
+            suspension::suspend(tx, account)?;
+            tx.tell(&[account], ChangeKind::AccountChanged, account);
+            Ok(Done::now(Person::load(tx, account)?))
+        })
+        .await
+}
+
+/// Gives it again: what is still open comes as planned.
+pub async fn give(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<Person>> {
+    let account = by.requester.account;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            store::dialect::lock_account(tx.db, account)?;
+            let stands = |row: &ConsentRow| row.kind == ConsentKind::HealthData && row.withdrawn_at.is_none();
+            if store::account::consents(tx.db, account)?.iter().any(stands) {
+                return Ok(Done::already(Person::load(tx, account)?));
+            }
+            let consent = ConsentRow {
+                id: ConsentId::at(tx.now, tx.chance),
+                account_id: account,
+                kind: ConsentKind::HealthData,
+                version: CONSENT_VERSION.to_owned(),
+                given_at: tx.ts(),
+                withdrawn_at: None,
+            };
+            store::account::insert_consent(tx.db, &consent)?;
+            suspension::resume(tx, account)?;
+            tx.tell(&[account], ChangeKind::AccountChanged, account);
+            Ok(Done::now(Person::load(tx, account)?))
+        })
+        .await
+}

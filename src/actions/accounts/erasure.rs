@@ -1,0 +1,183 @@
+//! Erasing an account: asked for with a fresh proof, undone within a grace, then carried out for good (R27).
+
+use crate::actions::accounts::suspension;
+use crate::actions::auth::reauthentication;
+use crate::actions::links::{partner_link, revision_snapshot};
+use crate::actions::transaction::startup_tx;
+use crate::actions::{ActionResult, AppContext, Caller, Done, Fault};
+use crate::chance::Chance;
+use crate::domain::change::ChangeKind;
+use crate::domain::data_rights::GRACE;
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::ids::{AccountId, RowId, TypedId};
+use crate::store;
+use crate::store::Db;
+use crate::store::change::ChangeEvents;
+use crate::store::erasure::ErasureRow;
+use crate::store::types::Ts;
+use crate::vault::ledger::{Ledger, account_hash};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// Accounts that are looked at in one go.
+const BATCH: i64 = 500;
+
+/// An erasure that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct ErasureView {
+    /// When.
+    pub requested_at: Timestamp,
+    /// When it takes place; until then it can be undone.
+    pub erase_at: Timestamp,
+}
+
+impl From<ErasureRow> for ErasureView {
+    fn from(row: ErasureRow) -> Self {
+        Self { requested_at: row.requested_at.get(), erase_at: row.erase_at.get() }
+    }
+}
+
+/// Asks for one's account to be erased. At once every link ends, silently (R12), invitations stop working, and nothing
+/// more is sent to the person. The rest goes when the grace is over.
+pub async fn request(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<ErasureView>> {
+    let requester = by.requester;
+    let account = requester.account;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            store::dialect::lock_account(tx.db, account)?;
+            if let Some(row) = store::erasure::find(tx.db, account)? {
+                return Ok(Done::already(row.into()));
+            }
+            reauthentication::require(tx, requester)?;
+            partner_link::end_all(tx, account)?;
+            let row =
+                ErasureRow { account_id: account, requested_at: tx.ts(), erase_at: (tx.now + GRACE).into() };
+            store::erasure::insert(tx.db, &row)?;
+            suspension::suspend(tx, account)?;
+            tx.tell(&[account], ChangeKind::AccountChanged, account);
+            Ok(Done::now(row.into()))
+        })
+        .await
+}
+
+/// Takes it back within the grace. What is still open comes as planned; links that ended stay ended.
+pub async fn cancel(context: &Arc<AppContext>, by: &Caller) -> ActionResult<()> {
+    let account = by.requester.account;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            store::dialect::lock_account(tx.db, account)?;
+            let now = tx.ts();
+            if !store::erasure::cancel(tx.db, account, now)? {
+                let sentence = "There is no erasure that could be taken back.";
+                return Err(Problem::new("input", ProblemCode::WrongState, sentence).into());
+            }
+            suspension::resume(tx, account)?;
+            tx.tell(&[account], ChangeKind::AccountChanged, account);
+            Ok(())
+        })
+        .await
+}
+
+/// The erasure that a person asked for.
+pub async fn of(context: &Arc<AppContext>, account: AccountId) -> Result<Option<ErasureView>, Fault> {
+    context.read_tx(move |tx| Ok(store::erasure::find(tx.db, account)?.map(Into::into))).await
+}
+
+/// Carries out every erasure whose grace is over; how many those were. Each is one transaction: whatever kills the
+/// process, an account is there with everything or gone with everything, and the next pass goes on.
+///
+/// # Errors
+/// What kept an account from being erased; the next pass tries again.
+pub async fn carry_out_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
+    let now: Ts = context.clock.now().into();
+    let mut erased = 0;
+    loop {
+        let due = context.read_tx(move |tx| Ok(store::erasure::due(tx.db, now, BATCH)?)).await?;
+        if due.is_empty() {
+            break;
+        }
+        for account in due {
+            // Another worker may have been quicker.
+            let gone = context.worker_tx(move |tx| {
+                let chance = tx.chance;
+                let (db, news) = tx.db_and_news();
+                erase(db, news, account, now, chance)
+            });
+            erased += usize::from(gone.await?);
+        }
+    }
+    if erased > 0 {
+        tracing::info!(accounts = erased, "accounts were erased");
+    }
+    let known = context.read_tx(|tx| Ok(store::erasure::erased(tx.db)?)).await?;
+    context.ledger.add(&known).map_err(Fault::Ledger)?;
+    Ok(erased)
+}
+
+/// Takes an account away; false if there is none. The partner keeps their own words, and where each Revision stood.
+fn erase(
+    db: &mut Db,
+    news: &mut ChangeEvents,
+    account: AccountId,
+    now: Ts,
+    chance: &Chance,
+) -> Result<bool, Fault> {
+    store::dialect::lock_account(db, account)?;
+    if store::account::find(db, account)?.is_none() {
+        return Ok(false);
+    }
+    let mut links: Vec<_> =
+        store::partner_link::list(db, account, true, i64::MAX)?.into_iter().map(|link| link.id).collect();
+    links.sort_unstable();
+    for link in &links {
+        store::dialect::lock_link(db, *link)?;
+        revision_snapshot::settle(db, *link)?;
+    }
+    let cancelled = store::erasure::let_go(db, &links, now)?;
+    store::erasure::take_away(db, account, &links)?;
+    store::erasure::remember(db, &account_hash(account.uuid()), now)?;
+    // What is left of the links and of what stood on them reads otherwise from now on.
+    for member in store::partner_link::members(db, &links)? {
+        news.at_once(member.account_id, ChangeKind::LinkChanged, RowId(member.link_id.uuid()), now, chance);
+        for (scene, _) in cancelled.iter().filter(|(_, link)| *link == member.link_id) {
+            news.at_once(member.account_id, ChangeKind::SceneChanged, RowId(scene.uuid()), now, chance);
+        }
+    }
+    // Whoever follows the feed of the account is signed in no longer.
+    news.wake(account);
+    Ok(true)
+}
+
+/// Erases again whoever the ledger knows as erased: an older copy of the database was put back. To be called before
+/// anything else is done with a database.
+///
+/// # Errors
+/// If the ledger cannot be read, or the database does not work: then it is better not to start.
+pub fn repeat(db: &mut Db, ledger: &Ledger, now: Timestamp, chance: &Chance) -> Result<usize, Fault> {
+    let listed = ledger.read().map_err(Fault::Ledger)?;
+    let known = store::erasure::erased(db)?;
+    let unknown: Vec<_> = listed.into_iter().filter(|hash| !known.contains(hash)).collect();
+    if unknown.is_empty() {
+        return Ok(0);
+    }
+    let now: Ts = now.into();
+    let (mut after, mut erased) = (None, 0);
+    loop {
+        let accounts = store::erasure::accounts_after(db, after, BATCH)?;
+        let Some(last) = accounts.last() else { break };
+        after = Some(*last);
+        for account in accounts {
+            if unknown.contains(&account_hash(account.uuid())) {
+                erased += usize::from(startup_tx(db, |db, news| erase(db, news, account, now, chance))?);
+            }
+        }
+    }
+    startup_tx(db, |db, _| {
+        for hash in &unknown {
+            store::erasure::remember(db, hash, now)?;
+        }
+        Ok(())
+    })?;
+    tracing::warn!(accounts = erased, "the database is an older copy; who was erased since is erased again");
+    Ok(erased)
+}

@@ -1,0 +1,9 @@
+//! Accounts: signing up, the profile, the address, consents, suspension, erasure, and the journal.
+
+pub mod account;
+pub mod address_change;
+pub mod consent;
+pub mod erasure;
+pub mod journal;
+pub mod people;
+pub mod suspension;

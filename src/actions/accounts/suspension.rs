@@ -1,0 +1,61 @@
+//! Holding: while the health-data consent is withdrawn, or the account is about to be erased, nothing of it is worked on.
+
+use crate::actions::links::revision_snapshot::RevisionSnapshot;
+use crate::actions::nudges::planning;
+use crate::actions::{ActionResult, Fault, Transaction};
+use crate::domain::account::ConsentKind;
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::ids::AccountId;
+use crate::store;
+use crate::store::account::AccountChange;
+use crate::store::check_in::Whose;
+
+/// Refuses to take anything new about the wellbeing of somebody whose account is on hold. Called where it would be
+/// written, in that transaction. What only takes something back is never refused.
+pub(in crate::actions) fn refuse_if_suspended(
+    tx: &mut Transaction<'_>,
+    account: AccountId,
+) -> ActionResult<()> {
+    let row = store::account::find(tx.db, account)?;
+    if row.is_some_and(|row| row.held_at.is_none()) {
+        return Ok(());
+    }
+    let sentence = "You withdrew the consent that this needs, or your account is about to be erased.";
+    Err(Problem::new("input", ProblemCode::OnHold, sentence).into())
+}
+
+/// Those of some people whose accounts are on hold.
+pub(in crate::actions) fn suspended(
+    tx: &mut Transaction<'_>,
+    people: &[AccountId],
+) -> Result<Vec<AccountId>, Fault> {
+    let rows = store::account::find_all(tx.db, people)?.into_iter();
+    Ok(rows.filter(|row| row.held_at.is_some()).map(|row| row.id).collect())
+}
+
+/// Holds an account: what has fallen due is not asked any more, what falls due is not sent.
+pub(in crate::actions) fn suspend(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Fault> {
+    let row = store::account::find(tx.db, account)?.ok_or(Fault::Inconsistent("the account is gone"))?;
+    if row.held_at.is_none() {
+        let change = AccountChange { held_at: Some(Some(tx.ts())), ..Default::default() };
+        store::account::update(tx.db, account, &change)?;
+        planning::stop_for_pause(tx, account)?;
+    }
+    Ok(())
+}
+
+/// Lets an account go on again, if no other reason holds it: what is still open comes as planned. What the hold itself
+/// stopped stays stopped, as with a pause.
+pub(in crate::actions) fn resume(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Fault> {
+    let consents = store::account::consents(tx.db, account)?;
+    let consented =
+        consents.iter().any(|row| row.kind == ConsentKind::HealthData && row.withdrawn_at.is_none());
+    if !consented || store::erasure::find(tx.db, account)?.is_some() {
+        return Ok(());
+    }
+    let change = AccountChange { held_at: Some(None), ..Default::default() };
+    store::account::update(tx.db, account, &change)?;
+    let now = tx.ts();
+    let open = store::check_in::open(tx.db, Whose::Subject(account), now)?;
+    planning::plan_ladders(tx, open, &mut RevisionSnapshot::default())
+}

@@ -1,0 +1,55 @@
+//! A fresh proof by password, and by the second factor of who has one.
+
+use crate::actions::accounts::people::Person;
+use crate::actions::auth::reauthentication;
+use crate::actions::auth::second_factor::{self, SecondFactor};
+use crate::actions::{ActionResult, AppContext, Caller};
+use crate::domain::account::PASSWORD_MAX_BYTES;
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::store;
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+
+/// Proves by what a log-in by password asks for: who has a second factor is asked for it here, too. A wrong code is
+/// counted as it is at a log-in.
+pub async fn prove(
+    context: &Arc<AppContext>,
+    by: &Caller,
+    password: SecretString,
+    second: Option<SecondFactor>,
+) -> ActionResult<()> {
+    let requester = by.requester;
+    let wrong = || Problem::new("password", ProblemCode::Malformed, "This is not the password.");
+    if password.expose_secret().len() > PASSWORD_MAX_BYTES {
+        return Err(wrong().into());
+    }
+    context.rates.password(requester.account).map_err(Problem::too_often)?;
+    let row = context.read_tx(move |tx| Ok(store::account::find(tx.db, requester.account)?)).await?;
+    let stored = row.map(|row| row.password_hash);
+    if !context.passwords.verify(password, stored.clone()).await? {
+        return Err(wrong().into());
+    }
+    let proved = context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let person = Person::load(tx, requester.account)?;
+            // The password may have been changed while its hash was computed.
+            if stored.as_ref() != Some(&person.row.password_hash) {
+                return Err(wrong().into());
+            }
+            match second {
+                None if second_factor::is_asked(tx, requester.account)? => {
+                    return Err(SecondFactor::needed().into());
+                }
+                None => {}
+                Some(given) => {
+                    if let Err(problem) = second_factor::check(tx, &person, &given)? {
+                        return Ok(Err(problem));
+                    }
+                }
+            }
+            reauthentication::note(tx, requester)?;
+            Ok(Ok(()))
+        })
+        .await?;
+    Ok(proved?)
+}

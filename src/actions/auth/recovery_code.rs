@@ -1,0 +1,73 @@
+//! Recovery codes: ten of them stand in for an app that is lost, each once.
+
+use crate::actions::auth::reauthentication;
+use crate::actions::{ActionResult, AppContext, Caller, Transaction};
+use crate::domain::copied_code;
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::ids::{AccountId, TypedId};
+use crate::store;
+use crate::store::recovery_code::RecoveryCodeRow;
+use crate::vault::sha256;
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+
+/// How many codes a person gets.
+pub const COUNT: usize = 10;
+/// Characters of a code: 16 of 5 bits, too many to guess, so that a plain hash keeps them.
+const LENGTH: usize = 16;
+
+fn hash(account: AccountId, code: &str) -> Vec<u8> {
+    sha256(&[account.uuid().as_bytes(), code.as_bytes()].concat())
+}
+
+/// Replaces the person's codes by new ones, as they are shown.
+pub(in crate::actions) fn renew_all(
+    tx: &mut Transaction<'_>,
+    account: AccountId,
+) -> ActionResult<Vec<String>> {
+    store::recovery_code::delete_all(tx.db, account)?;
+    let mut shown = Vec::with_capacity(COUNT);
+    for _ in 0..COUNT {
+        let code = copied_code::from_chance(&tx.chance.bytes::<LENGTH>());
+        let row = RecoveryCodeRow {
+            code_hash: hash(account, &code),
+            account_id: account,
+            created_at: tx.ts(),
+            used_at: None,
+        };
+        store::recovery_code::insert(tx.db, &row)?;
+        shown.push(copied_code::shown(&code));
+    }
+    Ok(shown)
+}
+
+/// Replaces the codes, on a fresh proof: the old ones work no longer. The new ones are shown once, here.
+pub async fn renew(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Vec<String>> {
+    let requester = by.requester;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            reauthentication::require(tx, requester)?;
+            store::dialect::lock_account(tx.db, requester.account)?;
+            if !store::totp::counts(tx.db, requester.account)? {
+                let sentence = "There is no authenticator app that such codes could stand in for.";
+                return Err(Problem::wrong_state("input", sentence).into());
+            }
+            renew_all(tx, requester.account)
+        })
+        .await
+}
+
+/// Checks a code and uses it up.
+pub(in crate::actions) fn check(
+    tx: &mut Transaction<'_>,
+    account: AccountId,
+    typed: &SecretString,
+) -> ActionResult<Result<(), Problem>> {
+    let now = tx.ts();
+    let used = match copied_code::canonical(typed.expose_secret(), LENGTH) {
+        Some(code) => store::recovery_code::use_up(tx.db, account, &hash(account, &code), now)?,
+        None => false,
+    };
+    let sentence = "This recovery code is not right, or was used already.";
+    Ok(if used { Ok(()) } else { Err(Problem::new("recoveryCode", ProblemCode::Malformed, sentence)) })
+}

@@ -1,0 +1,70 @@
+//! Refreshing: a refresh token is exchanged for its one successor, and a copy that is used later ends the session (R31).
+
+use crate::actions::accounts::account::ask_by_mail;
+use crate::actions::accounts::people::Person;
+use crate::actions::auth::session_tokens::{Tokens, hand_out, issue};
+use crate::actions::{ActionResult, AppContext, Transaction, Visitor};
+use crate::auth::Requester;
+use crate::auth::tokens::{REFRESH_GRACE, SESSION_LIFE, opaque_hash};
+use crate::domain::account::Email;
+use crate::domain::nudge::MailPurpose;
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::ids::{AccountId, RefreshTokenId, TypedId};
+use crate::store;
+use crate::vault::Vault;
+use std::sync::Arc;
+
+/// The one successor of a token. Only who shows the token can have it made, so it can be handed out once more without
+/// being kept.
+fn successor(vault: &Vault, token: &str, id: RefreshTokenId) -> String {
+    vault.derived_token(&format!("refresh {token}"), id.uuid())
+}
+
+/// Exchanges a refresh token. The same token gives the same successor for 15 s, for a phone that lost the answer; a
+/// use after that means that somebody has a copy, and the family ends (R31).
+pub async fn refresh(context: &Arc<AppContext>, by: &Visitor, token: String) -> ActionResult<Tokens> {
+    context.rates.refresh(by.network).map_err(Problem::too_often)?;
+    let keeper = Arc::clone(context);
+    // The end of a family that was copied is saved, although the answer is a refusal.
+    let exchanged = context.write_tx(by.key.as_ref(), move |tx| exchange(&keeper, tx, &token)).await?;
+    exchanged.ok_or_else(|| {
+        let sentence = "This device is signed out. Please log in again.";
+        Problem::new("refreshToken", ProblemCode::Expired, sentence).into()
+    })
+}
+
+/// What of [`refresh`] happens in its transaction; None: the token is refused.
+pub fn exchange(context: &AppContext, tx: &mut Transaction<'_>, token: &str) -> ActionResult<Option<Tokens>> {
+    let now = tx.ts();
+    let Some((row, session)) = store::session::find_token(tx.db, &opaque_hash(token))? else {
+        return Ok(None);
+    };
+    let signed_in_too_long = tx.now >= session.created_at.get() + SESSION_LIFE;
+    if session.ended_at.is_some() || row.expires_at <= now || signed_in_too_long {
+        return Ok(None);
+    }
+    let requester = Requester { account: session.account_id, session: session.id };
+    // Of several at once one gets true, and the others wait for what it saves.
+    if store::session::replace_token(tx.db, row.id, now)? {
+        store::session::touch(tx.db, session.id, now)?;
+        let id = RefreshTokenId::at(tx.now, tx.chance);
+        let refresh = successor(tx.vault, token, id);
+        return issue(context, tx, requester, id, Some(row.id), refresh).map(Some);
+    }
+    let Some(next) = store::session::find_successor(tx.db, row.id)? else { return Ok(None) };
+    if tx.now < next.issued_at.get() + REFRESH_GRACE {
+        let refresh = successor(tx.vault, token, next.id);
+        return hand_out(context, tx, requester, refresh).map(Some);
+    }
+    if store::session::end_reused(tx.db, session.id, now)? {
+        tell_owner(tx, session.account_id)?;
+        tx.ask_followers(session.account_id);
+    }
+    Ok(None)
+}
+
+/// One mail, in words that anybody may read over the person's shoulder.
+fn tell_owner(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<()> {
+    let address = Email::parse("email", &Person::load(tx, account)?.email()?)?;
+    ask_by_mail(tx, MailPurpose::SignedOut, &address, None::<&()>)
+}

@@ -1,0 +1,57 @@
+//! The second factor of a person who has one: a code of their app, or a recovery code in its place.
+
+use crate::actions::accounts::people::Person;
+use crate::actions::auth::{recovery_code, totp};
+use crate::actions::{ActionResult, Transaction};
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::ids::AccountId;
+use crate::store;
+use secrecy::SecretString;
+
+/// What a person typed as their second factor.
+pub enum SecondFactor {
+    /// The six digits that their app shows.
+    Totp(SecretString),
+    /// One of their recovery codes.
+    Recovery(SecretString),
+}
+
+impl SecondFactor {
+    /// Reads two optional fields of which one at most may be filled in.
+    pub fn read(totp: Option<String>, recovery: Option<String>) -> Result<Option<Self>, Problem> {
+        match (totp, recovery) {
+            (None, None) => Ok(None),
+            (Some(code), None) => Ok(Some(Self::Totp(code.into()))),
+            (None, Some(code)) => Ok(Some(Self::Recovery(code.into()))),
+            (Some(_), Some(_)) => {
+                let sentence = "Please send a code of the app or a recovery code, not both.";
+                Err(Problem::new("totpCode", ProblemCode::Malformed, sentence))
+            }
+        }
+    }
+
+    /// None was given, and one is needed.
+    pub fn needed() -> Problem {
+        let sentence = "Please type the code that your authenticator app shows, or a recovery code.";
+        Problem::new("totpCode", ProblemCode::Required, sentence)
+    }
+}
+
+/// Whether the person is asked for a second factor after the password.
+pub fn is_asked(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<bool> {
+    Ok(store::totp::counts(tx.db, account)?)
+}
+
+/// Checks a code and uses it up. A wrong one is counted, which must be saved: the problem is therefore a value.
+pub fn check(
+    tx: &mut Transaction<'_>,
+    person: &Person,
+    given: &SecondFactor,
+) -> ActionResult<Result<(), Problem>> {
+    // Two that try the same code at once do so one after the other.
+    store::dialect::lock_account(tx.db, person.row.id)?;
+    match given {
+        SecondFactor::Totp(code) => totp::check(tx, person, code),
+        SecondFactor::Recovery(code) => recovery_code::check(tx, person.row.id, code),
+    }
+}

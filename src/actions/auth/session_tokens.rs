@@ -1,0 +1,80 @@
+//! Tokens: a session begins with them, and later ones are handed out under it.
+
+use crate::actions::accounts::people::Person;
+use crate::actions::{ActionResult, AppContext, Transaction};
+use crate::auth::Requester;
+use crate::auth::tokens::{REFRESH_LIFE, opaque, opaque_hash};
+use crate::ids::{RefreshTokenId, SessionId, TypedId};
+use crate::store;
+use crate::store::session::{RefreshTokenRow, SessionRow};
+use crate::vault::Aad;
+use jiff::Timestamp;
+
+/// What a signed-in device holds.
+pub struct Tokens {
+    /// Who it stands for.
+    pub requester: Requester,
+    /// The access token, a JWT.
+    pub access: String,
+    /// When the access token stops working.
+    pub access_expires_at: Timestamp,
+    /// The refresh token, to be used once.
+    pub refresh: String,
+}
+
+/// Begins a session for a person who proved themselves just now.
+pub(in crate::actions) fn open(
+    context: &AppContext,
+    tx: &mut Transaction<'_>,
+    person: &Person,
+    label: &str,
+) -> ActionResult<Tokens> {
+    let id = SessionId::at(tx.now, tx.chance);
+    let session = SessionRow {
+        id,
+        account_id: person.row.id,
+        label: person.key.seal_text(Aad::new("sessions", "label", id.uuid()), label)?,
+        created_at: tx.ts(),
+        last_used_at: tx.ts(),
+        ended_at: None,
+        proved_at: Some(tx.ts()),
+        reused_at: None,
+    };
+    store::session::insert(tx.db, &session)?;
+    let requester = Requester { account: person.row.id, session: id };
+    let (refresh, _) = opaque(tx.chance);
+    issue(context, tx, requester, RefreshTokenId::at(tx.now, tx.chance), None, refresh)
+}
+
+/// Saves a refresh token under its id and hands it out with an access token.
+pub(in crate::actions) fn issue(
+    context: &AppContext,
+    tx: &mut Transaction<'_>,
+    requester: Requester,
+    id: RefreshTokenId,
+    predecessor: Option<RefreshTokenId>,
+    refresh: String,
+) -> ActionResult<Tokens> {
+    let row = RefreshTokenRow {
+        id,
+        session_id: requester.session,
+        token_hash: opaque_hash(&refresh),
+        issued_at: tx.ts(),
+        expires_at: (tx.now + REFRESH_LIFE).into(),
+        replaced_at: None,
+        predecessor_id: predecessor,
+    };
+    store::session::insert_token(tx.db, &row)?;
+    hand_out(context, tx, requester, refresh)
+}
+
+/// An access token beside a refresh token that is saved already.
+pub(in crate::actions) fn hand_out(
+    context: &AppContext,
+    tx: &Transaction<'_>,
+    requester: Requester,
+    refresh: String,
+) -> ActionResult<Tokens> {
+    let (access, access_expires_at) = context.tokens.issue(requester, tx.now)?;
+    Ok(Tokens { requester, access, access_expires_at, refresh })
+}

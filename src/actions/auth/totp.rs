@@ -1,0 +1,140 @@
+//! Authenticator apps: begin, confirm, remove, and check a code.
+
+use crate::actions::accounts::people::Person;
+use crate::actions::auth::{reauthentication, recovery_code};
+use crate::actions::{ActionResult, AppContext, Caller, Done, Transaction};
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::domain::totp::{BEGUN_LIFE, Guesses, SECRET_BYTES, shown_secret, step_of, uri};
+use crate::ids::{AccountId, TypedId};
+use crate::store;
+use crate::store::totp::TotpRow;
+use crate::vault::{Aad, VaultError};
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// What an app is set up with. It is shown once, here.
+pub struct Begun {
+    /// The secret in base 32, for typing.
+    pub secret: String,
+    /// The same as an `otpauth:` URI, for a QR code.
+    pub uri: String,
+}
+
+fn secret_aad(account: AccountId) -> Aad {
+    Aad::new("totp_factors", "secret", account.uuid())
+}
+
+fn open_secret(person: &Person, row: &TotpRow) -> Result<Zeroizing<[u8; SECRET_BYTES]>, VaultError> {
+    let aad = secret_aad(row.account_id);
+    let secret = Zeroizing::new(person.key.open(aad, &row.secret)?);
+    secret.as_slice().try_into().map(Zeroizing::new).map_err(|_| aad.wrong_form())
+}
+
+/// Begins an app, on a fresh proof. Beginning again replaces what was begun and not confirmed.
+pub async fn begin(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Begun> {
+    let requester = by.requester;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            reauthentication::require(tx, requester)?;
+            store::dialect::lock_account(tx.db, requester.account)?;
+            if store::totp::counts(tx.db, requester.account)? {
+                let sentence = "There is an authenticator app already. Please remove it first.";
+                return Err(Problem::wrong_state("input", sentence).into());
+            }
+            store::totp::delete(tx.db, requester.account)?;
+            let person = Person::load(tx, requester.account)?;
+            let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+            tx.chance.fill(secret.as_mut_slice());
+            let row = TotpRow {
+                account_id: requester.account,
+                secret: person.key.seal(secret_aad(requester.account), secret.as_slice())?,
+                created_at: tx.ts(),
+                confirmed_at: None,
+                last_step: None,
+                wrong_codes: 0,
+                wrong_since: None,
+            };
+            store::totp::insert(tx.db, &row)?;
+            Ok(Begun { secret: shown_secret(&secret), uri: uri(&secret, &person.email()?) })
+        })
+        .await
+}
+
+/// Confirms the app that was begun by a code of it; from here on a log-in asks for one. The recovery codes are shown
+/// once, here.
+pub async fn confirm(
+    context: &Arc<AppContext>,
+    by: &Caller,
+    code: SecretString,
+) -> ActionResult<Vec<String>> {
+    let requester = by.requester;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            store::dialect::lock_account(tx.db, requester.account)?;
+            let begun = store::totp::find(tx.db, requester.account)?
+                .filter(|row| row.confirmed_at.is_none())
+                .filter(|row| tx.now < row.created_at.get() + BEGUN_LIFE);
+            let Some(row) = begun else {
+                let sentence = "No authenticator app was begun in the last minutes. Please begin anew.";
+                return Err(Problem::new("totpCode", ProblemCode::Expired, sentence).into());
+            };
+            let person = Person::load(tx, requester.account)?;
+            // Whoever began knows the secret: there is nothing to guess, and no guesses to count.
+            let secret = open_secret(&person, &row)?;
+            let step = step_of(&secret, code.expose_secret(), None, tx.now);
+            let now = tx.ts();
+            store::totp::note_used(tx.db, requester.account, step.ok_or_else(wrong)?, now)?;
+            recovery_code::renew_all(tx, requester.account)
+        })
+        .await
+}
+
+/// Removes the app and its recovery codes, on a fresh proof. The password alone signs in from here on.
+pub async fn remove(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<()>> {
+    let requester = by.requester;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            reauthentication::require(tx, requester)?;
+            store::dialect::lock_account(tx.db, requester.account)?;
+            store::recovery_code::delete_all(tx.db, requester.account)?;
+            let removed = store::totp::delete(tx.db, requester.account)?;
+            Ok(if removed { Done::now(()) } else { Done::already(()) })
+        })
+        .await
+}
+
+fn wrong() -> Problem {
+    let sentence = "This code is not right, or was used already. Please wait for the next one.";
+    Problem::new("totpCode", ProblemCode::Malformed, sentence)
+}
+
+/// Checks a code of the person's app and uses it up; a wrong one is counted.
+pub(in crate::actions) fn check(
+    tx: &mut Transaction<'_>,
+    person: &Person,
+    code: &SecretString,
+) -> ActionResult<Result<(), Problem>> {
+    let account = person.row.id;
+    let Some(row) = store::totp::find(tx.db, account)?.filter(|row| row.confirmed_at.is_some()) else {
+        return Ok(Err(wrong()));
+    };
+    let guesses: Guesses = row.guesses();
+    if !guesses.may_try(tx.now) {
+        let sentence =
+            "There were too many wrong codes. Please use a recovery code or a passkey, or wait an hour.";
+        return Ok(Err(Problem::new("totpCode", ProblemCode::TooMany, sentence)));
+    }
+    let secret = open_secret(person, &row)?;
+    match step_of(&secret, code.expose_secret(), row.last_step, tx.now) {
+        Some(step) => {
+            let now = tx.ts();
+            store::totp::note_used(tx.db, account, step, now)?;
+            Ok(Ok(()))
+        }
+        None => {
+            store::totp::note_guesses(tx.db, account, guesses.one_more(tx.now))?;
+            Ok(Err(wrong()))
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Check-ins: answer, skip, snooze, choose what is shared, and what each of the two sees.
+
+use crate::actions::accounts::people::Person;
+use crate::actions::accounts::suspension;
+use crate::actions::links::revision_snapshot::RevisionSnapshot;
+use crate::actions::nudges::planning;
+use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
+use crate::domain::account::Share;
+use crate::domain::answer::{AnswerContent, SharedAnswer, Sharing, partners_view};
+use crate::domain::change::ChangeKind;
+use crate::domain::check_in::{CheckInEvent, CheckInState, CheckInVerdict, SNOOZE, Times, judge_event};
+use crate::domain::keyset_page::KeysetPage;
+use crate::domain::nudge::DropReason;
+use crate::domain::partner_link::LinkStatus;
+use crate::domain::problem::{Checks, Problem, ProblemCode};
+use crate::domain::scene::check_past;
+use crate::ids::{AccountId, CheckInId, SceneId, TypedId};
+use crate::store;
+use crate::store::check_in::{CheckInChange, CheckInRow};
+use crate::vault::Aad;
+
+use jiff::{SignedDuration, Timestamp};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use crate::store::check_in::Span;
+
+/// An answer as its author sees it.
+#[derive(Clone, Debug)]
+pub struct AnswerView {
+    /// What was said.
+    pub content: AnswerContent,
+    /// What of it the partner sees.
+    pub share: Share,
+    /// Until when what is newly shared can be taken back unseen.
+    pub unseen_until: Option<Timestamp>,
+    /// When it was given.
+    pub answered_at: Timestamp,
+}
+
+/// A check-in as its subject sees it.
+#[derive(Clone, Debug)]
+pub struct CheckInView {
+    /// Its id.
+    pub id: CheckInId,
+    /// Its scene.
+    pub scene: SceneId,
+    /// Its times.
+    pub times: Times,
+    /// What the subject did.
+    pub state: CheckInState,
+    /// Until when it is put off.
+    pub snoozed_until: Option<Timestamp>,
+    /// The answer.
+    pub answer: Option<AnswerView>,
+}
+
+/// A check-in of the other one: its times, and what they chose to share. Nothing else tells them apart (R11).
+#[derive(Clone, Debug)]
+pub struct PartnersCheckIn {
+    /// When it fell due.
+    pub due_at: Timestamp,
+    /// None: no update.
+    pub shared: Option<SharedAnswer>,
+}
+
+/// Where an answer belongs.
+pub(in crate::actions) fn answer_aad(id: CheckInId) -> Aad {
+    Aad::new("check_ins", "answer", id.uuid())
+}
+
+fn open_answer(person: &Person, row: &CheckInRow, now: Timestamp) -> Result<Option<AnswerView>, Fault> {
+    let (Some(sealed), Some(at)) = (row.answer.as_deref(), row.answered_at) else { return Ok(None) };
+    Ok(Some(AnswerView {
+        content: person.key.open_json(answer_aad(row.id), sealed)?,
+        share: row.sharing().chosen,
+        unseen_until: row.sharing().unseen_until(now),
+        answered_at: at.get(),
+    }))
+}
+
+fn view(person: &Person, row: &CheckInRow, now: Timestamp) -> Result<CheckInView, Fault> {
+    Ok(CheckInView {
+        id: row.id,
+        scene: row.scene_id,
+        times: row.times(),
+        state: row.state,
+        snoozed_until: row.snoozed_until.map(|at| at.get()),
+        answer: open_answer(person, row, now)?,
+    })
+}
+
+/// A check-in in which the person is asked, and the person. The account is locked: two phones of one person act
+/// one after the other.
+fn load(tx: &mut Transaction<'_>, id: CheckInId, account: AccountId) -> ActionResult<(Person, CheckInRow)> {
+    store::dialect::lock_account(tx.db, account)?;
+    let row =
+        store::check_in::find_for(tx.db, id, account)?.ok_or_else(|| Problem::not_found("checkInId"))?;
+    Ok((Person::load(tx, account)?, row))
+}
+
+/// Turns a verdict that is no `Do` into what the person is told.
+fn judge(tx: &Transaction<'_>, row: &CheckInRow, event: CheckInEvent) -> ActionResult<bool> {
+    let refused = |sentence: &str| Err(Problem::wrong_state("checkInId", sentence).into());
+    match judge_event(row.state, row.times(), event, tx.now) {
+        CheckInVerdict::Do => Ok(true),
+        CheckInVerdict::Already => Ok(false),
+        CheckInVerdict::TooLate => refused("It is too late for this now."),
+        CheckInVerdict::NotDue => refused("This check-in has not fallen due yet."),
+        CheckInVerdict::Settled => refused("This check-in was answered or skipped already."),
+    }
+}
+
+/// Answers a check-in, or answers it again; its ladder stops at once (R05). `share`: None takes the standing
+/// choice (R09). `answered_at`: when that was, for a phone without a network; None: now.
+pub async fn answer(
+    context: &Arc<AppContext>,
+    by: &Caller,
+    id: CheckInId,
+    content: AnswerContent,
+    share: Option<Share>,
+    answered_at: Option<Timestamp>,
+) -> ActionResult<CheckInView> {
+    let account = by.requester.account;
+    context
+        .write_tx(by.key.as_ref(), move |tx| answer_now(tx, id, account, content, share, answered_at))
+        .await
+}
+
+/// As [`answer`], within a unit of work.
+pub(in crate::actions) fn answer_now(
+    tx: &mut Transaction<'_>,
+    id: CheckInId,
+    account: AccountId,
+    content: AnswerContent,
+    share: Option<Share>,
+    answered_at: Option<Timestamp>,
+) -> ActionResult<CheckInView> {
+    let mut checks = Checks::new();
+    let content = content.checked(&mut checks);
+    checks.finish(())?;
+    let (person, row) = load(tx, id, account)?;
+    suspension::refuse_if_suspended(tx, account)?;
+    judge(tx, &row, CheckInEvent::Answer)?;
+    let answered_at = match answered_at {
+        Some(at) => check_past("answeredAt", at, tx.now)?,
+        None => tx.now,
+    };
+    if answered_at < row.due_at.get() {
+        let sentence = "The check-in had not fallen due then.";
+        return Err(Problem::new("answeredAt", ProblemCode::OutOfRange, sentence).into());
+    }
+    let share = share.unwrap_or(person.row.default_share);
+    // Other words are unseen as yet, whatever was shared of the former ones; the same ones sent twice are not.
+    let sharing = match open_answer(&person, &row, tx.now)? {
+        Some(former) if former.content == content => row.sharing().changed(share, tx.now),
+        Some(_) | None => Sharing::of_new(share, tx.now),
+    };
+    let change = CheckInChange {
+        state: Some(CheckInState::Answered),
+        answer: Some(Some(person.key.seal_json(answer_aad(id), &content)?)),
+        answered_at: Some(Some(answered_at.into())),
+        ..Default::default()
+    }
+    .sharing(sharing);
+    let row = store::check_in::update(tx.db, id, &change)?;
+    planning::stop(tx, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
+    tx.tell_of_check_in(&row)?;
+    Ok(view(&person, &row, tx.now)?)
+}
+
+/// Lets a check-in pass; its ladder stops at once (R05). To the partner it looks like any other without an
+/// update (R11).
+pub async fn skip(context: &Arc<AppContext>, by: &Caller, id: CheckInId) -> ActionResult<Done<CheckInView>> {
+    let account = by.requester.account;
+    context.write_tx(by.key.as_ref(), move |tx| skip_now(tx, id, account)).await
+}
+
+/// As [`skip`], within a unit of work.
+pub(in crate::actions) fn skip_now(
+    tx: &mut Transaction<'_>,
+    id: CheckInId,
+    account: AccountId,
+) -> ActionResult<Done<CheckInView>> {
+    let (person, row) = load(tx, id, account)?;
+    if !judge(tx, &row, CheckInEvent::Skip)? {
+        return Ok(Done::already(view(&person, &row, tx.now)?));
+    }
+    let change = CheckInChange { state: Some(CheckInState::Skipped), ..Default::default() };
+    let row = store::check_in::update(tx.db, id, &change)?;
+    planning::stop(tx, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
+    tx.tell(&[account], ChangeKind::CheckInChanged, id);
+    Ok(Done::now(view(&person, &row, tx.now)?))
+}
+
+/// Puts a check-in off; the ladder begins anew then (R05).
+pub async fn snooze(
+    context: &Arc<AppContext>,
+    by: &Caller,
+    id: CheckInId,
+    minutes: i32,
+) -> ActionResult<CheckInView> {
+    let account = by.requester.account;
+    context.write_tx(by.key.as_ref(), move |tx| put_off_now(tx, id, account, minutes)).await
+}
+
+/// As [`snooze`], within a unit of work.
+pub(in crate::actions) fn put_off_now(
+    tx: &mut Transaction<'_>,
+    id: CheckInId,
+    account: AccountId,
+    minutes: i32,
+) -> ActionResult<CheckInView> {
+    let mut checks = Checks::new();
+    checks.range("minutes", minutes.into(), (*SNOOZE.start()).into(), (*SNOOZE.end()).into());
+    checks.finish(())?;
+    let (person, row) = load(tx, id, account)?;
+    suspension::refuse_if_suspended(tx, account)?;
+    judge(tx, &row, CheckInEvent::Snooze)?;
+    let until = tx.now + SignedDuration::from_mins(minutes.into());
+    if until >= row.closes_at.get() {
+        let sentence = "The check-in closes before that.";
+        return Err(Problem::new("minutes", ProblemCode::OutOfRange, sentence).into());
+    }
+    planning::stop(tx, &[id], planning::SUBJECTS_LADDER, DropReason::Superseded)?;
+    let change = CheckInChange {
+        snoozed_until: Some(Some(until.into())),
+        round: Some(row.round + 1),
+        ..Default::default()
+    };
+    let row = store::check_in::update(tx.db, id, &change)?;
+    planning::plan_ladders(tx, vec![row.clone()], &mut RevisionSnapshot::default())?;
+    tx.tell(&[account], ChangeKind::CheckInChanged, id);
+    Ok(view(&person, &row, tx.now)?)
+}
+
+/// Changes what the partner sees of an answer: less at once, more after the delay in which it can be taken back
+/// unseen (R09).
+pub async fn change_sharing(
+    context: &Arc<AppContext>,
+    by: &Caller,
+    id: CheckInId,
+    share: Share,
+) -> ActionResult<Done<CheckInView>> {
+    let account = by.requester.account;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let (person, row) = load(tx, id, account)?;
+            if row.state != CheckInState::Answered {
+                return Err(Problem::wrong_state("checkInId", "There is no answer to share.").into());
+            }
+            if row.share == Some(share) {
+                return Ok(Done::already(view(&person, &row, tx.now)?));
+            }
+            if row.share.is_none_or(|now| share > now) {
+                suspension::refuse_if_suspended(tx, account)?;
+            }
+            let change = CheckInChange::default().sharing(row.sharing().changed(share, tx.now));
+            let row = store::check_in::update(tx.db, id, &change)?;
+            tx.tell_of_check_in(&row)?;
+            Ok(Done::now(view(&person, &row, tx.now)?))
+        })
+        .await
+}
+
+/// A page of one's own check-ins.
+pub async fn page(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    span: Option<Span>,
+    page: KeysetPage<CheckInId>,
+) -> Result<Vec<CheckInView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let person = Person::load(tx, account)?;
+            let now = tx.ts();
+            let rows = store::check_in::page(tx.db, account, span, now, page)?;
+            rows.iter().map(|row| view(&person, row, tx.now)).collect()
+        })
+        .await
+}
+
+/// Some of one's own check-ins; those of others are left out.
+pub async fn find(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    ids: Vec<CheckInId>,
+) -> Result<Vec<CheckInView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let person = Person::load(tx, account)?;
+            let rows = store::check_in::find_all(tx.db, &ids)?;
+            let own = rows.iter().filter(|row| row.subject_id == account);
+            own.map(|row| view(&person, row, tx.now)).collect()
+        })
+        .await
+}
+
+/// Both sides of some scenes' check-ins.
+#[derive(Clone, Debug, Default)]
+pub struct SceneCheckIns {
+    /// One's own.
+    pub mine: Vec<CheckInView>,
+    /// The other's, as far as shared.
+    pub partners: Vec<PartnersCheckIn>,
+}
+
+/// The check-ins of scenes that the reader took part in (R09, R11). Once a link has ended, nothing of the other
+/// is shown any more (R12).
+pub async fn of_scenes(
+    context: &Arc<AppContext>,
+    reader: AccountId,
+    scenes: Vec<SceneId>,
+) -> Result<Vec<(SceneId, SceneCheckIns)>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let parts = store::scene::members(tx.db, &scenes)?;
+            let own: Vec<_> = parts.iter().filter(|p| p.account_id == reader).map(|p| p.scene_id).collect();
+            let mut rows = store::check_in::of_scenes(tx.db, &own, reader)?;
+            let mut link_ids: Vec<_> = rows.iter().map(|row| row.link_id).collect();
+            link_ids.sort_unstable();
+            link_ids.dedup();
+            let links = store::partner_link::find_all(tx.db, &link_ids)?;
+            let active = |row: &CheckInRow| {
+                links.iter().any(|link| link.id == row.link_id && link.status == LinkStatus::Active)
+            };
+            let mut subjects: Vec<_> = rows.iter().map(|row| row.subject_id).collect();
+            subjects.sort_unstable();
+            subjects.dedup();
+            let people = Person::load_all(tx, &subjects)?;
+            // What is private is neither read nor opened: it takes no longer than what was never said.
+            let seen = |row: &CheckInRow| {
+                let shared =
+                    row.state == CheckInState::Answered && row.sharing().seen(tx.now) != Share::Nothing;
+                // Who withdrew their consent shares nothing; to the partner it is like any silence (R11).
+                let held = people.get(&row.subject_id).is_some_and(|person| person.row.held_at.is_some());
+                row.subject_id != reader && shared && !held && active(row)
+            };
+            let shown: Vec<_> = rows.iter().filter(|row| seen(row)).map(|row| row.id).collect();
+            if !shown.is_empty() {
+                let mut answers: HashMap<_, _> =
+                    store::check_in::answers(tx.db, &shown)?.into_iter().collect();
+                for row in &mut rows {
+                    row.answer = answers.remove(&row.id).unwrap_or(row.answer.take());
+                }
+            }
+            let mut result: Vec<(SceneId, SceneCheckIns)> =
+                own.iter().map(|scene| (*scene, SceneCheckIns::default())).collect();
+            for row in &rows {
+                let person = people
+                    .get(&row.subject_id)
+                    .ok_or(Fault::Inconsistent("a check-in without its subject"))?;
+                let Some((_, side)) = result.iter_mut().find(|(scene, _)| *scene == row.scene_id) else {
+                    continue;
+                };
+                if row.subject_id == reader {
+                    side.mine.push(view(person, row, tx.now)?);
+                } else if active(row) {
+                    let answer = open_answer(person, row, tx.now)?;
+                    let shown = answer.as_ref().map(|answer| (&answer.content, row.sharing()));
+                    side.partners.push(PartnersCheckIn {
+                        due_at: row.due_at.get(),
+                        shared: partners_view(shown, tx.now),
+                    });
+                }
+            }
+            Ok(result)
+        })
+        .await
+}

@@ -1,0 +1,95 @@
+//! Insight: gathers a person's own answers and what they got after scenes, for that person alone.
+
+use crate::actions::accounts::people::Person;
+use crate::actions::scenes::view::{GivenBy, aftercare_of};
+use crate::actions::{AppContext, Fault, Transaction};
+use crate::domain::answer::AnswerContent;
+use crate::domain::insight::{Insight, Point, SCENES_MAX, SceneCourse, insight};
+use crate::domain::keyset_page::KeysetPage;
+use crate::ids::{AccountId, SceneId};
+use crate::store;
+use crate::store::scene::SceneRow;
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// One's own answers about one scene, in the order in which they were given.
+#[derive(Clone, Debug)]
+pub struct CourseView {
+    /// The scene.
+    pub scene: SceneId,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// The answers.
+    pub points: Vec<Point>,
+}
+
+/// One's own answers about some scenes, in two statements.
+fn courses_of(
+    tx: &mut Transaction<'_>,
+    account: AccountId,
+    scenes: &[SceneRow],
+) -> Result<Vec<CourseView>, Fault> {
+    let person = Person::load(tx, account)?;
+    let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
+    let mut points: HashMap<SceneId, Vec<Point>> = HashMap::new();
+    let ended: HashMap<_, _> = scenes.iter().filter_map(|s| Some((s.id, s.ended_at?.get()))).collect();
+    for row in store::check_in::answered_by(tx.db, account, &ids)? {
+        let (Some(sealed), Some(at), Some(ended)) =
+            (row.answer.as_deref(), row.answered_at, ended.get(&row.scene_id))
+        else {
+            continue;
+        };
+        let content: AnswerContent =
+            person.key.open_json(crate::actions::check_ins::check_in::answer_aad(row.id), sealed)?;
+        points.entry(row.scene_id).or_default().push(Point::new(*ended, at.get(), content.mood));
+    }
+    let course = |scene: &SceneRow| {
+        let mut points = points.remove(&scene.id).unwrap_or_default();
+        points.sort_unstable();
+        Some(CourseView { scene: scene.id, ended_at: *ended.get(&scene.id)?, points })
+    };
+    Ok(scenes.iter().filter_map(course).collect())
+}
+
+/// A page of the scenes that one answered about, the latest end first, with one's own answers.
+pub async fn courses(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    page: KeysetPage<SceneId>,
+) -> Result<Vec<CourseView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let scenes = store::scene::answered_by(tx.db, account, page)?;
+            courses_of(tx, account, &scenes)
+        })
+        .await
+}
+
+/// What one's own answers show, in a fixed number of statements.
+pub async fn own(context: &Arc<AppContext>, account: AccountId) -> Result<Insight, Fault> {
+    context
+        .read_tx(move |tx| {
+            // Who withdrew the consent has nothing reckoned of them.
+            if Person::load(tx, account)?.row.held_at.is_some() {
+                return Ok(insight(&[]));
+            }
+            let scenes = store::scene::answered_by(tx.db, account, KeysetPage::first(SCENES_MAX, None))?;
+            let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
+            let mut comforts: HashMap<SceneId, Vec<_>> = HashMap::new();
+            for (scene, given) in aftercare_of(tx, &ids, account)? {
+                // What one gave oneself says what helped the other.
+                let got = given.into_iter().filter_map(|entry| entry.content);
+                let got = got.filter(|content| content.given_by != GivenBy::Me);
+                comforts.entry(scene).or_default().extend(got.flat_map(|content| content.comforts));
+            }
+            let courses = courses_of(tx, account, &scenes)?.into_iter().map(|course| {
+                let mut comforts = comforts.remove(&course.scene).unwrap_or_default();
+                comforts.sort_unstable();
+                comforts.dedup();
+                SceneCourse { points: course.points, comforts }
+            });
+            Ok(insight(&courses.collect::<Vec<_>>()))
+        })
+        .await
+}

@@ -1,0 +1,200 @@
+//! What people do on the pages that a nudge or a mail leads to: by a token that signs nobody in and works for this alone.
+
+use crate::actions::accounts::{account, suspension};
+use crate::actions::check_ins::check_in::{answer_now, put_off_now, skip_now};
+use crate::actions::nudges::planning;
+use crate::actions::{ActionResult, AppContext, Fault, Refusal, Transaction};
+use crate::auth::tokens::opaque_hash;
+use crate::domain::account::FURTHER_NOTICE;
+use crate::domain::change::ChangeKind;
+use crate::domain::check_in::CheckInState;
+use crate::domain::page::{CHOICES_FOR, PagePurpose, answer_ends};
+use crate::ids::{AccountId, CheckInId, TypedId};
+use crate::store;
+use crate::store::account::AccountChange;
+use crate::store::check_in::CheckInRow;
+use crate::store::nudge::NudgeRow;
+use crate::store::page_token::PageTokenRow;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+
+pub use crate::domain::account::Share;
+pub use crate::domain::answer::{AnswerContent, Degree, NoticedSign, Sign};
+pub use crate::domain::page::PauseChoice;
+pub use crate::domain::problem::{Problem, ProblemCode};
+
+/// Two wishes to be asked later that end within this time of each other are one, pressed twice.
+const SAME_WISH: SignedDuration = SignedDuration::from_mins(1);
+
+/// A token and the row by which it is found.
+pub struct PageToken {
+    /// What the link holds; not kept.
+    pub token: String,
+    /// What is kept.
+    pub row: PageTokenRow,
+}
+
+impl PageToken {
+    /// The token with which its subject answers a check-in: the same in every nudge about it.
+    pub fn to_answer(tx: &Transaction<'_>, check_in: &CheckInRow) -> Self {
+        let ends = answer_ends(check_in.due_at.get());
+        let (purpose, about) = (PagePurpose::Answer, Some(check_in.id));
+        Self::derived(tx, purpose, check_in.id.uuid(), (check_in.subject_id, about), ends)
+    }
+
+    /// The token at the foot of a mail, with which its recipient chooses what comes at all.
+    pub fn to_choose(tx: &Transaction<'_>, nudge: &NudgeRow, recipient: AccountId) -> Self {
+        let ends = tx.now + CHOICES_FOR;
+        Self::derived(tx, PagePurpose::Choices, nudge.id.uuid(), (recipient, None), ends)
+    }
+
+    /// Derived, so that a nudge that is sent again has the same link (R14) and the link need not be kept.
+    fn derived(
+        tx: &Transaction<'_>,
+        purpose: PagePurpose,
+        id: uuid::Uuid,
+        (account_id, check_in_id): (AccountId, Option<CheckInId>),
+        expires_at: Timestamp,
+    ) -> Self {
+        let token = tx.vault.derived_token(purpose.word(), id);
+        let (token_hash, created_at) = (opaque_hash(&token), tx.ts());
+        let expires_at = expires_at.into();
+        let row = PageTokenRow { token_hash, purpose, account_id, check_in_id, created_at, expires_at };
+        Self { token, row }
+    }
+}
+
+fn find(tx: &mut Transaction<'_>, purpose: PagePurpose, token: &str) -> Result<Option<PageTokenRow>, Fault> {
+    let now = tx.ts();
+    Ok(store::page_token::find(tx.db, purpose, &opaque_hash(token), now)?)
+}
+
+/// What a link to a check-in leads to. It says nothing of the person, and nothing but this of the check-in: whether
+/// somebody paused, or a link ended, makes no difference to it, and an account on hold looks like one that is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// It can be answered or skipped, and perhaps put off.
+    Open {
+        /// Whether it can be put off.
+        can_wait: bool,
+    },
+    /// It was answered or skipped; changing that needs signing in.
+    Settled,
+    /// The token is nobody's, or its time is over, or its account is gone or on hold: these look alike (R29).
+    Gone,
+}
+
+/// What a page does with a check-in.
+pub enum Reply {
+    /// Answers it. `share`: None takes the standing choice (R09).
+    Answer(AnswerContent, Option<Share>),
+    /// Lets it pass.
+    Skip,
+    /// Puts it off by so many minutes.
+    Later(i32),
+}
+
+/// What a link to a check-in leads to. Looking changes nothing (R30).
+pub async fn question(context: &Arc<AppContext>, token: String) -> Result<Question, Fault> {
+    context.read_tx(move |tx| Ok(read(tx, &token)?.0)).await
+}
+
+fn read(tx: &mut Transaction<'_>, token: &str) -> Result<(Question, Option<CheckInRow>), Fault> {
+    let found = find(tx, PagePurpose::Answer, token)?;
+    let named = found.and_then(|token| Some((token.check_in_id?, token.account_id)));
+    let row = match named {
+        // Whoever holds the phone is not told that a consent was withdrawn, nor that an account is to be erased.
+        Some((_, account)) if !suspension::suspended(tx, &[account])?.is_empty() => None,
+        Some((id, account)) => store::check_in::find_for(tx.db, id, account)?,
+        None => None,
+    };
+    let question = match &row {
+        None => Question::Gone,
+        Some(row) if row.state != CheckInState::Unanswered => Question::Settled,
+        Some(row) => Question::Open { can_wait: tx.now < row.closes_at.get() },
+    };
+    Ok((question, row))
+}
+
+/// Answers, skips or puts off by a link's token, once: a check-in that is settled already stays as it is. What it came
+/// to is what the link led to before; only `Open` was changed.
+pub async fn reply(context: &Arc<AppContext>, token: String, reply: Reply) -> ActionResult<Question> {
+    context
+        .write_tx(None, move |tx| {
+            let (_, Some(row)) = read(tx, &token)? else { return Ok(Question::Gone) };
+            let (id, account) = (row.id, row.subject_id);
+            store::dialect::lock_account(tx.db, account)?;
+            // Read again: another press of the button may have come first.
+            let (question, row) = read(tx, &token)?;
+            if let (Question::Open { .. }, Some(row)) = (question, row) {
+                act(tx, id, account, &row, reply)?;
+            }
+            Ok(question)
+        })
+        .await
+}
+
+fn act(
+    tx: &mut Transaction<'_>,
+    id: CheckInId,
+    account: AccountId,
+    row: &CheckInRow,
+    reply: Reply,
+) -> ActionResult<()> {
+    match reply {
+        Reply::Answer(content, share) => answer_now(tx, id, account, content, share, None).map(drop),
+        Reply::Skip => skip_now(tx, id, account).map(drop),
+        Reply::Later(minutes) => {
+            let until = tx.now + SignedDuration::from_mins(minutes.into());
+            let same = |at: store::types::Ts| at.get().duration_since(until).abs() < SAME_WISH;
+            if row.snoozed_until.is_some_and(same) {
+                return Ok(());
+            }
+            put_off_now(tx, id, account, minutes).map(drop)
+        }
+    }
+}
+
+/// What somebody chooses by the link at the foot of a mail; None leaves it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Choices {
+    /// Whether mails about check-ins are wanted.
+    pub mail: Option<bool>,
+    /// Whether pushes are wanted.
+    pub push: Option<bool>,
+    /// Whether, and for how long, nothing is wanted at all.
+    pub pause: Option<PauseChoice>,
+}
+
+/// Whether the token at the foot of a mail works. What its person chose so far is not told: the page signs nobody in.
+pub async fn can_choose(context: &Arc<AppContext>, token: String) -> Result<bool, Fault> {
+    context.read_tx(move |tx| Ok(find(tx, PagePurpose::Choices, &token)?.is_some())).await
+}
+
+/// Changes what may come, by the token at the foot of a mail; false: it works no longer, or never did. Pressing twice
+/// chooses the same.
+pub async fn choose(context: &Arc<AppContext>, token: String, choices: Choices) -> ActionResult<bool> {
+    context
+        .write_tx(None, move |tx| {
+            let Some(found) = find(tx, PagePurpose::Choices, &token)? else { return Ok(false) };
+            let account = found.account_id;
+            store::dialect::lock_account(tx.db, account)?;
+            if choices.mail.is_some() || choices.push.is_some() {
+                let change = AccountChange { mail: choices.mail, push: choices.push, ..Default::default() };
+                store::account::update(tx.db, account, &change).map_err(Refusal::from)?;
+                tx.tell(&[account], ChangeKind::AccountChanged, account);
+            }
+            let until = match choices.pause {
+                None => return Ok(true),
+                Some(PauseChoice::End) => None,
+                Some(PauseChoice::For(time)) => Some(tx.now + time),
+                Some(PauseChoice::FurtherNotice) => Some(FURTHER_NOTICE),
+            };
+            account::set_paused(tx, account, until)?;
+            if until.is_some() {
+                planning::stop_for_pause(tx, account)?;
+            }
+            Ok(true)
+        })
+        .await
+}

@@ -1,0 +1,245 @@
+//! Exports: asked for with a fresh proof, made in the background, fetched once with another one, then gone.
+
+pub mod archive;
+pub mod sections;
+
+use crate::actions::accounts::people::Person;
+use crate::actions::auth::reauthentication;
+use crate::actions::export::archive::Archive;
+use crate::actions::{ActionResult, AppContext, Caller, Done, Fault};
+use crate::auth::tokens::{opaque, opaque_hash};
+use crate::domain::data_rights::{ExportState, FETCH_LIFE};
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::ids::{AccountId, ChunkId, ExportId, TypedId};
+use crate::store;
+use crate::store::export::{ChunkRow, ExportRow};
+use crate::vault::Aad;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+
+/// How long whoever makes an export has it for themselves before another may begin anew; renewed with every piece.
+const LEASE: SignedDuration = SignedDuration::from_mins(2);
+/// How often an export is begun before it is given up.
+const ATTEMPTS_MAX: i32 = 5;
+
+/// An export as its owner sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct ExportView {
+    /// Where it stands.
+    pub state: ExportState,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// When it was ready.
+    pub ready_at: Option<Timestamp>,
+    /// When it is thrown away, fetched or not.
+    pub expires_at: Timestamp,
+    /// How many bytes it has.
+    pub size: Option<i64>,
+}
+
+impl From<ExportRow> for ExportView {
+    fn from(row: ExportRow) -> Self {
+        Self {
+            state: row.state,
+            requested_at: row.requested_at.get(),
+            ready_at: row.ready_at.map(|at| at.get()),
+            expires_at: row.expires_at.get(),
+            size: row.size,
+        }
+    }
+}
+
+/// With what an export is fetched.
+pub struct Ticket {
+    /// The token, to be used once.
+    pub token: String,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+}
+
+/// Where a piece belongs.
+pub(super) fn chunk_aad(id: ChunkId) -> Aad {
+    Aad::new("export_chunks", "content", id.uuid())
+}
+
+/// Asks for an export. One that is being made is not made twice; one that is ready is made anew.
+pub async fn request(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<ExportView>> {
+    let requester = by.requester;
+    let (account, life) = (requester.account, context.keep.exports);
+    let asked = context
+        .write_tx(by.key.as_ref(), move |tx| {
+            store::dialect::lock_account(tx.db, account)?;
+            let now = tx.ts();
+            let found = store::export::find(tx.db, account)?;
+            if let Some(row) = &found
+                && row.state == ExportState::Waiting
+                && row.expires_at > now
+            {
+                return Ok(Done::already(row.clone().into()));
+            }
+            reauthentication::require(tx, requester)?;
+            if let Some(row) = found {
+                store::export::delete(tx.db, row.id)?;
+            }
+            let row = ExportRow {
+                id: ExportId::at(tx.now, tx.chance),
+                account_id: account,
+                state: ExportState::Waiting,
+                requested_at: now,
+                ready_at: None,
+                expires_at: (tx.now + life).into(),
+                size: None,
+                attempts: 0,
+                lease_until: None,
+                token_hash: None,
+                token_expires_at: None,
+            };
+            store::export::insert(tx.db, &row)?;
+            Ok(Done::now(row.into()))
+        })
+        .await?;
+    context.to_tend.notify_one();
+    Ok(asked)
+}
+
+/// A person's export.
+pub async fn of(context: &Arc<AppContext>, account: AccountId) -> Result<Option<ExportView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let now = tx.ts();
+            let row = store::export::find(tx.db, account)?.filter(|row| row.expires_at > now);
+            Ok(row.map(Into::into))
+        })
+        .await
+}
+
+/// Gives out a token with which the export can be fetched, once and soon. A token that was given out before stops
+/// working.
+pub async fn fetch(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Ticket> {
+    let requester = by.requester;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            store::dialect::lock_account(tx.db, requester.account)?;
+            let now = tx.ts();
+            let ready = |row: &ExportRow| row.state == ExportState::Ready && row.expires_at > now;
+            let Some(row) = store::export::find(tx.db, requester.account)?.filter(ready) else {
+                let sentence = "There is no export that could be fetched. Please ask for one, and wait until it is ready.";
+                return Err(Problem::new("input", ProblemCode::WrongState, sentence).into());
+            };
+            reauthentication::require(tx, requester)?;
+            let (token, hash) = opaque(tx.chance);
+            let expires_at = tx.now + FETCH_LIFE;
+            store::export::set_token(tx.db, row.id, hash, expires_at.into())?;
+            Ok(Ticket { token, expires_at })
+        })
+        .await
+}
+
+/// An export that is being fetched: its pieces, one after the other.
+pub struct Fetching {
+    context: Arc<AppContext>,
+    id: ExportId,
+    account: AccountId,
+    number: i32,
+    /// How many bytes it has.
+    pub size: i64,
+    sent: i64,
+}
+
+/// Uses a token up. What it opens is thrown away as soon as it was handed out to the end; whoever lost it on the way
+/// asks for another token.
+pub async fn take(context: &Arc<AppContext>, token: &str) -> ActionResult<Fetching> {
+    let (hash, keeper) = (opaque_hash(token), Arc::clone(context));
+    context
+        .write_tx(None, move |tx| {
+            let now = tx.ts();
+            let gone =
+                || Problem::new("token", ProblemCode::Expired, "This was fetched already, or it is too old.");
+            let row = store::export::use_token(tx.db, &hash, now)?.ok_or_else(gone)?;
+            let size = row.size.unwrap_or_default();
+            Ok(Fetching { context: keeper, id: row.id, account: row.account_id, number: 0, size, sent: 0 })
+        })
+        .await
+}
+
+impl Fetching {
+    /// The next piece; None: that was all, and nothing of it is kept.
+    ///
+    /// # Errors
+    /// If a piece is missing or cannot be opened: the person was erased meanwhile, or another export was asked for.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Fault> {
+        let (id, account, number) = (self.id, self.account, self.number);
+        if self.sent == self.size {
+            self.context.worker_tx(move |tx| Ok(store::export::delete(tx.db, id)?)).await?;
+            return Ok(None);
+        }
+        let piece = self.context.read_tx(move |tx| {
+            let found = store::export::chunk(tx.db, id, number)?;
+            let row = found.ok_or(Fault::Inconsistent("an export without a piece"))?;
+            Ok(Person::load(tx, account)?.key.open(chunk_aad(row.id), &row.content)?)
+        });
+        let piece = piece.await?;
+        self.number += 1;
+        self.sent += i64::try_from(piece.len()).unwrap_or(i64::MAX);
+        Ok(Some(piece))
+    }
+}
+
+/// Makes every export that was asked for, and throws away what nobody fetched; how many were made.
+///
+/// # Errors
+/// What kept one from being made; the next pass tries again.
+pub async fn make_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
+    let mut made = 0;
+    loop {
+        let taken = context
+            .worker_tx(move |tx| {
+                let (now, until) = (tx.ts(), (tx.now + LEASE).into());
+                store::export::forget(tx.db, now)?;
+                while let Some(row) = store::export::next(tx.db, now)? {
+                    if row.attempts < ATTEMPTS_MAX {
+                        let leased = store::export::lease(tx.db, &row, until)?;
+                        return Ok(Some(row).filter(|_| leased));
+                    }
+                    tracing::error!(export = %row.id, "an export could not be made; it was given up");
+                    store::export::delete(tx.db, row.id)?;
+                }
+                Ok(None)
+            })
+            .await?;
+        let Some(row) = taken else { return Ok(made) };
+        made += usize::from(make(context, &row).await?);
+    }
+}
+
+/// Makes one export; false if the lease was lost on the way.
+async fn make(context: &Arc<AppContext>, row: &ExportRow) -> Result<bool, Fault> {
+    let Some(mut archive) = Archive::open(context, row.account_id).await? else { return Ok(false) };
+    let (id, account, attempt) = (row.id, row.account_id, row.attempts + 1);
+    let (mut number, mut size) = (0, 0);
+    while let Some(piece) = archive.next().await? {
+        let length = i64::try_from(piece.len()).unwrap_or(i64::MAX);
+        let kept = context.worker_tx(move |tx| {
+            let until = (tx.now + LEASE).into();
+            if !store::export::renew(tx.db, id, attempt, until)? {
+                return Ok(false);
+            }
+            let key = Person::load(tx, account)?.key;
+            let chunk = ChunkId::at(tx.now, tx.chance);
+            let content = key.seal(chunk_aad(chunk), &piece)?;
+            store::export::insert_chunk(tx.db, &ChunkRow { id: chunk, export_id: id, number, content })?;
+            Ok(true)
+        });
+        if !kept.await? {
+            return Ok(false);
+        }
+        number += 1;
+        size += length;
+    }
+    context
+        .worker_tx(move |tx| {
+            let now = tx.ts();
+            Ok(store::export::finish(tx.db, id, attempt, size, now)?)
+        })
+        .await
+}

@@ -1,0 +1,531 @@
+//! The material of an export: everything that the service holds of one person, a page at a time.
+
+use crate::actions::accounts::journal;
+use crate::actions::accounts::people::Person;
+use crate::actions::check_ins::check_in::{self, CheckInView, PartnersCheckIn};
+use crate::actions::links::partner_link;
+use crate::actions::links::revisions::{self, RevisionView};
+use crate::actions::nudges::device::open_subscription;
+use crate::actions::scenes::debrief;
+use crate::actions::scenes::view::{self, SceneView};
+use crate::actions::{AppContext, Fault};
+use crate::domain::answer::AnswerContent;
+use crate::domain::keyset_page::KeysetPage;
+use crate::domain::negotiation::{Needs, PersonsNeeds};
+use crate::ids::{AccountId, JournalEntryId, LinkId, NudgeId, SceneId, TypedId};
+use crate::store;
+use crate::vault::Aad;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// How many scenes or nudges are in hand at once.
+const PAGE: i64 = 50;
+
+/// The parts of an export, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// The profile.
+    Account,
+    /// What the person stated and consented to.
+    Statements,
+    /// The devices that were signed in.
+    Sessions,
+    /// The devices that take push.
+    Devices,
+    /// What the person signs in with besides the password.
+    Factors,
+    /// What was asked for by the person's address.
+    AddressRequests,
+    /// The erasure that was asked for.
+    Erasures,
+    /// The links with one's own side of each.
+    Links,
+    /// The texts that were agreed on, or proposed.
+    Revisions,
+    /// The scenes with aftercare, outreach and check-ins.
+    Scenes,
+    /// What the person wrote for themselves.
+    Journal,
+    /// What was sent to the person, and is to be.
+    Nudges,
+}
+
+impl Section {
+    /// All, in their order.
+    pub const ALL: [Self; 12] = [
+        Self::Account,
+        Self::Statements,
+        Self::Sessions,
+        Self::Devices,
+        Self::Factors,
+        Self::AddressRequests,
+        Self::Erasures,
+        Self::Links,
+        Self::Revisions,
+        Self::Scenes,
+        Self::Journal,
+        Self::Nudges,
+    ];
+
+    /// Its name in the JSON file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Statements => "statements",
+            Self::Sessions => "sessions",
+            Self::Devices => "devices",
+            Self::Factors => "factors",
+            Self::AddressRequests => "addressRequests",
+            Self::Erasures => "erasures",
+            Self::Links => "links",
+            Self::Revisions => "revisions",
+            Self::Scenes => "scenes",
+            Self::Journal => "journal",
+            Self::Nudges => "nudges",
+        }
+    }
+
+    /// Whether it is one thing and not a list.
+    pub fn is_single(self) -> bool {
+        self == Self::Account
+    }
+}
+
+/// Where a section goes on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SectionCursor {
+    /// At which of the person's links.
+    link: usize,
+    scene: Option<(Timestamp, SceneId)>,
+    entry: Option<(Timestamp, JournalEntryId)>,
+    nudge: Option<(Timestamp, NudgeId)>,
+}
+
+/// A page of a section, and where it goes on; None: that was all.
+pub type SectionPage = (Vec<Value>, Option<SectionCursor>);
+
+/// Reads for one person what is theirs, and of others only what they are shown anyway.
+pub struct Reader {
+    context: Arc<AppContext>,
+    person: Person,
+    links: Vec<LinkId>,
+}
+
+impl Reader {
+    /// A reader for a person; None: they are gone.
+    pub async fn open(context: &Arc<AppContext>, account: AccountId) -> Result<Option<Self>, Fault> {
+        let keeper = Arc::clone(context);
+        context
+            .read_tx(move |tx| {
+                let Some(row) = store::account::find(tx.db, account)? else { return Ok(None) };
+                let person = Person::open(tx.vault, row)?;
+                let links = store::partner_link::list(tx.db, account, true, i64::MAX)?;
+                let links = links.into_iter().map(|link| link.id).collect();
+                Ok(Some(Self { context: keeper, person, links }))
+            })
+            .await
+    }
+
+    /// The person.
+    pub fn person(&self) -> &Person {
+        &self.person
+    }
+
+    fn me(&self) -> AccountId {
+        self.person.row.id
+    }
+
+    /// Which of the two an account is.
+    fn who(&self, account: AccountId) -> &'static str {
+        if account == self.me() { "me" } else { "partner" }
+    }
+
+    /// A page of a section.
+    ///
+    /// # Errors
+    /// What cannot be read or opened: an export is whole, or there is none.
+    pub async fn page(&self, section: Section, at: SectionCursor) -> Result<SectionPage, Fault> {
+        let whole = |values| Ok((values, None));
+        match section {
+            Section::Account => whole(vec![self.account()?]),
+            Section::Statements => whole(self.statements().await?),
+            Section::Sessions => whole(self.sessions().await?),
+            Section::Devices => whole(self.devices().await?),
+            Section::Factors => whole(self.factors().await?),
+            Section::AddressRequests => whole(self.address_requests().await?),
+            Section::Erasures => whole(self.erasures().await?),
+            Section::Links => whole(self.links().await?),
+            Section::Revisions => self.revisions(at).await,
+            Section::Scenes => self.scenes(at).await,
+            Section::Journal => self.journal(at).await,
+            Section::Nudges => self.nudges(at).await,
+        }
+    }
+
+    fn account(&self) -> Result<Value, Fault> {
+        let row = &self.person.row;
+        let reach = row.reach();
+        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+        let quiet = reach
+            .rhythm
+            .quiet
+            .map(|quiet| json!({ "from": clock(quiet.from()), "until": clock(quiet.until()) }));
+        Ok(json!({
+            "id": row.id.to_string(),
+            "email": self.person.email()?,
+            "displayName": self.person.display_name()?,
+            "zone": row.zone,
+            "quietHours": quiet,
+            "defaultShare": row.default_share,
+            "pushWanted": row.push,
+            "mailWanted": row.mail,
+            "pausedUntil": reach.paused_until,
+            "addressFailedAt": row.address_failed_at.map(|at| at.get()),
+            "onHoldSince": row.held_at.map(|at| at.get()),
+            "createdAt": row.created_at.get(),
+        }))
+    }
+
+    async fn statements(&self) -> Result<Vec<Value>, Fault> {
+        let me = self.me();
+        let rows = self.context.read_tx(move |tx| Ok(store::account::consents(tx.db, me)?)).await?;
+        let statement = |row: store::account::ConsentRow| {
+            json!({
+                "kind": row.kind, "version": row.version, "givenAt": row.given_at.get(),
+                "withdrawnAt": row.withdrawn_at.map(|at| at.get()),
+            })
+        };
+        Ok(rows.into_iter().map(statement).collect())
+    }
+
+    async fn sessions(&self) -> Result<Vec<Value>, Fault> {
+        let me = self.me();
+        let rows = self.context.read_tx(move |tx| Ok(store::session::all(tx.db, me)?)).await?;
+        let session = |row: store::session::SessionRow| {
+            let aad = Aad::new("sessions", "label", row.id.uuid());
+            Ok(json!({
+                "label": self.person.key.open_text(aad, &row.label)?,
+                "createdAt": row.created_at.get(),
+                "lastUsedAt": row.last_used_at.get(),
+                "endedAt": row.ended_at.map(|at| at.get()),
+                "provedAt": row.proved_at.map(|at| at.get()),
+                "copiedAt": row.reused_at.map(|at| at.get()),
+            }))
+        };
+        rows.into_iter().map(session).collect()
+    }
+
+    async fn devices(&self) -> Result<Vec<Value>, Fault> {
+        let me = self.me();
+        let rows = self.context.read_tx(move |tx| Ok(store::device::all(tx.db, me)?)).await?;
+        let device = |row: store::device::DeviceRow| {
+            let aad = Aad::new("devices", "label", row.id.uuid());
+            let subscription = open_subscription(&self.person, &row)?;
+            Ok(json!({
+                "label": self.person.key.open_text(aad, &row.label)?,
+                "endpoint": subscription.endpoint,
+                "fullerWords": subscription.fuller_words,
+                "createdAt": row.created_at.get(),
+                "endedAt": row.ended_at.map(|at| at.get()),
+            }))
+        };
+        rows.into_iter().map(device).collect()
+    }
+
+    /// Times and names; never what opens anything.
+    async fn factors(&self) -> Result<Vec<Value>, Fault> {
+        let me = self.me();
+        let rows = self.context.read_tx(move |tx| {
+            let app = store::totp::find(tx.db, me)?;
+            Ok((app, store::recovery_code::list(tx.db, me)?, store::passkey::list(tx.db, me)?))
+        });
+        let (app, codes, passkeys) = rows.await?;
+        let app = app.map(|row| {
+            json!({
+                "kind": "app", "label": null, "createdAt": row.created_at.get(),
+                "confirmedAt": row.confirmed_at.map(|at| at.get()), "usedAt": null,
+            })
+        });
+        let codes = codes.into_iter().map(|row| {
+            json!({
+                "kind": "recoveryCode", "label": null, "createdAt": row.created_at.get(),
+                "confirmedAt": null, "usedAt": row.used_at.map(|at| at.get()),
+            })
+        });
+        let passkey = |row: store::passkey::PasskeyRow| {
+            let aad = Aad::new("passkeys", "label", row.id.uuid());
+            Ok(json!({
+                "kind": "passkey", "label": self.person.key.open_text(aad, &row.label)?,
+                "createdAt": row.created_at.get(), "confirmedAt": null,
+                "usedAt": row.last_used_at.map(|at| at.get()),
+            }))
+        };
+        app.into_iter().chain(codes).map(Ok).chain(passkeys.into_iter().map(passkey)).collect()
+    }
+
+    async fn address_requests(&self) -> Result<Vec<Value>, Fault> {
+        let index = self.person.row.email_index.clone();
+        let rows =
+            self.context.read_tx(move |tx| Ok(store::address_request::of_address(tx.db, &index)?)).await?;
+        let request = |row: store::address_request::AddressRequestRow| {
+            json!({
+                "purpose": row.purpose, "createdAt": row.created_at.get(), "expiresAt": row.expires_at.get(),
+                "usedAt": row.used_at.map(|at| at.get()),
+            })
+        };
+        Ok(rows.into_iter().map(request).collect())
+    }
+
+    async fn erasures(&self) -> Result<Vec<Value>, Fault> {
+        let me = self.me();
+        let row = self.context.read_tx(move |tx| Ok(store::erasure::find(tx.db, me)?)).await?;
+        let erasure = |row: store::erasure::ErasureRow| json!({ "requestedAt": row.requested_at.get(), "eraseAt": row.erase_at.get() });
+        Ok(row.into_iter().map(erasure).collect())
+    }
+
+    async fn links(&self) -> Result<Vec<Value>, Fault> {
+        let mut links = Vec::with_capacity(self.links.len());
+        for ids in self.links.chunks(100) {
+            let (me, ids) = (self.me(), ids.to_vec());
+            let views = self.context.read_tx(move |tx| {
+                let rows = store::partner_link::find_all(tx.db, &ids)?;
+                let written = store::partner_link::members(tx.db, &ids)?;
+                let views = partner_link::views(tx, rows.clone(), me)?;
+                Ok((rows, written, views))
+            });
+            let (rows, members, views) = views.await?;
+            for view in views {
+                let own = members.iter().find(|m| m.link_id == view.id && m.account_id == me);
+                let row = rows.iter().find(|row| row.id == view.id);
+                links.push(json!({
+                    "id": view.id.to_string(),
+                    "status": view.status,
+                    "invitedByMe": row.is_some_and(|row| row.inviter_id == Some(me)),
+                    "createdAt": view.created_at,
+                    "invitationExpiresAt": row.and_then(|row| row.code_expires_at).map(|at| at.get()),
+                    "activeAt": view.active_at,
+                    "endedAt": view.ended_at,
+                    "partner": view.partners.map(|side| json!({ "displayName": side.display_name, "role": side.role })),
+                    "myRole": view.mine.role,
+                    "partnerAlertAllowed": view.mine.alert_allowed,
+                    "myNeeds": view.mine.needs.as_ref().map(needs),
+                    "promiseCountWanted": own.is_some_and(|own| own.promise_count_wanted),
+                    "needsWrittenAt": own.and_then(|own| own.needs_written_at).map(|at| at.get()),
+                }));
+            }
+        }
+        Ok(links)
+    }
+
+    async fn revisions(&self, at: SectionCursor) -> Result<SectionPage, Fault> {
+        let Some(link) = self.links.get(at.link) else { return Ok((Vec::new(), None)) };
+        let views = revisions::read(&self.context, self.me(), *link).await?;
+        let values = views.iter().map(|view| self.revision(view)).collect();
+        Ok((values, Some(SectionCursor { link: at.link + 1, ..at })))
+    }
+
+    /// Of a text that the person never said yes to, the partner's words are the partner's.
+    fn revision(&self, view: &RevisionView) -> Value {
+        let me = Some(self.me());
+        let agreed = view.agreements.iter().any(|yes| Some(yes.account) == me);
+        let part = |own: bool| view.content.needs.iter().find(|part| (part.account == me) == own);
+        let words = |part: Option<&PersonsNeeds>| part.and_then(|p| p.needs.as_ref()).map(needs);
+        let terms = &view.content.terms;
+        let yeses = view.agreements.iter().map(|yes| {
+            json!({ "whose": self.who(yes.account), "agreedAt": yes.agreed_at, "withdrawnAt": yes.withdrawn_at })
+        });
+        json!({
+            "link": view.link.to_string(),
+            "number": view.number,
+            "proposedBy": view.author.map(|author| self.who(author)),
+            "createdAt": view.created_at,
+            "state": view.state,
+            "contentHash": view.content_hash,
+            "myNeeds": words(part(true)),
+            "partnersNeeds": if agreed { words(part(false)) } else { None },
+            "terms": (agreed || view.author == me).then(|| json!({
+                "limits": terms.limits,
+                "stopSignal": terms.stop_signal,
+                "protocol": terms.protocol,
+                "contactPlan": terms.contact_plan,
+                "partnerAlert": terms.partner_alert,
+            })),
+            "agreements": yeses.collect::<Vec<_>>(),
+        })
+    }
+
+    async fn scenes(&self, at: SectionCursor) -> Result<SectionPage, Fault> {
+        let Some(link) = self.links.get(at.link).copied() else { return Ok((Vec::new(), None)) };
+        let (me, after) = (self.me(), at.scene);
+        let page = self.context.read_tx(move |tx| {
+            let rows = store::scene::page(tx.db, link, KeysetPage::first(PAGE, after))?;
+            // Who took no part in it has nothing of it; there is nobody like that on a link.
+            let authors: Vec<_> = rows.iter().map(|row| (row.id, row.created_by)).collect();
+            Ok((authors, view::views(tx, rows, me)?))
+        });
+        let (authors, views) = page.await?;
+        let Some(last) = views.last().map(|view| (view.created_at, view.id)) else {
+            return Ok((Vec::new(), Some(SectionCursor { link: at.link + 1, scene: None, ..at })));
+        };
+        let ids: Vec<_> = views.iter().map(|view| view.id).collect();
+        let debriefs = debrief::of_scenes(&self.context, me, Vec::clone(&ids)).await?;
+        let sides = check_in::of_scenes(&self.context, me, ids).await?;
+        let mut values = Vec::with_capacity(views.len());
+        for view in &views {
+            let by = authors.iter().find(|(id, _)| *id == view.id).and_then(|(_, author)| *author);
+            let sides = sides.iter().find(|(id, _)| *id == view.id).map(|(_, sides)| sides);
+            let mine = sides.map(|sides| sides.mine.as_slice()).unwrap_or_default();
+            let partners = sides.map(|sides| sides.partners.as_slice()).unwrap_or_default();
+            let mut value = self.scene(view, by, mine, partners);
+            let written = debriefs.iter().find(|debrief| debrief.scene == view.id);
+            let own = written.and_then(|debrief| debrief.mine.as_ref());
+            value["myDebrief"] = json!(own.map(|(text, at)| json!({ "text": text, "writtenAt": at })));
+            value["partnersDebrief"] = json!(written.and_then(|debrief| debrief.partners.as_ref()));
+            values.push(value);
+        }
+        Ok((values, Some(SectionCursor { scene: Some(last), ..at })))
+    }
+
+    fn scene(
+        &self,
+        view: &SceneView,
+        by: Option<AccountId>,
+        mine: &[CheckInView],
+        partners: &[PartnersCheckIn],
+    ) -> Value {
+        let aftercare = view.aftercare.iter().map(|entry| {
+            let content = entry.content.as_ref();
+            json!({
+                "recordedBy": entry.recorded_by.map(|account| self.who(account)),
+                "createdAt": entry.created_at,
+                "givenBy": content.map(|content| content.given_by),
+                "comforts": content.map(|content| &content.comforts),
+                "minutes": content.and_then(|content| content.minutes),
+                "note": content.map(|content| &content.note),
+            })
+        });
+        let outreaches = view.outreaches.iter().map(|entry| {
+            json!({
+                "whose": self.who(entry.account), "way": entry.way, "happenedAt": entry.happened_at,
+                "createdAt": entry.created_at,
+            })
+        });
+        let partners = partners.iter().filter_map(|entry| {
+            let shared = entry.shared.as_ref()?;
+            Some(json!({ "dueAt": entry.due_at, "mood": shared.mood, "rest": shared.rest.as_ref().map(answer) }))
+        });
+        json!({
+            "id": view.id.to_string(),
+            "link": view.link.to_string(),
+            "recordedByMe": by == Some(self.me()),
+            "createdAt": view.created_at,
+            "status": view.status,
+            "setting": view.setting,
+            "intensity": view.intensity,
+            "plannedFor": view.planned_for,
+            "startedAt": view.started_at,
+            "endedAt": view.ended_at,
+            "revision": view.revision.map(|id| id.to_string()),
+            "myRole": view.my_role,
+            "partnersRole": view.partners_role,
+            "partnerAlertAllowed": view.alert_allowed,
+            "aftercare": aftercare.collect::<Vec<_>>(),
+            "outreaches": outreaches.collect::<Vec<_>>(),
+            "myCheckIns": mine.iter().map(own_check_in).collect::<Vec<_>>(),
+            "partnersAnswers": partners.collect::<Vec<_>>(),
+        })
+    }
+
+    async fn journal(&self, at: SectionCursor) -> Result<SectionPage, Fault> {
+        let views = journal::page(&self.context, self.me(), None, KeysetPage::first(PAGE, at.entry)).await?;
+        let Some(last) = views.last().map(|view| (view.written_at, view.id)) else {
+            return Ok((Vec::new(), None));
+        };
+        let entry = |view: journal::JournalView| {
+            json!({
+                "id": view.id.to_string(), "scene": view.scene.map(|id| id.to_string()), "text": view.text,
+                "writtenAt": view.written_at, "editedAt": view.edited_at,
+            })
+        };
+        Ok((views.into_iter().map(entry).collect(), Some(SectionCursor { entry: Some(last), ..at })))
+    }
+
+    async fn nudges(&self, at: SectionCursor) -> Result<SectionPage, Fault> {
+        let (me, after) = (self.me(), at.nudge);
+        let page = self.context.read_tx(move |tx| {
+            let rows = store::nudge::page(tx.db, me, KeysetPage::first(PAGE, after))?;
+            let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+            let attempts = store::nudge::attempts(tx.db, &ids)?;
+            let check_ins: Vec<_> = rows.iter().filter_map(|row| row.check_in_id).collect();
+            let own: Vec<_> = store::check_in::find_all(tx.db, &check_ins)?;
+            let own: Vec<_> = own.into_iter().filter(|row| row.subject_id == me).map(|row| row.id).collect();
+            Ok((rows, attempts, own))
+        });
+        let (rows, attempts, own) = page.await?;
+        let Some(last) = rows.last().map(|row| (row.send_at.get(), row.id)) else {
+            return Ok((Vec::new(), None));
+        };
+        let nudge = |row: &store::nudge::NudgeRow| {
+            let tries = attempts.iter().filter(|attempt| attempt.nudge_id == row.id).map(|attempt| {
+                json!({
+                    "toDevice": attempt.device_id.is_some(), "outcome": attempt.outcome,
+                    "statusCode": attempt.status_code, "finishedAt": attempt.finished_at.get(),
+                })
+            });
+            // Which round a check-in of the partner's is in would say that it was put off (R11).
+            let round = row.check_in_id.filter(|id| own.contains(id)).map(|_| row.round);
+            json!({
+                "id": row.id.to_string(),
+                "rung": row.kind.word(),
+                "channel": row.channel,
+                "checkIn": row.check_in_id.filter(|id| own.contains(id)).map(|id| id.to_string()),
+                "round": round,
+                "state": row.state,
+                "dropReason": row.drop_reason,
+                "createdAt": row.created_at.get(),
+                "dueAt": row.due_at.get(),
+                "sendAt": row.send_at.get(),
+                "expiresAt": row.expires_at.get(),
+                "finishedAt": row.finished_at.map(|at| at.get()),
+                "attempts": tries.collect::<Vec<_>>(),
+            })
+        };
+        Ok((rows.iter().map(nudge).collect(), Some(SectionCursor { nudge: Some(last), ..at })))
+    }
+}
+
+fn needs(needs: &Needs) -> Value {
+    json!({
+        "comforts": needs.comforts,
+        "avoid": needs.avoid,
+        "grounding": needs.grounding,
+        "foodAndDrink": needs.food_and_drink,
+        "words": needs.words,
+        "contact": needs.contact,
+        "nearness": needs.nearness,
+        "anythingElse": needs.anything_else,
+    })
+}
+
+fn answer(content: &AnswerContent) -> Value {
+    json!({ "mood": content.mood, "signs": content.signs, "need": content.need, "note": content.note })
+}
+
+fn own_check_in(view: &CheckInView) -> Value {
+    let answered = view.answer.as_ref().map(|given| {
+        let mut value = answer(&given.content);
+        value["share"] = json!(given.share);
+        value["answeredAt"] = json!(given.answered_at);
+        value
+    });
+    json!({
+        "id": view.id.to_string(),
+        "offsetMinutes": view.times.offset,
+        "dueAt": view.times.due_at,
+        "closesAt": view.times.closes_at,
+        "state": view.state,
+        "snoozedUntil": view.snoozed_until,
+        "answer": answered,
+    })
+}

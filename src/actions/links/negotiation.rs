@@ -1,0 +1,282 @@
+//! Negotiation: write one's Needs, propose a Revision, agree to exactly its text, withdraw.
+
+use crate::actions::accounts::people::Person;
+use crate::actions::accounts::suspension;
+use crate::actions::links::locked_link::{OwnLink, needs_aad};
+use crate::actions::links::revision_snapshot::{RevisionSnapshot, content_aad};
+use crate::actions::links::revisions::{RevisionView, open_one, part_aad};
+use crate::actions::nudges::planning;
+use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
+use crate::domain::change::ChangeKind;
+use crate::domain::negotiation::{
+    AgreeVerdict, CheckInProtocol, ContactWay, Content, Needs, PersonsNeeds, RevisionState, Terms, judge_yes,
+};
+use crate::domain::partner_link::LinkStatus;
+use crate::domain::problem::{Checks, Problem, ProblemCode};
+use crate::domain::revision_text::split;
+use crate::ids::{AccountId, AgreementId, LinkId, RevisionId};
+use crate::store;
+use crate::store::negotiation::{AgreementRow, PartRow, RevisionRow};
+use crate::store::partner_link::MemberChange;
+use crate::vault::sha256;
+use data_encoding::HEXLOWER;
+use std::sync::Arc;
+
+/// Most Revisions of one link.
+const REVISIONS_MAX: i32 = 1000;
+
+/// Writes one's own Needs on a link (R07). They become part of the next Revision.
+pub async fn write_needs(
+    context: &Arc<AppContext>,
+    by: &Caller,
+    link: LinkId,
+    needs: Needs,
+) -> ActionResult<LinkId> {
+    let account = by.requester.account;
+    let mut checks = Checks::new();
+    let needs = needs.checked(&mut checks, "needs");
+    checks.finish(())?;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let own = OwnLink::load_active(tx, "linkId", link, account)?;
+            suspension::refuse_if_suspended(tx, account)?;
+            let sealed = own.key.seal_json(needs_aad(link, account), &needs)?;
+            let change = MemberChange {
+                needs: Some(Some(sealed)),
+                needs_written_at: Some(Some(tx.ts())),
+                ..Default::default()
+            };
+            store::partner_link::update_member(tx.db, link, account, &change)?;
+            tx.tell(&[account], ChangeKind::LinkChanged, link);
+            Ok(link)
+        })
+        .await
+}
+
+/// What is proposed besides both people's Needs.
+pub struct Proposal {
+    /// On which link.
+    pub link: LinkId,
+    /// The Revision that the proposer had before their eyes; None: there was none.
+    pub based_on: Option<RevisionId>,
+    /// Limits, in their words.
+    pub limits: String,
+    /// The signal that stops everything.
+    pub stop_signal: String,
+    /// Offsets in minutes; None: the default protocol.
+    pub protocol: Option<Vec<i32>>,
+    /// How and when they want to be in touch.
+    pub contact_plan: String,
+    /// What a partner may be told would be welcome.
+    pub partner_alert: Option<ContactWay>,
+}
+
+/// Proposes a Revision: both people's Needs as they are now, and the terms. Nobody edits one that exists (R07).
+pub async fn propose(
+    context: &Arc<AppContext>,
+    by: &Caller,
+    input: Proposal,
+) -> ActionResult<Done<RevisionView>> {
+    let account = by.requester.account;
+    let mut checks = Checks::new();
+    let protocol = match input.protocol {
+        Some(minutes) => CheckInProtocol::parse(&mut checks, "terms.protocol", minutes),
+        None => CheckInProtocol::default(),
+    };
+    let terms = Terms {
+        limits: input.limits,
+        stop_signal: input.stop_signal,
+        protocol,
+        contact_plan: input.contact_plan,
+        partner_alert: input.partner_alert,
+    }
+    .checked(&mut checks, "terms");
+    checks.finish(())?;
+    let (link, based_on) = (input.link, input.based_on);
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let own = OwnLink::load_active(tx, "linkId", link, account)?;
+            suspension::refuse_if_suspended(tx, account)?;
+            let mut known = RevisionSnapshot::default();
+            known.include(tx, &own)?;
+            let latest = latest_read(tx, &known, link, based_on)?;
+            let number = latest.as_ref().map_or(0, |revision| revision.number) + 1;
+            if number > REVISIONS_MAX {
+                return Err(Problem::wrong_state("linkId", "This link has too many Revisions.").into());
+            }
+            let needs = needs_of_both(tx, &own, latest.as_ref())?;
+            let content = Content { link, number, needs, terms, terms_erased: false };
+            if let Some(latest) = latest.filter(|latest| says_the_same(latest, &content)) {
+                return Ok(Done::already(latest));
+            }
+            let (row, parts) = sealed(tx, &own, account, &content)?;
+            store::negotiation::insert(tx.db, &row, &parts)?;
+            known.proposed(row.head());
+            tx.tell(&own.accounts(), ChangeKind::RevisionProposed, row.id);
+            Ok(Done::now(open_one(tx, &known, link, row.id)?))
+        })
+        .await
+}
+
+/// The newest Revision, opened; it must be the one that the proposer had before their eyes.
+fn latest_read(
+    tx: &mut Transaction<'_>,
+    known: &RevisionSnapshot,
+    link: LinkId,
+    based_on: Option<RevisionId>,
+) -> ActionResult<Option<RevisionView>> {
+    let latest = known.latest(link).map(|revision| revision.head.id);
+    if latest != based_on {
+        let sentence = "There is a newer Revision. Please read it first.";
+        return Err(Problem::new("basedOn", ProblemCode::Changed, sentence).into());
+    }
+    Ok(latest.map(|id| open_one(tx, known, link, id)).transpose()?)
+}
+
+/// Both people's Needs as they are now. Of somebody on hold nothing new comes out: theirs stay as they were proposed
+/// last.
+fn needs_of_both(
+    tx: &mut Transaction<'_>,
+    own: &OwnLink,
+    latest: Option<&RevisionView>,
+) -> ActionResult<Vec<PersonsNeeds>> {
+    let held = suspension::suspended(tx, &own.accounts())?;
+    let mut both = Vec::with_capacity(2);
+    for member in &own.members {
+        let account = member.account_id;
+        let needs = if held.contains(&account) {
+            let mut said = latest.into_iter().flat_map(|latest| &latest.content.needs);
+            said.find(|part| part.account == Some(account)).and_then(|part| part.needs.clone())
+        } else {
+            let open = |sealed| own.key.open_json(needs_aad(own.row.id, account), sealed);
+            member.needs.as_deref().map(open).transpose()?
+        };
+        both.push(PersonsNeeds { account: Some(account), needs });
+    }
+    Ok(both)
+}
+
+/// A new Revision as it is stored: what both share under the link's key, each one's words under their own.
+fn sealed(
+    tx: &mut Transaction<'_>,
+    own: &OwnLink,
+    author: AccountId,
+    content: &Content,
+) -> ActionResult<(RevisionRow, Vec<PartRow>)> {
+    let id = RevisionId::at(tx.now, tx.chance);
+    let text = split(content, author, || tx.chance.bytes())
+        .map_err(|_| Fault::Inconsistent("a text without a form"))?;
+    let people = Person::load_all(tx, &own.accounts())?;
+    let mut parts = Vec::with_capacity(2);
+    for (side, (account, words)) in (0..).zip(text.parts) {
+        let person = people.get(&account).ok_or(Fault::Inconsistent("the account is gone"))?;
+        let content = person.key.seal(part_aad(id, account), &words)?;
+        parts.push(PartRow { revision_id: id, account_id: account, side, content });
+    }
+    let row = RevisionRow {
+        id,
+        link_id: own.row.id,
+        number: content.number,
+        author_id: Some(author),
+        content: own.key.seal(content_aad(id), &text.frame)?,
+        content_hash: sha256(&text.frame),
+        created_at: tx.ts(),
+    };
+    Ok((row, parts))
+}
+
+/// Whether nobody would read anything new in it.
+fn says_the_same(latest: &RevisionView, content: &Content) -> bool {
+    latest.content.needs == content.needs
+        && latest.content.terms == content.terms
+        && matches!(latest.state, RevisionState::Proposed | RevisionState::Agreed)
+}
+
+/// The link of a Revision of one's own, locked, and where its Revisions stand.
+fn load_revision(
+    tx: &mut Transaction<'_>,
+    id: RevisionId,
+    account: AccountId,
+) -> ActionResult<(OwnLink, RevisionSnapshot)> {
+    let link = store::negotiation::link_of(tx.db, id, account)?;
+    let link = link.ok_or_else(|| Problem::not_found("revisionId"))?;
+    let own = OwnLink::load(tx, "revisionId", link, account)?;
+    let mut known = RevisionSnapshot::default();
+    known.include(tx, &own)?;
+    Ok((own, known))
+}
+
+/// Says yes to a Revision by the hash of its text (R08).
+pub async fn agree(
+    context: &Arc<AppContext>,
+    by: &Caller,
+    id: RevisionId,
+    content_hash: String,
+) -> ActionResult<Done<RevisionView>> {
+    let account = by.requester.account;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let (own, mut known) = load_revision(tx, id, account)?;
+            let link = own.row.id;
+            if own.row.status != LinkStatus::Active {
+                return Err(Problem::wrong_state("revisionId", "This link is not active.").into());
+            }
+            suspension::refuse_if_suspended(tx, account)?;
+            let revision = known.find(link, id).ok_or(Fault::Inconsistent("a Revision that vanished"))?;
+            let verdict = judge_yes(
+                HEXLOWER.encode(&revision.head.content_hash) == content_hash.trim().to_ascii_lowercase(),
+                known.latest(link).is_some_and(|latest| latest.head.id == id),
+                revision.stands_by(account),
+            );
+            match verdict {
+                AgreeVerdict::Already => return Ok(Done::already(open_one(tx, &known, link, id)?)),
+                AgreeVerdict::OtherText => {
+                    let sentence = "This is not the hash of the Revision's text. Please read it again.";
+                    return Err(Problem::new("contentHash", ProblemCode::Changed, sentence).into());
+                }
+                AgreeVerdict::Superseded => {
+                    let sentence = "A newer Revision was proposed. Please read that one.";
+                    return Err(Problem::new("revisionId", ProblemCode::Changed, sentence).into());
+                }
+                AgreeVerdict::Take => {}
+            }
+            let row = AgreementRow {
+                id: AgreementId::at(tx.now, tx.chance),
+                revision_id: id,
+                account_id: account,
+                content_hash: revision.head.content_hash.clone(),
+                agreed_at: tx.ts(),
+                withdrawn_at: None,
+            };
+            store::negotiation::agree(tx.db, &row)?;
+            known.agreed_to(link, row);
+            planning::review_alerts(tx, link, &mut known)?;
+            tx.tell(&own.accounts(), ChangeKind::RevisionChanged, id);
+            Ok(Done::now(open_one(tx, &known, link, id)?))
+        })
+        .await
+}
+
+/// Takes one's yes back: new scenes no longer stand under the text, and alerts stop at once (R06). With the link all
+/// of that has stopped already, and the other learns nothing more (R12).
+pub async fn withdraw(
+    context: &Arc<AppContext>,
+    by: &Caller,
+    id: RevisionId,
+) -> ActionResult<Done<RevisionView>> {
+    let account = by.requester.account;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let (own, mut known) = load_revision(tx, id, account)?;
+            let (link, now) = (own.row.id, tx.ts());
+            if own.row.status == LinkStatus::Ended || !store::negotiation::withdraw(tx.db, id, account, now)?
+            {
+                return Ok(Done::already(open_one(tx, &known, link, id)?));
+            }
+            known.withdrawn(link, id, account, now);
+            planning::review_alerts(tx, link, &mut known)?;
+            tx.tell(&own.accounts(), ChangeKind::RevisionChanged, id);
+            Ok(Done::now(open_one(tx, &known, link, id)?))
+        })
+        .await
+}

@@ -1,0 +1,431 @@
+//! Partner links: invite by code, look, accept, decline, end, and what each side chooses on them.
+
+use crate::actions::accounts::people::{Person, link_key, link_key_aad};
+use crate::actions::accounts::suspension;
+use crate::actions::links::locked_link::{OwnLink, needs_aad};
+use crate::actions::links::revision_snapshot::RevisionSnapshot;
+use crate::actions::nudges::planning;
+use crate::actions::scenes::scene;
+use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Refusal, Transaction};
+use crate::domain::change::ChangeKind;
+use crate::domain::copied_code;
+use crate::domain::negotiation::Needs;
+use crate::domain::nudge::DropReason;
+use crate::domain::partner_link::{
+    CODE_LENGTH, INVITATION_LIFE, Invitation, LINKS_MAX, LinkStatus, Role, judge_invitation,
+};
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::ids::{AccountId, LinkId, TypedId};
+use crate::store;
+use crate::store::StoreError;
+use crate::store::check_in::Whose;
+use crate::store::partner_link::{LinkChange, LinkRow, MemberChange, MemberRow, pair};
+use crate::vault::Aad;
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// One side of a link as the signed-in person sees it.
+#[derive(Clone, Debug)]
+pub struct SideView {
+    /// Whose side.
+    pub account: AccountId,
+    /// The display name.
+    pub display_name: String,
+    /// Default role.
+    pub role: Role,
+    /// Whether the partner may be told; only one's own is shown.
+    pub alert_allowed: bool,
+    /// Whether the person wants the two to see how many promises they kept; only one's own is shown.
+    pub promise_count_wanted: bool,
+    /// The Needs as last written; only one's own: the partner's are read in a Revision.
+    pub needs: Option<Needs>,
+}
+
+/// A link as one of its two people sees it.
+#[derive(Clone, Debug)]
+pub struct LinkView {
+    /// Its id.
+    pub id: LinkId,
+    /// Where it stands.
+    pub status: LinkStatus,
+    /// When the invitation was made.
+    pub created_at: Timestamp,
+    /// Until when the invitation's code works.
+    pub code_expires_at: Option<Timestamp>,
+    /// When it became active.
+    pub active_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// One's own side.
+    pub mine: SideView,
+    /// The other's; None before somebody has accepted, and when they are gone.
+    pub partners: Option<SideView>,
+    /// Whether the other erased their account (R27).
+    pub partner_gone: bool,
+}
+
+/// What an invitation shows before it is accepted.
+#[derive(Clone, Debug)]
+pub struct InvitationView {
+    /// Who invites.
+    pub display_name: String,
+    /// The role that they start from.
+    pub role: Role,
+    /// Until when it can be accepted.
+    pub expires_at: Timestamp,
+}
+
+/// What stands for a name that was not kept when its link ended.
+const NAME_NOT_KEPT: &str = "Former partner";
+
+/// Where one side's name of when the link ended belongs.
+fn name_aad(link: LinkId, account: AccountId) -> Aad {
+    Aad::pair("link_members", "name_at_end", link.uuid(), account.uuid())
+}
+
+/// Opens links for one of their people: in a fixed number of statements.
+pub fn views(
+    tx: &mut Transaction<'_>,
+    links: Vec<LinkRow>,
+    reader: AccountId,
+) -> Result<Vec<LinkView>, Fault> {
+    let ids: Vec<_> = links.iter().map(|link| link.id).collect();
+    let members = store::partner_link::members(tx.db, &ids)?;
+    let accounts: Vec<_> = members.iter().map(|member| member.account_id).collect();
+    let people = Person::load_all(tx, &accounts)?;
+    let names = people.iter().map(|(id, person)| Ok((*id, person.display_name()?)));
+    let names: HashMap<_, _> = names.collect::<Result<_, Fault>>()?;
+    let mut views = Vec::with_capacity(links.len());
+    for link in links {
+        let key = link_key(tx.vault, &link)?;
+        let side = |member: &MemberRow| -> Result<SideView, Fault> {
+            let own = member.account_id == reader;
+            let needs = member.needs.as_deref().filter(|_| own);
+            let needs = needs.map(|sealed| key.open_json(needs_aad(link.id, reader), sealed)).transpose()?;
+            let name = match (own || link.status != LinkStatus::Ended, &member.name_at_end) {
+                (true, _) => names.get(&member.account_id).cloned().unwrap_or_default(),
+                (false, Some(sealed)) => key.open_text(name_aad(link.id, member.account_id), sealed)?,
+                (false, None) => NAME_NOT_KEPT.to_owned(),
+            };
+            Ok(SideView {
+                account: member.account_id,
+                display_name: name,
+                role: member.role,
+                alert_allowed: own && member.alert_allowed,
+                promise_count_wanted: own && member.promise_count_wanted,
+                needs,
+            })
+        };
+        let of_link = || members.iter().filter(|member| member.link_id == link.id);
+        let mine = of_link().find(|member| member.account_id == reader);
+        let mine = side(mine.ok_or(Fault::Inconsistent("a link without its reader"))?)?;
+        let partners = of_link().find(|member| member.account_id != reader).map(side).transpose()?;
+        views.push(LinkView {
+            id: link.id,
+            status: link.status,
+            created_at: link.created_at.get(),
+            code_expires_at: link
+                .code_expires_at
+                .filter(|_| link.status == LinkStatus::Invited)
+                .map(|at| at.get()),
+            active_at: link.active_at.map(|at| at.get()),
+            ended_at: link.ended_at.map(|at| at.get()),
+            mine,
+            partner_gone: link.active_at.is_some() && partners.is_none(),
+            partners,
+        });
+    }
+    Ok(views)
+}
+
+fn view(tx: &mut Transaction<'_>, link: LinkRow, reader: AccountId) -> Result<LinkView, Fault> {
+    views(tx, vec![link], reader)?.pop().ok_or(Fault::Inconsistent("a link that vanished"))
+}
+
+fn too_many() -> Problem {
+    let sentence = format!("At most {LINKS_MAX} links can be open at once.");
+    Problem::new("input", ProblemCode::OutOfRange, sentence)
+}
+
+/// Makes an invitation. Its code is shown once, here; the person hands it on as they like.
+pub async fn invite(context: &Arc<AppContext>, by: &Caller, role: Role) -> ActionResult<(LinkView, String)> {
+    let account = by.requester.account;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            store::dialect::lock_account(tx.db, account)?;
+            suspension::refuse_if_suspended(tx, account)?;
+            let now = tx.ts();
+            if store::partner_link::count_open(tx.db, account, now)? >= LINKS_MAX {
+                return Err(too_many().into());
+            }
+            let id = LinkId::at(tx.now, tx.chance);
+            let (_, wrapped) = tx.new_data_key(link_key_aad(id))?;
+            let code = copied_code::from_chance(&tx.chance.bytes::<CODE_LENGTH>());
+            let row = LinkRow {
+                id,
+                status: LinkStatus::Invited,
+                data_key: wrapped,
+                inviter_id: Some(account),
+                code_hash: Some(tx.vault.blind_index("invitation", &code)),
+                code_expires_at: Some((tx.now + INVITATION_LIFE).into()),
+                pair: None,
+                created_at: tx.ts(),
+                active_at: None,
+                ended_at: None,
+            };
+            store::partner_link::insert(tx.db, &row)?;
+            store::partner_link::insert_member(tx.db, &new_member(id, account, role))?;
+            tx.tell(&[account], ChangeKind::LinkChanged, id);
+            Ok((view(tx, row, account)?, copied_code::shown(&code)))
+        })
+        .await
+}
+
+fn new_member(link: LinkId, account: AccountId, role: Role) -> MemberRow {
+    MemberRow {
+        link_id: link,
+        account_id: account,
+        role,
+        alert_allowed: false,
+        needs: None,
+        needs_written_at: None,
+        promise_count_wanted: false,
+        name_at_end: None,
+    }
+}
+
+/// An open invitation with its link and inviter.
+struct OpenInvitation {
+    link: LinkRow,
+    inviter: MemberRow,
+}
+
+fn find_invitation(tx: &mut Transaction<'_>, typed: &str, reader: AccountId) -> ActionResult<OpenInvitation> {
+    let gone =
+        || Problem::new("code", ProblemCode::Expired, "This code is not known, was used, or is too old.");
+    let code = copied_code::canonical(typed, CODE_LENGTH).ok_or_else(gone)?;
+    let (index, now) = (tx.vault.blind_index("invitation", &code), tx.ts());
+    let found = store::partner_link::find_by_code(tx.db, &index, now)?.ok_or_else(gone)?;
+    store::dialect::lock_link(tx.db, found.id)?;
+    let link = store::partner_link::find_by_code(tx.db, &index, now)?.ok_or_else(gone)?;
+    let inviter = store::partner_link::members(tx.db, &[link.id])?.into_iter().next().ok_or_else(gone)?;
+    let linked = store::partner_link::are_linked(tx.db, inviter.account_id, reader)?;
+    let own = inviter.account_id == reader;
+    let expires_at = link.code_expires_at.map(|at| at.get());
+    match judge_invitation(link.status, expires_at, own, linked, tx.now) {
+        Invitation::Open => Ok(OpenInvitation { link, inviter }),
+        Invitation::Gone => Err(gone().into()),
+        Invitation::Own => Err(Problem::wrong_state("code", "This is your own invitation.").into()),
+        Invitation::Linked => Err(linked_already().into()),
+    }
+}
+
+fn linked_already() -> Problem {
+    Problem::wrong_state("code", "You two are linked already.")
+}
+
+/// Codes are short enough to be guessed at: they are counted, right or wrong (R34).
+fn count_guess(context: &AppContext, by: AccountId) -> Result<(), Problem> {
+    context.rates.code(by).map_err(|wait| Problem::try_later("code", wait))
+}
+
+/// Shows an invitation to whoever holds its code, before they decide.
+pub async fn look_at(
+    context: &Arc<AppContext>,
+    reader: AccountId,
+    code: String,
+) -> ActionResult<InvitationView> {
+    count_guess(context, reader)?;
+    // A look locks the row for a moment, so it is a unit that writes, though it writes nothing.
+    context
+        .write_tx(None, move |tx| {
+            let found = find_invitation(tx, &code, reader)?;
+            let person = Person::load(tx, found.inviter.account_id)?;
+            let expires_at = found.link.code_expires_at.map_or(tx.now, |at| at.get());
+            Ok(InvitationView { display_name: person.display_name()?, role: found.inviter.role, expires_at })
+        })
+        .await
+}
+
+/// Accepts an invitation: the link is active.
+pub async fn accept(
+    context: &Arc<AppContext>,
+    by: &Caller,
+    code: String,
+    role: Role,
+) -> ActionResult<LinkView> {
+    let account = by.requester.account;
+    count_guess(context, account)?;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            store::dialect::lock_account(tx.db, account)?;
+            suspension::refuse_if_suspended(tx, account)?;
+            let OpenInvitation { link, inviter } = find_invitation(tx, &code, account)?;
+            let now = tx.ts();
+            if store::partner_link::count_open(tx.db, account, now)? >= LINKS_MAX {
+                return Err(too_many().into());
+            }
+            store::partner_link::insert_member(tx.db, &new_member(link.id, account, role))?;
+            tx.tell(&[account, inviter.account_id], ChangeKind::LinkChanged, link.id);
+            let change = LinkChange {
+                status: Some(LinkStatus::Active),
+                code_hash: Some(None),
+                pair: Some(Some(pair(account, inviter.account_id))),
+                active_at: Some(Some(tx.ts())),
+                ..Default::default()
+            };
+            // Two who accept each other's codes at once lock different rows: the unique pair decides.
+            let row =
+                store::partner_link::update(tx.db, link.id, &change).map_err(StoreError::from).map_err(
+                    |error| if error.is_conflict() { linked_already().into() } else { Refusal::from(error) },
+                )?;
+            Ok(view(tx, row, account)?)
+        })
+        .await
+}
+
+/// Declines an invitation: its code stops working. The inviter sees it as ended and hears nothing.
+pub async fn decline(context: &Arc<AppContext>, by: &Caller, code: String) -> ActionResult<()> {
+    let account = by.requester.account;
+    count_guess(context, account)?;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let found = find_invitation(tx, &code, account)?;
+            end_row(tx, found.link.id)?;
+            tx.tell(&[found.inviter.account_id], ChangeKind::LinkChanged, found.link.id);
+            Ok(())
+        })
+        .await
+}
+
+fn end_row(tx: &mut Transaction<'_>, id: LinkId) -> Result<LinkRow, Fault> {
+    let change = LinkChange {
+        status: Some(LinkStatus::Ended),
+        code_hash: Some(None),
+        ended_at: Some(Some(tx.ts())),
+        ..Default::default()
+    };
+    Ok(store::partner_link::update(tx.db, id, &change)?)
+}
+
+/// Keeps both names as they are: what either is called later is no part of a link that has ended (R12).
+fn keep_names(tx: &mut Transaction<'_>, link: &OwnLink) -> Result<(), Fault> {
+    for account in link.accounts() {
+        let name = Person::load(tx, account)?.display_name()?;
+        let sealed = link.key.seal_text(name_aad(link.row.id, account), &name)?;
+        let change = MemberChange { name_at_end: Some(Some(sealed)), ..Default::default() };
+        store::partner_link::update_member(tx.db, link.row.id, account, &change)?;
+    }
+    Ok(())
+}
+
+/// Ends a link at once, or takes an invitation back. The other is sent nothing; alerts and prompts about each
+/// other stop; each one's own check-ins stay (R12).
+pub async fn end(context: &Arc<AppContext>, by: &Caller, id: LinkId) -> ActionResult<Done<LinkView>> {
+    let account = by.requester.account;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let link = OwnLink::load(tx, "linkId", id, account)?;
+            if link.row.status == LinkStatus::Ended {
+                return Ok(Done::already(view(tx, link.row, account)?));
+            }
+            let row = end_now(tx, &link)?;
+            Ok(Done::now(view(tx, row, account)?))
+        })
+        .await
+}
+
+fn end_now(tx: &mut Transaction<'_>, link: &OwnLink) -> ActionResult<LinkRow> {
+    let id = link.row.id;
+    let row = end_row(tx, id)?;
+    tx.tell(&link.accounts(), ChangeKind::LinkChanged, id);
+    keep_names(tx, link)?;
+    scene::finish_with_link(tx, link)?;
+    let now = tx.ts();
+    let open = store::check_in::open(tx.db, Whose::Links(vec![id]), now)?;
+    let open: Vec<_> = open.iter().map(|row| row.id).collect();
+    planning::stop(tx, &open, planning::ABOUT_EACH_OTHER, DropReason::LinkEnded)?;
+    Ok(row)
+}
+
+/// Ends every link of a person and takes their invitations back, each as [`end`] does.
+pub(in crate::actions) fn end_all(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<()> {
+    let rows = store::partner_link::list(tx.db, account, false, i64::MAX)?;
+    let mut ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();
+    // In one order, so that two who do this at once do not wait for each other.
+    ids.sort_unstable();
+    for id in ids {
+        let link = OwnLink::load(tx, "linkId", id, account)?;
+        if link.row.status != LinkStatus::Ended {
+            end_now(tx, &link)?;
+        }
+    }
+    Ok(())
+}
+
+/// Sets one's own default role, whether the partner may be told that reaching out would be welcome (R10), and whether
+/// the two are to see how many promises they kept. Nobody is told of any of it.
+pub async fn set_preferences(
+    context: &Arc<AppContext>,
+    by: &Caller,
+    id: LinkId,
+    role: Option<Role>,
+    alert_allowed: Option<bool>,
+    promise_count_wanted: Option<bool>,
+) -> ActionResult<LinkView> {
+    let account = by.requester.account;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let link = OwnLink::load_active(tx, "linkId", id, account)?;
+            if alert_allowed == Some(true) {
+                suspension::refuse_if_suspended(tx, account)?;
+            }
+            if role.is_some() || alert_allowed.is_some() || promise_count_wanted.is_some() {
+                let change = MemberChange { role, alert_allowed, promise_count_wanted, ..Default::default() };
+                store::partner_link::update_member(tx.db, id, account, &change)?;
+                planning::review_alerts(tx, id, &mut RevisionSnapshot::default())?;
+                tx.tell(&[account], ChangeKind::LinkChanged, id);
+                // Of all this the other one sees the role alone.
+                let other = link.members.iter().find(|member| member.account_id != account);
+                let before = link.members.iter().find(|member| member.account_id == account);
+                if let (Some(other), Some(before), Some(role)) = (other, before, role)
+                    && before.role != role
+                {
+                    tx.tell(&[other.account_id], ChangeKind::LinkChanged, id);
+                }
+            }
+            Ok(view(tx, link.row, account)?)
+        })
+        .await
+}
+
+/// A person's links, the newest first.
+pub async fn list(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    ended_too: bool,
+) -> Result<Vec<LinkView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let rows = store::partner_link::list(tx.db, account, ended_too, 200)?;
+            views(tx, rows, account)
+        })
+        .await
+}
+
+/// Some links of a person; those of others are left out.
+pub async fn find(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    ids: Vec<LinkId>,
+) -> Result<Vec<LinkView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let members = store::partner_link::members(tx.db, &ids)?;
+            let own: Vec<_> = members.iter().filter(|m| m.account_id == account).map(|m| m.link_id).collect();
+            let rows = store::partner_link::find_all(tx.db, &own)?;
+            views(tx, rows, account)
+        })
+        .await
+}

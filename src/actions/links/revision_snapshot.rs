@@ -1,0 +1,263 @@
+//! Where the Revisions of links stand, told from rows alone: read once per action, passed on, and kept up to date in it.
+
+use crate::actions::accounts::people::link_key;
+use crate::actions::links::locked_link::OwnLink;
+use crate::actions::{Fault, Transaction};
+use crate::domain::negotiation::{RevisionState, Yes, first_agreed, revision_state};
+use crate::domain::revision_text::{SharedTerms, shared_terms};
+use crate::ids::{AccountId, LinkId, RevisionId, TypedId};
+use crate::store;
+use crate::store::negotiation::{AgreementRow, RevisionHead};
+use crate::store::partner_link::{LinkRow, MemberRow};
+use crate::store::types::Ts;
+use crate::vault::{Aad, DataKey};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+/// A Revision and what its yeses make of it, without what it says.
+#[derive(Clone, Debug)]
+pub struct RevisionSummary {
+    /// Everything but the text.
+    pub head: RevisionHead,
+    /// Every yes, the oldest first.
+    pub yeses: Vec<AgreementRow>,
+    /// Where it stands.
+    pub state: RevisionState,
+    /// When both first said yes to it.
+    first_agreed: Option<Timestamp>,
+    /// Whether both stand by it now.
+    pub sealed: bool,
+}
+
+impl RevisionSummary {
+    /// Whether this person's yes stands.
+    pub fn stands_by(&self, account: AccountId) -> bool {
+        self.yeses.iter().any(|yes| yes.account_id == account && yes.withdrawn_at.is_none())
+    }
+
+    /// Whether both stood by it at `at`, and still do.
+    fn stood_at(&self, at: Timestamp, members: &[AccountId]) -> bool {
+        let stands = |yes: &AgreementRow| yes.agreed_at.get() <= at && yes.withdrawn_at.is_none();
+        members.len() == 2
+            && members.iter().all(|m| self.yeses.iter().any(|yes| yes.account_id == *m && stands(yes)))
+    }
+}
+
+/// The Revisions of one link.
+struct LinkRevisions {
+    members: Vec<AccountId>,
+    newest_first: Vec<RevisionSummary>,
+}
+
+impl LinkRevisions {
+    /// Works out where each Revision stands, from the newest down: an agreed one replaces all that are older.
+    fn assess(&mut self) {
+        let (members, mut replaced) = (&self.members, false);
+        for (position, revision) in self.newest_first.iter_mut().enumerate() {
+            let marks: Vec<Yes> = revision
+                .yeses
+                .iter()
+                .map(|yes| Yes {
+                    account: yes.account_id,
+                    from: yes.agreed_at.get(),
+                    until: yes.withdrawn_at.map(Ts::get),
+                })
+                .collect();
+            let reckoned = || revision_state(&marks, members, position == 0, replaced);
+            revision.state = revision.head.final_state.unwrap_or_else(reckoned);
+            revision.first_agreed = first_agreed(&marks, members);
+            revision.sealed = members.len() == 2
+                && members.iter().all(|m| marks.iter().any(|yes| yes.account == *m && yes.until.is_none()));
+            replaced |= revision.first_agreed.is_some();
+        }
+    }
+}
+
+/// The Revisions of some links: two statements, however many links and Revisions.
+fn read(
+    db: &mut store::Db,
+    links: &[LinkId],
+    sides: &[MemberRow],
+) -> Result<HashMap<LinkId, LinkRevisions>, Fault> {
+    let mut yeses: HashMap<RevisionId, Vec<AgreementRow>> = HashMap::new();
+    for yes in store::negotiation::agreements(db, links)? {
+        yeses.entry(yes.revision_id).or_default().push(yes);
+    }
+    let mut found: HashMap<_, _> = links
+        .iter()
+        .map(|link| {
+            let members = sides.iter().filter(|side| side.link_id == *link).map(|side| side.account_id);
+            (*link, LinkRevisions { members: members.collect(), newest_first: Vec::new() })
+        })
+        .collect();
+    for head in store::negotiation::heads(db, links)? {
+        let Some(link) = found.get_mut(&head.link_id) else { continue };
+        let yeses = yeses.remove(&head.id).unwrap_or_default();
+        link.newest_first.push(unassessed(head, yeses));
+    }
+    found.values_mut().for_each(LinkRevisions::assess);
+    Ok(found)
+}
+
+fn unassessed(head: RevisionHead, yeses: Vec<AgreementRow>) -> RevisionSummary {
+    RevisionSummary { head, yeses, state: RevisionState::Proposed, first_agreed: None, sealed: false }
+}
+
+/// Keeps where a link's Revisions stand, before the yeses of one of the two go (R27).
+pub(in crate::actions) fn settle(db: &mut store::Db, link: LinkId) -> Result<(), Fault> {
+    let sides = store::partner_link::members(db, &[link])?;
+    let mut by_state: HashMap<RevisionState, Vec<RevisionId>> = HashMap::new();
+    for revision in read(db, &[link], &sides)?.into_values().flat_map(|link| link.newest_first) {
+        by_state.entry(revision.state).or_default().push(revision.head.id);
+    }
+    for (state, ids) in by_state {
+        store::negotiation::settle(db, &ids, state)?;
+    }
+    Ok(())
+}
+
+pub(in crate::actions) fn content_aad(id: RevisionId) -> Aad {
+    Aad::new("revisions", "content", id.uuid())
+}
+
+/// What an action knows of the Revisions of links. It reads each link once, when it is first needed, and decrypts only
+/// the terms that are asked for: neither grows with a link's history.
+#[derive(Default)]
+pub struct RevisionSnapshot {
+    links: HashMap<LinkId, LinkRevisions>,
+    keys: HashMap<LinkId, DataKey>,
+    terms: HashMap<RevisionId, SharedTerms>,
+}
+
+impl RevisionSnapshot {
+    /// Reads a locked link, unless it is known already.
+    pub fn include(&mut self, tx: &mut Transaction<'_>, link: &OwnLink) -> Result<(), Fault> {
+        if !self.keys.contains_key(&link.row.id) {
+            self.links.extend(read(tx.db, &[link.row.id], &link.members)?);
+            self.keys.insert(link.row.id, link.key.clone());
+        }
+        Ok(())
+    }
+
+    /// Reads those of some links that are not known already: three statements, however many these are.
+    pub fn include_all<'a>(
+        &mut self,
+        tx: &mut Transaction<'_>,
+        links: impl IntoIterator<Item = &'a LinkRow>,
+    ) -> Result<(), Fault> {
+        let mut unknown = Vec::new();
+        for link in links {
+            if let Entry::Vacant(aad) = self.keys.entry(link.id) {
+                aad.insert(link_key(tx.vault, link)?);
+                unknown.push(link.id);
+            }
+        }
+        if !unknown.is_empty() {
+            let sides = store::partner_link::members(tx.db, &unknown)?;
+            self.links.extend(read(tx.db, &unknown, &sides)?);
+        }
+        Ok(())
+    }
+
+    /// The Revisions of a link, the newest first.
+    pub fn of(&self, link: LinkId) -> &[RevisionSummary] {
+        self.links.get(&link).map_or(&[], |link| &link.newest_first)
+    }
+
+    /// The newest Revision of a link, whatever its state.
+    pub fn latest(&self, link: LinkId) -> Option<&RevisionSummary> {
+        self.of(link).first()
+    }
+
+    /// The Revision of a link that both stand by and that no newer agreement replaced.
+    pub fn agreed(&self, link: LinkId) -> Option<&RevisionSummary> {
+        self.of(link).iter().find(|revision| revision.state == RevisionState::Agreed)
+    }
+
+    /// A Revision of a link.
+    pub fn find(&self, link: LinkId, id: RevisionId) -> Option<&RevisionSummary> {
+        self.of(link).iter().find(|revision| revision.head.id == id)
+    }
+
+    /// The Revision that a scene which began at `at` stood under: the newest that both had agreed to before it began,
+    /// unless it was withdrawn. An older one that it had replaced does not stand in for it (R06).
+    pub fn standing_at(&self, link: LinkId, at: Timestamp) -> Option<&RevisionSummary> {
+        let LinkRevisions { members, newest_first } = self.links.get(&link)?;
+        let agreed = |revision: &&RevisionSummary| revision.first_agreed.is_some_and(|agreed| agreed <= at);
+        newest_first.iter().find(agreed).filter(|revision| revision.stood_at(at, members))
+    }
+
+    /// The key of a link that is known.
+    pub(in crate::actions) fn key(&self, link: LinkId) -> Result<&DataKey, Fault> {
+        self.keys.get(&link).ok_or(Fault::Inconsistent("a Revision of a link that was not read"))
+    }
+
+    /// Decrypts the terms of some Revisions, but for those that are known already: one statement.
+    pub fn read_terms(
+        &mut self,
+        tx: &mut Transaction<'_>,
+        wanted: impl IntoIterator<Item = (LinkId, RevisionId)>,
+    ) -> Result<(), Fault> {
+        let mut unknown: HashMap<RevisionId, LinkId> = HashMap::new();
+        for (link, id) in wanted {
+            if !self.terms.contains_key(&id) && self.find(link, id).is_some() {
+                unknown.insert(id, link);
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<_> = unknown.keys().copied().collect();
+        for (id, sealed) in store::negotiation::contents(tx.db, &ids)? {
+            let Some(revision) = unknown.get(&id).and_then(|link| self.find(*link, id)) else { continue };
+            let frame = self.key(revision.head.link_id)?.open(content_aad(id), &sealed)?;
+            let terms = shared_terms(&frame, &revision.head.content_hash);
+            self.terms
+                .insert(id, terms.ok_or(Fault::Inconsistent("a Revision that is not what its hash says"))?);
+        }
+        Ok(())
+    }
+
+    /// Terms that were read by [`RevisionSnapshot::read_terms`].
+    pub fn terms(&self, id: RevisionId) -> Option<&SharedTerms> {
+        self.terms.get(&id)
+    }
+
+    /// A Revision was proposed in this action.
+    pub(in crate::actions) fn proposed(&mut self, head: RevisionHead) {
+        if let Some(link) = self.links.get_mut(&head.link_id) {
+            link.newest_first.insert(0, unassessed(head, Vec::new()));
+            link.assess();
+        }
+    }
+
+    /// Somebody said yes to a Revision of that link in this action.
+    pub(in crate::actions) fn agreed_to(&mut self, link: LinkId, yes: AgreementRow) {
+        self.change(link, yes.revision_id, |yeses| yeses.push(yes));
+    }
+
+    /// Somebody took their yes back in this action.
+    pub(in crate::actions) fn withdrawn(
+        &mut self,
+        link: LinkId,
+        id: RevisionId,
+        account: AccountId,
+        now: Ts,
+    ) {
+        self.change(link, id, |yeses| {
+            let status = yeses.iter_mut().filter(|yes| yes.account_id == account);
+            for yes in status.filter(|yes| yes.withdrawn_at.is_none()) {
+                yes.withdrawn_at = Some(now);
+            }
+        });
+    }
+
+    fn change(&mut self, link: LinkId, id: RevisionId, how: impl FnOnce(&mut Vec<AgreementRow>)) {
+        let Some(link) = self.links.get_mut(&link) else { return };
+        if let Some(revision) = link.newest_first.iter_mut().find(|revision| revision.head.id == id) {
+            how(&mut revision.yeses);
+        }
+        link.assess();
+    }
+}

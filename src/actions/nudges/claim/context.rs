@@ -1,0 +1,157 @@
+//! What is loaded around claimed nudges, and what it says about each of them.
+
+use crate::actions::links::revision_snapshot::RevisionSnapshot;
+use crate::actions::nudges::planning::{self, Alert, ScheduleInput, schedule_inputs};
+use crate::actions::{Fault, Transaction};
+use crate::domain::nudge::{NudgeKind, Reason, Rung};
+use crate::domain::quiet_hours::Zone;
+use crate::ids::{AccountId, CheckInId, DeviceId, NudgeId};
+use crate::store;
+use crate::store::account::AccountRow;
+use crate::store::device::DeviceRow;
+use crate::store::nudge::NudgeRow;
+use crate::store::scene::OutreachRow;
+use crate::store::types::Ts;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{HashMap, HashSet};
+
+/// Everything around some claimed nudges, read in a number of statements that does not grow with theirs.
+pub struct ClaimContext {
+    schedule_inputs: HashMap<CheckInId, ScheduleInput>,
+    alerts: HashMap<CheckInId, Alert>,
+    siblings: Vec<NudgeRow>,
+    outreaches: Vec<OutreachRow>,
+    devices: Vec<DeviceRow>,
+    refused: HashSet<(NudgeId, DeviceId)>,
+    sent: Vec<(AccountId, Ts)>,
+    held: Vec<AccountId>,
+}
+
+/// No local day is longer, clock changes and all.
+const LONGEST_DAY: SignedDuration = SignedDuration::from_hours(26);
+
+impl ClaimContext {
+    /// Loads what is around `rows`, which are among what one claim took: `claimed`.
+    pub fn load(tx: &mut Transaction<'_>, rows: &[NudgeRow], claimed: &[NudgeId]) -> Result<Self, Fault> {
+        let mut ids: Vec<CheckInId> = rows.iter().filter_map(|row| row.check_in_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let check_ins = store::check_in::find_all(tx.db, &ids)?;
+        let mut scenes: Vec<_> = check_ins.iter().map(|row| row.scene_id).collect();
+        scenes.sort_unstable();
+        scenes.dedup();
+        let mut recipients: Vec<AccountId> = rows.iter().filter_map(|row| row.recipient_id).collect();
+        recipients.sort_unstable();
+        recipients.dedup();
+        store::dialect::lock_counts(tx.db, &recipients)?;
+        let now = tx.ts();
+        let again: Vec<NudgeId> = rows.iter().filter(|row| row.attempts > 1).map(|row| row.id).collect();
+        let told: HashSet<_> = rows
+            .iter()
+            .filter(|row| row.kind == NudgeKind::Reminder(Reason::CheckIn(Rung::TellPartner)))
+            .filter_map(|row| row.check_in_id)
+            .collect();
+        let schedule_inputs = schedule_inputs(tx, check_ins)?;
+        let told: Vec<&ScheduleInput> =
+            schedule_inputs.iter().filter(|schedule| told.contains(&schedule.check_in.id)).collect();
+        // What is in hand before what was sent: each statement sees what others saved before it, and a nudge that is
+        // recorded between the two counts twice then, and not at all the other way round (R22).
+        let held = store::nudge::held(tx.db, &recipients, claimed, now)?;
+        let sent = store::nudge::sent_since(tx.db, &recipients, (tx.now - LONGEST_DAY).into())?;
+        Ok(Self {
+            alerts: planning::alerts(tx, &told, &mut RevisionSnapshot::default())?,
+            schedule_inputs: schedule_inputs
+                .into_iter()
+                .map(|schedule| (schedule.check_in.id, schedule))
+                .collect(),
+            siblings: store::nudge::of_check_ins(tx.db, &ids)?,
+            outreaches: store::scene::outreaches(tx.db, &scenes)?,
+            devices: store::device::live(tx.db, &recipients)?,
+            refused: store::nudge::refused(tx.db, &again)?.into_iter().collect(),
+            sent,
+            held,
+        })
+    }
+
+    /// The check-in that a nudge is about, with everything that decides about it.
+    pub fn schedule(&self, row: &NudgeRow) -> Option<&ScheduleInput> {
+        row.check_in_id.and_then(|id| self.schedule_inputs.get(&id))
+    }
+
+    /// What the partner may be told about a check-in, if one of the claimed nudges is to tell them.
+    pub fn alert(&self, schedule: &ScheduleInput) -> Alert {
+        self.alerts.get(&schedule.check_in.id).copied().unwrap_or_default()
+    }
+
+    /// What a person got in their local day so far, or is about to get (R22).
+    pub fn today(&self, account: &AccountRow, zone: &Zone, now: Timestamp) -> i64 {
+        let since: Ts = zone.start_of(zone.date(now)).into();
+        let sent = self.sent.iter().filter(|(to, at)| *to == account.id && *at >= since).count();
+        let held = self.held.iter().filter(|to| **to == account.id).count();
+        i64::try_from(sent + held).unwrap_or(i64::MAX)
+    }
+
+    /// Whether a mail could take this nudge's place. Not that of a copy for one device: the others have it, and a mail
+    /// would be one more.
+    pub fn mail_possible(&self, row: &NudgeRow) -> bool {
+        let recipient = self.schedule(row).and_then(|schedule| recipient(schedule, row));
+        row.device_id.is_none() && recipient.is_some_and(AccountRow::mail_works)
+    }
+
+    /// The devices that a push of this nudge goes to, and whether a live one is left out, since its push service refused
+    /// this nudge for good.
+    pub fn targets(&self, row: &NudgeRow, recipient: &AccountRow) -> (Vec<&DeviceRow>, bool) {
+        let live = |device: &&DeviceRow| {
+            device.account_id == recipient.id && row.device_id.is_none_or(|only| only == device.id)
+        };
+        let devices: Vec<_> = self.devices.iter().filter(live).collect();
+        // What refused it for good is asked again only if nothing else is left: somebody may have mended the cause and
+        // had a dead nudge tried anew.
+        let open = |device: &&DeviceRow| !self.refused.contains(&(row.id, device.id));
+        let still_open: Vec<_> = devices.iter().copied().filter(open).collect();
+        let refused_before = !still_open.is_empty() && still_open.len() < devices.len();
+        (if refused_before { still_open } else { devices }, refused_before)
+    }
+
+    /// The other nudges to the same recipient about the same check-in, in its round.
+    pub fn siblings<'a>(&'a self, row: &'a NudgeRow) -> impl Iterator<Item = &'a NudgeRow> {
+        self.siblings.iter().filter(|other| {
+            other.check_in_id == row.check_in_id
+                && other.round == row.round
+                && other.recipient_id == row.recipient_id
+                && other.id != row.id
+        })
+    }
+
+    /// The questions to the subject below `rung`, in the round of `row`.
+    pub fn questions_below<'a>(
+        &'a self,
+        schedule: &'a ScheduleInput,
+        row: &'a NudgeRow,
+        rung: Rung,
+    ) -> impl Iterator<Item = &'a NudgeRow> {
+        self.siblings.iter().filter(move |nudge| {
+            nudge.check_in_id == row.check_in_id
+                && nudge.round == row.round
+                && nudge.recipient_id == Some(schedule.subject.id)
+                && nudge.device_id.is_none()
+                && nudge.kind.rung().is_some_and(|lower| lower.is_question() && lower < rung)
+        })
+    }
+
+    /// Whether the partner reached out since the check-in fell due.
+    pub fn reached_out(&self, schedule: &ScheduleInput) -> bool {
+        let partner = schedule.partner.as_ref().map(|partner| partner.id);
+        self.outreaches.iter().any(|outreach| {
+            outreach.scene_id == schedule.check_in.scene_id
+                && Some(outreach.account_id) == partner
+                && outreach.happened_at >= schedule.check_in.due_at
+        })
+    }
+}
+
+/// Who receives a nudge about a check-in; none: it is nobody's any more.
+pub fn recipient<'a>(schedule: &'a ScheduleInput, row: &NudgeRow) -> Option<&'a AccountRow> {
+    let people = [Some(&schedule.subject), schedule.partner.as_ref()];
+    people.into_iter().flatten().find(|account| Some(account.id) == row.recipient_id)
+}

@@ -1,0 +1,168 @@
+//! A reminder whose time has come: what counts for it now, and what a sender needs.
+
+use crate::actions::accounts::people::Person;
+use crate::actions::check_ins::page::PageToken;
+use crate::actions::nudges::claim::context::{ClaimContext, recipient};
+use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload};
+use crate::actions::nudges::device::open_subscription;
+use crate::actions::nudges::planning::ScheduleInput;
+use crate::actions::{Fault, Transaction};
+use crate::domain::account::Reach;
+use crate::domain::ladder::PATIENCE;
+use crate::domain::negotiation::ContactWay;
+use crate::domain::nudge::{Channel, DropReason, Facts, NudgeState, Reason, Rung, Verdict, judge};
+use crate::domain::wording;
+use crate::ids::AccountId;
+use crate::store::account::AccountRow;
+use crate::store::device::DeviceRow;
+use crate::store::nudge::{NudgeRow, Release};
+use crate::store::page_token::PageTokenRow;
+use jiff::Timestamp;
+use std::collections::HashMap;
+
+/// Decides about a reminder. `today`: how many others of this claim each person is to get.
+pub fn decide(
+    tx: &Transaction<'_>,
+    context: &ClaimContext,
+    (row, reason): (&NudgeRow, Reason),
+    today: &HashMap<AccountId, i64>,
+) -> Result<ClaimDecision, Fault> {
+    let now = tx.ts();
+    let Some(schedule) = context.schedule(row) else {
+        return Ok(ClaimDecision::drop(row, DropReason::Expired, now));
+    };
+    let Some(recipient) = recipient(schedule, row) else {
+        return Ok(ClaimDecision::drop(row, DropReason::LinkEnded, now));
+    };
+    let reminder = Reminder { context, row, reason, schedule, recipient, now: tx.now };
+    let (devices, refused_before) = context.targets(row, recipient);
+    let reach = recipient.reach();
+    match judge(&reminder.facts(&reach, devices.len(), today), tx.now) {
+        Verdict::Move(at) => Ok(ClaimDecision::End(Release::moved(row, at))),
+        Verdict::Drop(reason) => Ok(ClaimDecision::drop(row, reason, now)),
+        Verdict::Send(channel) => {
+            let person = Person::open(tx.vault, recipient.clone())?;
+            let (payload, links) = match channel {
+                Channel::Push => reminder.by_push(tx, &person, &devices)?,
+                Channel::Mail => reminder.by_mail(tx, &person)?,
+            };
+            let mail_possible = context.mail_possible(row);
+            Ok(ClaimDecision::Send { payload, mail_possible, refused_before, links })
+        }
+    }
+}
+
+/// A claimed reminder with what it is about and whom it is for.
+struct Reminder<'a> {
+    context: &'a ClaimContext,
+    row: &'a NudgeRow,
+    reason: Reason,
+    schedule: &'a ScheduleInput,
+    recipient: &'a AccountRow,
+    now: Timestamp,
+}
+
+impl Reminder<'_> {
+    fn facts<'r>(&self, reach: &'r Reach, live_devices: usize, today: &HashMap<AccountId, i64>) -> Facts<'r> {
+        let Self { context, row, schedule, recipient, now, .. } = *self;
+        let straggler = row.device_id.is_some();
+        let in_claim = today.get(&recipient.id).copied().unwrap_or(0);
+        let asked = |ask: &NudgeRow| matches!(ask.state, NudgeState::Sent | NudgeState::Waiting);
+        let (asked, not_before) = match self.reason {
+            Reason::CheckIn(rung) => {
+                (context.questions_below(schedule, row, rung).any(asked), self.patience_ends(rung))
+            }
+            Reason::Prompt => (false, None),
+        };
+        Facts {
+            not_before,
+            asked,
+            reason: self.reason,
+            channel: row.channel,
+            expires_at: row.expires_at.get(),
+            recipient: reach,
+            live_devices,
+            // The others have it: a mail would be one more.
+            address_works: recipient.address_failed_at.is_none() && !straggler,
+            state: schedule.check_in.state,
+            subject_paused: schedule.subject.reach().is_silent(now),
+            linked: schedule.linked,
+            alert_allowed: self.standing_alert().is_some(),
+            reached_out: context.reached_out(schedule),
+            later_rung_due: context.siblings(row).any(|other| self.gives_way_to(other)),
+            asked_by_mail: context.siblings(row).any(|other| {
+                other.kind.rung() == Some(Rung::Ask)
+                    && other.state == NudgeState::Sent
+                    && other.channel == Channel::Mail
+            }),
+            // What another of one's devices took is counted already.
+            sent_today: if straggler {
+                0
+            } else {
+                context.today(recipient, &reach.rhythm.zone, now) + in_claim
+            },
+        }
+    }
+
+    /// Until when the subject has time to answer what was last asked: nobody is asked again, and nobody is told that
+    /// somebody did not answer, before they could (R19, R21). To the latter, what is to be asked still counts too.
+    fn patience_ends(&self, rung: Rung) -> Option<Timestamp> {
+        let questions = self.context.questions_below(self.schedule, self.row, rung);
+        let asked = questions.filter_map(|nudge| match nudge.state {
+            NudgeState::Sent => nudge.finished_at.map(|at| at.get()),
+            NudgeState::Waiting => (!rung.is_question()).then(|| nudge.send_at.get().max(self.now)),
+            NudgeState::Dropped | NudgeState::Dead => None,
+        });
+        asked.max().map(|at| at + PATIENCE)
+    }
+
+    /// Whether another nudge of its ladder takes its place (R21). A rung by mail takes nobody's if no mail can be sent:
+    /// then nothing would be.
+    fn gives_way_to(&self, other: &NudgeRow) -> bool {
+        let (Reason::CheckIn(lower), Some(upper)) = (self.reason, other.kind.rung()) else { return false };
+        let can_go = self.recipient.mail_works() || other.channel == Channel::Push;
+        upper.supersedes(lower)
+            && match other.state {
+                NudgeState::Sent => true,
+                NudgeState::Waiting => can_go && other.send_at.get() <= self.now,
+                NudgeState::Dropped | NudgeState::Dead => false,
+            }
+    }
+
+    /// What the partner may be told as it stands now.
+    fn standing_alert(&self) -> Option<ContactWay> {
+        self.context.alert(self.schedule).standing
+    }
+
+    /// Where the link leads: who is asked answers there at once; everybody else opens their app.
+    fn way(&self, tx: &Transaction<'_>) -> (String, Option<PageTokenRow>) {
+        match self.reason {
+            Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain) => {
+                let PageToken { token, row } = PageToken::to_answer(tx, &self.schedule.check_in);
+                (format!("c/{token}"), Some(row))
+            }
+            Reason::CheckIn(Rung::TellPartner) | Reason::Prompt => ("open".to_owned(), None),
+        }
+    }
+
+    fn by_push(
+        &self,
+        tx: &Transaction<'_>,
+        person: &Person,
+        devices: &[&DeviceRow],
+    ) -> Result<(Payload, Vec<PageTokenRow>), Fault> {
+        let (path, link) = self.way(tx);
+        let letter = wording::reminder(self.reason, self.standing_alert());
+        let targets = devices.iter().map(|device| Ok((device.id, open_subscription(person, device)?)));
+        let targets = targets.collect::<Result<_, Fault>>()?;
+        Ok((Payload::Push { targets, path, letter }, link.into_iter().collect()))
+    }
+
+    fn by_mail(&self, tx: &Transaction<'_>, person: &Person) -> Result<(Payload, Vec<PageTokenRow>), Fault> {
+        let (path, link) = self.way(tx);
+        let letter = wording::reminder(self.reason, self.standing_alert());
+        let PageToken { token, row } = PageToken::to_choose(tx, self.row, person.row.id);
+        let mailing = Mailing { to: person.email()?, letter, path, choices: Some(token) };
+        Ok((Payload::Mail(mailing), link.into_iter().chain([row]).collect()))
+    }
+}

@@ -1,0 +1,124 @@
+//! Dead nudges: those that spent their attempts, for whoever runs the service: listed, and driven again (R20).
+
+use crate::actions::{ActionResult, AppContext, Fault};
+use crate::domain::nudge::{AttemptOutcome as Ended, Channel, NudgeKind};
+use crate::ids::NudgeId;
+use crate::store;
+use crate::store::nudge::{NudgeRow, Release};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// How many are listed, or driven again, at a time.
+pub const MOST: i64 = 1000;
+
+/// A nudge that was given up, without anything about whom it was for.
+#[derive(Clone, Debug)]
+pub struct DeadNudge {
+    /// Its id.
+    pub id: NudgeId,
+    /// What it is for.
+    pub kind: NudgeKind,
+    /// The way that it took last.
+    pub channel: Channel,
+    /// When it was to go out.
+    pub due_at: Timestamp,
+    /// When it was given up.
+    pub given_up_at: Timestamp,
+    /// How often it was claimed.
+    pub attempts: i32,
+    /// How its last hand-over ended, and the provider's code.
+    pub last: Option<(Ended, Option<i32>)>,
+    /// Whether its time is over: then there is nothing to be driven again.
+    pub expired: bool,
+}
+
+/// The dead nudges that were looked for.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The latest first, at most [`MOST`].
+    pub nudges: Vec<DeadNudge>,
+    /// Whether there are more than these.
+    pub more: bool,
+}
+
+/// What driving again came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Driven {
+    /// How many wait again, to go out now.
+    pub again: usize,
+    /// How many of those that were named are of no use any more, and stay as they are.
+    pub expired: usize,
+    /// How many of the ids that were named are no dead nudge.
+    pub unknown: usize,
+    /// Whether there are more than were looked at.
+    pub more: bool,
+}
+
+/// At most [`MOST`] of what was found, and whether that was more.
+fn up_to_most(mut rows: Vec<NudgeRow>) -> (Vec<NudgeRow>, bool) {
+    let most = usize::try_from(MOST).unwrap_or(usize::MAX);
+    let more = rows.len() > most;
+    rows.truncate(most);
+    (rows, more)
+}
+
+/// The dead nudges, the latest first.
+pub async fn list(context: &Arc<AppContext>) -> Result<Listed, Fault> {
+    context
+        .read_tx(|tx| {
+            let (rows, more) = up_to_most(store::nudge::dead(tx.db, None, None, MOST + 1)?);
+            let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+            let attempts = store::nudge::attempts(tx.db, &ids)?;
+            let nudges = rows.into_iter().map(|row| {
+                let last = attempts.iter().rev().find(|attempt| attempt.nudge_id == row.id);
+                DeadNudge {
+                    id: row.id,
+                    kind: row.kind,
+                    channel: row.channel,
+                    due_at: row.due_at.get(),
+                    given_up_at: row.finished_at.unwrap_or(row.send_at).get(),
+                    attempts: row.attempts,
+                    last: last.map(|attempt| (attempt.outcome, attempt.status_code)),
+                    expired: row.expires_at.get() <= tx.now,
+                }
+            });
+            Ok(Listed { nudges: nudges.collect(), more })
+        })
+        .await
+}
+
+/// Has dead nudges tried anew, with all their attempts before them, on the way that they were planned for. Everything
+/// is checked again when they are sent (R16). `only`: these; else all, at most [`MOST`].
+pub async fn drive_again(context: &Arc<AppContext>, only: Option<Vec<NudgeId>>) -> ActionResult<Driven> {
+    context
+        .write_tx(None, move |tx| {
+            let now = tx.ts();
+            // Of all, those that are of use: however many others there are.
+            let useful_after = only.is_none().then_some(now);
+            let (rows, more) =
+                up_to_most(store::nudge::dead(tx.db, only.as_deref(), useful_after, MOST + 1)?);
+            let mut driven = Driven {
+                unknown: only
+                    .map_or(0, |ids| ids.iter().filter(|id| rows.iter().all(|row| row.id != **id)).count()),
+                more,
+                ..Driven::default()
+            };
+            for row in rows {
+                if row.expires_at.get() <= tx.now {
+                    driven.expired += 1;
+                    continue;
+                }
+                let again = Release {
+                    channel: row.kind.channel(),
+                    attempts_forgiven: Some(row.attempts),
+                    ..Release::again(&row, tx.now, true)
+                };
+                driven.again += store::nudge::revive(tx.db, row.id, &again)?;
+            }
+            if driven.again > 0 {
+                store::dialect::notify_workers(tx.db)?;
+            }
+            Ok(driven)
+        })
+        .await
+}

@@ -1,0 +1,179 @@
+//! Devices: register, list and remove Web Push subscriptions.
+
+use crate::actions::accounts::people::Person;
+use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
+use crate::domain::change::ChangeKind;
+use crate::domain::device::{DEVICES_MAX, LABEL_MAX};
+use crate::domain::problem::{Checks, Problem, ProblemCode};
+use crate::ids::{AccountId, DeviceId, TypedId};
+use crate::store;
+use crate::store::device::DeviceRow;
+use crate::vault::{Aad, VaultError};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A Web Push subscription as a browser or app gives it (RFC 8291, 2).
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Where pushes go.
+    pub endpoint: String,
+    /// The device's public key, base64url.
+    pub p256dh: String,
+    /// The shared secret, base64url.
+    pub auth: String,
+    /// Whether its owner chose that the device shows what a reminder is about (R24).
+    #[serde(default)]
+    pub fuller_words: bool,
+}
+
+/// A device as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct DeviceView {
+    /// Its id.
+    pub id: DeviceId,
+    /// Its name.
+    pub label: String,
+    /// Whether it shows what a reminder is about.
+    pub fuller_words: bool,
+    /// When it was registered.
+    pub created_at: Timestamp,
+}
+
+/// Opens a device's subscription.
+pub fn open_subscription(person: &Person, row: &DeviceRow) -> Result<Subscription, Fault> {
+    let aad = Aad::new("devices", "subscription", row.id.uuid());
+    Ok(person.key.open_json(aad, &row.subscription)?)
+}
+
+/// Ends a subscription of which its push service said that it is gone (R20).
+pub fn end_gone(tx: &mut Transaction<'_>, id: DeviceId, owner: Option<AccountId>) -> Result<(), Fault> {
+    let now = tx.ts();
+    if store::device::end(tx.db, id, None, now)?
+        && let Some(owner) = owner
+    {
+        tell_of_ways(tx, owner);
+    }
+    Ok(())
+}
+
+/// Devices are in no feed, but the account shows whether a push can reach its person.
+fn tell_of_ways(tx: &mut Transaction<'_>, account: AccountId) {
+    tx.tell(&[account], ChangeKind::AccountChanged, account);
+}
+
+/// Registers a subscription. Registering it again renews it; registering one that another account holds on the
+/// same device ends that one's, since its reminders would show to somebody else.
+pub async fn register(
+    context: &Arc<AppContext>,
+    by: &Caller,
+    subscription: Subscription,
+    label: String,
+) -> ActionResult<Done<DeviceView>> {
+    let account = by.requester.account;
+    let mut checks = Checks::new();
+    let label = checks.line("label", label, LABEL_MAX);
+    let endpoint = checks.take(context.push_policy.endpoint("endpoint", &subscription.endpoint));
+    check_keys(&mut checks, &subscription);
+    // As it is parsed, not as it was typed: one address has one spelling.
+    let endpoint = checks.finish_with(endpoint)?.into();
+    let subscription = Subscription { endpoint, ..subscription };
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let person = Person::load(tx, account)?;
+            let index = tx.vault.blind_index("endpoint", &subscription.endpoint);
+            let fuller_words = subscription.fuller_words;
+            let now = tx.ts();
+            store::dialect::lock_account(tx.db, account)?;
+            // Somebody else may be registering the same endpoint at this very moment.
+            store::dialect::lock_index(tx.db, &index)?;
+            let existing = store::device::find_live_endpoint(tx.db, &index)?;
+            let seal = |id: DeviceId| {
+                let aad = |column| Aad::new("devices", column, id.uuid());
+                let sealed = person.key.seal_json(aad("subscription"), &subscription)?;
+                Ok::<_, VaultError>((sealed, person.key.seal_text(aad("label"), &label)?))
+            };
+            if let Some(mine) = existing.as_ref().filter(|row| row.account_id == account) {
+                let (sealed, sealed_label) = seal(mine.id)?;
+                store::device::renew(tx.db, mine.id, sealed, sealed_label)?;
+                let created_at = mine.created_at.get();
+                let view = DeviceView { id: mine.id, label, fuller_words, created_at };
+                return Ok(Done::already(view));
+            }
+            if let Some(others) = existing {
+                store::device::end(tx.db, others.id, None, now)?;
+                tell_of_ways(tx, others.account_id);
+            }
+            if store::device::live(tx.db, &[account])?.len() >= DEVICES_MAX {
+                let sentence =
+                    format!("At most {DEVICES_MAX} devices can be registered; please remove one first.");
+                return Err(Problem::new("endpoint", ProblemCode::OutOfRange, sentence).into());
+            }
+            let id = DeviceId::at(tx.now, tx.chance);
+            let (sealed, sealed_label) = seal(id)?;
+            let row = DeviceRow {
+                id,
+                account_id: account,
+                endpoint_index: index,
+                subscription: sealed,
+                label: sealed_label,
+                created_at: now,
+                ended_at: None,
+            };
+            store::device::insert(tx.db, &row)?;
+            tell_of_ways(tx, account);
+            Ok(Done::now(DeviceView { id, label, fuller_words, created_at: tx.now }))
+        })
+        .await
+}
+
+/// Checks that the keys can be encrypted to: a point of P-256 and 16 bytes (RFC 8291, 2.1 and 3.2).
+fn check_keys(checks: &mut Checks, subscription: &Subscription) {
+    let decode = |text: &str| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok();
+    let malformed = |field: &str, sentence: &str| Problem::new(field, ProblemCode::Malformed, sentence);
+    let auth = decode(&subscription.auth).filter(|auth| auth.len() == 16);
+    if auth.is_none() {
+        checks.note(malformed("auth", "This is not a push secret of 16 bytes in base64url."));
+    }
+    let point = decode(&subscription.p256dh).filter(|point| point.len() == 65 && point[0] == 4);
+    let usable = point.is_some_and(|point| ece::encrypt(&point, &[0; 16], b"-").is_ok());
+    if !usable {
+        checks.note(malformed("p256dh", "This is not a P-256 public key of 65 bytes in base64url."));
+    }
+}
+
+/// Removes a device.
+pub async fn remove(context: &Arc<AppContext>, by: &Caller, id: DeviceId) -> ActionResult<()> {
+    let account = by.requester.account;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let now = tx.ts();
+            if store::device::end(tx.db, id, Some(account), now)? {
+                tell_of_ways(tx, account);
+                Ok(())
+            } else {
+                Err(Problem::not_found("deviceId").into())
+            }
+        })
+        .await
+}
+
+/// A person's live devices.
+pub async fn list(context: &Arc<AppContext>, account: AccountId) -> Result<Vec<DeviceView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let person = Person::load(tx, account)?;
+            let rows = store::device::live(tx.db, &[account])?;
+            rows.into_iter()
+                .map(|row| {
+                    let aad = Aad::new("devices", "label", row.id.uuid());
+                    let label = person.key.open_text(aad, &row.label)?;
+                    let fuller_words = open_subscription(&person, &row)?.fuller_words;
+                    Ok(DeviceView { id: row.id, label, fuller_words, created_at: row.created_at.get() })
+                })
+                .collect()
+        })
+        .await
+}

@@ -1,0 +1,153 @@
+//! The nudges that a person can look at.
+
+use crate::actions::links::revision_snapshot::RevisionSnapshot;
+use crate::actions::nudges::planning::{Alert, ScheduleInput, alerts, schedule_inputs};
+use crate::actions::{AppContext, Fault, Transaction};
+use crate::domain::explanation::{CheckInFacts, Explanation, Facts, Snooze, explain, explain_mail};
+use crate::domain::keyset_page::KeysetPage;
+use crate::domain::nudge::{Channel, MailPurpose, NudgeKind, NudgeState, Reason};
+use crate::domain::wording::{self, Letter};
+use crate::ids::{AccountId, CheckInId, NudgeId};
+use crate::store;
+use crate::store::account::AccountRow;
+use crate::store::nudge::NudgeRow;
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A nudge as its recipient sees it.
+#[derive(Clone, Debug)]
+pub struct NudgeView {
+    /// Its id.
+    pub id: NudgeId,
+    /// What it is for.
+    pub kind: NudgeKind,
+    /// The way that it takes.
+    pub channel: Channel,
+    /// Where it stands.
+    pub state: NudgeState,
+    /// When it may go out, or went out.
+    pub send_at: Timestamp,
+    /// When it was finished.
+    pub finished_at: Option<Timestamp>,
+    /// The recipient's own check-in that it asks about.
+    pub check_in: Option<CheckInId>,
+    /// The scene that it is about.
+    pub scene: Option<crate::ids::SceneId>,
+    /// What it means, in words for its recipient alone.
+    pub message: &'static str,
+    /// Why it came, in words for its recipient alone (R25).
+    pub explanation: Explanation,
+}
+
+/// Why a reminder came. What its subject did besides is looked at in their own nudges alone (R11).
+fn explanation(
+    row: &NudgeRow,
+    reason: Reason,
+    schedule: &ScheduleInput,
+    revision: Option<i32>,
+    recipient: &AccountRow,
+) -> Explanation {
+    let own = schedule.subject.id == recipient.id;
+    let check_in = &schedule.check_in;
+    let snooze = match check_in.snoozed_until {
+        Some(until) if own && row.round == check_in.round => Snooze::Until(until.get()),
+        Some(_) if own && row.round > 0 => Snooze::Earlier,
+        Some(_) | None => Snooze::Never,
+    };
+    let (times, made_at) = (check_in.times(), check_in.created_at.get());
+    explain(&Facts {
+        reason,
+        channel: row.channel,
+        state: row.state,
+        drop_reason: row.drop_reason,
+        due_at: row.due_at.get(),
+        send_at: row.send_at.get(),
+        recipient: &recipient.reach().rhythm,
+        check_in: CheckInFacts { revision, times, made_at, snooze },
+    })
+}
+
+/// What a mail by address asks or tells.
+fn letter(purpose: MailPurpose) -> Letter {
+    match purpose {
+        MailPurpose::ConfirmAddress => wording::CONFIRM,
+        MailPurpose::ResetPassword => wording::RESET,
+        MailPurpose::SignedOut => wording::SIGNED_OUT,
+        MailPurpose::ConfirmNewAddress => wording::CONFIRM_NEW_ADDRESS,
+        MailPurpose::AddressChange => wording::ADDRESS_CHANGE,
+    }
+}
+
+/// Opens nudges of their recipient. Those that have not gone out yet are shown for one's own check-ins only: what
+/// is to come about the other depends on them (R11).
+fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Result<Vec<NudgeView>, Fault> {
+    let mut ids: Vec<CheckInId> = rows.iter().filter_map(|row| row.check_in_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let check_ins = store::check_in::find_all(tx.db, &ids)?;
+    let schedule_inputs = schedule_inputs(tx, check_ins)?;
+    let alerts = alerts(tx, &schedule_inputs.iter().collect::<Vec<_>>(), &mut RevisionSnapshot::default())?;
+    let by_id: HashMap<_, _> = schedule_inputs.into_iter().map(|b| (b.check_in.id, b)).collect();
+    let Some(reader) = store::account::find(tx.db, reader)? else { return Ok(Vec::new()) };
+    let mut views = Vec::new();
+    for row in rows {
+        let schedule = row.check_in_id.and_then(|id| by_id.get(&id));
+        let own = schedule.is_some_and(|schedule| Some(schedule.subject.id) == row.recipient_id);
+        if !own && row.state != NudgeState::Sent {
+            continue;
+        }
+        let (letter, explanation) = match (row.kind, schedule) {
+            (NudgeKind::Reminder(reason), Some(schedule)) => {
+                let alert: Alert = alerts.get(&schedule.check_in.id).copied().unwrap_or_default();
+                let explanation = explanation(&row, reason, schedule, alert.revision, &reader);
+                // As it was sent: a consent that was taken back since must not show (R10).
+                (wording::reminder(reason, alert.agreed), explanation)
+            }
+            // It goes with its check-in, this moment.
+            (NudgeKind::Reminder(_), None) => continue,
+            (NudgeKind::Mail(purpose), _) => (letter(purpose), explain_mail(purpose, row.due_at.get())),
+        };
+        views.push(NudgeView {
+            id: row.id,
+            kind: row.kind,
+            channel: row.channel,
+            state: row.state,
+            send_at: row.send_at.get(),
+            finished_at: row.finished_at.map(|at| at.get()),
+            check_in: row.check_in_id.filter(|_| own),
+            scene: schedule.map(|schedule| schedule.scene.id),
+            explanation,
+            message: letter.paragraphs.first().copied().unwrap_or_default(),
+        });
+    }
+    Ok(views)
+}
+
+/// A page of what a person got or is to get about their own check-ins, the newest first.
+pub async fn page(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    page: KeysetPage<NudgeId>,
+) -> Result<Vec<NudgeView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let rows = store::nudge::page(tx.db, account, page)?;
+            views(tx, account, rows)
+        })
+        .await
+}
+
+/// One nudge of the person.
+pub async fn find(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    id: NudgeId,
+) -> Result<Option<NudgeView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let row = store::nudge::find(tx.db, id)?.filter(|row| row.recipient_id == Some(account));
+            Ok(views(tx, account, row.into_iter().collect())?.pop())
+        })
+        .await
+}

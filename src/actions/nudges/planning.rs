@@ -1,0 +1,307 @@
+//! Planning: what the ladder of a check-in depends on, read in a fixed number of statements, and its nudges, saved.
+
+use crate::actions::links::revision_snapshot::RevisionSnapshot;
+use crate::actions::{Fault, Transaction};
+use crate::chance::Chance;
+use crate::domain::check_in::CheckInState;
+use crate::domain::ladder::{Situation, Step, To, plan};
+use crate::domain::negotiation::ContactWay;
+use crate::domain::nudge::{About, Channel, DropReason, NudgeState, Reason, Rung};
+use crate::domain::partner_link::LinkStatus;
+use crate::ids::{AccountId, CheckInId, LinkId};
+use crate::store;
+use crate::store::account::AccountRow;
+use crate::store::check_in::{CheckInRow, Whose};
+use crate::store::nudge::NudgeRow;
+use crate::store::partner_link::{LinkRow, MemberRow};
+use crate::store::scene::{SceneMemberRow, SceneRow};
+use jiff::Timestamp;
+use std::collections::HashMap;
+
+/// What ends when the subject answers, skips or pauses (R05).
+pub const SUBJECTS_LADDER: &[Reason] = &[
+    Reason::CheckIn(Rung::Ask),
+    Reason::CheckIn(Rung::Email),
+    Reason::CheckIn(Rung::AskAgain),
+    Reason::CheckIn(Rung::TellPartner),
+];
+/// What ends with the link (R12).
+pub const ABOUT_EACH_OTHER: &[Reason] = &[Reason::CheckIn(Rung::TellPartner), Reason::Prompt];
+
+/// A check-in with everything that decides about its nudges.
+#[derive(Clone)]
+pub struct ScheduleInput {
+    /// The check-in.
+    pub check_in: CheckInRow,
+    /// Its scene.
+    pub scene: SceneRow,
+    /// Whether the link is active.
+    pub linked: bool,
+    /// Who is asked.
+    pub subject: AccountRow,
+    /// The other one, as long as they are there.
+    pub partner: Option<AccountRow>,
+    /// Its link.
+    pub link: LinkRow,
+    /// Whether the subject allows the partner to be told, as far as it is up to them alone (R10).
+    pub willing: bool,
+}
+
+/// What the partner may be told about a check-in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alert {
+    /// What would be welcome, as it stands now; None: nothing may be told (R02, R06, R10, R13).
+    pub standing: Option<ContactWay>,
+    /// What the text that the scene stood under says, whoever took what back since: what an alert said when it went
+    /// out.
+    pub agreed: Option<ContactWay>,
+    /// The number of that text; None: the scene stood under none.
+    pub revision: Option<i32>,
+}
+
+impl ScheduleInput {
+    /// The recipient of a step.
+    fn recipient(&self, to: To) -> Option<AccountId> {
+        match to {
+            To::Subject => Some(self.subject.id),
+            To::Partner => self.partner.as_ref().map(|partner| partner.id),
+        }
+    }
+
+    fn steps(&self, alert: Alert, tx: &Transaction<'_>) -> Vec<Step> {
+        let subject = self.subject.reach().rhythm;
+        let partner = self.partner.as_ref().filter(|_| self.linked).map(|partner| partner.reach().rhythm);
+        let situation = Situation {
+            times: self.check_in.times(),
+            made_at: self.check_in.created_at.get(),
+            state: self.check_in.state,
+            snoozed_until: self.check_in.snoozed_until.map(store::types::Ts::get),
+            subject: &subject,
+            partner: partner.as_ref(),
+            alert_allowed: alert.standing.is_some(),
+        };
+        plan(&situation, tx.now)
+    }
+}
+
+/// Whether this nudge shows that a pause of the subject stopped the ladder, in the check-in's present round.
+fn was_stopped_by(nudge: &NudgeRow, check_in: &CheckInRow) -> bool {
+    nudge.check_in_id == Some(check_in.id)
+        && nudge.round == check_in.round
+        && nudge.recipient_id == Some(check_in.subject_id)
+        && nudge.drop_reason == Some(DropReason::Paused)
+}
+
+/// Reads what decides about some check-ins, in a number of statements that does not grow with theirs.
+pub fn schedule_inputs(
+    tx: &mut Transaction<'_>,
+    check_ins: Vec<CheckInRow>,
+) -> Result<Vec<ScheduleInput>, Fault> {
+    if check_ins.is_empty() {
+        return Ok(Vec::new());
+    }
+    let distinct = |ids: Vec<LinkId>| -> Vec<LinkId> {
+        let mut ids = ids;
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    };
+    let links = distinct(check_ins.iter().map(|row| row.link_id).collect());
+    let mut scene_ids: Vec<_> = check_ins.iter().map(|row| row.scene_id).collect();
+    scene_ids.sort_unstable();
+    scene_ids.dedup();
+    let scenes: HashMap<_, _> =
+        store::scene::find_all(tx.db, &scene_ids)?.into_iter().map(|row| (row.id, row)).collect();
+    let parts = store::scene::members(tx.db, &scene_ids)?;
+    let link_rows: HashMap<_, _> =
+        store::partner_link::find_all(tx.db, &links)?.into_iter().map(|row| (row.id, row)).collect();
+    let members = store::partner_link::members(tx.db, &links)?;
+    let people: Vec<_> = members.iter().map(|row| row.account_id).collect();
+    let accounts: HashMap<_, _> =
+        store::account::find_all(tx.db, &people)?.into_iter().map(|row| (row.id, row)).collect();
+    check_ins
+        .into_iter()
+        .map(|check_in| {
+            let missing = || Fault::Inconsistent("a check-in without its scene, link or subject");
+            let scene = scenes.get(&check_in.scene_id).cloned().ok_or_else(missing)?;
+            let link = link_rows.get(&check_in.link_id).ok_or_else(missing)?;
+            let subject = accounts.get(&check_in.subject_id).cloned().ok_or_else(missing)?;
+            let other = members.iter().find(|m| m.link_id == link.id && m.account_id != subject.id);
+            let partner = other.and_then(|member| accounts.get(&member.account_id)).cloned();
+            let willing = alert_allowed(link, &members, &parts, &check_in);
+            let linked = link.status == LinkStatus::Active;
+            Ok(ScheduleInput { check_in, scene, linked, subject, partner, link: link.clone(), willing })
+        })
+        .collect()
+}
+
+/// What the partners may be told about some check-ins. Of each link only two texts matter: the one that the scene stood
+/// under, and the one that both stand by now.
+pub fn alerts(
+    tx: &mut Transaction<'_>,
+    schedule_inputs: &[&ScheduleInput],
+    known: &mut RevisionSnapshot,
+) -> Result<HashMap<CheckInId, Alert>, Fault> {
+    let under: Vec<_> = schedule_inputs
+        .iter()
+        .filter_map(|schedule| schedule.scene.revision_id.map(|revision| (*schedule, revision)))
+        .collect();
+    known.include_all(tx, under.iter().map(|(schedule, _)| &schedule.link))?;
+    let mut wanted: Vec<_> = under.iter().map(|(schedule, revision)| (schedule.link.id, *revision)).collect();
+    let agreed = under.iter().filter_map(|(schedule, _)| known.agreed(schedule.link.id));
+    wanted.extend(agreed.map(|revision| (revision.head.link_id, revision.head.id)));
+    known.read_terms(tx, wanted)?;
+    let mut alerts = HashMap::new();
+    for (schedule, revision) in under {
+        let link = schedule.link.id;
+        let (Some(stood), Some(terms)) = (known.find(link, revision), known.terms(revision)) else {
+            continue;
+        };
+        // What both agreed on last must allow it too: nobody falls back on an older text by a date.
+        let current = known.agreed(link).and_then(|agreed| known.terms(agreed.head.id));
+        let allowed = current.is_some_and(|terms| terms.partner_alert.is_some());
+        let agreed = terms.partner_alert;
+        let standing = agreed.filter(|_| stood.sealed && allowed && schedule.willing);
+        alerts.insert(schedule.check_in.id, Alert { standing, agreed, revision: Some(stood.head.number) });
+    }
+    Ok(alerts)
+}
+
+/// Whether the subject allows the partner to be told: for this scene, or else on the link (R10).
+fn alert_allowed(
+    link: &LinkRow,
+    members: &[MemberRow],
+    parts: &[SceneMemberRow],
+    check_in: &CheckInRow,
+) -> bool {
+    let part = parts.iter().find(|p| p.scene_id == check_in.scene_id && p.account_id == check_in.subject_id);
+    let member = members.iter().find(|m| m.link_id == link.id && m.account_id == check_in.subject_id);
+    let on_link = member.is_some_and(|member| member.alert_allowed);
+    link.status == LinkStatus::Active && part.and_then(|part| part.alert_allowed).unwrap_or(on_link)
+}
+
+/// Plans the ladders of some check-ins and saves their nudges; what was sent stays sent, and what a pause stopped
+/// stays stopped: nobody is asked, or told that somebody did not answer, because of it (R05).
+pub fn plan_ladders(
+    tx: &mut Transaction<'_>,
+    check_ins: Vec<CheckInRow>,
+    known: &mut RevisionSnapshot,
+) -> Result<(), Fault> {
+    let schedule_inputs = schedule_inputs(tx, check_ins)?;
+    let schedule_inputs: Vec<_> = schedule_inputs.iter().collect();
+    let alerts = alerts(tx, &schedule_inputs, known)?;
+    save_ladders(tx, &schedule_inputs, &alerts)
+}
+
+/// Saves the nudges of some ladders; see [`plan_ladders`].
+fn save_ladders(
+    tx: &mut Transaction<'_>,
+    schedule_inputs: &[&ScheduleInput],
+    alerts: &HashMap<CheckInId, Alert>,
+) -> Result<(), Fault> {
+    let ids: Vec<_> = schedule_inputs.iter().map(|schedule| schedule.check_in.id).collect();
+    let known = store::nudge::of_check_ins(tx.db, &ids)?;
+    let mut rows = Vec::new();
+    for schedule in schedule_inputs {
+        let alert = alerts.get(&schedule.check_in.id).copied().unwrap_or_default();
+        let stopped = known.iter().any(|nudge| was_stopped_by(nudge, &schedule.check_in));
+        for step in schedule.steps(alert, tx) {
+            // Who is on hold is not asked, and nobody is told of it; the other one's prompts come as ever (R11).
+            let silent = stopped || schedule.subject.held_at.is_some();
+            if silent && SUBJECTS_LADDER.contains(&step.reason) {
+                continue;
+            }
+            let recipient = schedule.recipient(step.to);
+            let round = round_of(step.reason, &schedule.check_in);
+            let about = About::CheckIn(schedule.check_in.id, round, step.reason);
+            let times = (step.send_at.into(), schedule.check_in.closes_at);
+            // An id tells when its object was made: of what the partner gets that must not be when the subject did
+            // something (R11).
+            let made_at = match step.to {
+                To::Subject => tx.now,
+                To::Partner => schedule.check_in.created_at.get(),
+            };
+            rows.push(NudgeRow::waiting(about, step.channel, recipient, times, made_at, tx.chance));
+        }
+    }
+    store::nudge::plan(tx.db, &rows)?;
+    Ok(())
+}
+
+/// A snooze begins a new round for the subject's own ladder. The prompt to the partner knows none: that the
+/// subject put a check-in off must not show (R11).
+fn round_of(reason: Reason, check_in: &CheckInRow) -> i32 {
+    match reason {
+        Reason::Prompt => 0,
+        Reason::CheckIn(_) => check_in.round,
+    }
+}
+
+/// Plans anew what waits, after somebody's zone or quiet hours changed: their own ladders, and the prompts that
+/// look for a time at which both are awake (R17, R18).
+pub fn replan_rhythm(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Fault> {
+    let links = store::partner_link::list(tx.db, account, true, i64::MAX)?;
+    let now = tx.ts();
+    let links = links.into_iter().map(|link| link.id).collect();
+    let open = store::check_in::open(tx.db, Whose::Links(links), now)?;
+    plan_ladders(tx, open, &mut RevisionSnapshot::default())
+}
+
+/// Stops the ladders of a person's check-ins that have fallen due, for a pause (R05).
+pub fn stop_for_pause(tx: &mut Transaction<'_>, subject: AccountId) -> Result<(), Fault> {
+    let now = tx.ts();
+    let open = store::check_in::open(tx.db, Whose::Subject(subject), now)?;
+    let is_due = |row: &CheckInRow| row.due_at <= now && row.state == CheckInState::Unanswered;
+    let due: Vec<CheckInRow> = open.into_iter().filter(is_due).collect();
+    let ids: Vec<CheckInId> = due.iter().map(|row| row.id).collect();
+    stop(tx, &ids, SUBJECTS_LADDER, DropReason::Paused)?;
+    let known = store::nudge::of_check_ins(tx.db, &ids)?;
+    let unmarked = due.iter().filter(|row| !known.iter().any(|nudge| was_stopped_by(nudge, row)));
+    let marks: Vec<NudgeRow> = unmarked.map(|row| stopped_mark(row, tx.now, tx.chance)).collect();
+    store::nudge::plan(tx.db, &marks)?;
+    Ok(())
+}
+
+/// Shows that a ladder was stopped of which nothing waited: a later rung that other quiet hours or a new consent make
+/// room for must not come. No ladder plans this rung by mail, so that the key is free.
+fn stopped_mark(check_in: &CheckInRow, now: Timestamp, chance: &Chance) -> NudgeRow {
+    let about = About::CheckIn(check_in.id, check_in.round, Reason::CheckIn(Rung::AskAgain));
+    let (recipient, times) = (Some(check_in.subject_id), (now.into(), check_in.closes_at));
+    NudgeRow {
+        state: NudgeState::Dropped,
+        drop_reason: Some(DropReason::Paused),
+        finished_at: Some(now.into()),
+        ..NudgeRow::waiting(about, Channel::Mail, recipient, times, now, chance)
+    }
+}
+
+/// Drops what waits of some check-ins, for some reasons.
+pub fn stop(
+    tx: &mut Transaction<'_>,
+    check_ins: &[CheckInId],
+    sent_for: &[Reason],
+    reason: DropReason,
+) -> Result<(), Fault> {
+    let now = tx.ts();
+    store::nudge::drop_waiting(tx.db, check_ins, sent_for, None, reason, now)?;
+    Ok(())
+}
+
+/// Drops the alerts about a subject that wait on a link, or plans them again, after a consent changed (R06, R10).
+pub fn review_alerts(
+    tx: &mut Transaction<'_>,
+    link: LinkId,
+    known: &mut RevisionSnapshot,
+) -> Result<(), Fault> {
+    let now = tx.ts();
+    let open = store::check_in::open(tx.db, Whose::Links(vec![link]), now)?;
+    let schedule_inputs = schedule_inputs(tx, open)?;
+    let alerts = alerts(tx, &schedule_inputs.iter().collect::<Vec<_>>(), known)?;
+    let is_allowed = |schedule: &&ScheduleInput| {
+        alerts.get(&schedule.check_in.id).is_some_and(|alert| alert.standing.is_some())
+    };
+    let (allowed, refused): (Vec<_>, Vec<_>) = schedule_inputs.iter().partition(is_allowed);
+    let refused: Vec<_> = refused.iter().map(|schedule| schedule.check_in.id).collect();
+    stop(tx, &refused, &[Reason::CheckIn(Rung::TellPartner)], DropReason::NotConsented)?;
+    save_ladders(tx, &allowed, &alerts)
+}

@@ -1,0 +1,5 @@
+//! What the operator runs: retention, key rotation, watching.
+
+pub mod retention;
+pub mod rotation;
+pub mod watch;

@@ -1,0 +1,59 @@
+//! Retention: what is kept for a while only is forgotten when that while is over.
+
+use crate::actions::auth::session::COPIES_SHOWN;
+use crate::actions::{AppContext, Fault, KEY_LIFE};
+use crate::domain::change;
+use crate::store;
+use crate::store::types::Ts;
+use diesel::QueryResult;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+
+/// How long an e-mail request is kept after its link stopped working.
+const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// Rows that one transaction forgets: small, so that nobody waits for it.
+const BATCH: i64 = 500;
+/// How long changes are kept after nobody can follow on from them: reads that began before then have ended.
+const CHANGES_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long a session is kept after it ended: as long as it is shown that one was copied.
+const SESSIONS_KEPT: SignedDuration = COPIES_SHOWN;
+
+/// Forgets answers to idempotency keys (they may hold tokens), requests, page tokens and refresh tokens that are out of
+/// date, log-ins that were not completed, sessions that ended long ago, changes that nobody can follow on from, and what the
+/// operator keeps for a while only.
+pub async fn sweep(context: &Arc<AppContext>) -> Result<(), Fault> {
+    let now = context.clock.now();
+    context
+        .worker_tx(move |tx| {
+            let db = &mut *tx.db;
+            store::idempotency::forget(db, (now - KEY_LIFE).into())?;
+            store::address_request::forget(db, (now - REQUESTS_KEPT).into())?;
+            store::page_token::forget(db, now.into())?;
+            store::session::forget(db, now.into(), (now - SESSIONS_KEPT).into())?;
+            store::log_in_challenge::forget(db, now.into())?;
+            store::passkey::forget_ceremonies(db, now.into())?;
+            Ok(())
+        })
+        .await?;
+    forget(context, now - change::KEPT - CHANGES_KEPT, store::change::forget).await?;
+    forget(context, now - context.keep.nudges, store::nudge::forget).await?;
+    match context.keep.scenes {
+        Some(kept) => forget(context, now - kept, store::scene::forget).await,
+        None => Ok(()),
+    }
+}
+
+/// Forgets what is older than `before`, one batch after the other.
+async fn forget(
+    context: &Arc<AppContext>,
+    before: Timestamp,
+    batch: fn(&mut store::Db, Ts, i64) -> QueryResult<usize>,
+) -> Result<(), Fault> {
+    loop {
+        let forgotten = context.worker_tx(move |tx| Ok(batch(tx.db, before.into(), BATCH)?)).await?;
+        if i64::try_from(forgotten).unwrap_or(0) < BATCH {
+            return Ok(());
+        }
+    }
+}

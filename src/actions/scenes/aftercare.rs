@@ -1,0 +1,62 @@
+//! Aftercare: what was given right after a scene, in the words of whoever wrote it down and under their key.
+
+use crate::actions::accounts::people::Person;
+use crate::actions::accounts::suspension;
+use crate::actions::links::locked_link::{OwnLink, scene_refused};
+use crate::actions::scenes::view::{AftercareContent, SceneView, aftercare_aad, view};
+use crate::actions::{ActionResult, AppContext, Caller};
+use crate::domain::change::ChangeKind;
+use crate::domain::negotiation::Comfort;
+use crate::domain::problem::{Checks, Problem};
+use crate::domain::scene::{MINUTES_MAX, NOTE_MAX, SceneStatus};
+use crate::ids::{AftercareId, SceneId};
+use crate::store;
+use crate::store::scene::AftercareRow;
+use std::sync::Arc;
+
+/// Most that is written down for one scene.
+const ENTRIES_MAX: usize = 100;
+
+/// Writes down what was given right after a scene.
+pub async fn record(
+    context: &Arc<AppContext>,
+    by: &Caller,
+    id: SceneId,
+    content: AftercareContent,
+) -> ActionResult<SceneView> {
+    let account = by.requester.account;
+    let mut checks = Checks::new();
+    checks.list("comforts", &content.comforts, Comfort::ALL.len());
+    if let Some(minutes) = content.minutes {
+        checks.range("minutes", minutes.into(), 0, MINUTES_MAX);
+    }
+    let note = checks.text("note", content.note, NOTE_MAX);
+    checks.finish(())?;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let (link, row) = OwnLink::load_scene(tx, id, account)?;
+            suspension::refuse_if_suspended(tx, account)?;
+            if !matches!(row.status, SceneStatus::UnderWay | SceneStatus::Ended)
+                || link.row.ended_at.is_some()
+            {
+                return Err(scene_refused().into());
+            }
+            if store::scene::aftercare(tx.db, &[id])?.len() >= ENTRIES_MAX {
+                return Err(Problem::wrong_state("sceneId", "Enough is written down for this scene.").into());
+            }
+            let aftercare = AftercareId::at(tx.now, tx.chance);
+            let content = AftercareContent { note, ..content };
+            let author = Person::load(tx, account)?;
+            let sealed = AftercareRow {
+                id: aftercare,
+                scene_id: id,
+                recorded_by: Some(account),
+                content: Some(author.key.seal_json(aftercare_aad(aftercare), &content)?),
+                created_at: tx.ts(),
+            };
+            store::scene::insert_aftercare(tx.db, &sealed)?;
+            tx.tell(&link.accounts(), ChangeKind::SceneChanged, id);
+            Ok(view(tx, row, account)?)
+        })
+        .await
+}

@@ -1,0 +1,6 @@
+//! Scenes, the aftercare given, and debriefs.
+
+pub mod aftercare;
+pub mod debrief;
+pub mod scene;
+pub mod view;

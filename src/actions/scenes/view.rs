@@ -1,0 +1,263 @@
+//! Reading scenes: each with its aftercare and outreaches, as one of its two people sees it.
+
+use crate::actions::accounts::people::Person;
+use crate::actions::{AppContext, Fault, Transaction};
+use crate::domain::keyset_page::KeysetPage;
+use crate::domain::negotiation::{Comfort, ContactWay};
+use crate::domain::partner_link::Role;
+use crate::domain::scene::{SceneStatus, Setting};
+use crate::ids::{AccountId, AftercareId, LinkId, OutreachId, RevisionId, SceneId, TypedId};
+use crate::store;
+use crate::store::scene::SceneRow;
+use crate::vault::Aad;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Whom aftercare came from, seen by one of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GivenBy {
+    /// From oneself.
+    Me,
+    /// From the partner.
+    Partner,
+    /// From each to the other.
+    Both,
+}
+
+impl GivenBy {
+    /// The same, seen by the other one.
+    fn turned(self) -> Self {
+        match self {
+            Self::Me => Self::Partner,
+            Self::Partner => Self::Me,
+            Self::Both => Self::Both,
+        }
+    }
+}
+
+/// What was given right after a scene.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AftercareContent {
+    /// Who gave it, seen by whoever wrote it down; in a view, by the reader.
+    pub given_by: GivenBy,
+    /// What.
+    pub comforts: Vec<Comfort>,
+    /// How long, in minutes.
+    pub minutes: Option<i32>,
+    /// A note that both can read.
+    pub note: String,
+}
+
+/// Aftercare as both see it.
+#[derive(Clone, Debug)]
+pub struct AftercareView {
+    /// Its id.
+    pub id: AftercareId,
+    /// Who wrote it down; None: an account that is gone.
+    pub recorded_by: Option<AccountId>,
+    /// What; None: it went with whoever wrote it down (R27).
+    pub content: Option<AftercareContent>,
+    /// When it was written down.
+    pub created_at: Timestamp,
+}
+
+pub(in crate::actions) fn aftercare_aad(id: AftercareId) -> Aad {
+    Aad::new("aftercare", "content", id.uuid())
+}
+
+/// What was given after some scenes of one's own links, the oldest first of each.
+pub(in crate::actions) fn aftercare_of(
+    tx: &mut Transaction<'_>,
+    scenes: &[SceneId],
+    reader: AccountId,
+) -> Result<HashMap<SceneId, Vec<AftercareView>>, Fault> {
+    let rows = store::scene::aftercare(tx.db, scenes)?;
+    let mut authors: Vec<_> = rows.iter().filter_map(|row| row.recorded_by).collect();
+    authors.sort_unstable();
+    authors.dedup();
+    let mut people = HashMap::new();
+    if !authors.is_empty() {
+        for row in store::account::find_all(tx.db, &authors)? {
+            people.insert(row.id, Person::open(tx.vault, row)?);
+        }
+    }
+    let mut views: HashMap<SceneId, Vec<AftercareView>> = HashMap::new();
+    for row in rows {
+        let author = row.recorded_by.and_then(|author| people.get(&author));
+        let content = match author {
+            Some(author) => {
+                let sealed = row.content.as_deref();
+                let sealed =
+                    sealed.ok_or(Fault::Inconsistent("aftercare of an account without its words"))?;
+                let mut content: AftercareContent = author.key.open_json(aftercare_aad(row.id), sealed)?;
+                if author.row.id != reader {
+                    content.given_by = content.given_by.turned();
+                }
+                Some(content)
+            }
+            None => None,
+        };
+        let (recorded_by, created_at) = (row.recorded_by, row.created_at.get());
+        views.entry(row.scene_id).or_default().push(AftercareView {
+            id: row.id,
+            recorded_by,
+            content,
+            created_at,
+        });
+    }
+    Ok(views)
+}
+
+/// An outreach as both see it.
+#[derive(Clone, Debug)]
+pub struct OutreachView {
+    /// Its id.
+    pub id: OutreachId,
+    /// Who reached out.
+    pub account: AccountId,
+    /// How.
+    pub way: ContactWay,
+    /// When.
+    pub happened_at: Timestamp,
+    /// When it was written down.
+    pub created_at: Timestamp,
+}
+
+/// A scene as one of its two people sees it.
+#[derive(Clone, Debug)]
+pub struct SceneView {
+    /// Its id.
+    pub id: SceneId,
+    /// Its link.
+    pub link: LinkId,
+    /// Where it stands.
+    pub status: SceneStatus,
+    /// Where it takes place.
+    pub setting: Setting,
+    /// 1 to 5.
+    pub intensity: Option<i32>,
+    /// When it is planned.
+    pub planned_for: Option<Timestamp>,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// The Revision that it stood under.
+    pub revision: Option<RevisionId>,
+    /// One's own role.
+    pub my_role: Role,
+    /// The other's role.
+    pub partners_role: Option<Role>,
+    /// One's own choice for this scene; None: as on the link.
+    pub alert_allowed: Option<bool>,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+    /// What was given.
+    pub aftercare: Vec<AftercareView>,
+    /// Who reached out.
+    pub outreaches: Vec<OutreachView>,
+}
+
+/// Opens scenes of one's own links, in a fixed number of statements.
+pub fn views(
+    tx: &mut Transaction<'_>,
+    scenes: Vec<SceneRow>,
+    reader: AccountId,
+) -> Result<Vec<SceneView>, Fault> {
+    let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
+    let parts = store::scene::members(tx.db, &ids)?;
+    let mut aftercare = aftercare_of(tx, &ids, reader)?;
+    let outreaches = store::scene::outreaches(tx.db, &ids)?;
+    let mut views = Vec::with_capacity(scenes.len());
+    for scene in scenes {
+        let part =
+            |own: bool| parts.iter().find(|p| p.scene_id == scene.id && (p.account_id == reader) == own);
+        let mine = part(true).ok_or(Fault::Inconsistent("a scene without its reader"))?;
+        let reached = outreaches.iter().filter(|row| row.scene_id == scene.id);
+        views.push(SceneView {
+            id: scene.id,
+            link: scene.link_id,
+            status: scene.status,
+            setting: scene.setting,
+            intensity: scene.intensity,
+            planned_for: scene.planned_for.map(|at| at.get()),
+            started_at: scene.started_at.map(|at| at.get()),
+            ended_at: scene.ended_at.map(|at| at.get()),
+            revision: scene.revision_id,
+            my_role: mine.role,
+            partners_role: part(false).map(|part| part.role),
+            alert_allowed: mine.alert_allowed,
+            created_at: scene.created_at.get(),
+            aftercare: aftercare.remove(&scene.id).unwrap_or_default(),
+            outreaches: reached
+                .map(|row| OutreachView {
+                    id: row.id,
+                    account: row.account_id,
+                    way: row.way,
+                    happened_at: row.happened_at.get(),
+                    created_at: row.created_at.get(),
+                })
+                .collect(),
+        });
+    }
+    Ok(views)
+}
+
+pub(in crate::actions) fn view(
+    tx: &mut Transaction<'_>,
+    scene: SceneRow,
+    reader: AccountId,
+) -> Result<SceneView, Fault> {
+    views(tx, vec![scene], reader)?.pop().ok_or(Fault::Inconsistent("a scene that vanished"))
+}
+
+/// A page of the scenes of one's own link, the newest first.
+pub async fn page(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    link: LinkId,
+    page: KeysetPage<SceneId>,
+) -> Result<Vec<SceneView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            if store::partner_link::find_for(tx.db, link, account)?.is_none() {
+                return Ok(Vec::new());
+            }
+            let rows = store::scene::page(tx.db, link, page)?;
+            views(tx, rows, account)
+        })
+        .await
+}
+
+/// A part of the scenes of all one's links, the newest first.
+pub async fn all(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    page: KeysetPage<SceneId>,
+) -> Result<Vec<SceneView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let rows = store::scene::page_of(tx.db, account, page)?;
+            views(tx, rows, account)
+        })
+        .await
+}
+
+/// Some scenes of one's own; those of others are left out.
+pub async fn find(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    ids: Vec<SceneId>,
+) -> Result<Vec<SceneView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let parts = store::scene::members(tx.db, &ids)?;
+            let own: Vec<_> = parts.iter().filter(|p| p.account_id == account).map(|p| p.scene_id).collect();
+            let rows = store::scene::find_all(tx.db, &own)?;
+            views(tx, rows, account)
+        })
+        .await
+}

@@ -1,0 +1,122 @@
+//! `serve` and `worker`: what runs until it is told to stop.
+
+use super::setup::build;
+use actix_web::dev::ServerHandle;
+use actix_web::rt::task::JoinHandle;
+use evenkeel::app::{App, StartError};
+use evenkeel::config::{Config, Mode};
+use evenkeel::delivery::heartbeat::Heartbeat;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+pub(super) async fn serve(config: &Config) -> Result<(), StartError> {
+    let app = build(config)?;
+    let listener = listen("listen", config.listen)?;
+    let watching = watch(&app, config)?;
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let server = app.server(listener, threads)?;
+    let (handle, stop) = (server.handle(), CancellationToken::new());
+    let serving = actix_web::rt::spawn(server);
+    let working = deliver(&app, config, &stop)?;
+    if config.mode == Mode::Development {
+        tracing::warn!(
+            "development mode: mail without a server goes to {}; see {}dev/outbox",
+            config.data_dir.join("outbox").display(),
+            config.public_url
+        );
+    }
+    if config.takes_all_for_one() {
+        tracing::warn!("no proxy is trusted: behind one everybody counts as one client; see trusted_proxies");
+    }
+    tracing::info!("Evenkeel is ready on {}. Open {}", app.context.store.backend(), config.public_url);
+    stop_signal().await?;
+    tracing::info!("stopping: what runs may finish");
+    stop.cancel();
+    app.context.feeds.close();
+    handle.stop(true).await;
+    serving.await??;
+    working.stopped().await?;
+    // The last to go: whoever watches sees how it ends.
+    watching.stop().await
+}
+
+pub(super) async fn work(config: &Config) -> Result<(), StartError> {
+    let app = build(config)?;
+    let stop = CancellationToken::new();
+    let watching = watch(&app, config)?;
+    let working = deliver(&app, config, &stop)?;
+    tracing::info!("the worker is ready on {}", app.context.store.backend());
+    stop_signal().await?;
+    stop.cancel();
+    working.stopped().await?;
+    watching.stop().await
+}
+
+fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .map_err(|error| format!("setting {setting}: {address} cannot be listened on: {error}").into())
+}
+
+/// Starts the worker, and beside it the heartbeat if there is to be one.
+fn deliver(app: &App, config: &Config, stop: &CancellationToken) -> Result<Delivering, StartError> {
+    app.context.metrics.expect_passes();
+    if let Some(url) = &config.heartbeat_url {
+        let (heartbeat, stop) = (Heartbeat::new(Arc::clone(&app.context), url.clone())?, stop.clone());
+        // It holds nothing that must be given back: its end is not waited for.
+        drop(actix_web::rt::spawn(async move { heartbeat.run(stop).await }));
+    }
+    // A runtime of its own: encryption takes all cores, and a request does not wait for a herd of nudges.
+    let runtime = Runtime::new()?;
+    let (worker, stop) = (app.worker(), stop.clone());
+    let working = runtime.spawn(async move { worker.run(stop).await });
+    Ok(Delivering { runtime, working })
+}
+
+/// The worker at work.
+struct Delivering {
+    runtime: Runtime,
+    working: JoinHandle<()>,
+}
+
+impl Delivering {
+    /// Waits until it has finished what it was told to stop.
+    async fn stopped(self) -> Result<(), StartError> {
+        let ended = self.working.await;
+        // What is left are connections that nobody uses.
+        self.runtime.shutdown_background();
+        Ok(ended?)
+    }
+}
+
+/// The listener for whoever watches, if there is one.
+struct Watching(Option<(ServerHandle, JoinHandle<std::io::Result<()>>)>);
+
+fn watch(app: &App, config: &Config) -> Result<Watching, StartError> {
+    let Some(address) = config.metrics_listen else { return Ok(Watching(None)) };
+    let listener = listen("metrics_listen", address)?;
+    tracing::info!("metrics are on http://{}/metrics", listener.local_addr()?);
+    let server = app.watch_server(listener)?;
+    Ok(Watching(Some((server.handle(), actix_web::rt::spawn(server)))))
+}
+
+impl Watching {
+    async fn stop(self) -> Result<(), StartError> {
+        if let Some((handle, serving)) = self.0 {
+            handle.stop(true).await;
+            serving.await??;
+        }
+        Ok(())
+    }
+}
+
+async fn stop_signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,305 @@
+//! One worker's shift: claims as much as it can hand over, records what is over, and sleeps until the next due instant.
+
+use crate::actions::nudges::claim::{Claimed, claim};
+use crate::actions::{Fault, Transaction};
+use crate::delivery::dispatch::Dispatch;
+use crate::delivery::record::{Recorded, record};
+use crate::delivery::{Finished, Worker};
+use crate::store;
+use crate::store::types::Ts;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Hand-overs that may wait for a place: more would only grow old. Those under way do not count, since a provider
+/// that hangs must not keep the others' from being claimed.
+const QUEUE: usize = 512;
+/// Nudges that a worker has in hand at most: what bounds its memory.
+const IN_HAND: usize = 2048;
+/// Nudges that one claim of a worker takes; with less room than that a claim is not worth its statements.
+pub const BATCH: usize = 256;
+/// How long what is over may wait for others to be recorded with.
+const RECORD_WITHIN: Duration = Duration::from_millis(20);
+/// How often the worker looks even if nothing tells it to: a bell may be lost.
+const POLL: Duration = Duration::from_secs(5);
+/// How long it waits when the database does not work.
+const AFTER_FAULT: Duration = Duration::from_secs(1);
+/// How often it looks at providers that have all their places taken.
+const STALL_CHECK: Duration = Duration::from_millis(100);
+/// How long hand-overs that are under way may take when the worker stops.
+const STOP_WITHIN: Duration = Duration::from_secs(15);
+/// How long giving back may take then.
+const GIVE_BACK_WITHIN: Duration = Duration::from_secs(5);
+
+/// What one pass through the database came to.
+struct Passed {
+    recorded: Recorded,
+    claimed: Option<Claimed>,
+    next: Option<Ts>,
+}
+
+type Pass = Pin<Box<dyn Future<Output = Result<Passed, Fault>> + Send>>;
+
+/// What a worker is doing.
+pub struct WorkerLoop<'a> {
+    worker: &'a Worker,
+    dispatch: Dispatch,
+    /// What is over and not recorded yet, and since when.
+    finished: Vec<Arc<Finished>>,
+    finished_since: Option<Instant>,
+    /// The pass under way, and what it records.
+    pass: Option<Pass>,
+    recording: Vec<Arc<Finished>>,
+    /// When something may be due, and whether the bell rang since the pass under way began.
+    look_at: Instant,
+    woken: bool,
+    /// When the database is tried again after a fault.
+    not_before: Instant,
+    /// Whether `look_at` is more than a guess.
+    looked: bool,
+    /// How many nudges the last pass claimed, and all so far.
+    last: Option<usize>,
+    total: usize,
+    closed: bool,
+}
+
+impl<'a> WorkerLoop<'a> {
+    /// A shift that has not begun.
+    pub fn new(worker: &'a Worker) -> Self {
+        Self {
+            worker,
+            dispatch: Dispatch::new(
+                Arc::clone(&worker.senders),
+                Arc::clone(&worker.context.metrics),
+                worker.context.clock.clone(),
+                worker.context.chance.clone(),
+                worker.lease,
+            ),
+            finished: Vec::new(),
+            finished_since: None,
+            pass: None,
+            recording: Vec::new(),
+            look_at: Instant::now(),
+            woken: false,
+            not_before: Instant::now(),
+            looked: false,
+            last: None,
+            total: 0,
+            closed: false,
+        }
+    }
+
+    /// Works until nothing is due and nothing in hand; returns how many nudges were claimed.
+    pub async fn until_done(mut self) -> Result<usize, Fault> {
+        loop {
+            self.step().await?;
+            let nothing_due = self.last == Some(0) || (self.looked && Instant::now() < self.look_at);
+            if nothing_due && self.pass.is_none() && self.dispatch.len() == 0 && self.finished.is_empty() {
+                return Ok(self.total);
+            }
+        }
+    }
+
+    /// Works until it is told to stop, whatever goes wrong on the way.
+    pub async fn until_stopped(mut self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.worker.context.planned.notified() => {
+                    self.look_at = Instant::now();
+                    self.woken = true;
+                }
+                result = self.step() => self.survive(result),
+            }
+        }
+        self.closed = true;
+        self.dispatch.close();
+        let last = async {
+            while self.dispatch.len() > 0
+                || !self.finished.is_empty()
+                || self.pass.is_some()
+                || self.collect()
+            {
+                let result = self.step().await;
+                self.survive(result);
+            }
+        };
+        if tokio::time::timeout(STOP_WITHIN, last).await.is_err() {
+            tracing::warn!("what was under way did not end in time");
+        }
+        let id = self.worker.id;
+        let give_back = self.worker.context.worker_tx(move |tx| {
+            let now = tx.ts();
+            Ok(store::nudge::give_back(tx.db, id, now)?)
+        });
+        match tokio::time::timeout(GIVE_BACK_WITHIN, give_back).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "claims were not given back; their leases will end"),
+            Err(_) => tracing::warn!("the database does not answer; the leases will end"),
+        }
+    }
+
+    fn survive(&mut self, result: Result<(), Fault>) {
+        if let Err(error) = result {
+            tracing::error!(%error, "the worker could not work; it tries again");
+            self.not_before = Instant::now() + AFTER_FAULT;
+        }
+    }
+
+    /// Starts what may start and waits for the next thing to happen. May be dropped while it waits: nothing is lost by
+    /// that.
+    async fn step(&mut self) -> Result<(), Fault> {
+        self.dispatch.start();
+        self.collect();
+        let now = Instant::now();
+        if self.pass.is_none() && self.wants_pass(now) {
+            self.begin_pass(now);
+        }
+        let wake = self.wake_at();
+        tokio::select! {
+            result = under_way(&mut self.pass) => self.passed(result)?,
+            () = self.dispatch.ended() => {}
+            () = tokio::time::sleep_until(wake) => {}
+        }
+        self.collect();
+        Ok(())
+    }
+
+    /// Takes over what is over; whether there was anything.
+    fn collect(&mut self) -> bool {
+        let finished = self.dispatch.finished();
+        if finished.is_empty() {
+            return false;
+        }
+        self.finished_since.get_or_insert_with(Instant::now);
+        self.finished.extend(finished);
+        true
+    }
+
+    /// How many nudges the next claim may take.
+    fn room(&self) -> usize {
+        let queue = QUEUE.saturating_sub(self.dispatch.queued());
+        let room = IN_HAND.saturating_sub(self.dispatch.len()).min(queue);
+        if self.closed || room < BATCH { 0 } else { BATCH }
+    }
+
+    fn wants_pass(&self, now: Instant) -> bool {
+        let waited = |since: Instant| now.checked_duration_since(since).is_some_and(|it| it >= RECORD_WITHIN);
+        if now < self.not_before {
+            return false;
+        }
+        (now >= self.look_at && self.room() > 0)
+            || self.finished.len() >= BATCH
+            || (self
+                .finished_since
+                .is_some_and(|since| waited(since) || (self.dispatch.len() == 0 && now >= since)))
+    }
+
+    fn wake_at(&self) -> Instant {
+        let now = Instant::now();
+        let mut wake = now + POLL;
+        if self.pass.is_none() {
+            if self.room() > 0 {
+                wake = wake.min(self.look_at);
+            }
+            if let Some(since) = self.finished_since {
+                wake = wake.min(since + RECORD_WITHIN);
+            }
+            wake = wake.max(self.not_before);
+        }
+        if self.dispatch.queued() > 0 { wake.min(now + STALL_CHECK) } else { wake }
+    }
+
+    /// One transaction that records what is over and claims what is due.
+    fn begin_pass(&mut self, now: Instant) {
+        let room = if now >= self.look_at { self.room() } else { 0 };
+        self.woken = false;
+        self.recording = std::mem::take(&mut self.finished);
+        self.finished_since = None;
+        let Worker { context, id, lease, .. } = self.worker;
+        let (context, id, lease, finished) = (Arc::clone(context), *id, *lease, self.recording.clone());
+        self.pass = Some(Box::pin(async move {
+            let work = move |tx: &mut Transaction<'_>| {
+                let recorded = record(tx, id, &finished)?;
+                let most = i64::try_from(room).unwrap_or(0);
+                let claimed = (room > 0).then(|| claim(tx, id, lease, most)).transpose()?;
+                let more = claimed.as_ref().is_some_and(|claimed| claimed.total == room);
+                let next = if more { Some(tx.ts()) } else { store::nudge::next_due(tx.db)? };
+                Ok(Passed { recorded, claimed, next })
+            };
+            context.worker_tx(work).await
+        }));
+    }
+
+    /// Takes up what a pass came to.
+    fn passed(&mut self, result: Result<Passed, Fault>) -> Result<(), Fault> {
+        self.pass = None;
+        let recording = std::mem::take(&mut self.recording);
+        let passed = match result {
+            Ok(passed) => passed,
+            Err(error) => {
+                // What was sent is recorded as soon as the database works again, or its lease ends.
+                if !recording.is_empty() {
+                    self.finished.splice(0..0, recording);
+                    self.finished_since.get_or_insert_with(Instant::now);
+                }
+                return Err(error);
+            }
+        };
+        self.count(&passed);
+        let wait = passed.next.map(|next| next.get().duration_since(self.worker.context.clock.now()));
+        let wait = wait.map_or(POLL, |wait| Duration::try_from(wait).unwrap_or_default().min(POLL));
+        let total = passed.claimed.as_ref().map(|claimed| claimed.total);
+        // What is due and was not to be had is in another worker's hands this moment.
+        let soon = if total == Some(0) { Duration::from_millis(20) } else { Duration::ZERO };
+        // What was planned while the pass was under way may have been too late for it.
+        self.look_at = Instant::now() + if self.woken { Duration::ZERO } else { wait.max(soon) };
+        // What was recorded may have made something due.
+        self.last = total;
+        self.looked = true;
+        self.total += total.unwrap_or(0);
+        for ready in passed.claimed.into_iter().flat_map(|claimed| claimed.ready) {
+            self.dispatch.take(ready);
+        }
+        if self.closed {
+            // What this pass claimed while the worker was told to stop is given back too.
+            self.dispatch.close();
+        }
+        Ok(())
+    }
+}
+
+impl WorkerLoop<'_> {
+    fn count(&self, passed: &Passed) {
+        let (metrics, recorded) = (&self.worker.context.metrics, &passed.recorded);
+        metrics.passed(self.worker.context.clock.now());
+        if let Some(claimed) = &passed.claimed {
+            metrics.claimed(claimed.total);
+        }
+        for (channel, lateness) in &recorded.accepted {
+            metrics.accepted_after(*channel, *lateness);
+        }
+        let given_up = passed.claimed.as_ref().map_or(0, |claimed| claimed.dead);
+        for _ in 0..recorded.dead + given_up {
+            metrics.dead();
+        }
+        metrics.put_off(recorded.put_off + passed.claimed.as_ref().map_or(0, |claimed| claimed.moved));
+        if recorded.lost > 0 {
+            tracing::info!(nudges = recorded.lost, "leases were lost; their results are not recorded");
+            for _ in 0..recorded.lost {
+                metrics.lease_lost();
+            }
+        }
+    }
+}
+
+/// The result of the pass under way; never, if there is none.
+async fn under_way(pass: &mut Option<Pass>) -> Result<Passed, Fault> {
+    match pass {
+        Some(pass) => pass.await,
+        None => std::future::pending().await,
+    }
+}

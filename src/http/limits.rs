@@ -1,0 +1,151 @@
+//! The door: which hosts and origins are served, how long and how many may wait, and who is inside.
+
+use crate::graphql::limits;
+use crate::ids::AccountId;
+use actix_cors::Cors;
+use actix_web::HttpRequest;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, RETRY_AFTER};
+use actix_web::http::{Method, uri::Authority};
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The header of a request's id, in and out.
+pub const REQUEST_ID: &str = "x-request-id";
+
+/// Who is let in, and how far.
+#[derive(Clone)]
+pub struct HttpLimits {
+    /// The names that requests may be addressed to, with the port if it is not the usual one. None: any.
+    pub hosts: Option<Vec<String>>,
+    /// The origins whose pages may call the API.
+    pub origins: Vec<String>,
+    /// Whether browsers are told to come by TLS only, from now on (RFC 6797).
+    pub strict_transport: bool,
+    /// How long the head of a connection's first request may take.
+    pub head: Duration,
+    /// How long a connection may be idle between two requests.
+    pub keep_alive: Duration,
+    /// How long a connection may go without a request that is read whole.
+    pub stall: Duration,
+    /// How long a request may take, its body among it.
+    pub request: Duration,
+    /// How long a document may take to be executed.
+    pub execution: Duration,
+    /// Connections of one thread at the same time.
+    pub connections: usize,
+    /// Requests of one account at the same time.
+    pub at_once: usize,
+    /// Connections by which one account follows at the same time.
+    pub following: usize,
+    /// How long nothing is said to who follows before they are asked whether they are still there.
+    pub ping: Duration,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            hosts: None,
+            origins: Vec::new(),
+            strict_transport: false,
+            head: limits::HEAD,
+            keep_alive: limits::KEEP_ALIVE,
+            stall: limits::STALL,
+            request: limits::REQUEST,
+            execution: limits::EXECUTION,
+            connections: limits::CONNECTIONS,
+            at_once: limits::AT_ONCE,
+            following: limits::FOLLOWING,
+            ping: limits::PING,
+        }
+    }
+}
+
+/// A host as it is compared: in small letters, without the usual ports and the root's dot.
+fn usual(host: &str) -> String {
+    let host = host.to_ascii_lowercase();
+    let bare = host.strip_suffix(":443").or_else(|| host.strip_suffix(":80")).unwrap_or(&host);
+    bare.strip_suffix('.').unwrap_or(bare).to_owned()
+}
+
+/// Whether a host is this machine's own name for itself, whatever the port.
+fn is_loopback(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let name = authority.host();
+    name.eq_ignore_ascii_case("localhost")
+        || name == "[::1]"
+        || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+impl HttpLimits {
+    /// Whether a request is addressed to this service (RFC 9110, 7.2 and 7.4): otherwise a page elsewhere could make a
+    /// browser believe that this is its own host. Whoever asks on this machine whether the service is there need not know
+    /// its name.
+    pub fn serves(&self, request: &HttpRequest) -> bool {
+        let Some(hosts) = &self.hosts else { return true };
+        let mut named = request.headers().get_all(HOST);
+        let (Some(host), None) = (named.next().and_then(|host| host.to_str().ok()), named.next()) else {
+            return false;
+        };
+        if request.uri().authority().is_some_and(|authority| usual(authority.as_str()) != usual(host)) {
+            return false;
+        }
+        let is_health = matches!(request.path(), "/healthz" | "/readyz");
+        hosts.iter().any(|known| usual(known) == usual(host)) || is_health && is_loopback(host)
+    }
+
+    /// What pages of other origins may do (Fetch, "CORS protocol"): call the API with a token, from exactly these. There
+    /// are no cookies that a browser could send along, and none are allowed.
+    pub fn cors(&self) -> Cors {
+        let cors = Cors::default()
+            .allowed_methods([Method::GET, Method::POST])
+            .allowed_headers([
+                AUTHORIZATION.as_str(),
+                CONTENT_TYPE.as_str(),
+                "accept",
+                "idempotency-key",
+                IF_NONE_MATCH.as_str(),
+                REQUEST_ID,
+            ])
+            .expose_headers([REQUEST_ID, RETRY_AFTER.as_str(), ETAG.as_str()])
+            .block_on_origin_mismatch(false)
+            .max_age(600);
+        self.origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+    }
+}
+
+/// How many requests of each account are inside.
+#[derive(Clone, Default)]
+pub struct ConcurrencyLimiter(Arc<Mutex<HashMap<AccountId, usize>>>);
+
+/// A place inside; given back when it is dropped.
+pub struct Permit {
+    request_limiter: ConcurrencyLimiter,
+    account: AccountId,
+}
+
+impl ConcurrencyLimiter {
+    /// Lets a request of an account in, if no more than `most` are then.
+    pub fn acquire(&self, account: AccountId, most: usize) -> Option<Permit> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(account).or_insert(0);
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Permit { request_limiter: self.clone(), account })
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut counts = self.request_limiter.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.account) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.account);
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Check-ins with their answers.
+
+use super::account::accounts;
+use super::scene::scenes;
+
+diesel::table! {
+    use crate::ids::Uid;
+    use crate::store::types::sql::Ts;
+    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
+
+    /// One question to one person about one scene at one due time.
+    check_ins (id) {
+        id -> Uid,
+        /// The scene.
+        scene_id -> Uid,
+        /// The scene's link.
+        link_id -> Uid,
+        /// Who is asked.
+        subject_id -> Uid,
+        /// After how many minutes since the scene's end.
+        offset_minutes -> Integer,
+        /// When it falls due.
+        due_at -> Ts,
+        /// When its ladder ends.
+        closes_at -> Ts,
+        /// unanswered, answered, skipped.
+        state -> Text,
+        /// Until when the subject put it off.
+        snoozed_until -> Nullable<Ts>,
+        /// How often it was put off: part of its nudges' keys.
+        round -> Integer,
+        /// Mood, signs, need and note, sealed with the subject's data key.
+        answer -> Nullable<Binary>,
+        /// What of the answer the partner sees: nothing, mood, all.
+        share -> Nullable<Text>,
+        /// When the subject answered.
+        answered_at -> Nullable<Ts>,
+        /// When the scene was ended.
+        created_at -> Ts,
+        /// What of the answer the partner sees until shared_from: nothing, mood, all; null: nothing.
+        share_before -> Nullable<Text>,
+        /// From when on the partner sees what share says; null: since it was answered.
+        shared_from -> Nullable<Ts>,
+    }
+}
+
+diesel::joinable!(check_ins -> scenes (scene_id));
+diesel::joinable!(check_ins -> accounts (subject_id));

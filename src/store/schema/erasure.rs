@@ -1,0 +1,31 @@
+//! Erasures, asked for and done.
+
+diesel::table! {
+    use crate::ids::Uid;
+    use crate::store::types::sql::Ts;
+    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
+
+    /// An erasure that was asked for and can still be undone.
+    erasures (account_id) {
+        /// Whose account.
+        account_id -> Uid,
+        /// When it was asked for.
+        requested_at -> Ts,
+        /// When it takes place.
+        erase_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use crate::ids::Uid;
+    use crate::store::types::sql::Ts;
+    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
+
+    /// Accounts that were erased.
+    erased (account_hash) {
+        /// SHA-256 of the account's id.
+        account_hash -> Binary,
+        /// When it was erased.
+        erased_at -> Ts,
+    }
+}

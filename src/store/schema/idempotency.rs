@@ -1,0 +1,21 @@
+//! Answers kept for a key.
+
+diesel::table! {
+    use crate::ids::Uid;
+    use crate::store::types::sql::Ts;
+    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
+
+    /// Mutations that were sent under a key (R04).
+    idempotency_keys (key_hash) {
+        /// Keyed hash of the account and the client's key.
+        key_hash -> Binary,
+        /// SHA-256 of the request: another one under the same key is refused.
+        body_hash -> Binary,
+        /// The answer that was given, sealed; null: not given yet.
+        response -> Nullable<Binary>,
+        /// When it was first sent; kept for a day.
+        created_at -> Ts,
+        /// Whose mutation it was; null: of nobody signed in.
+        account_id -> Nullable<Uid>,
+    }
+}

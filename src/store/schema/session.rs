@@ -1,0 +1,54 @@
+//! Sessions and their refresh tokens.
+
+use super::account::accounts;
+
+diesel::table! {
+    use crate::ids::Uid;
+    use crate::store::types::sql::Ts;
+    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
+
+    /// One signed-in device: a refresh-token family.
+    sessions (id) {
+        id -> Uid,
+        /// Who is signed in.
+        account_id -> Uid,
+        /// The device's name, sealed with the account's data key.
+        label -> Binary,
+        /// When it was signed in.
+        created_at -> Ts,
+        /// When it last asked for tokens.
+        last_used_at -> Ts,
+        /// When it was signed out or ended.
+        ended_at -> Nullable<Ts>,
+        /// When it last gave a fresh proof; its log-in is one. Null: before there were proofs.
+        proved_at -> Nullable<Ts>,
+        /// When a token of the family came again after it had been exchanged, which ended the session.
+        reused_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use crate::ids::Uid;
+    use crate::store::types::sql::Ts;
+    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
+
+    /// The tokens of a family.
+    refresh_tokens (id) {
+        id -> Uid,
+        /// The family.
+        session_id -> Uid,
+        /// SHA-256 of the token.
+        token_hash -> Binary,
+        /// When it was given out.
+        issued_at -> Ts,
+        /// When it stops working.
+        expires_at -> Ts,
+        /// When it was exchanged; after a short grace another use ends the family.
+        replaced_at -> Nullable<Ts>,
+        /// The token that was exchanged for this one; null: the first of its family.
+        predecessor_id -> Nullable<Uid>,
+    }
+}
+
+diesel::joinable!(sessions -> accounts (account_id));
+diesel::joinable!(refresh_tokens -> sessions (session_id));

@@ -1,0 +1,306 @@
+//! Threads that own a connection each and run whole units of work that are sent to them.
+
+use crate::metrics::Metrics;
+use crate::store::dialect::Purpose;
+use crate::store::{Db, Location, StoreError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, oneshot};
+
+/// How many units may wait for a lane before callers wait for room.
+const QUEUE: usize = 512;
+/// How long a caller waits for room.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How many threads, each with a connection of its own, work on the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DatabaseThreads {
+    /// Those that read on SQLite, beside the one that writes.
+    pub sqlite_readers: usize,
+    /// Those that do everything on PostgreSQL.
+    pub postgres: usize,
+}
+
+impl Default for DatabaseThreads {
+    fn default() -> Self {
+        Self { sqlite_readers: 4, postgres: 12 }
+    }
+}
+
+type Work = Box<dyn FnOnce(&mut Db) -> bool + Send>;
+
+/// A queue and the threads that serve it.
+#[derive(Clone)]
+struct DbThreads {
+    sender: mpsc::Sender<Work>,
+    room: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+}
+
+/// The database as the rest of the house sees it. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    readers: DbThreads,
+    writers: DbThreads,
+    backend: &'static str,
+}
+
+impl Store {
+    /// Opens the database, brings its schema up to date and starts its threads.
+    pub fn open(location: &Location) -> Result<Self, StoreError> {
+        let nothing = |_: &mut Db| Ok::<_, StoreError>(());
+        Self::open_with(location, DatabaseThreads::default(), Arc::default(), nothing)
+            .map(|(store, ())| store)
+    }
+
+    /// As [`Store::open`], with meters for the waits, and something that is read there before anything else may happen.
+    pub fn open_with<T, E: From<StoreError>>(
+        location: &Location,
+        threads: DatabaseThreads,
+        metrics: Arc<Metrics>,
+        read: impl FnOnce(&mut Db) -> Result<T, E>,
+    ) -> Result<(Self, T), E> {
+        let mut first = Db::open(location)?;
+        first.migrate()?;
+        let value = read(&mut first)?;
+        Ok((Self::start(location, threads, &metrics)?, value))
+    }
+
+    fn start(
+        location: &Location,
+        threads: DatabaseThreads,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, StoreError> {
+        let (readers, writers) = match location {
+            // SQLite has one writer; more would only wait for each other.
+            Location::Sqlite(_) => (
+                DbThreads::start(location, threads.sqlite_readers, metrics)?,
+                DbThreads::start(location, 1, metrics)?,
+            ),
+            Location::Postgres(_) => {
+                let threads = DbThreads::start(location, threads.postgres, metrics)?;
+                (threads.clone(), threads)
+            }
+        };
+        Ok(Self { readers, writers, backend: location.backend() })
+    }
+
+    /// The backend's name.
+    pub fn backend(&self) -> &'static str {
+        self.backend
+    }
+
+    /// Runs queries that only read.
+    ///
+    /// # Errors
+    /// What the closure says; [`StoreError::Busy`] before it began, [`StoreError::Dropped`] if it panicked.
+    pub async fn read<T, E>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.readers.run(work).await
+    }
+
+    /// Runs a whole unit of work in one transaction: it is saved if the closure returns `Ok`, and undone
+    /// otherwise. No await fits inside, so no mail or push can be sent while it is open.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn write<T, E>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.write_then(Purpose::Write, work, |_| {}).await
+    }
+
+    /// As [`Store::write`], or alone as `purpose` says. `saved` hears what it came to once that is saved, even if the
+    /// caller has gone away by then.
+    ///
+    /// # Errors
+    /// As [`Store::read`]; for one that is to be alone also if others do not end in time.
+    pub async fn write_then<T, E>(
+        &self,
+        purpose: Purpose,
+        work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
+        saved: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let write = move |db: &mut Db| db.transact(purpose, work).inspect(saved);
+        self.writers.run(write).await
+    }
+
+    /// Runs queries that only read, in one transaction: they see one state, whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn look<T, E>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.readers.run(|db| db.transact(Purpose::Look, work)).await
+    }
+}
+
+impl DbThreads {
+    fn start(location: &Location, threads: usize, metrics: &Arc<Metrics>) -> Result<Self, StoreError> {
+        let (sender, receiver) = mpsc::channel::<Work>();
+        let receiver = Arc::new(Mutex::new(receiver));
+        // How many connections broke. Where one broke the others may have too: when a server crashes, only the first
+        // unit hears of it, and not one for each thread.
+        let broken = Arc::new(AtomicUsize::new(0));
+        for n in 0..threads {
+            let mut connection = Some(Db::open(location)?);
+            let (location, receiver, broken) = (location.clone(), Arc::clone(&receiver), Arc::clone(&broken));
+            let mut seen = 0;
+            let serve = move || {
+                loop {
+                    // The guard is dropped at the end of this statement: the others wait for work, not for ours.
+                    let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let Ok(work) = next else { return };
+                    let known = std::mem::replace(&mut seen, broken.load(Ordering::Acquire));
+                    let sound = |db: &mut Db| known == seen || db.ping().is_ok();
+                    let kept = connection.take().and_then(|mut db| sound(&mut db).then_some(db));
+                    let Some(mut db) = kept.or_else(|| reopen(&location)) else {
+                        continue;
+                    };
+                    // A panic or an error may leave the connection in any state; it is kept only if it answers.
+                    let sound = catch_unwind(AssertUnwindSafe(|| work(&mut db)));
+                    connection = match sound {
+                        Ok(true) => Some(db),
+                        Ok(false) if db.ping().is_ok() => Some(db),
+                        Ok(false) => {
+                            broken.fetch_add(1, Ordering::Release);
+                            None
+                        }
+                        Err(_) => None,
+                    };
+                }
+            };
+            std::thread::Builder::new().name(format!("database-{n}")).spawn(serve).map_err(|error| {
+                StoreError::Connection(diesel::ConnectionError::BadConnection(error.to_string()))
+            })?;
+        }
+        Ok(Self { sender, room: Arc::new(Semaphore::new(QUEUE)), metrics: Arc::clone(metrics) })
+    }
+
+    async fn run<T, E>(&self, work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let asked = Instant::now();
+        let room = tokio::time::timeout(DEADLINE, Arc::clone(&self.room).acquire_owned()).await;
+        let Ok(Ok(room)) = room else {
+            self.metrics.database_waited(asked.elapsed());
+            return Err(StoreError::Busy.into());
+        };
+        let (reply, answer) = oneshot::channel();
+        let metrics = Arc::clone(&self.metrics);
+        let tx: Work = Box::new(move |db| {
+            metrics.database_waited(asked.elapsed());
+            let result = work(db);
+            let sound = result.is_ok();
+            drop(room);
+            // A caller that went away does not want the answer; the work is done all the same.
+            let _ = reply.send(result);
+            sound
+        });
+        self.sender.send(tx).map_err(|_| E::from(StoreError::Dropped))?;
+        answer.await.unwrap_or_else(|_| Err(StoreError::Dropped.into()))
+    }
+}
+
+/// A new connection in place of one that broke. If there is none to be had, the unit that asked for it is
+/// dropped (its caller hears so) and the next one tries again.
+fn reopen(location: &Location) -> Option<Db> {
+    Db::open(location).inspect_err(|error| tracing::error!(%error, "no database connection")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use diesel::prelude::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db").display().to_string();
+        (folder, Store::open(&Location::Sqlite(path)).unwrap())
+    }
+
+    async fn one(store: &Store) -> i32 {
+        let select = |db: &mut Db| {
+            Ok::<_, StoreError>(
+                diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("1")).get_result(db)?,
+            )
+        };
+        store.read(select).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_unit_is_an_error_and_the_lane_goes_on() {
+        let (_folder, store) = store();
+        for _ in 0..DatabaseThreads::default().sqlite_readers * 2 {
+            let result: Result<(), StoreError> = store.write(|_| panic!("a unit of work went wrong")).await;
+            assert!(matches!(result, Err(StoreError::Dropped)));
+        }
+        assert_eq!(one(&store).await, 1);
+        store.write(|_| Ok::<_, StoreError>(())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_error_undoes_the_whole_unit() {
+        let (_folder, store) = store();
+        let insert = |db: &mut Db| {
+            diesel::sql_query(
+                "INSERT INTO idempotency_keys (key_hash, body_hash, created_at) VALUES (zeroblob(32), zeroblob(32), 0)",
+            )
+            .execute(db)
+        };
+        let failed: Result<(), StoreError> = store
+            .write(move |db| {
+                insert(db)?;
+                Err(StoreError::Busy)
+            })
+            .await;
+        assert!(failed.is_err());
+        store.write(move |db| Ok::<_, StoreError>(insert(db)?)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn every_wait_for_a_connection_is_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("test.db").display().to_string());
+        let metrics = Arc::new(Metrics::new());
+        let nothing = |_: &mut Db| Ok::<_, StoreError>(());
+        let threads = DatabaseThreads::default();
+        let opened = Store::open_with(&location, threads, Arc::clone(&metrics), nothing);
+        let (store, ()) = opened.unwrap();
+        assert_eq!(one(&store).await, 1);
+        store.write(|_| Ok::<_, StoreError>(())).await.unwrap();
+        assert!(metrics.render().unwrap().contains("evenkeel_database_wait_seconds_count 2\n"));
+    }
+
+    #[tokio::test]
+    async fn callers_beyond_the_bound_wait_for_room_and_are_served() {
+        let (_folder, store) = store();
+        let calls = (0..QUEUE * 2).map(|_| one(&store));
+        let sum: i32 = futures::future::join_all(calls).await.into_iter().sum();
+        assert_eq!(usize::try_from(sum).unwrap(), QUEUE * 2);
+    }
+}
