@@ -127,7 +127,7 @@ async fn compare(backend: Backend) {
 
 fn measure(backend: Backend) {
     statements::watch();
-    actix_web::rt::System::new().block_on(compare(backend));
+    crate::support::live(compare(backend));
 }
 
 #[test]

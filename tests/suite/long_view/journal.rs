@@ -85,7 +85,7 @@ on_both_databases! {
         let (owner, now) = (account(&app, &alex).await, app.clock.now());
         let fill = app.app.context.store.write(move |db| {
             for _ in 0..evenkeel::domain::journal::ENTRIES_A_DAY {
-                let row = JournalRow { id: JournalEntryId::at(now, &crate::support::chance()), account_id: owner, scene_id: None, content: vec![],
+                let row = JournalRow { id: JournalEntryId::at(now, &crate::support::chance()), account_id: owner, scene_id: None, content: vec![1; 64],
                     written_at: now.into(), edited_at: None, created_at: now.into() };
                 evenkeel::store::journal::insert(db, &row)?;
             }
