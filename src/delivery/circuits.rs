@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn r23_providers_that_are_gone_for_good_take_no_others_aad() {
+    fn r23_providers_that_are_gone_for_good_take_no_others_place() {
         let mut circuits = Circuits::default();
         let start: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
         for origin in 0..REMEMBERED {

@@ -113,7 +113,7 @@ async fn post(client: &reqwest::Client, message: WebPushMessage) -> reqwest::Res
 }
 
 #[tokio::test]
-async fn a_good_push_is_decrypted_and_a_repeat_takes_its_aad() {
+async fn a_good_push_is_decrypted_and_a_repeat_takes_its_place() {
     let receiver = PushReceiver::start(clock()).unwrap();
     let vapid = Vapid::generate();
     let phone = receiver.subscribe_to(Some(&B64.encode(&vapid.point)));

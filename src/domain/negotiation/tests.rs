@@ -158,7 +158,7 @@ fn r08_a_revision_is_agreed_from_the_first_moment_at_which_both_yeses_stood() {
 }
 
 #[test]
-fn r06_withdrawing_ends_an_agreement_and_a_newer_one_takes_its_aad() {
+fn r06_withdrawing_ends_an_agreement_and_a_newer_one_takes_its_place() {
     use RevisionState::{Agreed, Proposed, Superseded, Withdrawn};
     let (alex, sam) = couple();
     let one = [yes(alex, 1, None)];
