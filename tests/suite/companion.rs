@@ -82,7 +82,7 @@ on_both_databases! {
 }
 
 #[test]
-fn nothing_of_it_makes_markup_of_text_or_names_another_aad() {
+fn nothing_of_it_makes_markup_of_text_or_names_another_place() {
     for (name, body) in files() {
         let Ok(text) = String::from_utf8(body) else { continue };
         // The names that XML and SVG have for themselves are fetched from nowhere.

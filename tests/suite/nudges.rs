@@ -223,7 +223,7 @@ on_both_databases! {
         assert_eq!(couple.alex.timeline_of(&app, "TELL_PARTNER").await, ["25 18:30 push TELL_PARTNER"]);
     }
 
-    async fn r21_a_rung_that_cannot_go_out_takes_nobodys_aad(app) {
+    async fn r21_a_rung_that_cannot_go_out_takes_nobodys_place(app) {
         let couple = app.couple().await;
         profile(&app, &couple.sam, json!({ "mailWanted": false })).await;
         couple.scene(&app).await;
