@@ -22,17 +22,17 @@ use crate::store::scene::{OutreachRow, SceneChange, SceneMemberRow, SceneRow};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
-/// What a new scene is like.
+/// The details of a new scene.
 pub struct NewScene {
-    /// On which link.
+    /// The link.
     pub link: LinkId,
-    /// Where.
+    /// In person or online.
     pub setting: Setting,
     /// 1 to 5.
     pub intensity: Option<i32>,
     /// One's own role; None: the link's default.
     pub my_role: Option<Role>,
-    /// The other's role; None: their default.
+    /// The partner's role; None: their default.
     pub partners_role: Option<Role>,
 }
 
