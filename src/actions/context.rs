@@ -1,4 +1,4 @@
-//! //! The context that every action gets, and the requester's identity and idempotency key.
+//! The context that every action gets, and the requester's identity and idempotency key.
 
 use crate::auth::Requester;
 use crate::auth::network::Network;

@@ -1,4 +1,4 @@
-//! //! Errors of actions: problems that the person can fix, and faults that only the log shows.
+//! Errors of actions: problems that the person can fix, and faults that only the log shows.
 
 use crate::auth::passkeys::PasskeyError;
 use crate::auth::passwords::{BUSY_SECONDS, HashError};

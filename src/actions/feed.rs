@@ -1,4 +1,4 @@
-//! //! The change feed: which change events each person gets, and which ones they have not read yet.
+//! The change feed: which change events each person gets, and which ones they have not read yet.
 //!
 //! Events that a partner may not notice (R11) go only to the person themselves. A share becomes an event when
 //! it can be seen, and only while it can. An event names the object to read again; what the reader then sees
@@ -23,12 +23,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// How often a subscription looks without being notified: for the end of its session, and for a missed
-/// notification.
+/// How often a subscription looks without being notified: for the end of its session, and for a missed notification.
 const LOOK: SignedDuration = SignedDuration::from_secs(30);
 
-/// A position in the feed: the number of the last immediate event, and the time and id of the last delayed
-/// one.
+/// A position in the feed: the number of the last immediate event, and the time and id of the last delayed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedCursor {
     number: i64,
@@ -163,8 +161,7 @@ fn object(row: &ChangeRow) -> String {
     }
 }
 
-/// Keeps those delayed events that may be told now: a partner's share only while it can be seen (R09, R11,
-/// R12).
+/// Keeps those delayed events that may be told now: a partner's share only while it can be seen (R09, R11, R12).
 fn tellable(tx: &mut Transaction<'_>, rows: Vec<ChangeRow>) -> Result<Vec<ChangeRow>, Fault> {
     let ids: Vec<_> = rows.iter().filter_map(|row| row.check_in_id).collect();
     if ids.is_empty() {
@@ -277,9 +274,9 @@ pub struct Following {
 
 /// The result of waiting.
 pub enum Followed {
-    /// Something changed.
+    /// New changes.
     ChangeEvents(Batch),
-    /// They are no longer signed in.
+    /// The person is no longer signed in.
     SignedOut,
     /// The process stops.
     Closed,

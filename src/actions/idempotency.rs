@@ -1,4 +1,4 @@
-//! //! Idempotency: a mutation sent again under its key gets its first answer (R04).
+//! Idempotency: a mutation sent again under its key gets its first answer (R04).
 
 use super::{AppContext, Fault, RequestKey};
 use crate::actions::auth::session::Bearer;
@@ -53,8 +53,7 @@ async fn find(
 ) -> Result<Remembered, Fault> {
     let whose = requester.map_or_else(|| "nobody".to_owned(), |r| r.account.uuid().simple().to_string());
     let key_hash = context.vault.blind_index("idempotency", &format!("{whose}\0{key}"));
-    // Keyed as well: with a copy of the database, a short answer or a password in the body could otherwise be
-    // guessed.
+    // Keyed as well: with a copy of the database, a short answer or a password in the body could otherwise be guessed.
     let body_hash = context
         .vault
         .blind_index("idempotency-body", &format!("{whose}\0{key}\0{}", String::from_utf8_lossy(body)));
@@ -79,8 +78,7 @@ async fn find(
         .await
 }
 
-/// Stores the answer to a mutation that was done; a mutation that changed nothing leaves no row to store it
-/// in.
+/// Stores the answer to a mutation that was committed; a refused one left no row to store it in.
 pub async fn keep(context: &Arc<AppContext>, key: RequestKey, response: &[u8]) -> Result<(), Fault> {
     let sealed = context.vault.system().seal(aad(&key), response)?;
     context.worker_tx(move |tx| Ok(store::idempotency::keep_response(tx.db, &key.key_hash, sealed)?)).await?;

@@ -1,5 +1,4 @@
-//! //! Actions: each authorises, lets the domain decide, and saves the result with its nudges in one
-//! transaction.
+//! Actions: each authorises, lets the domain decide, and saves the result with its nudges in one transaction.
 
 pub mod accounts;
 pub mod auth;

@@ -1,4 +1,4 @@
-//! //! Accounts: sign up, confirm the address, change the profile and the password, pause.
+//! Accounts: sign up, confirm the address, change the profile and the password, pause.
 
 use crate::actions::accounts::people::{Person, account_key_aad, email_index};
 use crate::actions::auth::{reauthentication, second_factor};
@@ -382,8 +382,7 @@ pub async fn update_profile(
     checks.finish(())?;
     context
         .write_tx(by.key.as_ref(), move |tx| {
-            // A worker or another device may update the address state meanwhile; that must not be
-            // overwritten.
+            // A worker or another device may update the address state meanwhile; that must not be overwritten.
             store::dialect::lock_account(tx.db, account)?;
             let person = Person::load(tx, account)?;
             let change = AccountChange {

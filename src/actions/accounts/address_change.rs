@@ -1,5 +1,4 @@
-//! //! Changing the e-mail address: needs reauthentication, is announced to the old address, confirmed from
-//! the new one.
+//! Changing the e-mail address: needs reauthentication, is announced to the old address, confirmed from the new one.
 
 use crate::actions::accounts::account::{ask_by_mail, expired, request_aad, request_email, take_request};
 use crate::actions::accounts::people::{Person, email_index};

@@ -1,5 +1,4 @@
-//! //! Erasing an account: requested with reauthentication, cancellable within a grace period, then final
-//! (R27).
+//! Erasing an account: requested with reauthentication, cancellable within a grace period, then final (R27).
 
 use crate::actions::accounts::suspension;
 use crate::actions::auth::reauthentication;
@@ -115,8 +114,7 @@ pub async fn carry_out_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
     Ok(erased)
 }
 
-/// Erases an account; false if there is none. Partners keep what they wrote and which Revision each scene
-/// stood under.
+/// Erases an account; false if there is none. Partners keep what they wrote and which Revision each scene stood under.
 fn erase(
     db: &mut Db,
     news: &mut ChangeEvents,

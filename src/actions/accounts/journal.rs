@@ -1,4 +1,4 @@
-//! //! The journal: entries that only their author can read, written, edited and deleted.
+//! The journal: entries that only their author can read, written, edited and deleted.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
@@ -34,7 +34,7 @@ pub struct JournalView {
 pub struct Edit {
     /// The text.
     pub text: Option<String>,
-    /// The scene; Some(None): about none.
+    /// The scene; `Some(None)` removes it.
     pub scene: Option<Option<SceneId>>,
     /// The date that the person gives it.
     pub written_at: Option<Timestamp>,
@@ -65,8 +65,7 @@ fn check_scene(tx: &mut Transaction<'_>, scene: Option<SceneId>, account: Accoun
     }
 }
 
-/// One's own entry, and its author. Locks the account, so that two devices of one person act one after the
-/// other.
+/// One's own entry, and its author. Locks the account, so that two devices of one person act one after the other.
 fn load(
     tx: &mut Transaction<'_>,
     id: JournalEntryId,
@@ -118,7 +117,7 @@ pub async fn write(
         .await
 }
 
-/// Changes an entry. What it said before is not kept.
+/// Changes an entry; the earlier text is not kept.
 pub async fn edit(
     context: &Arc<AppContext>,
     by: &Caller,

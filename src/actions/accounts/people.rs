@@ -1,4 +1,4 @@
-//! //! A person as actions see one: the account's row with the data key that opens it.
+//! A person as actions see one: the account's row with the data key that opens it.
 
 use crate::actions::{Fault, Transaction};
 use crate::domain::account::Email;

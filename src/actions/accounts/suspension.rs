@@ -1,5 +1,4 @@
-//! //! Suspension: while the health-data consent is withdrawn or an erasure is pending, the account gets no
-//! questions or nudges.
+//! Suspension: without the health-data consent, or before an erasure, an account gets no questions and no nudges.
 
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning;

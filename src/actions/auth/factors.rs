@@ -1,4 +1,4 @@
-//! //! A person's factors, as shown to that person.
+//! A person's factors, as shown to that person.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::{AppContext, Fault};

@@ -1,4 +1,4 @@
-//! //! Passkeys: register, list, remove, log in, reauthenticate.
+//! Passkeys: register, list, remove, log in, reauthenticate.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::reauthentication;
@@ -277,8 +277,7 @@ pub async fn begin_log_in(context: &Arc<AppContext>, by: &Visitor) -> ActionResu
         .await
 }
 
-/// Signs a device in by a passkey. The passkey verified its user, so it counts as both factors: no second
-/// step.
+/// Signs a device in by a passkey. The passkey verified its user, so it counts as both factors: no second step.
 pub async fn finish_log_in(
     context: &Arc<AppContext>,
     by: &Visitor,

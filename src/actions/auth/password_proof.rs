@@ -1,4 +1,4 @@
-//! //! Reauthentication by password, and by the second factor if the account has one.
+//! Reauthentication by password, and by the second factor if the account has one.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::reauthentication;

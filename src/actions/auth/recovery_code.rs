@@ -1,4 +1,4 @@
-//! //! Recovery codes: ten of them replace a lost authenticator app, each once.
+//! Recovery codes: ten of them replace a lost authenticator app, each once.
 
 use crate::actions::auth::reauthentication;
 use crate::actions::{ActionResult, AppContext, Caller, Transaction};

@@ -1,5 +1,4 @@
-//! //! Refreshing: a refresh token is exchanged for one successor, and later use of a copy ends the session
-//! (R31).
+//! Refreshing: a refresh token is exchanged for one successor, and later use of a copy ends the session (R31).
 
 use crate::actions::accounts::account::ask_by_mail;
 use crate::actions::accounts::people::Person;

@@ -1,4 +1,4 @@
-//! //! The second factor: a code of the authenticator app, or a recovery code in its place.
+//! The second factor: a code of the authenticator app, or a recovery code in its place.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::{recovery_code, totp};
@@ -42,8 +42,7 @@ pub fn is_asked(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<bo
     Ok(store::totp::counts(tx.db, account)?)
 }
 
-/// Checks a code and uses it up. A wrong code is counted, and that must commit: the problem is therefore a
-/// value.
+/// Checks a code and uses it up. A wrong code is counted, and that must commit: the problem is therefore a value.
 pub fn check(
     tx: &mut Transaction<'_>,
     person: &Person,

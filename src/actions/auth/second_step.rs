@@ -1,4 +1,4 @@
-//! //! The second step of a log-in: a challenge stands for the right password, and a code completes it.
+//! The second step of a log-in: a challenge stands for the right password, and a code completes it.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::second_factor::{SecondFactor, check};

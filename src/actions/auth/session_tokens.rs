@@ -1,4 +1,4 @@
-//! //! Tokens: opening a session, and issuing its access and refresh tokens.
+//! Tokens: opening a session, and issuing its access and refresh tokens.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::{ActionResult, AppContext, Transaction};

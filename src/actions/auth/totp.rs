@@ -1,4 +1,4 @@
-//! //! Authenticator apps (TOTP): begin, confirm, remove, and check a code.
+//! Authenticator apps (TOTP): begin, confirm, remove, and check a code.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::{reauthentication, recovery_code};
@@ -61,8 +61,7 @@ pub async fn begin(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Begun
         .await
 }
 
-/// Confirms the app by one of its codes; log-ins ask for one from now on. Returns the recovery codes, shown
-/// only here.
+/// Confirms the app by one of its codes; log-ins ask for one from now on. Returns the recovery codes, shown only here.
 pub async fn confirm(
     context: &Arc<AppContext>,
     by: &Caller,

@@ -1,4 +1,4 @@
-//! //! Check-ins: answer, skip, snooze, choose what to share, and what the subject and the partner see.
+//! Check-ins: answer, skip, snooze, choose what to share, and what the subject and the partner see.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
@@ -43,7 +43,7 @@ pub struct AnswerView {
 pub struct CheckInView {
     /// Its id.
     pub id: CheckInId,
-    /// Its scene.
+    /// The scene that it asks about.
     pub scene: SceneId,
     /// Its times.
     pub times: Times,
@@ -151,8 +151,7 @@ pub(in crate::actions) fn answer_now(
         return Err(Problem::new("answeredAt", ProblemCode::OutOfRange, sentence).into());
     }
     let share = share.unwrap_or(person.row.default_share);
-    // New content is unseen as yet, whatever was shared before; the same content sent twice keeps its
-    // sharing.
+    // New content is unseen as yet, whatever was shared before; the same content sent twice keeps its sharing.
     let sharing = match open_answer(&person, &row, tx.now)? {
         Some(former) if former.content == content => row.sharing().changed(share, tx.now),
         Some(_) | None => Sharing::of_new(share, tx.now),
@@ -302,7 +301,7 @@ pub async fn find(
 pub struct SceneCheckIns {
     /// One's own.
     pub mine: Vec<CheckInView>,
-    /// The other's, as far as shared.
+    /// The partner's, as far as shared.
     pub partners: Vec<PartnersCheckIn>,
 }
 

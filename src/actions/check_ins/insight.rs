@@ -1,4 +1,4 @@
-//! //! Insight: gathers a person's own answers and received aftercare, for that person alone.
+//! Insight: gathers a person's own answers and received aftercare, for that person alone.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::scenes::view::{GivenBy, aftercare_of};

@@ -1,4 +1,4 @@
-//! //! The pages behind links in nudges and mails: a token allows this one thing and signs nobody in.
+//! The pages behind links in nudges and mails: a token allows this one thing and signs nobody in.
 
 use crate::actions::accounts::{account, suspension};
 use crate::actions::check_ins::check_in::{answer_now, put_off_now, skip_now};

@@ -1,5 +1,4 @@
-//! //! The archive of an export, made piece by piece: a ZIP with one JSON file, the same as a readable page,
-//! and the schema.
+//! The archive of an export, made piece by piece: a ZIP with a JSON file, a readable page of the same, and the schema.
 
 use crate::actions::export::sections::{Reader, Section, SectionCursor};
 use crate::actions::{AppContext, Fault};

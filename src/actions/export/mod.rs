@@ -1,5 +1,4 @@
-//! //! Exports: requested with reauthentication, made in the background, fetched once with another one, then
-//! deleted.
+//! Exports: requested with reauthentication, made in the background, fetched once with another one, then deleted.
 
 pub mod archive;
 pub mod sections;

@@ -1,4 +1,4 @@
-//! //! The sections of an export: all data of one person, a page at a time.
+//! The sections of an export: all data of one person, a page at a time.
 
 use crate::actions::accounts::journal;
 use crate::actions::accounts::people::Person;

@@ -1,5 +1,4 @@
-//! //! A link, locked by one transaction for one of its two people; found by its own id or by one of its
-//! scenes.
+//! A link, locked by one transaction for one of its two people; found by its own id or by one of its scenes.
 
 use crate::actions::accounts::people::link_key;
 use crate::actions::{ActionResult, Transaction};

@@ -1,4 +1,4 @@
-//! //! Negotiation: write one's Needs, propose a Revision, agree to exactly its text, withdraw.
+//! Negotiation: write one's Needs, propose a Revision, agree to exactly its text, withdraw.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
@@ -71,8 +71,7 @@ pub struct Proposal {
     pub partner_alert: Option<ContactWay>,
 }
 
-/// Proposes a Revision: both persons' current Needs, and the terms. An existing Revision is never edited
-/// (R07).
+/// Proposes a Revision: both persons' current Needs, and the terms. An existing Revision is never edited (R07).
 pub async fn propose(
     context: &Arc<AppContext>,
     by: &Caller,

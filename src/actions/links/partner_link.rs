@@ -1,4 +1,4 @@
-//! //! Partner links: invite by code, look, accept, decline, end, and each side's preferences.
+//! Partner links: invite by code, look, accept, decline, end, and each side's preferences.
 
 use crate::actions::accounts::people::{Person, link_key, link_key_aad};
 use crate::actions::accounts::suspension;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 /// One side of a link as the signed-in person sees it.
 #[derive(Clone, Debug)]
 pub struct SideView {
-    /// Whose side.
+    /// The account.
     pub account: AccountId,
     /// The display name.
     pub display_name: String,

@@ -1,4 +1,4 @@
-//! //! Promises: how many the two people of a link kept lately, if both want to see it.
+//! Promises: how many the two people of a link kept lately, if both want to see it.
 
 use crate::actions::{AppContext, Fault};
 use crate::domain::partner_link::LinkStatus;
@@ -8,8 +8,7 @@ use crate::store;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Counts for those of one's own active links on which both want to see them, in a fixed number of
-/// statements.
+/// Counts for those of one's own active links on which both want to see them, in a fixed number of statements.
 pub async fn kept_on(
     context: &Arc<AppContext>,
     account: AccountId,

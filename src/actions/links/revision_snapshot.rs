@@ -1,5 +1,4 @@
-//! //! The state of the Revisions of links, without their texts: read once per action, passed on, and kept up
-//! to date.
+//! The state of the Revisions of links, without their texts: read once per action, passed on, and kept up to date.
 
 use crate::actions::accounts::people::link_key;
 use crate::actions::links::locked_link::OwnLink;

@@ -1,4 +1,4 @@
-//! //! Reading Revisions: opened in full, for the two people of their link.
+//! Reading Revisions: opened in full, for the two people of their link.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::links::revision_snapshot::{RevisionSnapshot, RevisionSummary, content_aad};

@@ -1,4 +1,4 @@
-//! //! Claiming due nudges: each is checked again, then readied for a sender, moved or dropped.
+//! Claiming due nudges: each is checked again, then readied for a sender, moved or dropped.
 
 mod address_mail;
 mod context;
@@ -88,8 +88,7 @@ pub struct Claimed {
     pub moved: usize,
 }
 
-/// Tells an unreadable row (inner error) from a failing database (outer error); only the latter ends the
-/// whole claim.
+/// Tells an unreadable row (inner error) from a failing database (outer error); only the latter ends the whole claim.
 fn readable<T>(result: Result<T, Fault>) -> Result<Result<T, Fault>, Fault> {
     match result {
         Err(fault @ (Fault::Vault(_) | Fault::Inconsistent(_))) => Ok(Err(fault)),
@@ -109,9 +108,8 @@ fn unreadable(tx: &Transaction<'_>, row: &NudgeRow, cause: &Fault) -> ClaimDecis
     })
 }
 
-/// A nudge whose attempts were exhausted by a worker that crashed. A push goes by mail if possible, as after
-/// that many failed pushes (R20); otherwise it is dead. Nothing is decrypted: that may be what crashes the
-/// workers.
+/// A nudge whose attempts were exhausted by a worker that crashed. A push goes by mail if possible, as after that many
+/// failed pushes (R20); otherwise it is dead. Nothing is decrypted: that may be what crashes the workers.
 fn spent(
     tx: &mut Transaction<'_>,
     row: &NudgeRow,

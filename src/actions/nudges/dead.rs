@@ -1,4 +1,4 @@
-//! //! Dead nudges, whose attempts are exhausted: listed for the operator, and revived (R20).
+//! Dead nudges, whose attempts are exhausted: listed for the operator, and revived (R20).
 
 use crate::actions::{ActionResult, AppContext, Fault};
 use crate::domain::nudge::{AttemptOutcome as Ended, Channel, NudgeKind};
@@ -87,9 +87,8 @@ pub async fn list(context: &Arc<AppContext>) -> Result<Listed, Fault> {
         .await
 }
 
-/// Revives dead nudges with all their attempts, on the channel that they were planned for. Everything is
-/// checked again when they are sent (R16). `only`: these nudges; else all that are not expired. At most
-/// [`MOST`].
+/// Revives dead nudges with all their attempts, on the channel that they were planned for. Everything is checked again
+/// when they are sent (R16). `only`: these nudges; else all that are not expired. At most [`MOST`].
 pub async fn drive_again(context: &Arc<AppContext>, only: Option<Vec<NudgeId>>) -> ActionResult<Driven> {
     context
         .write_tx(None, move |tx| {

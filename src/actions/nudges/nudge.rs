@@ -1,4 +1,4 @@
-//! //! Nudges as their recipient sees them.
+//! Nudges as their recipient sees them.
 
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning::{Alert, ScheduleInput, alerts, schedule_inputs};
@@ -34,9 +34,9 @@ pub struct NudgeView {
     pub check_in: Option<CheckInId>,
     /// The scene that it is about.
     pub scene: Option<crate::ids::SceneId>,
-    /// What it means, in words for its recipient alone.
+    /// Its message, for its recipient alone.
     pub message: &'static str,
-    /// Why it came, in words for its recipient alone (R25).
+    /// Why it came, for its recipient alone (R25).
     pub explanation: Explanation,
 }
 

@@ -1,5 +1,4 @@
-//! //! Planning: reads what a check-in's ladder depends on, in a fixed number of statements, and saves its
-//! nudges.
+//! Planning: reads what a check-in's ladder depends on, in a fixed number of statements, and saves its nudges.
 
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::{Fault, Transaction};
@@ -51,11 +50,9 @@ pub struct ScheduleInput {
 /// The partner alert of a check-in.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Alert {
-    /// The way of reaching out that may be suggested now; None: the partner may not be told (R02, R06, R10,
-    /// R13).
+    /// The way of reaching out that may be suggested now; None: the partner may not be told (R02, R06, R10, R13).
     pub standing: Option<ContactWay>,
-    /// What the scene's Revision says, even if somebody has withdrawn since: the words of an alert that was
-    /// sent.
+    /// What the scene's Revision says, even if somebody has withdrawn since: the words of an alert that was sent.
     pub agreed: Option<ContactWay>,
     /// The number of that Revision; None: the scene stood under none.
     pub revision: Option<i32>,

@@ -1,4 +1,4 @@
-//! //! Operations: retention, key rotation, readiness and queue metrics.
+//! Operations: retention, key rotation, readiness and queue metrics.
 
 pub mod retention;
 pub mod rotation;

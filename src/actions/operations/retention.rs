@@ -1,4 +1,4 @@
-//! //! Retention: deletes data whose retention period is over.
+//! Retention: deletes data whose retention period is over.
 
 use crate::actions::auth::session::COPIES_SHOWN;
 use crate::actions::{AppContext, Fault, KEY_LIFE};

@@ -1,5 +1,4 @@
-//! //! Key rotation: rewraps all keys with a new master key, and reseals all data with new data keys, while
-//! the service runs.
+//! Key rotation: rewraps all keys with a new master key and reseals all data with new data keys, on a running service.
 
 use crate::actions::{AppContext, Fault, Transaction};
 use crate::ids::RowId;
@@ -26,9 +25,8 @@ fn aad(of: Column, cell: &Cell) -> Aad {
     Aad::pair(of.table, of.column, first, second)
 }
 
-/// Rewraps every key with the newest master key of this process, the house secret first: from then on the new
-/// master key is in force for new keys as well. Keys already under it are skipped, so an interrupted run can
-/// be repeated.
+/// Rewraps every key with the newest master key of this process, the house secret first: from then on the new master
+/// key is in force for new keys as well. Keys already under it are skipped, so an interrupted run can be repeated.
 ///
 /// # Errors
 /// The database fails, or the house secret cannot be opened.

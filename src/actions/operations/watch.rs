@@ -1,4 +1,4 @@
-//! //! Watching the service: the depth of the queue, and whether the process is ready.
+//! Watching the service: the depth of the queue, and whether the process is ready.
 
 use crate::actions::{AppContext, Fault};
 use crate::metrics::QueueDepth;

@@ -1,4 +1,4 @@
-//! //! Aftercare: what was given right after a scene, sealed under its author's key.
+//! Aftercare: what was given right after a scene, sealed under its author's key.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;

@@ -1,4 +1,4 @@
-//! //! Debriefs: write, replace or take back one's own until both have written, and read what is open.
+//! Debriefs: write, replace or take back one's own until both have written, and read what is open.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;

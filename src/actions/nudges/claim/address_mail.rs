@@ -1,4 +1,4 @@
-//! //! Mails to an address: requested by a visitor, or a notice to the owner of the address.
+//! Mails to an address: requested by a visitor, or a notice to the owner of the address.
 
 use crate::actions::accounts::account::{request_email, request_token};
 use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload};

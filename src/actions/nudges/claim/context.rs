@@ -1,4 +1,4 @@
-//! //! The context of claimed nudges: everything that their decisions depend on.
+//! The context of claimed nudges: everything that their decisions depend on.
 
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning::{self, Alert, ScheduleInput, schedule_inputs};
@@ -105,8 +105,8 @@ impl ClaimContext {
             device.account_id == recipient.id && row.device_id.is_none_or(|only| only == device.id)
         };
         let devices: Vec<_> = self.devices.iter().filter(live).collect();
-        // What refused it for good is asked again only if nothing else is left: somebody may have mended the cause and
-        // had a dead nudge tried anew.
+        // Devices that refused it for good are tried again only if no other is left: the operator may have fixed the
+        // cause and revived a dead nudge.
         let open = |device: &&DeviceRow| !self.refused.contains(&(row.id, device.id));
         let still_open: Vec<_> = devices.iter().copied().filter(open).collect();
         let refused_before = !still_open.is_empty() && still_open.len() < devices.len();

@@ -1,4 +1,4 @@
-//! //! The decision about a claimed nudge: ready for a sender, or the end of its claim.
+//! The decision about a claimed nudge: ready for a sender, or the end of its claim.
 
 use crate::actions::nudges::device::Subscription;
 use crate::domain::nudge::DropReason;

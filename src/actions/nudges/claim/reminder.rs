@@ -1,4 +1,4 @@
-//! //! Reminders: decides about a claimed one from current facts, and prepares its payload.
+//! Reminders: decides about a claimed one from current facts, and prepares its payload.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::check_ins::page::PageToken;
@@ -104,9 +104,8 @@ impl Reminder<'_> {
         }
     }
 
-    /// When the subject has had time to answer the last question: nobody is asked again, and no partner is
-    /// told that an answer is missing, before that (R19, R21). For a partner alert, waiting questions count
-    /// as well.
+    /// When the subject has had time to answer the last question: nobody is asked again, and no partner is told that
+    /// an answer is missing, before that (R19, R21). For a partner alert, waiting questions count as well.
     fn patience_ends(&self, rung: Rung) -> Option<Timestamp> {
         let questions = self.context.questions_below(self.schedule, self.row, rung);
         let asked = questions.filter_map(|nudge| match nudge.state {
