@@ -42,7 +42,7 @@ pub struct AppContext {
     pub push_policy: PushPolicy,
     /// The public half of the VAPID key (RFC 8292, 3.2), base64url.
     pub vapid_public_key: String,
-    /// Help lines, as the host configured them.
+    /// Help lines, as the operator configured them.
     pub help_lines: Vec<HelpLine>,
     /// Retention periods.
     pub keep: Keep,

@@ -71,7 +71,7 @@ pub struct ChangeView {
 /// The changes since a cursor.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// The cursor is unknown or too old: the client must read everything anew, after this.
+    /// The cursor is missing, unknown or too old: the client must read everything anew, after this.
     pub start_over: bool,
     /// The changes, in order.
     pub changes: Vec<ChangeView>,

@@ -114,7 +114,7 @@ pub async fn carry_out_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
     Ok(erased)
 }
 
-/// Erases an account; false if there is none. Partners keep what they wrote and which Revision each scene stood under.
+/// Erases an account; false if there is none. Partners keep their own words and the state of each Revision.
 fn erase(
     db: &mut Db,
     news: &mut ChangeEvents,

@@ -1,4 +1,4 @@
-//! Suspension: without the health-data consent, or before an erasure, an account gets no questions and no nudges.
+//! Suspension: without the health-data consent, or with a pending erasure, an account gets no questions and no nudges.
 
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning;

@@ -1,4 +1,4 @@
-//! Reauthentication: before a sensitive action, a session must show recently that its owner holds it.
+//! Reauthentication: before a sensitive action, a session must have shown recently that its owner holds it.
 
 use crate::actions::{ActionResult, Transaction};
 use crate::auth::Requester;

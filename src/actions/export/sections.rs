@@ -360,7 +360,7 @@ impl Reader {
         let (me, after) = (self.me(), at.scene);
         let page = self.context.read_tx(move |tx| {
             let rows = store::scene::page(tx.db, link, KeysetPage::first(PAGE, after))?;
-            // `views` leaves out scenes without the reader; both people of a link are in each of its scenes.
+            // `views` fails on a scene without the reader; both people of a link are in each of its scenes.
             let authors: Vec<_> = rows.iter().map(|row| (row.id, row.created_by)).collect();
             Ok((authors, view::views(tx, rows, me)?))
         });

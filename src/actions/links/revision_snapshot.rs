@@ -36,7 +36,7 @@ impl RevisionSummary {
         self.yeses.iter().any(|yes| yes.account_id == account && yes.withdrawn_at.is_none())
     }
 
-    /// Whether both had agreed by `at`, and none has withdrawn since.
+    /// Whether both had agreed by `at`, and neither has withdrawn since.
     fn stood_at(&self, at: Timestamp, members: &[AccountId]) -> bool {
         let stands = |yes: &AgreementRow| yes.agreed_at.get() <= at && yes.withdrawn_at.is_none();
         members.len() == 2

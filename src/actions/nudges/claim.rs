@@ -82,7 +82,7 @@ pub struct Claimed {
     pub total: usize,
     /// Nudges to send now.
     pub ready: Vec<Ready>,
-    /// How many attempts were exhausted.
+    /// How many became dead.
     pub dead: usize,
     /// How many were moved to a later time.
     pub moved: usize,

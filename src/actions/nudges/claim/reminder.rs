@@ -95,7 +95,7 @@ impl Reminder<'_> {
                     && other.state == NudgeState::Sent
                     && other.channel == Channel::Mail
             }),
-            // The same nudge is counted already, for the other devices.
+            // The nudge itself was counted already, when the other devices took it.
             sent_today: if straggler {
                 0
             } else {
