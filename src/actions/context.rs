@@ -1,4 +1,4 @@
-//! The context that every action gets: what the service is made of, and who asks for something.
+//! The context that every action gets, and the requester's identity and idempotency key.
 
 use crate::auth::Requester;
 use crate::auth::network::Network;
@@ -20,15 +20,15 @@ use crate::vault::ledger::Ledger;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// What every action needs. One per process.
+/// What every action needs; one per process.
 pub struct AppContext {
     /// The database.
     pub store: Store,
-    /// What seals and opens.
+    /// Seals and opens columns.
     pub vault: Vault,
-    /// What time it is.
+    /// The current time.
     pub clock: Clock,
-    /// Chance.
+    /// Randomness.
     pub chance: Chance,
     /// Access tokens.
     pub tokens: AccessTokens,
@@ -36,49 +36,49 @@ pub struct AppContext {
     pub passwords: Passwords,
     /// The relying party of passkeys; None: the service has no domain name.
     pub passkeys: Option<Passkeys>,
-    /// How often what may be tried.
+    /// Rate limits.
     pub rates: Rates,
     /// Which push services may be used.
     pub push_policy: PushPolicy,
     /// The public half of the VAPID key (RFC 8292, 3.2), base64url.
     pub vapid_public_key: String,
-    /// Whom people can call, as whoever runs the service set it.
+    /// Help lines, as the operator configured them.
     pub help_lines: Vec<HelpLine>,
-    /// How long what is not for ever is kept.
+    /// Retention periods.
     pub keep: Keep,
-    /// Who was erased.
+    /// The ledger of erased accounts.
     pub ledger: Ledger,
-    /// Told when nudges were planned, by this process or another, so that the worker looks.
+    /// Notified when nudges were planned, by this process or another, so that the worker looks.
     pub planned: Arc<Notify>,
-    /// Who follows their feed by way of this process.
+    /// The change-feed subscribers of this process.
     pub feeds: Arc<Feeds>,
-    /// Told when an export was asked for, so that the worker of this process makes it.
+    /// Notified when an export was requested, so that this process's worker makes it.
     pub to_tend: Arc<Notify>,
-    /// What this process counts about itself.
+    /// This process's metrics.
     pub metrics: Arc<Metrics>,
 }
 
-/// The idempotency key of a request, hashed, with the hash of what was asked (R04).
+/// A request's idempotency key, hashed, with the hash of its body (R04).
 #[derive(Clone, Debug)]
 pub struct RequestKey {
     /// Hash of the account and the client's key.
     pub key_hash: Vec<u8>,
     /// Hash of the request.
     pub body_hash: Vec<u8>,
-    /// Whose it is; None: of nobody signed in.
+    /// Its account; None if nobody is signed in.
     pub account: Option<AccountId>,
 }
 
-/// Whoever asks for something for which one need not be signed in.
+/// A client that need not be signed in.
 #[derive(Clone, Debug, Default)]
 pub struct Visitor {
-    /// Where they are, for limits.
+    /// The network it comes from, for rate limits.
     pub network: Network,
     /// The request's key, if it has one.
     pub key: Option<RequestKey>,
 }
 
-/// Who does something, and under which idempotency key.
+/// A signed-in requester with the idempotency key.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The signed-in person.

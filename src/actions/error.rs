@@ -1,4 +1,4 @@
-//! What an action comes to: done, refused for a reason that the person can mend, or a fault that is for the log alone.
+//! Errors of actions: problems that the person can fix, and faults that only the log shows.
 
 use crate::auth::passkeys::PasskeyError;
 use crate::auth::passwords::{BUSY_SECONDS, HashError};
@@ -7,7 +7,7 @@ use crate::domain::problem::Problem;
 use crate::store::StoreError;
 use crate::vault::VaultError;
 
-/// Something unexpected went wrong. The cause is for the log alone (R36).
+/// An unexpected failure. The cause goes only to the log (R36).
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// The database.
@@ -39,11 +39,11 @@ pub enum Fault {
 /// Why an action did not take place.
 #[derive(Debug)]
 pub enum Refusal {
-    /// What the person can mend.
+    /// Problems that the person can fix.
     Problems(Vec<Problem>),
     /// The mutation was sent before under the same idempotency key (R04).
     Repeated,
-    /// What they cannot.
+    /// A fault that the person cannot fix.
     Fault(Fault),
 }
 
@@ -91,15 +91,15 @@ impl From<HashError> for Refusal {
     }
 }
 
-/// What an action came to.
+/// The result of an action.
 pub type ActionResult<T> = Result<T, Refusal>;
 
-/// The result of an action that may find everything done already.
+/// The result of an action that may find its work done already.
 #[derive(Clone, Debug)]
 pub struct Done<T> {
-    /// What stands now.
+    /// The current state.
     pub value: T,
-    /// False: it stood already, and nothing was changed.
+    /// False: it was so already, and nothing changed.
     pub changed: bool,
 }
 

@@ -1,7 +1,8 @@
-//! Changes: who is told of what, and what somebody has not read yet.
+//! The change feed: which change events each person gets, and which ones they have not read yet.
 //!
-//! Whatever a partner may not notice (R11) is told to its own person alone. What is shared is told when it is seen and
-//! only while it is; a change says which object to read again, and the reader sees of it what they may at that moment.
+//! Events that a partner may not notice (R11) go only to the person themselves. A share becomes an event when
+//! it can be seen, and only while it can. An event names the object to read again; what the reader then sees
+//! is decided at that moment.
 
 use crate::actions::accounts::suspension;
 use crate::actions::auth::session::{self, Bearer};
@@ -22,10 +23,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// How often a follower looks without being woken: whether they are still signed in, and for what no bell told of.
+/// How often a subscription looks without being notified: for the end of its session, and for a missed notification.
 const LOOK: SignedDuration = SignedDuration::from_secs(30);
 
-/// How far somebody has read: the number of what was told at once, and the place of what was told later.
+/// A position in the feed: the number of the last immediate event, and the time and id of the last delayed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedCursor {
     number: i64,
@@ -34,7 +35,7 @@ pub struct FeedCursor {
 }
 
 impl FeedCursor {
-    /// Everything that is told by `now`.
+    /// The position behind everything told by `now`.
     fn at(number: i64, now: Timestamp) -> Self {
         Self { number, at: now, id: ChangeId(Uuid::max()) }
     }
@@ -61,36 +62,36 @@ impl std::str::FromStr for FeedCursor {
 /// One object that changed.
 #[derive(Clone, Debug)]
 pub struct ChangeView {
-    /// What happened.
+    /// The kind of change.
     pub kind: ChangeKind,
-    /// The object's id, as it stands on the wire.
+    /// The object's id, as it is on the wire.
     pub object: String,
 }
 
-/// What changed since a cursor.
+/// The changes since a cursor.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// Nobody knows what changed since then: everything is to be read anew, after this.
+    /// The cursor is missing, unknown or too old: the client must read everything anew, after this.
     pub start_over: bool,
     /// The changes, in order.
     pub changes: Vec<ChangeView>,
-    /// How far this goes.
+    /// The cursor behind these changes.
     pub cursor: FeedCursor,
-    /// Whether there is more.
+    /// Whether more changes follow.
     pub more: bool,
-    /// When something is told that waits.
+    /// When the next delayed change is due.
     next: Option<Timestamp>,
 }
 
 impl Batch {
-    /// Whether it tells nothing.
+    /// Whether there is nothing to tell.
     pub fn is_empty(&self) -> bool {
         !self.start_over && self.changes.is_empty()
     }
 }
 
 impl Transaction<'_> {
-    /// Tells these people, when the unit ends, that an object changed.
+    /// Sends these people a change event when the transaction commits.
     pub fn tell(&mut self, people: &[AccountId], kind: ChangeKind, object: impl TypedId) {
         let (now, chance) = (self.ts(), self.chance);
         for account in people {
@@ -98,12 +99,13 @@ impl Transaction<'_> {
         }
     }
 
-    /// Has whoever follows somebody's feed look whether they are still signed in.
+    /// Wakes an account's subscriptions, so that they check whether they are still signed in.
     pub(super) fn ask_followers(&mut self, account: AccountId) {
         self.events().wake(account);
     }
 
-    /// Has a check-in told to its subject when it falls due; one that closed in the past comes with its scene.
+    /// Tells the subject of a check-in when it falls due, or now if it is due and open. One closed in the
+    /// past comes with its scene.
     pub(super) fn tell_when_due(&mut self, row: &CheckInRow) {
         let (kind, object) = (ChangeKind::CheckInOpened, RowId(row.id.uuid()));
         let chance = self.chance;
@@ -117,8 +119,8 @@ impl Transaction<'_> {
         }
     }
 
-    /// Tells the subject of a check-in that it changed, and sees to it that the partner hears of what is shared when it
-    /// is seen, and of nothing that was taken back (R09).
+    /// Tells the subject that a check-in changed. The partner gets an event when a share becomes visible, and
+    /// none for a share that was taken back (R09).
     pub(super) fn tell_of_check_in(&mut self, row: &CheckInRow) -> Result<(), Fault> {
         self.tell(&[row.subject_id], ChangeKind::CheckInChanged, row.id);
         let sharing = row.sharing();
@@ -159,7 +161,7 @@ fn object(row: &ChangeRow) -> String {
     }
 }
 
-/// What of some changes that waited may be told now: of what the partner shared only what is seen (R09, R11, R12).
+/// Keeps those delayed events that may be told now: a partner's share only while it can be seen (R09, R11, R12).
 fn tellable(tx: &mut Transaction<'_>, rows: Vec<ChangeRow>) -> Result<Vec<ChangeRow>, Fault> {
     let ids: Vec<_> = rows.iter().filter_map(|row| row.check_in_id).collect();
     if ids.is_empty() {
@@ -187,7 +189,7 @@ fn tellable(tx: &mut Transaction<'_>, rows: Vec<ChangeRow>) -> Result<Vec<Change
     Ok(rows.into_iter().filter(|row| row.check_in_id.as_ref().is_none_or(seen)).collect())
 }
 
-/// Up to `most` changes behind a cursor that were told later than at once, and may be told now.
+/// Up to `most` delayed changes behind a cursor that may be told now.
 fn told_later(
     tx: &mut Transaction<'_>,
     account: AccountId,
@@ -209,7 +211,7 @@ fn told_later(
     }
 }
 
-/// The first `first` changes behind a cursor.
+/// The next `first` changes behind a cursor.
 fn read(
     tx: &mut Transaction<'_>,
     account: AccountId,
@@ -241,7 +243,7 @@ fn read(
     rows.truncate(first);
     let number = rows.iter().filter_map(|row| row.number).next_back().unwrap_or(after.number);
     let cursor = match rows.iter().rfind(|row| row.number.is_none()) {
-        // All that was to be told by now is told; whoever looks again looks from now on.
+        // Everything due by now is told, so the cursor moves up to now.
         _ if !more => FeedCursor::at(number, now.max(after.at)),
         Some(row) => FeedCursor { number, at: row.told_at.get(), id: row.id },
         None => FeedCursor { number, ..after },
@@ -250,7 +252,7 @@ fn read(
     Ok(Batch { start_over: false, changes, cursor, more, next })
 }
 
-/// What changed for somebody since a cursor; None: since they do not know when.
+/// The changes for an account since a cursor; without a cursor, the client must start over.
 pub async fn since(
     context: &Arc<AppContext>,
     account: AccountId,
@@ -260,7 +262,7 @@ pub async fn since(
     context.read_tx(move |tx| read(tx, account, after, first)).await
 }
 
-/// Somebody who follows their feed by an access token, for as long as it and their session work.
+/// A subscription to the feed, for as long as its access token and session are valid.
 pub struct Following {
     context: Arc<AppContext>,
     requester: Requester,
@@ -270,11 +272,11 @@ pub struct Following {
     first: usize,
 }
 
-/// How following goes on.
+/// The result of waiting.
 pub enum Followed {
-    /// Something changed.
+    /// New changes.
     ChangeEvents(Batch),
-    /// They are no longer signed in.
+    /// The person is no longer signed in.
     SignedOut,
     /// The process stops.
     Closed,
@@ -293,10 +295,10 @@ impl Following {
         Self { context: Arc::clone(context), requester, token, follower, cursor: after, first }
     }
 
-    /// Waits for what changes next. Whether the person is signed in is asked before every look.
+    /// Waits for the next changes. Checks before every look whether the person is still signed in.
     ///
     /// # Errors
-    /// If the database does not work.
+    /// The database fails.
     pub async fn next(&mut self) -> Result<Followed, Fault> {
         loop {
             let bearer = session::authenticate(&self.context, &self.token).await?;
@@ -312,7 +314,7 @@ impl Following {
             let now = self.context.clock.now();
             let wait = batch.next.map_or(LOOK, |at| at.duration_since(now).clamp(SignedDuration::ZERO, LOOK));
             let wait = wait.unsigned_abs();
-            // Woken or not: the time is up, and the look is due.
+            // Notified or timed out: look again.
             if let Ok(false) = tokio::time::timeout(wait, self.follower.woken()).await {
                 return Ok(Followed::Closed);
             }

@@ -1,4 +1,4 @@
-//! Idempotency: a mutation that is sent again under its key gets the answer that it got (R04).
+//! Idempotency: a mutation sent again under its key gets its first answer (R04).
 
 use super::{AppContext, Fault, RequestKey};
 use crate::actions::auth::session::Bearer;
@@ -9,15 +9,15 @@ use crate::store::types::Ts;
 use crate::vault::Aad;
 use std::sync::Arc;
 
-/// What is known of a key.
+/// The state of an idempotency key.
 pub enum Remembered {
-    /// Nothing: the mutation is to be done.
+    /// Unknown: the mutation is to be done.
     New(RequestKey),
-    /// The answer that was given.
+    /// The answer to the first request.
     Answer(Vec<u8>),
-    /// The mutation was done, and no answer is kept (yet).
+    /// The mutation was done, but no answer is stored (yet).
     Unanswered,
-    /// Another request was sent under the key.
+    /// The key belongs to another request.
     Reused,
 }
 
@@ -25,7 +25,7 @@ fn aad(key: &RequestKey) -> Aad {
     Aad::hashed("idempotency_keys", "response", &key.key_hash)
 }
 
-/// Looks a client's key up. Keys of different people, and of nobody, never meet.
+/// Looks up a client's key. Keys of different people, and of nobody, never collide.
 pub async fn remember(
     context: &Arc<AppContext>,
     bearer: Bearer,
@@ -33,7 +33,7 @@ pub async fn remember(
     body: &[u8],
 ) -> Result<Remembered, Fault> {
     if let Bearer::Ended(requester, ended_at) = bearer {
-        // Whoever signed out and lost the answer is no longer signed in when they ask again.
+        // A client that signed out and lost the answer is no longer signed in when it asks again.
         let found = find(context, Some(requester), key, body, Some(ended_at)).await?;
         if !matches!(found, Remembered::New(_)) {
             return Ok(found);
@@ -42,8 +42,8 @@ pub async fn remember(
     find(context, bearer.requester(), key, body, None).await
 }
 
-/// As [`remember`] for one person, or nobody. With `made_at`, only a mutation of that instant counts: the one that
-/// ended the session in which it was asked for.
+/// As [`remember`] for one account, or for nobody. With `made_at`, only a mutation of that instant counts:
+/// the one that ended its own session.
 async fn find(
     context: &Arc<AppContext>,
     requester: Option<Requester>,
@@ -53,7 +53,7 @@ async fn find(
 ) -> Result<Remembered, Fault> {
     let whose = requester.map_or_else(|| "nobody".to_owned(), |r| r.account.uuid().simple().to_string());
     let key_hash = context.vault.blind_index("idempotency", &format!("{whose}\0{key}"));
-    // Keyed, too: of a short answer, or of a password, whoever has a copy of the database could otherwise guess the body.
+    // Keyed as well: with a copy of the database, a short answer or a password in the body could otherwise be guessed.
     let body_hash = context
         .vault
         .blind_index("idempotency-body", &format!("{whose}\0{key}\0{}", String::from_utf8_lossy(body)));
@@ -78,7 +78,7 @@ async fn find(
         .await
 }
 
-/// Keeps the answer to a mutation that was done; of one that changed nothing, nothing is kept.
+/// Stores the answer to a mutation that was committed; a refused one left no row to store it in.
 pub async fn keep(context: &Arc<AppContext>, key: RequestKey, response: &[u8]) -> Result<(), Fault> {
     let sealed = context.vault.system().seal(aad(&key), response)?;
     context.worker_tx(move |tx| Ok(store::idempotency::keep_response(tx.db, &key.key_hash, sealed)?)).await?;

@@ -1,4 +1,4 @@
-//! What people do: each action authorises, lets the domain decide, and saves the result with its nudges at once.
+//! Actions: each authorises, lets the domain decide, and saves the result with its nudges in one transaction.
 
 pub mod accounts;
 pub mod auth;

@@ -1,7 +1,7 @@
-//! Transactions: the only ways to open one, and each that writes also saves what followers must hear.
+//! Transactions: the only ways to open one; each write also saves the change events it causes.
 //!
-//! What a transaction tells is saved as the last thing in it. Once it is committed, whoever follows those feeds is woken,
-//! in this process and in others.
+//! Events are saved last in their transaction. After the commit, subscribers are notified in this process and
+//! in others.
 
 use super::context::{AppContext, RequestKey};
 use super::error::{ActionResult, Fault, Refusal};
@@ -19,17 +19,17 @@ use std::sync::Arc;
 /// How long an idempotency key is remembered.
 pub const KEY_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
-/// A unit of work inside one transaction.
+/// An open database transaction, with what its actions need.
 pub struct Transaction<'a> {
-    /// The open transaction.
+    /// The database connection.
     pub db: &'a mut Db,
-    /// What seals and opens.
+    /// Seals and opens columns.
     pub vault: &'a Vault,
-    /// The instant of the whole unit.
+    /// The time of the whole transaction.
     pub now: Timestamp,
-    /// Chance: that of the vault.
+    /// Randomness: that of the vault.
     pub chance: &'a Chance,
-    /// What is told when the unit ends. Private, so that nobody opens a unit whose news are not saved.
+    /// Events to save at the end. Private, so that no transaction can be opened without saving its events.
     events: ChangeEvents,
 }
 
@@ -38,34 +38,34 @@ impl<'a> Transaction<'a> {
         Self { db, vault, now, chance: vault.chance(), events: ChangeEvents::default() }
     }
 
-    /// Now, as it is stored.
+    /// The transaction's time, as it is stored.
     pub fn ts(&self) -> Ts {
         self.now.into()
     }
 
-    /// A new data key, wrapped for its row by the master key that is in force in this transaction.
+    /// A new data key, wrapped for its row by the master key in force in this transaction.
     pub fn new_data_key(&mut self, aad: Aad) -> Result<(DataKey, Vec<u8>), Fault> {
         let secret =
             house_secret::find(self.db)?.ok_or(Fault::Inconsistent("a database without its secret"))?;
         Ok(self.vault.new_data_key(aad, Vault::in_force(&secret)?)?)
     }
 
-    /// What is told when the unit ends.
+    /// The events to save when the transaction ends.
     pub(super) fn events(&mut self) -> &mut ChangeEvents {
         &mut self.events
     }
 
-    /// The open transaction and what is told when it ends, for what [`startup_tx`] does too.
+    /// The connection and the events, for code that [`startup_tx`] runs too.
     pub(super) fn db_and_news(&mut self) -> (&mut Db, &mut ChangeEvents) {
         (self.db, &mut self.events)
     }
 }
 
 impl AppContext {
-    /// Reads in one transaction: all of it sees the same state.
+    /// Reads in one transaction, from one consistent state.
     ///
     /// # Errors
-    /// What the closure says; also if it has something to tell, since a reader causes no events.
+    /// The closure's; also if it has events to send, because a reader causes none.
     pub async fn read_tx<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Fault> + Send + 'static,
@@ -82,10 +82,10 @@ impl AppContext {
         self.store.look(read).await
     }
 
-    /// Reads by one statement, without a transaction around it: for what every request asks.
+    /// Reads by one statement without a transaction; for the check that every request makes.
     ///
     /// # Errors
-    /// What the closure says.
+    /// The closure's.
     pub async fn read_once<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Db) -> Result<T, Fault> + Send + 'static,
@@ -93,11 +93,11 @@ impl AppContext {
         self.store.read(work).await
     }
 
-    /// Changes something that somebody asked for in one transaction, together with the request's idempotency key:
-    /// either all of it is saved, or nothing. The worker is woken too, since nudges may have been planned.
+    /// Writes on a person's request, in one transaction with the request's idempotency key: all or nothing is
+    /// saved. Notifies the worker, because nudges may have been planned.
     ///
     /// # Errors
-    /// What the closure says; [`Refusal::Repeated`] if the key was used before.
+    /// The closure's; [`Refusal::Repeated`] if the key was used before.
     pub async fn write_tx<T: Send + 'static>(
         self: &Arc<Self>,
         key: Option<&RequestKey>,
@@ -114,11 +114,11 @@ impl AppContext {
         self.commit(Purpose::Write, keyed, move || context.planned.notify_one()).await
     }
 
-    /// Changes something that the service does by itself in one transaction: what the worker records and claims, what
-    /// is tidied up. The worker is not woken: it looks by itself at what it made due.
+    /// Writes on the service's own behalf, such as a worker's claims and results, or retention. Does not
+    /// notify the worker, which looks at its own results anyway.
     ///
     /// # Errors
-    /// What the closure says; then nothing is saved.
+    /// The closure's; nothing is saved then.
     pub async fn worker_tx<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Fault> + Send + 'static,
@@ -126,11 +126,11 @@ impl AppContext {
         self.commit(Purpose::Write, work, || {}).await
     }
 
-    /// As [`AppContext::worker_tx`], while no other transaction writes, in whatever process: for what changes a key that
-    /// others read at the beginning of their transaction and seal with at its end.
+    /// As [`AppContext::worker_tx`], while no other transaction writes, in any process: for changes to a key
+    /// that others read at the start of their transaction and seal with at its end.
     ///
     /// # Errors
-    /// As [`AppContext::worker_tx`]; also if the others do not end in time.
+    /// As [`AppContext::worker_tx`]; also if the other transactions do not end in time.
     pub async fn exclusive_tx<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Fault> + Send + 'static,
@@ -138,8 +138,8 @@ impl AppContext {
         self.commit(Purpose::WriteAlone, work, || {}).await
     }
 
-    /// One transaction that writes, with its events. Who is to hear of it is woken by the database's thread, so that a
-    /// caller that goes away meanwhile keeps it from nobody.
+    /// Runs one write transaction and saves its events. The database thread notifies the subscribers, so they
+    /// hear of it even if the caller is cancelled meanwhile.
     async fn commit<T, E>(
         self: &Arc<Self>,
         purpose: Purpose,
@@ -169,7 +169,7 @@ impl AppContext {
     }
 }
 
-/// Notes that a request was taken, and forgets those that are too old.
+/// Stores the request's idempotency key, and deletes expired keys.
 fn keep_key(tx: &mut Transaction<'_>, key: RequestKey) -> ActionResult<()> {
     let RequestKey { key_hash, body_hash, account } = key;
     idempotency::forget(tx.db, (tx.now - KEY_LIFE).into())?;
@@ -181,11 +181,11 @@ fn keep_key(tx: &mut Transaction<'_>, key: RequestKey) -> ActionResult<()> {
     Ok(())
 }
 
-/// A transaction of the start, before the service is put together. What it tells is saved too; followers of other
-/// processes are woken by the database, and this one has none yet.
+/// A transaction at start-up, before there is a context. Its events are saved too; the database notifies
+/// other processes, and this one has no subscribers yet.
 ///
 /// # Errors
-/// What the closure says; then nothing is saved.
+/// The closure's; nothing is saved then.
 pub(super) fn startup_tx<T>(
     db: &mut Db,
     work: impl FnOnce(&mut Db, &mut ChangeEvents) -> Result<T, Fault>,

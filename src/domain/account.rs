@@ -1,4 +1,4 @@
-//! Accounts: what a person says of themselves, what they consented to, and whether they may be nudged.
+//! Accounts: e-mail addresses, consents, sharing choices, and whether a person may be nudged.
 
 use super::problem::{Problem, ProblemCode};
 use super::quiet_hours::Rhythm;
@@ -14,7 +14,7 @@ pub const PASSWORD_MIN_CHARS: usize = 15;
 pub const PASSWORD_MAX_BYTES: usize = 128;
 /// Longest e-mail address, in characters (RFC 5321, 4.5.3.1).
 pub const EMAIL_MAX: usize = 254;
-/// The version of the statements that a person agrees to at sign-up.
+/// The version of the statements that a person consents to at sign-up.
 pub const CONSENT_VERSION: &str = "2026-11";
 
 words! {
@@ -39,13 +39,13 @@ words! {
     }
 }
 
-/// An e-mail address as it is stored and compared: trimmed, the domain in lower case.
+/// An e-mail address as stored: trimmed, the domain in lower case.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email(String);
 
 impl Email {
-    /// Checks the form: one `@`, something on both sides, a domain with letters, no blanks. Whether it
-    /// exists is what the confirmation mail finds out.
+    /// Checks the form: one `@`, text on both sides, a domain of letters and digits, no blanks. Whether the
+    /// address exists is for the confirmation mail to show.
     pub fn parse(field: &str, text: &str) -> Result<Self, Problem> {
         let malformed = || Problem::new(field, ProblemCode::Malformed, "This is not an e-mail address.");
         let text = text.trim();
@@ -58,7 +58,7 @@ impl Email {
         }
         let (local, domain) = text.rsplit_once('@').ok_or_else(malformed)?;
         let bad = |c: char| c.is_whitespace() || c.is_control() || "<>()[]\\,;:\"@".contains(c);
-        // Composed first: a letter and its accent may be two characters as they are typed.
+        // Composed first: a letter and its accent may be typed as two characters.
         let domain = ComposingNormalizerBorrowed::new_nfc().normalize(domain);
         let labels_ok = domain.split('.').all(|label| {
             !label.is_empty()
@@ -79,8 +79,8 @@ impl Email {
         &self.0
     }
 
-    /// What two spellings of one address have in common: the blind index is made of this. Letters are of one case and
-    /// composed (Unicode NFC), as RFC 6532, 3.1, asks; the domain is as the DNS knows it (UTS 46).
+    /// The canonical form, equal for all spellings of one address; the blind index is made of it. The local
+    /// part is lower case and composed (Unicode NFC, RFC 6532, 3.1); the domain is in its DNS form (UTS 46).
     pub fn normalised(&self) -> String {
         let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
         let local = ComposingNormalizerBorrowed::new_nfc().normalize(local).to_lowercase();
@@ -88,29 +88,29 @@ impl Email {
     }
 }
 
-/// An address never shows itself in a log line (R35).
+/// Keeps addresses out of logs (R35).
 impl std::fmt::Debug for Email {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Email(…)")
     }
 }
 
-/// An instant, rounded down to the hour: enough to recognise what one did oneself, too little to follow somebody.
+/// Rounds down to the hour: enough to recognise one's own actions, too coarse to track a person.
 pub fn whole_hour(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second().div_euclid(3600) * 3600).unwrap_or(at)
 }
 
-/// Stands for "until I say so" where an instant is kept: the year 9999.
+/// Stands for "until further notice" in stored instants: the year 9999.
 pub const FURTHER_NOTICE: Timestamp = Timestamp::constant(253_370_764_800, 0);
 
-/// What of an account decides when and whether it is nudged.
+/// What decides when and whether an account is nudged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reach {
     /// Zone and quiet hours.
     pub rhythm: Rhythm,
-    /// Until when the person wants no nudges; [`FURTHER_NOTICE`]: until they say so.
+    /// Until when the person paused nudges; [`FURTHER_NOTICE`]: until they resume.
     pub paused_until: Option<Timestamp>,
-    /// Whether nothing of the person is worked on: they withdrew the health-data consent, or are about to be erased.
+    /// Whether the account is suspended: the health-data consent is withdrawn, or an erasure is pending.
     pub held: bool,
     /// Whether pushes are wanted.
     pub push: bool,
@@ -119,12 +119,12 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// Whether the person gets no nudges at `at`.
+    /// Whether the person gets no nudges at `at`, by a pause or a suspension.
     pub fn is_silent(&self, at: Timestamp) -> bool {
         self.held || self.is_paused(at)
     }
 
-    /// Whether the person wants no nudges at `at`.
+    /// Whether a pause covers `at`.
     pub fn is_paused(&self, at: Timestamp) -> bool {
         self.paused_until.is_some_and(|until| at < until)
     }

@@ -1,4 +1,4 @@
-//! Answers: what a subject says of themselves, and how much of it the partner sees.
+//! Answers: what a subject reports, and how much of it the partner sees.
 
 use super::account::Share;
 use super::problem::{Checks, Problem, ProblemCode};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Longest note or need, in characters.
 pub const NOTE_MAX: usize = 2000;
-/// How long what is newly shared stays unseen by the partner, so that it can be taken back (R09).
+/// How long new shares stay unseen by the partner, so that they can be taken back (R09).
 pub const RELEASE_DELAY: SignedDuration = SignedDuration::from_mins(2);
 /// Lowest and highest mood.
 pub const MOOD: std::ops::RangeInclusive<i32> = 1..=5;
@@ -49,16 +49,16 @@ words! {
     }
 }
 
-/// One sign and how much of it there is.
+/// One sign and its degree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticedSign {
-    /// Which.
+    /// The sign.
     pub sign: Sign,
-    /// How much.
+    /// Its degree.
     pub degree: Degree,
 }
 
-/// What a subject answers.
+/// The content of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerContent {
     /// From 1 (very low) to 5 (very well).
@@ -96,19 +96,19 @@ pub struct SharedAnswer {
     pub rest: Option<AnswerContent>,
 }
 
-/// What of an answer its author shares, and what of that the partner sees already.
+/// What the author shares of an answer, and how much of that the partner sees already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sharing {
     /// What the author chose.
     pub chosen: Share,
-    /// What is seen until `from`; never more than is chosen.
+    /// What is seen until `from`; never more than `chosen`.
     pub before: Share,
-    /// From when on all that is chosen is seen.
+    /// When `chosen` takes effect.
     pub from: Timestamp,
 }
 
 impl Sharing {
-    /// Of an answer that is given at `now`: nothing of it is seen before the delay is over.
+    /// Of a new answer at `now`: nothing is seen before the delay has passed.
     pub fn of_new(chosen: Share, now: Timestamp) -> Self {
         Self { chosen, before: Share::Nothing, from: now + RELEASE_DELAY }
     }
@@ -118,22 +118,22 @@ impl Sharing {
         if now < self.from { self.before } else { self.chosen }
     }
 
-    /// The author's choice is another from `now` on. To share less works at once. To share more begins a new delay
-    /// for what is added; what is seen stays seen.
+    /// The sharing after a new choice at `now`. Sharing less works at once; sharing more starts a new delay
+    /// for the added part, and what is seen stays seen.
     #[must_use]
     pub fn changed(self, chosen: Share, now: Timestamp) -> Self {
         let seen = self.seen(now);
         if chosen <= seen {
             Self { chosen, before: chosen, from: now }
         } else if chosen <= self.chosen {
-            // Less than what waits, more than what is seen: it waited already.
+            // Less than what waits, more than what is seen: it has waited already.
             Self { chosen, before: seen, from: self.from }
         } else {
             Self { chosen, before: seen, from: now + RELEASE_DELAY }
         }
     }
 
-    /// Until when something that is shared can still be taken back unseen; None: nothing waits.
+    /// Until when a share can still be taken back unseen; None: no share waits.
     pub fn unseen_until(&self, now: Timestamp) -> Option<Timestamp> {
         (now < self.from && self.before < self.chosen).then_some(self.from)
     }
@@ -187,11 +187,12 @@ mod tests {
                     }
                 }
                 chosen_at.push(sharing.chosen);
-                // What was chosen at any time in the last whole delay, this moment included.
+                // The choices of the last whole delay, this moment included.
                 let lately = || chosen_at.iter().rev().take(3).copied();
                 let (seen, least) = (sharing.seen(second(tick * half)), lately().min().unwrap());
                 assert!(seen <= least, "{choices:?} {steps:?} at {tick}");
-                // Taking more back than was added may make the rest wait anew, but never for longer than a delay.
+                // Taking back more than was added may restart the wait of the rest, but never for longer than
+                // one delay.
                 let unchanged = lately().max() == Some(least);
                 assert!(seen == least || !unchanged, "{choices:?} {steps:?} at {tick}: not seen in time");
             }
@@ -203,7 +204,7 @@ mod tests {
         AnswerContent { mood, signs, need: " tea ".to_owned(), note: " tired ".to_owned() }
     }
 
-    /// The answer as it is taken, or the fields that are wrong.
+    /// The answer as accepted, or the fields that are wrong.
     fn checked(content: AnswerContent) -> Result<AnswerContent, Vec<String>> {
         let mut checks = Checks::new();
         let content = content.checked(&mut checks);

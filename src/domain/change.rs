@@ -1,15 +1,15 @@
-//! Changes: what a feed tells somebody of, when, and for how long.
+//! Changes: the kinds of change events, when each is sent, and how long they are kept.
 
 use super::answer::RELEASE_DELAY;
 use super::words;
 use jiff::{SignedDuration, Timestamp};
 
-/// How long changes are kept. A client that was away for longer reads everything anew.
+/// How long changes are kept; a client that was away for longer reads everything anew.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// How long before it is told something must be written down. What is told later than at once has a place by its
-/// instant alone, so it has to be there, saved and seen by all, before that instant comes.
+/// How long before its time a delayed event must be saved. A delayed event has its place in the feed only by
+/// its time, so every reader must be able to see it before that time comes.
 pub const AHEAD: SignedDuration = RELEASE_DELAY;
-/// How far the clocks of two processes may be apart.
+/// Maximum difference of two processes' clocks.
 const SKEW: SignedDuration = SignedDuration::from_mins(10);
 
 words! {
@@ -38,12 +38,12 @@ words! {
     }
 }
 
-/// Whether a cursor that was given out at `at` still says what its holder has read.
+/// Whether a cursor issued at `at` is still valid at `now`.
 pub fn follows(at: Timestamp, now: Timestamp) -> bool {
     at >= now - KEPT && at <= now + SKEW
 }
 
-/// When a change is told that is to be told at `at`; None: at once.
+/// When to send an event that is due at `at`; None: at once.
 pub fn told_at(at: Timestamp, now: Timestamp) -> Option<Timestamp> {
     (at >= now + AHEAD).then_some(at)
 }

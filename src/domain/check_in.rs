@@ -1,12 +1,12 @@
-//! Check-ins: when they fall due and close, and what can be done with them.
+//! Check-ins: when they fall due and close, and what the subject can do with them.
 
 use super::negotiation::CheckInProtocol;
 use super::words;
 use jiff::{SignedDuration, Timestamp};
 
-/// How long after its due time a check-in closes at the latest (R19).
+/// Maximum time from a check-in's due time to its close (R19).
 pub const OPEN_FOR: SignedDuration = SignedDuration::from_hours(24);
-/// How long after its due time an answer still counts (R05).
+/// How long after the due time an answer still counts (R05).
 pub const ANSWERABLE_FOR: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Shortest and longest snooze, in minutes.
 pub const SNOOZE: std::ops::RangeInclusive<i32> = 10..=720;
@@ -26,11 +26,11 @@ words! {
 /// The times of one check-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
-    /// The offset that it came from, in minutes.
+    /// Its offset in the protocol, in minutes.
     pub offset: u32,
     /// When it falls due.
     pub due_at: Timestamp,
-    /// When its ladder ends: the next one's due time, or a day after its own.
+    /// When its ladder ends: at the next check-in's due time, at most a day after its own.
     pub closes_at: Timestamp,
 }
 
@@ -49,33 +49,33 @@ pub fn times(ended_at: Timestamp, protocol: &CheckInProtocol) -> Vec<Times> {
         .collect()
 }
 
-/// Something that the subject does with a check-in.
+/// What the subject does with a check-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckInEvent {
     /// Answers it, or answers again.
     Answer,
-    /// Lets it pass.
+    /// Skips it.
     Skip,
-    /// Wants to be asked later.
+    /// Snoozes it.
     Snooze,
 }
 
-/// What an event does to a check-in.
+/// The decision about an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckInVerdict {
-    /// It is done.
+    /// It is allowed.
     Do,
     /// It was so already.
     Already,
-    /// Too early or too late for this.
+    /// It is too late for this.
     TooLate,
-    /// It has not fallen due.
+    /// It has not fallen due yet.
     NotDue,
-    /// The check-in was answered or skipped before.
+    /// The check-in was answered or skipped already.
     Settled,
 }
 
-/// Judges an event (R05).
+/// Decides about an event (R05).
 pub fn judge_event(state: CheckInState, times: Times, event: CheckInEvent, now: Timestamp) -> CheckInVerdict {
     use CheckInState::{Answered, Skipped, Unanswered};
     let answerable = now < times.due_at + ANSWERABLE_FOR;

@@ -1,15 +1,15 @@
-//! Codes that people copy by hand: letters and digits that cannot be mistaken for each other, in groups of four.
+//! Codes that people copy by hand: unambiguous letters and digits, in groups of four.
 
-/// The letters and digits (Crockford base 32): 5 bits of chance each.
+/// The letters and digits (Crockford base 32), 5 bits each.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// A code made of random bytes, one character a byte.
+/// A code from random bytes, one character per byte.
 pub fn from_chance(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()
 }
 
-/// A code as people type it, made canonical: blanks and hyphens dropped, O read as 0, I and L as 1. None: it is no
-/// code of `length` characters.
+/// The canonical form of a typed code: blanks and hyphens dropped, O read as 0, I and L as 1. None if it is
+/// not a code of `length` characters.
 pub fn canonical(typed: &str, length: usize) -> Option<String> {
     let code: String = typed
         .chars()
@@ -24,7 +24,7 @@ pub fn canonical(typed: &str, length: usize) -> Option<String> {
     (known && code.len() == length).then_some(code)
 }
 
-/// A code as it is shown: in groups of four.
+/// A code in display form: groups of four.
 pub fn shown(code: &str) -> String {
     code.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
 }

@@ -1,13 +1,13 @@
-//! Taking out and erasing: how long each step takes, and what is said before and while it happens.
+//! Data rights: the time limits of exports and erasures, and what a person reads before each step.
 
 use crate::domain::words;
 use jiff::SignedDuration;
 
-/// How long an erasure can be undone.
+/// How long an erasure can be cancelled.
 pub const GRACE: SignedDuration = SignedDuration::from_hours(72);
-/// How long the token works with which it is fetched.
+/// How long the token to fetch an export works.
 pub const FETCH_LIFE: SignedDuration = SignedDuration::from_mins(10);
-/// What partners see in the place of the name of somebody who erased their account (R27).
+/// Shown to partners in place of the name of an erased account (R27).
 pub const GONE_NAME: &str = "Former partner";
 
 words! {
@@ -20,7 +20,7 @@ words! {
     }
 }
 
-/// What is said before a link is ended.
+/// Shown before a link is ended.
 pub const BEFORE_ENDING_A_LINK: &[&str] = &[
     "It takes effect at once, and you need no reason. Nothing is sent to the other person.",
     "From then on neither of you sees what the other shares, and no reminder is about the other.",
@@ -30,7 +30,7 @@ pub const BEFORE_ENDING_A_LINK: &[&str] = &[
     "It cannot be undone. To be linked again, one invites and the other accepts.",
 ];
 
-/// What is said before an account is erased.
+/// Shown before an account is erased.
 pub const BEFORE_ERASING: &[&str] = &[
     "At once: your links end as if you had ended them, your invitations stop working, and no more reminders come to you. \
      Nothing is sent to anybody.",
@@ -41,7 +41,7 @@ pub const BEFORE_ERASING: &[&str] = &[
     "If you want to keep a copy, ask for your export first.",
 ];
 
-/// What is said before the health-data consent is withdrawn.
+/// Shown before the health-data consent is withdrawn.
 pub const BEFORE_WITHDRAWING_CONSENT: &[&str] = &[
     "At once: no more questions, reminders or overviews come to you, and no answer that you shared is shown to anybody. \
      What you two agreed on, wrote down or opened together stays with both.",

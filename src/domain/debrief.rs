@@ -1,4 +1,4 @@
-//! Debriefs: each one's reflection on a scene, and when the two are shown to each other.
+//! Debriefs: each person's reflection on a scene, and when the two are shown to each other.
 
 use super::partner_link::LinkStatus;
 use super::scene::SceneStatus;
@@ -22,7 +22,7 @@ words! {
     }
 }
 
-/// Where the debriefs of a scene stand for one of its two people.
+/// The state of a scene's debriefs for one of its two people.
 pub fn state(link: LinkStatus, mine: bool, partners: bool) -> DebriefState {
     match (link, mine, partners) {
         (LinkStatus::Invited | LinkStatus::Ended, ..) => DebriefState::Closed,
@@ -32,20 +32,20 @@ pub fn state(link: LinkStatus, mine: bool, partners: bool) -> DebriefState {
     }
 }
 
-/// What becomes of writing a debrief or taking it back.
+/// The decision about an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DebriefVerdict {
-    /// It is done.
+    /// It is allowed.
     Do,
-    /// Both have written: what the other has read stays as it was read.
+    /// Both have written: what the partner has read stays unchanged.
     Opened,
-    /// The link has ended: nobody would ever read it (R12).
+    /// The link has ended: nobody else would ever read it (R12).
     LinkEnded,
-    /// The scene is not over.
+    /// The scene has not ended.
     SceneNotEnded,
 }
 
-/// Something that is done with one's own debrief.
+/// What a person does with their own debrief.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DebriefEvent {
     /// Writes it, or replaces it.
@@ -54,7 +54,7 @@ pub enum DebriefEvent {
     TakeBack,
 }
 
-/// Judges an event.
+/// Decides about an event.
 pub fn judge(scene: SceneStatus, state: DebriefState, event: DebriefEvent) -> DebriefVerdict {
     match (scene, state, event) {
         (SceneStatus::Planned | SceneStatus::UnderWay | SceneStatus::Cancelled, ..) => {
@@ -63,7 +63,7 @@ pub fn judge(scene: SceneStatus, state: DebriefState, event: DebriefEvent) -> De
         (SceneStatus::Ended, DebriefState::Unwritten | DebriefState::Waiting, _) => DebriefVerdict::Do,
         (SceneStatus::Ended, DebriefState::Open, _) => DebriefVerdict::Opened,
         (SceneStatus::Ended, DebriefState::Closed, DebriefEvent::Write) => DebriefVerdict::LinkEnded,
-        // Nobody else can read it any more: it is one's own to throw away.
+        // Nobody else can read it any more, so its author may delete it.
         (SceneStatus::Ended, DebriefState::Closed, DebriefEvent::TakeBack) => DebriefVerdict::Do,
     }
 }

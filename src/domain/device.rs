@@ -1,4 +1,4 @@
-//! Devices: which push endpoints may be used at all (R33), and whose they are.
+//! Devices: which push endpoints are allowed (R33), and which service they belong to.
 
 use super::problem::{Problem, ProblemCode};
 use std::net::IpAddr;
@@ -8,10 +8,10 @@ use url::{Host, Url};
 pub const ENDPOINT_MAX: usize = 2000;
 /// Longest label, in characters.
 pub const LABEL_MAX: usize = 60;
-/// Most live devices of one account.
+/// Maximum number of live devices per account.
 pub const DEVICES_MAX: usize = 20;
 
-/// Hosts of the known push services and whose they are; a leading dot stands for every host below.
+/// Hosts of the known push services; a leading dot stands for every host below.
 const KNOWN: &[(&str, ServiceClass)] = &[
     ("fcm.googleapis.com", ServiceClass::Google),
     ("jmt17.google.com", ServiceClass::Google),
@@ -20,8 +20,8 @@ const KNOWN: &[(&str, ServiceClass)] = &[
     (".notify.windows.com", ServiceClass::Microsoft),
 ];
 
-/// Whose service takes a nudge, as meters may say it: few enough to tell nothing about anybody, and never a host's
-/// name, which an operator may have chosen for one person.
+/// The service that takes a nudge, as a metrics label: few values, so they identify nobody, and never a
+/// host's name, which an operator may have chosen for one person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ServiceClass {
     /// Firebase Cloud Messaging.
@@ -43,12 +43,12 @@ impl ServiceClass {
     pub const ALL: &'static [Self] =
         &[Self::Google, Self::Mozilla, Self::Apple, Self::Microsoft, Self::Other, Self::Mail];
 
-    /// Whose push service a host is, in lower case as URLs have it.
+    /// The push service of a host. The host must be in lower case, as in a parsed URL.
     pub fn of_host(host: &str) -> Self {
         KNOWN.iter().find(|(known, _)| covers(known, host)).map_or(Self::Other, |(_, class)| *class)
     }
 
-    /// The word that stands for it in labels.
+    /// Its metrics label.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Google => "google",
@@ -61,7 +61,7 @@ impl ServiceClass {
     }
 }
 
-/// Whether a host is the known one, or lies below it if that begins with a dot.
+/// Whether a host is the known one, or lies below it if `known` begins with a dot.
 fn covers(known: &str, host: &str) -> bool {
     match known.strip_prefix('.') {
         Some(parent) => host.strip_suffix(parent).is_some_and(|sub| sub.ends_with('.')),
@@ -69,18 +69,18 @@ fn covers(known: &str, host: &str) -> bool {
     }
 }
 
-/// Which endpoints may be used.
+/// Which push endpoints are allowed.
 #[derive(Clone, Debug, Default)]
 pub struct PushPolicy {
-    /// Hosts besides the known ones, as the operator set them.
+    /// Allowed hosts besides the known ones, set by the operator.
     pub hosts: Vec<String>,
-    /// Origins that may be plain http and local, in development.
+    /// Origins that may be plain http and local; for development.
     pub insecure_origins: Vec<Url>,
 }
 
 impl PushPolicy {
-    /// Reads an endpoint: https on its usual port, a known host, no credentials. Somebody who may choose any
-    /// address could let the server knock at doors inside its network.
+    /// Parses an endpoint: https on its default port, an allowed host, no credentials. A free choice of
+    /// address would let a client make the server send requests into its own network (SSRF).
     pub fn endpoint(&self, field: &str, text: &str) -> Result<Url, Problem> {
         let refused = |sentence: &str| Problem::new(field, ProblemCode::Malformed, sentence);
         if text.chars().count() > ENDPOINT_MAX {
@@ -113,7 +113,7 @@ impl PushPolicy {
 }
 
 /// Whether an address is on the public internet: not private, loopback, link-local, shared (CGNAT), multicast,
-/// reserved, or an IPv6 form that hides an IPv4 address (IANA special-purpose registries; RFC 6890).
+/// reserved, or an IPv6 form that embeds an IPv4 address (IANA special-purpose registries; RFC 6890).
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
@@ -133,7 +133,7 @@ pub fn is_public(address: IpAddr) -> bool {
         }
         IpAddr::V6(v6) => {
             let [a, b, ..] = v6.segments();
-            // Only global unicast (2000::/3) is public, and in it not Teredo, documentation, 6to4 and their like.
+            // Only global unicast (2000::/3) is public, without Teredo, documentation, 6to4 and similar ranges.
             // IPv4-mapped, NAT64, unique local, link-local and multicast addresses all lie outside 2000::/3.
             (0x2000..0x4000).contains(&a)
                 && !(a == 0x2001 && b < 0x0200)

@@ -1,4 +1,4 @@
-//! Why a nudge came, in words for its recipient: the rule, the agreement, and how its time was reckoned (R25).
+//! Why a nudge came, in words for its recipient: the rule, the agreement, and how its time was computed (R25).
 
 use super::check_in::{CheckInState, Times};
 use super::ladder::{PATIENCE, Situation, plan};
@@ -8,7 +8,7 @@ use super::words;
 use jiff::tz::AmbiguousOffset;
 use jiff::{SignedDuration, Timestamp};
 
-/// What went out later than this after its time says so.
+/// A nudge sent later than this after its due time says so.
 const LATE: SignedDuration = SignedDuration::from_mins(1);
 
 words! {
@@ -38,7 +38,7 @@ words! {
 }
 
 impl ExplanationRule {
-    /// The rule that a kind of nudge stands for.
+    /// The rule of a kind of nudge.
     fn of(kind: NudgeKind) -> Self {
         match kind {
             NudgeKind::Reminder(Reason::CheckIn(Rung::Ask)) => Self::CheckInDue,
@@ -55,28 +55,28 @@ impl ExplanationRule {
     }
 }
 
-/// Whether the recipient had put the check-in off when the nudge was planned.
+/// Whether the recipient had snoozed the check-in when the nudge was planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Snooze {
     /// No.
     Never,
     /// Yes, until then.
     Until(Timestamp),
-    /// Yes, but until when is not known any more: it was put off again since.
+    /// Yes, but that time is no longer known: the check-in was snoozed again since.
     Earlier,
 }
 
-/// What a reminder is reckoned from. Both people know all of it but the snooze, which is looked at in
-/// what is told to the one who snoozed alone.
+/// The facts behind a reminder's time. Both people know all of them except the snooze, which is used only in
+/// explanations to the subject who snoozed.
 #[derive(Clone, Copy, Debug)]
 pub struct CheckInFacts {
     /// The number of the Revision that the scene stood under; None: the default protocol.
     pub revision: Option<i32>,
     /// The check-in's times.
     pub times: Times,
-    /// When the check-in was made, as the scene was recorded.
+    /// When the check-in was created: when the scene was recorded.
     pub made_at: Timestamp,
-    /// Whether it was put off.
+    /// Whether it was snoozed.
     pub snooze: Snooze,
 }
 
@@ -87,41 +87,41 @@ impl CheckInFacts {
     }
 }
 
-/// What there is to explain of a reminder.
+/// The facts of a reminder to explain.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// Why it is sent.
     pub reason: Reason,
-    /// The way that it takes, or took.
+    /// Its channel.
     pub channel: Channel,
-    /// Where it stands.
+    /// Its state.
     pub state: NudgeState,
     /// Why it was dropped.
     pub drop_reason: Option<DropReason>,
-    /// When it was to go out, quiet hours and all.
+    /// Its planned time, after quiet hours.
     pub due_at: Timestamp,
-    /// When it goes out or went out.
+    /// When it goes out, or went out.
     pub send_at: Timestamp,
-    /// The recipient's zone and quiet hours of now.
+    /// The recipient's current zone and quiet hours.
     pub recipient: &'a Rhythm,
-    /// What it is about.
+    /// The check-in that it is about.
     pub check_in: CheckInFacts,
 }
 
 /// Why a nudge came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// By which rule.
+    /// The rule.
     pub rule: ExplanationRule,
-    /// Under which Revision of the agreement; None: without one.
+    /// The Revision of the agreement; None: without one.
     pub revision: Option<i32>,
     /// When it was due.
     pub due_at: Timestamp,
-    /// The reckoning in words, for the recipient alone.
+    /// How its time was computed, for the recipient alone.
     pub sentences: Vec<String>,
 }
 
-/// Explains a reminder to its recipient. What the other person did, and their zone and quiet hours, are no part of it
+/// Explains a reminder to its recipient. It reveals nothing of the partner's actions, zone or quiet hours
 /// (R09 to R13).
 pub fn explain(facts: &Facts<'_>) -> Explanation {
     let mut sentences = match facts.reason {
@@ -139,7 +139,7 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
         sentences.push("No device of yours took it, so it came by e-mail.".to_owned());
     }
     let due_at = match facts.reason {
-        // When it was planned for depends on the other one's nights; when it came is known anyway.
+        // The planned time depends on the subject's nights; the recipient knows the sending time anyway.
         Reason::CheckIn(Rung::TellPartner) => facts.send_at,
         Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain) | Reason::Prompt => facts.due_at,
     };
@@ -147,7 +147,7 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
     Explanation { rule, revision: facts.check_in.revision, due_at, sentences }
 }
 
-/// Explains a mail by address, due at `due_at`.
+/// Explains a mail to an address, due at `due_at`.
 pub fn explain_mail(purpose: MailPurpose, due_at: Timestamp) -> Explanation {
     let sentence = match purpose {
         MailPurpose::ConfirmAddress => {
@@ -165,7 +165,7 @@ pub fn explain_mail(purpose: MailPurpose, due_at: Timestamp) -> Explanation {
     Explanation { rule, revision: None, due_at, sentences: vec![sentence.to_owned()] }
 }
 
-/// What allows the recipient to be told what would be welcome.
+/// Why the recipient may be told what would be welcome.
 fn permission(facts: &Facts<'_>) -> String {
     let agreement = facts
         .check_in
@@ -193,17 +193,17 @@ fn protocol(facts: &Facts<'_>, does: &str) -> String {
     }
 }
 
-/// How the ladder came to a question.
+/// How the time of a question was computed.
 #[derive(Clone, Copy)]
 struct Reckoning {
-    /// From when on the recipient could be asked, quiet hours aside.
+    /// From when the recipient could be asked, apart from quiet hours.
     from: Timestamp,
     /// When the first question was planned for.
     ask_at: Timestamp,
 }
 
-/// What of the ladder led to a question. `of_rung` says what its own rung adds; without a reckoning, since that is not
-/// known any more.
+/// The sentences of a question: the scene, the protocol, delays, then what its rung adds (`of_rung`).
+/// `of_rung` gets no reckoning if the computation can no longer be reproduced.
 fn question(facts: &Facts<'_>, of_rung: fn(&Facts<'_>, Option<Reckoning>) -> Vec<String>) -> Vec<String> {
     let CheckInFacts { times, made_at, snooze, .. } = facts.check_in;
     let zone = &facts.recipient.zone;
@@ -235,8 +235,8 @@ fn question(facts: &Facts<'_>, of_rung: fn(&Facts<'_>, Option<Reckoning>) -> Vec
     sentences
 }
 
-/// When the first question was planned for. Their zone, quiet hours or plans may be others by now: then how the time of
-/// this one was reckoned is not known any more.
+/// When the first question was planned. None if the plan no longer gives this nudge's time: zone, quiet hours
+/// or snooze may have changed since.
 fn asked_at(facts: &Facts<'_>) -> Option<Timestamp> {
     let CheckInFacts { times, made_at, snooze, .. } = facts.check_in;
     let snoozed_until = match snooze {
@@ -314,7 +314,7 @@ fn once_more(sent: bool) -> &'static str {
     }
 }
 
-/// What became of one's own nudge that did not go out.
+/// Why the recipient's own nudge was not sent.
 fn unsent(facts: &Facts<'_>) -> Option<&'static str> {
     match (facts.state, facts.drop_reason) {
         (NudgeState::Waiting | NudgeState::Sent, _) => None,
@@ -330,7 +330,7 @@ fn unsent(facts: &Facts<'_>) -> Option<&'static str> {
     }
 }
 
-/// That quiet hours moved something from `from` to `to`; None: they did not.
+/// Says that quiet hours moved something from `from` to `to`; None if they did not.
 fn waited(facts: &Facts<'_>, from: Timestamp, to: Timestamp, what: &str) -> Option<String> {
     let quiet = facts.recipient.quiet.filter(|_| to > from)?;
     let zone = &facts.recipient.zone;
@@ -354,13 +354,13 @@ fn of_day(minute: u16) -> String {
     format!("{:02}:{:02}", minute / 60, minute % 60)
 }
 
-/// An instant as a calendar and a clock there show it, such as `Saturday 24 October at 20:00`.
+/// An instant with date and time in that zone, such as `Saturday 24 October at 20:00`.
 fn moment(zone: &Zone, at: Timestamp) -> String {
     let local = zone.time_zone().to_datetime(at);
     format!("{} at {}", local.strftime("%A %-d %B"), clock(zone, at))
 }
 
-/// An instant as a clock there shows it, with the day only if it is another than that of `near`.
+/// An instant as the time in that zone, with the date only if it differs from that of `near`.
 fn brief(zone: &Zone, at: Timestamp, near: Timestamp) -> String {
     if zone.date(at) == zone.date(near) {
         format!("at {}", clock(zone, at))
@@ -369,7 +369,7 @@ fn brief(zone: &Zone, at: Timestamp, near: Timestamp) -> String {
     }
 }
 
-/// A time of day; one that a clock change repeats says which of the two it is.
+/// A time of day; in an hour that a clock change repeats, it says which of the two.
 fn clock(zone: &Zone, at: Timestamp) -> String {
     let tz = zone.time_zone();
     let local = tz.to_datetime(at);
@@ -381,7 +381,7 @@ fn clock(zone: &Zone, at: Timestamp) -> String {
     format!("{}{which}", local.strftime("%H:%M"))
 }
 
-/// By how much the clocks there were changed between two instants, as the end of a sentence; empty if not at all.
+/// By how much the clocks changed between two instants, as the end of a sentence; empty if they did not.
 fn clock_change(zone: &Zone, from: Timestamp, to: Timestamp) -> String {
     let tz = zone.time_zone();
     let minutes = (tz.to_offset(to).seconds() - tz.to_offset(from).seconds()) / 60;
@@ -392,7 +392,7 @@ fn clock_change(zone: &Zone, from: Timestamp, to: Timestamp) -> String {
     }
 }
 
-/// A length of time in words, such as `24 hours`, `one hour` or `90 minutes`.
+/// A duration in words, such as `24 hours`, `one hour` or `90 minutes`.
 fn length(minutes: u32) -> String {
     const WORDS: [&str; 13] = [
         "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",

@@ -1,4 +1,4 @@
-//! Guidance: what drop is, what helps each role, and what to do when it does not pass; the same words for everybody.
+//! Guidance: what drop is, what helps each role, and what to do when it does not pass; the same words for everyone.
 
 use super::partner_link::Role;
 use super::words;
@@ -31,7 +31,7 @@ words! {
 }
 
 impl GuidanceTopicId {
-    /// The text: a line with the title, then paragraphs with an empty line before each.
+    /// The text: a title line, then paragraphs, each after an empty line.
     fn text(self) -> &'static str {
         match self {
             Self::WhatDropIs => include_str!("guidance/what_drop_is.txt"),
@@ -47,7 +47,7 @@ impl GuidanceTopicId {
         }
     }
 
-    /// For whom it is: every role unless it speaks to one.
+    /// The roles that it speaks to: all, unless it is for one side.
     fn roles(self) -> &'static [Role] {
         match self {
             Self::IfYouLed => &[Role::Dominant, Role::Switch],
@@ -64,16 +64,16 @@ impl GuidanceTopicId {
     }
 }
 
-/// One text.
+/// One guidance text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topic {
-    /// What it is about.
+    /// Its topic.
     pub id: GuidanceTopicId,
-    /// One line.
+    /// Its title, one line.
     pub title: String,
-    /// Without line breaks.
+    /// Its paragraphs, without line breaks.
     pub paragraphs: Vec<String>,
-    /// For whom it is.
+    /// The roles that it speaks to.
     pub roles: &'static [Role],
 }
 
@@ -83,7 +83,7 @@ fn read(id: GuidanceTopicId) -> Topic {
     Topic { id, title: blocks.next().unwrap_or_default(), paragraphs: blocks.collect(), roles: id.roles() }
 }
 
-/// Every text, in the order in which they read well.
+/// All texts, in reading order.
 pub fn topics() -> &'static [Topic] {
     static TOPICS: LazyLock<Vec<Topic>> =
         LazyLock::new(|| GuidanceTopicId::ALL.iter().copied().map(read).collect());

@@ -1,41 +1,41 @@
-//! Hand-overs: what a provider's answer means, and what becomes of a nudge after it was handed to providers (R20).
+//! Hand-overs: what a provider's answer means, and what happens to a nudge after it was handed over (R20).
 
 use super::nudge::{AttemptOutcome, Channel};
 use crate::ids::DeviceId;
 use jiff::{SignedDuration, Timestamp};
 
-/// Attempts after which a nudge is given up on its channel. A claim counts as one, whatever became of it: a nudge
-/// that ends every worker that touches it must not do so for ever.
+/// Attempts after which a nudge is given up on its channel. Every claim counts, whatever its result, so that
+/// a nudge that crashes each worker cannot do so for ever.
 pub const ATTEMPTS_MAX: i32 = 12;
 
-/// How long a push service may keep a nudge waiting before it goes by mail, where mail is wanted and works.
+/// How long a push may be deferred before the nudge goes by mail, if mail is wanted and works.
 pub const PUSH_PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 
-/// How one hand-over to one device, or to the mail server, ended.
+/// The result of one hand-over, to one device or to the mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendResult {
-    /// What it means; None: it never left the house, since its provider is not answering anybody just now.
+    /// Its meaning; None: not sent, because the provider does not answer at present.
     pub outcome: Option<AttemptOutcome>,
     /// The provider's HTTP status or SMTP code.
     pub code: Option<i32>,
-    /// How long to wait before the next try, if the provider (or what is known about it) says so.
+    /// The wait before the next try, if the provider (or its known state) asks for one.
     pub wait: Option<SignedDuration>,
-    /// Whether the provider refuses this server rather than this message: the operator has something to mend.
+    /// Whether the provider refuses this server instead of this message: the operator must fix something.
     pub refuses_us: bool,
 }
 
 impl SendResult {
-    /// An ending without more to say.
+    /// A result without a wait.
     pub fn new(outcome: AttemptOutcome, code: Option<i32>) -> Self {
         Self { outcome: Some(outcome), code, wait: None, refuses_us: false }
     }
 
-    /// Nothing was sent; it may be tried after `wait`.
+    /// Nothing was sent; try again after `wait`.
     pub fn held_back(wait: SignedDuration) -> Self {
         Self { outcome: None, code: None, wait: Some(wait), refuses_us: false }
     }
 
-    /// What a push service's status means (RFC 8030, 5 and 7.3; RFC 8292, 4.2).
+    /// The meaning of a push service's status (RFC 8030, 5 and 7.3; RFC 8292, 4.2).
     pub fn of_push(status: u16, wait: Option<SignedDuration>) -> Self {
         let outcome = match status {
             200..=299 => AttemptOutcome::Accepted,
@@ -52,9 +52,9 @@ impl SendResult {
         }
     }
 
-    /// What a mail server's reply means, by the step that it replied to (RFC 5321, 4.2.1 and 4.3.2). A refusal before
-    /// the recipient was named is not about them: their address stays in use. Nor is one for reasons of `policy` (an
-    /// enhanced code of 5.7, RFC 3463, 3.8): many servers tell only then that they want a log-in, or block a sender.
+    /// The meaning of a mail server's reply to a step (RFC 5321, 4.2.1 and 4.3.2). A refusal before the recipient was
+    /// named is not about the recipient, so the address stays in use. The same holds for a refusal by `policy`
+    /// (enhanced code 5.7, RFC 3463, 3.8): many servers ask for a log-in or block a sender only at that step.
     pub fn of_mail(step: MailStep, code: Option<u16>, policy: bool) -> Self {
         let permanent = code.is_some_and(|code| (500..600).contains(&code));
         let policy = policy || matches!(code, Some(530 | 534 | 535 | 538 | 554));
@@ -69,7 +69,7 @@ impl SendResult {
     }
 }
 
-/// The steps of handing over a mail.
+/// The steps of an SMTP hand-over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailStep {
     /// Connecting, TLS, greeting, log-in.
@@ -82,49 +82,50 @@ pub enum MailStep {
     Text,
 }
 
-/// A nudge that was handed over, as far as what becomes of it depends on it.
+/// A nudge that was handed over, with the facts that its disposition depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Handed<'a> {
-    /// The way that it took.
+    /// Its channel.
     pub channel: Channel,
-    /// Whether it was for one device alone, since the others took it before.
+    /// Whether it is the copy for one device, after the others took theirs.
     pub straggler: bool,
-    /// How many attempts count, this one included.
+    /// How many attempts count, including this one.
     pub tries: i32,
-    /// When it was to go out.
+    /// When it was due.
     pub due_at: Timestamp,
-    /// After this it is of no use.
+    /// When it expires.
     pub expires_at: Timestamp,
-    /// Whether a mail could take its place.
+    /// Whether a mail could replace it.
     pub mail_possible: bool,
-    /// Whether a device that is not among these had it refused for good before.
+    /// Whether a device outside `results` refused it for good before.
     pub refused_before: bool,
-    /// How each hand-over ended; None: to the mail server.
+    /// The result for each device; None stands for the mail server.
     pub results: &'a [(Option<DeviceId>, SendResult)],
 }
 
-/// What becomes of a nudge that was handed over.
+/// What happens to a nudge that was handed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// Somebody took it. Those devices are to get it still, after as long as their providers asked for.
+    /// At least one hand-over was accepted. These devices still need it, each after the wait that its
+    /// provider asked for.
     Sent(Vec<(DeviceId, Option<SignedDuration>)>),
-    /// It is tried again, after that long if a provider said so. `counts`: as an attempt.
+    /// It is tried again. `counts`: whether this was an attempt.
     Again {
-        /// The longest wait that was asked for.
+        /// The longest wait that a provider asked for.
         wait: Option<SignedDuration>,
-        /// False: nothing left the house.
+        /// False: nothing was sent.
         counts: bool,
     },
     /// It goes by mail, at once.
     ByMail,
     /// Every device is gone, and no mail is possible.
     Unreachable,
-    /// It is given up, kept and shown.
+    /// It is given up; it stays stored and listed.
     Dead,
 }
 
 impl Handed<'_> {
-    /// What becomes of it at `now` (R20, R23).
+    /// Decides at `now` (R20, R23).
     pub fn disposition(&self, now: Timestamp) -> Disposition {
         let any = |wanted| self.results.iter().any(|(_, result)| wanted == result.outcome);
         let open = |result: &SendResult| matches!(result.outcome, None | Some(AttemptOutcome::Deferred));

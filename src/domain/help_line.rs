@@ -1,19 +1,19 @@
-//! Help lines: whom somebody can call when it does not pass, per country, as whoever runs the service set them.
+//! Help lines: telephone numbers and pages for people in need, per country, set by the operator.
 
 use super::problem::{Checks, Problem, ProblemCode};
 
-/// Most help lines.
+/// Maximum number of help lines.
 pub const HELP_LINES_MAX: usize = 500;
 /// Longest name or hours, in characters.
 pub const TEXT_MAX: usize = 120;
 /// Longest telephone number, in characters.
 pub const PHONE_MAX: usize = 40;
-/// Longest address of a page, in characters.
+/// Longest URL, in characters.
 pub const URL_MAX: usize = 300;
 
-/// Said where lines are shown.
+/// Shown beside the help lines.
 const SET: &str = "Whoever runs this service set these. Numbers and hours can change.";
-/// Said where there are none.
+/// Shown if there are none.
 const NONE: &str = "Whoever runs this service has set no help lines here. Your doctor, somebody you trust, or in \
     danger the emergency number of your country can be the first call.";
 
@@ -32,7 +32,7 @@ const COUNTRIES: &str = "\
 pub struct Country(&'static str);
 
 impl Country {
-    /// Reads a code in capitals or small letters.
+    /// Parses a code in upper or lower case.
     pub fn parse(typed: &str) -> Option<Self> {
         COUNTRIES.split_whitespace().find(|code| code.eq_ignore_ascii_case(typed)).map(Self)
     }
@@ -43,33 +43,33 @@ impl Country {
     }
 }
 
-/// A help line as it is written in the settings.
+/// A help line as written in the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Written {
     /// ISO 3166-1 alpha-2.
     pub country: String,
-    /// What it calls itself.
+    /// Its name.
     pub name: String,
-    /// As one dials it.
+    /// The number to dial.
     pub phone: Option<String>,
-    /// Its page.
+    /// The URL of its page.
     pub url: Option<String>,
-    /// When somebody is there.
+    /// When it is staffed.
     pub hours: Option<String>,
 }
 
 /// A help line, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HelpLine {
-    /// The country that it is for.
+    /// Its country.
     pub country: Country,
-    /// What it calls itself.
+    /// Its name.
     pub name: String,
-    /// As one dials it; without it there is a page.
+    /// The number to dial; if None, there is a URL.
     pub phone: Option<String>,
-    /// Its page, `https`; without it there is a number.
+    /// The URL of its page, `https`; if None, there is a number.
     pub url: Option<String>,
-    /// When somebody is there, in words.
+    /// When it is staffed, in words.
     pub hours: Option<String>,
 }
 
@@ -102,26 +102,27 @@ impl HelpLine {
             checks.note(Problem::new("phone", ProblemCode::Required, sentence));
         }
         checks.finish(())?;
-        // Without a country there is a problem, and this is not reached.
+        // Unreachable: without a country, a problem was noted above.
         let country = country.ok_or_else(Vec::new)?;
         Ok(Self { country, name, phone, url, hours })
     }
 }
 
-/// Short numbers have three digits.
+/// At least three digits: the shortest numbers have three.
 fn is_dialled(phone: &str) -> bool {
     let known = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '(' | ')' | '/' | '.');
     phone.chars().all(known) && phone.chars().filter(char::is_ascii_digit).count() >= 3
 }
 
-/// What is shown to people as something to tap on leads to a page and carries no name or password.
+/// People tap on it, so it must be an https page without credentials.
 fn is_page(url: &str) -> bool {
     url::Url::parse(url).is_ok_and(|url| {
         url.scheme() == "https" && url.has_host() && url.username().is_empty() && url.password().is_none()
     })
 }
 
-/// The lines for a country, or all of them, by country and otherwise as they were set; and a sentence about them.
+/// The lines for a country, or all of them, sorted by country and otherwise in configured order; and a
+/// sentence about them.
 pub fn shown(lines: &[HelpLine], country: Option<Country>) -> (Vec<&HelpLine>, &'static str) {
     let wanted = |line: &&HelpLine| country.is_none_or(|country| country == line.country);
     let mut shown: Vec<_> = lines.iter().filter(wanted).collect();

@@ -1,34 +1,34 @@
 //! Insight: what a person's own answers show over time, for that person alone, and the protocol that they suggest.
 //!
-//! It counts and says what it counted. It knows no score and no streak, and nothing of what the partner did or felt.
+//! It counts, and says what it counted. There is no score and no streak, and nothing about the partner.
 
 use super::answer::MOOD;
 use super::negotiation::{CheckInProtocol, Comfort, OFFSET_MAX_MINUTES, OFFSETS_MAX};
 use super::problem::Checks;
 use jiff::Timestamp;
 
-/// Most scenes that are looked at: the latest that were answered about.
+/// Maximum number of scenes considered: the latest with an answer.
 pub const SCENES_MAX: i64 = 200;
-/// A mood up to this is low.
+/// A mood up to this counts as low.
 pub const LOW: i32 = 2;
-/// A mood from this on is well.
+/// A mood from this on counts as well.
 pub const WELL: i32 = 4;
-/// With fewer answers, or about fewer scenes, there is too little to say.
+/// Minimum number of answers for a suggestion.
 pub const ANSWERS_MIN: usize = 8;
-/// See [`ANSWERS_MIN`].
+/// Minimum number of scenes for a suggestion or comforts.
 pub const SCENES_MIN: usize = 3;
-/// A comfort is named when it was there in so many scenes that went well.
+/// Minimum number of scenes that went well in which a comfort was given, for the comfort to be listed.
 pub const COMFORT_SCENES_MIN: usize = 2;
-/// Lows tend to come in a stretch of hours if it had so many of them, …
+/// Lows tend to come in a stretch with at least so many lows, …
 pub const LOWS_MIN: usize = 2;
-/// … and one answer of so many in it was low.
+/// … if at least one in so many of its answers was low.
 pub const LOW_ONE_IN: usize = 3;
-/// Where the stretches begin, in hours since a scene's end; each ends where the next begins, the last one never.
+/// Starts of the stretches, in hours after a scene's end; each ends where the next begins, and the last is open.
 pub const STRETCHES: [u32; 6] = [0, 6, 18, 36, 60, 96];
-/// A check-in asks about a low if it is no farther from it than this, in minutes.
+/// A check-in covers a low that is no farther from it than this, in minutes.
 pub const NEAR_MINUTES: u32 = 3 * 60;
 
-/// One answer: how long after the scene's end it was given, and the mood.
+/// One answer: its time after the scene's end, and its mood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Point {
     /// Minutes since the scene's end.
@@ -38,7 +38,7 @@ pub struct Point {
 }
 
 impl Point {
-    /// An answer given at `answered_at`, which may be long after it was asked for: the mood is that of then.
+    /// An answer given at `answered_at`, which may be long after its check-in fell due: the mood is of that time.
     pub fn new(ended_at: Timestamp, answered_at: Timestamp, mood: i32) -> Self {
         let minutes = answered_at.duration_since(ended_at).as_mins().max(0);
         Self {
@@ -52,32 +52,32 @@ impl Point {
     }
 }
 
-/// One scene that the person answered about.
+/// One scene with the person's answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SceneCourse {
     /// The person's own answers.
     pub points: Vec<Point>,
-    /// What the person got right after it, each once.
+    /// The comforts that the person got right after it, each once.
     pub comforts: Vec<Comfort>,
 }
 
 impl SceneCourse {
-    /// It went well for the person: well at least once, and low at no time that was answered about.
+    /// Whether at least one mood was well and none was low.
     pub fn went_well(&self) -> bool {
         self.points.iter().any(|point| point.mood >= WELL) && !self.points.iter().any(|point| point.is_low())
     }
 }
 
-/// A stretch of hours after scenes, and the answers that were given in it.
+/// A stretch of hours after scenes, and the answers given in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stretch {
-    /// It begins so many hours after a scene's end.
+    /// Its start, in hours after a scene's end.
     pub from_hours: u32,
-    /// It ends before so many hours; None: never.
+    /// Its end (exclusive), in hours; None: open.
     pub until_hours: Option<u32>,
-    /// How many answers were given in it.
+    /// The number of answers in it.
     pub answers: usize,
-    /// How many of them were low.
+    /// The number of low answers in it.
     pub lows: usize,
 }
 
@@ -100,25 +100,25 @@ impl Stretch {
     }
 }
 
-/// A comfort that was there when it went well.
+/// A comfort that was given in scenes that went well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComfortFound {
-    /// Which.
+    /// The comfort.
     pub comfort: Comfort,
-    /// In how many scenes that went well it was given.
+    /// In how many scenes that went well.
     pub when_well: usize,
     /// In how many scenes in all.
     pub scenes: usize,
 }
 
-/// One reason of a suggestion, with what it rests on.
+/// One reason for a suggestion, with the numbers behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// The check-in that it speaks for, in minutes after a scene's end.
+    /// The check-in that it supports, in minutes after a scene's end.
     pub offset: u32,
-    /// Whether that check-in is none of the usual ones.
+    /// Whether that check-in is added to the default ones.
     pub added: bool,
-    /// When the lows came.
+    /// The stretch with the lows.
     pub stretch: Stretch,
     /// The reason in words.
     pub sentence: String,
@@ -127,28 +127,28 @@ pub struct Reason {
 /// A suggested protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suggestion {
-    /// None: too little to say.
+    /// The protocol; None: too few answers.
     pub protocol: Option<CheckInProtocol>,
-    /// What there is to say of it as a whole.
+    /// A sentence about the whole suggestion.
     pub sentence: String,
-    /// Why, by the check-ins' times.
+    /// The reasons, by the check-ins' times.
     pub reasons: Vec<Reason>,
 }
 
 /// Everything that one person's answers show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Insight {
-    /// How many scenes it rests on.
+    /// The number of scenes with an answer.
     pub scenes: usize,
-    /// How many answers.
+    /// The number of answers.
     pub answers: usize,
-    /// How many of the scenes went well.
+    /// The number of scenes that went well.
     pub scenes_well: usize,
-    /// What was given when it went well, the most frequent first; empty below [`SCENES_MIN`].
+    /// The comforts in scenes that went well, most frequent first; empty below [`SCENES_MIN`].
     pub comforts: Vec<ComfortFound>,
-    /// When answers were given and lows came: always every stretch.
+    /// The answers and lows in every stretch.
     pub lows: Vec<Stretch>,
-    /// What that suggests.
+    /// The suggested protocol.
     pub suggestion: Suggestion,
 }
 
@@ -156,7 +156,7 @@ fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// What the answers about some scenes show, in whatever order they come.
+/// What the answers about some scenes show; their order does not matter.
 pub fn insight(courses: &[SceneCourse]) -> Insight {
     let points: Vec<_> = courses.iter().flat_map(|course| course.points.iter().copied()).collect();
     let scenes = courses.iter().filter(|course| !course.points.is_empty()).count();
@@ -207,8 +207,8 @@ fn too_little(answers: usize, scenes: usize) -> Suggestion {
     Suggestion { protocol: None, sentence, reasons: Vec::new() }
 }
 
-/// The usual check-ins, and one more wherever lows tend to come that none of them asks about. None is taken away: that
-/// a time was good so far does not say that it will be.
+/// The default check-ins, plus one wherever lows tend to come and no check-in is near. None is removed: a
+/// time that was good so far need not stay good.
 fn suggest(points: &[Point], lows: &[Stretch]) -> Suggestion {
     let mut offsets = CheckInProtocol::default().minutes().to_vec();
     let mut reasons = Vec::new();
@@ -250,7 +250,7 @@ fn suggest(points: &[Point], lows: &[Stretch]) -> Suggestion {
     Suggestion { protocol: Some(protocol), sentence, reasons }
 }
 
-/// When the middle one of a stretch's lows came, in minutes since the scene's end.
+/// The median time of a stretch's lows, in minutes after the scene's end.
 fn middle_low(points: &[Point], stretch: &Stretch) -> u32 {
     let low = points.iter().filter(|point| point.is_low() && stretch.holds(point.minutes));
     let mut minutes: Vec<_> = low.map(|point| point.minutes).collect();

@@ -1,22 +1,22 @@
-//! Which part of a long list is wanted: the lists are ordered by an instant and, where that is the same, by an id.
+//! Keyset pages: parts of a list that is ordered by an instant and, within that, by an id.
 
 use jiff::Timestamp;
 
-/// A part of a list whose entries are found by instant and id.
+/// A page of a list with keys of instant and id.
 #[derive(Clone, Copy, Debug)]
 pub struct KeysetPage<Id> {
-    /// Only what comes after this entry.
+    /// Only entries after this one.
     pub after: Option<(Timestamp, Id)>,
-    /// Only what comes before this entry.
+    /// Only entries before this one.
     pub before: Option<(Timestamp, Id)>,
-    /// Whether it is the last of these that are wanted; they stay in the order of the list.
+    /// Whether to take the last of these instead of the first; they stay in the list's order.
     pub from_end: bool,
-    /// How many at most.
+    /// Maximum number of entries.
     pub limit: i64,
 }
 
 impl<Id> KeysetPage<Id> {
-    /// The first ones after an entry, or of all.
+    /// The first entries after `after`, or of the whole list.
     pub fn first(limit: i64, after: Option<(Timestamp, Id)>) -> Self {
         Self { after, before: None, from_end: false, limit }
     }

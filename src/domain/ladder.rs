@@ -8,12 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 /// How long a rung waits for an answer before the next one.
 pub const PATIENCE: SignedDuration = SignedDuration::from_hours(3);
 
-/// Which of the two a step is for.
+/// The recipient of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum To {
-    /// The person who is asked.
+    /// The subject.
     Subject,
-    /// The other one.
+    /// The partner.
     Partner,
 }
 
@@ -22,9 +22,9 @@ pub enum To {
 pub struct Step {
     /// Why it is sent.
     pub reason: Reason,
-    /// For whom.
+    /// The recipient.
     pub to: To,
-    /// Which way; a push to somebody without a live device becomes a mail when it is sent.
+    /// The channel; a push to a person without a live device becomes a mail when it is sent.
     pub channel: Channel,
     /// When: never in the recipient's quiet hours.
     pub send_at: Timestamp,
@@ -36,28 +36,28 @@ impl Step {
     }
 }
 
-/// What the ladder of one check-in depends on. Pauses, preferences and devices are not among it: they are
-/// looked at when a nudge is about to be sent (R16), so that they count as they are then.
+/// What the ladder of one check-in depends on. Pauses, preferences and devices are left out: they are read
+/// when a nudge is about to be sent (R16), and count as they are then.
 #[derive(Clone, Debug)]
 pub struct Situation<'a> {
     /// When the check-in falls due and closes.
     pub times: Times,
-    /// When it was made: its ladder does not begin before, even if its due time has passed (R03).
+    /// When it was created: its ladder begins no earlier, even if its due time has passed (R03).
     pub made_at: Timestamp,
     /// What the subject did with it.
     pub state: CheckInState,
-    /// Until when the subject put it off.
+    /// Until when the subject snoozed it.
     pub snoozed_until: Option<Timestamp>,
     /// The subject's zone and quiet hours.
     pub subject: &'a Rhythm,
-    /// The partner's; None once the link has ended (R12).
+    /// The partner's zone and quiet hours; None once the link has ended (R12).
     pub partner: Option<&'a Rhythm>,
     /// Whether the subject allows the partner to be told, and an agreement covers it (R02, R10).
     pub alert_allowed: bool,
 }
 
-/// The steps of a check-in's ladder, in the order of their rungs. What has closed at `now` gives none (R03); a
-/// due time that passed before the check-in was made is made up for from then on.
+/// The steps of a check-in's ladder, in the order of the rungs; none if it has closed at `now` (R03). If the
+/// due time passed before the check-in was created, the ladder begins at its creation.
 pub fn plan(situation: &Situation<'_>, now: Timestamp) -> Vec<Step> {
     let mut steps = Vec::new();
     if now < situation.times.closes_at {
@@ -74,7 +74,7 @@ fn ask(situation: &Situation<'_>, steps: &mut Vec<Step>) {
     let due = situation.snoozed_until.unwrap_or(times.due_at).max(times.due_at).max(situation.made_at);
     let ask_at = subject.awake(due);
     let mail_at = subject.awake(ask_at + PATIENCE);
-    // A mail that quiet hours moved to that same morning gets its time too, before the person is asked again.
+    // A mail that quiet hours moved to that morning also gets its three hours before the subject is asked again.
     let again_at = subject.next_morning(ask_at).max(subject.awake(mail_at + PATIENCE));
     let mut step = |rung, to, send_at| {
         if send_at < times.closes_at {
@@ -91,8 +91,8 @@ fn ask(situation: &Situation<'_>, steps: &mut Vec<Step>) {
     }
 }
 
-/// The prompt to the partner. It does not look at what the subject did: an answer, a skip or a pause must not
-/// show in what the partner receives (R11).
+/// The prompt to the partner. It ignores what the subject did: an answer, a skip or a pause must not show in
+/// what the partner receives (R11).
 fn reach_out(situation: &Situation<'_>, steps: &mut Vec<Step>) {
     let Some(partner) = situation.partner else { return };
     let (from, closes_at) = (situation.times.due_at.max(situation.made_at), situation.times.closes_at);

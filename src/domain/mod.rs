@@ -31,7 +31,7 @@ pub mod scene;
 pub mod totp;
 pub mod wording;
 
-/// Declares an enum whose values are one fixed word each, in the database, in JSON and (upper-cased by
+/// Declares an enum with one fixed word per value: in the database, in JSON and (in upper case, by
 /// async-graphql) in the API. The doc comments are the API's descriptions.
 macro_rules! words {
     ($(#[$meta:meta])* pub enum $name:ident { $($(#[$doc:meta])* $value:ident = $word:literal),* $(,)? }) => {

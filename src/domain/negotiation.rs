@@ -1,4 +1,4 @@
-//! Negotiation: each one's Needs, the shared terms, Revisions and what makes one agreed.
+//! Negotiation: each person's Needs, the shared terms, Revisions, and when a Revision is agreed.
 
 use super::problem::{Checks, Problem, ProblemCode};
 use super::words;
@@ -6,9 +6,9 @@ use crate::ids::{AccountId, LinkId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Most check-ins of a protocol.
+/// Maximum number of check-ins of a protocol.
 pub const OFFSETS_MAX: usize = 8;
-/// Latest check-in of a protocol after the scene's end: 14 days, in minutes.
+/// Latest check-in of a protocol: 14 days after the scene's end, in minutes.
 pub const OFFSET_MAX_MINUTES: u32 = 14 * 24 * 60;
 /// Longest long text, in characters.
 pub const LONG_TEXT_MAX: usize = 4000;
@@ -16,7 +16,7 @@ pub const LONG_TEXT_MAX: usize = 4000;
 pub const SHORT_TEXT_MAX: usize = 500;
 /// Longest entry of a list, in characters.
 pub const ENTRY_MAX: usize = 200;
-/// Most entries of a list.
+/// Maximum number of entries of a list.
 pub const ENTRIES_MAX: usize = 20;
 
 words! {
@@ -96,13 +96,13 @@ pub struct Needs {
     pub comforts: Vec<Comfort>,
     /// What to avoid.
     pub avoid: Vec<String>,
-    /// What brings one back.
+    /// What helps to feel grounded.
     pub grounding: String,
     /// What to eat and drink.
     pub food_and_drink: String,
     /// Words that help.
     pub words: String,
-    /// How to be contacted, the dearest first.
+    /// Ways to be contacted, the preferred one first.
     pub contact: Vec<ContactWay>,
     /// Space or closeness.
     pub nearness: Option<Nearness>,
@@ -148,14 +148,14 @@ fn distinct<T: PartialEq>(checks: &mut Checks, field: &str, values: &[T]) {
 pub struct CheckInProtocol(Vec<u32>);
 
 impl Default for CheckInProtocol {
-    /// One hour, one day, two days: when delayed drop is due.
+    /// One hour, one day, two days: the times at which delayed drop tends to come.
     fn default() -> Self {
         Self(vec![60, 24 * 60, 48 * 60])
     }
 }
 
 impl CheckInProtocol {
-    /// Up to eight different offsets of 0 to 14 days; they are put in order.
+    /// Parses up to eight different offsets of 0 to 14 days, and sorts them.
     pub fn parse(checks: &mut Checks, field: &str, minutes: Vec<i32>) -> Self {
         checks.list(field, &minutes, OFFSETS_MAX);
         if minutes.is_empty() {
@@ -181,18 +181,19 @@ impl CheckInProtocol {
     }
 }
 
-/// What both agree on together.
+/// The terms that both agree on together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// Limits, in their words.
+    /// Limits, in free text.
     pub limits: String,
     /// The signal that stops everything.
     pub stop_signal: String,
     /// When check-ins fall due.
     pub protocol: CheckInProtocol,
-    /// How and when they want to be in touch afterwards.
+    /// How and when to be in touch afterwards.
     pub contact_plan: String,
-    /// What a partner may be told would be welcome, if its subject allowed an alert (R13).
+    /// The way of reaching out that an alert suggests to the partner, if the subject allows alerts (R13);
+    /// None: no alerts.
     pub partner_alert: Option<ContactWay>,
 }
 
@@ -212,28 +213,28 @@ impl Terms {
 /// One person's part of a Revision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonsNeeds {
-    /// Whose; None: of somebody who erased their account, words and all.
+    /// The account; None after its erasure, which erases the words too.
     pub account: Option<AccountId>,
-    /// None: not written yet, or erased.
+    /// The Needs; None: not written yet, or erased.
     pub needs: Option<Needs>,
 }
 
-/// The whole text of a Revision, as far as it is left; see [`super::revision_text`] for how it is kept and hashed.
+/// The text of a Revision, without erased parts; see [`super::revision_text`] for how it is stored and hashed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     /// The link that it belongs to.
     pub link: LinkId,
     /// Its number in the link, from 1.
     pub number: i32,
-    /// Each one's Needs, in the order of the accounts' ids.
+    /// Each person's Needs, in the order of the accounts' ids.
     pub needs: Vec<PersonsNeeds>,
     /// The shared terms.
     pub terms: Terms,
-    /// Whether the texts of the terms went with whoever had proposed them.
+    /// Whether the terms' texts were erased with their proposer's account.
     pub terms_erased: bool,
 }
 
-/// The paths of the fields in which two texts differ, such as `terms.limits` or `needs.mine.words`, seen by `reader`.
+/// The paths of the fields that differ, such as `terms.limits` or `needs.mine.words`, as `reader` sees them.
 pub fn changed_fields(before: &Content, after: &Content, reader: AccountId) -> Vec<String> {
     let mut changed = Vec::new();
     let json = |value: &Content| serde_json::to_value(&value.terms).unwrap_or_default();
@@ -265,7 +266,7 @@ fn compare(path: &str, before: &serde_json::Value, after: &serde_json::Value, ch
     }
 }
 
-/// `food_and_drink` as the API says it: `foodAndDrink`.
+/// `food_and_drink` as in the API: `foodAndDrink`.
 fn camel(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     let mut raise = false;
@@ -282,18 +283,18 @@ fn camel(name: &str) -> String {
     out
 }
 
-/// One yes, as far as its state goes.
+/// One person's agreement to a Revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Yes {
-    /// Whose.
+    /// The account.
     pub account: AccountId,
-    /// Since when it stands.
+    /// When the person agreed.
     pub from: Timestamp,
-    /// When it was taken back.
+    /// When it was withdrawn.
     pub until: Option<Timestamp>,
 }
 
-/// When a Revision was first agreed: the earliest instant at which everybody's yes stood at once.
+/// When a Revision was first agreed: the earliest instant at which both agreements stood at once.
 pub fn first_agreed(yeses: &[Yes], members: &[AccountId]) -> Option<Timestamp> {
     let stands = |yes: &Yes, at: Timestamp| yes.from <= at && yes.until.is_none_or(|until| at <= until);
     let by_all = |at: &Timestamp| {
@@ -303,8 +304,8 @@ pub fn first_agreed(yeses: &[Yes], members: &[AccountId]) -> Option<Timestamp> {
     yeses.iter().map(|yes| yes.from).filter(by_all).min()
 }
 
-/// Where a Revision stands, from every yes that it ever got and whether a newer one was proposed, or ever agreed.
-/// What a newer agreement replaced does not come back when that one is withdrawn: nobody said yes to that.
+/// A Revision's state, from all its agreements, whether it is the latest, and whether a newer one was ever
+/// agreed. A replaced Revision does not come back when the newer one is withdrawn: nobody agreed to that.
 pub fn revision_state(
     yeses: &[Yes],
     members: &[AccountId],
@@ -321,20 +322,20 @@ pub fn revision_state(
     }
 }
 
-/// What becomes of a yes.
+/// The decision about an agreement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AgreeVerdict {
     /// It is recorded.
     Take,
-    /// It stands already.
+    /// The person has agreed already.
     Already,
     /// The hash is not that of the current text (R08).
     OtherText,
-    /// A newer Revision was proposed meanwhile; it is that one that asks for a yes.
+    /// A newer Revision was proposed meanwhile; that one needs the agreement.
     Superseded,
 }
 
-/// Judges a yes to a Revision.
+/// Decides about an agreement to a Revision.
 pub fn judge_yes(hash_matches: bool, is_latest: bool, stands_already: bool) -> AgreeVerdict {
     match (hash_matches, is_latest, stands_already) {
         (_, false, _) => AgreeVerdict::Superseded,

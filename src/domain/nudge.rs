@@ -1,4 +1,4 @@
-//! Nudges: what a message to one person on one channel is, and whether it may go out now.
+//! Nudges: a message to one person on one channel, and whether it may go out now.
 
 mod kind;
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 pub use kind::{MailPurpose, NudgeKind, Reason, Rung};
 
-/// Most nudges of a person in one of their local days (R22).
+/// Maximum number of nudges to a person in one of their local days (R22).
 pub const DAILY_CAP: i64 = 6;
 
 words! {
@@ -71,12 +71,12 @@ words! {
     }
 }
 
-/// What a nudge is about, and what it is for.
+/// What a nudge is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
-    /// A check-in, in its round (a snooze begins a new round), and why somebody is reminded of it.
+    /// A check-in, its round (a snooze begins a new one), and the reason for the reminder.
     CheckIn(CheckInId, i32, Reason),
-    /// Something asked for, or told, by address.
+    /// An address request, and the purpose of its mail.
     Address(AddressRequestId, MailPurpose),
 }
 
@@ -90,7 +90,7 @@ impl About {
     }
 }
 
-/// The unique key of a nudge (R14): the same need never makes two.
+/// The unique key of a nudge (R14): one need never makes two nudges.
 pub fn key(about: About, recipient: Option<AccountId>, channel: Channel) -> String {
     let (kind, channel) = (about.kind().word(), channel.word());
     match (about, recipient) {
@@ -100,62 +100,62 @@ pub fn key(about: About, recipient: Option<AccountId>, channel: Channel) -> Stri
     }
 }
 
-/// A fingerprint of a key: Web Push `Topic` and mail `Message-ID` are made of it, so that a repeat replaces the
+/// The hash of a key. Web Push `Topic` and mail `Message-ID` are made of it, so that a repeat replaces the
 /// first and a provider learns nothing (R14).
 pub fn fingerprint(key: &str) -> [u8; 32] {
     use sha2::Digest;
     sha2::Sha256::digest(key.as_bytes()).into()
 }
 
-/// What counts when a reminder is about to go out (R16).
+/// The facts that decide about a reminder when it is about to be sent (R16).
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
     /// Why it is sent.
     pub reason: Reason,
-    /// The way that it was planned to take.
+    /// The planned channel.
     pub channel: Channel,
-    /// Before this it is too early, whenever it was planned for: every rung waits for the answer to what was asked.
+    /// The earliest time, whenever it was planned: each rung waits for an answer to the last question.
     pub not_before: Option<Timestamp>,
-    /// Whether the subject was asked at all, or is to be.
+    /// Whether the subject was asked at all, or is going to be.
     pub asked: bool,
-    /// After this it is of no use.
+    /// When it expires.
     pub expires_at: Timestamp,
-    /// Whoever receives it.
+    /// The recipient.
     pub recipient: &'a Reach,
     /// The recipient's live push subscriptions.
     pub live_devices: usize,
-    /// Whether mail to the recipient's address is accepted at all.
+    /// Whether mail to the recipient's address is accepted.
     pub address_works: bool,
     /// What the subject did with the check-in.
     pub state: CheckInState,
     /// Whether the subject paused nudges.
     pub subject_paused: bool,
-    /// Whether the two are still linked.
+    /// Whether the link is still active.
     pub linked: bool,
     /// Whether the subject allows the partner to be told, and an agreement covers it (R10).
     pub alert_allowed: bool,
-    /// Whether the partner reached out since the check-in fell due.
+    /// Whether the partner reached out after the check-in fell due.
     pub reached_out: bool,
-    /// Whether a later rung of the same ladder is due as well, or went out (R21).
+    /// Whether a later rung of the ladder is due as well, or was sent (R21).
     pub later_rung_due: bool,
-    /// Whether the subject was asked by mail already, for want of a device: a second mail would nag.
+    /// Whether the subject was asked by mail already, for lack of a device: a second mail would be too much.
     pub asked_by_mail: bool,
-    /// What the recipient got today (R22).
+    /// How many nudges the recipient got today (R22).
     pub sent_today: i64,
 }
 
-/// What becomes of a nudge whose time has come.
+/// The decision about a due nudge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It goes out, this way.
+    /// It goes out on this channel.
     Send(Channel),
     /// It waits until then.
     Move(Timestamp),
-    /// It does not go out.
+    /// It is dropped.
     Drop(DropReason),
 }
 
-/// Judges a reminder at the moment of sending (R10, R12, R16, R17, R21, R22).
+/// Decides about a reminder when it is about to be sent (R10, R12, R16, R17, R21, R22).
 pub fn judge(facts: &Facts<'_>, now: Timestamp) -> Verdict {
     if now >= facts.expires_at {
         return Verdict::Drop(DropReason::Expired);
@@ -204,18 +204,18 @@ fn unwanted(facts: &Facts<'_>, now: Timestamp) -> Option<DropReason> {
     }
 }
 
-/// What counts when a mail by address is about to go out (R16).
+/// The facts that decide about a mail to an address when it is about to be sent (R16).
 #[derive(Clone, Copy, Debug)]
 pub struct MailFacts<'a> {
-    /// What it is for.
+    /// Its purpose.
     pub purpose: MailPurpose,
-    /// The account that has the address, if there is one.
+    /// The account that has the address, if any.
     pub recipient: Option<&'a Reach>,
-    /// Whether mail to that account's address is accepted at all.
+    /// Whether mail to that account's address is accepted.
     pub address_works: bool,
 }
 
-/// Judges a mail by address at the moment of sending (R16, R17).
+/// Decides about a mail to an address when it is about to be sent (R16, R17).
 pub fn judge_mail(facts: &MailFacts<'_>, now: Timestamp) -> Verdict {
     let kind = NudgeKind::Mail(facts.purpose);
     let at = facts.recipient.map_or(now, |reach| kind.earliest(&reach.rhythm, now));
@@ -223,7 +223,7 @@ pub fn judge_mail(facts: &MailFacts<'_>, now: Timestamp) -> Verdict {
         return Verdict::Move(at);
     }
     match facts.purpose {
-        // Nobody waits for this one: it is not tried where mail is known to fail.
+        // Nobody waits for this one, so it is not tried where mail is known to fail.
         MailPurpose::SignedOut if facts.recipient.is_none() || !facts.address_works => {
             Verdict::Drop(DropReason::Unreachable)
         }

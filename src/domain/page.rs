@@ -1,4 +1,4 @@
-//! Pages: what the link in a nudge or a mail is good for, and until when. None signs anybody in.
+//! Pages: what the link in a nudge or a mail allows, and until when. None signs anybody in.
 
 use super::check_in::ANSWERABLE_FOR;
 use super::words;
@@ -14,7 +14,7 @@ words! {
     }
 }
 
-/// How long the choices at the foot of a mail work. Laws on mail ask for thirty days; people tidy up later than that.
+/// How long the choices in a mail's footer work. Mail laws ask for thirty days; some people use the link later.
 pub const CHOICES_FOR: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 /// When the link to a check-in stops working: when an answer no longer counts (R05).
@@ -22,14 +22,14 @@ pub fn answer_ends(due_at: Timestamp) -> Timestamp {
     due_at + ANSWERABLE_FOR
 }
 
-/// How long a person may pause by the link in a mail.
+/// The pause that a person chooses by the link in a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PauseChoice {
-    /// For so long.
+    /// A pause of that length.
     For(SignedDuration),
-    /// Until they say otherwise.
+    /// A pause until further notice.
     FurtherNotice,
-    /// Not, or no longer.
+    /// No pause, or its end.
     End,
 }
 

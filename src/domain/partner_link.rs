@@ -1,13 +1,13 @@
-//! Partner links: how two people come together, which role they start from, and how the tie ends.
+//! Partner links: their status and roles, and when an invitation can be accepted.
 
 use super::words;
 use jiff::{SignedDuration, Timestamp};
 
 /// How long an invitation's code can be used.
 pub const INVITATION_LIFE: SignedDuration = SignedDuration::from_hours(72);
-/// Most links of one account that are invited or active at once.
+/// Maximum number of invited or active links per account.
 pub const LINKS_MAX: i64 = 20;
-/// Characters of an invitation code: 12 of 5 bits, 60 bits of chance.
+/// Characters of an invitation code, 5 bits each: 60 random bits.
 pub const CODE_LENGTH: usize = 12;
 
 words! {
@@ -34,20 +34,20 @@ words! {
     }
 }
 
-/// What stands of an invitation when somebody asks with its code.
+/// The state of an invitation for the person who holds its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invitation {
     /// It can be accepted.
     Open,
-    /// It is used, over or out of date: to whoever asks, the same.
+    /// It is used, ended or expired; the answer does not say which.
     Gone,
-    /// It is one's own.
+    /// It is the person's own.
     Own,
     /// The two are linked already.
     Linked,
 }
 
-/// Judges an invitation for the person who holds its code.
+/// Decides about an invitation for the person who holds its code.
 pub fn judge_invitation(
     status: LinkStatus,
     expires_at: Option<Timestamp>,

@@ -1,24 +1,24 @@
-//! New passwords: long enough, and not what somebody would try first (R32).
+//! New passwords: long enough, and not among those that are tried first (R32).
 
 use super::account::{PASSWORD_MAX_BYTES, PASSWORD_MIN_CHARS};
 use super::problem::{Checks, Problem, ProblemCode};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-/// Hashes of common passwords, sorted: all of the length that is needed here, and the commonest of 4 to 14
-/// characters, of which longer ones are put together. `scripts/common-passwords` makes it.
+/// Sorted hashes of common passwords: all of the required length, and the most common of 4 to 14 characters,
+/// which longer ones combine. Made by `scripts/common-passwords`.
 const COMMON: &[u8] = include_bytes!("common_passwords.bin");
-/// How much of a SHA-256 is kept of each.
+/// Bytes of each SHA-256 that are stored.
 const ENTRY: usize = 6;
 /// The lengths of the short ones.
 const PIECES: std::ops::RangeInclusive<usize> = 4..=14;
-/// A password of so few different pieces, and so few letters or digits and so few signs besides, is as easily guessed
-/// as a short one.
+/// A password made of so few different common pieces, with so few other letters or digits and so few other
+/// signs, is as easily guessed as a short one.
 const PIECES_MAX: usize = 2;
 const REST_MAX: usize = 4;
 
-/// Checks a new password's form. It is taken as it is: no trimming, no composition rules. `context`: what anybody who
-/// knows the person would try, such as their name and address.
+/// Checks a new password as typed: no trimming, no composition rules. `context`: words that anybody who knows
+/// the person would try, such as their name and address.
 pub fn check_password(checks: &mut Checks, field: &str, password: &str, context: &[&str]) {
     if password.chars().count() < PASSWORD_MIN_CHARS {
         let sentence = format!("A password needs at least {PASSWORD_MIN_CHARS} characters.");
@@ -37,7 +37,7 @@ fn is_common(password: &str, context: &[&str]) -> bool {
     is_monotonous(&lower) || is_listed(&lower) || is_put_together(&lower, context)
 }
 
-/// A short unit said again and again, or a run along the alphabet or the digits.
+/// A short unit repeated, or a run along the alphabet or the digits.
 fn is_monotonous(lower: &str) -> bool {
     let chars: Vec<char> = lower.chars().collect();
     let repeats = (1..=8).any(|tx| chars.iter().zip(chars.iter().skip(tx)).all(|(a, b)| a == b));
@@ -54,7 +54,7 @@ fn is_listed(text: &str) -> bool {
     entries.binary_search_by(|entry| entry.as_slice().cmp(&hash[..ENTRY])).is_ok()
 }
 
-/// Whether little is left of a password without common ones and words from its surroundings.
+/// Whether little is left of a password without common pieces and words of its `context`.
 fn is_put_together(lower: &str, context: &[&str]) -> bool {
     let surroundings = context.join(" ").to_lowercase();
     let words = surroundings.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() >= 3);
@@ -64,7 +64,7 @@ fn is_put_together(lower: &str, context: &[&str]) -> bool {
         let own = words.iter().copied().filter(|word| tail.starts_with(word)).max_by_key(|word| word.len());
         let listed = PIECES.rev().filter_map(|length| tail.get(..length)).find(|piece| is_listed(piece));
         let taken = match (own, listed) {
-            // Any number of one's own words counts for nothing.
+            // Words of the context do not count as pieces.
             (Some(own), listed) if listed.is_none_or(|listed| listed.len() <= own.len()) => own.len(),
             (_, Some(listed)) => {
                 pieces.insert(listed);
@@ -164,7 +164,7 @@ mod tests {
         ] {
             assert!(is_monotonous(yes), "{yes}");
         }
-        // A unit of nine, and runs with one step that is none.
+        // A unit of nine characters, and runs with one wrong step.
         for no in [
             "kxqzjvwmpkxqzjvwmp",
             "abcdefghijklmnx",

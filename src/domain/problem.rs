@@ -1,4 +1,4 @@
-//! What is wrong with an input: the field, a stable code and a sentence for a person.
+//! Problems of an input: the field, a stable code and a sentence for the person.
 
 use super::words;
 
@@ -38,7 +38,7 @@ words! {
     }
 }
 
-/// One thing that is wrong with an input.
+/// One problem of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The path of the field inside `input`, such as `terms.protocol`.
@@ -47,7 +47,7 @@ pub struct Problem {
     pub code: ProblemCode,
     /// A sentence that may be shown to the person.
     pub sentence: String,
-    /// With [`ProblemCode::TryLater`]: after how many seconds.
+    /// With [`ProblemCode::TryLater`]: the seconds to wait.
     pub retry_after: Option<u32>,
 }
 
@@ -57,29 +57,29 @@ impl Problem {
         Self { field: field.into(), code, sentence: sentence.into(), retry_after: None }
     }
 
-    /// The object that `field` names is missing or somebody else's: the two look the same (R29).
+    /// The object that `field` names is missing or another person's: the two look the same (R29).
     pub fn not_found(field: &str) -> Self {
         Self::new(field, ProblemCode::NotFound, "There is nothing here under this id.")
     }
 
-    /// It is not the time for it (R34).
+    /// Too many tries, or too much load; to be tried again after `seconds` (R34).
     pub fn try_later(field: &str, seconds: u32) -> Self {
         let sentence = "That was often. Please wait a little, then try again.";
         Self { retry_after: Some(seconds), ..Self::new(field, ProblemCode::TryLater, sentence) }
     }
 
-    /// As [`Problem::try_later`], where no one field is at fault.
+    /// As [`Problem::try_later`], without a specific field.
     pub fn too_often(seconds: u32) -> Self {
         Self::try_later("input", seconds)
     }
 
-    /// The object that `field` names is not in a state in which this can be done.
+    /// The state of the object that `field` names does not allow this.
     pub fn wrong_state(field: &str, sentence: &str) -> Self {
         Self::new(field, ProblemCode::WrongState, sentence)
     }
 }
 
-/// Collects what is wrong with an input, so that a person hears of everything at once.
+/// Collects the problems of an input, so that the person sees all of them at once.
 #[derive(Debug, Default)]
 pub struct Checks(Vec<Problem>);
 
@@ -94,7 +94,7 @@ impl Checks {
         self.0.push(problem);
     }
 
-    /// Takes a result: its value, or (noted) none.
+    /// The value of a result; None after noting its problem.
     pub fn take<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -105,7 +105,7 @@ impl Checks {
         }
     }
 
-    /// A text of at most `max` characters, trimmed; may be empty.
+    /// Checks and trims a text of at most `max` characters; it may be empty.
     pub fn text(&mut self, field: &str, value: String, max: usize) -> String {
         let trimmed = value.trim();
         if trimmed.chars().count() > max {
@@ -117,7 +117,7 @@ impl Checks {
         trimmed.to_owned()
     }
 
-    /// A text as [`Checks::text`], of one line, that must not be empty.
+    /// As [`Checks::text`], for one line that must not be empty.
     pub fn line(&mut self, field: &str, value: String, max: usize) -> String {
         let text = self.text(field, value, max);
         if text.is_empty() {
@@ -128,7 +128,7 @@ impl Checks {
         text
     }
 
-    /// A text as [`Checks::text`], of one line or more, that must not be empty.
+    /// As [`Checks::text`], for one or more lines that must not be empty.
     pub fn written(&mut self, field: &str, value: String, max: usize) -> String {
         let text = self.text(field, value, max);
         if text.is_empty() {
@@ -137,7 +137,7 @@ impl Checks {
         text
     }
 
-    /// A list of at most `max` entries.
+    /// Checks that a list has at most `max` entries.
     pub fn list<T>(&mut self, field: &str, values: &[T], max: usize) {
         if values.len() > max {
             let sentence = format!("At most {max} entries fit here.");
@@ -145,7 +145,7 @@ impl Checks {
         }
     }
 
-    /// A number from `least` to `most`.
+    /// Checks that a number is from `least` to `most`.
     pub fn range(&mut self, field: &str, value: i64, least: i64, most: i64) {
         if value < least || value > most {
             let sentence = format!("This must be from {least} to {most}.");
@@ -153,7 +153,7 @@ impl Checks {
         }
     }
 
-    /// `value`, if nothing is wrong; it is None only if what is wrong with it was noted.
+    /// `value`, if there is no problem. None is allowed only if its problem was noted.
     pub fn finish_with<T>(self, value: Option<T>) -> Result<T, Vec<Problem>> {
         match value {
             Some(value) => self.finish(value),
@@ -161,14 +161,14 @@ impl Checks {
         }
     }
 
-    /// `value`, if nothing is wrong.
+    /// `value`, if there is no problem.
     pub fn finish<T>(self, value: T) -> Result<T, Vec<Problem>> {
         if self.0.is_empty() { Ok(value) } else { Err(self.0) }
     }
 }
 
-/// What a text of several lines may have and one line may not: what breaks a line, or turns the direction of what
-/// follows around (Unicode Standard Annex 9).
+/// Characters that a text of several lines may contain and one line may not: line breaks, tabs and
+/// bidirectional controls (Unicode Standard Annex 9).
 fn is_layout(c: char) -> bool {
     matches!(c, '\n' | '\t' | '\r' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -177,13 +177,13 @@ fn is_layout(c: char) -> bool {
 mod tests {
     use super::*;
 
-    /// The fields that are wrong, and why.
+    /// The fields that are wrong, each with its code.
     fn found(checks: Checks) -> Vec<(String, ProblemCode)> {
         let problems = checks.finish(()).err().unwrap_or_default();
         problems.into_iter().map(|problem| (problem.field, problem.code)).collect()
     }
 
-    /// What one check says of a value, and why it is wrong.
+    /// The value that one check returns, and the code of its problem.
     fn check<T>(run: impl FnOnce(&mut Checks) -> T) -> (T, Option<ProblemCode>) {
         let mut checks = Checks::new();
         let value = run(&mut checks);

@@ -1,28 +1,28 @@
-//! Promises to reach out: which ones count as kept, for the two together.
+//! Promises to reach out: which ones the two people of a link kept, counted together.
 //!
-//! What counts is only what both see anyway: the due times of a scene's check-ins and the outreaches that were
-//! recorded about it. Whether somebody answered, skipped, paused or kept something private has no part in it (R11).
+//! Only what both see anyway is counted: the due times of a scene's check-ins and the recorded outreaches.
+//! Whether a person answered, skipped, paused or kept something private does not matter (R11).
 
 use super::check_in::Times;
 use crate::ids::AccountId;
 use jiff::{SignedDuration, Timestamp};
 
-/// How far back is counted, by the scenes' ends: there is no long tally to defend.
+/// How far back scenes count, by their ends: short, so that there is no long tally to defend.
 pub const LATELY: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// What is counted about one scene.
+/// The facts of one scene.
 #[derive(Clone, Debug, Default)]
 pub struct ScenePromises {
     /// When it ended.
     pub ended_at: Timestamp,
-    /// The times of its check-ins, rising; the same for both.
+    /// The times of its check-ins, rising; the same for both people.
     pub times: Vec<Times>,
-    /// Who reached out to the other, and when.
+    /// Each outreach: who reached out, and when.
     pub outreaches: Vec<(AccountId, Timestamp)>,
 }
 
-/// How many promises the two kept together. Each check-in's time is one promise of each to reach out to the other; it
-/// is kept by an outreach after the check-in before it closed (or the scene ended) and before it closes itself.
+/// How many promises the two kept together. Each check-in stands for one promise of each person to reach out. It is
+/// kept by an outreach after the previous check-in closed (or the scene ended) and before this one closes.
 pub fn kept(entries: &[ScenePromises]) -> usize {
     entries.iter().map(kept_of).sum()
 }

@@ -1,4 +1,4 @@
-//! Zones and quiet hours: when a person may be disturbed, on every night of the year, clock changes included.
+//! Zones and quiet hours: when a person may be disturbed, on every night of the year, including clock changes.
 
 use super::problem::{Problem, ProblemCode};
 use jiff::civil::{Date, Time};
@@ -11,7 +11,7 @@ const DAY: u16 = 24 * 60;
 /// The morning of a person without quiet hours: 09:00, in minutes after midnight.
 pub const DEFAULT_MORNING: u16 = 9 * 60;
 
-/// An IANA time zone, known to be in the tz database; or the offset that is left of one that is not.
+/// An IANA time zone from the tz database; or a fixed offset, for a stored name that the database does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {
     name: String,
@@ -29,12 +29,12 @@ impl Zone {
             )
         };
         let zone = TimeZone::get(name).map_err(|_| malformed())?;
-        // jiff takes names in any case; what is stored is the tz database's own spelling.
+        // jiff accepts names in any case; the stored name has the tz database's spelling.
         let name = zone.iana_name().ok_or_else(malformed)?.to_owned();
         Ok(Self { name, zone })
     }
 
-    /// A zone of which only the offset from UTC is known, in minutes. It is off by the hour that a clock change makes.
+    /// A fixed offset from UTC, in minutes. It is off by an hour after a clock change.
     fn fixed(minutes: i32) -> Self {
         let offset = Offset::from_seconds(minutes.saturating_mul(60)).unwrap_or(Offset::UTC);
         let (sign, size) =
@@ -42,7 +42,7 @@ impl Zone {
         Self { name: format!("UTC{sign}{:02}:{:02}", size / 60, size % 60), zone: TimeZone::fixed(offset) }
     }
 
-    /// The offset from UTC at `at`, in minutes: what is kept beside the name.
+    /// The offset from UTC at `at`, in minutes; stored beside the name.
     pub fn offset_minutes(&self, at: Timestamp) -> i32 {
         self.zone.to_offset(at).seconds().div_euclid(60)
     }
@@ -82,12 +82,12 @@ impl Zone {
 
 fn time_of(minute: u16) -> Time {
     let minute = minute % DAY;
-    // Both parts are in range by the remainder above.
+    // The remainder above keeps both parts in range.
     Time::constant((minute / 60) as i8, (minute % 60) as i8, 0, 0)
 }
 
 /// The part of each local day in which a person is not disturbed, `from` to `until`, in minutes after
-/// midnight. It may run over midnight. It never covers a whole day.
+/// midnight. It may cross midnight, and never covers a whole day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuietHours {
     from: u16,
@@ -95,13 +95,13 @@ pub struct QuietHours {
 }
 
 impl QuietHours {
-    /// What a new account has: 22:00 to 08:00.
+    /// The default of a new account: 22:00 to 08:00.
     pub const DEFAULT: Self = Self { from: 22 * 60, until: 8 * 60 };
 
-    /// The longest quiet time: 20 hours, so that every day has a time in which somebody can be reached.
+    /// Maximum length: 20 hours, so that every day has hours in which the person can be reached.
     pub const LONGEST: u16 = 20 * 60;
 
-    /// Quiet hours from local times `HH:MM`. Equal times would be quiet all day (or never) and are refused.
+    /// Parses local times `HH:MM`. Equal times would mean all day (or never) and are refused.
     pub fn parse(field: &str, from: &str, until: &str) -> Result<Self, Problem> {
         let minutes = |name: &str, text: &str| -> Result<u16, Problem> {
             let malformed = || {
@@ -134,7 +134,7 @@ impl QuietHours {
         Ok(quiet)
     }
 
-    /// Stored quiet hours. Two nulls are somebody's choice of none; None: this pair is nobody's choice.
+    /// Stored quiet hours. Two nulls are a person's choice of none; None: the pair is invalid.
     fn stored(from: Option<i32>, until: Option<i32>) -> Option<Option<Self>> {
         let minute = |value: i32| u16::try_from(value).ok().filter(|minute| *minute < DAY);
         match (from, until) {
@@ -154,21 +154,21 @@ impl QuietHours {
         self.until
     }
 
-    /// The quiet time that begins on the local date `date`, as instants: from the earlier start to the later
-    /// end, so that no reading of a repeated hour is outside it.
+    /// The quiet time that begins on the local date `date`: from the earlier start to the later end, so that
+    /// it includes both passes of a repeated hour.
     fn night(self, zone: &Zone, date: Date) -> (Timestamp, Timestamp) {
         let end_date = if self.from < self.until { date } else { date.saturating_add(1.day()) };
         (zone.earlier(date, self.from), zone.later(end_date, self.until))
     }
 
-    /// The nights that can hold or follow `at`.
+    /// The nights that can contain or follow `at`.
     fn nights(self, zone: &Zone, at: Timestamp) -> impl Iterator<Item = (Timestamp, Timestamp)> {
         let first = zone.date(at).saturating_sub(2.days());
         (0..5).map(move |n| self.night(zone, first.saturating_add(n.days())))
     }
 }
 
-/// What of a stored rhythm cannot be read.
+/// The part of a stored rhythm that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// The zone.
@@ -185,15 +185,15 @@ pub enum Unreadable {
 /// When one person may be disturbed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rhythm {
-    /// Where the person's clock is.
+    /// The person's time zone.
     pub zone: Zone,
-    /// None: any hour will do.
+    /// The quiet hours; None: any hour is fine.
     pub quiet: Option<QuietHours>,
 }
 
 impl Rhythm {
-    /// A rhythm as it is stored, and what of it cannot be read. Such a person is neither disturbed at night nor forgotten:
-    /// 22:00 to 08:00 stand for quiet hours that say nothing, and the last known offset (`utc_offset`) for the zone.
+    /// A stored rhythm, and the part of it that cannot be read. The person is then neither disturbed at night nor
+    /// forgotten: 22:00 to 08:00 replace unreadable quiet hours, and the last known offset (`utc_offset`) the zone.
     pub fn stored(
         zone: &str,
         utc_offset: Option<i32>,
@@ -207,7 +207,7 @@ impl Rhythm {
             (Some(_), None) => Some(Unreadable::QuietHours),
             (None, None) => Some(Unreadable::Both),
         };
-        // A row that is damaged is not believed when it says "any hour".
+        // In a damaged row, nulls do not count as the choice of no quiet hours.
         let quiet = match unreadable {
             None => hours.flatten(),
             Some(_) => Some(hours.flatten().unwrap_or(QuietHours::DEFAULT)),
@@ -221,11 +221,11 @@ impl Rhythm {
             .is_some_and(|quiet| quiet.nights(&self.zone, at).any(|(from, until)| from <= at && at < until))
     }
 
-    /// `at` itself, or the end of the quiet hours that it lies in (R17).
+    /// `at` itself, or the end of the quiet hours that contain it (R17).
     pub fn awake(&self, at: Timestamp) -> Timestamp {
         let Some(quiet) = self.quiet else { return at };
         let mut at = at;
-        // On a clock change night two nights can touch; each step leaves one of them.
+        // In a night with a clock change two nights can touch; each step leaves one of them.
         while let Some((_, until)) =
             quiet.nights(&self.zone, at).find(|(from, until)| *from <= at && at < *until)
         {
@@ -234,7 +234,7 @@ impl Rhythm {
         at
     }
 
-    /// The first waking morning after `at`: the next end of quiet hours, or 09:00 for somebody without any.
+    /// The first waking morning after `at`: the next end of quiet hours, or 09:00 without quiet hours.
     pub fn next_morning(&self, at: Timestamp) -> Timestamp {
         let next = match self.quiet {
             Some(quiet) => quiet.nights(&self.zone, at).map(|(_, until)| until).find(|until| *until > at),

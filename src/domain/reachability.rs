@@ -1,15 +1,15 @@
-//! Whether a person can be reached at all, and what they can do about it: for that person alone.
+//! Reachability: whether reminders can reach a person, and what helps if not; shown to that person alone.
 
-/// What decides whether reminders can reach a person.
+/// The facts that decide whether reminders can reach a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ways {
     /// Whether pushes are wanted.
     pub push_wanted: bool,
-    /// How many devices take pushes.
+    /// The number of devices that receive pushes.
     pub live_devices: usize,
     /// Whether mails about check-ins are wanted.
     pub mail_wanted: bool,
-    /// Whether mail to the address is taken, as far as is known.
+    /// Whether mail to the address is accepted, as far as is known.
     pub address_works: bool,
 }
 
@@ -19,12 +19,12 @@ impl Ways {
         self.push_wanted && self.live_devices > 0
     }
 
-    /// Whether a mail about a check-in can.
+    /// Whether a mail about a check-in can reach the person.
     pub fn by_mail(&self) -> bool {
         self.mail_wanted && self.address_works
     }
 
-    /// How things stand, and what to do if reminders cannot come: one or two sentences, for the person alone.
+    /// Which channels work, and what to do if none does: one or two sentences.
     pub fn sentence(&self) -> &'static str {
         match (self.by_push(), self.by_mail()) {
             (true, true) => "Reminders reach you on your devices, and by e-mail.",
@@ -76,7 +76,7 @@ mod tests {
             seen.insert(sentence);
             let reachable = ways.by_push() || ways.by_mail();
             assert_eq!(sentence.contains("cannot reach you"), !reachable, "{ways:?}");
-            // What would help is what is said to help.
+            // A remedy is named exactly if it would help.
             let would_help = Ways { address_works: true, ..ways }.by_mail() && !ways.by_mail();
             assert_eq!(sentence.contains("tried again"), would_help, "{ways:?}: {sentence}");
             let would_help = !reachable && Ways { live_devices: 1, ..ways }.by_push();

@@ -1,8 +1,8 @@
-//! How long what is not for ever is kept, as the operator chose.
+//! Retention periods, as the operator chose them.
 
 use jiff::SignedDuration;
 
-/// Days that each is kept unless the operator chooses otherwise, and the least and most that may be chosen.
+/// Default retention periods in days, and the allowed ranges.
 pub mod days {
     use std::ops::RangeInclusive;
 
@@ -10,28 +10,28 @@ pub mod days {
     pub const NUDGES: u16 = 90;
     /// See [`NUDGES`].
     pub const NUDGES_RANGE: RangeInclusive<u16> = 15..=3650;
-    /// A scene with everything that belongs to it. What one looks back on is the point of it, so not too few.
+    /// A scene with everything that belongs to it. People look back on their scenes, so the minimum is not too short.
     pub const SCENES_RANGE: RangeInclusive<u16> = 90..=36_500;
-    /// An export that nobody fetched.
+    /// An export that was not fetched.
     pub const EXPORTS: u16 = 7;
     /// See [`EXPORTS`].
     pub const EXPORTS_RANGE: RangeInclusive<u16> = 1..=30;
 }
 
-/// How long what is kept.
+/// The retention periods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
     /// Finished nudges with their attempts, from when they were finished.
     pub nudges: SignedDuration,
-    /// A scene with its check-ins, answers, aftercare, outreach and debriefs, from when it ended or was cancelled; for
-    /// both people alike. None: as long as their link is kept.
+    /// A scene with its check-ins, answers, aftercare, outreaches and debriefs, from its end or cancellation;
+    /// the same for both people. None: as long as the link is kept.
     pub scenes: Option<SignedDuration>,
-    /// An export, from when it was asked for.
+    /// An export, from its request.
     pub exports: SignedDuration,
 }
 
 impl Keep {
-    /// So many days each; None: for ever.
+    /// Periods in days; None: scenes are kept for ever.
     pub fn for_days(nudges: u16, scenes: Option<u16>, exports: u16) -> Self {
         let days = |count: u16| SignedDuration::from_hours(24 * i64::from(count));
         Self { nudges: days(nudges), scenes: scenes.map(days), exports: days(exports) }

@@ -1,4 +1,4 @@
-//! The text of a Revision as it is kept: a frame that both share, and each one's words apart, so that these can go.
+//! The stored text of a Revision: a shared frame, and each person's words apart from it, so that they can be erased.
 
 use super::negotiation::{CheckInProtocol, ContactWay, Content, Needs, PersonsNeeds, Terms};
 use crate::ids::{AccountId, LinkId};
@@ -6,12 +6,12 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// What stands where the words of somebody stood who erased their account (R27).
+/// Stands in place of the words of an erased account (R27).
 pub const ERASED: &str = "erased";
-/// The form of this text; rises when fields are added.
+/// The version of this format; raise it when fields are added.
 const VERSION: u8 = 2;
 
-/// The texts of the terms: the words of whoever proposed them.
+/// The texts of the terms: the proposer's words.
 #[derive(Serialize, Deserialize)]
 struct Words {
     limits: String,
@@ -19,7 +19,7 @@ struct Words {
     contact_plan: String,
 }
 
-/// One person's words. Without the salt, few words could be guessed from the digest that stays.
+/// One person's words. Without the salt, short words could be guessed from the digest that remains.
 #[derive(Serialize, Deserialize)]
 struct Part {
     salt: String,
@@ -27,7 +27,7 @@ struct Part {
     terms: Option<Words>,
 }
 
-/// What both share: its hash is the Revision's, and covers every word by the digests.
+/// The shared part: its hash is the Revision's content hash, and covers all words by their digests.
 #[derive(Serialize, Deserialize)]
 struct Frame {
     version: u8,
@@ -39,30 +39,30 @@ struct Frame {
     partner_alert: Option<ContactWay>,
 }
 
-/// The terms that both share: what decides about check-ins and alerts. It is nobody's words and never goes.
+/// The shared terms: what decides about check-ins and alerts. They are no person's words and are never erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedTerms {
     /// When check-ins fall due.
     pub protocol: CheckInProtocol,
-    /// What a partner may be told would be welcome.
+    /// The way of reaching out that an alert suggests; None: no alerts.
     pub partner_alert: Option<ContactWay>,
 }
 
-/// A text in the form in which it is kept.
+/// A text in its stored form.
 pub struct Split {
-    /// What both share; its SHA-256 is the content hash.
+    /// The shared part; its SHA-256 is the content hash.
     pub frame: Vec<u8>,
-    /// Each one's words, in the order of the digests.
+    /// Each person's words, in the order of the digests.
     pub parts: Vec<(AccountId, Vec<u8>)>,
 }
 
-/// One person's words, as they were kept.
+/// One person's words, as stored.
 pub struct KeptPart {
-    /// Which digest is theirs, from 0.
+    /// The index of their digest.
     pub side: usize,
-    /// Whose.
+    /// The account.
     pub account: AccountId,
-    /// The words.
+    /// The serialised words.
     pub bytes: Vec<u8>,
 }
 
@@ -70,10 +70,10 @@ fn digest(bytes: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
-/// Takes a text apart. `salt` gives a new random salt each time.
+/// Splits a text into its stored form. `salt` returns a new random salt each time.
 ///
 /// # Errors
-/// Only if the text has no form in JSON, which ours always has.
+/// Only if the text cannot be serialised to JSON, which does not happen with these types.
 pub fn split(
     content: &Content,
     proposer: AccountId,
@@ -102,7 +102,7 @@ pub fn split(
     Ok(Split { frame: serde_json::to_vec(&frame)?, parts })
 }
 
-/// The frame, if it is that of the hash.
+/// The frame, if it matches the hash.
 fn read_frame(frame: &[u8], content_hash: &[u8]) -> Option<Frame> {
     if Sha256::digest(frame).as_slice() != content_hash {
         return None;
@@ -110,14 +110,14 @@ fn read_frame(frame: &[u8], content_hash: &[u8]) -> Option<Frame> {
     serde_json::from_slice(frame).ok()
 }
 
-/// The shared terms alone, without anybody's words. None: the frame is not that of the hash; nobody agreed to that.
+/// The shared terms alone, without any person's words. None: the frame does not match the hash that was agreed to.
 pub fn shared_terms(frame: &[u8], content_hash: &[u8]) -> Option<SharedTerms> {
     let Frame { protocol, partner_alert, .. } = read_frame(frame, content_hash)?;
     Some(SharedTerms { protocol, partner_alert })
 }
 
-/// Puts a text together again from what is left of it. None: the parts are not those of the frame, or the frame is not
-/// that of the hash; nobody agreed to that.
+/// Joins the remaining parts of a text. None: a part does not match the frame, or the frame does not match
+/// the hash that was agreed to.
 pub fn join(frame: &[u8], content_hash: &[u8], parts: &[KeptPart]) -> Option<Content> {
     let frame = read_frame(frame, content_hash)?;
     let mut needs: Vec<PersonsNeeds> =

@@ -1,4 +1,4 @@
-//! Scenes: how one occasion goes from planned to ended, and which times it may have.
+//! Scenes: their statuses from planned to ended, and the times that they may have.
 
 use super::problem::{Problem, ProblemCode};
 use super::words;
@@ -6,13 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Lowest and highest intensity.
 pub const INTENSITY: std::ops::RangeInclusive<i32> = 1..=5;
-/// How far a phone's clock may run ahead of ours.
+/// How far a device's clock may be ahead.
 pub const SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// How far in the past a scene may have ended: what an app that was offline still brings in.
+/// How far back a scene may have ended: for data that an app brings in after being offline.
 pub const PAST_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How far ahead a scene may be planned.
 pub const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(366 * 24);
-/// Most scenes of one link that can be recorded within 24 hours: enough for anybody, and no flood of check-ins.
+/// Maximum number of scenes per link within 24 hours: enough for anybody, and no flood of check-ins.
 pub const SCENES_A_DAY: i64 = 100;
 /// Longest note on aftercare, in characters.
 pub const NOTE_MAX: usize = 2000;
@@ -43,7 +43,7 @@ words! {
     }
 }
 
-/// Something that is done with a scene.
+/// What happens to a scene.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SceneEvent {
     /// It begins.
@@ -54,24 +54,24 @@ pub enum SceneEvent {
     Cancel,
 }
 
-/// What an event does to a scene.
+/// The decision about an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SceneVerdict {
-    /// It goes to this status.
+    /// The scene takes this status.
     Go(SceneStatus),
-    /// It is there already; nothing more happens (R04).
+    /// It has this status already; nothing more happens (R04).
     Already,
     /// The event does not fit the scene's status.
     Refused,
 }
 
-/// Judges an event.
+/// Decides about an event.
 pub fn judge_event(status: SceneStatus, event: SceneEvent) -> SceneVerdict {
     use SceneStatus::{Cancelled, Ended, Planned, UnderWay};
     match (event, status) {
         (SceneEvent::Start, Planned) => SceneVerdict::Go(UnderWay),
         (SceneEvent::Start, UnderWay) => SceneVerdict::Already,
-        // A scene that was planned and never "started" in the app still ended.
+        // A planned scene that was never started in the app can still be ended.
         (SceneEvent::End, Planned | UnderWay) => SceneVerdict::Go(Ended),
         (SceneEvent::End, Ended) => SceneVerdict::Already,
         (SceneEvent::Cancel, Planned | UnderWay) => SceneVerdict::Go(Cancelled),
@@ -82,7 +82,7 @@ pub fn judge_event(status: SceneStatus, event: SceneEvent) -> SceneVerdict {
     }
 }
 
-/// An instant at which something has happened: not ahead of now (but for a phone's skew) and not too long ago.
+/// Checks the time of a past event: not in the future (allowing for a device's clock skew) and not too long ago.
 pub fn check_past(field: &str, at: Timestamp, now: Timestamp) -> Result<Timestamp, Problem> {
     if at > now + SKEW {
         return Err(Problem::new(field, ProblemCode::OutOfRange, "This lies in the future."));
@@ -93,7 +93,7 @@ pub fn check_past(field: &str, at: Timestamp, now: Timestamp) -> Result<Timestam
     Ok(at.min(now))
 }
 
-/// An instant at which something is planned: within the next year (or just now).
+/// Checks the time of a plan: from 30 days back to a year ahead.
 pub fn check_plan(field: &str, at: Timestamp, now: Timestamp) -> Result<Timestamp, Problem> {
     if at > now + AHEAD_MAX || at < now - PAST_MAX {
         let sentence = "This must lie within the next year or the last 30 days.";

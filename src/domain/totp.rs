@@ -1,4 +1,4 @@
-//! One-time codes of an authenticator app: TOTP (RFC 6238) as all apps speak it, with SHA-1, six digits, 30 seconds.
+//! One-time codes of an authenticator app: TOTP (RFC 6238) with the usual SHA-1, six digits, 30 seconds.
 
 use data_encoding::BASE32_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -8,29 +8,29 @@ use sha1::Sha1;
 
 /// Bytes of a secret: the 160 bits that RFC 4226, 4 (R6) recommends.
 pub const SECRET_BYTES: usize = 20;
-/// How long one code stands, in seconds.
+/// How long one code is valid, in seconds.
 const STEP_SECONDS: i64 = 30;
-/// Steps before and after the current one whose codes are taken too: clocks differ, and people are slow (RFC 6238, 5.2).
+/// Steps before and after the current one whose codes count too: clocks differ, and people are slow (RFC 6238, 5.2).
 const DRIFT: i64 = 1;
-/// How long an app can be confirmed after it was begun.
+/// How long after its set-up began an app can be confirmed.
 pub const BEGUN_LIFE: SignedDuration = SignedDuration::from_mins(15);
-/// Wrong codes that an account is told of in one [`GUESS_WINDOW`], whatever the number of log-ins. With three codes in
-/// a million right at any moment, somebody who has the password would need years.
+/// Wrong codes allowed per account in one [`GUESS_WINDOW`], whatever the number of log-ins. Three codes in a
+/// million are right at any moment, so an attacker with the password would need years.
 pub const GUESSES_MAX: i32 = 10;
-/// After this, guesses are counted anew.
+/// The period after which wrong codes are counted from zero.
 pub const GUESS_WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
-/// What is written as `%XX` in a label: all but the unreserved characters (RFC 3986, 2.3).
+/// Characters written as `%XX` in a label: all but the unreserved ones (RFC 3986, 2.3).
 const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The number of the 30-second step that an instant lies in.
+/// The number of the 30-second step that contains an instant.
 fn step_at(now: Timestamp) -> i64 {
     now.as_second().div_euclid(STEP_SECONDS)
 }
 
 /// The six digits of one step (RFC 4226, 5.3).
 fn code_of_step(secret: &[u8; SECRET_BYTES], step: i64) -> String {
-    // HMAC pads a short key with zeros to its block of 64 bytes (RFC 2104); so does this, and cannot fail.
+    // HMAC pads a short key with zeros to its block of 64 bytes (RFC 2104); padding it here cannot fail.
     let mut block = zeroize::Zeroizing::new([0; 64]);
     block[..SECRET_BYTES].copy_from_slice(secret);
     let mut mac = Hmac::<Sha1>::new(&(*block).into());
@@ -46,8 +46,8 @@ pub fn code_at(secret: &[u8; SECRET_BYTES], now: Timestamp) -> String {
     code_of_step(secret, step_at(now))
 }
 
-/// The step that a typed code belongs to, if it is one of now and later than the one used last: a code that somebody
-/// looked at over a shoulder is worth nothing once it was used.
+/// The step of a typed code, if the code is valid now and later than the one used last: a used code is
+/// worthless, even to somebody who saw it being typed.
 pub fn step_of(
     secret: &[u8; SECRET_BYTES],
     typed: &str,
@@ -65,7 +65,7 @@ pub fn shown_secret(secret: &[u8; SECRET_BYTES]) -> String {
     BASE32_NOPAD.encode(secret)
 }
 
-/// The secret as apps read it from a QR code: the Key URI Format, with the defaults said for those who ask for them.
+/// The secret for a QR code, in the Key URI Format; the defaults are spelled out for apps that need them.
 pub fn uri(secret: &[u8; SECRET_BYTES], account_name: &str) -> String {
     let name = utf8_percent_encode(account_name, &ESCAPED);
     let secret = shown_secret(secret);
@@ -74,7 +74,7 @@ pub fn uri(secret: &[u8; SECRET_BYTES], account_name: &str) -> String {
     )
 }
 
-/// The wrong codes that an account was told of.
+/// The wrong codes of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guesses {
     /// How many.
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_code_is_taken_one_step_around_and_once() {
-        // The code of the second step: 30 to 59.
+        // The code of the second step: seconds 30 to 59.
         let code = code_at(SECRET, at(59));
         for (second, taken) in [(-1, false), (0, true), (30, true), (59, true), (89, true), (90, false)] {
             assert_eq!(step_of(SECRET, &code, None, at(second)), taken.then_some(1), "{second}");

@@ -1,4 +1,4 @@
-//! The words that leave the house: the same for every push, discreet in every subject line, never explicit.
+//! The words of pushes and mails: the same for every push, discreet in every subject line, never explicit.
 
 use super::negotiation::ContactWay;
 use super::nudge::{Reason, Rung};
@@ -7,22 +7,22 @@ use super::nudge::{Reason, Rung};
 pub const PUSH_TITLE: &str = "Reminder";
 /// The text of every push (R24).
 pub const PUSH_BODY: &str = "You have a reminder.";
-/// What a device whose owner chose fuller words offers beside a question: an action (`mood-` and the mood) and its words.
-/// Two, since no browser shows more.
+/// The actions beside a question on a device whose owner chose fuller words: the action (`mood-` and the
+/// mood) and its label. Two, because browsers show no more.
 pub const PUSH_ANSWERS: [(&str, &str); 2] = [("mood-4", "Well"), ("mood-2", "Low")];
 /// The subject of every mail about a check-in.
 pub const MAIL_SUBJECT: &str = "Your reminder";
-/// The subject of every mail that somebody asked for at the service's pages or in an app.
+/// The subject of every mail that was requested on the service's pages or in an app.
 pub const REQUEST_SUBJECT: &str = "You asked for this e-mail";
 
-/// The words of a mail; the link and the surroundings are the template's.
+/// The words of a mail; the template adds the link's address and everything around them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Letter {
     /// The subject line.
     pub subject: &'static str,
     /// The paragraphs.
     pub paragraphs: &'static [&'static str],
-    /// What the link says.
+    /// The link's label.
     pub link: &'static str,
 }
 
@@ -36,7 +36,7 @@ pub const CONFIRM: Letter = Letter {
     link: "Confirm the address",
 };
 
-/// To somebody who signed up again (R28: the answer on the screen does not tell).
+/// To an address that already has an account and signed up again (R28: the screen does not tell).
 pub const ALREADY_REGISTERED: Letter = Letter {
     subject: REQUEST_SUBJECT,
     paragraphs: &[
@@ -46,7 +46,7 @@ pub const ALREADY_REGISTERED: Letter = Letter {
     link: "Open",
 };
 
-/// To set a password anew.
+/// To reset a password.
 pub const RESET: Letter = Letter {
     subject: REQUEST_SUBJECT,
     paragraphs: &[
@@ -56,7 +56,7 @@ pub const RESET: Letter = Letter {
     link: "Set a new password",
 };
 
-/// To whose session was ended, since a copy of it was used.
+/// To the owner of a session that ended because a copy of it was used.
 pub const SIGNED_OUT: Letter = Letter {
     subject: "A device was signed out",
     paragraphs: &[
@@ -68,7 +68,7 @@ pub const SIGNED_OUT: Letter = Letter {
     link: "Open",
 };
 
-/// To confirm another address.
+/// To confirm a new address.
 pub const CONFIRM_NEW_ADDRESS: Letter = Letter {
     subject: REQUEST_SUBJECT,
     paragraphs: &[
@@ -78,8 +78,7 @@ pub const CONFIRM_NEW_ADDRESS: Letter = Letter {
     link: "Confirm the address",
 };
 
-/// To an address with an account of its own that somebody wants for theirs (R28: the answer on the screen does not
-/// tell).
+/// To an address that has an account and was requested for another one (R28: the screen does not tell).
 pub const ADDRESS_IN_USE: Letter = Letter {
     subject: REQUEST_SUBJECT,
     paragraphs: &[
@@ -89,7 +88,7 @@ pub const ADDRESS_IN_USE: Letter = Letter {
     link: "Open",
 };
 
-/// To the address of an account for which another one was asked for.
+/// To the old address of an account for which a new one was requested.
 pub const ADDRESS_CHANGE: Letter = Letter {
     subject: "Your address",
     paragraphs: &[
@@ -100,7 +99,7 @@ pub const ADDRESS_CHANGE: Letter = Letter {
     link: "Open",
 };
 
-/// To somebody who asked for a new password with an address that has no account (R28: the answer does not tell).
+/// To an address without an account for which a new password was requested (R28: the screen does not tell).
 pub const NO_ACCOUNT: Letter = Letter {
     subject: REQUEST_SUBJECT,
     paragraphs: &[
@@ -120,14 +119,14 @@ pub const ASK: Letter = Letter {
     link: "Answer",
 };
 
-/// To remind somebody to reach out.
+/// To prompt a person to reach out.
 pub const REACH_OUT: Letter = Letter {
     subject: MAIL_SUBJECT,
     paragraphs: &["You asked to be reminded to get in touch, about now."],
     link: "Open",
 };
 
-/// The words of a reminder. `action`: what would be welcome, for the partner who is told so.
+/// The words of a reminder. `action`: the way of reaching out that would be welcome, for a partner alert.
 pub fn reminder(reason: Reason, action: Option<ContactWay>) -> Letter {
     match (reason, action) {
         (Reason::CheckIn(Rung::TellPartner), Some(action)) => tell_partner(action),
@@ -136,7 +135,7 @@ pub fn reminder(reason: Reason, action: Option<ContactWay>) -> Letter {
     }
 }
 
-/// To tell the partner what would be welcome (R13).
+/// Tells the partner what would be welcome (R13).
 fn tell_partner(action: ContactWay) -> Letter {
     let paragraphs: &[&str] = match action {
         ContactWay::Message => &["A message would be welcome."],

@@ -1,4 +1,4 @@
-//! Accounts: sign up, confirm, change the profile and the password, pause.
+//! Accounts: sign up, confirm the address, change the profile and the password, pause.
 
 use crate::actions::accounts::people::{Person, account_key_aad, email_index};
 use crate::actions::auth::{reauthentication, second_factor};
@@ -26,10 +26,10 @@ use std::sync::Arc;
 
 pub use crate::store::account::ConsentRow;
 
-/// How long a link in a mail works.
+/// How long the link in a mail works.
 pub const REQUEST_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
-/// Quiet hours as they are typed: local times `HH:MM`.
+/// Quiet hours as typed: local times `HH:MM`.
 #[derive(Clone, Debug)]
 pub struct TypedQuietHours {
     /// Start.
@@ -38,7 +38,7 @@ pub struct TypedQuietHours {
     pub until: String,
 }
 
-/// What a person writes to sign up.
+/// The sign-up form.
 pub struct SignUp {
     /// Their address.
     pub email: String,
@@ -56,7 +56,7 @@ pub struct SignUp {
     pub health_data: bool,
 }
 
-/// What waits, sealed, for the address to be confirmed.
+/// The sealed sign-up, kept until the address is confirmed.
 #[derive(Serialize, Deserialize)]
 pub(in crate::actions) struct SignUpDetails {
     display_name: String,
@@ -66,8 +66,8 @@ pub(in crate::actions) struct SignUpDetails {
     stated_at: Timestamp,
 }
 
-/// Asks to confirm an address. Whether it has an account makes no difference to what is done or answered here;
-/// the mail says what it is (R28).
+/// Asks for a confirmation mail. An address that already has an account gets the same answer and the same
+/// work; only the mail differs (R28).
 pub async fn sign_up(context: &Arc<AppContext>, by: &Visitor, input: SignUp) -> ActionResult<()> {
     use secrecy::ExposeSecret;
     let mut checks = Checks::new();
@@ -105,7 +105,7 @@ pub async fn sign_up(context: &Arc<AppContext>, by: &Visitor, input: SignUp) -> 
         .await
 }
 
-/// Asks for a mail by which a password can be set anew. The answer is always the same (R28).
+/// Asks for a password reset mail. The answer is always the same (R28).
 pub async fn request_password_reset(
     context: &Arc<AppContext>,
     by: &Visitor,
@@ -119,17 +119,17 @@ pub async fn request_password_reset(
         .await
 }
 
-/// Where a sealed column of an address request belongs.
+/// The AAD of a sealed column of an address request.
 pub(in crate::actions) fn request_aad(column: &'static str, id: AddressRequestId) -> Aad {
     Aad::new("address_requests", column, id.uuid())
 }
 
-/// The token in the mail of a request.
+/// The token in a request's mail, derived from the request's id.
 pub fn request_token(vault: &crate::vault::Vault, purpose: MailPurpose, id: AddressRequestId) -> String {
     vault.derived_token(purpose.word(), id.uuid())
 }
 
-/// Asks by mail, or tells, whoever has an address.
+/// Stores an address request and plans its mail, whether or not the address has an account.
 pub(in crate::actions) fn ask_by_mail(
     tx: &mut Transaction<'_>,
     purpose: MailPurpose,
@@ -158,12 +158,12 @@ pub(in crate::actions) fn ask_by_mail(
     Ok(())
 }
 
-/// The address of a request, opened.
+/// Opens the address of a request.
 pub fn request_email(vault: &crate::vault::Vault, row: &AddressRequestRow) -> Result<String, Fault> {
     Ok(vault.system().open_text(request_aad("email", row.id), &row.email)?)
 }
 
-/// Confirms an address by the token of its mail: from here on there is an account.
+/// Confirms an address by the token of its mail and creates the account.
 pub async fn confirm_address(context: &Arc<AppContext>, by: &Visitor, token: String) -> ActionResult<()> {
     context.rates.token(by.network).map_err(Problem::too_often)?;
     context
@@ -174,7 +174,7 @@ pub async fn confirm_address(context: &Arc<AppContext>, by: &Visitor, token: Str
             let details: SignUpDetails =
                 tx.vault.system().open_json(request_aad("details", request.id), sealed)?;
             if store::account::find_by_email(tx.db, &request.email_index)?.is_some() {
-                // Confirmed through another mail meanwhile; that one stands.
+                // The address was confirmed through another mail meanwhile; that account stays.
                 return Err(expired().into());
             }
             let email = request_email(tx.vault, &request)?;
@@ -213,7 +213,7 @@ fn create(
         held_at: None,
         utc_offset: Some(zone.offset_minutes(tx.now)),
     };
-    // Another mail for the same address may be confirmed at this very moment; that one stands.
+    // Another mail for the same address may be confirmed at the same moment; the first one wins.
     store::account::insert(tx.db, &row)
         .map_err(StoreError::from)
         .map_err(|error| if error.is_conflict() { Refusal::from(expired()) } else { error.into() })?;
@@ -250,7 +250,7 @@ pub(in crate::actions) fn take_request(
     if store::address_request::use_up(tx.db, request.id, now)? { Ok(request) } else { Err(expired().into()) }
 }
 
-/// Sets a new password by the token of a mail, and signs every device out.
+/// Sets a new password by the token of a mail and signs out every device.
 pub async fn reset_password(
     context: &Arc<AppContext>,
     by: &Visitor,
@@ -284,14 +284,14 @@ pub async fn reset_password(
         .await
 }
 
-/// Once the password is new, a mail that was sent to set it anew must not set it again.
+/// Uses up the open reset requests: after a password change no earlier reset mail may work.
 fn close_resets(tx: &mut Transaction<'_>, email_index: &[u8]) -> Result<(), Fault> {
     let now = tx.ts();
     store::address_request::use_up_all(tx.db, MailPurpose::ResetPassword, email_index, now)?;
     Ok(())
 }
 
-/// What anybody who knows a person would try.
+/// Words that anybody who knows the person would try as a password.
 fn own_words(person: &Person) -> Result<Vec<String>, VaultError> {
     Ok(vec![person.display_name()?, person.email()?])
 }
@@ -309,7 +309,7 @@ async fn hash_new(
     Ok(context.passwords.hash(password).await?)
 }
 
-/// Changes the password, on proof of the current one, and signs every other device out.
+/// Changes the password, given the current one, and signs out every other device.
 pub async fn change_password(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -334,7 +334,8 @@ pub async fn change_password(
                 return Err(Problem::new("currentPassword", ProblemCode::Changed, sentence).into());
             }
             if second_factor::is_asked(tx, requester.account)? {
-                // It ends every other session: the password alone is not enough for that where there is a second factor.
+                // This ends every other session; an account with a second factor needs more than the password
+                // for that.
                 reauthentication::require(tx, requester)?;
             }
             let change = AccountChange { password_hash: Some(password_hash), ..Default::default() };
@@ -348,7 +349,7 @@ pub async fn change_password(
         .await
 }
 
-/// What of a profile is to be changed; None leaves it.
+/// A change of the profile; None leaves a field as it is.
 #[derive(Default)]
 pub struct ProfileChange {
     /// What partners see.
@@ -357,7 +358,7 @@ pub struct ProfileChange {
     pub zone: Option<String>,
     /// `Some(None)`: no quiet hours.
     pub quiet_hours: Option<Option<TypedQuietHours>>,
-    /// The standing choice.
+    /// The default for sharing answers.
     pub default_share: Option<Share>,
     /// Whether pushes are wanted.
     pub push: Option<bool>,
@@ -365,7 +366,7 @@ pub struct ProfileChange {
     pub mail: Option<bool>,
 }
 
-/// Changes the profile; what waits is planned anew for the new zone and quiet hours.
+/// Changes the profile; a new zone or new quiet hours replan the waiting nudges.
 pub async fn update_profile(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -381,7 +382,7 @@ pub async fn update_profile(
     checks.finish(())?;
     context
         .write_tx(by.key.as_ref(), move |tx| {
-            // What a worker or another phone says of the address meanwhile must not be undone.
+            // A worker or another device may update the address state meanwhile; that must not be overwritten.
             store::dialect::lock_account(tx.db, account)?;
             let person = Person::load(tx, account)?;
             let change = AccountChange {
@@ -395,7 +396,8 @@ pub async fn update_profile(
                 default_share: input.default_share,
                 push: input.push,
                 mail: input.mail,
-                // A column that is not named stays; a change of nothing at all would be no valid statement.
+                // Unnamed columns stay. This one is written back as it is, because an update without any
+                // column is invalid.
                 address_failed_at: Some(person.row.address_failed_at),
                 ..Default::default()
             };
@@ -414,7 +416,7 @@ pub async fn update_profile(
         .await
 }
 
-/// Pauses all nudges, until an instant or until further notice. What is under way stops at once (R05).
+/// Pauses all nudges, until an instant or until further notice. Open ladders stop at once (R05).
 pub async fn pause(context: &Arc<AppContext>, by: &Caller, until: Option<Timestamp>) -> ActionResult<Person> {
     let account = by.requester.account;
     context
@@ -430,7 +432,7 @@ pub async fn pause(context: &Arc<AppContext>, by: &Caller, until: Option<Timesta
         .await
 }
 
-/// Takes a pause back: what has not begun meanwhile comes as planned.
+/// Ends a pause; ladders that did not begin meanwhile run as planned.
 pub async fn resume(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<Person>> {
     let account = by.requester.account;
     context
@@ -445,7 +447,7 @@ pub async fn resume(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done
         .await
 }
 
-/// Sets until when a person wants no nudges; None: they want them.
+/// Sets until when the person wants no nudges; None ends the pause.
 pub(in crate::actions) fn set_paused(
     tx: &mut Transaction<'_>,
     account: AccountId,
@@ -457,7 +459,7 @@ pub(in crate::actions) fn set_paused(
     Ok(())
 }
 
-/// Tells whoever is linked with a person that they have another name.
+/// Tells the person's partners that the display name changed.
 fn tell_of_name(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Fault> {
     let links = store::partner_link::list(tx.db, account, false, i64::MAX)?;
     let active = links.into_iter().filter(|link| link.status == LinkStatus::Active);
@@ -468,8 +470,8 @@ fn tell_of_name(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Faul
     Ok(())
 }
 
-/// Has the person's address tried again after a mail server refused it for good (R20). What was dropped meanwhile
-/// stays dropped; what falls due from now on may go by mail again.
+/// Lets mail go to the person's address again after a mail server refused it for good (R20). Dropped nudges
+/// stay dropped; nudges that fall due from now on may go by mail.
 pub async fn try_address_again(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<Person>> {
     let account = by.requester.account;
     context
@@ -496,7 +498,7 @@ pub fn note_refusal(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), 
     Ok(())
 }
 
-/// Which ways lead to the person, for that person alone.
+/// Which channels reach the person, shown to that person alone.
 pub async fn ways(context: &Arc<AppContext>, account: AccountId) -> Result<Ways, Fault> {
     context
         .read_tx(move |tx| {
@@ -512,12 +514,12 @@ pub async fn ways(context: &Arc<AppContext>, account: AccountId) -> Result<Ways,
         .await
 }
 
-/// The signed-in person with their statements.
+/// The signed-in person.
 pub async fn me(context: &Arc<AppContext>, account: AccountId) -> Result<Person, Fault> {
     context.read_tx(move |tx| Person::load(tx, account)).await
 }
 
-/// The statements that a person made.
+/// The consents that a person gave.
 pub async fn consents(context: &Arc<AppContext>, account: AccountId) -> Result<Vec<ConsentRow>, Fault> {
     context.read_tx(move |tx| Ok(store::account::consents(tx.db, account)?)).await
 }

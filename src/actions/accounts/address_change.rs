@@ -1,4 +1,4 @@
-//! Another e-mail address: asked for on a fresh proof, told to the old one, confirmed from the new one.
+//! Changing the e-mail address: needs reauthentication, is announced to the old address, confirmed from the new one.
 
 use crate::actions::accounts::account::{ask_by_mail, expired, request_aad, request_email, take_request};
 use crate::actions::accounts::people::{Person, email_index};
@@ -16,8 +16,8 @@ use crate::vault::sha256;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// What must still be so when the new address is confirmed: whoever reads the notice at the old one and did not ask
-/// for it stops the change by a new password, or by signing that device out.
+/// What must still hold when the new address is confirmed. The owner of the old address can therefore stop a
+/// change that they did not ask for: with a new password, or by signing that device out.
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
 struct AddressPreconditions {
     account: AccountId,
@@ -39,8 +39,8 @@ impl AddressPreconditions {
     }
 }
 
-/// Asks for another address, on a fresh proof. Whether that one has an account makes no difference to what is done or
-/// answered here; the mail to it says what it is (R28). The old address is told that a change was asked for.
+/// Asks for another address; needs reauthentication. A new address that already has an account gets the same
+/// answer and the same work; only the mail to it differs (R28). The old address is told of the request.
 pub async fn request(context: &Arc<AppContext>, by: &Caller, email: String) -> ActionResult<()> {
     let requester = by.requester;
     let email = Email::parse("email", &email)?;
@@ -67,8 +67,8 @@ pub async fn request(context: &Arc<AppContext>, by: &Caller, email: String) -> A
         .await
 }
 
-/// Confirms the new address by the token of the mail to it; the account has it from here on. Sessions stay: who holds
-/// them gave a proof, and an address signs nobody in.
+/// Confirms the new address by the token of its mail and gives it to the account. Sessions stay: their holder
+/// reauthenticated, and an address alone signs nobody in.
 pub async fn confirm(context: &Arc<AppContext>, by: &Visitor, token: String) -> ActionResult<()> {
     context.rates.token(by.network).map_err(Problem::too_often)?;
     context
@@ -91,12 +91,12 @@ pub async fn confirm(context: &Arc<AppContext>, by: &Visitor, token: String) -> 
                 address_failed_at: Some(None),
                 ..Default::default()
             };
-            // Somebody else may confirm the same address at this very moment; that one stands.
+            // Another account may confirm the same address at the same moment; the first one wins.
             store::account::update(tx.db, asked.account, &change)
                 .map_err(StoreError::from)
                 .map_err(|error| if error.is_conflict() { Refusal::from(expired()) } else { error.into() })?;
             tx.tell(&[asked.account], ChangeKind::AccountChanged, asked.account);
-            // The old mailbox sets no password any more.
+            // The old mailbox must not reset the password any more.
             let now = tx.ts();
             store::address_request::use_up_all(tx.db, MailPurpose::ResetPassword, &asked.email_index, now)?;
             Ok(())

@@ -1,4 +1,4 @@
-//! The health-data consent: withdrawn at any time, without a reason and at once, and given again.
+//! The health-data consent: withdrawn at any time, at once and without a reason, and given again.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
@@ -9,8 +9,8 @@ use crate::ids::ConsentId;
 use crate::store::{self, account::ConsentRow};
 use std::sync::Arc;
 
-/// Withdraws it: no more questions, nudges and overviews, and nothing of the person is shown to a partner. What they
-/// wrote stays sealed until they erase it or give the consent again. It asks for no proof: saying no is easy.
+/// Withdraws the consent: no more questions, nudges or insight, and partners see nothing of the person. Answers stay
+/// sealed until erasure or until consent is given again. It needs no reauthentication: saying no is easy.
 pub async fn withdraw(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<Person>> {
     let account = by.requester.account;
     context
@@ -27,7 +27,7 @@ pub async fn withdraw(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Do
         .await
 }
 
-/// Gives it again: what is still open comes as planned.
+/// Gives the consent again; open check-ins are planned as before.
 pub async fn give(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<Person>> {
     let account = by.requester.account;
     context

@@ -1,4 +1,4 @@
-//! Erasing an account: asked for with a fresh proof, undone within a grace, then carried out for good (R27).
+//! Erasing an account: requested with reauthentication, cancellable within a grace period, then final (R27).
 
 use crate::actions::accounts::suspension;
 use crate::actions::auth::reauthentication;
@@ -19,15 +19,15 @@ use crate::vault::ledger::{Ledger, account_hash};
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// Accounts that are looked at in one go.
+/// Accounts read from the database at a time.
 const BATCH: i64 = 500;
 
-/// An erasure that was asked for.
+/// A requested erasure.
 #[derive(Clone, Copy, Debug)]
 pub struct ErasureView {
-    /// When.
+    /// When it was requested.
     pub requested_at: Timestamp,
-    /// When it takes place; until then it can be undone.
+    /// When it is carried out; until then it can be cancelled.
     pub erase_at: Timestamp,
 }
 
@@ -37,8 +37,8 @@ impl From<ErasureRow> for ErasureView {
     }
 }
 
-/// Asks for one's account to be erased. At once every link ends, silently (R12), invitations stop working, and nothing
-/// more is sent to the person. The rest goes when the grace is over.
+/// Requests the erasure of one's account. At once every link ends, silently (R12), invitations stop working,
+/// and no more nudges go to the person. The data is erased when the grace period ends.
 pub async fn request(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<ErasureView>> {
     let requester = by.requester;
     let account = requester.account;
@@ -60,7 +60,7 @@ pub async fn request(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Don
         .await
 }
 
-/// Takes it back within the grace. What is still open comes as planned; links that ended stay ended.
+/// Cancels the erasure within the grace period. Open check-ins are planned again; ended links stay ended.
 pub async fn cancel(context: &Arc<AppContext>, by: &Caller) -> ActionResult<()> {
     let account = by.requester.account;
     context
@@ -78,16 +78,16 @@ pub async fn cancel(context: &Arc<AppContext>, by: &Caller) -> ActionResult<()> 
         .await
 }
 
-/// The erasure that a person asked for.
+/// The erasure that the person requested.
 pub async fn of(context: &Arc<AppContext>, account: AccountId) -> Result<Option<ErasureView>, Fault> {
     context.read_tx(move |tx| Ok(store::erasure::find(tx.db, account)?.map(Into::into))).await
 }
 
-/// Carries out every erasure whose grace is over; how many those were. Each is one transaction: whatever kills the
-/// process, an account is there with everything or gone with everything, and the next pass goes on.
+/// Carries out every due erasure and returns how many accounts were erased. Each is one transaction: after a
+/// crash an account is complete or gone, and the next pass continues.
 ///
 /// # Errors
-/// What kept an account from being erased; the next pass tries again.
+/// Why an account could not be erased; the next pass tries again.
 pub async fn carry_out_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
     let now: Ts = context.clock.now().into();
     let mut erased = 0;
@@ -97,7 +97,7 @@ pub async fn carry_out_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
             break;
         }
         for account in due {
-            // Another worker may have been quicker.
+            // Another worker may have erased it first.
             let gone = context.worker_tx(move |tx| {
                 let chance = tx.chance;
                 let (db, news) = tx.db_and_news();
@@ -114,7 +114,7 @@ pub async fn carry_out_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
     Ok(erased)
 }
 
-/// Takes an account away; false if there is none. The partner keeps their own words, and where each Revision stood.
+/// Erases an account; false if there is none. Partners keep their own words and the state of each Revision.
 fn erase(
     db: &mut Db,
     news: &mut ChangeEvents,
@@ -136,23 +136,23 @@ fn erase(
     let cancelled = store::erasure::let_go(db, &links, now)?;
     store::erasure::take_away(db, account, &links)?;
     store::erasure::remember(db, &account_hash(account.uuid()), now)?;
-    // What is left of the links and of what stood on them reads otherwise from now on.
+    // The remaining members see their links, and the cancelled scenes, change.
     for member in store::partner_link::members(db, &links)? {
         news.at_once(member.account_id, ChangeKind::LinkChanged, RowId(member.link_id.uuid()), now, chance);
         for (scene, _) in cancelled.iter().filter(|(_, link)| *link == member.link_id) {
             news.at_once(member.account_id, ChangeKind::SceneChanged, RowId(scene.uuid()), now, chance);
         }
     }
-    // Whoever follows the feed of the account is signed in no longer.
+    // Subscriptions of the erased account are no longer signed in.
     news.wake(account);
     Ok(true)
 }
 
-/// Erases again whoever the ledger knows as erased: an older copy of the database was put back. To be called before
-/// anything else is done with a database.
+/// Erases again every account in the ledger that this database still knows: it may be restored from an older
+/// backup. Runs before anything else uses the database.
 ///
 /// # Errors
-/// If the ledger cannot be read, or the database does not work: then it is better not to start.
+/// The ledger cannot be read, or the database fails; the service must not start then.
 pub fn repeat(db: &mut Db, ledger: &Ledger, now: Timestamp, chance: &Chance) -> Result<usize, Fault> {
     let listed = ledger.read().map_err(Fault::Ledger)?;
     let known = store::erasure::erased(db)?;

@@ -1,4 +1,4 @@
-//! The journal: write, edit, delete and read what is for the person alone.
+//! The journal: entries that only their author can read, written, edited and deleted.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
@@ -23,20 +23,20 @@ pub struct JournalView {
     pub scene: Option<SceneId>,
     /// What was written.
     pub text: String,
-    /// The instant under which it stands.
+    /// The date that the person gave it.
     pub written_at: Timestamp,
     /// When it was last changed.
     pub edited_at: Option<Timestamp>,
 }
 
-/// What of an entry is to change; what is None stays.
+/// A change of an entry; None leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Edit {
     /// The text.
     pub text: Option<String>,
-    /// The scene; Some(None): about none.
+    /// The scene; `Some(None)` removes it.
     pub scene: Option<Option<SceneId>>,
-    /// The instant under which it stands.
+    /// The date that the person gives it.
     pub written_at: Option<Timestamp>,
 }
 
@@ -54,7 +54,7 @@ fn view(person: &Person, row: &JournalRow) -> Result<JournalView, Fault> {
     })
 }
 
-/// The scene must be one that the person took part in; the link may have ended.
+/// The person must have taken part in the scene; its link may have ended.
 fn check_scene(tx: &mut Transaction<'_>, scene: Option<SceneId>, account: AccountId) -> ActionResult<()> {
     let Some(scene) = scene else { return Ok(()) };
     let parts = store::scene::members(tx.db, &[scene])?;
@@ -65,7 +65,7 @@ fn check_scene(tx: &mut Transaction<'_>, scene: Option<SceneId>, account: Accoun
     }
 }
 
-/// One's own entry, and oneself. The account is locked: two phones of one person act one after the other.
+/// One's own entry, and its author. Locks the account, so that two devices of one person act one after the other.
 fn load(
     tx: &mut Transaction<'_>,
     id: JournalEntryId,
@@ -117,7 +117,7 @@ pub async fn write(
         .await
 }
 
-/// Changes an entry. What it said before is not kept.
+/// Changes an entry; the earlier text is not kept.
 pub async fn edit(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -168,7 +168,7 @@ pub async fn delete(context: &Arc<AppContext>, by: &Caller, id: JournalEntryId) 
         .await
 }
 
-/// A page of one's own journal, the newest first; all of it, or about one scene.
+/// A page of one's own journal, newest first: all of it, or about one scene.
 pub async fn page(
     context: &Arc<AppContext>,
     account: AccountId,
@@ -184,7 +184,7 @@ pub async fn page(
         .await
 }
 
-/// One's own entry of that id; somebody else's is not found.
+/// One's own entry of that id; another person's is not found.
 pub async fn find(
     context: &Arc<AppContext>,
     account: AccountId,

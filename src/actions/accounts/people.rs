@@ -1,4 +1,4 @@
-//! People as actions see them: an account's row with the key that opens it.
+//! A person as actions see one: the account's row with the data key that opens it.
 
 use crate::actions::{Fault, Transaction};
 use crate::domain::account::Email;
@@ -10,12 +10,12 @@ use crate::vault::{Aad, DataKey, Vault, VaultError};
 use jiff::Timestamp;
 use std::collections::HashMap;
 
-/// Where an account's data key belongs.
+/// The AAD of an account's data key.
 pub fn account_key_aad(id: AccountId) -> Aad {
     Aad::new("accounts", "data_key", id.uuid())
 }
 
-/// Where a link's data key belongs.
+/// The AAD of a link's data key.
 pub fn link_key_aad(id: LinkId) -> Aad {
     Aad::new("partner_links", "data_key", id.uuid())
 }
@@ -25,7 +25,7 @@ pub fn link_key_aad(id: LinkId) -> Aad {
 pub struct Person {
     /// The row.
     pub row: AccountRow,
-    /// Opens what is the person's.
+    /// Opens the person's sealed columns.
     pub key: DataKey,
 }
 
@@ -36,31 +36,31 @@ impl Person {
         Ok(Self { row, key })
     }
 
-    /// The person of that id, who must exist.
+    /// Loads the account of that id, which must exist.
     pub fn load(tx: &mut Transaction<'_>, id: AccountId) -> Result<Self, Fault> {
         let row = store::account::find(tx.db, id)?.ok_or(Fault::Inconsistent("the account is gone"))?;
         Ok(Self::open(tx.vault, row)?)
     }
 
-    /// The people of those ids, in one statement; who is gone is left out.
+    /// Loads the accounts of those ids in one statement; missing ones are left out.
     pub fn load_all(tx: &mut Transaction<'_>, ids: &[AccountId]) -> Result<HashMap<AccountId, Self>, Fault> {
         let rows = store::account::find_all(tx.db, ids)?;
         rows.into_iter().map(|row| Ok((row.id, Self::open(tx.vault, row)?))).collect()
     }
 
-    /// The first instant of the day, in the person's zone, on which something was: all that is told of when a device
-    /// or a factor was used.
+    /// The start of that day in the person's zone. Times at which a device or a factor was used are shown no
+    /// more exactly.
     pub fn start_of_day(&self, at: Timestamp) -> Timestamp {
         let zone = self.row.reach().rhythm.zone;
         zone.start_of(zone.date(at))
     }
 
-    /// A place in one of the person's own columns.
+    /// The AAD of one of the person's own columns.
     pub fn aad(&self, column: &'static str) -> Aad {
         Aad::new("accounts", column, self.row.id.uuid())
     }
 
-    /// What partners see.
+    /// The name that partners see.
     pub fn display_name(&self) -> Result<String, VaultError> {
         self.key.open_text(self.aad("display_name"), &self.row.display_name)
     }

@@ -1,4 +1,4 @@
-//! Holding: while the health-data consent is withdrawn, or the account is about to be erased, nothing of it is worked on.
+//! Suspension: without the health-data consent, or with a pending erasure, an account gets no questions and no nudges.
 
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning;
@@ -10,8 +10,8 @@ use crate::store;
 use crate::store::account::AccountChange;
 use crate::store::check_in::Whose;
 
-/// Refuses to take anything new about the wellbeing of somebody whose account is on hold. Called where it would be
-/// written, in that transaction. What only takes something back is never refused.
+/// Refuses new wellbeing data from a suspended account. Call it in the transaction that writes the data;
+/// actions that only take something back are never refused.
 pub(in crate::actions) fn refuse_if_suspended(
     tx: &mut Transaction<'_>,
     account: AccountId,
@@ -24,7 +24,7 @@ pub(in crate::actions) fn refuse_if_suspended(
     Err(Problem::new("input", ProblemCode::OnHold, sentence).into())
 }
 
-/// Those of some people whose accounts are on hold.
+/// Which of these accounts are suspended.
 pub(in crate::actions) fn suspended(
     tx: &mut Transaction<'_>,
     people: &[AccountId],
@@ -33,7 +33,7 @@ pub(in crate::actions) fn suspended(
     Ok(rows.filter(|row| row.held_at.is_some()).map(|row| row.id).collect())
 }
 
-/// Holds an account: what has fallen due is not asked any more, what falls due is not sent.
+/// Suspends an account: its open ladders stop, and nothing that falls due is sent.
 pub(in crate::actions) fn suspend(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Fault> {
     let row = store::account::find(tx.db, account)?.ok_or(Fault::Inconsistent("the account is gone"))?;
     if row.held_at.is_none() {
@@ -44,8 +44,8 @@ pub(in crate::actions) fn suspend(tx: &mut Transaction<'_>, account: AccountId) 
     Ok(())
 }
 
-/// Lets an account go on again, if no other reason holds it: what is still open comes as planned. What the hold itself
-/// stopped stays stopped, as with a pause.
+/// Ends the suspension unless another reason for it remains; open check-ins are planned again. Ladders that
+/// the suspension stopped stay stopped, as after a pause.
 pub(in crate::actions) fn resume(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Fault> {
     let consents = store::account::consents(tx.db, account)?;
     let consented =

@@ -1,4 +1,4 @@
-//! What a person proves themselves with, as they see it themselves.
+//! A person's factors, as shown to that person.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::{AppContext, Fault};
@@ -7,9 +7,9 @@ use crate::store;
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// A person's factors besides the password, which everybody has: there is always a way in.
+/// A person's factors besides the password, which every account keeps.
 pub struct FactorsView {
-    /// The beginning of the person's day on which their app was confirmed.
+    /// Start of the person's day on which the authenticator app was confirmed.
     pub totp_since: Option<Timestamp>,
     /// How many recovery codes still work.
     pub recovery_codes_left: i32,

@@ -1,4 +1,4 @@
-//! Passkeys: make, list, remove, log in with one, prove by one.
+//! Passkeys: register, list, remove, log in, reauthenticate.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::reauthentication;
@@ -19,27 +19,27 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// How long a ceremony can be finished after it was begun; authenticators are told the same.
+/// How long a ceremony can be finished after its start; authenticators get the same time-out.
 pub const CEREMONY_LIFE: SignedDuration = SignedDuration::from_mins(5);
-/// Most passkeys of one account.
+/// Maximum number of passkeys per account.
 pub const PASSKEYS_MAX: usize = 20;
 
-/// A ceremony that was begun.
+/// A ceremony that has begun.
 pub struct Ceremony {
     /// The opaque token that finishes it, once.
     pub token: String,
-    /// What the authenticator is asked, as JSON.
+    /// The options for the authenticator, as JSON.
     pub options: String,
 }
 
-/// What a ceremony is for: none finishes as another.
+/// The purpose of a ceremony; it can be finished for no other.
 #[derive(Serialize, Deserialize)]
 enum State {
-    /// To make a passkey, on this session.
+    /// Registers a passkey, in this session.
     Register(SessionId, Box<Registration>),
-    /// To log in, whoever it is.
+    /// Logs in; the account is not known yet.
     LogIn(Box<Authentication>),
-    /// To prove that it is still the owner who holds this session.
+    /// Reauthenticates the owner of this session.
     Prove(SessionId, Box<Authentication>),
 }
 
@@ -50,9 +50,9 @@ pub struct PasskeyView {
     pub id: PasskeyId,
     /// Its name.
     pub label: String,
-    /// The beginning of the person's day on which it was made.
+    /// Start of the person's day on which it was registered.
     pub created_at: Timestamp,
-    /// The beginning of the person's day on which it was used last.
+    /// Start of the person's day on which it was last used.
     pub last_used_at: Option<Timestamp>,
 }
 
@@ -78,7 +78,7 @@ fn over() -> Problem {
     Problem::new("ceremony", ProblemCode::Expired, sentence)
 }
 
-/// Whatever is wrong with a passkey looks the same: unknown, removed, somebody else's, copied, badly signed (R28).
+/// One answer for an unknown, removed, foreign, copied or badly signed passkey (R28).
 fn not_taken() -> Problem {
     let sentence = "This passkey is not known here, or what it says could not be checked.";
     Problem::new("credential", ProblemCode::Malformed, sentence)
@@ -108,15 +108,15 @@ fn begin(
     Ok(Ceremony { token, options })
 }
 
-/// Takes the state of somebody's own ceremony out, or of whoever logs in. It is used up whatever comes of it, so
-/// refusals after this must be saved.
+/// Takes the state out of a ceremony: the owner's, or a log-in if `owner` is None. The ceremony is used up
+/// whatever follows, so a later refusal must still commit.
 fn take(tx: &mut Transaction<'_>, token: &str, owner: Option<AccountId>) -> ActionResult<Option<State>> {
     let (token_hash, now) = (opaque_hash(token), tx.ts());
     let Some(row) = store::passkey::take_ceremony(tx.db, &token_hash, owner, now)? else { return Ok(None) };
     Ok(Some(tx.vault.system().open_json(state_aad(&token_hash), &row.state)?))
 }
 
-/// Begins to make a passkey, on a fresh proof.
+/// Begins a registration; needs reauthentication.
 pub async fn begin_registration(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Ceremony> {
     let (requester, keeper) = (by.requester, Arc::clone(context));
     context
@@ -143,7 +143,7 @@ fn room(count: usize) -> Result<(), Problem> {
     Err(Problem::new("input", ProblemCode::OutOfRange, sentence))
 }
 
-/// What is no answer of an authenticator at all uses no ceremony up.
+/// Input that is no authenticator answer at all does not use up the ceremony.
 fn read_attestation(answer: &str) -> Result<Attestation, Problem> {
     Attestation::read(answer).ok_or_else(not_taken)
 }
@@ -152,7 +152,7 @@ fn read_assertion(answer: &str) -> Result<Assertion, Problem> {
     Assertion::read(answer).ok_or_else(not_taken)
 }
 
-/// Keeps the passkey that the authenticator made.
+/// Stores the passkey that the authenticator made.
 pub async fn finish_registration(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -190,7 +190,7 @@ pub async fn finish_registration(
                 created_at: tx.ts(),
                 last_used_at: None,
             };
-            // WebAuthn, 7.1: an id is registered once, whoever's it is.
+            // WebAuthn, 7.1: a credential id is registered only once, across all accounts.
             store::passkey::insert(tx.db, &row).map_err(StoreError::from).map_err(|error| {
                 if error.is_conflict() { Refusal::from(not_taken()) } else { error.into() }
             })?;
@@ -209,7 +209,7 @@ fn view(person: &Person, row: PasskeyRow) -> Result<PasskeyView, Fault> {
     })
 }
 
-/// A person's passkeys, the oldest first.
+/// A person's passkeys, oldest first.
 pub async fn list(context: &Arc<AppContext>, account: AccountId) -> Result<Vec<PasskeyView>, Fault> {
     context
         .read_tx(move |tx| {
@@ -220,7 +220,7 @@ pub async fn list(context: &Arc<AppContext>, account: AccountId) -> Result<Vec<P
         .await
 }
 
-/// Removes a passkey, on a fresh proof. The password remains: there is always a way in.
+/// Removes a passkey; needs reauthentication. The password remains as a way in.
 pub async fn remove(context: &Arc<AppContext>, by: &Caller, id: PasskeyId) -> ActionResult<()> {
     let requester = by.requester;
     context
@@ -235,8 +235,8 @@ pub async fn remove(context: &Arc<AppContext>, by: &Caller, id: PasskeyId) -> Ac
         .await
 }
 
-/// Checks what an authenticator says and notes that its passkey was used; the person whose it is. None: not taken.
-/// Without `expected`, the authenticator has to say whose it is.
+/// Checks an assertion, notes the use of its passkey and returns its owner; None refuses it. Without
+/// `expected`, the assertion must name its user.
 fn used(
     passkeys: &Passkeys,
     tx: &mut Transaction<'_>,
@@ -254,7 +254,7 @@ fn used(
     {
         return Ok(None);
     }
-    // Of two that use one counter at once, the second finds the first's; and the passkey may be gone meanwhile.
+    // Read again under the lock: a parallel use may have raised the counter, or the passkey may be gone.
     store::dialect::lock_account(tx.db, owner)?;
     let Some(row) = store::passkey::find_by_credential(tx.db, &index)? else { return Ok(None) };
     let person = Person::load(tx, owner)?;
@@ -265,7 +265,7 @@ fn used(
     Ok(Some(person))
 }
 
-/// Begins a log-in. Nobody says who they are: there is nothing to learn about anybody (R28).
+/// Begins a log-in. No account is named, so nothing can be learned about any (R28).
 pub async fn begin_log_in(context: &Arc<AppContext>, by: &Visitor) -> ActionResult<Ceremony> {
     context.rates.token(by.network).map_err(Problem::too_often)?;
     let keeper = Arc::clone(context);
@@ -277,7 +277,7 @@ pub async fn begin_log_in(context: &Arc<AppContext>, by: &Visitor) -> ActionResu
         .await
 }
 
-/// Signs a device in by a passkey. It verified its user, so it is both factors: no second step follows.
+/// Signs a device in by a passkey. The passkey verified its user, so it counts as both factors: no second step.
 pub async fn finish_log_in(
     context: &Arc<AppContext>,
     by: &Visitor,
@@ -307,7 +307,7 @@ pub async fn finish_log_in(
     Ok(tokens?)
 }
 
-/// Begins a proof by one of the person's own passkeys.
+/// Begins a reauthentication by one of the person's own passkeys.
 pub async fn begin_proof(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Ceremony> {
     let (requester, keeper) = (by.requester, Arc::clone(context));
     context
@@ -325,7 +325,7 @@ pub async fn begin_proof(context: &Arc<AppContext>, by: &Caller) -> ActionResult
         .await
 }
 
-/// Proves by a passkey that it is still the owner who holds this session.
+/// Reauthenticates this session by a passkey.
 pub async fn finish_proof(
     context: &Arc<AppContext>,
     by: &Caller,

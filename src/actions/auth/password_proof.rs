@@ -1,4 +1,4 @@
-//! A fresh proof by password, and by the second factor of who has one.
+//! Reauthentication by password, and by the second factor if the account has one.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::reauthentication;
@@ -10,8 +10,8 @@ use crate::store;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 
-/// Proves by what a log-in by password asks for: who has a second factor is asked for it here, too. A wrong code is
-/// counted as it is at a log-in.
+/// Reauthenticates with what a log-in by password needs: an account with a second factor gives it here too.
+/// Wrong codes count as they do at a log-in.
 pub async fn prove(
     context: &Arc<AppContext>,
     by: &Caller,

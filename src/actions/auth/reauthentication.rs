@@ -1,4 +1,4 @@
-//! Fresh proof: before a sensitive act, a session shows that it is still its owner who holds it.
+//! Reauthentication: before a sensitive action, a session must have shown recently that its owner holds it.
 
 use crate::actions::{ActionResult, Transaction};
 use crate::auth::Requester;
@@ -6,11 +6,11 @@ use crate::domain::problem::{Problem, ProblemCode};
 use crate::store;
 use jiff::SignedDuration;
 
-/// How long a proof is fresh. A log-in is one, a refresh is not.
+/// How long a reauthentication counts. A log-in is one, a refresh is not.
 pub const PROOF_LIFE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Refuses with [`ProblemCode::ProofNeeded`] unless this session gave a proof within [`PROOF_LIFE`]. Called inside the
-/// transaction of the act itself, after its input was checked: nobody is asked for a password in vain.
+/// Refuses with [`ProblemCode::ProofNeeded`] unless this session reauthenticated within [`PROOF_LIFE`]. Call
+/// it in the action's transaction, after the input is checked: nobody types a password in vain.
 pub fn require(tx: &mut Transaction<'_>, requester: Requester) -> ActionResult<()> {
     let session = store::session::find(tx.db, requester.session, requester.account)?;
     let proved_at =
@@ -22,7 +22,7 @@ pub fn require(tx: &mut Transaction<'_>, requester: Requester) -> ActionResult<(
     Err(Problem::new("input", ProblemCode::ProofNeeded, sentence).into())
 }
 
-/// Notes that this session gave a proof just now.
+/// Notes that this session reauthenticated now.
 pub(in crate::actions) fn note(tx: &mut Transaction<'_>, requester: Requester) -> ActionResult<()> {
     let now = tx.ts();
     store::session::note_proof(tx.db, requester.session, now)?;

@@ -1,4 +1,4 @@
-//! Recovery codes: ten of them stand in for an app that is lost, each once.
+//! Recovery codes: ten of them replace a lost authenticator app, each once.
 
 use crate::actions::auth::reauthentication;
 use crate::actions::{ActionResult, AppContext, Caller, Transaction};
@@ -11,16 +11,16 @@ use crate::vault::sha256;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 
-/// How many codes a person gets.
+/// Number of codes per person.
 pub const COUNT: usize = 10;
-/// Characters of a code: 16 of 5 bits, too many to guess, so that a plain hash keeps them.
+/// Characters of a code, 5 bits each: 80 bits are too many to guess, so a plain hash is enough.
 const LENGTH: usize = 16;
 
 fn hash(account: AccountId, code: &str) -> Vec<u8> {
     sha256(&[account.uuid().as_bytes(), code.as_bytes()].concat())
 }
 
-/// Replaces the person's codes by new ones, as they are shown.
+/// Replaces the person's codes and returns the new ones in display form.
 pub(in crate::actions) fn renew_all(
     tx: &mut Transaction<'_>,
     account: AccountId,
@@ -41,7 +41,7 @@ pub(in crate::actions) fn renew_all(
     Ok(shown)
 }
 
-/// Replaces the codes, on a fresh proof: the old ones work no longer. The new ones are shown once, here.
+/// Replaces the codes; needs reauthentication. The old ones stop working, the new ones are shown only here.
 pub async fn renew(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Vec<String>> {
     let requester = by.requester;
     context

@@ -1,4 +1,4 @@
-//! Refreshing: a refresh token is exchanged for its one successor, and a copy that is used later ends the session (R31).
+//! Refreshing: a refresh token is exchanged for one successor, and later use of a copy ends the session (R31).
 
 use crate::actions::accounts::account::ask_by_mail;
 use crate::actions::accounts::people::Person;
@@ -14,18 +14,18 @@ use crate::store;
 use crate::vault::Vault;
 use std::sync::Arc;
 
-/// The one successor of a token. Only who shows the token can have it made, so it can be handed out once more without
-/// being kept.
+/// The one successor of a token. It is derived from the token itself, so it can be handed out twice without
+/// being stored.
 fn successor(vault: &Vault, token: &str, id: RefreshTokenId) -> String {
     vault.derived_token(&format!("refresh {token}"), id.uuid())
 }
 
-/// Exchanges a refresh token. The same token gives the same successor for 15 s, for a phone that lost the answer; a
-/// use after that means that somebody has a copy, and the family ends (R31).
+/// Exchanges a refresh token. For 15 s the same token gives the same successor, for a client that lost the
+/// answer; a later use means a copy exists and ends the family (R31).
 pub async fn refresh(context: &Arc<AppContext>, by: &Visitor, token: String) -> ActionResult<Tokens> {
     context.rates.refresh(by.network).map_err(Problem::too_often)?;
     let keeper = Arc::clone(context);
-    // The end of a family that was copied is saved, although the answer is a refusal.
+    // The end of a copied family is committed, although the answer is a refusal.
     let exchanged = context.write_tx(by.key.as_ref(), move |tx| exchange(&keeper, tx, &token)).await?;
     exchanged.ok_or_else(|| {
         let sentence = "This device is signed out. Please log in again.";
@@ -33,7 +33,7 @@ pub async fn refresh(context: &Arc<AppContext>, by: &Visitor, token: String) -> 
     })
 }
 
-/// What of [`refresh`] happens in its transaction; None: the token is refused.
+/// The part of [`refresh`] in its transaction; None: the token is refused.
 pub fn exchange(context: &AppContext, tx: &mut Transaction<'_>, token: &str) -> ActionResult<Option<Tokens>> {
     let now = tx.ts();
     let Some((row, session)) = store::session::find_token(tx.db, &opaque_hash(token))? else {
@@ -44,7 +44,7 @@ pub fn exchange(context: &AppContext, tx: &mut Transaction<'_>, token: &str) -> 
         return Ok(None);
     }
     let requester = Requester { account: session.account_id, session: session.id };
-    // Of several at once one gets true, and the others wait for what it saves.
+    // Of several at once one gets true; the others wait for its commit.
     if store::session::replace_token(tx.db, row.id, now)? {
         store::session::touch(tx.db, session.id, now)?;
         let id = RefreshTokenId::at(tx.now, tx.chance);
@@ -63,7 +63,7 @@ pub fn exchange(context: &AppContext, tx: &mut Transaction<'_>, token: &str) -> 
     Ok(None)
 }
 
-/// One mail, in words that anybody may read over the person's shoulder.
+/// Sends the owner one mail; its words are safe to be read by others.
 fn tell_owner(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<()> {
     let address = Email::parse("email", &Person::load(tx, account)?.email()?)?;
     ask_by_mail(tx, MailPurpose::SignedOut, &address, None::<&()>)

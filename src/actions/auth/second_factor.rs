@@ -1,4 +1,4 @@
-//! The second factor of a person who has one: a code of their app, or a recovery code in its place.
+//! The second factor: a code of the authenticator app, or a recovery code in its place.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::{recovery_code, totp};
@@ -8,7 +8,7 @@ use crate::ids::AccountId;
 use crate::store;
 use secrecy::SecretString;
 
-/// What a person typed as their second factor.
+/// A second factor as typed.
 pub enum SecondFactor {
     /// The six digits that their app shows.
     Totp(SecretString),
@@ -17,7 +17,7 @@ pub enum SecondFactor {
 }
 
 impl SecondFactor {
-    /// Reads two optional fields of which one at most may be filled in.
+    /// Reads two optional fields of which at most one may be filled in.
     pub fn read(totp: Option<String>, recovery: Option<String>) -> Result<Option<Self>, Problem> {
         match (totp, recovery) {
             (None, None) => Ok(None),
@@ -30,25 +30,25 @@ impl SecondFactor {
         }
     }
 
-    /// None was given, and one is needed.
+    /// The problem for a missing second factor.
     pub fn needed() -> Problem {
         let sentence = "Please type the code that your authenticator app shows, or a recovery code.";
         Problem::new("totpCode", ProblemCode::Required, sentence)
     }
 }
 
-/// Whether the person is asked for a second factor after the password.
+/// Whether a log-in asks for a second factor after the password.
 pub fn is_asked(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<bool> {
     Ok(store::totp::counts(tx.db, account)?)
 }
 
-/// Checks a code and uses it up. A wrong one is counted, which must be saved: the problem is therefore a value.
+/// Checks a code and uses it up. A wrong code is counted, and that must commit: the problem is therefore a value.
 pub fn check(
     tx: &mut Transaction<'_>,
     person: &Person,
     given: &SecondFactor,
 ) -> ActionResult<Result<(), Problem>> {
-    // Two that try the same code at once do so one after the other.
+    // Serialises parallel tries with the same code.
     store::dialect::lock_account(tx.db, person.row.id)?;
     match given {
         SecondFactor::Totp(code) => totp::check(tx, person, code),

@@ -1,4 +1,4 @@
-//! The second step of a log-in: a challenge that stands for a right password, and a code that completes it.
+//! The second step of a log-in: a challenge stands for the right password, and a code completes it.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::second_factor::{SecondFactor, check};
@@ -15,18 +15,18 @@ use std::sync::Arc;
 
 /// How long a challenge works.
 pub const CHALLENGE_LIFE: SignedDuration = SignedDuration::from_mins(5);
-/// Wrong codes after which a challenge works no longer, and the password is asked for anew.
+/// Wrong codes after which a challenge stops working and the password is asked for again.
 pub const GUESSES_PER_CHALLENGE: i32 = 5;
 
-/// What a log-in came to whose address and password were right.
+/// The result of a log-in with the right address and password.
 pub enum LogIn {
     /// The device is signed in.
     Done(Tokens),
-    /// A second factor is asked for.
+    /// A second factor is needed.
     SecondStep(Challenge),
 }
 
-/// What stands for the password that was right. To be used once.
+/// Stands for a password that was right; to be used once.
 pub struct Challenge {
     /// The opaque token.
     pub token: String,
@@ -34,7 +34,7 @@ pub struct Challenge {
     pub expires_at: Timestamp,
 }
 
-/// A log-in does not outlive the password that it began with.
+/// Ties a challenge to the password: after a password change it is refused.
 fn password_mark(row: &AccountRow) -> Vec<u8> {
     sha256(row.password_hash.as_bytes())
 }
@@ -43,7 +43,7 @@ fn label_aad(token_hash: &[u8]) -> Aad {
     Aad::hashed("log_in_challenges", "label", token_hash)
 }
 
-/// Begins the second step for a person whose password was right.
+/// Begins the second step after a right password.
 pub(in crate::actions) fn begin(
     tx: &mut Transaction<'_>,
     person: &Person,
@@ -63,8 +63,8 @@ pub(in crate::actions) fn begin(
     Ok(Challenge { token, expires_at })
 }
 
-/// Completes a log-in by a code. A wrong one is counted, against the challenge and against the account; whatever else
-/// is wrong with a challenge looks the same (R28).
+/// Completes a log-in by a code. A wrong code counts against the challenge and the account; every other
+/// reason to refuse the challenge looks the same (R28).
 pub async fn complete(
     context: &Arc<AppContext>,
     by: &Visitor,
@@ -88,7 +88,7 @@ fn try_once(
     let Some(seen) = store::log_in_challenge::find(tx.db, &token_hash, now)? else {
         return Ok(Err(over()));
     };
-    // Of two that use one challenge at once, the second finds what the first made of it.
+    // Read again under the lock: a parallel try may have used the challenge up.
     store::dialect::lock_account(tx.db, seen.account_id)?;
     let Some(row) = store::log_in_challenge::find(tx.db, &token_hash, now)? else { return Ok(Err(over())) };
     let person = Person::load(tx, row.account_id)?;

@@ -28,9 +28,9 @@ pub struct SessionView {
     pub id: SessionId,
     /// The device's name.
     pub label: String,
-    /// The hour in which it was signed in.
+    /// The hour in which the device signed in.
     pub created_at: Timestamp,
-    /// The beginning of the person's day on which it last asked for tokens.
+    /// Start of the person's day on which it last refreshed its tokens.
     pub last_used_at: Timestamp,
     /// The hour in which it ended.
     pub ended_at: Option<Timestamp>,
@@ -41,7 +41,7 @@ fn no_match() -> Problem {
     Problem::new("password", ProblemCode::Malformed, sentence)
 }
 
-/// What a person writes to sign a device in.
+/// The log-in form.
 pub struct Credentials {
     /// Their address.
     pub email: String,
@@ -49,12 +49,12 @@ pub struct Credentials {
     pub password: SecretString,
     /// The device's name.
     pub label: String,
-    /// A refresh token of an earlier session on the device, which shows that it is known.
+    /// A refresh token of an earlier session on the device; it shows that the device is known.
     pub earlier: Option<String>,
 }
 
-/// Signs a device in, or asks for the second factor of who has one. A wrong password, an unknown address and one that
-/// is not confirmed look alike (R28). Each call is one try, however many a request holds (R34).
+/// Signs a device in, or asks for the second factor if the account has one. A wrong password, an unknown
+/// address and an unconfirmed one look alike (R28). Each call is one try, however many a request holds (R34).
 pub async fn log_in(context: &Arc<AppContext>, by: &Visitor, input: Credentials) -> ActionResult<LogIn> {
     let Credentials { email, password, label, earlier } = input;
     let mut checks = Checks::new();
@@ -69,7 +69,7 @@ pub async fn log_in(context: &Arc<AppContext>, by: &Visitor, input: Credentials)
     let sought = index.clone();
     let (found, device) = context
         .read_tx(move |tx| {
-            // Looked up whether or not there is an account, so that it takes as long.
+            // Looked up with or without an account, so that both take equally long.
             let earlier = earlier.map(|token| store::session::find_token(tx.db, &opaque_hash(&token)));
             let session = earlier.transpose()?.flatten().map(|(_, session)| session);
             let found = store::account::find_by_email(tx.db, &sought)?;
@@ -84,16 +84,16 @@ pub async fn log_in(context: &Arc<AppContext>, by: &Visitor, input: Credentials)
     let matches = context.passwords.verify(password.clone(), stored).await?;
     let row = found.filter(|_| matches).ok_or_else(no_match)?;
     let renewed = match is_outdated(&row.password_hash) {
-        // If the pool is full, the next log-in will do.
+        // If the hashing pool is busy, the next log-in rehashes.
         true => context.passwords.hash(password).await.ok(),
         false => None,
     };
     let keeper = Arc::clone(context);
     context
         .write_tx(by.key.as_ref(), move |tx| {
-            // A password that is set at this moment must not be undone.
+            // A password that is set at this moment must not be overwritten.
             store::dialect::lock_account(tx.db, row.id)?;
-            // Password and data key may have been changed while the hash was computed.
+            // The password or the data key may have changed while the hash was computed.
             let current = store::account::find(tx.db, row.id)?;
             let unchanged = current.filter(|current| current.password_hash == row.password_hash);
             let mut current = unchanged.ok_or_else(no_match)?;
@@ -110,19 +110,19 @@ pub async fn log_in(context: &Arc<AppContext>, by: &Visitor, input: Credentials)
         .await
 }
 
-/// Whom an access token stands for.
+/// The result of checking an access token.
 #[derive(Clone, Copy, Debug)]
 pub enum Bearer {
-    /// Nobody: there is none, or it is not valid.
+    /// No token, or not a valid one.
     Nobody,
-    /// Somebody who is signed in.
+    /// A live session.
     Live(Requester),
-    /// Somebody whose session ended at that instant, while the token was still to work for a while.
+    /// The session ended at that instant; the token itself has not expired.
     Ended(Requester, Ts),
 }
 
 impl Bearer {
-    /// Who is signed in.
+    /// The signed-in requester, if any.
     pub fn requester(self) -> Option<Requester> {
         match self {
             Self::Live(requester) => Some(requester),
@@ -131,10 +131,10 @@ impl Bearer {
     }
 }
 
-/// Whom an access token stands for now.
+/// Checks an access token against its session.
 pub async fn authenticate(context: &Arc<AppContext>, token: &str) -> Result<Bearer, Fault> {
     let Some(requester) = context.tokens.check(token, context.clock.now()) else { return Ok(Bearer::Nobody) };
-    // One statement, before every request: it needs no transaction around it.
+    // One statement before every request; it needs no transaction.
     context
         .read_once(move |db| {
             let found = store::session::find(db, requester.session, requester.account)?;
@@ -147,7 +147,7 @@ pub async fn authenticate(context: &Arc<AppContext>, token: &str) -> Result<Bear
         .await
 }
 
-/// Ends one session: this one, or on a fresh proof another of the same person.
+/// Ends one session; any other than this one needs reauthentication.
 pub async fn end(context: &Arc<AppContext>, by: &Caller, id: SessionId) -> ActionResult<Done<()>> {
     let requester = by.requester;
     context
@@ -165,7 +165,7 @@ pub async fn end(context: &Arc<AppContext>, by: &Caller, id: SessionId) -> Actio
         .await
 }
 
-/// Ends every session of the person but this one, on a fresh proof.
+/// Ends every other session of the person; needs reauthentication.
 pub async fn end_others(context: &Arc<AppContext>, by: &Caller) -> ActionResult<()> {
     let requester = by.requester;
     context
@@ -179,10 +179,10 @@ pub async fn end_others(context: &Arc<AppContext>, by: &Caller) -> ActionResult<
         .await
 }
 
-/// How long a person sees that a session of theirs was copied.
+/// How long a person is shown that a session was copied.
 pub(in crate::actions) const COPIES_SHOWN: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// A person's live sessions. What is told of them is too coarse to tell when somebody was where.
+/// A person's live sessions. Their times are coarse, so that they do not tell when somebody was where.
 pub async fn list(context: &Arc<AppContext>, requester: Requester) -> Result<Vec<SessionView>, Fault> {
     context
         .read_tx(move |tx| {
@@ -193,7 +193,7 @@ pub async fn list(context: &Arc<AppContext>, requester: Requester) -> Result<Vec
         .await
 }
 
-/// A person's sessions that were ended since a copy of their tokens was used (R31), the latest first.
+/// A person's sessions that ended because a copy of their tokens was used (R31), latest first.
 pub async fn copied(context: &Arc<AppContext>, account: AccountId) -> Result<Vec<SessionView>, Fault> {
     context
         .read_tx(move |tx| {

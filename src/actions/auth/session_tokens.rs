@@ -1,4 +1,4 @@
-//! Tokens: a session begins with them, and later ones are handed out under it.
+//! Tokens: opening a session, and issuing its access and refresh tokens.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::{ActionResult, AppContext, Transaction};
@@ -10,9 +10,9 @@ use crate::store::session::{RefreshTokenRow, SessionRow};
 use crate::vault::Aad;
 use jiff::Timestamp;
 
-/// What a signed-in device holds.
+/// The tokens of a signed-in device.
 pub struct Tokens {
-    /// Who it stands for.
+    /// Whom they stand for.
     pub requester: Requester,
     /// The access token, a JWT.
     pub access: String,
@@ -22,7 +22,7 @@ pub struct Tokens {
     pub refresh: String,
 }
 
-/// Begins a session for a person who proved themselves just now.
+/// Begins a session for a person who has just authenticated.
 pub(in crate::actions) fn open(
     context: &AppContext,
     tx: &mut Transaction<'_>,
@@ -46,7 +46,7 @@ pub(in crate::actions) fn open(
     issue(context, tx, requester, RefreshTokenId::at(tx.now, tx.chance), None, refresh)
 }
 
-/// Saves a refresh token under its id and hands it out with an access token.
+/// Saves a refresh token under its id and returns it with an access token.
 pub(in crate::actions) fn issue(
     context: &AppContext,
     tx: &mut Transaction<'_>,
@@ -68,7 +68,7 @@ pub(in crate::actions) fn issue(
     hand_out(context, tx, requester, refresh)
 }
 
-/// An access token beside a refresh token that is saved already.
+/// Issues an access token beside a refresh token that is saved already.
 pub(in crate::actions) fn hand_out(
     context: &AppContext,
     tx: &Transaction<'_>,

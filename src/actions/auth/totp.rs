@@ -1,4 +1,4 @@
-//! Authenticator apps: begin, confirm, remove, and check a code.
+//! Authenticator apps (TOTP): begin, confirm, remove, and check a code.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::{reauthentication, recovery_code};
@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// What an app is set up with. It is shown once, here.
+/// The set-up data of an app; shown only once.
 pub struct Begun {
     /// The secret in base 32, for typing.
     pub secret: String,
@@ -31,7 +31,7 @@ fn open_secret(person: &Person, row: &TotpRow) -> Result<Zeroizing<[u8; SECRET_B
     secret.as_slice().try_into().map(Zeroizing::new).map_err(|_| aad.wrong_form())
 }
 
-/// Begins an app, on a fresh proof. Beginning again replaces what was begun and not confirmed.
+/// Begins the set-up; needs reauthentication. Beginning again replaces an unconfirmed app.
 pub async fn begin(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Begun> {
     let requester = by.requester;
     context
@@ -61,8 +61,7 @@ pub async fn begin(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Begun
         .await
 }
 
-/// Confirms the app that was begun by a code of it; from here on a log-in asks for one. The recovery codes are shown
-/// once, here.
+/// Confirms the app by one of its codes; log-ins ask for one from now on. Returns the recovery codes, shown only here.
 pub async fn confirm(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -80,7 +79,8 @@ pub async fn confirm(
                 return Err(Problem::new("totpCode", ProblemCode::Expired, sentence).into());
             };
             let person = Person::load(tx, requester.account)?;
-            // Whoever began knows the secret: there is nothing to guess, and no guesses to count.
+            // The person set the app up and knows the secret: there is nothing to guess, so wrong codes are
+            // not counted.
             let secret = open_secret(&person, &row)?;
             let step = step_of(&secret, code.expose_secret(), None, tx.now);
             let now = tx.ts();
@@ -90,7 +90,7 @@ pub async fn confirm(
         .await
 }
 
-/// Removes the app and its recovery codes, on a fresh proof. The password alone signs in from here on.
+/// Removes the app and its recovery codes; needs reauthentication. From now on the password alone signs in.
 pub async fn remove(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<()>> {
     let requester = by.requester;
     context
@@ -109,7 +109,7 @@ fn wrong() -> Problem {
     Problem::new("totpCode", ProblemCode::Malformed, sentence)
 }
 
-/// Checks a code of the person's app and uses it up; a wrong one is counted.
+/// Checks a code of the person's app and uses it up; a wrong code is counted.
 pub(in crate::actions) fn check(
     tx: &mut Transaction<'_>,
     person: &Person,

@@ -1,4 +1,4 @@
-//! Check-ins: answer, skip, snooze, choose what is shared, and what each of the two sees.
+//! Check-ins: answer, skip, snooze, choose what to share, and what the subject and the partner see.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
@@ -28,11 +28,11 @@ pub use crate::store::check_in::Span;
 /// An answer as its author sees it.
 #[derive(Clone, Debug)]
 pub struct AnswerView {
-    /// What was said.
+    /// The content.
     pub content: AnswerContent,
-    /// What of it the partner sees.
+    /// What the partner sees of it.
     pub share: Share,
-    /// Until when what is newly shared can be taken back unseen.
+    /// Until when newly shared content can be taken back unseen.
     pub unseen_until: Option<Timestamp>,
     /// When it was given.
     pub answered_at: Timestamp,
@@ -43,19 +43,19 @@ pub struct AnswerView {
 pub struct CheckInView {
     /// Its id.
     pub id: CheckInId,
-    /// Its scene.
+    /// The scene that it asks about.
     pub scene: SceneId,
     /// Its times.
     pub times: Times,
     /// What the subject did.
     pub state: CheckInState,
-    /// Until when it is put off.
+    /// Until when it is snoozed.
     pub snoozed_until: Option<Timestamp>,
     /// The answer.
     pub answer: Option<AnswerView>,
 }
 
-/// A check-in of the other one: its times, and what they chose to share. Nothing else tells them apart (R11).
+/// A partner's check-in: when it fell due, and what they share. Nothing else of it differs (R11).
 #[derive(Clone, Debug)]
 pub struct PartnersCheckIn {
     /// When it fell due.
@@ -64,7 +64,7 @@ pub struct PartnersCheckIn {
     pub shared: Option<SharedAnswer>,
 }
 
-/// Where an answer belongs.
+/// The AAD of an answer.
 pub(in crate::actions) fn answer_aad(id: CheckInId) -> Aad {
     Aad::new("check_ins", "answer", id.uuid())
 }
@@ -90,8 +90,8 @@ fn view(person: &Person, row: &CheckInRow, now: Timestamp) -> Result<CheckInView
     })
 }
 
-/// A check-in in which the person is asked, and the person. The account is locked: two phones of one person act
-/// one after the other.
+/// A check-in and its subject, who must be this account. Locks the account, so that two devices of one person
+/// act one after the other.
 fn load(tx: &mut Transaction<'_>, id: CheckInId, account: AccountId) -> ActionResult<(Person, CheckInRow)> {
     store::dialect::lock_account(tx.db, account)?;
     let row =
@@ -99,7 +99,7 @@ fn load(tx: &mut Transaction<'_>, id: CheckInId, account: AccountId) -> ActionRe
     Ok((Person::load(tx, account)?, row))
 }
 
-/// Turns a verdict that is no `Do` into what the person is told.
+/// True for `Do`, false for `Already`; every other verdict becomes a problem.
 fn judge(tx: &Transaction<'_>, row: &CheckInRow, event: CheckInEvent) -> ActionResult<bool> {
     let refused = |sentence: &str| Err(Problem::wrong_state("checkInId", sentence).into());
     match judge_event(row.state, row.times(), event, tx.now) {
@@ -111,8 +111,8 @@ fn judge(tx: &Transaction<'_>, row: &CheckInRow, event: CheckInEvent) -> ActionR
     }
 }
 
-/// Answers a check-in, or answers it again; its ladder stops at once (R05). `share`: None takes the standing
-/// choice (R09). `answered_at`: when that was, for a phone without a network; None: now.
+/// Answers a check-in, or answers it again; its ladder stops at once (R05). `share` None takes the person's
+/// default (R09). `answered_at` is for an answer given offline; None means now.
 pub async fn answer(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -127,7 +127,7 @@ pub async fn answer(
         .await
 }
 
-/// As [`answer`], within a unit of work.
+/// As [`answer`], within a transaction.
 pub(in crate::actions) fn answer_now(
     tx: &mut Transaction<'_>,
     id: CheckInId,
@@ -151,7 +151,7 @@ pub(in crate::actions) fn answer_now(
         return Err(Problem::new("answeredAt", ProblemCode::OutOfRange, sentence).into());
     }
     let share = share.unwrap_or(person.row.default_share);
-    // Other words are unseen as yet, whatever was shared of the former ones; the same ones sent twice are not.
+    // New content is unseen as yet, whatever was shared before; the same content sent twice keeps its sharing.
     let sharing = match open_answer(&person, &row, tx.now)? {
         Some(former) if former.content == content => row.sharing().changed(share, tx.now),
         Some(_) | None => Sharing::of_new(share, tx.now),
@@ -169,14 +169,14 @@ pub(in crate::actions) fn answer_now(
     Ok(view(&person, &row, tx.now)?)
 }
 
-/// Lets a check-in pass; its ladder stops at once (R05). To the partner it looks like any other without an
+/// Skips a check-in; its ladder stops at once (R05). The partner sees the same as for any check-in without an
 /// update (R11).
 pub async fn skip(context: &Arc<AppContext>, by: &Caller, id: CheckInId) -> ActionResult<Done<CheckInView>> {
     let account = by.requester.account;
     context.write_tx(by.key.as_ref(), move |tx| skip_now(tx, id, account)).await
 }
 
-/// As [`skip`], within a unit of work.
+/// As [`skip`], within a transaction.
 pub(in crate::actions) fn skip_now(
     tx: &mut Transaction<'_>,
     id: CheckInId,
@@ -193,7 +193,7 @@ pub(in crate::actions) fn skip_now(
     Ok(Done::now(view(&person, &row, tx.now)?))
 }
 
-/// Puts a check-in off; the ladder begins anew then (R05).
+/// Snoozes a check-in; its ladder begins anew afterwards (R05).
 pub async fn snooze(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -204,7 +204,7 @@ pub async fn snooze(
     context.write_tx(by.key.as_ref(), move |tx| put_off_now(tx, id, account, minutes)).await
 }
 
-/// As [`snooze`], within a unit of work.
+/// As [`snooze`], within a transaction.
 pub(in crate::actions) fn put_off_now(
     tx: &mut Transaction<'_>,
     id: CheckInId,
@@ -234,7 +234,7 @@ pub(in crate::actions) fn put_off_now(
     Ok(view(&person, &row, tx.now)?)
 }
 
-/// Changes what the partner sees of an answer: less at once, more after the delay in which it can be taken back
+/// Changes what the partner sees of an answer: less at once, more after a delay in which it can be taken back
 /// unseen (R09).
 pub async fn change_sharing(
     context: &Arc<AppContext>,
@@ -280,7 +280,7 @@ pub async fn page(
         .await
 }
 
-/// Some of one's own check-ins; those of others are left out.
+/// One's own check-ins among these ids; those of others are left out.
 pub async fn find(
     context: &Arc<AppContext>,
     account: AccountId,
@@ -296,17 +296,17 @@ pub async fn find(
         .await
 }
 
-/// Both sides of some scenes' check-ins.
+/// Both persons' check-ins of a scene.
 #[derive(Clone, Debug, Default)]
 pub struct SceneCheckIns {
     /// One's own.
     pub mine: Vec<CheckInView>,
-    /// The other's, as far as shared.
+    /// The partner's, as far as shared.
     pub partners: Vec<PartnersCheckIn>,
 }
 
-/// The check-ins of scenes that the reader took part in (R09, R11). Once a link has ended, nothing of the other
-/// is shown any more (R12).
+/// The check-ins of scenes that the reader took part in (R09, R11). After a link ends, nothing of the partner
+/// is shown (R12).
 pub async fn of_scenes(
     context: &Arc<AppContext>,
     reader: AccountId,
@@ -328,11 +328,11 @@ pub async fn of_scenes(
             subjects.sort_unstable();
             subjects.dedup();
             let people = Person::load_all(tx, &subjects)?;
-            // What is private is neither read nor opened: it takes no longer than what was never said.
+            // Private answers are neither read nor opened, so they take no longer than missing ones.
             let seen = |row: &CheckInRow| {
                 let shared =
                     row.state == CheckInState::Answered && row.sharing().seen(tx.now) != Share::Nothing;
-                // Who withdrew their consent shares nothing; to the partner it is like any silence (R11).
+                // A suspended account shares nothing; to the partner this looks like silence (R11).
                 let held = people.get(&row.subject_id).is_some_and(|person| person.row.held_at.is_some());
                 row.subject_id != reader && shared && !held && active(row)
             };

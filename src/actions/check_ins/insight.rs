@@ -1,4 +1,4 @@
-//! Insight: gathers a person's own answers and what they got after scenes, for that person alone.
+//! Insight: gathers a person's own answers and received aftercare, for that person alone.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::scenes::view::{GivenBy, aftercare_of};
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// One's own answers about one scene, in the order in which they were given.
+/// One's own answers about one scene, in the order of their times.
 #[derive(Clone, Debug)]
 pub struct CourseView {
     /// The scene.
@@ -52,7 +52,7 @@ fn courses_of(
     Ok(scenes.iter().filter_map(course).collect())
 }
 
-/// A page of the scenes that one answered about, the latest end first, with one's own answers.
+/// A page of the scenes with answers of one's own, latest end first.
 pub async fn courses(
     context: &Arc<AppContext>,
     account: AccountId,
@@ -66,11 +66,11 @@ pub async fn courses(
         .await
 }
 
-/// What one's own answers show, in a fixed number of statements.
+/// The insight from one's own answers, in a fixed number of statements.
 pub async fn own(context: &Arc<AppContext>, account: AccountId) -> Result<Insight, Fault> {
     context
         .read_tx(move |tx| {
-            // Who withdrew the consent has nothing reckoned of them.
+            // No insight for a suspended account.
             if Person::load(tx, account)?.row.held_at.is_some() {
                 return Ok(insight(&[]));
             }
@@ -78,7 +78,7 @@ pub async fn own(context: &Arc<AppContext>, account: AccountId) -> Result<Insigh
             let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
             let mut comforts: HashMap<SceneId, Vec<_>> = HashMap::new();
             for (scene, given) in aftercare_of(tx, &ids, account)? {
-                // What one gave oneself says what helped the other.
+                // Aftercare that the person gave shows what helped the partner.
                 let got = given.into_iter().filter_map(|entry| entry.content);
                 let got = got.filter(|content| content.given_by != GivenBy::Me);
                 comforts.entry(scene).or_default().extend(got.flat_map(|content| content.comforts));

@@ -1,4 +1,4 @@
-//! What people do on the pages that a nudge or a mail leads to: by a token that signs nobody in and works for this alone.
+//! The pages behind links in nudges and mails: a token allows this one thing and signs nobody in.
 
 use crate::actions::accounts::{account, suspension};
 use crate::actions::check_ins::check_in::{answer_now, put_off_now, skip_now};
@@ -23,32 +23,32 @@ pub use crate::domain::answer::{AnswerContent, Degree, NoticedSign, Sign};
 pub use crate::domain::page::PauseChoice;
 pub use crate::domain::problem::{Problem, ProblemCode};
 
-/// Two wishes to be asked later that end within this time of each other are one, pressed twice.
+/// Two snoozes that end within this time of each other count as one, pressed twice.
 const SAME_WISH: SignedDuration = SignedDuration::from_mins(1);
 
 /// A token and the row by which it is found.
 pub struct PageToken {
-    /// What the link holds; not kept.
+    /// The token in the link; not stored.
     pub token: String,
-    /// What is kept.
+    /// What is stored: the token's hash.
     pub row: PageTokenRow,
 }
 
 impl PageToken {
-    /// The token with which its subject answers a check-in: the same in every nudge about it.
+    /// The token to answer a check-in: the same in every nudge about it.
     pub fn to_answer(tx: &Transaction<'_>, check_in: &CheckInRow) -> Self {
         let ends = answer_ends(check_in.due_at.get());
         let (purpose, about) = (PagePurpose::Answer, Some(check_in.id));
         Self::derived(tx, purpose, check_in.id.uuid(), (check_in.subject_id, about), ends)
     }
 
-    /// The token at the foot of a mail, with which its recipient chooses what comes at all.
+    /// The token in the footer of a mail, to choose which nudges come.
     pub fn to_choose(tx: &Transaction<'_>, nudge: &NudgeRow, recipient: AccountId) -> Self {
         let ends = tx.now + CHOICES_FOR;
         Self::derived(tx, PagePurpose::Choices, nudge.id.uuid(), (recipient, None), ends)
     }
 
-    /// Derived, so that a nudge that is sent again has the same link (R14) and the link need not be kept.
+    /// Derived, so that a resent nudge has the same link (R14) and the token need not be stored.
     fn derived(
         tx: &Transaction<'_>,
         purpose: PagePurpose,
@@ -69,32 +69,32 @@ fn find(tx: &mut Transaction<'_>, purpose: PagePurpose, token: &str) -> Result<O
     Ok(store::page_token::find(tx.db, purpose, &opaque_hash(token), now)?)
 }
 
-/// What a link to a check-in leads to. It says nothing of the person, and nothing but this of the check-in: whether
-/// somebody paused, or a link ended, makes no difference to it, and an account on hold looks like one that is gone.
+/// The state of a check-in behind a link, and nothing else about the person: a pause or an ended link makes
+/// no difference, and a suspended account looks like one that is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// It can be answered or skipped, and perhaps put off.
+    /// It can be answered or skipped, and perhaps snoozed.
     Open {
-        /// Whether it can be put off.
+        /// Whether it can be snoozed.
         can_wait: bool,
     },
-    /// It was answered or skipped; changing that needs signing in.
+    /// It was answered or skipped; changing that needs a log-in.
     Settled,
-    /// The token is nobody's, or its time is over, or its account is gone or on hold: these look alike (R29).
+    /// The token is unknown or expired, or the account is gone or suspended: these look alike (R29).
     Gone,
 }
 
-/// What a page does with a check-in.
+/// What the page does with a check-in.
 pub enum Reply {
-    /// Answers it. `share`: None takes the standing choice (R09).
+    /// Answers it; `share` None takes the person's default (R09).
     Answer(AnswerContent, Option<Share>),
-    /// Lets it pass.
+    /// Skips it.
     Skip,
-    /// Puts it off by so many minutes.
+    /// Snoozes it by so many minutes.
     Later(i32),
 }
 
-/// What a link to a check-in leads to. Looking changes nothing (R30).
+/// The state of the check-in behind a link. Looking changes nothing (R30).
 pub async fn question(context: &Arc<AppContext>, token: String) -> Result<Question, Fault> {
     context.read_tx(move |tx| Ok(read(tx, &token)?.0)).await
 }
@@ -103,7 +103,7 @@ fn read(tx: &mut Transaction<'_>, token: &str) -> Result<(Question, Option<Check
     let found = find(tx, PagePurpose::Answer, token)?;
     let named = found.and_then(|token| Some((token.check_in_id?, token.account_id)));
     let row = match named {
-        // Whoever holds the phone is not told that a consent was withdrawn, nor that an account is to be erased.
+        // The page must not reveal a withdrawn consent or a pending erasure.
         Some((_, account)) if !suspension::suspended(tx, &[account])?.is_empty() => None,
         Some((id, account)) => store::check_in::find_for(tx.db, id, account)?,
         None => None,
@@ -116,15 +116,15 @@ fn read(tx: &mut Transaction<'_>, token: &str) -> Result<(Question, Option<Check
     Ok((question, row))
 }
 
-/// Answers, skips or puts off by a link's token, once: a check-in that is settled already stays as it is. What it came
-/// to is what the link led to before; only `Open` was changed.
+/// Answers, skips or snoozes by a link's token; a settled check-in stays as it is. Returns the state before
+/// the reply: only `Open` means that something may have changed.
 pub async fn reply(context: &Arc<AppContext>, token: String, reply: Reply) -> ActionResult<Question> {
     context
         .write_tx(None, move |tx| {
             let (_, Some(row)) = read(tx, &token)? else { return Ok(Question::Gone) };
             let (id, account) = (row.id, row.subject_id);
             store::dialect::lock_account(tx.db, account)?;
-            // Read again: another press of the button may have come first.
+            // Read again under the lock: another press of the button may have come first.
             let (question, row) = read(tx, &token)?;
             if let (Question::Open { .. }, Some(row)) = (question, row) {
                 act(tx, id, account, &row, reply)?;
@@ -155,24 +155,24 @@ fn act(
     }
 }
 
-/// What somebody chooses by the link at the foot of a mail; None leaves it.
+/// The choices behind the link in a mail's footer; None leaves one as it is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Choices {
     /// Whether mails about check-ins are wanted.
     pub mail: Option<bool>,
     /// Whether pushes are wanted.
     pub push: Option<bool>,
-    /// Whether, and for how long, nothing is wanted at all.
+    /// A pause of all nudges, or its end.
     pub pause: Option<PauseChoice>,
 }
 
-/// Whether the token at the foot of a mail works. What its person chose so far is not told: the page signs nobody in.
+/// Whether the token in a mail's footer works. The earlier choices are not shown: the page signs nobody in.
 pub async fn can_choose(context: &Arc<AppContext>, token: String) -> Result<bool, Fault> {
     context.read_tx(move |tx| Ok(find(tx, PagePurpose::Choices, &token)?.is_some())).await
 }
 
-/// Changes what may come, by the token at the foot of a mail; false: it works no longer, or never did. Pressing twice
-/// chooses the same.
+/// Changes which nudges come, by the token in a mail's footer; false if the token does not work. Pressing
+/// twice is the same as once.
 pub async fn choose(context: &Arc<AppContext>, token: String, choices: Choices) -> ActionResult<bool> {
     context
         .write_tx(None, move |tx| {

@@ -1,4 +1,4 @@
-//! The archive of an export: a ZIP with one JSON file, the same as a page to read, and the schema, a piece at a time.
+//! The archive of an export, made piece by piece: a ZIP with a JSON file, a readable page of the same, and the schema.
 
 use crate::actions::export::sections::{Reader, Section, SectionCursor};
 use crate::actions::{AppContext, Fault};
@@ -11,18 +11,18 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
-/// About how large a piece is, in bytes.
+/// Approximate size of a piece, in bytes.
 const PIECE: usize = 256 * 1024;
-/// The form of the JSON file; rises when it changes. See `docs/export.schema.json`.
+/// The version of the JSON format; raise it when the format changes. See `docs/export.schema.json`.
 pub const VERSION: u32 = 1;
-/// What describes the JSON file.
+/// The JSON Schema of the JSON file.
 pub const SCHEMA: &str = include_str!("../../../docs/export.schema.json");
 
 const JSON_FILE: &str = "export.json";
 const HTML_FILE: &str = "export.html";
 const SCHEMA_FILE: &str = "export.schema.json";
 
-/// Where the ZIP is written to: what is in it is taken out piece by piece.
+/// The ZIP writer's buffer, drained piece by piece.
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
 
@@ -31,7 +31,7 @@ impl Sink {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Up to so many bytes from its beginning.
+    /// Drains up to so many bytes from the front.
     fn take(&self, most: usize) -> Vec<u8> {
         let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let most = most.min(bytes.len());
@@ -50,19 +50,19 @@ impl Write for Sink {
     }
 }
 
-/// What is being written.
+/// The file being written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum File {
     Json,
     Html,
 }
 
-/// What comes next.
+/// The next step.
 #[derive(Clone, Copy)]
 enum Step {
     /// The head of a file.
     Head(File),
-    /// A page of a section: which, where it goes on, and how many entries came before.
+    /// A page of a section: its number, its cursor, and how many entries came before.
     SectionPage(File, usize, SectionCursor, usize),
     /// The end of a file.
     Tail(File),
@@ -70,7 +70,7 @@ enum Step {
     End,
 }
 
-/// An archive that is being made.
+/// An archive in the making.
 pub struct Archive {
     reader: Reader,
     zip: Option<ZipWriter<StreamWriter<Sink>>>,
@@ -81,7 +81,7 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// The archive of a person; None: they are gone.
+    /// Opens the archive of an account; None if the account is gone.
     pub async fn open(context: &Arc<AppContext>, account: AccountId) -> Result<Option<Self>, Fault> {
         let Some(reader) = Reader::open(context, account).await? else { return Ok(None) };
         let sink = Sink::default();
@@ -91,10 +91,10 @@ impl Archive {
         Ok(Some(Self { reader, zip, sink, next: Step::Head(File::Json), made_at, zone }))
     }
 
-    /// The next piece; None: that was all. No more is in memory than a piece and a page.
+    /// The next piece; None at the end. Memory holds no more than a piece and a page.
     ///
     /// # Errors
-    /// What cannot be read or opened.
+    /// A row cannot be read or opened.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Fault> {
         while self.sink.len() < PIECE && self.zip.is_some() {
             self.step().await?;
@@ -201,7 +201,7 @@ impl Archive {
         Ok(())
     }
 
-    /// Ends a section of so many entries.
+    /// Ends a section that has so many entries.
     fn close(&mut self, file: File, section: Section, entries: usize) -> Result<(), Fault> {
         match (file, section.is_single(), entries) {
             (File::Json, false, 0) => self.write(&format!(",\n\"{}\": []", section.name())),
@@ -211,14 +211,14 @@ impl Archive {
     }
 }
 
-/// The beginning of the page.
+/// The head of the readable page.
 #[derive(Template)]
 #[template(path = "export_head.html")]
 struct Head<'a> {
     made_at: &'a str,
 }
 
-/// One value of the material, with all that is in it.
+/// One JSON value, rendered with all its children.
 #[derive(Template)]
 #[template(path = "export_value.html")]
 struct Node<'a> {
@@ -227,7 +227,7 @@ struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// The fields of an object that hold something.
+    /// The fields of an object that are neither empty nor ids.
     fn fields(&self) -> Vec<(String, Node<'a>)> {
         let fields = self.value.as_object().into_iter().flatten();
         let said = fields.filter(|(name, value)| !is_empty(value) && !is_id(name));
@@ -240,7 +240,7 @@ impl<'a> Node<'a> {
         entries.map(|value| Node { value, zone: self.zone }).collect()
     }
 
-    /// Anything else, as it is read.
+    /// A scalar, as people read it.
     fn text(&self) -> String {
         match self.value {
             Value::String(text) => shown(text, self.zone),
@@ -261,7 +261,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// What is for programs alone.
+/// Fields for programs, left out of the readable page.
 fn is_id(name: &str) -> bool {
     matches!(name, "id" | "contentHash" | "checkIn" | "endpoint")
 }

@@ -1,4 +1,4 @@
-//! Exports: asked for with a fresh proof, made in the background, fetched once with another one, then gone.
+//! Exports: requested with reauthentication, made in the background, fetched once with another one, then deleted.
 
 pub mod archive;
 pub mod sections;
@@ -17,23 +17,23 @@ use crate::vault::Aad;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
-/// How long whoever makes an export has it for themselves before another may begin anew; renewed with every piece.
+/// How long a worker has an export to itself before another may start over; renewed with every piece.
 const LEASE: SignedDuration = SignedDuration::from_mins(2);
-/// How often an export is begun before it is given up.
+/// Attempts before an export is given up.
 const ATTEMPTS_MAX: i32 = 5;
 
 /// An export as its owner sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct ExportView {
-    /// Where it stands.
+    /// Its state.
     pub state: ExportState,
-    /// When it was asked for.
+    /// When it was requested.
     pub requested_at: Timestamp,
     /// When it was ready.
     pub ready_at: Option<Timestamp>,
-    /// When it is thrown away, fetched or not.
+    /// When it is deleted, fetched or not.
     pub expires_at: Timestamp,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: Option<i64>,
 }
 
@@ -49,7 +49,7 @@ impl From<ExportRow> for ExportView {
     }
 }
 
-/// With what an export is fetched.
+/// The ticket to fetch an export.
 pub struct Ticket {
     /// The token, to be used once.
     pub token: String,
@@ -57,12 +57,12 @@ pub struct Ticket {
     pub expires_at: Timestamp,
 }
 
-/// Where a piece belongs.
+/// The AAD of a chunk.
 pub(super) fn chunk_aad(id: ChunkId) -> Aad {
     Aad::new("export_chunks", "content", id.uuid())
 }
 
-/// Asks for an export. One that is being made is not made twice; one that is ready is made anew.
+/// Requests an export. One in the making is not restarted; a finished one is replaced.
 pub async fn request(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<ExportView>> {
     let requester = by.requester;
     let (account, life) = (requester.account, context.keep.exports);
@@ -113,8 +113,7 @@ pub async fn of(context: &Arc<AppContext>, account: AccountId) -> Result<Option<
         .await
 }
 
-/// Gives out a token with which the export can be fetched, once and soon. A token that was given out before stops
-/// working.
+/// Issues a token that fetches the export once, within a short time. An earlier token stops working.
 pub async fn fetch(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Ticket> {
     let requester = by.requester;
     context
@@ -135,18 +134,18 @@ pub async fn fetch(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Ticke
         .await
 }
 
-/// An export that is being fetched: its pieces, one after the other.
+/// A download of an export, chunk by chunk.
 pub struct Fetching {
     context: Arc<AppContext>,
     id: ExportId,
     account: AccountId,
     number: i32,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: i64,
     sent: i64,
 }
 
-/// Uses a token up. What it opens is thrown away as soon as it was handed out to the end; whoever lost it on the way
+/// Uses a token up. The export is deleted once all of it was handed out; after a broken download the person
 /// asks for another token.
 pub async fn take(context: &Arc<AppContext>, token: &str) -> ActionResult<Fetching> {
     let (hash, keeper) = (opaque_hash(token), Arc::clone(context));
@@ -185,10 +184,10 @@ impl Fetching {
     }
 }
 
-/// Makes every export that was asked for, and throws away what nobody fetched; how many were made.
+/// Makes every requested export, deletes the expired ones, and returns how many were made.
 ///
 /// # Errors
-/// What kept one from being made; the next pass tries again.
+/// Why one could not be made; the next pass tries again.
 pub async fn make_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
     let mut made = 0;
     loop {
@@ -212,7 +211,7 @@ pub async fn make_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
     }
 }
 
-/// Makes one export; false if the lease was lost on the way.
+/// Makes one export; false if the account is gone or the lease was lost.
 async fn make(context: &Arc<AppContext>, row: &ExportRow) -> Result<bool, Fault> {
     let Some(mut archive) = Archive::open(context, row.account_id).await? else { return Ok(false) };
     let (id, account, attempt) = (row.id, row.account_id, row.attempts + 1);

@@ -1,4 +1,4 @@
-//! The material of an export: everything that the service holds of one person, a page at a time.
+//! The sections of an export: all data of one person, a page at a time.
 
 use crate::actions::accounts::journal;
 use crate::actions::accounts::people::Person;
@@ -19,40 +19,40 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// How many scenes or nudges are in hand at once.
+/// Scenes, entries or nudges per page.
 const PAGE: i64 = 50;
 
-/// The parts of an export, in their order.
+/// The sections of an export, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     /// The profile.
     Account,
-    /// What the person stated and consented to.
+    /// Statements and consents.
     Statements,
-    /// The devices that were signed in.
+    /// Signed-in devices.
     Sessions,
-    /// The devices that take push.
+    /// Devices that receive push.
     Devices,
-    /// What the person signs in with besides the password.
+    /// Factors besides the password.
     Factors,
-    /// What was asked for by the person's address.
+    /// Address requests, such as confirmations and password resets.
     AddressRequests,
-    /// The erasure that was asked for.
+    /// The requested erasure.
     Erasures,
-    /// The links with one's own side of each.
+    /// The links, with the person's own side of each.
     Links,
-    /// The texts that were agreed on, or proposed.
+    /// The Revisions, agreed or proposed.
     Revisions,
     /// The scenes with aftercare, outreach and check-ins.
     Scenes,
-    /// What the person wrote for themselves.
+    /// The journal.
     Journal,
-    /// What was sent to the person, and is to be.
+    /// Nudges to the person, sent or waiting.
     Nudges,
 }
 
 impl Section {
-    /// All, in their order.
+    /// All sections, in their order.
     pub const ALL: [Self; 12] = [
         Self::Account,
         Self::Statements,
@@ -68,7 +68,7 @@ impl Section {
         Self::Nudges,
     ];
 
-    /// Its name in the JSON file.
+    /// The section's name in the JSON file.
     pub fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
@@ -86,26 +86,26 @@ impl Section {
         }
     }
 
-    /// Whether it is one thing and not a list.
+    /// Whether it is one object instead of a list.
     pub fn is_single(self) -> bool {
         self == Self::Account
     }
 }
 
-/// Where a section goes on.
+/// Where the next page of a section begins.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SectionCursor {
-    /// At which of the person's links.
+    /// Index into the person's links.
     link: usize,
     scene: Option<(Timestamp, SceneId)>,
     entry: Option<(Timestamp, JournalEntryId)>,
     nudge: Option<(Timestamp, NudgeId)>,
 }
 
-/// A page of a section, and where it goes on; None: that was all.
+/// A page of a section and the cursor of the next; None: it was the last.
 pub type SectionPage = (Vec<Value>, Option<SectionCursor>);
 
-/// Reads for one person what is theirs, and of others only what they are shown anyway.
+/// Reads one person's data, and of partners only what that person is shown anyway.
 pub struct Reader {
     context: Arc<AppContext>,
     person: Person,
@@ -113,7 +113,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader for a person; None: they are gone.
+    /// A reader for an account; None if it is gone.
     pub async fn open(context: &Arc<AppContext>, account: AccountId) -> Result<Option<Self>, Fault> {
         let keeper = Arc::clone(context);
         context
@@ -136,7 +136,7 @@ impl Reader {
         self.person.row.id
     }
 
-    /// Which of the two an account is.
+    /// `"me"` or `"partner"`.
     fn who(&self, account: AccountId) -> &'static str {
         if account == self.me() { "me" } else { "partner" }
     }
@@ -144,7 +144,7 @@ impl Reader {
     /// A page of a section.
     ///
     /// # Errors
-    /// What cannot be read or opened: an export is whole, or there is none.
+    /// A row cannot be read or opened: an export is complete, or there is none.
     pub async fn page(&self, section: Section, at: SectionCursor) -> Result<SectionPage, Fault> {
         let whole = |values| Ok((values, None));
         match section {
@@ -233,7 +233,7 @@ impl Reader {
         rows.into_iter().map(device).collect()
     }
 
-    /// Times and names; never what opens anything.
+    /// Only times and names; never a secret.
     async fn factors(&self) -> Result<Vec<Value>, Fault> {
         let me = self.me();
         let rows = self.context.read_tx(move |tx| {
@@ -325,7 +325,7 @@ impl Reader {
         Ok((values, Some(SectionCursor { link: at.link + 1, ..at })))
     }
 
-    /// Of a text that the person never said yes to, the partner's words are the partner's.
+    /// The partner's words in a text that the person never agreed to belong to the partner and are left out.
     fn revision(&self, view: &RevisionView) -> Value {
         let me = Some(self.me());
         let agreed = view.agreements.iter().any(|yes| Some(yes.account) == me);
@@ -360,7 +360,7 @@ impl Reader {
         let (me, after) = (self.me(), at.scene);
         let page = self.context.read_tx(move |tx| {
             let rows = store::scene::page(tx.db, link, KeysetPage::first(PAGE, after))?;
-            // Who took no part in it has nothing of it; there is nobody like that on a link.
+            // `views` fails on a scene without the reader; both people of a link are in each of its scenes.
             let authors: Vec<_> = rows.iter().map(|row| (row.id, row.created_by)).collect();
             Ok((authors, view::views(tx, rows, me)?))
         });
@@ -473,7 +473,7 @@ impl Reader {
                     "statusCode": attempt.status_code, "finishedAt": attempt.finished_at.get(),
                 })
             });
-            // Which round a check-in of the partner's is in would say that it was put off (R11).
+            // The round of a partner's check-in would reveal a snooze (R11).
             let round = row.check_in_id.filter(|id| own.contains(id)).map(|_| row.round);
             json!({
                 "id": row.id.to_string(),

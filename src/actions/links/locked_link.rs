@@ -1,4 +1,4 @@
-//! A link that one transaction has locked for one of its two people, by its own id or by way of one of its scenes.
+//! A link, locked by one transaction for one of its two people; found by its own id or by one of its scenes.
 
 use crate::actions::accounts::people::link_key;
 use crate::actions::{ActionResult, Transaction};
@@ -10,18 +10,18 @@ use crate::store::partner_link::{LinkRow, MemberRow};
 use crate::store::scene::SceneRow;
 use crate::vault::{Aad, DataKey};
 
-/// A link, locked for this unit, of which the person is a part.
+/// A link of the person's, locked for this transaction.
 pub struct OwnLink {
     /// The row.
     pub row: LinkRow,
-    /// Opens what is the link's.
+    /// Opens the link's sealed columns.
     pub key: DataKey,
     /// Both sides, in the order of the accounts' ids.
     pub members: Vec<MemberRow>,
 }
 
 impl OwnLink {
-    /// Loads and locks a link; somebody else's is as good as missing (R29).
+    /// Loads and locks a link; another person's counts as missing (R29).
     pub fn load(tx: &mut Transaction<'_>, field: &str, id: LinkId, account: AccountId) -> ActionResult<Self> {
         store::dialect::lock_link(tx.db, id)?;
         let row =
@@ -45,7 +45,7 @@ impl OwnLink {
         }
     }
 
-    /// A scene of one's own links, with the link locked.
+    /// A scene of one's own links; locks its link.
     pub fn load_scene(
         tx: &mut Transaction<'_>,
         id: SceneId,
@@ -54,7 +54,7 @@ impl OwnLink {
         let missing = || Problem::not_found("sceneId");
         let link = store::scene::find_for(tx.db, id, account)?.ok_or_else(missing)?.link_id;
         let own = Self::load(tx, "sceneId", link, account)?;
-        // Read again under the lock: somebody may have ended it meanwhile.
+        // Read again under the lock: the scene may have ended meanwhile.
         let row = store::scene::find_for(tx.db, id, account)?.ok_or_else(missing)?;
         Ok((own, row))
     }
@@ -65,12 +65,12 @@ impl OwnLink {
     }
 }
 
-/// What was asked does not fit where a scene stands.
+/// The problem for an action that does not fit the scene's status.
 pub(in crate::actions) fn scene_refused() -> Problem {
     Problem::wrong_state("sceneId", "This does not fit where the scene stands.")
 }
 
-/// Where one side's Needs belong.
+/// The AAD of one side's Needs.
 pub fn needs_aad(link: LinkId, account: AccountId) -> Aad {
     Aad::pair("link_members", "needs", link.uuid(), account.uuid())
 }

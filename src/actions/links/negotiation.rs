@@ -22,10 +22,10 @@ use crate::vault::sha256;
 use data_encoding::HEXLOWER;
 use std::sync::Arc;
 
-/// Most Revisions of one link.
+/// Maximum number of Revisions per link.
 const REVISIONS_MAX: i32 = 1000;
 
-/// Writes one's own Needs on a link (R07). They become part of the next Revision.
+/// Writes one's own Needs on a link (R07); they go into the next Revision.
 pub async fn write_needs(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -53,25 +53,25 @@ pub async fn write_needs(
         .await
 }
 
-/// What is proposed besides both people's Needs.
+/// The proposed terms; both persons' Needs are added from the link.
 pub struct Proposal {
-    /// On which link.
+    /// The link.
     pub link: LinkId,
-    /// The Revision that the proposer had before their eyes; None: there was none.
+    /// The newest Revision that the proposer read; None: there was none.
     pub based_on: Option<RevisionId>,
-    /// Limits, in their words.
+    /// Limits, in free text.
     pub limits: String,
     /// The signal that stops everything.
     pub stop_signal: String,
     /// Offsets in minutes; None: the default protocol.
     pub protocol: Option<Vec<i32>>,
-    /// How and when they want to be in touch.
+    /// How and when to be in touch.
     pub contact_plan: String,
-    /// What a partner may be told would be welcome.
+    /// The way of reaching out that an alert may suggest to the partner; None: no alerts.
     pub partner_alert: Option<ContactWay>,
 }
 
-/// Proposes a Revision: both people's Needs as they are now, and the terms. Nobody edits one that exists (R07).
+/// Proposes a Revision: both persons' current Needs, and the terms. An existing Revision is never edited (R07).
 pub async fn propose(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -118,7 +118,7 @@ pub async fn propose(
         .await
 }
 
-/// The newest Revision, opened; it must be the one that the proposer had before their eyes.
+/// The newest Revision, opened; it must be the one that the proposer read.
 fn latest_read(
     tx: &mut Transaction<'_>,
     known: &RevisionSnapshot,
@@ -133,8 +133,7 @@ fn latest_read(
     Ok(latest.map(|id| open_one(tx, known, link, id)).transpose()?)
 }
 
-/// Both people's Needs as they are now. Of somebody on hold nothing new comes out: theirs stay as they were proposed
-/// last.
+/// Both persons' current Needs. A suspended person's Needs stay as they were last proposed.
 fn needs_of_both(
     tx: &mut Transaction<'_>,
     own: &OwnLink,
@@ -156,7 +155,7 @@ fn needs_of_both(
     Ok(both)
 }
 
-/// A new Revision as it is stored: what both share under the link's key, each one's words under their own.
+/// A new Revision in stored form: the shared part sealed by the link's key, each person's words by their own.
 fn sealed(
     tx: &mut Transaction<'_>,
     own: &OwnLink,
@@ -185,14 +184,14 @@ fn sealed(
     Ok((row, parts))
 }
 
-/// Whether nobody would read anything new in it.
+/// Whether the latest Revision still stands and has the same content.
 fn says_the_same(latest: &RevisionView, content: &Content) -> bool {
     latest.content.needs == content.needs
         && latest.content.terms == content.terms
         && matches!(latest.state, RevisionState::Proposed | RevisionState::Agreed)
 }
 
-/// The link of a Revision of one's own, locked, and where its Revisions stand.
+/// Locks the link of one's own Revision and reads the state of its Revisions.
 fn load_revision(
     tx: &mut Transaction<'_>,
     id: RevisionId,
@@ -206,7 +205,7 @@ fn load_revision(
     Ok((own, known))
 }
 
-/// Says yes to a Revision by the hash of its text (R08).
+/// Agrees to a Revision by the hash of its text (R08).
 pub async fn agree(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -257,8 +256,8 @@ pub async fn agree(
         .await
 }
 
-/// Takes one's yes back: new scenes no longer stand under the text, and alerts stop at once (R06). With the link all
-/// of that has stopped already, and the other learns nothing more (R12).
+/// Withdraws one's agreement: new scenes no longer stand under the text, and alerts stop at once (R06). On an
+/// ended link all of that has stopped already, and the partner learns nothing more (R12).
 pub async fn withdraw(
     context: &Arc<AppContext>,
     by: &Caller,

@@ -1,4 +1,4 @@
-//! Partner links: invite by code, look, accept, decline, end, and what each side chooses on them.
+//! Partner links: invite by code, look, accept, decline, end, and each side's preferences.
 
 use crate::actions::accounts::people::{Person, link_key, link_key_aad};
 use crate::actions::accounts::suspension;
@@ -28,17 +28,17 @@ use std::sync::Arc;
 /// One side of a link as the signed-in person sees it.
 #[derive(Clone, Debug)]
 pub struct SideView {
-    /// Whose side.
+    /// The account.
     pub account: AccountId,
     /// The display name.
     pub display_name: String,
-    /// Default role.
+    /// The default role.
     pub role: Role,
-    /// Whether the partner may be told; only one's own is shown.
+    /// Whether the partner may be told that reaching out would be welcome; only shown to oneself.
     pub alert_allowed: bool,
-    /// Whether the person wants the two to see how many promises they kept; only one's own is shown.
+    /// Whether the person wants both to see the number of kept promises; only shown to oneself.
     pub promise_count_wanted: bool,
-    /// The Needs as last written; only one's own: the partner's are read in a Revision.
+    /// The Needs as last written; only one's own, because the partner's are read in a Revision.
     pub needs: Option<Needs>,
 }
 
@@ -47,7 +47,7 @@ pub struct SideView {
 pub struct LinkView {
     /// Its id.
     pub id: LinkId,
-    /// Where it stands.
+    /// Its status.
     pub status: LinkStatus,
     /// When the invitation was made.
     pub created_at: Timestamp,
@@ -59,9 +59,9 @@ pub struct LinkView {
     pub ended_at: Option<Timestamp>,
     /// One's own side.
     pub mine: SideView,
-    /// The other's; None before somebody has accepted, and when they are gone.
+    /// The partner's side; None before the invitation is accepted, and after the partner's erasure.
     pub partners: Option<SideView>,
-    /// Whether the other erased their account (R27).
+    /// Whether the partner erased their account (R27).
     pub partner_gone: bool,
 }
 
@@ -70,21 +70,21 @@ pub struct LinkView {
 pub struct InvitationView {
     /// Who invites.
     pub display_name: String,
-    /// The role that they start from.
+    /// The inviter's default role.
     pub role: Role,
     /// Until when it can be accepted.
     pub expires_at: Timestamp,
 }
 
-/// What stands for a name that was not kept when its link ended.
+/// Stands for a partner's name that was not stored when the link ended.
 const NAME_NOT_KEPT: &str = "Former partner";
 
-/// Where one side's name of when the link ended belongs.
+/// The AAD of one side's name at the end of the link.
 fn name_aad(link: LinkId, account: AccountId) -> Aad {
     Aad::pair("link_members", "name_at_end", link.uuid(), account.uuid())
 }
 
-/// Opens links for one of their people: in a fixed number of statements.
+/// Opens links for one of their two people, in a fixed number of statements.
 pub fn views(
     tx: &mut Transaction<'_>,
     links: Vec<LinkRow>,
@@ -148,7 +148,7 @@ fn too_many() -> Problem {
     Problem::new("input", ProblemCode::OutOfRange, sentence)
 }
 
-/// Makes an invitation. Its code is shown once, here; the person hands it on as they like.
+/// Creates an invitation. Its code is shown once, here, and the person passes it on.
 pub async fn invite(context: &Arc<AppContext>, by: &Caller, role: Role) -> ActionResult<(LinkView, String)> {
     let account = by.requester.account;
     context
@@ -225,19 +225,19 @@ fn linked_already() -> Problem {
     Problem::wrong_state("code", "You two are linked already.")
 }
 
-/// Codes are short enough to be guessed at: they are counted, right or wrong (R34).
+/// Codes are short enough to guess, so every try counts, right or wrong (R34).
 fn count_guess(context: &AppContext, by: AccountId) -> Result<(), Problem> {
     context.rates.code(by).map_err(|wait| Problem::try_later("code", wait))
 }
 
-/// Shows an invitation to whoever holds its code, before they decide.
+/// Shows an invitation to the holder of its code before they decide.
 pub async fn look_at(
     context: &Arc<AppContext>,
     reader: AccountId,
     code: String,
 ) -> ActionResult<InvitationView> {
     count_guess(context, reader)?;
-    // A look locks the row for a moment, so it is a unit that writes, though it writes nothing.
+    // Locking the row needs a write transaction, although nothing is written.
     context
         .write_tx(None, move |tx| {
             let found = find_invitation(tx, &code, reader)?;
@@ -248,7 +248,7 @@ pub async fn look_at(
         .await
 }
 
-/// Accepts an invitation: the link is active.
+/// Accepts an invitation and activates the link.
 pub async fn accept(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -275,7 +275,7 @@ pub async fn accept(
                 active_at: Some(Some(tx.ts())),
                 ..Default::default()
             };
-            // Two who accept each other's codes at once lock different rows: the unique pair decides.
+            // Two people who accept each other's codes at once lock different rows; the unique pair decides.
             let row =
                 store::partner_link::update(tx.db, link.id, &change).map_err(StoreError::from).map_err(
                     |error| if error.is_conflict() { linked_already().into() } else { Refusal::from(error) },
@@ -285,7 +285,7 @@ pub async fn accept(
         .await
 }
 
-/// Declines an invitation: its code stops working. The inviter sees it as ended and hears nothing.
+/// Declines an invitation: its code stops working. The inviter sees it as ended and gets no nudge.
 pub async fn decline(context: &Arc<AppContext>, by: &Caller, code: String) -> ActionResult<()> {
     let account = by.requester.account;
     count_guess(context, account)?;
@@ -309,7 +309,7 @@ fn end_row(tx: &mut Transaction<'_>, id: LinkId) -> Result<LinkRow, Fault> {
     Ok(store::partner_link::update(tx.db, id, &change)?)
 }
 
-/// Keeps both names as they are: what either is called later is no part of a link that has ended (R12).
+/// Stores both names as they are: a later name is not part of an ended link (R12).
 fn keep_names(tx: &mut Transaction<'_>, link: &OwnLink) -> Result<(), Fault> {
     for account in link.accounts() {
         let name = Person::load(tx, account)?.display_name()?;
@@ -320,8 +320,8 @@ fn keep_names(tx: &mut Transaction<'_>, link: &OwnLink) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Ends a link at once, or takes an invitation back. The other is sent nothing; alerts and prompts about each
-/// other stop; each one's own check-ins stay (R12).
+/// Ends a link at once, or cancels an invitation. The partner gets no nudge; alerts and prompts about each
+/// other stop; each person's own check-ins stay (R12).
 pub async fn end(context: &Arc<AppContext>, by: &Caller, id: LinkId) -> ActionResult<Done<LinkView>> {
     let account = by.requester.account;
     context
@@ -349,11 +349,11 @@ fn end_now(tx: &mut Transaction<'_>, link: &OwnLink) -> ActionResult<LinkRow> {
     Ok(row)
 }
 
-/// Ends every link of a person and takes their invitations back, each as [`end`] does.
+/// Ends every link and invitation of a person, each as [`end`] does.
 pub(in crate::actions) fn end_all(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<()> {
     let rows = store::partner_link::list(tx.db, account, false, i64::MAX)?;
     let mut ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();
-    // In one order, so that two who do this at once do not wait for each other.
+    // In a fixed order, so that two people who do this at once do not deadlock.
     ids.sort_unstable();
     for id in ids {
         let link = OwnLink::load(tx, "linkId", id, account)?;
@@ -364,8 +364,8 @@ pub(in crate::actions) fn end_all(tx: &mut Transaction<'_>, account: AccountId) 
     Ok(())
 }
 
-/// Sets one's own default role, whether the partner may be told that reaching out would be welcome (R10), and whether
-/// the two are to see how many promises they kept. Nobody is told of any of it.
+/// Sets one's own default role, whether the partner may be told that reaching out would be welcome (R10), and
+/// whether both are to see the number of kept promises. The partner gets no nudge about it.
 pub async fn set_preferences(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -386,7 +386,7 @@ pub async fn set_preferences(
                 store::partner_link::update_member(tx.db, id, account, &change)?;
                 planning::review_alerts(tx, id, &mut RevisionSnapshot::default())?;
                 tx.tell(&[account], ChangeKind::LinkChanged, id);
-                // Of all this the other one sees the role alone.
+                // Of these, the partner sees only the role.
                 let other = link.members.iter().find(|member| member.account_id != account);
                 let before = link.members.iter().find(|member| member.account_id == account);
                 if let (Some(other), Some(before), Some(role)) = (other, before, role)
@@ -400,7 +400,7 @@ pub async fn set_preferences(
         .await
 }
 
-/// A person's links, the newest first.
+/// A person's links, newest first.
 pub async fn list(
     context: &Arc<AppContext>,
     account: AccountId,
@@ -414,7 +414,7 @@ pub async fn list(
         .await
 }
 
-/// Some links of a person; those of others are left out.
+/// A person's links among these ids; those of others are left out.
 pub async fn find(
     context: &Arc<AppContext>,
     account: AccountId,

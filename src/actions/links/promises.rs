@@ -1,4 +1,4 @@
-//! Promises: how many the two of a link kept lately, if both want to see it.
+//! Promises: how many the two people of a link kept lately, if both want to see it.
 
 use crate::actions::{AppContext, Fault};
 use crate::domain::partner_link::LinkStatus;
@@ -8,7 +8,7 @@ use crate::store;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The counts of those of one's own active links on which both want to see it, in a fixed number of statements.
+/// Counts for those of one's own active links on which both want to see them, in a fixed number of statements.
 pub async fn kept_on(
     context: &Arc<AppContext>,
     account: AccountId,
@@ -34,7 +34,7 @@ pub async fn kept_on(
                 let Some(ended_at) = scene.ended_at else { continue };
                 entries.insert(scene.id, ScenePromises { ended_at: ended_at.get(), ..Default::default() });
             }
-            // Both people's check-ins have the same times.
+            // Both persons' check-ins have the same times.
             for row in store::check_in::of_scenes(tx.db, &ids, account)? {
                 if let Some(entry) = entries.get_mut(&row.scene_id)
                     && row.subject_id == account

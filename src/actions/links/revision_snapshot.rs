@@ -1,4 +1,4 @@
-//! Where the Revisions of links stand, told from rows alone: read once per action, passed on, and kept up to date in it.
+//! The state of the Revisions of links, without their texts: read once per action, passed on, and kept up to date.
 
 use crate::actions::accounts::people::link_key;
 use crate::actions::links::locked_link::OwnLink;
@@ -15,28 +15,28 @@ use jiff::Timestamp;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-/// A Revision and what its yeses make of it, without what it says.
+/// A Revision and the state that its agreements give it, without its text.
 #[derive(Clone, Debug)]
 pub struct RevisionSummary {
     /// Everything but the text.
     pub head: RevisionHead,
-    /// Every yes, the oldest first.
+    /// Every agreement, oldest first.
     pub yeses: Vec<AgreementRow>,
-    /// Where it stands.
+    /// Its state.
     pub state: RevisionState,
-    /// When both first said yes to it.
+    /// When both had agreed for the first time.
     first_agreed: Option<Timestamp>,
-    /// Whether both stand by it now.
+    /// Whether both agree now.
     pub sealed: bool,
 }
 
 impl RevisionSummary {
-    /// Whether this person's yes stands.
+    /// Whether this person agreed and has not withdrawn.
     pub fn stands_by(&self, account: AccountId) -> bool {
         self.yeses.iter().any(|yes| yes.account_id == account && yes.withdrawn_at.is_none())
     }
 
-    /// Whether both stood by it at `at`, and still do.
+    /// Whether both had agreed by `at`, and neither has withdrawn since.
     fn stood_at(&self, at: Timestamp, members: &[AccountId]) -> bool {
         let stands = |yes: &AgreementRow| yes.agreed_at.get() <= at && yes.withdrawn_at.is_none();
         members.len() == 2
@@ -51,7 +51,7 @@ struct LinkRevisions {
 }
 
 impl LinkRevisions {
-    /// Works out where each Revision stands, from the newest down: an agreed one replaces all that are older.
+    /// Computes each Revision's state, newest first: an agreed one replaces all older ones.
     fn assess(&mut self) {
         let (members, mut replaced) = (&self.members, false);
         for (position, revision) in self.newest_first.iter_mut().enumerate() {
@@ -74,7 +74,7 @@ impl LinkRevisions {
     }
 }
 
-/// The Revisions of some links: two statements, however many links and Revisions.
+/// The Revisions of some links, in two statements, however many links and Revisions.
 fn read(
     db: &mut store::Db,
     links: &[LinkId],
@@ -104,7 +104,7 @@ fn unassessed(head: RevisionHead, yeses: Vec<AgreementRow>) -> RevisionSummary {
     RevisionSummary { head, yeses, state: RevisionState::Proposed, first_agreed: None, sealed: false }
 }
 
-/// Keeps where a link's Revisions stand, before the yeses of one of the two go (R27).
+/// Stores the state of a link's Revisions before one person's agreements are erased (R27).
 pub(in crate::actions) fn settle(db: &mut store::Db, link: LinkId) -> Result<(), Fault> {
     let sides = store::partner_link::members(db, &[link])?;
     let mut by_state: HashMap<RevisionState, Vec<RevisionId>> = HashMap::new();
@@ -121,8 +121,8 @@ pub(in crate::actions) fn content_aad(id: RevisionId) -> Aad {
     Aad::new("revisions", "content", id.uuid())
 }
 
-/// What an action knows of the Revisions of links. It reads each link once, when it is first needed, and decrypts only
-/// the terms that are asked for: neither grows with a link's history.
+/// The Revisions of links that an action has read. Each link is read once, when first needed, and only the
+/// requested terms are decrypted: the cost does not grow with a link's history.
 #[derive(Default)]
 pub struct RevisionSnapshot {
     links: HashMap<LinkId, LinkRevisions>,
@@ -131,7 +131,7 @@ pub struct RevisionSnapshot {
 }
 
 impl RevisionSnapshot {
-    /// Reads a locked link, unless it is known already.
+    /// Reads a locked link unless it was read already.
     pub fn include(&mut self, tx: &mut Transaction<'_>, link: &OwnLink) -> Result<(), Fault> {
         if !self.keys.contains_key(&link.row.id) {
             self.links.extend(read(tx.db, &[link.row.id], &link.members)?);
@@ -140,7 +140,7 @@ impl RevisionSnapshot {
         Ok(())
     }
 
-    /// Reads those of some links that are not known already: three statements, however many these are.
+    /// Reads those links that were not read already, in three statements, however many.
     pub fn include_all<'a>(
         &mut self,
         tx: &mut Transaction<'_>,
@@ -160,7 +160,7 @@ impl RevisionSnapshot {
         Ok(())
     }
 
-    /// The Revisions of a link, the newest first.
+    /// The Revisions of a link, newest first.
     pub fn of(&self, link: LinkId) -> &[RevisionSummary] {
         self.links.get(&link).map_or(&[], |link| &link.newest_first)
     }
@@ -170,7 +170,7 @@ impl RevisionSnapshot {
         self.of(link).first()
     }
 
-    /// The Revision of a link that both stand by and that no newer agreement replaced.
+    /// The agreed Revision of a link: both agree to it, and no newer agreement replaced it.
     pub fn agreed(&self, link: LinkId) -> Option<&RevisionSummary> {
         self.of(link).iter().find(|revision| revision.state == RevisionState::Agreed)
     }
@@ -180,20 +180,20 @@ impl RevisionSnapshot {
         self.of(link).iter().find(|revision| revision.head.id == id)
     }
 
-    /// The Revision that a scene which began at `at` stood under: the newest that both had agreed to before it began,
-    /// unless it was withdrawn. An older one that it had replaced does not stand in for it (R06).
+    /// The Revision for a scene that began at `at`: the newest that both had agreed to by then, unless one
+    /// has withdrawn. An older Revision that it replaced does not take its place (R06).
     pub fn standing_at(&self, link: LinkId, at: Timestamp) -> Option<&RevisionSummary> {
         let LinkRevisions { members, newest_first } = self.links.get(&link)?;
         let agreed = |revision: &&RevisionSummary| revision.first_agreed.is_some_and(|agreed| agreed <= at);
         newest_first.iter().find(agreed).filter(|revision| revision.stood_at(at, members))
     }
 
-    /// The key of a link that is known.
+    /// The key of a link that was read.
     pub(in crate::actions) fn key(&self, link: LinkId) -> Result<&DataKey, Fault> {
         self.keys.get(&link).ok_or(Fault::Inconsistent("a Revision of a link that was not read"))
     }
 
-    /// Decrypts the terms of some Revisions, but for those that are known already: one statement.
+    /// Decrypts the terms of some Revisions that were not read already, in one statement.
     pub fn read_terms(
         &mut self,
         tx: &mut Transaction<'_>,
@@ -219,12 +219,12 @@ impl RevisionSnapshot {
         Ok(())
     }
 
-    /// Terms that were read by [`RevisionSnapshot::read_terms`].
+    /// Terms read by [`RevisionSnapshot::read_terms`].
     pub fn terms(&self, id: RevisionId) -> Option<&SharedTerms> {
         self.terms.get(&id)
     }
 
-    /// A Revision was proposed in this action.
+    /// Adds a Revision that this action proposed.
     pub(in crate::actions) fn proposed(&mut self, head: RevisionHead) {
         if let Some(link) = self.links.get_mut(&head.link_id) {
             link.newest_first.insert(0, unassessed(head, Vec::new()));
@@ -232,12 +232,12 @@ impl RevisionSnapshot {
         }
     }
 
-    /// Somebody said yes to a Revision of that link in this action.
+    /// Adds an agreement that this action saved.
     pub(in crate::actions) fn agreed_to(&mut self, link: LinkId, yes: AgreementRow) {
         self.change(link, yes.revision_id, |yeses| yeses.push(yes));
     }
 
-    /// Somebody took their yes back in this action.
+    /// Notes an agreement that this action withdrew.
     pub(in crate::actions) fn withdrawn(
         &mut self,
         link: LinkId,

@@ -1,4 +1,4 @@
-//! Reading Revisions: opened whole, for their two people.
+//! Reading Revisions: opened in full, for the two people of their link.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::links::revision_snapshot::{RevisionSnapshot, RevisionSummary, content_aad};
@@ -13,14 +13,14 @@ use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// One yes.
+/// One person's agreement.
 #[derive(Clone, Debug)]
 pub struct AgreementView {
-    /// Whose.
+    /// The account.
     pub account: AccountId,
-    /// When.
+    /// When the person agreed.
     pub agreed_at: Timestamp,
-    /// When it was taken back.
+    /// When it was withdrawn.
     pub withdrawn_at: Option<Timestamp>,
 }
 
@@ -33,28 +33,28 @@ pub struct RevisionView {
     pub link: LinkId,
     /// Its number, from 1.
     pub number: i32,
-    /// Who proposed it; None: an account that is gone.
+    /// The proposer; None if that account is gone.
     pub author: Option<AccountId>,
-    /// When.
+    /// When it was proposed.
     pub created_at: Timestamp,
     /// The whole text.
     pub content: Content,
-    /// What an agreement names, in lower-case hex.
+    /// The hash that an agreement must name, in lower-case hex.
     pub content_hash: String,
-    /// Every yes, the oldest first.
+    /// Every agreement, oldest first.
     pub agreements: Vec<AgreementView>,
-    /// Where it stands.
+    /// Its state.
     pub state: RevisionState,
 }
 
-/// Which Revisions of a link are asked for.
+/// Which Revisions of a link are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Which {
-    /// All, the newest first.
+    /// All, newest first.
     All,
     /// The newest, whatever its state.
     Latest,
-    /// The one that both stand by.
+    /// The agreed one.
     Agreed,
     /// The one of that id.
     Id(RevisionId),
@@ -79,7 +79,7 @@ pub(in crate::actions) fn part_aad(id: RevisionId, account: AccountId) -> Aad {
     Aad::pair("revision_parts", "content", id.uuid(), account.uuid())
 }
 
-/// Opens some Revisions of a snapshot, in that order: in a fixed number of statements.
+/// Opens some Revisions of a snapshot, in the given order, in a fixed number of statements.
 pub(in crate::actions) fn open(
     tx: &mut Transaction<'_>,
     snapshot: &RevisionSnapshot,
@@ -135,7 +135,7 @@ pub(in crate::actions) fn open(
     Ok(views)
 }
 
-/// Opens one Revision of a snapshot, which must be there.
+/// Opens one Revision of a snapshot, which must contain it.
 pub(in crate::actions) fn open_one(
     tx: &mut Transaction<'_>,
     snapshot: &RevisionSnapshot,
@@ -147,10 +147,10 @@ pub(in crate::actions) fn open_one(
     open(tx, snapshot, &wanted)?.pop().ok_or(gone)
 }
 
-/// What is asked of one link.
+/// The Revisions that are wanted of one link.
 pub type Asked = (LinkId, Which);
 
-/// What is asked of some links of one's own; those of others are left out. In a fixed number of statements.
+/// The wanted Revisions of one's own links, in a fixed number of statements; links of others are left out.
 pub async fn of_links(
     context: &Arc<AppContext>,
     account: AccountId,
@@ -180,7 +180,7 @@ pub async fn of_links(
         .await
 }
 
-/// The Revisions of one's own link, the newest first; none if it is not one's own.
+/// The Revisions of one's own link, newest first; none if the link is another person's.
 pub async fn read(
     context: &Arc<AppContext>,
     account: AccountId,

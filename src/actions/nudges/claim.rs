@@ -1,4 +1,4 @@
-//! Nudges whose time has come: claimed, checked again, and either readied for a sender, moved or dropped.
+//! Claiming due nudges: each is checked again, then readied for a sender, moved or dropped.
 
 mod address_mail;
 mod context;
@@ -19,14 +19,14 @@ use std::collections::HashMap;
 
 pub use decision::{Mailing, Payload, Ready};
 
-/// How long a nudge that cannot be read waits.
+/// How long a nudge that cannot be read waits before its next try.
 const UNREADABLE_WAIT: SignedDuration = SignedDuration::from_mins(10);
 
-/// Claims what is due and judges it in the same transaction (R16): what comes back may be sent; the rest was
+/// Claims due nudges and checks them again in the same transaction (R16): `ready` may be sent, the rest was
 /// moved or dropped.
 ///
 /// # Errors
-/// A fault of the database leaves everything unclaimed; one nudge that cannot be read is put off by itself.
+/// A database fault rolls the whole claim back; a single nudge that cannot be read only waits.
 pub fn claim(
     tx: &mut Transaction<'_>,
     worker: WorkerId,
@@ -39,7 +39,7 @@ pub fn claim(
     rows.sort_by_key(|row| (row.send_at, row.id));
     let total = rows.len();
     let claimed: Vec<NudgeId> = rows.iter().map(|row| row.id).collect();
-    // One row that cannot be read must not keep the others waiting: then each is looked at by itself.
+    // One unreadable row must not block the others: without a common context, each is loaded on its own.
     let together = readable(ClaimContext::load(tx, &rows, &claimed))?.ok();
     let (mut ready, mut tokens, mut dead, mut moved) = (Vec::new(), Vec::new(), 0, 0);
     let mut today: HashMap<AccountId, i64> = HashMap::new();
@@ -65,7 +65,8 @@ pub fn claim(
                     (release.drop_reason, row.check_in_id)
                     && row.kind.rung().is_some_and(Rung::is_question)
                 {
-                    // Who is paused is not asked later either, and nobody is told that they did not answer.
+                    // A paused subject is not asked later either, and their partner is not told that an
+                    // answer is missing.
                     planning::stop(tx, &[check_in], planning::SUBJECTS_LADDER, DropReason::Paused)?;
                 }
             }
@@ -75,19 +76,19 @@ pub fn claim(
     Ok(Claimed { total, ready, dead, moved })
 }
 
-/// What a claim came to.
+/// The result of a claim.
 pub struct Claimed {
     /// How many nudges were due.
     pub total: usize,
-    /// Those that may go out.
+    /// Nudges to send now.
     pub ready: Vec<Ready>,
-    /// How many were given up.
+    /// How many became dead.
     pub dead: usize,
-    /// How many are to go out later than they were.
+    /// How many were moved to a later time.
     pub moved: usize,
 }
 
-/// Tells a row that cannot be read from a database that does not work: only the latter ends the whole claim.
+/// Tells an unreadable row (inner error) from a failing database (outer error); only the latter ends the whole claim.
 fn readable<T>(result: Result<T, Fault>) -> Result<Result<T, Fault>, Fault> {
     match result {
         Err(fault @ (Fault::Vault(_) | Fault::Inconsistent(_))) => Ok(Err(fault)),
@@ -96,8 +97,8 @@ fn readable<T>(result: Result<T, Fault>) -> Result<Result<T, Fault>, Fault> {
     }
 }
 
-/// What becomes of a nudge whose surroundings cannot be read: it is tried again later, since the operator may put
-/// the right key back, and kept as dead in the end.
+/// Retries an unreadable nudge later, because the operator may restore the right key; after the last attempt
+/// it is dead.
 fn unreadable(tx: &Transaction<'_>, row: &NudgeRow, cause: &Fault) -> ClaimDecision {
     tracing::error!(nudge = %row.id, %cause, "a nudge cannot be read");
     ClaimDecision::End(if row.tries() >= ATTEMPTS_MAX {
@@ -107,9 +108,8 @@ fn unreadable(tx: &Transaction<'_>, row: &NudgeRow, cause: &Fault) -> ClaimDecis
     })
 }
 
-/// What becomes of a nudge whose last claim spent its attempts and did not live to say what became of it: a push goes
-/// by mail where one is possible, as it does after as many answers of a push service (R20); the rest is given up.
-/// Nothing sealed is opened for it, since that may be what ends every worker that touches it.
+/// A nudge whose attempts were exhausted by a worker that crashed. A push goes by mail if possible, as after that many
+/// failed pushes (R20); otherwise it is dead. Nothing is decrypted: that may be what crashes the workers.
 fn spent(
     tx: &mut Transaction<'_>,
     row: &NudgeRow,

@@ -1,4 +1,4 @@
-//! Dead nudges: those that spent their attempts, for whoever runs the service: listed, and driven again (R20).
+//! Dead nudges, whose attempts are exhausted: listed for the operator, and revived (R20).
 
 use crate::actions::{ActionResult, AppContext, Fault};
 use crate::domain::nudge::{AttemptOutcome as Ended, Channel, NudgeKind};
@@ -8,53 +8,53 @@ use crate::store::nudge::{NudgeRow, Release};
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// How many are listed, or driven again, at a time.
+/// Maximum number listed or revived at a time.
 pub const MOST: i64 = 1000;
 
-/// A nudge that was given up, without anything about whom it was for.
+/// A dead nudge, without anything about its recipient.
 #[derive(Clone, Debug)]
 pub struct DeadNudge {
     /// Its id.
     pub id: NudgeId,
     /// What it is for.
     pub kind: NudgeKind,
-    /// The way that it took last.
+    /// The channel that it used last.
     pub channel: Channel,
-    /// When it was to go out.
+    /// When it was due.
     pub due_at: Timestamp,
     /// When it was given up.
     pub given_up_at: Timestamp,
     /// How often it was claimed.
     pub attempts: i32,
-    /// How its last hand-over ended, and the provider's code.
+    /// How its last hand-over ended, with the provider's status code.
     pub last: Option<(Ended, Option<i32>)>,
-    /// Whether its time is over: then there is nothing to be driven again.
+    /// Whether it has expired; reviving it has no effect then.
     pub expired: bool,
 }
 
-/// The dead nudges that were looked for.
+/// A list of dead nudges.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// The latest first, at most [`MOST`].
+    /// Latest first, at most [`MOST`].
     pub nudges: Vec<DeadNudge>,
-    /// Whether there are more than these.
+    /// Whether there are more.
     pub more: bool,
 }
 
-/// What driving again came to.
+/// The result of reviving.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Driven {
     /// How many wait again, to go out now.
     pub again: usize,
-    /// How many of those that were named are of no use any more, and stay as they are.
+    /// How many of the named nudges have expired and stay dead.
     pub expired: usize,
-    /// How many of the ids that were named are no dead nudge.
+    /// How many of the named ids are not dead nudges.
     pub unknown: usize,
-    /// Whether there are more than were looked at.
+    /// Whether more dead nudges remain.
     pub more: bool,
 }
 
-/// At most [`MOST`] of what was found, and whether that was more.
+/// Keeps at most [`MOST`] rows; true if there were more.
 fn up_to_most(mut rows: Vec<NudgeRow>) -> (Vec<NudgeRow>, bool) {
     let most = usize::try_from(MOST).unwrap_or(usize::MAX);
     let more = rows.len() > most;
@@ -62,7 +62,7 @@ fn up_to_most(mut rows: Vec<NudgeRow>) -> (Vec<NudgeRow>, bool) {
     (rows, more)
 }
 
-/// The dead nudges, the latest first.
+/// The dead nudges, latest first.
 pub async fn list(context: &Arc<AppContext>) -> Result<Listed, Fault> {
     context
         .read_tx(|tx| {
@@ -87,13 +87,13 @@ pub async fn list(context: &Arc<AppContext>) -> Result<Listed, Fault> {
         .await
 }
 
-/// Has dead nudges tried anew, with all their attempts before them, on the way that they were planned for. Everything
-/// is checked again when they are sent (R16). `only`: these; else all, at most [`MOST`].
+/// Revives dead nudges with all their attempts, on the channel that they were planned for. Everything is checked again
+/// when they are sent (R16). `only`: these nudges; else all that are not expired. At most [`MOST`].
 pub async fn drive_again(context: &Arc<AppContext>, only: Option<Vec<NudgeId>>) -> ActionResult<Driven> {
     context
         .write_tx(None, move |tx| {
             let now = tx.ts();
-            // Of all, those that are of use: however many others there are.
+            // Without `only`, expired nudges are not read, so that they cannot fill the page.
             let useful_after = only.is_none().then_some(now);
             let (rows, more) =
                 up_to_most(store::nudge::dead(tx.db, only.as_deref(), useful_after, MOST + 1)?);

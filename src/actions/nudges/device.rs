@@ -24,7 +24,7 @@ pub struct Subscription {
     pub p256dh: String,
     /// The shared secret, base64url.
     pub auth: String,
-    /// Whether its owner chose that the device shows what a reminder is about (R24).
+    /// Whether the owner chose to see on the device what a reminder is about (R24).
     #[serde(default)]
     pub fuller_words: bool,
 }
@@ -48,7 +48,7 @@ pub fn open_subscription(person: &Person, row: &DeviceRow) -> Result<Subscriptio
     Ok(person.key.open_json(aad, &row.subscription)?)
 }
 
-/// Ends a subscription of which its push service said that it is gone (R20).
+/// Ends a subscription that its push service reported as gone (R20).
 pub fn end_gone(tx: &mut Transaction<'_>, id: DeviceId, owner: Option<AccountId>) -> Result<(), Fault> {
     let now = tx.ts();
     if store::device::end(tx.db, id, None, now)?
@@ -59,13 +59,13 @@ pub fn end_gone(tx: &mut Transaction<'_>, id: DeviceId, owner: Option<AccountId>
     Ok(())
 }
 
-/// Devices are in no feed, but the account shows whether a push can reach its person.
+/// Devices are not in the feed, but the account shows whether push can reach its person.
 fn tell_of_ways(tx: &mut Transaction<'_>, account: AccountId) {
     tx.tell(&[account], ChangeKind::AccountChanged, account);
 }
 
-/// Registers a subscription. Registering it again renews it; registering one that another account holds on the
-/// same device ends that one's, since its reminders would show to somebody else.
+/// Registers a subscription, or renews it. If another account has the same subscription, that one ends: its
+/// reminders would show to the wrong person.
 pub async fn register(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -77,7 +77,7 @@ pub async fn register(
     let label = checks.line("label", label, LABEL_MAX);
     let endpoint = checks.take(context.push_policy.endpoint("endpoint", &subscription.endpoint));
     check_keys(&mut checks, &subscription);
-    // As it is parsed, not as it was typed: one address has one spelling.
+    // The parsed form, not the typed one: one endpoint has one spelling.
     let endpoint = checks.finish_with(endpoint)?.into();
     let subscription = Subscription { endpoint, ..subscription };
     context
@@ -87,7 +87,7 @@ pub async fn register(
             let fuller_words = subscription.fuller_words;
             let now = tx.ts();
             store::dialect::lock_account(tx.db, account)?;
-            // Somebody else may be registering the same endpoint at this very moment.
+            // Another account may register the same endpoint at this moment.
             store::dialect::lock_index(tx.db, &index)?;
             let existing = store::device::find_live_endpoint(tx.db, &index)?;
             let seal = |id: DeviceId| {
@@ -129,7 +129,7 @@ pub async fn register(
         .await
 }
 
-/// Checks that the keys can be encrypted to: a point of P-256 and 16 bytes (RFC 8291, 2.1 and 3.2).
+/// Checks that the keys can be used for encryption: a P-256 point and 16 bytes (RFC 8291, 2.1 and 3.2).
 fn check_keys(checks: &mut Checks, subscription: &Subscription) {
     let decode = |text: &str| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok();
     let malformed = |field: &str, sentence: &str| Problem::new(field, ProblemCode::Malformed, sentence);

@@ -1,4 +1,4 @@
-//! The nudges that a person can look at.
+//! Nudges as their recipient sees them.
 
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning::{Alert, ScheduleInput, alerts, schedule_inputs};
@@ -22,9 +22,9 @@ pub struct NudgeView {
     pub id: NudgeId,
     /// What it is for.
     pub kind: NudgeKind,
-    /// The way that it takes.
+    /// Its channel.
     pub channel: Channel,
-    /// Where it stands.
+    /// Its state.
     pub state: NudgeState,
     /// When it may go out, or went out.
     pub send_at: Timestamp,
@@ -34,13 +34,13 @@ pub struct NudgeView {
     pub check_in: Option<CheckInId>,
     /// The scene that it is about.
     pub scene: Option<crate::ids::SceneId>,
-    /// What it means, in words for its recipient alone.
+    /// Its message, for its recipient alone.
     pub message: &'static str,
-    /// Why it came, in words for its recipient alone (R25).
+    /// Why it came, for its recipient alone (R25).
     pub explanation: Explanation,
 }
 
-/// Why a reminder came. What its subject did besides is looked at in their own nudges alone (R11).
+/// Why a reminder came. Snoozes are considered only in the subject's own nudges (R11).
 fn explanation(
     row: &NudgeRow,
     reason: Reason,
@@ -68,7 +68,7 @@ fn explanation(
     })
 }
 
-/// What a mail by address asks or tells.
+/// The letter of a mail to an address.
 fn letter(purpose: MailPurpose) -> Letter {
     match purpose {
         MailPurpose::ConfirmAddress => wording::CONFIRM,
@@ -79,8 +79,8 @@ fn letter(purpose: MailPurpose) -> Letter {
     }
 }
 
-/// Opens nudges of their recipient. Those that have not gone out yet are shown for one's own check-ins only: what
-/// is to come about the other depends on them (R11).
+/// Opens nudges for their recipient. Waiting ones are shown only for the reader's own check-ins: those about
+/// the partner depend on what the partner did (R11).
 fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Result<Vec<NudgeView>, Fault> {
     let mut ids: Vec<CheckInId> = rows.iter().filter_map(|row| row.check_in_id).collect();
     ids.sort_unstable();
@@ -101,10 +101,10 @@ fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Re
             (NudgeKind::Reminder(reason), Some(schedule)) => {
                 let alert: Alert = alerts.get(&schedule.check_in.id).copied().unwrap_or_default();
                 let explanation = explanation(&row, reason, schedule, alert.revision, &reader);
-                // As it was sent: a consent that was taken back since must not show (R10).
+                // The words as they were sent: a later withdrawal of consent must not show (R10).
                 (wording::reminder(reason, alert.agreed), explanation)
             }
-            // It goes with its check-in, this moment.
+            // Its check-in is being deleted.
             (NudgeKind::Reminder(_), None) => continue,
             (NudgeKind::Mail(purpose), _) => (letter(purpose), explain_mail(purpose, row.due_at.get())),
         };
@@ -124,7 +124,7 @@ fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Re
     Ok(views)
 }
 
-/// A page of what a person got or is to get about their own check-ins, the newest first.
+/// A page of the person's nudges, newest first: sent ones, and waiting ones about their own check-ins.
 pub async fn page(
     context: &Arc<AppContext>,
     account: AccountId,

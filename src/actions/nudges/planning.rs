@@ -1,4 +1,4 @@
-//! Planning: what the ladder of a check-in depends on, read in a fixed number of statements, and its nudges, saved.
+//! Planning: reads what a check-in's ladder depends on, in a fixed number of statements, and saves its nudges.
 
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::{Fault, Transaction};
@@ -18,14 +18,14 @@ use crate::store::scene::{SceneMemberRow, SceneRow};
 use jiff::Timestamp;
 use std::collections::HashMap;
 
-/// What ends when the subject answers, skips or pauses (R05).
+/// The rungs that end when the subject answers, skips or pauses (R05).
 pub const SUBJECTS_LADDER: &[Reason] = &[
     Reason::CheckIn(Rung::Ask),
     Reason::CheckIn(Rung::Email),
     Reason::CheckIn(Rung::AskAgain),
     Reason::CheckIn(Rung::TellPartner),
 ];
-/// What ends with the link (R12).
+/// The reasons that end with the link (R12).
 pub const ABOUT_EACH_OTHER: &[Reason] = &[Reason::CheckIn(Rung::TellPartner), Reason::Prompt];
 
 /// A check-in with everything that decides about its nudges.
@@ -37,25 +37,24 @@ pub struct ScheduleInput {
     pub scene: SceneRow,
     /// Whether the link is active.
     pub linked: bool,
-    /// Who is asked.
+    /// The subject.
     pub subject: AccountRow,
-    /// The other one, as long as they are there.
+    /// The partner; None if their account is gone.
     pub partner: Option<AccountRow>,
     /// Its link.
     pub link: LinkRow,
-    /// Whether the subject allows the partner to be told, as far as it is up to them alone (R10).
+    /// Whether the subject allows the partner to be told, apart from what both agreed (R10).
     pub willing: bool,
 }
 
-/// What the partner may be told about a check-in.
+/// The partner alert of a check-in.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Alert {
-    /// What would be welcome, as it stands now; None: nothing may be told (R02, R06, R10, R13).
+    /// The way of reaching out that may be suggested now; None: the partner may not be told (R02, R06, R10, R13).
     pub standing: Option<ContactWay>,
-    /// What the text that the scene stood under says, whoever took what back since: what an alert said when it went
-    /// out.
+    /// What the scene's Revision says, even if somebody has withdrawn since: the words of an alert that was sent.
     pub agreed: Option<ContactWay>,
-    /// The number of that text; None: the scene stood under none.
+    /// The number of that Revision; None: the scene stood under none.
     pub revision: Option<i32>,
 }
 
@@ -84,7 +83,7 @@ impl ScheduleInput {
     }
 }
 
-/// Whether this nudge shows that a pause of the subject stopped the ladder, in the check-in's present round.
+/// Whether this nudge shows that the subject's pause stopped the ladder, in the check-in's current round.
 fn was_stopped_by(nudge: &NudgeRow, check_in: &CheckInRow) -> bool {
     nudge.check_in_id == Some(check_in.id)
         && nudge.round == check_in.round
@@ -92,7 +91,7 @@ fn was_stopped_by(nudge: &NudgeRow, check_in: &CheckInRow) -> bool {
         && nudge.drop_reason == Some(DropReason::Paused)
 }
 
-/// Reads what decides about some check-ins, in a number of statements that does not grow with theirs.
+/// Reads everything that decides about some check-ins, in a fixed number of statements.
 pub fn schedule_inputs(
     tx: &mut Transaction<'_>,
     check_ins: Vec<CheckInRow>,
@@ -135,8 +134,8 @@ pub fn schedule_inputs(
         .collect()
 }
 
-/// What the partners may be told about some check-ins. Of each link only two texts matter: the one that the scene stood
-/// under, and the one that both stand by now.
+/// The partner alerts of some check-ins. Of each link only two Revisions matter: the scene's, and the one
+/// that is agreed now.
 pub fn alerts(
     tx: &mut Transaction<'_>,
     schedule_inputs: &[&ScheduleInput],
@@ -157,7 +156,8 @@ pub fn alerts(
         let (Some(stood), Some(terms)) = (known.find(link, revision), known.terms(revision)) else {
             continue;
         };
-        // What both agreed on last must allow it too: nobody falls back on an older text by a date.
+        // The Revision agreed now must allow it too: an older text must not count just because the scene
+        // stood under it.
         let current = known.agreed(link).and_then(|agreed| known.terms(agreed.head.id));
         let allowed = current.is_some_and(|terms| terms.partner_alert.is_some());
         let agreed = terms.partner_alert;
@@ -167,7 +167,7 @@ pub fn alerts(
     Ok(alerts)
 }
 
-/// Whether the subject allows the partner to be told: for this scene, or else on the link (R10).
+/// Whether the subject allows the partner to be told: by the scene's setting, else by the link's (R10).
 fn alert_allowed(
     link: &LinkRow,
     members: &[MemberRow],
@@ -180,8 +180,8 @@ fn alert_allowed(
     link.status == LinkStatus::Active && part.and_then(|part| part.alert_allowed).unwrap_or(on_link)
 }
 
-/// Plans the ladders of some check-ins and saves their nudges; what was sent stays sent, and what a pause stopped
-/// stays stopped: nobody is asked, or told that somebody did not answer, because of it (R05).
+/// Plans the ladders of some check-ins and saves their nudges. Sent nudges stay sent, and a ladder that a
+/// pause stopped stays stopped: it brings neither a question nor a partner alert (R05).
 pub fn plan_ladders(
     tx: &mut Transaction<'_>,
     check_ins: Vec<CheckInRow>,
@@ -206,7 +206,8 @@ fn save_ladders(
         let alert = alerts.get(&schedule.check_in.id).copied().unwrap_or_default();
         let stopped = known.iter().any(|nudge| was_stopped_by(nudge, &schedule.check_in));
         for step in schedule.steps(alert, tx) {
-            // Who is on hold is not asked, and nobody is told of it; the other one's prompts come as ever (R11).
+            // A suspended subject is not asked, and their partner is not told; the partner's prompts come as
+            // ever (R11).
             let silent = stopped || schedule.subject.held_at.is_some();
             if silent && SUBJECTS_LADDER.contains(&step.reason) {
                 continue;
@@ -215,8 +216,8 @@ fn save_ladders(
             let round = round_of(step.reason, &schedule.check_in);
             let about = About::CheckIn(schedule.check_in.id, round, step.reason);
             let times = (step.send_at.into(), schedule.check_in.closes_at);
-            // An id tells when its object was made: of what the partner gets that must not be when the subject did
-            // something (R11).
+            // An id contains its creation time. In a partner's nudge that must not be the time at which the
+            // subject did something (R11).
             let made_at = match step.to {
                 To::Subject => tx.now,
                 To::Partner => schedule.check_in.created_at.get(),
@@ -228,8 +229,8 @@ fn save_ladders(
     Ok(())
 }
 
-/// A snooze begins a new round for the subject's own ladder. The prompt to the partner knows none: that the
-/// subject put a check-in off must not show (R11).
+/// A snooze begins a new round of the subject's own ladder. The partner's prompt has no rounds, so a snooze
+/// does not show (R11).
 fn round_of(reason: Reason, check_in: &CheckInRow) -> i32 {
     match reason {
         Reason::Prompt => 0,
@@ -237,8 +238,8 @@ fn round_of(reason: Reason, check_in: &CheckInRow) -> i32 {
     }
 }
 
-/// Plans anew what waits, after somebody's zone or quiet hours changed: their own ladders, and the prompts that
-/// look for a time at which both are awake (R17, R18).
+/// Plans waiting nudges anew after a person's zone or quiet hours changed: their own ladders, and the prompts
+/// that need a time when both are awake (R17, R18).
 pub fn replan_rhythm(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Fault> {
     let links = store::partner_link::list(tx.db, account, true, i64::MAX)?;
     let now = tx.ts();
@@ -247,7 +248,7 @@ pub fn replan_rhythm(tx: &mut Transaction<'_>, account: AccountId) -> Result<(),
     plan_ladders(tx, open, &mut RevisionSnapshot::default())
 }
 
-/// Stops the ladders of a person's check-ins that have fallen due, for a pause (R05).
+/// Stops the ladders of a person's due check-ins, for a pause (R05).
 pub fn stop_for_pause(tx: &mut Transaction<'_>, subject: AccountId) -> Result<(), Fault> {
     let now = tx.ts();
     let open = store::check_in::open(tx.db, Whose::Subject(subject), now)?;
@@ -262,8 +263,8 @@ pub fn stop_for_pause(tx: &mut Transaction<'_>, subject: AccountId) -> Result<()
     Ok(())
 }
 
-/// Shows that a ladder was stopped of which nothing waited: a later rung that other quiet hours or a new consent make
-/// room for must not come. No ladder plans this rung by mail, so that the key is free.
+/// Marks a ladder as stopped that had no waiting nudge: a later rung must not come when new quiet hours or a
+/// new consent make room for it. No ladder plans this rung by mail, so the key is free.
 fn stopped_mark(check_in: &CheckInRow, now: Timestamp, chance: &Chance) -> NudgeRow {
     let about = About::CheckIn(check_in.id, check_in.round, Reason::CheckIn(Rung::AskAgain));
     let (recipient, times) = (Some(check_in.subject_id), (now.into(), check_in.closes_at));
@@ -275,7 +276,7 @@ fn stopped_mark(check_in: &CheckInRow, now: Timestamp, chance: &Chance) -> Nudge
     }
 }
 
-/// Drops what waits of some check-ins, for some reasons.
+/// Drops the waiting nudges of some check-ins, for some reasons.
 pub fn stop(
     tx: &mut Transaction<'_>,
     check_ins: &[CheckInId],
@@ -287,7 +288,7 @@ pub fn stop(
     Ok(())
 }
 
-/// Drops the alerts about a subject that wait on a link, or plans them again, after a consent changed (R06, R10).
+/// Drops a link's waiting partner alerts, or plans them again, after a consent changed (R06, R10).
 pub fn review_alerts(
     tx: &mut Transaction<'_>,
     link: LinkId,

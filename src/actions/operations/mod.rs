@@ -1,4 +1,4 @@
-//! What the operator runs: retention, key rotation, watching.
+//! Operations: retention, key rotation, readiness and queue metrics.
 
 pub mod retention;
 pub mod rotation;

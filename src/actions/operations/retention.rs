@@ -1,4 +1,4 @@
-//! Retention: what is kept for a while only is forgotten when that while is over.
+//! Retention: deletes data whose retention period is over.
 
 use crate::actions::auth::session::COPIES_SHOWN;
 use crate::actions::{AppContext, Fault, KEY_LIFE};
@@ -9,19 +9,19 @@ use diesel::QueryResult;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
-/// How long an e-mail request is kept after its link stopped working.
+/// How long an address request is kept after its link stopped working.
 const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
-/// Rows that one transaction forgets: small, so that nobody waits for it.
+/// Rows deleted per transaction: few, so that others do not wait.
 const BATCH: i64 = 500;
-/// How long changes are kept after nobody can follow on from them: reads that began before then have ended.
+/// How long changes are kept after no cursor can reach them: reads that began before then have ended.
 const CHANGES_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long a session is kept after it ended: as long as it is shown that one was copied.
+/// How long a session is kept after it ended: for as long as the person sees that it was copied.
 const SESSIONS_KEPT: SignedDuration = COPIES_SHOWN;
 
-/// Forgets answers to idempotency keys (they may hold tokens), requests, page tokens and refresh tokens that are out of
-/// date, log-ins that were not completed, sessions that ended long ago, changes that nobody can follow on from, and what the
-/// operator keeps for a while only.
+/// Deletes expired idempotency keys (their answers may hold tokens), address requests, page tokens, refresh
+/// tokens, log-in challenges and passkey ceremonies, sessions that ended long ago, changes that no cursor can
+/// reach, and nudges and scenes by the operator's retention periods.
 pub async fn sweep(context: &Arc<AppContext>) -> Result<(), Fault> {
     let now = context.clock.now();
     context
@@ -44,7 +44,7 @@ pub async fn sweep(context: &Arc<AppContext>) -> Result<(), Fault> {
     }
 }
 
-/// Forgets what is older than `before`, one batch after the other.
+/// Deletes what is older than `before`, batch by batch.
 async fn forget(
     context: &Arc<AppContext>,
     before: Timestamp,

@@ -1,4 +1,4 @@
-//! New keys for old: wraps everything by a new master key, and seals everything with new data keys, while people go on.
+//! Key rotation: rewraps all keys with a new master key and reseals all data with new data keys, on a running service.
 
 use crate::actions::{AppContext, Fault, Transaction};
 use crate::ids::RowId;
@@ -8,15 +8,15 @@ use crate::vault::key_ring::MasterId;
 use crate::vault::{Aad, DataKey, Vault, VaultError};
 use std::sync::Arc;
 
-/// How many keys are wrapped anew in one transaction: others write in between.
+/// Keys rewrapped per transaction; other writes go in between.
 const BATCH: i64 = 100;
 
-/// What going through all keys came to.
+/// The result of a run over all keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gone {
-    /// How many keys are new.
+    /// How many keys were renewed.
     pub renewed: usize,
-    /// What could not be opened and was left as it is.
+    /// Why some could not be opened; these were left as they are.
     pub left: Vec<VaultError>,
 }
 
@@ -25,12 +25,11 @@ fn aad(of: Column, cell: &Cell) -> Aad {
     Aad::pair(of.table, of.column, first, second)
 }
 
-/// Wraps every key by the newest master key that this process knows, the house secret first: with it the new one is in
-/// force, and whoever makes a key from then on wraps it by that one. What is wrapped so already stays, so that a run
-/// that was killed is taken up by the next.
+/// Rewraps every key with the newest master key of this process, the house secret first: from then on the new master
+/// key is in force for new keys as well. Keys already under it are skipped, so an interrupted run can be repeated.
 ///
 /// # Errors
-/// If the database fails, or the house secret cannot be opened.
+/// The database fails, or the house secret cannot be opened.
 pub async fn rotate(context: &Arc<AppContext>) -> Result<(MasterId, Gone), Fault> {
     let to = context.vault.newest();
     let mut gone = Gone::default();
@@ -53,7 +52,7 @@ pub async fn rotate(context: &Arc<AppContext>) -> Result<(MasterId, Gone), Fault
     Ok((to, gone))
 }
 
-/// One batch, and behind what the next begins; None: there was nothing any more.
+/// Rewraps one batch; returns the last key of the batch, or None at the end.
 fn rewrap(
     db: &mut Db,
     vault: &Vault,
@@ -67,18 +66,18 @@ fn rewrap(
         match vault.rewrap(aad(of, cell), &cell.bytes, to) {
             Ok(None) => {}
             Ok(Some(wrapped)) => gone.renewed += sealed::replace(db, of, cell, wrapped)?,
-            // It cannot be read with any key: to stop here would help nobody.
+            // No key opens it, so stopping here would help nobody.
             Err(error) => gone.left.push(error),
         }
     }
     Ok((gone, cells.last().map(|cell| cell.key)))
 }
 
-/// Gives every account and every link a new data key and seals with it what the old one sealed: each in a transaction of
-/// its own, in which the run notes how far it has come, so that one that was killed is taken up by the next.
+/// Gives every account and link a new data key and reseals everything under it. Each has its own transaction,
+/// which also stores the progress, so an interrupted run continues where it stopped.
 ///
 /// # Errors
-/// If the database fails.
+/// The database fails.
 pub async fn re_encrypt(context: &Arc<AppContext>) -> Result<Gone, Fault> {
     let mut gone = Gone::default();
     for (owner, keys) in [(Owner::Account, ACCOUNT_KEYS), (Owner::Link, LINK_KEYS)] {
@@ -95,7 +94,8 @@ pub async fn re_encrypt(context: &Arc<AppContext>) -> Result<Gone, Fault> {
     Ok(gone)
 }
 
-/// Renews the key of the next owner; None: that was the last. What cannot be opened is left as it is, the key with it.
+/// Renews the next owner's key; None at the end. If anything cannot be opened, that owner stays as it is, key
+/// included.
 fn renew_next(
     db: &mut Db,
     vault: &Vault,
@@ -121,7 +121,7 @@ fn renew_next(
 
 type Anew = Vec<(Column, Cell, Vec<u8>)>;
 
-/// The key of an owner and all that it sealed, made anew.
+/// An owner's new wrapped key, and everything that the old one sealed under the new one.
 fn seal_anew(vault: &Vault, of: Column, old: &Cell, all: &[(&Sealed, Cell)]) -> Result<Anew, VaultError> {
     let old_key = vault.unwrap(aad(of, old), &old.bytes)?;
     let key = DataKey::random(vault.chance());

@@ -1,4 +1,4 @@
-//! Watching the service itself: how much there is to do, and whether it is ready.
+//! Watching the service: the depth of the queue, and whether the process is ready.
 
 use crate::actions::{AppContext, Fault};
 use crate::metrics::QueueDepth;
@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How old the worker's last pass may be.
+/// Maximum age of the worker's last pass.
 pub const PASS_AGE_MAX: SignedDuration = SignedDuration::from_mins(1);
-/// How long the database may take to answer whoever watches.
+/// Time-out for the database in a readiness or queue check.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether each part of this process is ready.
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Readiness {
     /// The database answers.
     pub database: bool,
-    /// The worker made a pass lately; none: this process runs none.
+    /// The worker made a pass lately; None: this process runs no worker.
     pub worker: Option<bool>,
 }
 
@@ -28,12 +28,12 @@ impl Readiness {
     }
 }
 
-/// Waits for the database, but not for ever: whoever watches must hear that it hangs.
+/// Applies the time-out, so that a hanging database is reported.
 async fn soon<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     tokio::time::timeout(PATIENCE, work).await.unwrap_or(Err(Fault::Store(StoreError::Busy)))
 }
 
-/// Asks each part. Causes go to the log alone (R36).
+/// Checks each part. Causes go only to the log (R36).
 pub async fn readiness(context: &Arc<AppContext>) -> Readiness {
     let asked = soon(context.read_tx(|tx| Ok(tx.db.ping()?))).await;
     if let Err(cause) = &asked {
@@ -51,10 +51,10 @@ pub fn passed_lately(context: &AppContext) -> bool {
     context.metrics.last_pass().is_some_and(|at| context.clock.now().duration_since(at) <= PASS_AGE_MAX)
 }
 
-/// Counts what there is to do.
+/// The depth of the queue.
 ///
 /// # Errors
-/// A fault of the database, a time-out among them.
+/// A database fault, including the time-out.
 pub async fn queue_depth(context: &Arc<AppContext>) -> Result<QueueDepth, Fault> {
     soon(context.read_tx(|tx| {
         let now = tx.ts();
@@ -63,7 +63,7 @@ pub async fn queue_depth(context: &Arc<AppContext>) -> Result<QueueDepth, Fault>
     .await
 }
 
-/// For how long the oldest nudge has been due that no worker holds; zero: none is.
+/// How long the oldest unclaimed due nudge has been due; zero if there is none.
 ///
 /// # Errors
 /// As [`queue_depth`].

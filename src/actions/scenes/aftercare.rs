@@ -1,4 +1,4 @@
-//! Aftercare: what was given right after a scene, in the words of whoever wrote it down and under their key.
+//! Aftercare: what was given right after a scene, sealed under its author's key.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
@@ -14,10 +14,10 @@ use crate::store;
 use crate::store::scene::AftercareRow;
 use std::sync::Arc;
 
-/// Most that is written down for one scene.
+/// Maximum number of entries per scene.
 const ENTRIES_MAX: usize = 100;
 
-/// Writes down what was given right after a scene.
+/// Records what was given right after a scene.
 pub async fn record(
     context: &Arc<AppContext>,
     by: &Caller,

@@ -22,15 +22,15 @@ use std::sync::Arc;
 pub struct DebriefView {
     /// Their scene.
     pub scene: SceneId,
-    /// Where they stand.
+    /// Their state.
     pub state: DebriefState,
-    /// One's own, with the instant at which it was written.
+    /// One's own, with the time of writing.
     pub mine: Option<(String, Timestamp)>,
-    /// The other's, once both are open. When it was written is not told.
+    /// The partner's, once both are open, without the time of writing.
     pub partners: Option<String>,
 }
 
-/// Where a debrief belongs.
+/// The AAD of a debrief.
 fn content_aad(scene: SceneId, author: AccountId) -> Aad {
     Aad::pair("debriefs", "content", scene.uuid(), author.uuid())
 }
@@ -40,8 +40,8 @@ fn open(people: &HashMap<AccountId, Person>, row: &DebriefRow) -> Result<String,
     Ok(author.key.open_text(content_aad(row.scene_id, row.account_id), &row.content)?)
 }
 
-/// The debriefs of some scenes that the reader took part in, in a fixed number of statements. About a scene of which
-/// the reader has not written, the other's row is not even read: neither the answer nor its time can tell of it.
+/// The debriefs of scenes that the reader took part in, in a fixed number of statements. If the reader has
+/// not written, the partner's row is not even read, so neither the answer nor its timing reveals it.
 fn views(tx: &mut Transaction<'_>, scenes: &[SceneId], reader: AccountId) -> Result<Vec<DebriefView>, Fault> {
     let parts = store::scene::members(tx.db, scenes)?;
     let own: Vec<_> = parts.iter().filter(|p| p.account_id == reader).map(|p| p.scene_id).collect();
@@ -62,7 +62,8 @@ fn views(tx: &mut Transaction<'_>, scenes: &[SceneId], reader: AccountId) -> Res
         store::debrief::not_by(tx.db, reader, &awaited)?.into_iter().map(|row| (row.scene_id, row)).collect();
     let authors: Vec<_> = partners.values().map(|row| row.account_id).chain([reader]).collect();
     let people = Person::load_all(tx, &authors)?;
-    // Who is on hold shares nothing new: it looks as if they had not written (R11). What both had opened stays open.
+    // A suspended partner shares nothing new: it looks as if they had not written (R11). Debriefs that were
+    // already open stay open.
     partners.retain(|scene, row| {
         let held_at = people.get(&row.account_id).and_then(|person| person.row.held_at);
         held_at.is_none_or(|held| mine.get(scene).is_some_and(|own| own.written_at <= held))
@@ -83,7 +84,7 @@ fn view(tx: &mut Transaction<'_>, scene: SceneId, reader: AccountId) -> Result<D
     views(tx, &[scene], reader)?.pop().ok_or(Fault::Inconsistent("a scene that vanished"))
 }
 
-/// Locks the scene's link, so that two who write at once do it one after the other, and reads where things stand.
+/// Locks the scene's link, so that two writers act one after the other, and reads the current state.
 fn load(
     tx: &mut Transaction<'_>,
     id: SceneId,
@@ -117,7 +118,7 @@ pub async fn write(
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let (link, scene, before) = load(tx, id, account)?;
-            // Sent again by a phone that missed the answer: it stands so, also if both are open by now (R04).
+            // A repeat by a client that missed the answer succeeds, even if both are open by now (R04).
             if before.mine.as_ref().is_some_and(|(old, _)| *old == text) {
                 return Ok(Done::already(before));
             }
@@ -133,7 +134,7 @@ pub async fn write(
                 Some(_) => store::debrief::replace(tx.db, &row)?,
             };
             tx.tell(&[account], ChangeKind::SceneChanged, id);
-            // To the other there is nothing before both have written.
+            // The partner learns of it only once both have written.
             for other in link.accounts().into_iter().filter(|member| *member != account) {
                 if view(tx, id, other)?.partners.is_some() {
                     tx.tell(&[other], ChangeKind::SceneChanged, id);
@@ -144,8 +145,8 @@ pub async fn write(
         .await
 }
 
-/// Takes one's own debrief back, until both have written or once the link has ended. The other cannot tell that there
-/// was one.
+/// Takes one's own debrief back, until both have written or once the link has ended. The partner cannot tell
+/// that there was one.
 pub async fn take_back(
     context: &Arc<AppContext>,
     by: &Caller,

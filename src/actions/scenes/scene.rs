@@ -22,17 +22,17 @@ use crate::store::scene::{OutreachRow, SceneChange, SceneMemberRow, SceneRow};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
-/// What a new scene is like.
+/// The details of a new scene.
 pub struct NewScene {
-    /// On which link.
+    /// The link.
     pub link: LinkId,
-    /// Where.
+    /// In person or online.
     pub setting: Setting,
     /// 1 to 5.
     pub intensity: Option<i32>,
     /// One's own role; None: the link's default.
     pub my_role: Option<Role>,
-    /// The other's role; None: their default.
+    /// The partner's role; None: their default.
     pub partners_role: Option<Role>,
 }
 
@@ -106,7 +106,7 @@ pub async fn plan(
         .await
 }
 
-/// Records a scene that was not planned: one that begins, or one that is over already.
+/// Records an unplanned scene: one that begins now, or one that is over.
 pub async fn record(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -172,7 +172,7 @@ pub async fn start(
         .await
 }
 
-/// A scene stands under what both had agreed on before it began, and not withdrawn since (R06).
+/// Starts a scene under the Revision that both had agreed to before it began, unless one has withdrawn (R06).
 fn begin(
     tx: &mut Transaction<'_>,
     link: &OwnLink,
@@ -192,8 +192,8 @@ fn begin(
     Ok(store::scene::update(tx.db, row.id, &change)?)
 }
 
-/// Ends a scene, also one that ended in the past: both get their check-ins, and the nudges for them, in this
-/// same transaction (R01, R03). Ending it again changes nothing (R04).
+/// Ends a scene, also one that ended in the past: both people get their check-ins and the nudges for them in
+/// the same transaction (R01, R03). Ending it again changes nothing (R04).
 pub async fn end(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -257,7 +257,7 @@ fn finish(
     Ok(row)
 }
 
-/// When check-ins about a scene fall due: as the Revision says that it stood under, else by default (R02).
+/// When check-ins about a scene fall due: by the Revision that the scene stood under, else by default (R02).
 fn protocol_of(
     tx: &mut Transaction<'_>,
     link: &OwnLink,
@@ -271,7 +271,7 @@ fn protocol_of(
     Ok(terms.protocol.clone())
 }
 
-/// The check-ins about an ended scene, for both (R01).
+/// The check-ins about an ended scene, for both people (R01).
 fn check_ins_of(
     tx: &Transaction<'_>,
     link: &OwnLink,
@@ -305,8 +305,8 @@ fn check_ins_of(
     check_ins
 }
 
-/// Finishes what is open when a link ends: what is under way ends now, so that both are asked how they are (R01);
-/// what was only planned will not take place. After that nobody can make the other receive anything (R12).
+/// Settles open scenes when a link ends: a scene under way ends now, so that both get their check-ins (R01),
+/// and a planned one is cancelled. After that neither can cause nudges to the other (R12).
 pub fn finish_with_link(tx: &mut Transaction<'_>, link: &OwnLink) -> ActionResult<()> {
     let (now, mut known) = (tx.now, RevisionSnapshot::default());
     for row in store::scene::unfinished(tx.db, link.row.id)? {
@@ -344,8 +344,8 @@ pub async fn cancel(context: &Arc<AppContext>, by: &Caller, id: SceneId) -> Acti
         .await
 }
 
-/// Says, for one scene, whether the partner may be told that reaching out would be welcome; None: as the link
-/// says. It works up to the moment of sending, and nobody is told of it (R10).
+/// Sets, for one scene, whether the partner may be told that reaching out would be welcome; None: as on the
+/// link. It counts up to the moment of sending, and the partner does not learn of it (R10).
 pub async fn set_alert(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -367,7 +367,7 @@ pub async fn set_alert(
         .await
 }
 
-/// Writes down that one reached out to the other.
+/// Records that the person reached out to the partner.
 pub async fn record_outreach(
     context: &Arc<AppContext>,
     by: &Caller,

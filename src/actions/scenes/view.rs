@@ -15,20 +15,20 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Whom aftercare came from, seen by one of the two.
+/// Who gave aftercare, as one of the two sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GivenBy {
-    /// From oneself.
+    /// The person themselves.
     Me,
-    /// From the partner.
+    /// The partner.
     Partner,
-    /// From each to the other.
+    /// Each to the other.
     Both,
 }
 
 impl GivenBy {
-    /// The same, seen by the other one.
+    /// The same from the partner's view.
     fn turned(self) -> Self {
         match self {
             Self::Me => Self::Partner,
@@ -41,9 +41,9 @@ impl GivenBy {
 /// What was given right after a scene.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AftercareContent {
-    /// Who gave it, seen by whoever wrote it down; in a view, by the reader.
+    /// Who gave it: stored from the author's view, turned to the reader's on reading.
     pub given_by: GivenBy,
-    /// What.
+    /// The comforts.
     pub comforts: Vec<Comfort>,
     /// How long, in minutes.
     pub minutes: Option<i32>,
@@ -56,11 +56,11 @@ pub struct AftercareContent {
 pub struct AftercareView {
     /// Its id.
     pub id: AftercareId,
-    /// Who wrote it down; None: an account that is gone.
+    /// The author; None if that account is gone.
     pub recorded_by: Option<AccountId>,
-    /// What; None: it went with whoever wrote it down (R27).
+    /// The content; None after its author's erasure (R27).
     pub content: Option<AftercareContent>,
-    /// When it was written down.
+    /// When it was recorded.
     pub created_at: Timestamp,
 }
 
@@ -68,7 +68,7 @@ pub(in crate::actions) fn aftercare_aad(id: AftercareId) -> Aad {
     Aad::new("aftercare", "content", id.uuid())
 }
 
-/// What was given after some scenes of one's own links, the oldest first of each.
+/// The aftercare of scenes of one's own links, oldest first for each.
 pub(in crate::actions) fn aftercare_of(
     tx: &mut Transaction<'_>,
     scenes: &[SceneId],
@@ -118,11 +118,11 @@ pub struct OutreachView {
     pub id: OutreachId,
     /// Who reached out.
     pub account: AccountId,
-    /// How.
+    /// The way.
     pub way: ContactWay,
-    /// When.
+    /// When it happened.
     pub happened_at: Timestamp,
-    /// When it was written down.
+    /// When it was recorded.
     pub created_at: Timestamp,
 }
 
@@ -133,13 +133,13 @@ pub struct SceneView {
     pub id: SceneId,
     /// Its link.
     pub link: LinkId,
-    /// Where it stands.
+    /// Its status.
     pub status: SceneStatus,
-    /// Where it takes place.
+    /// In person or online.
     pub setting: Setting,
     /// 1 to 5.
     pub intensity: Option<i32>,
-    /// When it is planned.
+    /// When it is to begin.
     pub planned_for: Option<Timestamp>,
     /// When it began.
     pub started_at: Option<Timestamp>,
@@ -149,15 +149,15 @@ pub struct SceneView {
     pub revision: Option<RevisionId>,
     /// One's own role.
     pub my_role: Role,
-    /// The other's role.
+    /// The partner's role.
     pub partners_role: Option<Role>,
     /// One's own choice for this scene; None: as on the link.
     pub alert_allowed: Option<bool>,
     /// When it was recorded.
     pub created_at: Timestamp,
-    /// What was given.
+    /// The aftercare.
     pub aftercare: Vec<AftercareView>,
-    /// Who reached out.
+    /// The outreaches.
     pub outreaches: Vec<OutreachView>,
 }
 
@@ -214,7 +214,7 @@ pub(in crate::actions) fn view(
     views(tx, vec![scene], reader)?.pop().ok_or(Fault::Inconsistent("a scene that vanished"))
 }
 
-/// A page of the scenes of one's own link, the newest first.
+/// A page of the scenes of one's own link, newest first.
 pub async fn page(
     context: &Arc<AppContext>,
     account: AccountId,
@@ -232,7 +232,7 @@ pub async fn page(
         .await
 }
 
-/// A part of the scenes of all one's links, the newest first.
+/// A page of the scenes of all one's links, newest first.
 pub async fn all(
     context: &Arc<AppContext>,
     account: AccountId,
@@ -246,7 +246,7 @@ pub async fn all(
         .await
 }
 
-/// Some scenes of one's own; those of others are left out.
+/// One's own scenes among these ids; those of others are left out.
 pub async fn find(
     context: &Arc<AppContext>,
     account: AccountId,

@@ -1,4 +1,4 @@
-//! What explanations say on ordinary days, in nights when clocks change, and to the other person.
+//! Tests of explanations: on ordinary days, in nights with a clock change, and to the partner.
 
 use super::*;
 use crate::domain::quiet_hours::QuietHours;
@@ -12,7 +12,7 @@ fn rhythm(zone: &str, quiet: Option<(&str, &str)>) -> Rhythm {
     Rhythm { zone: Zone::named("zone", zone).unwrap(), quiet }
 }
 
-/// A scene that ended then, and its check-in after so many minutes, open for a day.
+/// A scene that ended at that time, and its check-in after so many minutes, open for a day.
 fn check_in(ended_at: &str, offset: u32, revision: Option<i32>) -> CheckInFacts {
     let ended_at = at(ended_at);
     let due_at = ended_at + SignedDuration::from_mins(offset.into());
@@ -20,7 +20,7 @@ fn check_in(ended_at: &str, offset: u32, revision: Option<i32>) -> CheckInFacts 
     CheckInFacts { revision, times, made_at: ended_at, snooze: Snooze::Never }
 }
 
-/// A nudge that went out in time.
+/// A nudge sent on time.
 fn sent<'a>(reason: Reason, due_at: &str, recipient: &'a Rhythm, check_in: CheckInFacts) -> Facts<'a> {
     let (channel, due_at, state) = (reason.channel(), at(due_at), NudgeState::Sent);
     Facts { reason, channel, state, drop_reason: None, due_at, send_at: due_at, recipient, check_in }
@@ -121,7 +121,7 @@ fn r25_quiet_hours_are_told_on_every_night() {
         at_night("Europe/Berlin", "07:00", "2026-07-02T05:00:00Z", "2026-07-01T20:00:00Z"),
         "Your quiet hours last from 22:00 to 07:00, so it waited until Thursday 2 July at 07:00."
     );
-    // 02:30 does not come that night, or comes twice.
+    // 02:30 is skipped in one night and comes twice in the other.
     assert_eq!(
         at_night("Europe/Berlin", "02:30", "2026-03-29T01:30:00Z", "2026-03-28T22:30:00Z"),
         "Your quiet hours last from 22:00 to 02:30, so it waited until 03:30, since the clocks skipped 02:30."
@@ -150,7 +150,7 @@ fn r25_each_step_of_the_ladder_says_what_led_to_it() {
         last(&sent(Reason::CheckIn(Rung::AskAgain), "2026-07-02T16:00:00Z", &always, hour())),
         "Nothing was answered, so it came once more the next morning, at nine: Thursday 2 July at 09:00."
     );
-    // 20:30 in Berlin: the mail waits for the morning, and gets its three hours then.
+    // Asked at 20:30 in Berlin: the mail waits for the morning, and the person gets three hours from then.
     let berlin = rhythm("Europe/Berlin", Some(("22:00", "08:00")));
     let evening = || check_in("2026-07-01T17:30:00Z", 60, None);
     assert_eq!(
@@ -251,7 +251,7 @@ fn r25_what_is_about_the_other_tells_nothing_of_them() {
         explained.sentences,
         ["Your agreement, revision 2, and the other person's standing permission allow you to be told.",]
     );
-    // A snooze is the other one's: it makes no difference.
+    // A snooze is the subject's: it makes no difference to the partner.
     for reason in [Reason::Prompt, Reason::CheckIn(Rung::TellPartner)] {
         let plain = sent(reason, "2026-10-26T14:00:00Z", &berlin, day());
         let mut snoozed = day();

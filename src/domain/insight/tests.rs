@@ -1,4 +1,4 @@
-//! What insight says, by example and for any answers whatever.
+//! Tests of insight, by example and for arbitrary answers.
 
 use super::*;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! What may be agreed on, when it is agreed, and what a reader is told of a change.
+//! Tests of negotiation: what can be agreed, when it is agreed, and what a reader learns of a change.
 
 use super::*;
 use crate::chance::Chance;
@@ -12,7 +12,7 @@ fn couple() -> (AccountId, AccountId) {
     (AccountId::at(hour(0), &Chance::seeded(0)), AccountId::at(hour(1), &Chance::seeded(0)))
 }
 
-/// A value as it is taken, or the fields that are wrong.
+/// A value as accepted, or the fields that are wrong.
 fn taken<T>(run: impl FnOnce(&mut Checks) -> T) -> Result<T, Vec<String>> {
     let mut checks = Checks::new();
     let value = run(&mut checks);
@@ -131,7 +131,7 @@ fn r08_a_reader_is_told_which_fields_changed_and_whose() {
     assert_eq!(fields(&after, alex), [&alexs[..], &["terms.partnerAlert", "terms.stopSignal"]].concat());
     let sams = ["needs.mine", "needs.partners.foodAndDrink", "needs.partners.nearness"];
     assert_eq!(fields(&after, sam), [&sams[..], &["terms.partnerAlert", "terms.stopSignal"]].concat());
-    // Of somebody who erased their account nothing is told.
+    // Nothing is reported of an erased account.
     after.needs[0] = PersonsNeeds { account: None, needs: None };
     assert_eq!(fields(&after, sam), ["needs.mine", "terms.partnerAlert", "terms.stopSignal"]);
 }

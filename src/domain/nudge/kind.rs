@@ -1,4 +1,4 @@
-//! What a nudge is for: a reminder, by a rung of a check-in's ladder or as a prompt, or a mail by address.
+//! Kinds of nudges: a reminder (a rung of a check-in's ladder or a prompt), or a mail to an address.
 
 use super::Channel;
 use crate::domain::quiet_hours::Rhythm;
@@ -20,7 +20,7 @@ words! {
 }
 
 impl Rung {
-    /// Whether it asks the subject; the other one tells the partner.
+    /// Whether it asks the subject; [`Rung::TellPartner`] tells the partner.
     pub fn is_question(self) -> bool {
         match self {
             Self::Ask | Self::Email | Self::AskAgain => true,
@@ -28,7 +28,7 @@ impl Rung {
         }
     }
 
-    /// Whether it takes the place of `lower`, since it asks the same person later (R21).
+    /// Whether it replaces `lower`, because it asks the same person later (R21).
     pub fn supersedes(self, lower: Self) -> bool {
         self.is_question() && lower < self
     }
@@ -44,7 +44,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The way that it is planned to take.
+    /// The planned channel.
     pub fn channel(self) -> Channel {
         match self {
             Self::CheckIn(Rung::Email) => Channel::Mail,
@@ -52,7 +52,7 @@ impl Reason {
         }
     }
 
-    /// The word that stands for it in the database, in keys and in JSON.
+    /// Its word in the database, in keys and in JSON.
     pub const fn word(self) -> &'static str {
         match self {
             Self::CheckIn(rung) => rung.word(),
@@ -77,7 +77,7 @@ words! {
     }
 }
 
-/// What a nudge is for.
+/// The kind of a nudge.
 #[derive(
     Clone,
     Copy,
@@ -94,21 +94,21 @@ words! {
 pub enum NudgeKind {
     /// A reminder to an account.
     Reminder(Reason),
-    /// A mail to whoever has an address.
+    /// A mail to an address.
     Mail(MailPurpose),
 }
 
 text_column!(NudgeKind);
 
 impl NudgeKind {
-    /// Every value: the rungs in their order, the prompt, the mails.
+    /// All values: the rungs in their order, the prompt, the mails.
     pub fn all() -> impl Iterator<Item = Self> {
         let rungs = Rung::ALL.iter().copied().map(Reason::CheckIn);
         let mails = MailPurpose::ALL.iter().copied().map(Self::Mail);
         rungs.chain([Reason::Prompt]).map(Self::Reminder).chain(mails)
     }
 
-    /// The word that stands for it in the database, in keys and in JSON.
+    /// Its word in the database, in keys and in JSON.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Reminder(reason) => reason.word(),
@@ -116,12 +116,12 @@ impl NudgeKind {
         }
     }
 
-    /// The value that a word stands for.
+    /// The value of a word.
     pub fn of_word(word: &str) -> Option<Self> {
         Self::all().find(|kind| kind.word() == word)
     }
 
-    /// The way that it is planned to take.
+    /// The planned channel.
     pub fn channel(self) -> Channel {
         match self {
             Self::Reminder(reason) => reason.channel(),
@@ -137,13 +137,14 @@ impl NudgeKind {
         }
     }
 
-    /// When it may reach somebody with that rhythm, from `from` on: the one place that decides about quiet hours (R17).
+    /// The earliest time from `from` on at which it may reach a person with that rhythm. The one place that
+    /// applies quiet hours (R17).
     pub fn earliest(self, rhythm: &Rhythm, from: Timestamp) -> Timestamp {
         if self.respects_quiet_hours() { rhythm.awake(from) } else { from }
     }
 
-    /// Somebody who asked for a mail waits for it, and a change of address can be stopped only until it is confirmed.
-    /// Everything else can wait for the morning.
+    /// The requester waits for their mail, and an address change can be stopped only before it is confirmed.
+    /// Everything else can wait until morning.
     fn respects_quiet_hours(self) -> bool {
         match self {
             Self::Reminder(_) | Self::Mail(MailPurpose::SignedOut) => true,

@@ -1,4 +1,4 @@
-//! A mail by address whose time has come: one that somebody asked for, or that tells whoever has the address.
+//! Mails to an address: requested by a visitor, or a notice to the owner of the address.
 
 use crate::actions::accounts::account::{request_email, request_token};
 use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload};
@@ -10,8 +10,8 @@ use crate::store;
 use crate::store::account::AccountRow;
 use crate::store::nudge::{NudgeRow, Release};
 
-/// Decides about a mail by address. What it says depends on whether there is an account; what they saw when they asked
-/// did not, nor does whether there is a mail (R28).
+/// Decides about a mail to an address. Its text depends on whether there is an account; what the requester
+/// saw did not, nor does whether a mail is sent (R28).
 pub fn decide(
     tx: &mut Transaction<'_>,
     row: &NudgeRow,
@@ -46,8 +46,8 @@ pub fn decide(
     }
 }
 
-/// The words, and the page that its token opens; None: its link opens the app. `known`: whether the address has an
-/// account.
+/// The letter, and the page that its token opens; None: the link opens the app. `known`: whether the address
+/// has an account.
 fn content(purpose: MailPurpose, known: bool) -> (Letter, Option<&'static str>) {
     match (purpose, known) {
         (MailPurpose::ConfirmAddress, false) => (wording::CONFIRM, Some("verify")),
@@ -56,7 +56,7 @@ fn content(purpose: MailPurpose, known: bool) -> (Letter, Option<&'static str>) 
         (MailPurpose::ResetPassword, false) => (wording::NO_ACCOUNT, None),
         (MailPurpose::ConfirmNewAddress, false) => (wording::CONFIRM_NEW_ADDRESS, Some("new-address")),
         (MailPurpose::ConfirmNewAddress, true) => (wording::ADDRESS_IN_USE, None),
-        // Also to an address that is the account's no more: it may have been changed in the meantime.
+        // Also sent to an address that is no longer the account's: it may have been changed meanwhile.
         (MailPurpose::AddressChange, _) => (wording::ADDRESS_CHANGE, None),
         (MailPurpose::SignedOut, _) => (wording::SIGNED_OUT, None),
     }

@@ -1,4 +1,4 @@
-//! What is loaded around claimed nudges, and what it says about each of them.
+//! The context of claimed nudges: everything that their decisions depend on.
 
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning::{self, Alert, ScheduleInput, schedule_inputs};
@@ -15,7 +15,7 @@ use crate::store::types::Ts;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
 
-/// Everything around some claimed nudges, read in a number of statements that does not grow with theirs.
+/// Everything around some claimed nudges, read in a fixed number of statements.
 pub struct ClaimContext {
     schedule_inputs: HashMap<CheckInId, ScheduleInput>,
     alerts: HashMap<CheckInId, Alert>,
@@ -27,11 +27,11 @@ pub struct ClaimContext {
     held: Vec<AccountId>,
 }
 
-/// No local day is longer, clock changes and all.
+/// Upper bound of a local day, including clock changes.
 const LONGEST_DAY: SignedDuration = SignedDuration::from_hours(26);
 
 impl ClaimContext {
-    /// Loads what is around `rows`, which are among what one claim took: `claimed`.
+    /// Loads the context of `rows`, which are all or some of the nudges of one claim: `claimed`.
     pub fn load(tx: &mut Transaction<'_>, rows: &[NudgeRow], claimed: &[NudgeId]) -> Result<Self, Fault> {
         let mut ids: Vec<CheckInId> = rows.iter().filter_map(|row| row.check_in_id).collect();
         ids.sort_unstable();
@@ -54,8 +54,8 @@ impl ClaimContext {
         let schedule_inputs = schedule_inputs(tx, check_ins)?;
         let told: Vec<&ScheduleInput> =
             schedule_inputs.iter().filter(|schedule| told.contains(&schedule.check_in.id)).collect();
-        // What is in hand before what was sent: each statement sees what others saved before it, and a nudge that is
-        // recorded between the two counts twice then, and not at all the other way round (R22).
+        // Claimed nudges before sent ones: each statement sees earlier commits, so a nudge that is recorded
+        // between the two counts twice. In the other order it would not count at all (R22).
         let held = store::nudge::held(tx.db, &recipients, claimed, now)?;
         let sent = store::nudge::sent_since(tx.db, &recipients, (tx.now - LONGEST_DAY).into())?;
         Ok(Self {
@@ -73,17 +73,17 @@ impl ClaimContext {
         })
     }
 
-    /// The check-in that a nudge is about, with everything that decides about it.
+    /// The check-in of a nudge, with everything that decides about it.
     pub fn schedule(&self, row: &NudgeRow) -> Option<&ScheduleInput> {
         row.check_in_id.and_then(|id| self.schedule_inputs.get(&id))
     }
 
-    /// What the partner may be told about a check-in, if one of the claimed nudges is to tell them.
+    /// The partner alert of a check-in, if one of the loaded nudges is a partner alert for it.
     pub fn alert(&self, schedule: &ScheduleInput) -> Alert {
         self.alerts.get(&schedule.check_in.id).copied().unwrap_or_default()
     }
 
-    /// What a person got in their local day so far, or is about to get (R22).
+    /// How many nudges a person got, or is about to get, in their current local day (R22).
     pub fn today(&self, account: &AccountRow, zone: &Zone, now: Timestamp) -> i64 {
         let since: Ts = zone.start_of(zone.date(now)).into();
         let sent = self.sent.iter().filter(|(to, at)| *to == account.id && *at >= since).count();
@@ -91,29 +91,29 @@ impl ClaimContext {
         i64::try_from(sent + held).unwrap_or(i64::MAX)
     }
 
-    /// Whether a mail could take this nudge's place. Not that of a copy for one device: the others have it, and a mail
-    /// would be one more.
+    /// Whether a mail could replace this nudge. Not for a copy to one device: the other devices have the
+    /// nudge already, so the mail would be a second one.
     pub fn mail_possible(&self, row: &NudgeRow) -> bool {
         let recipient = self.schedule(row).and_then(|schedule| recipient(schedule, row));
         row.device_id.is_none() && recipient.is_some_and(AccountRow::mail_works)
     }
 
-    /// The devices that a push of this nudge goes to, and whether a live one is left out, since its push service refused
-    /// this nudge for good.
+    /// The target devices of a push, and whether a live one is left out because its push service refused this
+    /// nudge for good.
     pub fn targets(&self, row: &NudgeRow, recipient: &AccountRow) -> (Vec<&DeviceRow>, bool) {
         let live = |device: &&DeviceRow| {
             device.account_id == recipient.id && row.device_id.is_none_or(|only| only == device.id)
         };
         let devices: Vec<_> = self.devices.iter().filter(live).collect();
-        // What refused it for good is asked again only if nothing else is left: somebody may have mended the cause and
-        // had a dead nudge tried anew.
+        // Devices that refused it for good are tried again only if no other is left: the operator may have fixed the
+        // cause and revived a dead nudge.
         let open = |device: &&DeviceRow| !self.refused.contains(&(row.id, device.id));
         let still_open: Vec<_> = devices.iter().copied().filter(open).collect();
         let refused_before = !still_open.is_empty() && still_open.len() < devices.len();
         (if refused_before { still_open } else { devices }, refused_before)
     }
 
-    /// The other nudges to the same recipient about the same check-in, in its round.
+    /// The other nudges to the same recipient about the same check-in and round.
     pub fn siblings<'a>(&'a self, row: &'a NudgeRow) -> impl Iterator<Item = &'a NudgeRow> {
         self.siblings.iter().filter(|other| {
             other.check_in_id == row.check_in_id
@@ -123,7 +123,7 @@ impl ClaimContext {
         })
     }
 
-    /// The questions to the subject below `rung`, in the round of `row`.
+    /// The questions to the subject on rungs below `rung`, in the round of `row`.
     pub fn questions_below<'a>(
         &'a self,
         schedule: &'a ScheduleInput,
@@ -139,7 +139,7 @@ impl ClaimContext {
         })
     }
 
-    /// Whether the partner reached out since the check-in fell due.
+    /// Whether the partner reached out after the check-in fell due.
     pub fn reached_out(&self, schedule: &ScheduleInput) -> bool {
         let partner = schedule.partner.as_ref().map(|partner| partner.id);
         self.outreaches.iter().any(|outreach| {
@@ -150,7 +150,7 @@ impl ClaimContext {
     }
 }
 
-/// Who receives a nudge about a check-in; none: it is nobody's any more.
+/// The recipient of a nudge about a check-in; None if the recipient is no longer part of it.
 pub fn recipient<'a>(schedule: &'a ScheduleInput, row: &NudgeRow) -> Option<&'a AccountRow> {
     let people = [Some(&schedule.subject), schedule.partner.as_ref()];
     people.into_iter().flatten().find(|account| Some(account.id) == row.recipient_id)

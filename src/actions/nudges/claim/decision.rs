@@ -1,4 +1,4 @@
-//! What a claim can come to: a nudge that is ready for a sender, or the end of its claim.
+//! The decision about a claimed nudge: ready for a sender, or the end of its claim.
 
 use crate::actions::nudges::device::Subscription;
 use crate::domain::nudge::DropReason;
@@ -8,64 +8,64 @@ use crate::store::nudge::{NudgeRow, Release};
 use crate::store::page_token::PageTokenRow;
 use crate::store::types::Ts;
 
-/// A nudge that may go out now.
+/// A nudge to send now.
 pub struct Ready {
     /// The claimed row.
     pub nudge: NudgeRow,
     /// What a sender needs.
     pub payload: Payload,
-    /// Whether a mail could take a push's place.
+    /// Whether a mail could replace a push.
     pub mail_possible: bool,
-    /// Whether a live device is left out, since its push service refused this nudge for good.
+    /// Whether a live device is left out because its push service refused this nudge for good.
     pub refused_before: bool,
 }
 
-/// What a sender needs.
+/// What the sender needs.
 pub enum Payload {
-    /// For every live device.
+    /// A push to every target device.
     Push {
         /// The devices.
         targets: Vec<(DeviceId, Subscription)>,
-        /// Where a tap leads, below the public address.
+        /// The path that a tap opens, below the public address.
         path: String,
-        /// What a mail would say: for a device whose owner chose fuller words.
+        /// The words for a device whose owner chose fuller words.
         letter: Letter,
     },
-    /// For an address.
+    /// A mail to an address.
     Mail(Mailing),
 }
 
-/// A mail before it is written.
+/// The parts of a mail.
 pub struct Mailing {
     /// The address.
     pub to: String,
     /// The words.
     pub letter: Letter,
-    /// Where the link leads, below the public address.
+    /// The path of the link, below the public address.
     pub path: String,
-    /// The token by which its recipient chooses what comes; none in a mail that somebody asked for by address.
+    /// The token for choosing which nudges come; None in a mail that was requested by address.
     pub choices: Option<String>,
 }
 
-/// What is decided about one claimed nudge.
+/// The decision about one claimed nudge.
 pub enum ClaimDecision {
-    /// It may go out, as a [`Ready`] one; the tokens of its links.
+    /// Send it, as a [`Ready`] nudge.
     Send {
-        /// What a sender needs.
+        /// As in [`Ready`].
         payload: Payload,
         /// As in [`Ready`].
         mail_possible: bool,
         /// As in [`Ready`].
         refused_before: bool,
-        /// To be kept.
+        /// The page tokens of its links, to be stored.
         links: Vec<PageTokenRow>,
     },
-    /// It may not, now or ever.
+    /// Do not send it: moved, dropped or dead.
     End(Release),
 }
 
 impl ClaimDecision {
-    /// It is not to go out.
+    /// Drops the nudge.
     pub fn drop(row: &NudgeRow, reason: DropReason, now: Ts) -> Self {
         Self::End(Release::dropped(row, reason, now))
     }

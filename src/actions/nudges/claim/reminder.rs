@@ -1,4 +1,4 @@
-//! A reminder whose time has come: what counts for it now, and what a sender needs.
+//! Reminders: decides about a claimed one from current facts, and prepares its payload.
 
 use crate::actions::accounts::people::Person;
 use crate::actions::check_ins::page::PageToken;
@@ -20,7 +20,7 @@ use crate::store::page_token::PageTokenRow;
 use jiff::Timestamp;
 use std::collections::HashMap;
 
-/// Decides about a reminder. `today`: how many others of this claim each person is to get.
+/// Decides about a reminder. `today`: how many reminders each person already gets from this claim.
 pub fn decide(
     tx: &Transaction<'_>,
     context: &ClaimContext,
@@ -52,7 +52,7 @@ pub fn decide(
     }
 }
 
-/// A claimed reminder with what it is about and whom it is for.
+/// A claimed reminder with its check-in and recipient.
 struct Reminder<'a> {
     context: &'a ClaimContext,
     row: &'a NudgeRow,
@@ -82,7 +82,7 @@ impl Reminder<'_> {
             expires_at: row.expires_at.get(),
             recipient: reach,
             live_devices,
-            // The others have it: a mail would be one more.
+            // The other devices have it already: a mail would be a second one.
             address_works: recipient.address_failed_at.is_none() && !straggler,
             state: schedule.check_in.state,
             subject_paused: schedule.subject.reach().is_silent(now),
@@ -95,7 +95,7 @@ impl Reminder<'_> {
                     && other.state == NudgeState::Sent
                     && other.channel == Channel::Mail
             }),
-            // What another of one's devices took is counted already.
+            // The nudge itself was counted already, when the other devices took it.
             sent_today: if straggler {
                 0
             } else {
@@ -104,8 +104,8 @@ impl Reminder<'_> {
         }
     }
 
-    /// Until when the subject has time to answer what was last asked: nobody is asked again, and nobody is told that
-    /// somebody did not answer, before they could (R19, R21). To the latter, what is to be asked still counts too.
+    /// When the subject has had time to answer the last question: nobody is asked again, and no partner is told that
+    /// an answer is missing, before that (R19, R21). For a partner alert, waiting questions count as well.
     fn patience_ends(&self, rung: Rung) -> Option<Timestamp> {
         let questions = self.context.questions_below(self.schedule, self.row, rung);
         let asked = questions.filter_map(|nudge| match nudge.state {
@@ -116,8 +116,8 @@ impl Reminder<'_> {
         asked.max().map(|at| at + PATIENCE)
     }
 
-    /// Whether another nudge of its ladder takes its place (R21). A rung by mail takes nobody's if no mail can be sent:
-    /// then nothing would be.
+    /// Whether another nudge of the ladder takes this one's place (R21). A mail rung takes none if no mail
+    /// can be sent: otherwise nothing would go out.
     fn gives_way_to(&self, other: &NudgeRow) -> bool {
         let (Reason::CheckIn(lower), Some(upper)) = (self.reason, other.kind.rung()) else { return false };
         let can_go = self.recipient.mail_works() || other.channel == Channel::Push;
@@ -129,12 +129,12 @@ impl Reminder<'_> {
             }
     }
 
-    /// What the partner may be told as it stands now.
+    /// What the partner may be told now.
     fn standing_alert(&self) -> Option<ContactWay> {
         self.context.alert(self.schedule).standing
     }
 
-    /// Where the link leads: who is asked answers there at once; everybody else opens their app.
+    /// The link's target: a question opens its answer page; every other reminder opens the app.
     fn way(&self, tx: &Transaction<'_>) -> (String, Option<PageTokenRow>) {
         match self.reason {
             Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain) => {
