@@ -31,21 +31,21 @@ pub struct AccountRow {
     pub quiet_from: Option<i32>,
     /// End of quiet hours in minutes after local midnight.
     pub quiet_until: Option<i32>,
-    /// What of an answer is shared unless its author says otherwise: nothing, mood, all.
+    /// How much of an answer is shared by default: nothing, mood, all.
     pub default_share: Share,
     /// Whether pushes are wanted.
     pub push: bool,
     /// Whether mails about check-ins are wanted.
     pub mail: bool,
-    /// No nudges before this instant; far in the future: until the person says so.
+    /// No nudges before this instant; far in the future: until the person resumes them.
     pub paused_until: Option<Ts>,
     /// When the mail server refused the address for good; null: it works.
     pub address_failed_at: Option<Ts>,
     /// When the address was confirmed.
     pub created_at: Ts,
-    /// Since when nothing of the person is worked on; null: all goes on.
+    /// When the account was suspended; null: it is not.
     pub held_at: Option<Ts>,
-    /// The zone's offset from UTC in minutes when zone was last written: what is left should its name not be known.
+    /// The zone's offset from UTC in minutes when zone was last written: the fallback if its name is not known.
     pub utc_offset: Option<i32>,
 }
 
@@ -59,7 +59,7 @@ pub struct ConsentRow {
     pub account_id: AccountId,
     /// Which statement: adult, health_data.
     pub kind: ConsentKind,
-    /// The version of its words.
+    /// The version of its text.
     pub version: String,
     /// When.
     pub given_at: Ts,

@@ -19,7 +19,7 @@ pub struct AddressRequestRow {
     pub email_index: Vec<u8>,
     /// The address, sealed with a key derived from the house secret.
     pub email: Vec<u8>,
-    /// What was written at sign-up, sealed likewise.
+    /// What the person entered at sign-up, sealed with the same key.
     pub details: Option<Vec<u8>>,
     /// SHA-256 of the token in the mail.
     pub token_hash: Vec<u8>,

@@ -23,17 +23,17 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct ChangeRow {
     /// Its id.
     pub id: ChangeId,
-    /// For whom.
+    /// The account that the change is for.
     pub account_id: AccountId,
     /// What happened.
     pub kind: ChangeKind,
     /// The object's id.
     pub object_id: RowId,
-    /// The other one's check-in of which something was shared.
+    /// The partner's check-in, if the change is that its answer was shared.
     pub check_in_id: Option<CheckInId>,
-    /// Its place among what was told at once; None: it is told at `told_at`.
+    /// Its number in the account's feed, if it was told at once; None: it is told at `told_at`.
     pub number: Option<i64>,
-    /// When it was told, or is to be.
+    /// When it was told, or will be.
     pub told_at: Ts,
 }
 

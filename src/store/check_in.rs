@@ -26,7 +26,7 @@ pub struct CheckInRow {
     pub link_id: LinkId,
     /// Who is asked.
     pub subject_id: AccountId,
-    /// After how many minutes since the scene's end.
+    /// Minutes from the scene's end until it falls due.
     pub offset_minutes: i32,
     /// When it falls due.
     pub due_at: Ts,
@@ -34,21 +34,21 @@ pub struct CheckInRow {
     pub closes_at: Ts,
     /// unanswered, answered, skipped.
     pub state: CheckInState,
-    /// Until when the subject put it off.
+    /// When the subject's snooze ends.
     pub snoozed_until: Option<Ts>,
-    /// How often it was put off: part of its nudges' keys.
+    /// How often the subject snoozed it; part of its nudges' keys.
     pub round: i32,
     /// Mood, signs, need and note, sealed with the subject's data key.
     pub answer: Option<Vec<u8>>,
-    /// What of the answer the partner sees: nothing, mood, all.
+    /// How much of the answer the partner sees: nothing, mood, all.
     pub share: Option<Share>,
     /// When the subject answered.
     pub answered_at: Option<Ts>,
     /// When the scene was ended.
     pub created_at: Ts,
-    /// What of the answer the partner sees until shared_from: nothing, mood, all; null: nothing.
+    /// How much of the answer the partner sees before shared_from: nothing, mood, all; null: nothing.
     pub share_before: Option<Share>,
-    /// From when on the partner sees what share says; null: since it was answered.
+    /// When share takes effect for the partner; null: since it was answered.
     pub shared_from: Option<Ts>,
 }
 

@@ -12,7 +12,7 @@ use diesel::prelude::*;
 pub struct DeviceRow {
     /// Its id.
     pub id: DeviceId,
-    /// Whose.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// Keyed hash of the endpoint: one subscription reaches one person.
     pub endpoint_index: Vec<u8>,

@@ -16,7 +16,7 @@ use diesel::prelude::*;
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = erasures, check_for_backend(MultiBackend))]
 pub struct ErasureRow {
-    /// Whose account.
+    /// The account.
     pub account_id: AccountId,
     /// When it was asked for.
     pub requested_at: Ts,

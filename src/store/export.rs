@@ -7,29 +7,29 @@ use crate::domain::data_rights::ExportState;
 use crate::ids::{AccountId, ChunkId, ExportId};
 use diesel::prelude::*;
 
-/// Everything of one person, taken out.
+/// An export of everything that belongs to one person.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = exports, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
 pub struct ExportRow {
     /// Its id.
     pub id: ExportId,
-    /// Whose.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// waiting, ready.
     pub state: ExportState,
     /// When it was asked for.
     pub requested_at: Ts,
-    /// When it was ready.
+    /// When it became ready.
     pub ready_at: Option<Ts>,
-    /// When it is thrown away, fetched or not.
+    /// When it is deleted, downloaded or not.
     pub expires_at: Ts,
-    /// How many bytes it has, when it is ready.
+    /// Its size in bytes, once it is ready.
     pub size: Option<i64>,
-    /// How often somebody began to make it: the fence of a lease.
+    /// How often a worker began to build it: the fence of its lease.
     pub attempts: i32,
-    /// Until when whoever makes it has it for themselves.
+    /// When the lease of the worker that builds it ends.
     pub lease_until: Option<Ts>,
-    /// SHA-256 of the token with which it can be fetched.
+    /// SHA-256 of the download token.
     pub token_hash: Option<Vec<u8>>,
     /// When that token stops working.
     pub token_expires_at: Option<Ts>,
@@ -41,7 +41,7 @@ pub struct ExportRow {
 pub struct ChunkRow {
     /// Its id.
     pub id: ChunkId,
-    /// Of which export.
+    /// The export.
     pub export_id: ExportId,
     /// Its place in the export, from 0.
     pub number: i32,

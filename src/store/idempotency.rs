@@ -18,7 +18,7 @@ pub struct KeyRow {
     pub response: Option<Vec<u8>>,
     /// When it was first sent.
     pub created_at: Ts,
-    /// Whose mutation it was; None: of nobody signed in.
+    /// The account that sent it; None: nobody was signed in.
     pub account_id: Option<AccountId>,
 }
 

@@ -14,7 +14,7 @@ use diesel::prelude::*;
 pub struct JournalRow {
     /// Its id.
     pub id: JournalEntryId,
-    /// Whose.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// The scene that it is about; null: none.
     pub scene_id: Option<SceneId>,

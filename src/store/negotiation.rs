@@ -44,7 +44,7 @@ pub struct RevisionHead {
     pub content_hash: Vec<u8>,
     /// When it was proposed.
     pub created_at: Ts,
-    /// Where it stood when one of the two was erased; None: reckoned from the agreements.
+    /// Its state when one of the two accounts was erased; None: it follows from the agreements.
     pub final_state: Option<RevisionState>,
 }
 
@@ -83,9 +83,9 @@ pub struct PartRow {
 pub struct AgreementRow {
     /// Its id.
     pub id: AgreementId,
-    /// To which text.
+    /// The Revision.
     pub revision_id: RevisionId,
-    /// Whose.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// The hash that the person named.
     pub content_hash: Vec<u8>,

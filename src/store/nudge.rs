@@ -25,11 +25,11 @@ pub struct NudgeRow {
     pub kind: NudgeKind,
     /// push, mail.
     pub channel: Channel,
-    /// Who receives it; null: whoever has the request's address.
+    /// The recipient's account; null: the mail goes to the request's address.
     pub recipient_id: Option<AccountId>,
-    /// About which check-in.
+    /// The check-in it is about.
     pub check_in_id: Option<CheckInId>,
-    /// For which request.
+    /// The address request that it answers.
     pub address_request_id: Option<AddressRequestId>,
     /// The check-in's round that it was planned in.
     pub round: i32,
@@ -41,19 +41,19 @@ pub struct NudgeRow {
     pub state: NudgeState,
     /// Why it was dropped.
     pub drop_reason: Option<DropReason>,
-    /// How often it was claimed for sending: the fence of a lease.
+    /// How often it was claimed for sending: the fence of its lease.
     pub attempts: i32,
-    /// The worker that holds it.
+    /// The worker that has the lease.
     pub leased_by: Option<WorkerId>,
-    /// When that lease ends and it may be claimed again.
+    /// When the lease ends and the nudge may be claimed again.
     pub lease_until: Option<Ts>,
     /// When it was planned.
     pub created_at: Ts,
     /// When it was sent, dropped or given up.
     pub finished_at: Option<Ts>,
-    /// When it was to go out, quiet hours and all: lateness counts from here.
+    /// When it was to go out, after quiet hours: lateness counts from here.
     pub due_at: Ts,
-    /// The one device that it is for, when the others took it already; null: every device.
+    /// The one device that still needs it, when the others accepted it; null: every device.
     pub device_id: Option<DeviceId>,
     /// How many of its attempts no longer count towards the cap: they were spent on another channel, before somebody
     /// had it tried anew, or never left the house.
@@ -66,9 +66,9 @@ pub struct NudgeRow {
 pub struct AttemptRow {
     /// Its id.
     pub id: AttemptId,
-    /// Which nudge.
+    /// The nudge.
     pub nudge_id: NudgeId,
-    /// To which device; null: by mail.
+    /// The device; null: sent by mail.
     pub device_id: Option<DeviceId>,
     /// accepted, gone, deferred, refused.
     pub outcome: AttemptOutcome,

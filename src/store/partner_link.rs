@@ -17,7 +17,7 @@ pub struct LinkRow {
     pub status: LinkStatus,
     /// The link's data key, wrapped by the master key.
     pub data_key: Vec<u8>,
-    /// Who gave out the code.
+    /// The account that gave out the code.
     pub inviter_id: Option<AccountId>,
     /// Keyed hash of the invitation code, while it is open.
     pub code_hash: Option<Vec<u8>>,

@@ -12,7 +12,7 @@ use diesel::prelude::*;
 pub struct PasskeyRow {
     /// Its id.
     pub id: PasskeyId,
-    /// Whose.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// Keyed hash of the id that the authenticator gave it: the only way to find it by that.
     pub credential_index: Vec<u8>,
@@ -32,7 +32,7 @@ pub struct PasskeyRow {
 pub struct CeremonyRow {
     /// SHA-256 of the token that the device was given.
     pub token_hash: Vec<u8>,
-    /// Whose; null: whoever logs in.
+    /// The account; null: a log-in, whose account is not known yet.
     pub account_id: Option<AccountId>,
     /// What it is for and the challenge, sealed with a key derived from the house secret.
     pub state: Vec<u8>,

@@ -12,7 +12,7 @@ use diesel::prelude::*;
 pub struct RecoveryCodeRow {
     /// SHA-256 of account and code.
     pub code_hash: Vec<u8>,
-    /// Whose.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// When it was given out.
     pub created_at: Ts,

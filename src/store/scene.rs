@@ -36,7 +36,7 @@ pub struct SceneRow {
     pub ended_at: Option<Ts>,
     /// The agreed Revision that it stood under; null: none.
     pub revision_id: Option<RevisionId>,
-    /// Who recorded it.
+    /// The account that recorded it.
     pub created_by: Option<AccountId>,
     /// When it was recorded.
     pub created_at: Ts,
@@ -52,7 +52,7 @@ pub struct SceneMemberRow {
     pub account_id: AccountId,
     /// The role in this scene.
     pub role: Role,
-    /// As on the link, for this scene alone; null: as the link says.
+    /// The alert_allowed of the link, overridden for this scene; null: the link's applies.
     pub alert_allowed: Option<bool>,
 }
 
@@ -64,7 +64,7 @@ pub struct AftercareRow {
     pub id: AftercareId,
     /// The scene.
     pub scene_id: SceneId,
-    /// Who wrote it down.
+    /// The account that wrote it down.
     pub recorded_by: Option<AccountId>,
     /// What, for whom, how long, and a note, sealed with the link's data key.
     pub content: Option<Vec<u8>>,
@@ -78,7 +78,7 @@ pub struct AftercareRow {
 pub struct OutreachRow {
     /// Its id.
     pub id: OutreachId,
-    /// About which scene.
+    /// The scene it is about.
     pub scene_id: SceneId,
     /// Who reached out.
     pub account_id: AccountId,

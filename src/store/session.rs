@@ -20,11 +20,11 @@ pub struct SessionRow {
     pub created_at: Ts,
     /// When it last asked for tokens.
     pub last_used_at: Ts,
-    /// When it was signed out or ended.
+    /// When the person signed out, or the session was ended.
     pub ended_at: Option<Ts>,
-    /// When it last gave a fresh proof; its log-in is one. Null: before there were proofs.
+    /// When the person last reauthenticated in it; the log-in counts. Null: before this was recorded.
     pub proved_at: Option<Ts>,
-    /// When a token of the family came again after it had been exchanged, which ended the session.
+    /// When an exchanged token of the family was used again, which ended the session.
     pub reused_at: Option<Ts>,
 }
 

@@ -11,15 +11,15 @@ use diesel::prelude::*;
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = totp_factors, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
 pub struct TotpRow {
-    /// Whose.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// The shared secret, sealed with the account's data key.
     pub secret: Vec<u8>,
     /// When it was begun.
     pub created_at: Ts,
-    /// When a code of it was first typed back; null: it does not count yet.
+    /// When the person first typed back one of its codes; null: it does not count yet.
     pub confirmed_at: Option<Ts>,
-    /// The 30-second step whose code was used last: neither it nor an earlier one is taken again.
+    /// The 30-second step of the last code used: codes of it and of earlier steps are refused.
     pub last_step: Option<i64>,
     /// Wrong codes since wrong_since.
     pub wrong_codes: i32,

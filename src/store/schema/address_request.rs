@@ -15,7 +15,7 @@ diesel::table! {
         email_index -> Binary,
         /// The address, sealed with a key derived from the house secret.
         email -> Binary,
-        /// What was written at sign-up, sealed likewise.
+        /// What the person entered at sign-up, sealed with the same key.
         details -> Nullable<Binary>,
         /// SHA-256 of the token in the mail.
         token_hash -> Binary,

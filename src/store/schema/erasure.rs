@@ -7,7 +7,7 @@ diesel::table! {
 
     /// An erasure that was asked for and can still be undone.
     erasures (account_id) {
-        /// Whose account.
+        /// The account.
         account_id -> Uid,
         /// When it was asked for.
         requested_at -> Ts,

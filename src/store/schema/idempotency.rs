@@ -13,9 +13,9 @@ diesel::table! {
         body_hash -> Binary,
         /// The answer that was given, sealed; null: not given yet.
         response -> Nullable<Binary>,
-        /// When it was first sent; kept for a day.
+        /// When it was first sent. The row is kept for a day.
         created_at -> Ts,
-        /// Whose mutation it was; null: of nobody signed in.
+        /// The account that sent it; null: nobody was signed in.
         account_id -> Nullable<Uid>,
     }
 }

@@ -10,7 +10,7 @@ diesel::table! {
     /// One entry of a person's journal.
     journal_entries (id) {
         id -> Uid,
-        /// Whose.
+        /// The account it belongs to.
         account_id -> Uid,
         /// The scene that it is about; null: none.
         scene_id -> Nullable<Uid>,

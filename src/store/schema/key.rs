@@ -19,9 +19,9 @@ diesel::table! {
 
     /// How far a renewal of the data keys has come; there is a row only while it is under way.
     key_renewals (owner) {
-        /// Whose data keys are renewed: accounts, partner_links.
+        /// The table whose data keys are renewed: accounts, partner_links.
         owner -> Text,
-        /// All of them up to this one have new keys.
+        /// The id up to which owners have new keys.
         reached -> Uid,
     }
 }

@@ -22,7 +22,7 @@ diesel::table! {
         content_hash -> Binary,
         /// When it was proposed.
         created_at -> Ts,
-        /// Where it stood when one of the two was erased; null: reckoned from the agreements.
+        /// Its state when one of the two accounts was erased; null: it follows from the agreements.
         final_state -> Nullable<Text>,
     }
 }
@@ -53,9 +53,9 @@ diesel::table! {
     /// One person's yes to one Revision.
     agreements (id) {
         id -> Uid,
-        /// To which text.
+        /// The Revision.
         revision_id -> Uid,
-        /// Whose.
+        /// The account it belongs to.
         account_id -> Uid,
         /// The hash that the person named.
         content_hash -> Binary,

@@ -18,11 +18,11 @@ diesel::table! {
         created_at -> Ts,
         /// When it last asked for tokens.
         last_used_at -> Ts,
-        /// When it was signed out or ended.
+        /// When the person signed out, or the session was ended.
         ended_at -> Nullable<Ts>,
-        /// When it last gave a fresh proof; its log-in is one. Null: before there were proofs.
+        /// When the person last reauthenticated in it; the log-in counts. Null: before this was recorded.
         proved_at -> Nullable<Ts>,
-        /// When a token of the family came again after it had been exchanged, which ended the session.
+        /// When an exchanged token of the family was used again, which ended the session.
         reused_at -> Nullable<Ts>,
     }
 }
