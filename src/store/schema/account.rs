@@ -1,4 +1,4 @@
-//! Accounts, and what their people agreed to at sign-up.
+//! Accounts, and the consents that people gave at sign-up.
 
 diesel::table! {
     use crate::ids::Uid;
@@ -52,13 +52,13 @@ diesel::table! {
     /// A statement that a person made at sign-up.
     consents (id) {
         id -> Uid,
-        /// Who made it.
+        /// The account that gave it.
         account_id -> Uid,
         /// Which statement: adult, health_data.
         kind -> Text,
         /// The version of its text.
         version -> Text,
-        /// When.
+        /// When the person gave it.
         given_at -> Ts,
         /// When it was taken back.
         withdrawn_at -> Nullable<Ts>,

@@ -1,4 +1,4 @@
-//! Exports and their pieces.
+//! Exports and their chunks.
 
 diesel::table! {
     use crate::ids::Uid;
@@ -12,7 +12,7 @@ diesel::table! {
         account_id -> Uid,
         /// waiting, ready.
         state -> Text,
-        /// When it was asked for.
+        /// When it was requested.
         requested_at -> Ts,
         /// When it became ready.
         ready_at -> Nullable<Ts>,
@@ -36,14 +36,14 @@ diesel::table! {
     use crate::store::types::sql::Ts;
     use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
 
-    /// An export in pieces.
+    /// A chunk of an export.
     export_chunks (id) {
         id -> Uid,
         /// The export.
         export_id -> Uid,
-        /// Its place in the export, from 0.
+        /// Its position in the export, from 0.
         number -> Integer,
-        /// A piece of the archive, sealed with the account's data key.
+        /// The chunk, sealed with the account's data key.
         content -> Binary,
     }
 }

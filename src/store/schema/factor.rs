@@ -1,4 +1,4 @@
-//! What a person proves themselves with: authenticators, recovery codes, passkeys.
+//! What a person authenticates with: authenticator apps, recovery codes, passkeys.
 
 diesel::table! {
     use crate::ids::Uid;
@@ -47,11 +47,12 @@ diesel::table! {
     use crate::store::types::sql::Ts;
     use diesel::sql_types::{Binary, Integer};
 
-    /// A log-in whose password was right and that waits for its second step. Deleted when it is done or out of guesses.
+    /// A log-in with the right password that waits for the second factor. Deleted when done, or after too many wrong
+    /// codes.
     log_in_challenges (token_hash) {
         /// SHA-256 of the token that the device was given.
         token_hash -> Binary,
-        /// Who logs in.
+        /// The account that logs in.
         account_id -> Uid,
         /// The device's name, sealed with a key derived from the house secret.
         label -> Binary,

@@ -1,4 +1,4 @@
-//! The journal.
+//! Journal entries.
 
 use super::account::accounts;
 
@@ -16,7 +16,7 @@ diesel::table! {
         scene_id -> Nullable<Uid>,
         /// The text, sealed with the account's data key.
         content -> Binary,
-        /// The instant under which it stands in the journal.
+        /// When it was written, as shown in the journal.
         written_at -> Ts,
         /// When it was last changed; null: never.
         edited_at -> Nullable<Ts>,

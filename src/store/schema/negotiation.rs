@@ -14,11 +14,11 @@ diesel::table! {
         link_id -> Uid,
         /// Its number in the link, from 1.
         number -> Integer,
-        /// Who proposed it.
+        /// The account that proposed it.
         author_id -> Nullable<Uid>,
-        /// The whole text, sealed with the link's data key.
+        /// The part of the text that both share, sealed with the link's data key.
         content -> Binary,
-        /// SHA-256 of the text: what an agreement names.
+        /// SHA-256 of that part: what an agreement names.
         content_hash -> Binary,
         /// When it was proposed.
         created_at -> Ts,
@@ -36,7 +36,7 @@ diesel::table! {
     revision_parts (revision_id, account_id) {
         /// The Revision.
         revision_id -> Uid,
-        /// Whose words.
+        /// The account whose words they are.
         account_id -> Uid,
         /// Which of the Revision's two digests is theirs, from 0.
         side -> Integer,
@@ -59,7 +59,7 @@ diesel::table! {
         account_id -> Uid,
         /// The hash that the person named.
         content_hash -> Binary,
-        /// When.
+        /// When the person agreed.
         agreed_at -> Ts,
         /// When it was taken back.
         withdrawn_at -> Nullable<Ts>,

@@ -12,7 +12,7 @@ diesel::table! {
         id -> Uid,
         /// Check-in, round, rung, recipient and channel: the same need never makes two (R14).
         key -> Text,
-        /// ask, email, ask_again, tell_partner, reach_out, confirm_address, reset_password.
+        /// ask, email, ask_again, tell_partner, reach_out, or the purpose of the address request.
         rung -> Text,
         /// push, mail.
         channel -> Text,

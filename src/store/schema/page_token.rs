@@ -11,7 +11,7 @@ diesel::table! {
         token_hash -> Binary,
         /// answer, choices.
         purpose -> Text,
-        /// Whose token it is.
+        /// The account that it belongs to.
         account_id -> Uid,
         /// The check-in that can be answered with it; null: it is for the mail choices.
         check_in_id -> Nullable<Uid>,

@@ -1,4 +1,4 @@
-//! Scenes, who took part, the aftercare, and who reached out.
+//! Scenes, each person's part in them, aftercare and outreach.
 
 use super::partner_link::partner_links;
 
