@@ -84,7 +84,7 @@ diesel::table! {
         account_id -> Uid,
         /// message, call, video, in_person.
         way -> Text,
-        /// When.
+        /// When the person reached out.
         happened_at -> Ts,
         /// When it was written down.
         created_at -> Ts,

@@ -16,7 +16,7 @@ diesel::table! {
         label -> Binary,
         /// When it was signed in.
         created_at -> Ts,
-        /// When it last asked for tokens.
+        /// When its tokens were last refreshed.
         last_used_at -> Ts,
         /// When the person signed out, or the session was ended.
         ended_at -> Nullable<Ts>,
@@ -32,7 +32,7 @@ diesel::table! {
     use crate::store::types::sql::Ts;
     use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
 
-    /// The tokens of a family.
+    /// The refresh tokens of a family.
     refresh_tokens (id) {
         id -> Uid,
         /// The family.
@@ -43,7 +43,7 @@ diesel::table! {
         issued_at -> Ts,
         /// When it stops working.
         expires_at -> Ts,
-        /// When it was exchanged; after a short grace another use ends the family.
+        /// When it was exchanged; after a short grace, another use ends the session.
         replaced_at -> Nullable<Ts>,
         /// The token that was exchanged for this one; null: the first of its family.
         predecessor_id -> Nullable<Uid>,
