@@ -152,8 +152,8 @@ impl NudgeRow {
     }
 }
 
-/// Saves planned nudges. A row with the same key is replanned if no attempt was made and it still waits, or was dropped
-/// for a consent that is back; if it was sent, or may have been, it stays as it is (R14).
+/// Saves planned nudges. A row with the same key is replanned if it waits and no attempt of it counts, or if it was
+/// dropped for a missing consent before anything was handed over. Otherwise it stays: it may have been sent (R14).
 pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
     use diesel::dsl::{exists, not};
     use diesel::query_dsl::methods::FilterDsl;
@@ -427,7 +427,7 @@ pub fn give_back(db: &mut Db, worker: WorkerId, now: Ts) -> QueryResult<usize> {
         .execute(db)
 }
 
-/// The nudges that were given up, the latest first: all or `only` these, and those that expire after `useful_after`.
+/// The nudges that were given up, the latest first. `only`: among these. `useful_after`: those that expire after it.
 pub fn dead(
     db: &mut Db,
     only: Option<&[NudgeId]>,
