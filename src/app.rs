@@ -37,7 +37,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use url::Url;
 
-/// Why the service could not be put together. Each says what to mend.
+/// Why the service cannot start. Each message says what to fix.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long running requests may take to finish when the service stops, in seconds.
@@ -45,13 +45,13 @@ const SHUTDOWN_SECONDS: u64 = 20;
 
 /// The whole service, not yet listening.
 pub struct App {
-    /// What actions need.
+    /// The context of every action.
     pub context: Arc<AppContext>,
-    /// The ways out.
+    /// Sends push and mail.
     pub senders: Arc<Senders>,
-    /// The API.
+    /// The GraphQL schema.
     pub schema: Schema,
-    /// Who is let in by HTTP, and how far.
+    /// Which HTTP requests are accepted, and how many at once.
     pub limits: HttpLimits,
     documents: Arc<Documents>,
     explorer: bool,
@@ -61,8 +61,8 @@ pub struct App {
     lease: SignedDuration,
 }
 
-/// Opens the vault of a database, whose secret is made if there is none. A database that was sealed with another master
-/// key is refused: to go on would seal new words with a key that does not fit the old ones.
+/// Opens the vault of a database; makes the database's secret if there is none. Refuses a master key that did not wrap
+/// the secret: new values would be sealed with a key that does not fit the old ones.
 fn open_vault(db: &mut Db, key_ring: &Arc<KeyRing>, chance: &Chance) -> Result<Vault, StartError> {
     let secret =
         house_secret::keep(db, Vault::new_house_secret(key_ring, chance)?).map_err(StoreError::from)?;
@@ -81,14 +81,15 @@ fn open_vault(db: &mut Db, key_ring: &Arc<KeyRing>, chance: &Chance) -> Result<V
     })
 }
 
-/// Where mails lie that everybody who reaches this service may read: in development, without a mail server.
+/// The folder of written mails, if everybody who reaches the service may read it: in development, without a mail
+/// server.
 fn development_outbox(config: &Config) -> Option<PathBuf> {
     let shown = config.mode == Mode::Development && config.smtp_url.is_none();
     shown.then(|| config.data_dir.join("outbox"))
 }
 
-/// The documents that are trusted, as far as the settings say, and then those of the companion, too: whoever serves
-/// another app does not shut this one out by it.
+/// The trusted documents that the settings name, and the companion's own: an operator who serves another app does not
+/// shut the companion out.
 fn documents(config: &Config) -> Result<Documents, String> {
     let Some(file) = &config.trusted_documents else { return Ok(Documents::default()) };
     Documents::trusting(file, config.trusted_documents_only)
@@ -97,10 +98,10 @@ fn documents(config: &Config) -> Result<Documents, String> {
 }
 
 impl App {
-    /// Puts the service together: opens the database and brings its schema up to date.
+    /// Opens the database, brings its schema up to date and wires the service together.
     ///
     /// # Errors
-    /// Whatever keeps it from starting, a master key that does not fit the database among it.
+    /// If anything keeps it from starting, such as a master key that does not fit the database.
     pub fn build(config: &Config, keys: &Keys, clock: Clock, chance: Chance) -> Result<Self, StartError> {
         let vapid = VapidKey::new(&keys.vapid)?;
         let push_policy = PushPolicy {
@@ -171,12 +172,12 @@ impl App {
         })
     }
 
-    /// A worker of this service.
+    /// A worker that delivers for this service.
     pub fn worker(&self) -> Worker {
         Worker::new(Arc::clone(&self.context), Arc::clone(&self.senders)).with_lease(self.lease)
     }
 
-    /// The HTTP server on a bound listener. It runs when it is awaited or spawned; signals are the caller's.
+    /// The HTTP server on a bound listener. Await or spawn it to run it; it installs no signal handlers.
     pub fn server(&self, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
         let limits = self.limits.clone();
         let web = Web {
@@ -209,7 +210,7 @@ impl App {
         Ok(server.run())
     }
 
-    /// The listener for whoever watches: meters and readiness.
+    /// The monitoring listener: metrics and readiness.
     pub fn watch_server(&self, listener: TcpListener) -> std::io::Result<Server> {
         let watch = Watch::new(Arc::clone(&self.context));
         let server = HttpServer::new(move || {

@@ -1,4 +1,4 @@
-//! The one source of chance: the machine's, which is fit for keys, or a seeded one for tests.
+//! The one source of randomness: the machine's, which is fit for keys, or a seeded one for tests.
 
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The seeded sources of this process, by seed.
 static SEEDED: Mutex<Option<HashMap<u64, Arc<Mutex<StdRng>>>>> = Mutex::new(None);
 
-/// Where keys, nonces, tokens, ids and waits get their random part from. Clones share one source.
+/// Gives keys, nonces, tokens, ids and waits their random part. Clones share one source.
 #[derive(Clone)]
 pub struct Chance(Source);
 
@@ -20,13 +20,13 @@ enum Source {
 }
 
 impl Chance {
-    /// The machine's: cryptographically secure.
+    /// The machine's source: cryptographically secure.
     pub fn system() -> Self {
         Self(Source::System)
     }
 
-    /// One that gives the same bytes in every run, for tests alone: no setting leads here. Within a process the same
-    /// seed gives the same source, not a second beginning of it, so that no nonce ever comes twice.
+    /// A source that gives the same bytes in every run. For tests alone: no setting leads here. Within a process one
+    /// seed has one source, which never starts over, so that no nonce comes twice.
     pub fn seeded(seed: u64) -> Self {
         let mut all = SEEDED.lock().unwrap_or_else(PoisonError::into_inner);
         let source = all.get_or_insert_default().entry(seed);
@@ -43,7 +43,7 @@ impl Chance {
         }
     }
 
-    /// So many random bytes.
+    /// `N` random bytes.
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         self.fill(&mut bytes);
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn a_seed_gives_the_same_bytes_in_every_run_and_no_bytes_twice() {
         let first = Chance::seeded(7).bytes::<8>();
-        // Another generator in another version of `rand` would give others, which can then stand here.
+        // Another version of `rand` may give other bytes; then write those here.
         assert_eq!(first, [190, 251, 168, 106, 233, 224, 194, 7]);
         let (shared, again) = (Chance::seeded(7), Chance::seeded(7));
         let all = [first, shared.bytes(), again.bytes(), shared.clone().bytes(), Chance::seeded(8).bytes()];

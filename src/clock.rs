@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub enum Clock {
     /// The machine's clock.
     System,
-    /// A clock that stands still until it is moved.
+    /// A clock that stands still until it is set.
     Simulated(Arc<Mutex<Timestamp>>),
 }
 
 impl Clock {
-    /// A simulated clock that stands at `start`.
+    /// A simulated clock, set to `start`.
     pub fn simulated(start: Timestamp) -> Self {
         Self::Simulated(Arc::new(Mutex::new(whole_micros(start))))
     }
@@ -27,7 +27,7 @@ impl Clock {
         }
     }
 
-    /// Moves a simulated clock to `to`; the system's clock is not moved and says so with `false`.
+    /// Sets a simulated clock. Returns false, and does nothing, for the system's clock.
     pub fn set(&self, to: Timestamp) -> bool {
         match self {
             Self::System => false,
@@ -39,7 +39,7 @@ impl Clock {
     }
 }
 
-/// `at` without what is finer than a microsecond.
+/// `at` cut to whole microseconds.
 pub fn whole_micros(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }

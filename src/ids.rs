@@ -11,20 +11,20 @@ pub struct Uid;
 
 /// A time-ordered UUID (RFC 9562, version 7) of the instant `now`: its milliseconds, then 74 random bits.
 fn uuid_at(now: Timestamp, chance: &Chance) -> Uuid {
-    // An instant before 1970 cannot be said in a v7 id; the order of such ids does not matter.
+    // A v7 id cannot hold an instant before 1970; the order of such ids does not matter.
     let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
     uuid::Builder::from_unix_timestamp_millis(millis, &chance.bytes()).into_uuid()
 }
 
 /// What every typed id has in common.
 pub trait TypedId: Copy {
-    /// The noun that the id begins with on the wire, such as `CheckIn`.
+    /// The noun that the id starts with on the wire, such as `CheckIn`.
     const NOUN: &'static str;
     /// The bare UUID.
     fn uuid(self) -> Uuid;
 }
 
-/// Reads the noun of an id as it stands on the wire, without checking the rest.
+/// The noun of an id as written on the wire; the rest is not checked.
 pub fn noun(text: &str) -> Option<&str> {
     text.split_once('_').map(|(noun, _)| noun)
 }
@@ -82,7 +82,7 @@ macro_rules! ids {
     };
 }
 
-/// The text is not an id of the asked type. To a client that is the same as a missing object (R29).
+/// The text is not an id of this type. To a client that is the same as a missing object (R29).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an id of this type")]
 pub struct MalformedId;
@@ -118,19 +118,19 @@ ids! {
     OutreachId = "Outreach",
     /// One entry of a person's journal.
     JournalEntryId = "JournalEntry",
-    /// One entry of a person's feed of changes. It is on no wire.
+    /// One entry of a person's feed of changes. Never on the wire.
     ChangeId = "Change",
-    /// One message to one person on one channel on one rung.
+    /// One message to one person on one channel, for one reason.
     NudgeId = "Nudge",
     /// One try to hand a Nudge to a provider.
     AttemptId = "Attempt",
-    /// Everything of one person, taken out.
+    /// One export of a person's data.
     ExportId = "Export",
     /// A piece of an export.
     ChunkId = "Chunk",
-    /// One worker process's claim, the fence of a lease.
+    /// One worker process: who has a lease.
     WorkerId = "Worker",
-    /// A row of any table, where it does not matter which. It is on no wire.
+    /// A row of any table, where the table does not matter. Never on the wire.
     RowId = "Row",
 }
 

@@ -1,9 +1,10 @@
 //! Evenkeel: a private, self-hostable service that keeps the aftercare promises of couples who live apart.
 //!
-//! Who may import whom (`tests/suite/layering.rs` holds this against the code): `domain` imports only `ids`. `store`,
-//! `vault` and `auth` import `domain`. `actions` imports `domain`, `store`, `vault`, `auth`. `delivery` imports
-//! `actions`, `store`, `domain`. `graphql` imports `actions`, `domain`, `auth`. `http` imports `graphql`,
-//! `actions`, `auth`. `meters` imports `domain`, and `store`, `actions`, `delivery` and `http` may import it. Only `app`, and `demo`, `doctor` and `main` above it, see everything.
+//! Which module may import which (`tests/suite/layering.rs` checks it): all may import `ids`, `clock` and `chance`.
+//! `store`, `vault` and `auth` import `domain`; `auth` also imports `vault`. `actions` imports `domain`, `store`,
+//! `vault` and `auth`. `delivery` imports `actions`, `store` and `domain`. `graphql` imports `actions`, `domain` and
+//! `auth`. `http` imports `graphql`, `actions` and `auth`. `metrics` imports `domain`; `store`, `actions`, `delivery`
+//! and `http` import `metrics`. Only `app`, and `demo`, `doctor` and `main` above it, see everything.
 
 pub mod actions;
 pub mod app;

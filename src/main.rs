@@ -1,11 +1,11 @@
-//! The program: what is asked for on the command line, run.
+//! The program: runs the command of the command line.
 
 mod cli;
 
 use std::process::ExitCode;
 
-/// The system's own keeps what each hashing thread once took (19 MiB for a password); this one gives it back, so that
-/// an idle service stays small.
+/// The system's allocator keeps what each hashing thread once took (19 MiB for a password). This one returns it, so
+/// that an idle service stays small.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,4 @@
-//! What the service counts about itself for Prometheus: numbers under fixed words, nothing about anybody (R35).
+//! The service's metrics for Prometheus: numbers under fixed labels, nothing about any person (R35).
 
 use crate::domain::device::ServiceClass;
 use crate::domain::nudge::{AttemptOutcome, Channel};
@@ -13,40 +13,40 @@ use prometheus_client::registry::{Registry, Unit};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The media type of what [`Metrics::render`] gives (OpenMetrics 1.0).
+/// The media type of [`Metrics::render`] (OpenMetrics 1.0).
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds of the lateness buckets, in seconds: from at once to an hour.
+/// Upper bounds of the lateness buckets, in seconds.
 const LATENESS: [f64; 12] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0];
-/// Upper bounds of the buckets of the wait for the database, in seconds: up to where a caller gives up.
+/// Upper bounds of the buckets of the wait for the database, in seconds, up to the caller's deadline.
 const WAIT: [f64; 10] = [0.0005, 0.002, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0];
 
-/// Up to where the nudges of one state are counted: a scrape must cost the same with a million of them.
+/// The most nudges of one state that are counted: a scrape must cost the same with a million of them.
 pub const COUNTED_MOST: i64 = 10_000;
 
-/// How much there is to do, each state counted up to [`COUNTED_MOST`].
+/// The nudges to deliver, each state counted up to [`COUNTED_MOST`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueDepth {
-    /// Nudges whose time has come and that no worker holds.
+    /// Due nudges that no worker has a lease on.
     pub due: i64,
-    /// Nudges whose time is still to come.
+    /// Nudges that are not due yet.
     pub waiting: i64,
-    /// Nudges that a worker holds.
+    /// Nudges that a worker has a lease on.
     pub held: i64,
     /// Nudges that were given up.
     pub dead: i64,
-    /// For how long the oldest of those that are due has been so.
+    /// How long the oldest due nudge has been due.
     pub oldest_due: SignedDuration,
 }
 
-/// Label names and their values. Only words of ours fit in: a text from outside does not live long enough.
+/// Label names and their values, all `'static`: no text from outside can become one.
 type Words<const N: usize> = [(&'static str, &'static str); N];
 
 fn lateness() -> Histogram {
     Histogram::new(LATENESS)
 }
 
-/// The meters of one process. Share it as an `Arc`; every method may be called from anywhere at any time.
+/// The metrics of one process. Share it as an `Arc`; every method may be called from any thread at any time.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -74,7 +74,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Meters that all stand at zero.
+    /// Metrics that are all zero.
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("evenkeel"),
@@ -131,7 +131,7 @@ impl Metrics {
         );
         registry.register(
             "put_off_nudges",
-            "Nudges moved to a later time at the moment of sending: by quiet hours, patience or the daily measure, or since their provider is not asked just now",
+            "Nudges moved to a later time at the moment of sending: by quiet hours, patience or the daily cap, or while their provider is left alone",
             self.put_off.clone(),
         );
         registry.register(
@@ -169,7 +169,7 @@ impl Metrics {
         );
     }
 
-    /// A series that appears only with its first event hides that event from `rate()`: all are there from the start.
+    /// `rate()` misses the first event of a series that appears only with it: all series exist from the start.
     fn begin_at_zero(&self) {
         for channel in Channel::ALL {
             drop(self.lateness.get_or_create(&[("channel", channel.word())]));
@@ -184,54 +184,54 @@ impl Metrics {
         }
     }
 
-    /// A claim was made, and took so many nudges.
+    /// A worker claimed this many nudges at once.
     pub fn claimed(&self, nudges: usize) {
         self.claims.inc();
         self.claimed.inc_by(nudges as u64);
     }
 
-    /// A hand-over to a provider ended.
+    /// An attempt to hand a nudge to a provider ended.
     pub fn attempted(&self, service: ServiceClass, outcome: AttemptOutcome) {
         self.attempts.get_or_create(&[("service", service.word()), ("outcome", outcome.word())]).inc();
     }
 
-    /// A provider accepted a nudge so long after it was due.
+    /// A provider accepted a nudge this long after it was due.
     pub fn accepted_after(&self, channel: Channel, lateness: SignedDuration) {
         let seconds = lateness.as_secs_f64().max(0.0);
         self.lateness.get_or_create(&[("channel", channel.word())]).observe(seconds);
     }
 
-    /// A nudge spent its attempts and was given up.
+    /// A nudge used up its attempts and was given up.
     pub fn dead(&self) {
         self.dead.inc();
     }
 
-    /// A result was refused, since the lease was somebody else's by then (R15).
+    /// A result was refused, since another worker had the lease by then (R15).
     pub fn lease_lost(&self) {
         self.leases_lost.inc();
     }
 
-    /// So many nudges were moved to a later time at the moment of sending.
+    /// This many nudges were moved to a later time at the moment of sending.
     pub fn put_off(&self, nudges: usize) {
         self.put_off.inc_by(nudges as u64);
     }
 
-    /// A provider refuses this server: its key or its log-in, the operator's alarm (R20).
+    /// A provider refuses this server's key or log-in: the operator must act (R20).
     pub fn key_refused(&self, service: ServiceClass) {
         self.keys_refused.get_or_create(&[("service", service.word())]).inc();
     }
 
-    /// An origin of that class is left alone for a while (R23).
+    /// An origin of this class failed repeatedly and is left alone for a while (R23).
     pub fn circuit_opened(&self, service: ServiceClass) {
         self.circuits.get_or_create(&[("service", service.word())]).inc();
     }
 
-    /// An origin of that class is used again.
+    /// An origin of this class is used again.
     pub fn circuit_closed(&self, service: ServiceClass) {
         self.circuits.get_or_create(&[("service", service.word())]).dec();
     }
 
-    /// The worker looked for what is due, and could. Call it at the end of each pass that had no fault.
+    /// The worker looked for due nudges. Call it at the end of each pass without a fault.
     #[expect(clippy::cast_precision_loss, reason = "microseconds of this century fit in 53 bits")]
     pub fn passed(&self, now: Timestamp) {
         let micros = now.as_microsecond();
@@ -239,7 +239,7 @@ impl Metrics {
         self.passed.set(micros as f64 / 1e6);
     }
 
-    /// When the worker of this process last made a pass; none: it did not yet, or there is none.
+    /// When this process's worker last finished a pass; None: never yet, or there is no worker.
     pub fn last_pass(&self) -> Option<Timestamp> {
         match self.passed_micros.load(Ordering::Relaxed) {
             0 => None,
@@ -247,7 +247,7 @@ impl Metrics {
         }
     }
 
-    /// This process runs a worker, so that passes can be expected of it.
+    /// Notes that this process runs a worker, so that readiness expects passes of it.
     pub fn expect_passes(&self) {
         self.worker_runs.store(true, Ordering::Relaxed);
     }
@@ -257,7 +257,8 @@ impl Metrics {
         self.worker_runs.load(Ordering::Relaxed)
     }
 
-    /// The queue was counted; none: it could not be, and what was counted before must not pass for the truth.
+    /// The counted queue. None: it could not be counted, and the numbers from before must not be taken for current
+    /// ones.
     pub fn queue_counted(&self, depth: Option<QueueDepth>) {
         let Some(depth) = depth else {
             self.queue.clear();
@@ -272,15 +273,15 @@ impl Metrics {
         self.oldest_due.set(depth.oldest_due.as_secs_f64());
     }
 
-    /// Work waited so long until a database connection was free.
+    /// Work waited this long for a database connection.
     pub fn database_waited(&self, wait: Duration) {
         self.database_wait.observe(wait.as_secs_f64());
     }
 
-    /// Everything as OpenMetrics text; see [`CONTENT_TYPE`].
+    /// All metrics as OpenMetrics text; see [`CONTENT_TYPE`].
     ///
     /// # Errors
-    /// Only if a metric could not be written, which none of ours is known to do.
+    /// Only if a metric could not be written; none of ours is known to fail.
     pub fn render(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;

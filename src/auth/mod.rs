@@ -1,4 +1,4 @@
-//! Who is asking: passwords, tokens, rates, and the requester that the rest of the house is handed.
+//! Authentication: passwords, tokens, passkeys, rate limits, and the requester that other layers receive.
 
 pub mod network;
 pub mod passkeys;

@@ -1,13 +1,13 @@
-//! Where a request comes from, as far as it can be trusted and no more exactly than a limit needs.
+//! The client's network, read from trusted proxy headers only and no more exact than a rate limit needs.
 
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// What one client has to itself: an IPv4 address, or the /64 of an IPv6 address (RFC 6177: whoever has one address
-/// of it has all). It is for counting alone and never reaches a log (R35).
+/// What one client is counted by: an IPv4 address, or the /64 of an IPv6 address (RFC 6177: a client gets the whole
+/// /64). For counting alone; it never reaches a log (R35).
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Network {
-    /// There is no address.
+    /// No address is known.
     #[default]
     Unknown,
     /// One address.
@@ -35,7 +35,7 @@ impl std::fmt::Debug for Network {
     }
 }
 
-/// The proxies whose word counts about whom they speak for.
+/// The proxies whose forwarding headers are believed.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
@@ -43,7 +43,7 @@ impl TrustedProxies {
     /// Reads networks such as `10.0.0.0/8`, or single addresses.
     ///
     /// # Errors
-    /// A sentence about the first that is neither.
+    /// A sentence about the first entry that is neither.
     pub fn parse(networks: &[String]) -> Result<Self, String> {
         let read = |text: &String| {
             let network = text.parse::<IpNet>().ok();
@@ -54,7 +54,7 @@ impl TrustedProxies {
         networks.iter().map(read).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether none is trusted.
+    /// Whether no proxy is trusted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -64,10 +64,10 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Who the client is: the peer, or whom trusted proxies say that they speak for. Headers are read from the right,
-    /// where the nearest proxy writes, and only as far as trust reaches: what stands further left anybody may have
-    /// written. If `X-Forwarded-For` and `Forwarded` (RFC 7239) disagree, a proxy let one through that it does not
-    /// write itself; then neither counts.
+    /// The client's address: the peer's, or the one that trusted proxies forward for. Headers are read from the right,
+    /// where the nearest proxy writes, and only as far as hops are trusted: a client can write anything further left.
+    /// If `X-Forwarded-For` and `Forwarded` (RFC 7239) disagree, a proxy passed on a header that it does not write
+    /// itself; then neither counts.
     pub fn client<'a>(
         &self,
         peer: IpAddr,
@@ -101,7 +101,7 @@ impl TrustedProxies {
     }
 }
 
-/// An address, perhaps in brackets, perhaps with a port; None: `unknown`, a name, or nothing of the kind.
+/// An address, with or without brackets and port; None: `unknown`, a name, or anything else.
 fn node(text: &str) -> Option<IpAddr> {
     let text = text.trim().trim_matches('"');
     let bare = match text.strip_prefix('[') {

@@ -1,4 +1,4 @@
-//! Passkeys: what WebAuthn (Level 3) asks of a relying party, with this service as one. States are the caller's to keep.
+//! Passkeys: the relying party of WebAuthn (Level 3). The caller keeps the state of a ceremony.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use webauthn_rs::prelude::{
 };
 use webauthn_rs::{Webauthn, WebauthnBuilder};
 
-/// Longest answer of an authenticator, in bytes: the largest key and an attestation fit many times.
+/// Longest answer of an authenticator, in bytes: many times the largest key and attestation.
 const ANSWER_MAX: usize = 16 * 1024;
 
 /// A ceremony could not be begun, or the relying party could not be set up.
@@ -30,7 +30,7 @@ impl From<serde_json::Error> for PasskeyError {
     }
 }
 
-/// A passkey's public key, counter and flags, as they are kept.
+/// A passkey's public key, counter and flags, as they are stored.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Credential(Passkey);
@@ -42,31 +42,31 @@ impl Credential {
     }
 }
 
-/// What is to be kept of a registration that was begun.
+/// The state of a registration that was begun.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Registration(PasskeyRegistration);
 
-/// What is to be kept of an authentication that was begun.
+/// The state of an authentication that was begun.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Authentication(DiscoverableAuthentication);
 
-/// What an authenticator says of a passkey that it made.
+/// An authenticator's answer to a registration.
 pub struct Attestation(RegisterPublicKeyCredential);
 
 impl Attestation {
-    /// Reads `PublicKeyCredential.toJSON()`. None: it is none.
+    /// Reads `PublicKeyCredential.toJSON()`; None if the text is something else.
     pub fn read(answer: &str) -> Option<Self> {
         parse(answer).map(Self)
     }
 }
 
-/// What an authenticator says: which passkey it used, and for whom.
+/// An authenticator's answer to an authentication: which passkey it used, and for which user.
 pub struct Assertion(PublicKeyCredential);
 
 impl Assertion {
-    /// Reads `PublicKeyCredential.toJSON()`. None: it is none.
+    /// Reads `PublicKeyCredential.toJSON()`; None if the text is something else.
     pub fn read(answer: &str) -> Option<Self> {
         parse(answer).map(Self)
     }
@@ -76,7 +76,7 @@ impl Assertion {
         self.0.get_credential_id()
     }
 
-    /// Whom the authenticator takes for the owner, if it says so.
+    /// The user id that the authenticator stored with the passkey, if it sends one.
     pub fn user(&self) -> Option<Uuid> {
         Uuid::from_slice(self.0.get_user_unique_id()?).ok()
     }
@@ -90,12 +90,12 @@ fn parse<T: serde::de::DeserializeOwned>(answer: &str) -> Option<T> {
 pub struct Passkeys(Webauthn);
 
 impl Passkeys {
-    /// The relying party at an address. `origins` are those of apps besides its own pages. On a loopback address it is
-    /// `localhost`, which browsers take in place of a domain; any other address without a domain name has no passkeys
+    /// The relying party at a public URL. `origins` are those of apps besides its own pages. A loopback address becomes
+    /// `localhost`, which browsers accept as a domain; any other address without a domain name has no passkeys
     /// (WebAuthn, 5.1.2: a relying party's id is a domain).
     ///
     /// # Errors
-    /// If the library does not take the domain.
+    /// If the library refuses the domain.
     pub fn at(public_url: &Url, origins: &[Url]) -> Result<Option<Self>, PasskeyError> {
         let mut origin = public_url.clone();
         let loopback = match public_url.host() {
@@ -113,8 +113,8 @@ impl Passkeys {
         Ok(Some(Self(builder.build()?)))
     }
 
-    /// Begins a registration: the creation options as JSON, and what is to be kept. A passkey must be discoverable, so
-    /// that one can log in without an address, and must verify its user, so that it is two factors in one.
+    /// Begins a registration: the creation options as JSON, and the state to keep. The passkey must be discoverable, so
+    /// that a person can log in without an address, and must verify its user, so that it is two factors in one.
     pub fn begin_registration(
         &self,
         user: Uuid,
@@ -130,13 +130,13 @@ impl Passkeys {
         Ok((options.to_string(), Registration(state)))
     }
 
-    /// The new passkey that an authenticator made. None: the answer is not one to this registration.
+    /// The new passkey that an authenticator made; None if the answer does not belong to this registration.
     pub fn finish_registration(&self, answer: &Attestation, state: &Registration) -> Option<Credential> {
         self.0.finish_passkey_registration(&answer.0, &state.0).ok().map(Credential)
     }
 
-    /// Begins an authentication: the request options as JSON, and what is to be kept. Without `allowed` ones, whatever
-    /// passkey the authenticator has for this relying party will do.
+    /// Begins an authentication: the request options as JSON, and the state to keep. If `allowed` is empty, any passkey
+    /// that the authenticator has for this relying party will do.
     pub fn begin_authentication(
         &self,
         allowed: &[Credential],
@@ -152,8 +152,8 @@ impl Passkeys {
         Ok((options.to_string(), Authentication(state)))
     }
 
-    /// The passkey with its new counter and flags, if what the authenticator says was signed by it, in answer to this
-    /// authentication, by a verified user, and by no copy whose counter is behind (WebAuthn, 7.2).
+    /// The passkey with its new counter and flags. None unless its signature fits this authentication, the user was
+    /// verified, and its counter is not behind, as a copy's would be (WebAuthn, 7.2).
     pub fn finish_authentication(
         &self,
         assertion: &Assertion,

@@ -1,4 +1,5 @@
-//! Passwords: Argon2id in a bounded pool of its own, and as slow for nobody as for somebody (R28, R32).
+//! Passwords: Argon2id in a bounded thread pool of its own; a check takes as long without an account as with one (R28,
+//! R32).
 
 use crate::chance::Chance;
 use argon2::password_hash::phc::PasswordHash;
@@ -10,17 +11,17 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
-/// How many may wait for a thread: a second or two of work. Who comes after that is told so at once.
+/// How many hashes may wait for a thread: one or two seconds of work. More are refused at once.
 const WAITING_MAX: usize = 32;
 /// Bytes of a salt (RFC 9106, 3.1).
 const SALT: usize = 16;
-/// How many seconds later they may try again.
+/// After how many seconds a refused caller may try again.
 pub const BUSY_SECONDS: u32 = 5;
 
-/// Hashing did not take place.
+/// Why a password was not hashed or checked.
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
-    /// As many wait as may.
+    /// The queue is full.
     #[error("password hashing: too many are waiting")]
     Busy,
     /// The pool is closing, or a stored hash is damaged.
@@ -34,15 +35,15 @@ type Work = Box<dyn FnOnce() + Send>;
 #[derive(Clone)]
 pub struct Passwords {
     queue: SyncSender<Work>,
-    /// What a password of nobody is compared with, so that it takes as long.
+    /// Compared with the password when there is no account, so that it takes as long.
     decoy: Arc<str>,
     /// Makes the salts.
     chance: Chance,
 }
 
 impl Passwords {
-    /// A pool: half of the processors, since each hash takes 19 MiB and a processor for some tens of milliseconds, and
-    /// the rest of the house goes on meanwhile.
+    /// Starts the pool on half of the processors: a hash takes 19 MiB and a processor for some tens of milliseconds,
+    /// and the rest of the service must go on meanwhile.
     pub fn new(chance: Chance) -> Result<Self, HashError> {
         let (queue, waiting) = sync_channel::<Work>(WAITING_MAX);
         let waiting = Arc::new(Mutex::new(waiting));
@@ -59,20 +60,20 @@ impl Passwords {
     /// Hashes a password with a new salt, in PHC form.
     ///
     /// # Errors
-    /// [`HashError::Busy`] at once if too many wait, here and in [`Passwords::verify`].
+    /// [`HashError::Busy`] at once if the queue is full; [`Passwords::verify`] shares it.
     pub async fn hash(&self, password: SecretString) -> Result<String, HashError> {
         let chance = self.chance.clone();
         self.run(move || hash(password.expose_secret().as_bytes(), &chance)).await
     }
 
-    /// Whether the password is the one of that hash. Without a hash it takes as long and is never true.
+    /// Whether the password matches the hash. Without a hash it takes as long and is false.
     pub async fn verify(&self, password: SecretString, stored: Option<String>) -> Result<bool, HashError> {
         let decoy = Arc::clone(&self.decoy);
         self.run(move || {
             let known = stored.is_some();
             let text = stored.as_deref().unwrap_or(&decoy);
             let parsed = PasswordHash::new(text).map_err(|error| HashError::Failed(error.to_string()))?;
-            // With the parameters of the hash, not today's.
+            // `verify_password` uses the parameters in the hash, not today's.
             let matches =
                 Argon2::default().verify_password(password.expose_secret().as_bytes(), &parsed).is_ok();
             Ok(known && matches)
@@ -86,7 +87,7 @@ impl Passwords {
     ) -> Result<T, HashError> {
         let (done, result) = oneshot::channel();
         let work: Work = Box::new(move || {
-            // Nobody waits for it any more: it is not worth a processor.
+            // The caller has gone: skip the work.
             if !done.is_closed() {
                 let _ = done.send(work());
             }
@@ -99,17 +100,17 @@ impl Passwords {
     }
 }
 
-/// One thread's life: it ends with the last [`Passwords`].
+/// The loop of one thread; it ends with the last [`Passwords`].
 fn serve(waiting: &Mutex<Receiver<Work>>) {
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(work) = next else { return };
-        // Whoever waited sees that no answer came; the others are still served.
+        // After a panic the caller sees that no answer came, and the thread goes on with the next.
         let _ = catch_unwind(AssertUnwindSafe(work));
     }
 }
 
-/// OWASP's: 19 MiB, two passes, one lane. A hash with others is made anew at its owner's next log-in.
+/// OWASP's parameters: 19 MiB, two passes, one lane. Hashes with other parameters are renewed at the next log-in.
 fn today() -> Argon2<'static> {
     Argon2::default()
 }

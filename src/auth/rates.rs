@@ -1,10 +1,10 @@
-//! Rates: how often somebody may try, without a stranger being able to lock anybody out (R34).
+//! Rate limits that no stranger can use to lock a person out (R34).
 //!
-//! What is tried against an account passes three measures, and whether the account exists makes no difference to any:
-//! one for the client's network, whatever it tries; one for that account *from that network*, which nobody elsewhere
-//! can use up; and one for the account from everywhere. When many networks together have used up the last, each still
-//! gets one try every ten minutes: the right password, from a network that waited so long, always gets through. A
-//! device that shows a token of an earlier session of the account has a measure of its own and needs none of these.
+//! An attempt against an account passes three limits, whether or not the account exists: one of the client's network
+//! for all its attempts; one of the account *from that network*, which nobody elsewhere can use up; and one of the
+//! account from everywhere. When many networks together have used up the last, each still gets one attempt every ten
+//! minutes: the right password from a network that waited that long always gets through. A device that shows a token of
+//! an earlier session of the account has a limit of its own and skips these three.
 
 use super::network::Network;
 use crate::clock::Clock;
@@ -17,15 +17,15 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-/// How many keys one limit remembers before keys share [`PLACES`] places: memory is bounded, whoever comes.
+/// How many keys one limit remembers before new keys share [`PLACES`] places: this bounds its memory.
 const KEYS_MAX: usize = 20_000;
-/// See [`KEYS_MAX`].
+/// How many places the keys beyond [`KEYS_MAX`] share.
 const PLACES: u64 = 1024;
 
-/// How many seconds somebody must wait.
+/// How long to wait, in seconds.
 pub type Seconds = u32;
 
-/// Whom or what is tried against: a hash of an address, or an id.
+/// The target of an attempt: a hash of an address, or an id.
 type Subject = [u8; 16];
 
 /// What a limit counts by.
@@ -37,7 +37,7 @@ fn subject(bytes: &[u8]) -> Subject {
     subject
 }
 
-/// The house's clock, as the limiter reads it: time since 1970.
+/// The service's clock, as the limiter reads it: time since 1970.
 #[derive(Clone)]
 struct Ticks(Clock);
 
@@ -49,11 +49,11 @@ impl governor::clock::Clock for Ticks {
     }
 }
 
-/// So many at once, and one more each time that `every` has passed.
+/// A limit: `burst` attempts at once, and one more each time that `every` has passed.
 struct Limit {
     limiter: RateLimiter<Key, HashMapStateStore<Key>, Ticks, NoOpMiddleware<Duration>>,
     clock: Ticks,
-    /// The second in which those that are as good as new were last forgotten.
+    /// The second in which keys with a full allowance were last forgotten.
     swept_at: AtomicI64,
 }
 
@@ -61,7 +61,7 @@ impl Limit {
     fn new(clock: &Clock, burst: u32, every: Duration) -> Self {
         let clock = Ticks(clock.clone());
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
-        // Only a period of zero gives none, and there is none among ours.
+        // `with_period` gives None for a period of zero only, and no limit here has one.
         let quota =
             Quota::with_period(every).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst);
         let limiter = RateLimiter::hashmap_with_clock(quota, clock.clone());
@@ -76,14 +76,14 @@ impl Limit {
         })
     }
 
-    /// The key itself, as long as there is room for it.
+    /// The key itself while there is room for it, else a place that it shares with other keys.
     fn place(&self, key: Key) -> Key {
         use std::hash::{BuildHasher, RandomState};
         if self.limiter.len() < KEYS_MAX {
             return key;
         }
         let now = self.clock.0.now().as_second();
-        // Once a second at most: to look at all of them takes a while.
+        // Once a second at most: it walks all keys.
         if self.swept_at.swap(now, Ordering::Relaxed) != now {
             self.limiter.retain_recent();
             if self.limiter.len() < KEYS_MAX {
@@ -95,7 +95,7 @@ impl Limit {
     }
 }
 
-/// What is tried against an account by somebody who is not signed in.
+/// The limits on attempts against an account by clients who are not signed in.
 struct AttemptLimits {
     network: Limit,
     own: Limit,
@@ -113,7 +113,7 @@ impl AttemptLimits {
     }
 }
 
-/// The limits of one process. Several processes each have their own.
+/// The limits of one process; each process counts for itself.
 pub struct Rates {
     log_in: AttemptLimits,
     known_device: Limit,
@@ -126,7 +126,6 @@ pub struct Rates {
     new_address: Limit,
 }
 
-/// A second, a minute.
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -134,7 +133,7 @@ impl Rates {
     /// Limits that count by that clock.
     pub fn new(clock: &Clock) -> Self {
         let limit = |burst, every| Limit::new(clock, burst, every);
-        // A mail each: fewer, since whoever uses them up fills an inbox.
+        // Each sends a mail: lower, since an attacker could fill an inbox.
         let mails = || AttemptLimits {
             network: limit(60, MINUTE),
             own: limit(10, 10 * MINUTE),
@@ -159,11 +158,11 @@ impl Rates {
         }
     }
 
-    /// A log-in: to the account with that index of its address, whether or not there is one, perhaps from the device
-    /// of an earlier session of that account.
+    /// A log-in to the account with this address index, whether or not it exists, and perhaps from the device of an
+    /// earlier session of that account.
     ///
     /// # Errors
-    /// Each: how long to wait.
+    /// The seconds to wait; so in all methods below.
     pub fn log_in(&self, network: Network, address: &[u8], device: Option<SessionId>) -> Result<(), Seconds> {
         match device {
             Some(session) => self.known_device.check((*session.uuid().as_bytes(), Network::Unknown)),
@@ -171,12 +170,12 @@ impl Rates {
         }
     }
 
-    /// A sign-up with an address of that index.
+    /// A sign-up with the address of this index.
     pub fn sign_up(&self, network: Network, address: &[u8]) -> Result<(), Seconds> {
         self.sign_up.pass(network, subject(address))
     }
 
-    /// A mail to set a password anew, to an address of that index.
+    /// A password reset mail to the address of this index.
     pub fn reset(&self, network: Network, address: &[u8]) -> Result<(), Seconds> {
         self.reset.pass(network, subject(address))
     }
@@ -191,17 +190,17 @@ impl Rates {
         self.refresh.check((Subject::default(), network))
     }
 
-    /// An invitation's code, looked at or answered by a signed-in person.
+    /// A signed-in person reads or answers an invitation by its code.
     pub fn code(&self, by: AccountId) -> Result<(), Seconds> {
         self.code.check((*by.uuid().as_bytes(), Network::Unknown))
     }
 
-    /// The password of a signed-in person, asked for once more.
+    /// A signed-in person reauthenticates with the password.
     pub fn password(&self, by: AccountId) -> Result<(), Seconds> {
         self.password.check((*by.uuid().as_bytes(), Network::Unknown))
     }
 
-    /// Another address for a signed-in person: a mail to anybody whom they name.
+    /// A signed-in person asks for a new address: this sends a mail to any address they name.
     pub fn new_address(&self, by: AccountId) -> Result<(), Seconds> {
         self.new_address.check((*by.uuid().as_bytes(), Network::Unknown))
     }
@@ -261,7 +260,7 @@ mod tests {
         );
         for minute in 0..60 {
             pass(&clock, 60);
-            // Under an attack that goes on and takes every place, at once, every minute.
+            // An attack that goes on every minute and takes every shared allowance at once.
             tries(0, 1000);
             if minute % 10 == 9 {
                 assert_eq!(rates.log_in(net(5000), b"alex", None), Ok(()), "minute {minute}");

@@ -1,4 +1,4 @@
-//! Tokens: short access tokens (JWT, EdDSA) and opaque ones that are stored hashed (R31).
+//! Tokens: short-lived access tokens (JWT, EdDSA), and opaque tokens that are stored hashed (R31).
 
 use super::Requester;
 use crate::chance::Chance;
@@ -15,17 +15,17 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-/// How long an access token works.
+/// How long an access token is valid.
 pub const ACCESS_LIFE: SignedDuration = SignedDuration::from_mins(10);
-/// How long a refresh token works unless it is used.
+/// How long a refresh token is valid.
 pub const REFRESH_LIFE: SignedDuration = SignedDuration::from_hours(60 * 24);
-/// How long a device stays signed in at most, however often it asks for tokens (ASVS 5.0, 7.3.2).
+/// How long a session lasts at most, however often its tokens are refreshed (ASVS 5.0, 7.3.2).
 pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(365 * 24);
-/// How long an exchanged refresh token may be used again: a phone that lost the answer (R31).
+/// How long an exchanged refresh token may be used again, for a device that lost the answer (R31).
 pub const REFRESH_GRACE: SignedDuration = SignedDuration::from_secs(15);
-/// Who issues.
+/// The `iss` claim.
 const ISSUER: &str = "evenkeel";
-/// The purpose of an access token; another purpose has another audience.
+/// The `aud` claim of access tokens; tokens for another purpose would have another.
 const AUDIENCE: &str = "evenkeel:api";
 
 #[derive(Serialize, Deserialize)]
@@ -38,34 +38,34 @@ struct Claims {
     exp: i64,
 }
 
-/// The signing key is not usable.
+/// Why a signing key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// It cannot sign, or no public half could be made.
+    /// It cannot sign, or its public half cannot be made.
     #[error("token key: {0}")]
     Jwt(#[from] jsonwebtoken::errors::Error),
-    /// It has no form in PKCS #8.
+    /// It cannot be encoded as PKCS #8.
     #[error("token key: {0}")]
     Form(#[from] ed25519_dalek::pkcs8::Error),
 }
 
-/// How far the clocks of two machines may be apart, in seconds.
+/// How far the clocks of two machines may differ, in seconds.
 const SKEW: i64 = 60;
 
-/// What others check with.
+/// The public half of a key, to check signatures with.
 struct PublicKey {
     id: String,
     checking: DecodingKey,
     jwk: Jwk,
 }
 
-/// The keys of one moment.
+/// The keys as they were last read.
 struct KeySet {
     signing: EncodingKey,
     current: PublicKey,
-    /// The key that signed until that instant.
+    /// The key before, and when it stopped signing.
     previous: Option<(PublicKey, Timestamp)>,
-    /// Of which files they are.
+    /// The stamp of the files that they were read from.
     stamp: Option<Stamp>,
 }
 
@@ -87,7 +87,7 @@ impl KeySet {
         Ok(Self { signing, current, previous: previous.transpose()?, stamp })
     }
 
-    /// The previous key, as long as a token that it signed can be in date.
+    /// The previous key, while a token that it signed can still be valid.
     fn overlapping(&self, now: Timestamp) -> Option<(&PublicKey, Timestamp)> {
         let (key, at) = self.previous.as_ref()?;
         (now.as_second() < at.as_second() + ACCESS_LIFE.as_secs() + SKEW).then_some((key, *at))
@@ -101,18 +101,18 @@ pub struct AccessTokens {
 }
 
 impl AccessTokens {
-    /// Tokens signed with the key of that seed.
+    /// Signs with the key of this seed.
     pub fn new(seed: &[u8; 32]) -> Result<Self, TokenError> {
         let keys = TokenKeys { current: zeroize::Zeroizing::new(*seed), previous: None };
         Ok(Self { folder: None, key_set: RwLock::new(KeySet::of(&keys, None)?) })
     }
 
-    /// As they are, and from now on with the keys of that folder, as often as they change.
+    /// Reads the keys from this folder from now on, whenever they change there.
     pub fn watching(self, folder: PathBuf) -> Self {
         Self { folder: Some(folder), ..self }
     }
 
-    /// The keys of now. To look whether they changed takes some microseconds.
+    /// The current keys. Checking for changed files takes some microseconds.
     fn key_set(&self) -> RwLockReadGuard<'_, KeySet> {
         let key_set = self.key_set.read().unwrap_or_else(PoisonError::into_inner);
         let Some(folder) = &self.folder else { return key_set };
@@ -135,15 +135,15 @@ impl AccessTokens {
         self.key_set.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The public keys (RFC 7517), for `/.well-known/jwks.json`: the one that signs, and the one before it as long as
-    /// its tokens can be in date at `now`.
+    /// The public keys (RFC 7517) for `/.well-known/jwks.json`: the one that signs, and the one before it while its
+    /// tokens can be valid at `now`.
     pub fn jwks(&self, now: Timestamp) -> JwkSet {
         let key_set = self.key_set();
         let previous = key_set.overlapping(now).map(|(key, _)| key.jwk.clone());
         JwkSet { keys: [key_set.current.jwk.clone()].into_iter().chain(previous).collect() }
     }
 
-    /// A token for a requester, and when it stops working.
+    /// An access token for a requester, and when it expires.
     pub fn issue(&self, requester: Requester, now: Timestamp) -> Result<(String, Timestamp), TokenError> {
         let expires = now + ACCESS_LIFE;
         let claims = Claims {
@@ -160,11 +160,11 @@ impl AccessTokens {
         Ok((jsonwebtoken::encode(&header, &claims, &key_set.signing)?, expires))
     }
 
-    /// Who a token stands for; None: it is not one of ours for this purpose, or is out of date at `now`.
+    /// The requester of an access token; None: it is not one of ours, has another purpose, or is out of date at `now`.
     pub fn check(&self, token: &str, now: Timestamp) -> Option<Requester> {
         let id = jsonwebtoken::decode_header(token).ok()?.kid?;
         let key_set = self.key_set();
-        // Whoever has a key that no longer signs must not make tokens of today with it.
+        // A retired key must not vouch for tokens issued after its retirement: it may have leaked.
         let (key, issued_by) = match key_set.overlapping(now) {
             Some((previous, at)) if previous.id == id && key_set.current.id != id => (previous, at),
             Some(_) | None if key_set.current.id == id => (&key_set.current, now),
@@ -173,7 +173,7 @@ impl AccessTokens {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
-        // The library would ask the machine's clock; ours is a parameter.
+        // The library would read the machine's clock; here the time is a parameter.
         validation.validate_exp = false;
         let claims = jsonwebtoken::decode::<Claims>(token, &key.checking, &validation).ok()?.claims;
         let live = claims.exp > now.as_second()
@@ -183,17 +183,17 @@ impl AccessTokens {
     }
 }
 
-/// Characters of what may be an opaque token; ours have 43.
+/// Longest text that is looked up as an opaque token, in characters; ours have 43.
 pub const OPAQUE_MAX: usize = 64;
 
-/// A new opaque token of 256 random bits, and the hash that is stored in its place.
+/// A new opaque token of 256 random bits, and the hash that is stored instead of it.
 pub fn opaque(chance: &Chance) -> (String, Vec<u8>) {
     let token = URL_SAFE_NO_PAD.encode(chance.bytes::<32>());
     let hash = opaque_hash(&token);
     (token, hash)
 }
 
-/// The hash under which an opaque token is found.
+/// The hash by which an opaque token is found.
 pub fn opaque_hash(token: &str) -> Vec<u8> {
     sha256(token.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! `keys`: made, rotated, renewed.
+//! `keys`: makes and rotates keys, and seals everything anew.
 
 use super::setup::{build, make_folder};
 use super::wait_for;
@@ -121,7 +121,7 @@ async fn rotate(config: &Config, prepare: bool) -> Result<(), StartError> {
     tell_left(&gone)
 }
 
-/// Tells what was left as it is since it cannot be opened.
+/// Lists what was left as it is because it could not be opened.
 fn tell_left(gone: &Gone) -> Result<(), StartError> {
     for error in &gone.left {
         eprintln!("left as it is: {error}");

@@ -106,7 +106,7 @@ fn migrate(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// The check-up.
+/// `doctor`: runs the check-up.
 fn examine(send_to: Option<&str>) -> Result<(), StartError> {
     setup::log(LogFormat::Text, "error");
     let config = match Config::load() {

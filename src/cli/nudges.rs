@@ -1,4 +1,4 @@
-//! `nudges`: those that were given up, listed and tried anew.
+//! `nudges`: lists nudges that were given up, and retries them.
 
 use super::setup::build;
 use clap::Subcommand;

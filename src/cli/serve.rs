@@ -1,4 +1,4 @@
-//! `serve` and `worker`: what runs until it is told to stop.
+//! `serve` and `worker`: the commands that run until they are stopped.
 
 use super::setup::build;
 use actix_web::dev::ServerHandle;
@@ -38,7 +38,7 @@ pub(super) async fn serve(config: &Config) -> Result<(), StartError> {
     handle.stop(true).await;
     serving.await??;
     working.stopped().await?;
-    // The last to go: whoever watches sees how it ends.
+    // The monitoring listener stops last, so that it shows how the rest ends.
     watching.stop().await
 }
 
@@ -59,38 +59,38 @@ fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, StartError>
         .map_err(|error| format!("setting {setting}: {address} cannot be listened on: {error}").into())
 }
 
-/// Starts the worker, and beside it the heartbeat if there is to be one.
+/// Starts the worker and, if a URL is set for it, the heartbeat.
 fn deliver(app: &App, config: &Config, stop: &CancellationToken) -> Result<Delivering, StartError> {
     app.context.metrics.expect_passes();
     if let Some(url) = &config.heartbeat_url {
         let (heartbeat, stop) = (Heartbeat::new(Arc::clone(&app.context), url.clone())?, stop.clone());
-        // It holds nothing that must be given back: its end is not waited for.
+        // The heartbeat holds nothing that must be released: nobody waits for its end.
         drop(actix_web::rt::spawn(async move { heartbeat.run(stop).await }));
     }
-    // A runtime of its own: encryption takes all cores, and a request does not wait for a herd of nudges.
+    // A runtime of its own: encrypting many nudges takes all cores, and requests must not wait for it.
     let runtime = Runtime::new()?;
     let (worker, stop) = (app.worker(), stop.clone());
     let working = runtime.spawn(async move { worker.run(stop).await });
     Ok(Delivering { runtime, working })
 }
 
-/// The worker at work.
+/// A running worker.
 struct Delivering {
     runtime: Runtime,
     working: JoinHandle<()>,
 }
 
 impl Delivering {
-    /// Waits until it has finished what it was told to stop.
+    /// Waits until the worker has finished, after it was told to stop.
     async fn stopped(self) -> Result<(), StartError> {
         let ended = self.working.await;
-        // What is left are connections that nobody uses.
+        // Only idle connections are left.
         self.runtime.shutdown_background();
         Ok(ended?)
     }
 }
 
-/// The listener for whoever watches, if there is one.
+/// The monitoring listener, if one is set.
 struct Watching(Option<(ServerHandle, JoinHandle<std::io::Result<()>>)>);
 
 fn watch(app: &App, config: &Config) -> Result<Watching, StartError> {

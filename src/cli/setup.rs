@@ -1,4 +1,4 @@
-//! What most commands begin with: settings, the log, the data folder, the application.
+//! What most commands start with: settings, the log, the data folder, the application.
 
 use evenkeel::app::{App, StartError};
 use evenkeel::chance::Chance;

@@ -17,13 +17,13 @@ use written::{LEASE_SECONDS, Written};
 
 mod written;
 
-/// Whether the service is being tried out or used.
+/// Whether people try the service out or use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Everything has a default; GraphiQL and introspection are on; mail goes to files.
     Development,
-    /// Defaults that are fit for development only are refused.
+    /// Refuses defaults that are fit for development only.
     Production,
 }
 
@@ -31,13 +31,13 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Plain text, for people.
     Text,
     /// One JSON object a line.
     Json,
 }
 
-/// The settings as they are used: checked.
+/// The checked settings, as the service uses them.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `EVENKEEL_MODE`: `development` (default) or `production`.
@@ -55,19 +55,20 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `DATABASE_URL` (or `EVENKEEL_DATABASE_URL`): default SQLite in the data folder.
     pub database: Location,
-    /// How many threads work on the database. Not a setting: what is right for one installation is for all.
+    /// How many threads work on the database. Not a setting: one value is right for every installation.
     pub database_threads: DatabaseThreads,
-    /// `EVENKEEL_MASTER_KEY`: the master key, 32 bytes in base64url; behind it, while `keys rotate` is not done, the one
-    /// before. Or `EVENKEEL_MASTER_KEY_COMMAND`: a shell command that prints the same. Default: a file in the key folder.
+    /// `EVENKEEL_MASTER_KEY`: the master key, 32 bytes in base64url, followed by the one before it until `keys rotate`
+    /// is done. Or `EVENKEEL_MASTER_KEY_COMMAND`: a shell command that prints the same. Default: a file in the key
+    /// folder.
     pub master: MasterSource,
     /// `EVENKEEL_SMTP_URL`: such as `smtps://user:password@mail.example.org`; without it mail goes to files.
     pub smtp_url: Option<SecretString>,
     /// `EVENKEEL_MAIL_FROM`: the sender of every mail; keep its name neutral.
     pub mail_from: String,
-    /// `EVENKEEL_DKIM_SELECTOR`, `_DOMAIN` and `_KEY_FILE`: how mails are signed; None: not here.
+    /// `EVENKEEL_DKIM_SELECTOR`, `_DOMAIN` and `_KEY_FILE`: how mails are signed; None: the service does not sign them.
     pub dkim: Option<Dkim>,
-    /// `EVENKEEL_LEAVE_URL`: where "leave quickly" on a page leads, such as a weather report; without it to a page of
-    /// the service that says nothing.
+    /// `EVENKEEL_LEAVE_URL`: where "leave quickly" on a page leads, such as a weather report; default: a page of the
+    /// service that says nothing.
     pub leave_url: Option<Url>,
     /// `EVENKEEL_PUSH_CONTACT`: `mailto:` or `https:` address of the operator, for push services (RFC 8292, 2.1).
     pub push_contact: Url,
@@ -78,34 +79,34 @@ pub struct Config {
     /// `EVENKEEL_PASSKEY_ORIGINS`: origins of apps that use passkeys besides the service's own pages, such as
     /// `["android:apk-key-hash:…"]` (what Android's Credential Manager gives as the app's origin).
     pub passkey_origins: Vec<Url>,
-    /// `EVENKEEL_INTROSPECTION`: whether the schema can be asked for, and GraphiQL served; default: in development.
+    /// `EVENKEEL_INTROSPECTION`: whether clients may read the schema and use GraphiQL; default: in development only.
     pub introspection: bool,
-    /// `EVENKEEL_TRUSTED_DOCUMENTS`: a file with the documents of known apps, as Apollo's, Relay's and GraphQL Code
-    /// Generator's tools write it; they can be asked for by their id.
+    /// `EVENKEEL_TRUSTED_DOCUMENTS`: a file with the GraphQL documents of known apps, as the tools of Apollo, Relay and
+    /// GraphQL Code Generator write it; apps send a document's id instead of its text.
     pub trusted_documents: Option<PathBuf>,
-    /// `EVENKEEL_TRUSTED_DOCUMENTS_ONLY`: whether no others are executed; default false.
+    /// `EVENKEEL_TRUSTED_DOCUMENTS_ONLY`: whether all other documents are refused; default false.
     pub trusted_documents_only: bool,
     /// `EVENKEEL_LOG_FORMAT`: `text` (default) or `json`.
     pub log_format: LogFormat,
-    /// `EVENKEEL_METRICS_LISTEN`: address and port of the listener for whoever watches; without it there is none.
+    /// `EVENKEEL_METRICS_LISTEN`: address and port of the monitoring listener; default: none.
     pub metrics_listen: Option<SocketAddr>,
-    /// `EVENKEEL_HEARTBEAT_URL`: fetched every minute while the worker makes progress. A secret: who knows it can
-    /// feign that all is well.
+    /// `EVENKEEL_HEARTBEAT_URL`: fetched every minute while the worker makes progress. A secret: anybody who knows it
+    /// can pretend that all is well.
     pub heartbeat_url: Option<SecretString>,
-    /// `EVENKEEL_LEASE_SECONDS`: how long a worker that died keeps others from what it had in hand, default 90.
-    /// Shorter than a send may take (down to 5) is for development only.
+    /// `EVENKEEL_LEASE_SECONDS`: how long others wait for the nudges of a worker that died, default 90. Less than a
+    /// send may take (down to 5) is for development only.
     pub lease: SignedDuration,
-    /// `EVENKEEL_KEEP_NUDGES_DAYS`, `EVENKEEL_KEEP_SCENES_DAYS`, `EVENKEEL_KEEP_EXPORTS_DAYS`: how long what is kept.
+    /// `EVENKEEL_KEEP_NUDGES_DAYS`, `EVENKEEL_KEEP_SCENES_DAYS`, `EVENKEEL_KEEP_EXPORTS_DAYS`: how long each is kept.
     pub keep: Keep,
-    /// `EVENKEEL_TRUSTED_PROXIES`: networks of proxies that say in `X-Forwarded-For` or `Forwarded` for whom they speak,
-    /// such as `["10.0.0.0/8"]`; default: none. Name only proxies that set one of the two themselves.
+    /// `EVENKEEL_TRUSTED_PROXIES`: networks of proxies whose `X-Forwarded-For` or `Forwarded` is believed, such as
+    /// `["10.0.0.0/8"]`; default: none. Name only proxies that set one of the two themselves.
     pub trusted_proxies: TrustedProxies,
-    /// `EVENKEEL_HELP_LINES`, or `[[help_lines]]` in `evenkeel.toml`: whom people can call, per country. None by
-    /// default: only whoever runs the service knows which are right and still answer.
+    /// `EVENKEEL_HELP_LINES`, or `[[help_lines]]` in `evenkeel.toml`: help lines that people can call, per country.
+    /// Default: none, since only the operator knows which are right and still answer.
     pub help_lines: Vec<HelpLine>,
 }
 
-/// A setting that is wrong: which, and what would be right.
+/// A setting with a wrong value: its name, and what would be right.
 #[derive(Debug, thiserror::Error)]
 #[error("setting {field}: {sentence}")]
 pub struct ConfigError {
@@ -132,7 +133,7 @@ impl Config {
         Self::read(&figment)
     }
 
-    /// Settings for the demo and for tests: development mode with a folder and a database of their own.
+    /// Settings for the demo and for tests: development mode, with the given data folder and database.
     pub fn for_tests(data_dir: PathBuf, database: Location) -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let public_url =
@@ -169,12 +170,12 @@ impl Config {
         }
     }
 
-    /// Whether all who come through a proxy would be taken for one client: in production there is one, and none is trusted.
+    /// Whether all clients behind a proxy would count as one: production runs behind a proxy, and none is trusted.
     pub fn takes_all_for_one(&self) -> bool {
         self.mode == Mode::Production && self.trusted_proxies.is_empty()
     }
 
-    /// The names that requests may be addressed to.
+    /// The host names that requests may be addressed to.
     pub fn all_hosts(&self) -> Vec<String> {
         let public = self.public_url.authority().to_owned();
         std::iter::once(public).chain(self.hosts.iter().cloned()).collect()
@@ -190,7 +191,7 @@ impl Config {
                 _ if error.path.is_empty() => "evenkeel.toml".to_owned(),
                 _ => error.path.join("."),
             };
-            // The kind may quote the value, which may hold a secret: of these only the form is told.
+            // figment's message may quote the value, which may be a secret: for these settings it is replaced.
             let sentence = match (field.as_str(), &error.kind) {
                 ("evenkeel.toml", _) => "the file is not valid TOML, or is not readable".to_owned(),
                 (name, _) if name.starts_with("master_key") => "this must be a text".to_owned(),
@@ -293,7 +294,7 @@ mod tests {
         let lines = read(file).unwrap().help_lines;
         assert_eq!(lines.len(), 2);
         assert_eq!((lines[0].phone.as_deref(), lines[1].country.code()), (Some("000 000"), "DE"));
-        // What the environment holds is parsed so (figment's `Env`).
+        // figment's `Env` parses environment values like this.
         let value = r#"[{country=GB, name="A line", phone="000 000", hours="day and night"},
             {country="de", name=Another, url="https://help.example.org/"}]"#;
         let value: figment::value::Value = value.parse().unwrap();

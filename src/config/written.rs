@@ -1,4 +1,4 @@
-//! The settings as they are written, and what they must fulfil.
+//! The settings as operators write them, and the checks that they must pass.
 
 use super::{Config, ConfigError, Dkim, LogFormat, Mode, wrong};
 use crate::auth::network::TrustedProxies;
@@ -15,12 +15,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use url::Url;
 
-/// How long a claim holds, in seconds: longer than any send may take.
+/// Default lease of a claim, in seconds: longer than any send may take.
 pub(super) const LEASE_SECONDS: u16 = 90;
 /// The shortest lease, in seconds.
 const LEASE_SECONDS_MIN: u16 = 5;
 
-/// The settings as they are written. Each can be said as `EVENKEEL_<NAME>` or as `<name>` in `evenkeel.toml`.
+/// The settings as written: `EVENKEEL_<NAME>` in the environment, or `<name>` in `evenkeel.toml`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
@@ -63,7 +63,7 @@ pub(super) struct Written {
     help_lines: Vec<WrittenHelpLine>,
 }
 
-/// A help line as it is written. What is missing is named when it is checked.
+/// A help line as written. Missing parts are named when it is checked.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenHelpLine {
@@ -272,7 +272,7 @@ impl Written {
     }
 }
 
-/// Checks the help lines; the first that is wrong is named by its place in the list, from 0.
+/// Checks the help lines. The error names the first wrong one by its place in the list, from 0.
 fn check_help_lines(written: Vec<WrittenHelpLine>) -> Result<Vec<HelpLine>, ConfigError> {
     if written.len() > HELP_LINES_MAX {
         return Err(wrong("help_lines", format!("at most {HELP_LINES_MAX} can be set")));
@@ -286,8 +286,8 @@ fn check_help_lines(written: Vec<WrittenHelpLine>) -> Result<Vec<HelpLine>, Conf
     written.into_iter().enumerate().map(check).collect()
 }
 
-/// Selector and key file go together, and the domain is the sender's or above it: a signature of another one would say
-/// nothing for the sender (RFC 7489, 3.1.1).
+/// Checks that selector and key file come together, and that the domain is the sender's or above it: a signature of
+/// another domain says nothing for the sender (RFC 7489, 3.1.1).
 fn check_dkim(
     selector: Option<String>,
     domain: Option<String>,
@@ -322,7 +322,7 @@ fn check_dkim(
     }
 }
 
-/// Refuses a heartbeat that others on the way could read, and with it its token.
+/// Refuses a plain-text heartbeat URL in production: others on the way could read the token in it.
 fn check_heartbeat(url: &SecretString, production: bool) -> Result<(), ConfigError> {
     let url = Url::parse(url.expose_secret()).map_err(|_| wrong("heartbeat_url", "this is not a URL"))?;
     let loopback = match url.host() {

@@ -1,4 +1,4 @@
-//! What the receivers share: a listener that lives beside its owner, and HTTP/1.1 by hand.
+//! What both receivers share: a listener on a thread of its own, and HTTP/1.1 by hand.
 
 use std::{
     collections::HashMap,
@@ -25,7 +25,7 @@ pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// A connection that a sender opened.
 pub type Connection = BufReader<TcpStream>;
 
-/// What a handler does with a connection, in its time.
+/// The future in which a handler deals with a connection.
 pub type Handling<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// An HTTP request, its header names in lower case.
@@ -55,7 +55,7 @@ pub fn head(status: u16, headers: &[(String, String)], length: Option<usize>) ->
     head
 }
 
-/// Reads one HTTP/1.1 request with a `Content-Length` body; `None` when the sender is done or makes no sense.
+/// Reads one HTTP/1.1 request with a `Content-Length` body; `None` when the sender closed or sent something else.
 pub(super) async fn read_request(stream: &mut Connection, max_body: usize) -> io::Result<Option<Request>> {
     let mut limited = (&mut *stream).take(MAX_HEAD);
     let mut lines = Vec::new();
@@ -136,19 +136,19 @@ impl Loopback {
         Ok(Self { address, open, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Waits until every connection was served to its end, those that still waited to be taken included.
+    /// Waits until every connection has been served, those not yet accepted included.
     pub(super) async fn quiet(&self) -> io::Result<()> {
-        // Connections are taken in order: once this one is over, none from before it waits to be taken.
+        // Connections are accepted in order: once this one is served, no earlier one waits.
         let mut last = TcpStream::connect(self.address).await?;
         last.shutdown().await?;
         tokio::io::copy(&mut last, &mut tokio::io::sink()).await?;
-        // An error would mean that the sender is gone, and this holds it.
+        // `wait_for` fails only when the sender is gone, and `self` holds it.
         let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
         Ok(())
     }
 }
 
-/// One connection of those that are open, until it is dropped.
+/// Counts one open connection until it is dropped.
 struct Open(Arc<watch::Sender<usize>>);
 
 impl Open {
@@ -168,13 +168,13 @@ impl Drop for Loopback {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic in it was already printed, and a drop has nobody to tell.
+            // A panic in the thread was printed already, and `drop` cannot return it.
             let _ = thread.join();
         }
     }
 }
 
-/// Takes the lock also after a panic elsewhere: what it guards is whole after every step.
+/// Takes the lock even after a panic elsewhere: the guarded value is consistent after every step.
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The demo: the story lived on a simulated clock, with a push service and a mail server of its own.
+//! The demo: plays the design's story on a simulated clock, with a push service and a mail server of its own.
 
 pub mod loopback;
 pub mod push_receiver;
@@ -15,7 +15,7 @@ use std::io::Write;
 /// The evening before Berlin's clocks go back an hour; Los Angeles follows a week later.
 const START: &str = "2026-10-24T17:30:00Z";
 
-/// Who is on the stage, and what of theirs was printed.
+/// The two people, and how much of what they received was printed.
 struct Story<'a> {
     out: &'a mut dyn Write,
     stage: Stage,
@@ -30,7 +30,7 @@ impl Story<'_> {
         Ok(writeln!(self.out, "{}  {words}", both_clocks(now, &self.alex, &self.sam))?)
     }
 
-    /// Prints what phones and inboxes received since the last time, in order.
+    /// Prints, in order, what phones and inboxes received since the last call.
     fn shows(&mut self) -> Result<(), StartError> {
         let mut lines = Vec::new();
         for (actor, printed) in [&self.alex, &self.sam].into_iter().zip(&mut self.printed) {
@@ -66,11 +66,11 @@ fn both_clocks(at: Timestamp, alex: &Actor, sam: &Actor) -> String {
     format!("{} | {}", local(at, alex), local(at, sam))
 }
 
-/// Lives the story of the design and prints, in order and in each person's local time, what each phone and inbox
-/// receives. It uses the whole service: HTTP, database, encryption, push and mail.
+/// Plays the design's story and prints, in order and in each person's local time, what each phone and inbox receives.
+/// It uses the whole service: HTTP, database, encryption, push and mail.
 ///
 /// # Errors
-/// Whatever keeps the story from going as it should.
+/// If any step of the story fails.
 pub async fn run(out: &mut dyn Write) -> Result<(), StartError> {
     let stage = Stage::open(START.parse()?)?;
     let mut alex = stage.enter("Alex", "Europe/Berlin", ("22:00", "08:00")).await?;
@@ -119,7 +119,7 @@ pub async fn run(out: &mut dyn Write) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Invitation, Needs, a Revision, two yeses, and consent to being told.
+/// The two link, write their Needs, agree on a Revision, and allow the partner to be told.
 async fn come_together(
     stage: &Stage,
     alex: &mut Actor,

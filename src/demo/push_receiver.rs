@@ -19,10 +19,10 @@ use tokio::{
 use super::loopback::{Connection, Handling, Loopback, Now, Request, head, locked, read_request};
 use crate::chance::Chance;
 
-/// The longest body taken, as RFC 8030 section 7.2 lets a push service choose it.
+/// The longest body accepted; RFC 8030 section 7.2 lets a push service choose it.
 pub const MAX_BODY: usize = 4096;
 
-/// What a browser hands to an app after it subscribed.
+/// What a browser gives an app that subscribed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
     /// Where to POST.
@@ -46,33 +46,33 @@ pub struct Received {
     pub topic: Option<String>,
     /// The `Urgency` header.
     pub urgency: Option<String>,
-    /// The length of the body on the wire: all that the network sees of the text.
+    /// The length of the encrypted body: all that the network learns about the text.
     pub encrypted_len: usize,
     /// The decrypted text.
     pub payload: Vec<u8>,
 }
 
-/// A request that was turned away because it was wrong.
+/// A request that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The endpoint as requested.
     pub endpoint: String,
-    /// The status that it was answered with.
+    /// The status of the answer.
     pub status: u16,
     /// What was wrong with it.
     pub why: String,
 }
 
-/// How a push service answers a push that is in order, and what it does with one that is not.
+/// How a push service answers a valid push, and what it does with a refused one.
 pub trait PushHandler: Send + Sync {
-    /// Answers, and says whether the connection is still of use.
+    /// Answers, and says whether the connection can still be used.
     fn answer<'a>(&'a self, push: Push<'a>, stream: &'a mut Connection) -> Handling<'a, io::Result<bool>>;
 
-    /// Takes note of a request that was turned away.
+    /// Is told of a request that was refused.
     fn refused(&self, refusal: Refusal);
 }
 
-/// The usual push service: it takes every push that is in order.
+/// The default: accepts every valid push.
 struct Accepting;
 
 impl PushHandler for Accepting {
@@ -83,7 +83,7 @@ impl PushHandler for Accepting {
     fn refused(&self, _: Refusal) {}
 }
 
-/// A push that is in order, not yet kept.
+/// A valid push that is not kept yet.
 pub struct Push<'a> {
     receiver: &'a Shared,
     received: Received,
@@ -100,7 +100,7 @@ impl Push<'_> {
         self.receiver.keep(self.received);
     }
 
-    /// Answers with a status and headers besides `Content-Length`. Keeps it on 2xx, and says where the message is.
+    /// Answers with a status and headers besides `Content-Length`. On 2xx it keeps the push and adds its `Location`.
     pub async fn reply(
         self,
         status: u16,
@@ -136,7 +136,7 @@ struct Shared {
 struct State {
     subscriptions: HashMap<String, UserAgent>,
     received: Vec<Received>,
-    /// Tokens whose signature was found good: senders reuse one per origin, so it is checked once.
+    /// Tokens whose signature was verified: senders reuse one per origin, so each is checked once.
     tokens: HashMap<String, Claims>,
 }
 
@@ -156,12 +156,12 @@ struct Claims {
 }
 
 impl PushReceiver {
-    /// Listens on a free port of 127.0.0.1, with a thread and a runtime of its own. It takes every push in order.
+    /// Listens on a free port of 127.0.0.1, with a thread and a runtime of its own, and accepts every valid push.
     pub fn start(now: Now, chance: Chance) -> io::Result<Self> {
         Self::start_with(now, chance, Box::new(Accepting))
     }
 
-    /// As [`PushReceiver::start`], with another handler of pushes.
+    /// Like [`PushReceiver::start`], with another handler of pushes.
     pub fn start_with(now: Now, chance: Chance, handler: Box<dyn PushHandler>) -> io::Result<Self> {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let shared = Arc::new(Shared {
@@ -185,7 +185,7 @@ impl PushReceiver {
         self.shared.origin.clone()
     }
 
-    /// Makes a new user agent that takes pushes signed with any VAPID key.
+    /// Makes a new user agent that accepts pushes signed with any VAPID key.
     pub fn subscribe(&self) -> Subscription {
         self.subscribe_to(None)
     }
@@ -193,7 +193,7 @@ impl PushReceiver {
     /// Makes a new user agent bound, as browsers are, to one application server key (base64url point).
     ///
     /// # Panics
-    /// When OpenSSL cannot make a key, that is without randomness.
+    /// If OpenSSL cannot make a key, that is, without randomness.
     pub fn subscribe_to(&self, server_key: Option<&str>) -> Subscription {
         let (pair, auth) = ece::generate_keypair_and_auth_secret().expect("OpenSSL makes a P-256 key");
         let key = pair.raw_components().expect("a key just made can be read");
@@ -213,15 +213,14 @@ impl PushReceiver {
         locked(&self.shared.state).received.clone()
     }
 
-    /// Waits until at least `count` pushes were kept in all, and gives them.
+    /// Waits until at least `count` pushes were kept in all, and returns them.
     pub async fn received_at_least(&self, count: usize) -> Vec<Received> {
-        // An error would mean that the sender is gone, and this receiver holds it.
+        // `wait_for` fails only when the sender is gone, and this receiver holds it.
         let _ = self.shared.count.subscribe().wait_for(|kept| *kept >= count).await;
         self.received()
     }
 
-    /// Waits until every connection is over and what came on it was kept: nobody sends any more, and nothing that was
-    /// sent is on its way.
+    /// Waits until every connection has been served: nothing that was sent is still on its way.
     pub async fn quiet(&self) -> io::Result<()> {
         self.server.quiet().await
     }
@@ -251,7 +250,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Gives the answer and says whether the connection is still of use.
+    /// Answers a request, and says whether the connection can still be used.
     async fn answer(&self, request: &Request, stream: &mut Connection) -> io::Result<bool> {
         let endpoint = format!("{}{}", self.origin, request.path);
         match self.verify(&endpoint, request) {
@@ -262,7 +261,7 @@ impl Shared {
                 self.handler.refused(Refusal { endpoint, status, why });
                 stream.write_all(text.as_bytes()).await?;
                 stream.shutdown().await?;
-                // What was not read yet would reset the connection, and take the answer with it.
+                // Unread bytes would reset the connection before the client reads the answer.
                 tokio::io::copy(stream, &mut tokio::io::sink()).await?;
                 Ok(false)
             }
@@ -280,7 +279,7 @@ impl Shared {
         self.count.send_replace(state.received.len());
     }
 
-    /// Checks a push as its service and its user agent would, or says with which status to refuse it and why.
+    /// Checks a push as its service and its user agent would; the error is the status and the reason of the refusal.
     fn verify(&self, endpoint: &str, request: &Request) -> Result<Received, (u16, String)> {
         let wrong = |status, why: &str| (status, why.to_owned());
         let agent = locked(&self.state).subscriptions.get(endpoint).cloned();

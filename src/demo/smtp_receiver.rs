@@ -17,14 +17,14 @@ use tokio::{
 
 use super::loopback::{Connection, Handling, Loopback, Now, locked};
 
-/// The largest mail taken, as advertised by `SIZE`.
+/// The largest mail accepted, as advertised by `SIZE`.
 pub const MAX_MAIL: usize = 10 * 1024 * 1024;
 const MAX_LINE: u64 = 64 * 1024;
 
-/// A mail that was taken.
+/// A mail that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
-    /// When it was taken, by the receiver's clock.
+    /// When it was accepted, by the receiver's clock.
     pub at: Timestamp,
     /// The envelope's sender.
     pub from: String,
@@ -79,7 +79,7 @@ impl Mail {
     }
 }
 
-/// A step of a delivery that is in order.
+/// A valid step of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
     /// `MAIL FROM`.
@@ -95,24 +95,24 @@ pub enum Step<'a> {
 /// What a mail server does at a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Course {
-    /// It goes on.
+    /// The step succeeds.
     Usual,
-    /// It fails the step with this code.
+    /// The step fails with this code.
     Fail(u16),
-    /// It closes the connection without a reply: at `Data` in the middle of the text.
+    /// The connection closes without a reply: at `Data` in the middle of the text.
     Close {
         /// At `EndOfData`: whether the mail is kept first.
         keep: bool,
     },
 }
 
-/// How a mail server goes on at each step.
+/// How a mail server answers each step.
 pub trait MailHandler: Send + Sync {
-    /// Decides, in its time; the connection is for waiting for its end.
+    /// Decides, when it is ready to; it may watch the connection meanwhile.
     fn course<'a>(&'a self, step: Step<'a>, stream: &'a mut Connection) -> Handling<'a, Course>;
 }
 
-/// The usual mail server: it takes every mail.
+/// The default: accepts every mail.
 struct Accepting;
 
 impl MailHandler for Accepting {
@@ -136,12 +136,12 @@ struct Shared {
 }
 
 impl SmtpReceiver {
-    /// Listens on a free port of 127.0.0.1, with a thread and a runtime of its own. It takes every mail.
+    /// Listens on a free port of 127.0.0.1, with a thread and a runtime of its own, and accepts every mail.
     pub fn start(now: Now) -> io::Result<Self> {
         Self::start_with(now, Box::new(Accepting))
     }
 
-    /// As [`SmtpReceiver::start`], with another handler of the steps.
+    /// Like [`SmtpReceiver::start`], with another handler of the steps.
     pub fn start_with(now: Now, handler: Box<dyn MailHandler>) -> io::Result<Self> {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
@@ -150,7 +150,7 @@ impl SmtpReceiver {
         let of_server = Arc::clone(&shared);
         let server = Loopback::run(listener, move |stream| {
             let shared = Arc::clone(&of_server);
-            // A sender that goes away in the middle is an ordinary end.
+            // A sender that disconnects in the middle is an ordinary end.
             async move { shared.serve(stream).await.unwrap_or_default() }
         })?;
         Ok(Self { shared, address, server })
@@ -166,20 +166,19 @@ impl SmtpReceiver {
         locked(&self.shared.received).clone()
     }
 
-    /// Waits until at least `count` mails were kept in all, and gives them.
+    /// Waits until at least `count` mails were kept in all, and returns them.
     pub async fn received_at_least(&self, count: usize) -> Vec<Mail> {
-        // An error would mean that the sender is gone, and this receiver holds it.
+        // `wait_for` fails only when the sender is gone, and this receiver holds it.
         let _ = self.shared.count.subscribe().wait_for(|kept| *kept >= count).await;
         self.received()
     }
 
-    /// Waits until every connection is over and what came on it was kept: nobody sends any more, and nothing that was
-    /// sent is on its way.
+    /// Waits until every connection has been served: nothing that was sent is still on its way.
     pub async fn quiet(&self) -> io::Result<()> {
         self.server.quiet().await
     }
 
-    /// The mails to one address, in any case, oldest first.
+    /// The mails to one address, compared without case, oldest first.
     pub fn inbox(&self, address: &str) -> Vec<Mail> {
         let mut mails = self.received();
         mails.retain(|mail| mail.to.iter().any(|to| same_address(to, address)));
@@ -268,7 +267,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Keeps a whole mail and gives the reply to it, or `None` to close the connection.
+    /// Keeps a complete mail and returns the reply to it, or `None` to close the connection.
     async fn take(
         &self,
         envelope: Envelope,
@@ -301,7 +300,7 @@ fn failed(code: u16) -> Cow<'static, str> {
     format!("{code} {}.0.0 not taken", code / 100).into()
 }
 
-/// The address in `MAIL FROM:<address> …` or `RCPT TO:<address> …`; parameters after it are taken as they come.
+/// The address in `MAIL FROM:<address> …` or `RCPT TO:<address> …`; it ignores parameters after it.
 fn path(line: &str, keyword: &str) -> Option<String> {
     let rest = line.get(5..)?.trim_start();
     let named = rest.get(..keyword.len()).is_some_and(|word| word.eq_ignore_ascii_case(keyword));
@@ -313,14 +312,15 @@ async fn say(stream: &mut Connection, reply: &str) -> io::Result<()> {
     stream.write_all(format!("{reply}\r\n").as_bytes()).await
 }
 
-/// Reads a line with its end; `None` when the sender closed, or sent a line without an end.
+/// Reads a line with its end; `None` when the sender closed, or the line is too long.
 async fn read_line(stream: &mut Connection) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     stream.take(MAX_LINE).read_until(b'\n', &mut line).await?;
     Ok(line.ends_with(b"\n").then_some(line))
 }
 
-/// Reads up to the line with the single dot, which is left out; a mail over the limit is read to its end, but not kept whole.
+/// Reads up to the line with the single dot, without it; reads a mail over the limit to its end, but does not keep it
+/// whole.
 async fn read_text(stream: &mut Connection) -> io::Result<Option<Vec<u8>>> {
     let mut text = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! The demo's stage: a whole service on loopback with a clock that is moved by hand, and people who use it by HTTP.
+//! The demo's stage: a whole service on loopback with a simulated clock, and people who use it by HTTP.
 
 use super::push_receiver::{PushReceiver, Subscription};
 use super::smtp_receiver::SmtpReceiver;
@@ -16,7 +16,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Lets time pass on a simulated clock until `to`, delivering everything at the instant at which it falls due.
+/// Moves a simulated clock to `to`, and delivers every nudge at the instant at which it falls due.
 pub async fn live_until(app: &App, clock: &Clock, to: Timestamp) -> Result<(), StartError> {
     let worker = app.worker();
     worker.deliver_due().await?;
@@ -31,17 +31,17 @@ pub async fn live_until(app: &App, clock: &Clock, to: Timestamp) -> Result<(), S
     Ok(())
 }
 
-/// A folder that is gone when the demo is over.
+/// A folder that is deleted when the demo ends.
 struct Folder(PathBuf);
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What is left in a folder for temporary files is the system's to clean.
+        // If this fails, the system cleans its folder for temporary files.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// The service and what surrounds it.
+/// The service, with its clock, push service and mail server.
 pub struct Stage {
     app: App,
     clock: Clock,
@@ -53,29 +53,29 @@ pub struct Stage {
     _folder: Folder,
 }
 
-/// Somebody with a phone and an inbox.
+/// A person with a phone and an inbox.
 pub struct Actor {
-    /// What they are called.
+    /// The name.
     pub name: &'static str,
-    /// Their clock.
+    /// The time zone.
     pub zone: TimeZone,
     email: String,
     phone: Subscription,
     refresh_token: String,
 }
 
-/// Something that a phone or an inbox received.
+/// A push or mail that a person received.
 pub struct Arrival {
     /// When.
     pub at: Timestamp,
     /// "phone" or "inbox".
     pub place: &'static str,
-    /// What a glance shows.
+    /// What a glance at it shows.
     pub shown: String,
 }
 
 impl Stage {
-    /// Starts everything at an instant.
+    /// Starts everything at this instant.
     pub fn open(start: Timestamp) -> Result<Self, StartError> {
         let (clock, chance) = (Clock::simulated(start), Chance::system());
         let ticks = clock.clone();
@@ -105,17 +105,17 @@ impl Stage {
         self.server.stop(true).await;
     }
 
-    /// What time it is.
+    /// The simulated time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Lets time pass.
+    /// Moves the clock, see [`live_until`].
     pub async fn live_until(&self, to: Timestamp) -> Result<(), StartError> {
         live_until(&self.app, &self.clock, to).await
     }
 
-    /// Somebody signs up, confirms the address by the mail, and lets the phone take push.
+    /// A person signs up, confirms the address by the mail, and registers the phone for push.
     pub async fn enter(
         &self,
         name: &'static str,
@@ -151,7 +151,7 @@ impl Stage {
         Ok(Actor { name, zone: TimeZone::get(zone)?, email, phone, refresh_token })
     }
 
-    /// Somebody does something in the app; the one field of the answer.
+    /// Sends a mutation as a person, and returns the one field of the answer.
     pub async fn does(&self, actor: &mut Actor, query: &str, input: Value) -> Result<Value, StartError> {
         let refresh = "mutation($input: RefreshSessionInput!) { refreshSession(input: $input) {
             status tokens { accessToken refreshToken } } }";
@@ -177,7 +177,7 @@ impl Stage {
         Ok(field)
     }
 
-    /// Everything that an actor received, in order.
+    /// Everything that a person received, in order.
     pub fn received(&self, actor: &Actor) -> Result<Vec<Arrival>, StartError> {
         let mut arrivals = Vec::new();
         for push in self.push.received().into_iter().filter(|push| push.endpoint == actor.phone.endpoint) {
@@ -197,7 +197,7 @@ impl Stage {
         Ok(arrivals)
     }
 
-    /// What the newest push on a phone is about, as its owner reads it in the app.
+    /// The nudge of the newest push on a phone, as its owner reads it in the app.
     pub async fn reads(&self, actor: &mut Actor) -> Result<Value, StartError> {
         let own = self.push.displayed(&actor.phone.endpoint);
         let newest = own.last().ok_or("no push came")?;

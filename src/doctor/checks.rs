@@ -1,4 +1,4 @@
-//! The check-up's look at keys, push identity, zones, the mail server, the public address and whoever watches.
+//! The check-up's findings on keys, push identity, zones, the mail server, the public address and monitoring.
 
 use super::Finding;
 use crate::config::{Config, Dkim, Mode};
@@ -13,12 +13,12 @@ use std::path::Path;
 use std::time::Duration;
 use url::{Host, Url};
 
-/// How long a mail server may take to greet, encrypt and take the log-in.
+/// How long connecting to the mail server may take, TLS and log-in included.
 const SMTP_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a name may take to be found.
+/// How long looking up a host name may take.
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Whether the key files are there, whole, and their owner's alone.
+/// Whether the key files exist, are whole, and can be read by their owner alone.
 pub fn keys(folder: &Path, keys: Result<&Keys, &KeyError>) -> Finding {
     let shown = folder.display();
     match keys {
@@ -35,13 +35,13 @@ pub fn keys(folder: &Path, keys: Result<&Keys, &KeyError>) -> Finding {
     }
 }
 
-/// What keeps the ledger of who was erased from being read: `serve` does not start then.
+/// Why the ledger of erased accounts cannot be read, if so: `serve` does not start then.
 pub fn ledger(folder: &Path) -> Option<Finding> {
     let error = Ledger::beside(folder).read().err()?;
     Some(Finding::fail("keys", format!("the list of who was erased, {}/erased: {error}", folder.display())))
 }
 
-/// Whether a host is this machine or none that others can find.
+/// Whether a host is this machine, or one that others cannot find.
 fn is_local(host: Option<Host<&str>>) -> bool {
     match host {
         None => true,
@@ -56,7 +56,7 @@ fn is_local_name(name: &str) -> bool {
     !name.contains('.') || matches!(last, "localhost" | "local" | "test" | "invalid" | "example" | "internal")
 }
 
-/// Push services know this server by a key and by the operator's address (RFC 8292, 2.1 and 3.2).
+/// Push services know this server by its key and the operator's address (RFC 8292, 2.1 and 3.2).
 pub fn vapid(config: &Config, keys: Option<&Keys>) -> Vec<Finding> {
     let key = keys.map(|keys| match VapidKey::new(&keys.vapid) {
         Ok(key) => Finding::ok("push", format!("the VAPID key is one of P-256: {}", key.public())),
@@ -92,7 +92,7 @@ fn subject(contact: &Url, mode: Mode) -> Finding {
     }
 }
 
-/// Whether local times can be told: the zone data are built in, and a clock change in them is found.
+/// Whether local times are right: the zone data are built in, and show a known clock change.
 pub fn zones() -> Finding {
     let hours = |zone: &str, day: i8| -> Result<i64, jiff::Error> {
         let date = jiff::civil::date(2026, 10, day);
@@ -113,7 +113,7 @@ pub fn zones() -> Finding {
     }
 }
 
-/// Shakes hands with the mail server, with TLS and the log-in as set; no mail is sent.
+/// Connects to the mail server, with TLS and the log-in as set. It sends no mail.
 pub async fn mail(config: &Config) -> Finding {
     let Some(secret) = &config.smtp_url else {
         let outbox = config.data_dir.join("outbox");
@@ -131,8 +131,8 @@ pub async fn mail(config: &Config) -> Finding {
     }
 }
 
-/// Whether mails are signed, and what the DNS must say for it. It is not asked: from here it may look different than from
-/// the mail servers that will ask.
+/// Whether mails are signed, and the DNS record that this needs. The check-up does not query the DNS: this machine may
+/// see another answer than the mail servers that will ask.
 pub fn signing(config: &Config) -> Vec<Finding> {
     let Some(Dkim { selector, domain, key_file }) = &config.dkim else {
         let sentence = "mails are not signed here (no dkim_key_file is set); let the mail server sign them";
@@ -172,7 +172,7 @@ fn refusal(refused: &Refused) -> String {
     }
 }
 
-/// Whether the links in mails can lead anywhere.
+/// Whether the links in mails can work.
 pub fn public_url(config: &Config) -> Finding {
     let url = &config.public_url;
     match config.mode {
@@ -188,7 +188,7 @@ pub fn public_url(config: &Config) -> Finding {
     }
 }
 
-/// Whether those behind a proxy are told apart.
+/// Whether clients behind a proxy are told apart.
 pub fn proxies(config: &Config) -> Option<Finding> {
     let said = "no proxy is trusted, so behind one everybody counts as one client, and one who tries passwords keeps \
                 all from logging in: set trusted_proxies to the proxy's address";
@@ -203,14 +203,14 @@ pub async fn watching(config: &Config) -> Vec<Finding> {
             "watching",
             format!("metrics_listen is {at}, every network's; let it be the one of whoever scrapes"),
         ),
-        Some(at) => Finding::ok("watching", format!("meters are served on {at}")),
+        Some(at) => Finding::ok("watching", format!("metrics are served on {at}")),
         None if production => Finding::warn("watching", "no metrics_listen is set: nothing can be graphed"),
         None => Finding::ok("watching", "no metrics_listen is set"),
     };
     vec![metrics, heartbeat(config, production).await]
 }
 
-/// It is not fetched: that would say that the worker is well.
+/// The check-up does not fetch the URL: that would report a healthy worker.
 async fn heartbeat(config: &Config, production: bool) -> Finding {
     let url = config.heartbeat_url.as_ref().and_then(|url| Url::parse(url.expose_secret()).ok());
     let host = url.as_ref().and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)));

@@ -1,4 +1,5 @@
-//! The check-up's look at the database: it opens, fits this program and this key, takes writes, and agrees on the time.
+//! The check-up's findings on the database: it opens, fits this program and its key, takes writes, and agrees on the
+//! time.
 
 use super::Finding;
 use crate::chance::Chance;
@@ -14,17 +15,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const PART: &str = "database";
-/// How long the database may take for all of it.
+/// How long all checks of the database may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// From how much difference of the clocks on it is worth a word, and from how much on reminders go wrong.
+/// Clock differences above the first are a warning; above the second, reminders go wrong.
 const SKEW_WORD: SignedDuration = SignedDuration::from_secs(2);
 const SKEW_MAX: SignedDuration = SignedDuration::from_secs(30);
 
-/// Looks at the database.
+/// Checks the database.
 pub async fn check(config: &Config, keys: Option<&Keys>) -> Vec<Finding> {
     let (location, key_ring) = (config.database.clone(), keys.map(|keys| Arc::clone(&keys.master)));
     let (answer, answered) = tokio::sync::oneshot::channel();
-    // A thread of its own, which nobody waits for at the end: a connection attempt may hang for minutes.
+    // A thread of its own that nobody joins: a connection attempt may hang for minutes.
     let look = move || drop(answer.send(look(&location, key_ring.as_ref())));
     if let Err(error) = std::thread::Builder::new().name("doctor".to_owned()).spawn(look) {
         return vec![Finding::fail(PART, format!("no thread could be started: {error}"))];
@@ -90,7 +91,7 @@ fn look_inside(
     Ok(findings)
 }
 
-/// Whether the master key opens what the database holds, and is the newest that there is.
+/// Whether the master key opens what the database holds, and is the newest one.
 fn master(key_ring: &Arc<KeyRing>, secret: &[u8]) -> Finding {
     let in_force =
         Vault::open(Arc::clone(key_ring), secret, Chance::system()).and_then(|_| Vault::in_force(secret));
@@ -115,7 +116,7 @@ fn master(key_ring: &Arc<KeyRing>, secret: &[u8]) -> Finding {
     }
 }
 
-/// Compares a server's clock with ours, before and after it was asked.
+/// Compares the server's clock with ours, which was read before and after asking.
 fn clocks(server: Timestamp, before: Timestamp, after: Timestamp) -> Finding {
     let skew = match server {
         at if at < before => before.duration_since(at),

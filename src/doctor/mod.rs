@@ -1,4 +1,4 @@
-//! `evenkeel doctor`: looks at every part that has to work for a nudge to arrive, and says what to mend.
+//! `evenkeel doctor`: checks every part that must work for a nudge to arrive, and says what to fix.
 
 mod checks;
 mod database;
@@ -16,7 +16,7 @@ use std::io::Write;
 enum Mark {
     /// As it should be.
     Ok,
-    /// It works, and may not do what the operator expects.
+    /// It works, but perhaps not as the operator expects.
     Warn,
     /// It does not work.
     Fail,
@@ -44,7 +44,7 @@ impl Finding {
     }
 }
 
-/// Where findings go, as they are made.
+/// Writes findings as they come.
 struct Report<'a> {
     out: &'a mut dyn Write,
     worst: Mark,
@@ -58,7 +58,7 @@ impl Report<'_> {
             Mark::Warn => "warn",
             Mark::Fail => "FAIL",
         };
-        // One line each, whatever an error's text holds.
+        // One line each, even if an error's text has several.
         let sentence = finding.sentence.split_whitespace().collect::<Vec<_>>().join(" ");
         writeln!(self.out, "{mark:<4}  {:<10}{sentence}", finding.part)
     }
@@ -68,8 +68,8 @@ impl Report<'_> {
     }
 }
 
-/// Looks at everything and writes a line for each part; with an address, also sends a test push to each live device of
-/// that account and a test mail. True: nothing failed.
+/// Checks everything and writes a line for each part. With an address, it also sends a test push to each live device of
+/// that account, and a test mail. Returns whether nothing failed.
 ///
 /// # Errors
 /// If the report cannot be written.
@@ -95,7 +95,7 @@ pub async fn run(config: &Config, send_to: Option<&str>, out: &mut dyn Write) ->
     report.note_all(&checks::watching(config).await)?;
     if let Some(address) = send_to {
         match keys {
-            // To put the service together would bring the schema up to date, which nobody asked for.
+            // `App::build` migrates the database, which nobody asked for: a pending migration is a failure above.
             Some(keys) if report.worst < Mark::Fail => {
                 let app = App::build(config, &keys, Clock::System, Chance::system())?;
                 report.note_all(&post::send(&app, address).await)?;

@@ -1,4 +1,4 @@
-//! The check-up's test messages: a push to each live device of an account and a mail, in the words of any other nudge.
+//! The check-up's test messages: a push to each live device of an account, and a mail, worded like any other nudge.
 
 use super::Finding;
 use crate::actions::accounts::people::{Person, email_index};
@@ -20,15 +20,15 @@ const PART: &str = "test";
 /// How long a push service keeps a test push for a phone that is off.
 const LIFE: SignedDuration = SignedDuration::from_hours(1);
 
-/// Whom the test is for.
+/// The account that the test messages go to.
 struct Recipient {
     id: AccountId,
     email: String,
     devices: Vec<Subscription>,
 }
 
-/// Sends the test messages and tells each provider's answer. They are stored nowhere, and so count for nothing (R22);
-/// nobody can tell them from any other nudge (R24).
+/// Sends the test messages and reports each provider's answer. They are not stored, so they do not count towards the
+/// daily cap (R22); nobody can tell them from other nudges (R24).
 pub async fn send(app: &App, address: &str) -> Vec<Finding> {
     let Ok(email) = Email::parse("send-to", address) else {
         return vec![Finding::fail(PART, "what --send-to names is not an e-mail address")];
@@ -69,7 +69,7 @@ fn find(tx: &mut Transaction<'_>, email: &Email) -> Result<Option<Recipient>, Fa
     Ok(Some(Recipient { id: person.row.id, email: person.email()?, devices }))
 }
 
-/// A nudge that is not stored, about a check-in that nobody has: its key is like no other's.
+/// A nudge that is not stored, about a check-in that does not exist, so that its key is unique.
 fn nudge(to: AccountId, channel: Channel, now: Timestamp, chance: &Chance) -> NudgeRow {
     let about = About::CheckIn(CheckInId::at(now, chance), 0, Reason::CheckIn(Rung::Ask));
     NudgeRow::waiting(about, channel, Some(to), (now.into(), (now + LIFE).into()), now, chance)

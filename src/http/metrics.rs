@@ -59,7 +59,7 @@ async fn metrics(watch: web::Data<Watch>) -> HttpResponse {
     match watch.context.metrics.render() {
         Ok(text) => HttpResponse::Ok().insert_header((header::CONTENT_TYPE, CONTENT_TYPE)).body(text),
         Err(cause) => {
-            tracing::error!(%cause, "the meters could not be written");
+            tracing::error!(%cause, "the metrics could not be written");
             HttpResponse::InternalServerError().finish()
         }
     }

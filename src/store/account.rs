@@ -1,4 +1,4 @@
-//! Accounts and the statements that they made.
+//! Accounts and the consents that people gave at sign-up.
 
 use super::schema::{accounts, consents};
 use super::types::Ts;
@@ -31,21 +31,21 @@ pub struct AccountRow {
     pub quiet_from: Option<i32>,
     /// End of quiet hours in minutes after local midnight.
     pub quiet_until: Option<i32>,
-    /// What of an answer is shared unless its author says otherwise: nothing, mood, all.
+    /// How much of an answer is shared by default: nothing, mood, all.
     pub default_share: Share,
     /// Whether pushes are wanted.
     pub push: bool,
     /// Whether mails about check-ins are wanted.
     pub mail: bool,
-    /// No nudges before this instant; far in the future: until the person says so.
+    /// No nudges before this instant; far in the future: until the person resumes them.
     pub paused_until: Option<Ts>,
     /// When the mail server refused the address for good; null: it works.
     pub address_failed_at: Option<Ts>,
     /// When the address was confirmed.
     pub created_at: Ts,
-    /// Since when nothing of the person is worked on; null: all goes on.
+    /// When the account was suspended; null: it is not.
     pub held_at: Option<Ts>,
-    /// The zone's offset from UTC in minutes when zone was last written: what is left should its name not be known.
+    /// The zone's offset from UTC in minutes when zone was last written: the fallback if its name is not known.
     pub utc_offset: Option<i32>,
 }
 
@@ -59,7 +59,7 @@ pub struct ConsentRow {
     pub account_id: AccountId,
     /// Which statement: adult, health_data.
     pub kind: ConsentKind,
-    /// The version of its words.
+    /// The version of its text.
     pub version: String,
     /// When.
     pub given_at: Ts,
@@ -68,13 +68,13 @@ pub struct ConsentRow {
 }
 
 impl AccountRow {
-    /// Whether a mail is wanted, and the address takes one.
+    /// Whether the person wants mail and the address works.
     pub fn mail_works(&self) -> bool {
         self.mail && self.address_failed_at.is_none()
     }
 
-    /// What of the account decides when and whether it is nudged. What of it cannot be read is said in the log, for
-    /// whoever mends it.
+    /// The settings that decide when and how the person is reached. It logs what it cannot read, so that the operator
+    /// can repair the account.
     pub fn reach(&self) -> Reach {
         let quiet = (self.quiet_from, self.quiet_until);
         let (rhythm, unreadable) = Rhythm::stored(&self.zone, self.utc_offset, quiet);
@@ -91,7 +91,7 @@ impl AccountRow {
     }
 }
 
-/// What of an account can be changed.
+/// The columns of an account that can change.
 #[derive(Default, AsChangeset)]
 #[diesel(table_name = accounts)]
 pub struct AccountChange {
@@ -111,17 +111,17 @@ pub struct AccountChange {
     pub quiet_from: Option<Option<i32>>,
     /// Minutes after local midnight.
     pub quiet_until: Option<Option<i32>>,
-    /// The standing choice.
+    /// The default of how much of an answer is shared.
     pub default_share: Option<Share>,
     /// Whether pushes are wanted.
     pub push: Option<bool>,
     /// Whether mails are wanted.
     pub mail: Option<bool>,
-    /// Until when there are no nudges.
+    /// No nudges before this instant.
     pub paused_until: Option<Option<Ts>>,
-    /// Whether the address is known to fail.
+    /// When the address failed; null: it works.
     pub address_failed_at: Option<Option<Ts>>,
-    /// Since when nothing of the person is worked on.
+    /// When the account was suspended; null: it is not.
     pub held_at: Option<Option<Ts>>,
 }
 
@@ -130,7 +130,7 @@ pub fn insert(db: &mut Db, row: &AccountRow) -> QueryResult<usize> {
     diesel::insert_into(accounts::table).values(row).execute(db)
 }
 
-/// Notes the offset beside the zone of every account that was written before there were offsets.
+/// Stores the UTC offset of every account that has none yet.
 pub fn note_offsets(db: &mut Db, now: Timestamp) -> QueryResult<()> {
     let without = accounts::table.filter(accounts::utc_offset.is_null());
     let zones: Vec<String> = without.select(accounts::zone).distinct().load(db)?;
@@ -155,7 +155,7 @@ pub fn consents(db: &mut Db, account: AccountId) -> QueryResult<Vec<ConsentRow>>
         .load(db)
 }
 
-/// Takes a statement back that stands; false: none does.
+/// Withdraws a consent; false if none is in force.
 pub fn withdraw_consent(db: &mut Db, account: AccountId, kind: ConsentKind, now: Ts) -> QueryResult<bool> {
     let standing = consents::table
         .filter(consents::account_id.eq(account))
@@ -164,17 +164,17 @@ pub fn withdraw_consent(db: &mut Db, account: AccountId, kind: ConsentKind, now:
     Ok(diesel::update(standing).set(consents::withdrawn_at.eq(Some(now))).execute(db)? > 0)
 }
 
-/// The account of that id.
+/// The account with this id.
 pub fn find(db: &mut Db, id: AccountId) -> QueryResult<Option<AccountRow>> {
     accounts::table.find(id).select(AccountRow::as_select()).first(db).optional()
 }
 
-/// The accounts of those ids, in any order.
+/// The accounts with these ids, in any order.
 pub fn find_all(db: &mut Db, ids: &[AccountId]) -> QueryResult<Vec<AccountRow>> {
     accounts::table.filter(accounts::id.eq_any(ids)).select(AccountRow::as_select()).load(db)
 }
 
-/// The account of that blind index.
+/// The account with this blind index.
 pub fn find_by_email(db: &mut Db, index: &[u8]) -> QueryResult<Option<AccountRow>> {
     accounts::table
         .filter(accounts::email_index.eq(index))
@@ -183,12 +183,12 @@ pub fn find_by_email(db: &mut Db, index: &[u8]) -> QueryResult<Option<AccountRow
         .optional()
 }
 
-/// Changes an account and returns it as it is then.
+/// Changes an account and returns the changed row.
 pub fn update(db: &mut Db, id: AccountId, change: &AccountChange) -> QueryResult<AccountRow> {
     diesel::update(accounts::table.find(id)).set(change).returning(columns::<AccountRow>()).get_result(db)
 }
 
-/// Notes that the address of an account failed at `now`; false: that is known, or the account is gone.
+/// Notes that an account's address failed at `now`; false if that is known already, or the account is gone.
 pub fn address_failed(db: &mut Db, id: AccountId, now: Ts) -> QueryResult<bool> {
     let working = accounts::table.find(id).filter(accounts::address_failed_at.is_null());
     Ok(diesel::update(working).set(accounts::address_failed_at.eq(Some(now))).execute(db)? == 1)

@@ -1,4 +1,4 @@
-//! What was asked for, or is told, by e-mail address: sign-ups to confirm, passwords to reset, sessions that were copied.
+//! Requests by e-mail address: confirm a sign-up, reset a password, tell of a copied session.
 
 use super::schema::address_requests;
 use super::types::Ts;
@@ -7,7 +7,7 @@ use crate::domain::nudge::MailPurpose;
 use crate::ids::AddressRequestId;
 use diesel::prelude::*;
 
-/// What somebody asked for by e-mail address. Written alike whether or not the address has an account (R28).
+/// A mail that is sent by address. The row looks alike whether or not the address has an account (R28).
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = address_requests, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
 pub struct AddressRequestRow {
@@ -19,11 +19,11 @@ pub struct AddressRequestRow {
     pub email_index: Vec<u8>,
     /// The address, sealed with a key derived from the house secret.
     pub email: Vec<u8>,
-    /// What was written at sign-up, sealed likewise.
+    /// What the person entered at sign-up, sealed with the same key.
     pub details: Option<Vec<u8>>,
     /// SHA-256 of the token in the mail.
     pub token_hash: Vec<u8>,
-    /// When it was asked for.
+    /// When it was made.
     pub created_at: Ts,
     /// When the token stops working.
     pub expires_at: Ts,
@@ -36,12 +36,12 @@ pub fn insert(db: &mut Db, row: &AddressRequestRow) -> QueryResult<usize> {
     diesel::insert_into(address_requests::table).values(row).execute(db)
 }
 
-/// The request of that id.
+/// The request with this id.
 pub fn find(db: &mut Db, id: AddressRequestId) -> QueryResult<Option<AddressRequestRow>> {
     address_requests::table.find(id).select(AddressRequestRow::as_select()).first(db).optional()
 }
 
-/// The request of that token, used or not.
+/// The request with this token, used or not.
 pub fn find_by_token(
     db: &mut Db,
     purpose: MailPurpose,
@@ -55,7 +55,7 @@ pub fn find_by_token(
         .optional()
 }
 
-/// Uses a token up; false if it was used, or is out of date, at `now`.
+/// Uses a token up; false if it was used before, or has expired at `now`.
 pub fn use_up(db: &mut Db, id: AddressRequestId, now: Ts) -> QueryResult<bool> {
     let fresh = address_requests::table
         .filter(address_requests::id.eq(id))
@@ -64,7 +64,7 @@ pub fn use_up(db: &mut Db, id: AddressRequestId, now: Ts) -> QueryResult<bool> {
     Ok(diesel::update(fresh).set(address_requests::used_at.eq(Some(now))).execute(db)? == 1)
 }
 
-/// Uses up every open request of one purpose for an address.
+/// Uses up all open requests of one purpose for an address.
 pub fn use_up_all(db: &mut Db, purpose: MailPurpose, email_index: &[u8], now: Ts) -> QueryResult<usize> {
     let open = address_requests::table
         .filter(address_requests::email_index.eq(email_index))
@@ -73,7 +73,7 @@ pub fn use_up_all(db: &mut Db, purpose: MailPurpose, email_index: &[u8], now: Ts
     diesel::update(open).set(address_requests::used_at.eq(Some(now))).execute(db)
 }
 
-/// Every request for an address, the oldest first.
+/// All requests for an address, the oldest first.
 pub fn of_address(db: &mut Db, email_index: &[u8]) -> QueryResult<Vec<AddressRequestRow>> {
     address_requests::table
         .filter(address_requests::email_index.eq(email_index))
@@ -82,7 +82,7 @@ pub fn of_address(db: &mut Db, email_index: &[u8]) -> QueryResult<Vec<AddressReq
         .load(db)
 }
 
-/// Forgets requests that expired before `before`, with their nudges.
+/// Deletes requests that expired before `before`, with their nudges.
 pub fn forget(db: &mut Db, before: Ts) -> QueryResult<usize> {
     diesel::delete(address_requests::table.filter(address_requests::expires_at.lt(before))).execute(db)
 }

@@ -1,8 +1,9 @@
-//! Changes: which object changed for whom, in an order in which nothing is passed over.
+//! The change feed: which object changed for which account, in an order that lets a reader miss nothing.
 //!
-//! What is told at once has a number from a counter of the reader's own. The counter's row is locked until the
-//! transaction is saved, so nobody sees a number before all lower ones. What is told later (a check-in falls due, what
-//! is shared is seen) has its place by the instant, and is saved well before that ([`AHEAD`]).
+//! A change that is told at once gets the next number of the account's own counter. The counter's row stays locked
+//! until the transaction commits, so nobody sees a number before all lower ones. A change that is told later (a
+//! check-in falls due, a shared answer becomes visible) is ordered by its instant, and committed well before that
+//! ([`AHEAD`]).
 //!
 //! [`AHEAD`]: crate::domain::change::AHEAD
 
@@ -23,35 +24,35 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct ChangeRow {
     /// Its id.
     pub id: ChangeId,
-    /// For whom.
+    /// The account that the change is for.
     pub account_id: AccountId,
     /// What happened.
     pub kind: ChangeKind,
     /// The object's id.
     pub object_id: RowId,
-    /// The other one's check-in of which something was shared.
+    /// The partner's check-in, if the change is that its answer was shared.
     pub check_in_id: Option<CheckInId>,
-    /// Its place among what was told at once; None: it is told at `told_at`.
+    /// Its number in the account's feed, if it was told at once; None: it is told at `told_at`.
     pub number: Option<i64>,
-    /// When it was told, or is to be.
+    /// When it was told, or will be.
     pub told_at: Ts,
 }
 
-/// What a unit of work has to tell of when it ends.
+/// The changes that a transaction records when it commits.
 #[derive(Default)]
 pub struct ChangeEvents {
     rows: Vec<ChangeRow>,
-    /// Who is to look without anything new to read: something will be told earlier or not at all.
+    /// Followers to wake although there is nothing new to read: a later change moved or was taken back.
     woken: BTreeSet<AccountId>,
 }
 
 impl ChangeEvents {
-    /// Whether there is nothing to tell.
+    /// Whether there is nothing to save and nobody to wake.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.woken.is_empty()
     }
 
-    /// Adds a change that is told at once; several to one object of one kind are one.
+    /// Adds a change that is told at once. Several of one kind about one object become one.
     pub fn at_once(&mut self, account: AccountId, kind: ChangeKind, object: RowId, now: Ts, chance: &Chance) {
         let same = |row: &ChangeRow| {
             (row.account_id, row.kind, row.object_id, row.check_in_id) == (account, kind, object, None)
@@ -62,7 +63,7 @@ impl ChangeEvents {
         }
     }
 
-    /// Adds one that is told at `at`.
+    /// Adds a change that is told at `at`.
     pub fn later(
         &mut self,
         account: AccountId,
@@ -76,7 +77,7 @@ impl ChangeEvents {
         self.rows.push(ChangeRow { check_in_id: check_in, ..row });
     }
 
-    /// Has somebody look again.
+    /// Has the followers of an account read their feed again.
     pub fn wake(&mut self, account: AccountId) {
         self.woken.insert(account);
     }
@@ -93,11 +94,11 @@ impl ChangeEvents {
         }
     }
 
-    /// Saves it all, as the last that a transaction does, and says whom it is for. The feeds are locked in one order, so
-    /// that no two transactions wait for each other.
+    /// Saves all changes as the last step of a transaction, and returns the accounts to wake. It locks the feeds in one
+    /// order, so that two transactions cannot deadlock.
     ///
     /// # Errors
-    /// If it cannot be saved.
+    /// If a query fails.
     pub fn save(mut self, db: &mut Db) -> QueryResult<BTreeSet<AccountId>> {
         let mut of_account: BTreeMap<AccountId, Vec<&mut ChangeRow>> = BTreeMap::new();
         for row in &mut self.rows {
@@ -122,7 +123,7 @@ impl ChangeEvents {
     }
 }
 
-/// Takes so many numbers of a feed, and locks it; the last of them.
+/// Takes `count` numbers of a feed and locks it until commit; returns the last number.
 fn advance(db: &mut Db, account: AccountId, count: i64) -> QueryResult<i64> {
     on_both!(db, |c| diesel::insert_into(feeds::table)
         .values((feeds::account_id.eq(account), feeds::told.eq(count)))
@@ -133,12 +134,12 @@ fn advance(db: &mut Db, account: AccountId, count: i64) -> QueryResult<i64> {
         .get_result(c))
 }
 
-/// The number of the latest change that somebody was told at once.
+/// The number of the latest change that an account was told at once.
 pub fn told(db: &mut Db, account: AccountId) -> QueryResult<i64> {
     Ok(feeds::table.find(account).select(feeds::told).first(db).optional()?.unwrap_or(0))
 }
 
-/// Up to `most` changes that were told at once, behind a number.
+/// Up to `most` changes told at once, after number `after`.
 pub fn at_once(db: &mut Db, account: AccountId, after: i64, most: i64) -> QueryResult<Vec<ChangeRow>> {
     changes::table
         .filter(changes::account_id.eq(account))
@@ -149,7 +150,7 @@ pub fn at_once(db: &mut Db, account: AccountId, after: i64, most: i64) -> QueryR
         .load(db)
 }
 
-/// Up to `most` changes that were to be told by `until`, behind an instant and an id.
+/// Up to `most` changes told later, due by `until`, after an instant and an id.
 pub fn later(
     db: &mut Db,
     account: AccountId,
@@ -169,7 +170,7 @@ pub fn later(
         .load(db)
 }
 
-/// When something is told next.
+/// When the account is told of the next change after `after`.
 pub fn next(db: &mut Db, account: AccountId, after: Ts) -> QueryResult<Option<Ts>> {
     changes::table
         .filter(changes::account_id.eq(account))
@@ -181,7 +182,7 @@ pub fn next(db: &mut Db, account: AccountId, after: Ts) -> QueryResult<Option<Ts
         .optional()
 }
 
-/// When what was shared of a check-in is told that was not told by `now`.
+/// The instants, after `now`, at which changes about the shared answer of a check-in will be told.
 pub fn waiting(db: &mut Db, check_in: CheckInId, now: Ts) -> QueryResult<Vec<Ts>> {
     changes::table
         .filter(changes::check_in_id.eq(Some(check_in)))
@@ -190,7 +191,7 @@ pub fn waiting(db: &mut Db, check_in: CheckInId, now: Ts) -> QueryResult<Vec<Ts>
         .load(db)
 }
 
-/// Forgets that something was shared of a check-in: all that was to be told after `after`; None: whenever.
+/// Deletes the changes about the shared answer of a check-in that are told after `after`; None: all of them.
 pub fn take_back(db: &mut Db, check_in: CheckInId, after: Option<Ts>) -> QueryResult<usize> {
     let of_it = changes::table.filter(changes::check_in_id.eq(Some(check_in)));
     match after {
@@ -199,7 +200,7 @@ pub fn take_back(db: &mut Db, check_in: CheckInId, after: Option<Ts>) -> QueryRe
     }
 }
 
-/// Forgets up to `most` changes that were told before `before`, the oldest first.
+/// Deletes up to `most` changes that were told before `before`, the oldest first.
 pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
     let old: Vec<ChangeId> = changes::table
         .filter(changes::told_at.lt(before))

@@ -26,7 +26,7 @@ pub struct CheckInRow {
     pub link_id: LinkId,
     /// Who is asked.
     pub subject_id: AccountId,
-    /// After how many minutes since the scene's end.
+    /// Minutes from the scene's end until it falls due.
     pub offset_minutes: i32,
     /// When it falls due.
     pub due_at: Ts,
@@ -34,26 +34,26 @@ pub struct CheckInRow {
     pub closes_at: Ts,
     /// unanswered, answered, skipped.
     pub state: CheckInState,
-    /// Until when the subject put it off.
+    /// When the subject's snooze ends.
     pub snoozed_until: Option<Ts>,
-    /// How often it was put off: part of its nudges' keys.
+    /// How often the subject snoozed it; part of its nudges' keys.
     pub round: i32,
     /// Mood, signs, need and note, sealed with the subject's data key.
     pub answer: Option<Vec<u8>>,
-    /// What of the answer the partner sees: nothing, mood, all.
+    /// How much of the answer the partner sees: nothing, mood, all.
     pub share: Option<Share>,
     /// When the subject answered.
     pub answered_at: Option<Ts>,
     /// When the scene was ended.
     pub created_at: Ts,
-    /// What of the answer the partner sees until shared_from: nothing, mood, all; null: nothing.
+    /// How much of the answer the partner sees before shared_from: nothing, mood, all; null: nothing.
     pub share_before: Option<Share>,
-    /// From when on the partner sees what share says; null: since it was answered.
+    /// When share takes effect for the partner; null: since it was answered.
     pub shared_from: Option<Ts>,
 }
 
 impl CheckInRow {
-    /// Its times.
+    /// Its offset, due time and closing time.
     pub fn times(&self) -> Times {
         Times {
             offset: u32::try_from(self.offset_minutes).unwrap_or(0),
@@ -62,7 +62,7 @@ impl CheckInRow {
         }
     }
 
-    /// What of its answer is shared, and since when.
+    /// How much of its answer is shared, and since when.
     pub fn sharing(&self) -> Sharing {
         Sharing {
             chosen: self.share.unwrap_or(Share::Nothing),
@@ -72,30 +72,30 @@ impl CheckInRow {
     }
 }
 
-/// What of a check-in can be changed.
+/// The columns of a check-in that can change.
 #[derive(Default, AsChangeset)]
 #[diesel(table_name = check_ins)]
 pub struct CheckInChange {
-    /// What the subject did.
+    /// unanswered, answered, skipped.
     pub state: Option<CheckInState>,
-    /// Until when it is put off.
+    /// When the snooze ends.
     pub snoozed_until: Option<Option<Ts>>,
-    /// How often it was put off.
+    /// How often it was snoozed.
     pub round: Option<i32>,
     /// The sealed answer.
     pub answer: Option<Option<Vec<u8>>>,
-    /// What is shared.
+    /// How much is shared.
     pub share: Option<Option<Share>>,
-    /// What of it is seen until then.
+    /// How much is shared before shared_from.
     pub share_before: Option<Option<Share>>,
-    /// From when on all of it is seen.
+    /// When share takes effect.
     pub shared_from: Option<Option<Ts>>,
     /// When it was answered.
     pub answered_at: Option<Option<Ts>>,
 }
 
 impl CheckInChange {
-    /// The same change, with another sharing.
+    /// The same change with this sharing.
     pub fn sharing(self, sharing: Sharing) -> Self {
         Self {
             share: Some(Some(sharing.chosen)),
@@ -111,7 +111,7 @@ pub fn insert(db: &mut Db, rows: &[CheckInRow]) -> QueryResult<usize> {
     on_both!(db, |c| diesel::insert_into(check_ins::table).values(rows).execute(c))
 }
 
-/// The check-in, if that person is asked in it.
+/// The check-in, if this person is its subject.
 pub fn find_for(db: &mut Db, id: CheckInId, subject: AccountId) -> QueryResult<Option<CheckInRow>> {
     check_ins::table
         .find(id)
@@ -121,13 +121,13 @@ pub fn find_for(db: &mut Db, id: CheckInId, subject: AccountId) -> QueryResult<O
         .optional()
 }
 
-/// The check-ins of those ids.
+/// The check-ins with these ids.
 pub fn find_all(db: &mut Db, ids: &[CheckInId]) -> QueryResult<Vec<CheckInRow>> {
     check_ins::table.filter(check_ins::id.eq_any(ids)).select(CheckInRow::as_select()).load(db)
 }
 
-/// All check-ins of some scenes, by due time, with the reader's own answers alone. Another's answer is not even read:
-/// a private one would take longer than none (R11). [`answers`] reads those that are shown.
+/// All check-ins of some scenes, by due time, with the reader's own answers only. Another person's answer is not even
+/// read: a private one would take longer than none (R11). [`answers`] reads those that are shared.
 pub fn of_scenes(db: &mut Db, scenes: &[SceneId], reader: AccountId) -> QueryResult<Vec<CheckInRow>> {
     check_ins::table
         .filter(check_ins::scene_id.eq_any(scenes))
@@ -168,7 +168,7 @@ pub fn answered_by(db: &mut Db, subject: AccountId, scenes: &[SceneId]) -> Query
         .load(db)
 }
 
-/// The check-ins of a person, or of a link, that have not closed at `now`.
+/// The check-ins of a person, or of some links, that have not closed at `now`.
 pub fn open(db: &mut Db, of: Whose, now: Ts) -> QueryResult<Vec<CheckInRow>> {
     let query = check_ins::table
         .filter(check_ins::closes_at.gt(now))
@@ -181,27 +181,27 @@ pub fn open(db: &mut Db, of: Whose, now: Ts) -> QueryResult<Vec<CheckInRow>> {
     }
 }
 
-/// Whose check-ins are asked for.
+/// Selects check-ins by person or by links.
 #[derive(Clone, Debug)]
 pub enum Whose {
     /// Those of both people of some links.
     Links(Vec<LinkId>),
-    /// Those in which one person is asked.
+    /// Those of one subject.
     Subject(AccountId),
 }
 
-/// Which part of a person's check-ins is asked for.
+/// Selects check-ins by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
     /// Not yet due.
     Coming,
-    /// Due, and open for an answer by its ladder.
+    /// Due, and its ladder has not ended.
     Due,
     /// Closed.
     Past,
 }
 
-/// A page of a person's check-ins by due time: rising for what is due or coming, falling for the past.
+/// A page of a person's check-ins by due time: ascending for due and coming ones, descending otherwise.
 pub fn page(
     db: &mut Db,
     subject: AccountId,
@@ -225,7 +225,7 @@ pub fn page(
     load_page!(db, query, page, rising: rising, by: (check_ins::due_at, check_ins::id))
 }
 
-/// Changes a check-in and returns it as it is then.
+/// Changes a check-in and returns the changed row.
 pub fn update(db: &mut Db, id: CheckInId, change: &CheckInChange) -> QueryResult<CheckInRow> {
     diesel::update(check_ins::table.find(id)).set(change).returning(columns::<CheckInRow>()).get_result(db)
 }

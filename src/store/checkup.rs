@@ -1,4 +1,4 @@
-//! What a check-up asks of a database; it leaves no trace there.
+//! The queries of the check-up; they leave no trace in the database.
 
 use super::dialect::{POSTGRES_MIGRATIONS, Purpose, SQLITE_MIGRATIONS};
 use super::house_secret::{self, HouseSecretRow};
@@ -12,16 +12,16 @@ use diesel::result::Error as DieselError;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::MigrationHarness;
 
-/// How a database's schema stands to this program's.
+/// How the database's schema compares with this program's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schema {
-    /// Migrations of this program that did not run there.
+    /// Migrations of this program that have not run there.
     pub pending: usize,
-    /// Migrations that ran there and that this program does not know: a later version was here.
+    /// Migrations that ran there and that this program does not know: a later version was there.
     pub unknown: usize,
 }
 
-/// Does something and undoes it.
+/// Runs work in a transaction and rolls it back.
 fn undone<T>(db: &mut Db, work: impl FnOnce(&mut Db) -> Result<T, StoreError>) -> Result<T, StoreError> {
     let mut value = None;
     let ended: Result<(), StoreError> = db.transact(Purpose::Write, |db| {
@@ -35,10 +35,10 @@ fn undone<T>(db: &mut Db, work: impl FnOnce(&mut Db) -> Result<T, StoreError>) -
     }
 }
 
-/// Compares the schema's migrations with this program's.
+/// Compares the migrations that ran with this program's.
 ///
 /// # Errors
-/// If the database cannot be asked.
+/// If the database cannot be read.
 pub fn schema(db: &mut Db) -> Result<Schema, StoreError> {
     type Failure = Box<dyn std::error::Error + Send + Sync>;
     let counts = |db: &mut Db| -> Result<(usize, usize, usize), Failure> {
@@ -55,16 +55,16 @@ pub fn schema(db: &mut Db) -> Result<Schema, StoreError> {
             ),
         })
     };
-    // Asking makes the table of migrations if there is none.
+    // Reading creates the table of migrations if it is missing, so this is rolled back too.
     let (pending, applied, known) =
         undone(db, |db| counts(db).map_err(|error| StoreError::Migration(error.to_string())))?;
     Ok(Schema { pending, unknown: applied.saturating_sub(known - pending) })
 }
 
-/// Writes, reads what it wrote, and takes it back.
+/// Inserts a row and rolls it back.
 ///
 /// # Errors
-/// If the database does not take it.
+/// If the database refuses the write.
 pub fn try_write(db: &mut Db) -> Result<(), StoreError> {
     let row = HouseSecretRow { id: RowId(uuid::Uuid::max()), secret: vec![0] };
     undone(db, |db| Ok(house_secret::insert(db, &row).map(drop)?))
@@ -76,10 +76,10 @@ struct Clock {
     now: Ts,
 }
 
-/// What time the database server thinks it is. None: it has no clock of its own.
+/// The clock of the database server; None: the backend has none of its own.
 ///
 /// # Errors
-/// If it cannot be asked.
+/// If the database cannot be read.
 pub fn server_clock(db: &mut Db) -> QueryResult<Option<Ts>> {
     match db {
         Db::Sqlite(_) => Ok(None),

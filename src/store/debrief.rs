@@ -1,4 +1,4 @@
-//! Debriefs: each one's reflection on a scene.
+//! Debriefs: each person's reflection on a scene.
 
 use super::schema::debriefs;
 use super::types::Ts;
@@ -12,7 +12,7 @@ use diesel::prelude::*;
 pub struct DebriefRow {
     /// The scene.
     pub scene_id: SceneId,
-    /// Who wrote it.
+    /// The account that wrote it.
     pub account_id: AccountId,
     /// The text, sealed with its author's data key.
     pub content: Vec<u8>,
@@ -20,7 +20,7 @@ pub struct DebriefRow {
     pub written_at: Ts,
 }
 
-/// What a person wrote about some scenes.
+/// The debriefs that a person wrote about some scenes.
 pub fn by(db: &mut Db, author: AccountId, scenes: &[SceneId]) -> QueryResult<Vec<DebriefRow>> {
     debriefs::table
         .filter(debriefs::account_id.eq(author))
@@ -29,7 +29,7 @@ pub fn by(db: &mut Db, author: AccountId, scenes: &[SceneId]) -> QueryResult<Vec
         .load(db)
 }
 
-/// What the other one wrote about some scenes.
+/// The debriefs that others wrote about some scenes.
 pub fn not_by(db: &mut Db, reader: AccountId, scenes: &[SceneId]) -> QueryResult<Vec<DebriefRow>> {
     debriefs::table
         .filter(debriefs::account_id.ne(reader))
@@ -38,7 +38,7 @@ pub fn not_by(db: &mut Db, reader: AccountId, scenes: &[SceneId]) -> QueryResult
         .load(db)
 }
 
-/// Saves a debrief that was not there.
+/// Saves a new debrief.
 pub fn insert(db: &mut Db, row: &DebriefRow) -> QueryResult<usize> {
     diesel::insert_into(debriefs::table).values(row).execute(db)
 }
@@ -50,7 +50,7 @@ pub fn replace(db: &mut Db, row: &DebriefRow) -> QueryResult<usize> {
         .execute(db)
 }
 
-/// Forgets a debrief.
+/// Deletes a debrief.
 pub fn delete(db: &mut Db, scene: SceneId, author: AccountId) -> QueryResult<usize> {
     diesel::delete(debriefs::table.find((scene, author))).execute(db)
 }

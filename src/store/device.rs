@@ -12,7 +12,7 @@ use diesel::prelude::*;
 pub struct DeviceRow {
     /// Its id.
     pub id: DeviceId,
-    /// Whose.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// Keyed hash of the endpoint: one subscription reaches one person.
     pub endpoint_index: Vec<u8>,
@@ -31,7 +31,7 @@ pub fn insert(db: &mut Db, row: &DeviceRow) -> QueryResult<usize> {
     diesel::insert_into(devices::table).values(row).execute(db)
 }
 
-/// The live subscription of that endpoint, whoever's it is.
+/// The live subscription with this endpoint, of any account.
 pub fn find_live_endpoint(db: &mut Db, index: &[u8]) -> QueryResult<Option<DeviceRow>> {
     devices::table
         .filter(devices::endpoint_index.eq(index))
@@ -41,7 +41,7 @@ pub fn find_live_endpoint(db: &mut Db, index: &[u8]) -> QueryResult<Option<Devic
         .optional()
 }
 
-/// Renews what a live subscription says.
+/// Replaces the sealed subscription and label of a live device.
 pub fn renew(db: &mut Db, id: DeviceId, subscription: Vec<u8>, label: Vec<u8>) -> QueryResult<usize> {
     diesel::update(devices::table.find(id))
         .set((devices::subscription.eq(subscription), devices::label.eq(label)))
@@ -58,7 +58,7 @@ pub fn live(db: &mut Db, accounts: &[AccountId]) -> QueryResult<Vec<DeviceRow>> 
         .load(db)
 }
 
-/// Every subscription of a person, ended ones too, the oldest first.
+/// All subscriptions of a person, ended ones too, the oldest first.
 pub fn all(db: &mut Db, account: AccountId) -> QueryResult<Vec<DeviceRow>> {
     devices::table
         .filter(devices::account_id.eq(account))
@@ -67,7 +67,7 @@ pub fn all(db: &mut Db, account: AccountId) -> QueryResult<Vec<DeviceRow>> {
         .load(db)
 }
 
-/// Ends a subscription; false if there is no such live one. `owner`: only if it is that person's.
+/// Ends a subscription; false if it is not live. With `owner`, only if it belongs to that account.
 pub fn end(db: &mut Db, id: DeviceId, owner: Option<AccountId>, now: Ts) -> QueryResult<bool> {
     let live = devices::table.filter(devices::id.eq(id)).filter(devices::ended_at.is_null());
     let ended = devices::ended_at.eq(Some(now));

@@ -1,4 +1,4 @@
-//! Everything that the two backends say differently: opening, migrating, write transactions, upserts, claims.
+//! Everything that differs between the two backends: opening, migrating, transactions, locks, claims.
 
 use super::{Db, StoreError};
 use crate::store::types::Ts;
@@ -6,32 +6,32 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-/// PostgreSQL's tree.
+/// PostgreSQL's migrations.
 pub const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
-/// SQLite's tree; the same names.
+/// SQLite's migrations, under the same names.
 pub const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// The advisory lock under which one process migrates and the others wait. Any number will do; it is ours.
+/// The advisory lock of the process that migrates; the others wait for it. The number is arbitrary.
 const MIGRATION_LOCK: &str = "7315001";
 
-/// The advisory lock that every unit which writes shares, and that one which must be alone has for itself.
+/// The advisory lock that every write transaction shares, and that [`Purpose::WriteAlone`] takes for itself.
 const WRITERS_LOCK: &str = "7315002";
-/// How long such a one waits, and has others wait behind it, for those that are under way.
+/// How long [`Purpose::WriteAlone`] waits for transactions under way, while others queue up behind it.
 const ALONE_WITHIN: &str = "3s";
 
 /// What a transaction is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// To read: all statements see the same state.
+    /// Read only: all statements see the same state.
     Look,
-    /// To write.
+    /// Write.
     Write,
-    /// To write while nobody else does, since it changes what others hold in hand, such as a data key.
+    /// Write while no other transaction does, for changes to what others have already read, such as a data key.
     WriteAlone,
 }
 
-/// The same diesel expression, compiled once for each backend: for what the enum cannot say (`ON CONFLICT`,
-/// insertion of several rows).
+/// Compiles one diesel expression for each backend, for what the `Db` enum cannot express (`ON CONFLICT`, inserting
+/// several rows).
 macro_rules! on_both {
     ($db:expr, |$connection:ident| $body:expr) => {
         match $db {
@@ -42,16 +42,16 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
-/// Where the data lives, as `DATABASE_URL` says.
+/// Where the database is, from `DATABASE_URL`.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Location {
-    /// A file of the embedded database.
+    /// The path of a file.
     Sqlite(String),
-    /// A connection URL, password and all.
+    /// A connection URL, password included.
     Postgres(String),
 }
 
-/// A connection URL may hold a password: it is not shown.
+/// Shows the backend only: a connection URL may hold a password.
 impl std::fmt::Debug for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.backend())
@@ -59,13 +59,13 @@ impl std::fmt::Debug for Location {
 }
 
 impl Location {
-    /// Reads a `DATABASE_URL`. Every scheme that is not known is refused: a mistyped one must not become a file.
+    /// Reads a `DATABASE_URL`. Refuses unknown schemes: a mistyped one must not become a file name.
     pub fn parse(url: &str) -> Result<Self, String> {
         match url.split_once(':') {
             Some(("sqlite", path)) if !path.is_empty() => {
                 Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).to_owned()))
             }
-            // Checked here, since the client library quotes what it cannot read, password and all.
+            // Checked here, since the client library quotes a URL that it cannot read, password included.
             Some(("postgres" | "postgresql", _)) => match url::Url::parse(url) {
                 Ok(parsed) if parsed.path().matches('/').count() <= 1 && whole_escapes(url) => {
                     Ok(Self::Postgres(url.to_owned()))
@@ -87,7 +87,7 @@ impl Location {
     }
 }
 
-/// Whether every `%` begins an escape of two hexadecimal digits.
+/// Whether every `%` starts an escape of two hexadecimal digits.
 fn whole_escapes(url: &str) -> bool {
     let two_digits = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|b| b.is_ascii_hexdigit());
     url.split('%').skip(1).all(two_digits)
@@ -100,8 +100,8 @@ impl Db {
             Location::Postgres(url) => Ok(Self::Postgres(PgConnection::establish(url)?)),
             Location::Sqlite(path) => {
                 let mut connection = SqliteConnection::establish(path)?;
-                // busy_timeout comes first: switching to WAL can itself find the file locked. FULL, because an
-                // agreement or an answer that was confirmed must survive a power cut.
+                // busy_timeout comes first: switching to WAL can itself find the file locked. FULL, since a confirmed
+                // agreement or answer must survive a power cut.
                 connection.batch_execute(
                     "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                      PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;",
@@ -122,7 +122,7 @@ impl Db {
                 connection.batch_execute(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK})"))?;
                 migrated.map_err(failed)
             }
-            // One writer at a time: the second process finds everything done.
+            // SQLite has one writer: a second process waits, and then finds nothing to do.
             Self::Sqlite(connection) => connection.immediate_transaction(|connection| {
                 connection.run_pending_migrations(SQLITE_MIGRATIONS).map(drop).map_err(failed)
             }),
@@ -134,8 +134,8 @@ impl Db {
         self.batch_execute("SELECT 1")
     }
 
-    /// A transaction. One that writes is `BEGIN IMMEDIATE` on SQLite, so that no lock upgrade can fail half way; there
-    /// it is alone anyway.
+    /// Runs a transaction: commits if `work` returns `Ok`, else rolls back. Writes are `BEGIN IMMEDIATE` on SQLite, so
+    /// that no lock upgrade fails half way; they are always alone there.
     pub(crate) fn transact<T, E: From<StoreError>>(
         &mut self,
         purpose: Purpose,
@@ -150,7 +150,7 @@ impl Db {
                     Purpose::Write | Purpose::WriteAlone => "BEGIN IMMEDIATE",
                 },
             ),
-            // Whatever it is, it is sent at once: no unit pays for a way of its own to the server and back.
+            // One statement per transaction start: no extra round trip to the server.
             Self::Postgres(connection) => AnsiTransactionManager::begin_transaction_sql(
                 connection,
                 &match purpose {
@@ -176,8 +176,8 @@ impl Db {
     }
 }
 
-/// Locks one row of `partner_links`, so that two people who act on one link act one after the other. SQLite's
-/// writers are alone anyway.
+/// Locks one row of `partner_links` until the transaction ends, so that two people act on one link one after the other.
+/// SQLite's writers are alone anyway.
 pub fn lock_link(db: &mut Db, id: crate::ids::LinkId) -> QueryResult<()> {
     use super::schema::partner_links;
     match db {
@@ -192,7 +192,7 @@ pub fn lock_link(db: &mut Db, id: crate::ids::LinkId) -> QueryResult<()> {
     }
 }
 
-/// Locks one row of `accounts` against others that lock it; rows that refer to it may still be added.
+/// Locks one row of `accounts` against others that lock it. Rows that refer to it can still be inserted.
 pub fn lock_account(db: &mut Db, id: crate::ids::AccountId) -> QueryResult<()> {
     use super::schema::accounts;
     match db {
@@ -207,8 +207,8 @@ pub fn lock_account(db: &mut Db, id: crate::ids::AccountId) -> QueryResult<()> {
     }
 }
 
-/// Locks a keyed hash against others that lock it, until the end of the transaction: two that would insert the same
-/// unique value do so one after the other, and the second finds the first's row.
+/// Locks a keyed hash until the transaction ends: of two transactions that would insert the same unique value, the
+/// second waits and finds the first one's row.
 pub fn lock_index(db: &mut Db, index: &[u8]) -> QueryResult<()> {
     match db {
         Db::Sqlite(_) => Ok(()),
@@ -223,8 +223,8 @@ pub fn lock_index(db: &mut Db, index: &[u8]) -> QueryResult<()> {
     }
 }
 
-/// Lets workers that have nudges of the same people in hand count what those got one after the other, until the end
-/// of the transaction (R22). Taken by workers alone, in one order, so that none waits for one that waits for it.
+/// Locks the daily counts of some recipients until the transaction ends, so that workers which claimed nudges of the
+/// same people count one after the other (R22). Only workers take it, and in one order, so that none deadlocks.
 pub fn lock_counts(db: &mut Db, recipients: &[crate::ids::AccountId]) -> QueryResult<()> {
     use crate::ids::TypedId as _;
     match db {
@@ -247,10 +247,10 @@ pub fn lock_counts(db: &mut Db, recipients: &[crate::ids::AccountId]) -> QueryRe
     }
 }
 
-/// Tells workers in other processes, once the transaction is saved, that nudges were planned.
+/// Notifies workers in other processes, on commit, that nudges were planned.
 pub fn notify_workers(db: &mut Db) -> QueryResult<()> {
     match db {
-        // Its processes look often enough; see the worker's poll.
+        // SQLite's processes poll often enough; see the worker's poll.
         Db::Sqlite(_) => Ok(()),
         Db::Postgres(connection) => {
             diesel::sql_query(format!("NOTIFY {}", super::notify::CHANNEL)).execute(connection).map(drop)
@@ -260,7 +260,7 @@ pub fn notify_workers(db: &mut Db) -> QueryResult<()> {
 
 diesel::alias!(super::schema::nudges as due: Due);
 
-/// Claims up to `most` nudges that are due: a lease until `lease_until` for `worker`, one attempt more (R15).
+/// Claims up to `most` due nudges: gives `worker` a lease until `lease_until` and counts one attempt more (R15).
 pub fn claim(
     db: &mut Db,
     worker: crate::ids::WorkerId,

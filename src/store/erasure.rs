@@ -1,4 +1,4 @@
-//! Erasures: those that were asked for, what they take, and who was erased.
+//! Erasures: requested ones, the deletion itself, and the hashes of erased accounts.
 
 use super::schema::{
     accounts, address_requests, aftercare, erased, erasures, exports, idempotency_keys, link_members,
@@ -12,35 +12,35 @@ use crate::ids::{AccountId, LinkId, SceneId};
 use crate::store::dialect::on_both;
 use diesel::prelude::*;
 
-/// An erasure that was asked for and can still be undone.
+/// A requested erasure that can still be undone.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = erasures, check_for_backend(MultiBackend))]
 pub struct ErasureRow {
-    /// Whose account.
+    /// The account.
     pub account_id: AccountId,
-    /// When it was asked for.
+    /// When it was requested.
     pub requested_at: Ts,
     /// When it takes place.
     pub erase_at: Ts,
 }
 
-/// Saves an erasure that was asked for.
+/// Saves a requested erasure.
 pub fn insert(db: &mut Db, row: &ErasureRow) -> QueryResult<usize> {
     diesel::insert_into(erasures::table).values(row).execute(db)
 }
 
-/// The erasure that a person asked for.
+/// The erasure that a person requested.
 pub fn find(db: &mut Db, account: AccountId) -> QueryResult<Option<ErasureRow>> {
     erasures::table.find(account).select(ErasureRow::as_select()).first(db).optional()
 }
 
-/// Takes an erasure back that has not come due by `now`; false: there is none, or it is too late.
+/// Cancels an erasure that is not due at `now`; false if there is none, or it is too late.
 pub fn cancel(db: &mut Db, account: AccountId, now: Ts) -> QueryResult<bool> {
     let undoable = erasures::table.find(account).filter(erasures::erase_at.gt(now));
     Ok(diesel::delete(undoable).execute(db)? == 1)
 }
 
-/// Whose time has come.
+/// Up to `most` accounts whose erasure is due.
 pub fn due(db: &mut Db, now: Ts, most: i64) -> QueryResult<Vec<AccountId>> {
     erasures::table
         .filter(erasures::erase_at.le(now))
@@ -50,13 +50,13 @@ pub fn due(db: &mut Db, now: Ts, most: i64) -> QueryResult<Vec<AccountId>> {
         .load(db)
 }
 
-/// Ends what is left of some links and takes the pair of people out of their rows; the scenes that this cancelled.
+/// Ends some links, removes the pair and the code from their rows, and cancels their open scenes; returns those scenes.
 pub fn let_go(db: &mut Db, links: &[LinkId], now: Ts) -> QueryResult<Vec<(SceneId, LinkId)>> {
     let of_links = partner_links::table.filter(partner_links::id.eq_any(links));
     diesel::update(of_links.clone().filter(partner_links::status.ne(LinkStatus::Ended)))
         .set((partner_links::status.eq(LinkStatus::Ended), partner_links::ended_at.eq(Some(now))))
         .execute(db)?;
-    // After that: an active link has its pair.
+    // Only now: an active link must have its pair.
     diesel::update(of_links)
         .set((partner_links::pair.eq(None::<Vec<u8>>), partner_links::code_hash.eq(None::<Vec<u8>>)))
         .execute(db)?;
@@ -69,15 +69,15 @@ pub fn let_go(db: &mut Db, links: &[LinkId], now: Ts) -> QueryResult<Vec<(SceneI
         .get_results(db)
 }
 
-/// Takes an account away with everything that is the person's alone: whatever refers to it goes too, and what others
-/// keep loses the name of its author. Links that nobody is left of go as well.
+/// Deletes an account and everything that belongs to the person alone; foreign keys delete the rows that refer to it,
+/// or clear the author in rows that others keep. Deletes links without members, too.
 pub fn take_away(db: &mut Db, account: AccountId, links: &[LinkId]) -> QueryResult<()> {
     let index = accounts::table.find(account).select(accounts::email_index).first::<Vec<u8>>(db)?;
     diesel::delete(address_requests::table.filter(address_requests::email_index.eq(index))).execute(db)?;
     diesel::update(aftercare::table.filter(aftercare::recorded_by.eq(account)))
         .set(aftercare::content.eq(None::<Vec<u8>>))
         .execute(db)?;
-    // What others have at hand besides, with the person's words in it: exports that wait, and answers kept for repetitions.
+    // The partners' exports and kept responses hold the person's words as well.
     let others: Vec<AccountId> = link_members::table
         .filter(link_members::link_id.eq_any(links))
         .filter(link_members::account_id.ne(account))
@@ -97,7 +97,7 @@ pub fn take_away(db: &mut Db, account: AccountId, links: &[LinkId]) -> QueryResu
     diesel::delete(partner_links::table.filter(partner_links::id.eq_any(empty))).execute(db).map(drop)
 }
 
-/// Remembers that an account was erased, by the hash of its id.
+/// Records that an account was erased, by the hash of its id.
 pub fn remember(db: &mut Db, account_hash: &[u8], now: Ts) -> QueryResult<usize> {
     on_both!(db, |c| diesel::insert_into(erased::table)
         .values((erased::account_hash.eq(account_hash), erased::erased_at.eq(now)))
@@ -105,12 +105,12 @@ pub fn remember(db: &mut Db, account_hash: &[u8], now: Ts) -> QueryResult<usize>
         .execute(c))
 }
 
-/// The hashes of every account that was erased.
+/// The hashes of all erased accounts.
 pub fn erased(db: &mut Db) -> QueryResult<Vec<Vec<u8>>> {
     erased::table.select(erased::account_hash).load(db)
 }
 
-/// Up to `most` accounts' ids behind `after`, in order.
+/// Up to `most` account ids after `after`, in order.
 pub fn accounts_after(db: &mut Db, after: Option<AccountId>, most: i64) -> QueryResult<Vec<AccountId>> {
     let query = accounts::table.order(accounts::id.asc()).select(accounts::id).limit(most).into_boxed();
     match after {

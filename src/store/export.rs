@@ -1,4 +1,4 @@
-//! Exports: one a person at a time, in pieces, made under a lease.
+//! Exports: one for each account at a time, in chunks, built by a worker under a lease.
 
 use super::schema::{export_chunks, exports};
 use super::types::Ts;
@@ -7,49 +7,49 @@ use crate::domain::data_rights::ExportState;
 use crate::ids::{AccountId, ChunkId, ExportId};
 use diesel::prelude::*;
 
-/// Everything of one person, taken out.
+/// An export of everything that belongs to one person.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = exports, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
 pub struct ExportRow {
     /// Its id.
     pub id: ExportId,
-    /// Whose.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// waiting, ready.
     pub state: ExportState,
-    /// When it was asked for.
+    /// When it was requested.
     pub requested_at: Ts,
-    /// When it was ready.
+    /// When it became ready.
     pub ready_at: Option<Ts>,
-    /// When it is thrown away, fetched or not.
+    /// When it is deleted, downloaded or not.
     pub expires_at: Ts,
-    /// How many bytes it has, when it is ready.
+    /// Its size in bytes, once it is ready.
     pub size: Option<i64>,
-    /// How often somebody began to make it: the fence of a lease.
+    /// How often a worker began to build it: the fence of its lease.
     pub attempts: i32,
-    /// Until when whoever makes it has it for themselves.
+    /// When the lease of the worker that builds it ends.
     pub lease_until: Option<Ts>,
-    /// SHA-256 of the token with which it can be fetched.
+    /// SHA-256 of the download token.
     pub token_hash: Option<Vec<u8>>,
     /// When that token stops working.
     pub token_expires_at: Option<Ts>,
 }
 
-/// A piece of an export.
+/// A chunk of an export.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = export_chunks, check_for_backend(MultiBackend))]
 pub struct ChunkRow {
     /// Its id.
     pub id: ChunkId,
-    /// Of which export.
+    /// The export.
     pub export_id: ExportId,
-    /// Its place in the export, from 0.
+    /// Its position in the export, from 0.
     pub number: i32,
     /// Sealed with the account's data key.
     pub content: Vec<u8>,
 }
 
-/// Saves an export that was asked for.
+/// Saves a requested export.
 pub fn insert(db: &mut Db, row: &ExportRow) -> QueryResult<usize> {
     diesel::insert_into(exports::table).values(row).execute(db)
 }
@@ -60,7 +60,7 @@ pub fn find(db: &mut Db, account: AccountId) -> QueryResult<Option<ExportRow>> {
     own.select(ExportRow::as_select()).first(db).optional()
 }
 
-/// The export that is to be made first: nobody makes it at `now`.
+/// The oldest waiting export that no worker has a lease on at `now`.
 pub fn next(db: &mut Db, now: Ts) -> QueryResult<Option<ExportRow>> {
     exports::table
         .filter(exports::state.eq(ExportState::Waiting))
@@ -71,7 +71,7 @@ pub fn next(db: &mut Db, now: Ts) -> QueryResult<Option<ExportRow>> {
         .optional()
 }
 
-/// Takes an export to make it, with nothing in it; false if somebody else was quicker.
+/// Takes the lease of an export and deletes its chunks; false if another worker was quicker.
 pub fn lease(db: &mut Db, row: &ExportRow, until: Ts) -> QueryResult<bool> {
     let free = exports::table.find(row.id).filter(exports::attempts.eq(row.attempts));
     let taken = diesel::update(free)
@@ -81,7 +81,7 @@ pub fn lease(db: &mut Db, row: &ExportRow, until: Ts) -> QueryResult<bool> {
     Ok(taken == 1)
 }
 
-/// Keeps the lease for longer; false if it was lost: somebody else makes it, or the person is gone.
+/// Extends the lease; false if it was lost: another worker has it, or the account is gone.
 pub fn renew(db: &mut Db, id: ExportId, attempt: i32, until: Ts) -> QueryResult<bool> {
     let mine = exports::table
         .find(id)
@@ -90,12 +90,12 @@ pub fn renew(db: &mut Db, id: ExportId, attempt: i32, until: Ts) -> QueryResult<
     Ok(diesel::update(mine).set(exports::lease_until.eq(Some(until))).execute(db)? == 1)
 }
 
-/// Saves a piece.
+/// Saves a chunk.
 pub fn insert_chunk(db: &mut Db, row: &ChunkRow) -> QueryResult<usize> {
     diesel::insert_into(export_chunks::table).values(row).execute(db)
 }
 
-/// Notes that an export is ready; false if the lease was lost.
+/// Marks an export ready; false if the lease was lost.
 pub fn finish(db: &mut Db, id: ExportId, attempt: i32, size: i64, now: Ts) -> QueryResult<bool> {
     let mine = exports::table
         .find(id)
@@ -112,14 +112,14 @@ pub fn finish(db: &mut Db, id: ExportId, attempt: i32, size: i64, now: Ts) -> Qu
     Ok(done == 1)
 }
 
-/// Gives out a token for an export.
+/// Sets the download token of an export.
 pub fn set_token(db: &mut Db, id: ExportId, hash: Vec<u8>, until: Ts) -> QueryResult<usize> {
     diesel::update(exports::table.find(id))
         .set((exports::token_hash.eq(Some(hash)), exports::token_expires_at.eq(Some(until))))
         .execute(db)
 }
 
-/// Uses a token up: the export that it was for; None: there is none, or it was used, or it is out of date.
+/// Uses a download token up and returns its export; None: it is unknown, used or expired.
 pub fn use_token(db: &mut Db, hash: &[u8], now: Ts) -> QueryResult<Option<ExportRow>> {
     let found = exports::table
         .filter(exports::token_hash.eq(hash))
@@ -130,13 +130,13 @@ pub fn use_token(db: &mut Db, hash: &[u8], now: Ts) -> QueryResult<Option<Export
         .first(db)
         .optional()?;
     let Some(row) = found else { return Ok(None) };
-    // Of two at once, one finds it.
+    // Of two requests at once, one gets the export.
     let unused = exports::table.find(row.id).filter(exports::token_hash.eq(hash));
     let used = diesel::update(unused).set(exports::token_hash.eq(None::<Vec<u8>>)).execute(db)?;
     Ok((used == 1).then_some(row))
 }
 
-/// A piece of an export; None: there is none of that number.
+/// A chunk of an export; None: there is none with this number.
 pub fn chunk(db: &mut Db, export: ExportId, number: i32) -> QueryResult<Option<ChunkRow>> {
     export_chunks::table
         .filter(export_chunks::export_id.eq(export))
@@ -146,12 +146,12 @@ pub fn chunk(db: &mut Db, export: ExportId, number: i32) -> QueryResult<Option<C
         .optional()
 }
 
-/// Throws an export away, pieces and all.
+/// Deletes an export with its chunks.
 pub fn delete(db: &mut Db, id: ExportId) -> QueryResult<usize> {
     diesel::delete(exports::table.find(id)).execute(db)
 }
 
-/// Throws away what nobody fetched in time.
+/// Deletes expired exports.
 pub fn forget(db: &mut Db, now: Ts) -> QueryResult<usize> {
     diesel::delete(exports::table.filter(exports::expires_at.le(now))).execute(db)
 }

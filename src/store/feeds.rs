@@ -1,4 +1,4 @@
-//! Who follows their feed in this process, and how they are woken.
+//! The followers of change feeds in this process, and how they are woken.
 
 use crate::ids::AccountId;
 use std::collections::HashMap;
@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// The followers of this process.
+/// The followers in this process, by account.
 #[derive(Default)]
 pub struct Feeds {
     followers: Mutex<HashMap<AccountId, watch::Sender<()>>>,
     closed: CancellationToken,
 }
 
-/// Somebody who follows their feed; no more when it is dropped.
+/// A follower of one account's feed, until it is dropped.
 pub struct Follower {
     feeds: Arc<Feeds>,
     account: AccountId,
-    /// Taken in the end, so that it no longer counts.
+    /// Taken on drop, so that it no longer counts.
     receiver: Option<watch::Receiver<()>>,
 }
 
@@ -26,44 +26,44 @@ impl Feeds {
         self.followers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins to follow. Whatever is told from here on wakes the follower, so what was told before is read after this.
+    /// Starts to follow. Every later change wakes the follower, so read what came before after this call.
     pub fn follow(self: &Arc<Self>, account: AccountId) -> Follower {
         let receiver = Some(self.followers().entry(account).or_default().subscribe());
         Follower { feeds: Arc::clone(self), account, receiver }
     }
 
-    /// Wakes whoever follows a feed.
+    /// Wakes the followers of an account.
     pub fn wake(&self, account: AccountId) {
         if let Some(receiver) = self.followers().get(&account) {
             receiver.send_replace(());
         }
     }
 
-    /// Wakes everybody: nobody knows what they missed.
+    /// Wakes all followers, after changes may have been missed.
     pub fn wake_all(&self) {
         for receiver in self.followers().values() {
             receiver.send_replace(());
         }
     }
 
-    /// Sends everybody away, now and from now on: the process stops.
+    /// Ends all followers, current and future: the process stops.
     pub fn close(&self) {
         self.closed.cancel();
     }
 
-    /// Waits until everybody is sent away.
+    /// Waits until [`Feeds::close`] was called.
     pub fn closed(&self) -> impl Future<Output = ()> + use<> {
         self.closed.clone().cancelled_owned()
     }
 
-    /// How many feeds are followed.
+    /// How many feeds have followers.
     pub fn followed(&self) -> usize {
         self.followers().len()
     }
 }
 
 impl Follower {
-    /// Waits until there may be something new since the last wait; false: the process stops.
+    /// Waits until something new may have come since the last call; false: the process stops.
     pub async fn woken(&mut self) -> bool {
         let Some(receiver) = &mut self.receiver else { return false };
         tokio::select! {

@@ -1,4 +1,4 @@
-//! Mutations that were sent under an idempotency key (R04).
+//! Mutations that were sent with an idempotency key (R04).
 
 use super::schema::idempotency_keys;
 use super::types::Ts;
@@ -6,7 +6,7 @@ use super::{Db, MultiBackend};
 use crate::ids::AccountId;
 use diesel::prelude::*;
 
-/// One key.
+/// One idempotency key.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = idempotency_keys, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
 pub struct KeyRow {
@@ -14,32 +14,32 @@ pub struct KeyRow {
     pub key_hash: Vec<u8>,
     /// Keyed hash of the request.
     pub body_hash: Vec<u8>,
-    /// The sealed answer; None: not given yet.
+    /// The sealed response; None: there is none yet.
     pub response: Option<Vec<u8>>,
     /// When it was first sent.
     pub created_at: Ts,
-    /// Whose mutation it was; None: of nobody signed in.
+    /// The account that sent it; None: nobody was signed in.
     pub account_id: Option<AccountId>,
 }
 
-/// Saves a key. A key that exists is a unique violation: the same mutation was or is being done.
+/// Saves a key. A unique violation means that the mutation was done, or is being done.
 pub fn insert(db: &mut Db, row: &KeyRow) -> QueryResult<usize> {
     diesel::insert_into(idempotency_keys::table).values(row).execute(db)
 }
 
-/// The key of that hash.
+/// The row of this key hash.
 pub fn find(db: &mut Db, key_hash: &[u8]) -> QueryResult<Option<KeyRow>> {
     idempotency_keys::table.find(key_hash).select(KeyRow::as_select()).first(db).optional()
 }
 
-/// Keeps the answer that was given first.
+/// Stores the response, unless there is one.
 pub fn keep_response(db: &mut Db, key_hash: &[u8], response: Vec<u8>) -> QueryResult<usize> {
     diesel::update(idempotency_keys::table.find(key_hash).filter(idempotency_keys::response.is_null()))
         .set(idempotency_keys::response.eq(Some(response)))
         .execute(db)
 }
 
-/// Forgets keys from before `before`.
+/// Deletes keys from before `before`.
 pub fn forget(db: &mut Db, before: Ts) -> QueryResult<usize> {
     diesel::delete(idempotency_keys::table.filter(idempotency_keys::created_at.lt(before))).execute(db)
 }

@@ -1,4 +1,4 @@
-//! The entries of people's journals.
+//! Journal entries.
 
 use super::schema::journal_entries;
 use super::types::Ts;
@@ -14,13 +14,13 @@ use diesel::prelude::*;
 pub struct JournalRow {
     /// Its id.
     pub id: JournalEntryId,
-    /// Whose.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// The scene that it is about; null: none.
     pub scene_id: Option<SceneId>,
     /// The text, sealed with the account's data key.
     pub content: Vec<u8>,
-    /// The instant under which it stands in the journal.
+    /// When it was written, as shown in the journal.
     pub written_at: Ts,
     /// When it was last changed; null: never.
     pub edited_at: Option<Ts>,
@@ -28,7 +28,7 @@ pub struct JournalRow {
     pub created_at: Ts,
 }
 
-/// What of an entry can be changed.
+/// The columns of an entry that can change.
 #[derive(Default, AsChangeset)]
 #[diesel(table_name = journal_entries)]
 pub struct JournalChange {
@@ -36,7 +36,7 @@ pub struct JournalChange {
     pub scene_id: Option<Option<SceneId>>,
     /// The sealed text.
     pub content: Option<Vec<u8>>,
-    /// The instant under which it stands.
+    /// When it was written, as shown in the journal.
     pub written_at: Option<Ts>,
     /// When it was changed.
     pub edited_at: Option<Option<Ts>>,
@@ -47,7 +47,7 @@ pub fn insert(db: &mut Db, row: &JournalRow) -> QueryResult<usize> {
     diesel::insert_into(journal_entries::table).values(row).execute(db)
 }
 
-/// The entry, if it is that person's: somebody else's is as good as missing (R29).
+/// The entry, if it belongs to this person; another's is as good as missing (R29).
 pub fn find_for(db: &mut Db, id: JournalEntryId, account: AccountId) -> QueryResult<Option<JournalRow>> {
     journal_entries::table
         .find(id)
@@ -66,7 +66,7 @@ pub fn count_since(db: &mut Db, account: AccountId, since: Ts) -> QueryResult<i6
         .get_result(db)
 }
 
-/// A page of a person's journal, the newest first, after the entry at `after`; all of it, or about one scene.
+/// A page of a person's journal, the newest first: all of it, or the entries about one scene.
 pub fn page(
     db: &mut Db,
     account: AccountId,
@@ -83,7 +83,7 @@ pub fn page(
     load_page!(db, query, page, rising: false, by: (journal_entries::written_at, journal_entries::id))
 }
 
-/// Changes an entry and returns it as it is then.
+/// Changes an entry and returns the changed row.
 pub fn update(db: &mut Db, id: JournalEntryId, change: &JournalChange) -> QueryResult<JournalRow> {
     diesel::update(journal_entries::table.find(id))
         .set(change)
@@ -91,7 +91,7 @@ pub fn update(db: &mut Db, id: JournalEntryId, change: &JournalChange) -> QueryR
         .get_result(db)
 }
 
-/// Forgets an entry.
+/// Deletes an entry.
 pub fn delete(db: &mut Db, id: JournalEntryId) -> QueryResult<usize> {
     diesel::delete(journal_entries::table.find(id)).execute(db)
 }

@@ -1,7 +1,7 @@
-//! Parts of lists by key: the one way in which long lists are read, in either direction.
+//! Keyset pages: the one way in which long lists are read, in either direction.
 
-/// Loads the part of a boxed query that a [`crate::domain::keyset_page::KeysetPage`] wants. The list rises or falls by the column
-/// `$at` and, where that is the same, by `$id`.
+/// Loads the page of a boxed query that a [`crate::domain::keyset_page::KeysetPage`] asks for. The list is ordered by
+/// the column `$at`, then by `$id`, both ascending if `rising`, else descending.
 macro_rules! load_page {
     ($db:expr, $query:expr, $page:expr, rising: $rising:expr, by: ($at:expr, $id:expr)) => {{
         let (page, rising) = ($page, $rising);
@@ -16,7 +16,7 @@ macro_rules! load_page {
             let at = $crate::store::types::Ts::from(at);
             query = query.filter($at.lt(at).or($at.eq(at).and($id.lt(id))));
         }
-        // The last ones are the first ones of the list the other way round.
+        // The last rows are the first rows of the reversed list.
         let rows = if rising == page.from_end {
             query.order(($at.desc(), $id.desc())).load($db)
         } else {

@@ -1,4 +1,4 @@
-//! Log-ins that wait for their second step.
+//! Log-ins that wait for their second factor.
 
 use super::schema::log_in_challenges;
 use super::types::Ts;
@@ -6,13 +6,13 @@ use super::{Db, MultiBackend};
 use crate::ids::AccountId;
 use diesel::prelude::*;
 
-/// A log-in whose password was right and that waits for its second step. Deleted when it is done or out of guesses.
+/// A log-in with the right password that waits for the second factor. Deleted when done, or after too many wrong codes.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = log_in_challenges, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
 pub struct ChallengeRow {
     /// SHA-256 of the token that the device was given.
     pub token_hash: Vec<u8>,
-    /// Who logs in.
+    /// The account that logs in.
     pub account_id: AccountId,
     /// The device's name, sealed with a key derived from the house secret.
     pub label: Vec<u8>,
@@ -29,7 +29,7 @@ pub fn insert(db: &mut Db, row: &ChallengeRow) -> QueryResult<usize> {
     diesel::insert_into(log_in_challenges::table).values(row).execute(db)
 }
 
-/// The challenge of that token, if it works at `now`.
+/// The challenge with this token, if it has not expired at `now`.
 pub fn find(db: &mut Db, token_hash: &[u8], now: Ts) -> QueryResult<Option<ChallengeRow>> {
     log_in_challenges::table
         .find(token_hash)
@@ -39,18 +39,18 @@ pub fn find(db: &mut Db, token_hash: &[u8], now: Ts) -> QueryResult<Option<Chall
         .optional()
 }
 
-/// Keeps count of wrong codes.
+/// Sets the count of wrong codes.
 pub fn note_wrong(db: &mut Db, token_hash: &[u8], wrong_codes: i32) -> QueryResult<usize> {
     let challenge = log_in_challenges::table.find(token_hash);
     diesel::update(challenge).set(log_in_challenges::wrong_codes.eq(wrong_codes)).execute(db)
 }
 
-/// Removes a challenge; false if it is gone.
+/// Deletes a challenge; false if it is gone.
 pub fn delete(db: &mut Db, token_hash: &[u8]) -> QueryResult<bool> {
     Ok(diesel::delete(log_in_challenges::table.find(token_hash)).execute(db)? == 1)
 }
 
-/// Forgets challenges that expired before `before`.
+/// Deletes challenges that expired before `before`.
 pub fn forget(db: &mut Db, before: Ts) -> QueryResult<usize> {
     diesel::delete(log_in_challenges::table.filter(log_in_challenges::expires_at.lt(before))).execute(db)
 }

@@ -47,22 +47,22 @@ pub enum Db {
     Sqlite(SqliteConnection),
 }
 
-/// Why the database could not do its work. Never shown to a client (R36).
+/// Why a query or transaction failed. Clients never see it (R36).
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A query failed.
     #[error("query: {0}")]
     Query(DieselError),
-    /// No connection could be had.
+    /// No connection could be opened.
     #[error("connection: {0}")]
     Connection(#[from] diesel::ConnectionError),
     /// The schema could not be brought up to date.
     #[error("migration: {0}")]
     Migration(String),
-    /// The database was too busy to begin within the deadline; nothing was done.
+    /// The time-out for a free thread passed; nothing was done.
     #[error("the database did not come to this work in time")]
     Busy,
-    /// The work did not come back: it panicked, or the process is stopping.
+    /// The work was lost: it panicked, or the process is stopping.
     #[error("the database thread dropped the work")]
     Dropped,
 }
@@ -74,13 +74,13 @@ impl From<DieselError> for StoreError {
 }
 
 impl StoreError {
-    /// Whether a unique key refused a row.
+    /// Whether a unique constraint refused a row.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Query(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)))
     }
 }
 
-/// `as_returning()` does not compile on the enum; the named columns say the same.
+/// `as_returning()` does not compile on the `Db` enum; this names the columns instead.
 pub fn columns<T: diesel::Selectable<MultiBackend>>() -> T::SelectExpression {
     T::construct_selection()
 }

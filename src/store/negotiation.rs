@@ -8,7 +8,7 @@ use crate::domain::negotiation::RevisionState;
 use crate::ids::{AccountId, AgreementId, LinkId, RevisionId};
 use diesel::prelude::*;
 
-/// One immutable text of a negotiation, as it is saved.
+/// One immutable text of a negotiation, to insert.
 #[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = revisions, treat_none_as_default_value = false)]
 pub struct RevisionRow {
@@ -18,17 +18,17 @@ pub struct RevisionRow {
     pub link_id: LinkId,
     /// Its number in the link, from 1.
     pub number: i32,
-    /// Who proposed it.
+    /// The account that proposed it.
     pub author_id: Option<AccountId>,
-    /// What both share of the text, sealed with the link's data key.
+    /// The part of the text that both share, sealed with the link's data key.
     pub content: Vec<u8>,
-    /// SHA-256 of that: what an agreement names.
+    /// SHA-256 of that part: what an agreement names.
     pub content_hash: Vec<u8>,
     /// When it was proposed.
     pub created_at: Ts,
 }
 
-/// All of a Revision but its text: enough to tell where it stands.
+/// A Revision without its text: enough to tell its state.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = revisions, check_for_backend(MultiBackend))]
 pub struct RevisionHead {
@@ -38,18 +38,18 @@ pub struct RevisionHead {
     pub link_id: LinkId,
     /// Its number in the link, from 1.
     pub number: i32,
-    /// Who proposed it.
+    /// The account that proposed it.
     pub author_id: Option<AccountId>,
-    /// SHA-256 of what both share of the text: what an agreement names.
+    /// SHA-256 of the part that both share: what an agreement names.
     pub content_hash: Vec<u8>,
     /// When it was proposed.
     pub created_at: Ts,
-    /// Where it stood when one of the two was erased; None: reckoned from the agreements.
+    /// Its state when one of the two accounts was erased; None: it follows from the agreements.
     pub final_state: Option<RevisionState>,
 }
 
 impl RevisionRow {
-    /// Its head, as [`heads`] reads it.
+    /// Its head, as [`heads`] would read it.
     pub fn head(&self) -> RevisionHead {
         RevisionHead {
             id: self.id,
@@ -69,7 +69,7 @@ impl RevisionRow {
 pub struct PartRow {
     /// The Revision.
     pub revision_id: RevisionId,
-    /// Whose words.
+    /// The account whose words they are.
     pub account_id: AccountId,
     /// Which of the Revision's two digests is theirs, from 0.
     pub side: i32,
@@ -83,26 +83,25 @@ pub struct PartRow {
 pub struct AgreementRow {
     /// Its id.
     pub id: AgreementId,
-    /// To which text.
+    /// The Revision.
     pub revision_id: RevisionId,
-    /// Whose.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// The hash that the person named.
     pub content_hash: Vec<u8>,
-    /// When.
+    /// When the person agreed.
     pub agreed_at: Ts,
     /// When it was taken back.
     pub withdrawn_at: Option<Ts>,
 }
 
-/// Saves a new Revision with each one's words. The unique (link, number) refuses the second of two that were made at
-/// once.
+/// Saves a new Revision with each person's words. Of two made at once, the unique (link, number) refuses the second.
 pub fn insert(db: &mut Db, row: &RevisionRow, parts: &[PartRow]) -> QueryResult<()> {
     diesel::insert_into(revisions::table).values(row).execute(db)?;
     on_both!(db, |c| diesel::insert_into(revision_parts::table).values(parts).execute(c)).map(drop)
 }
 
-/// What is left of each one's words in some Revisions.
+/// Each person's words in some Revisions, except those of erased accounts.
 pub fn parts(db: &mut Db, of: &[RevisionId]) -> QueryResult<Vec<PartRow>> {
     revision_parts::table
         .filter(revision_parts::revision_id.eq_any(of))
@@ -111,7 +110,7 @@ pub fn parts(db: &mut Db, of: &[RevisionId]) -> QueryResult<Vec<PartRow>> {
         .load(db)
 }
 
-/// Keeps where some Revisions stand, for when the agreements no longer tell.
+/// Stores the state of some Revisions, before the agreements that it follows from are deleted.
 pub fn settle(db: &mut Db, ids: &[RevisionId], state: RevisionState) -> QueryResult<usize> {
     diesel::update(revisions::table.filter(revisions::id.eq_any(ids)))
         .set(revisions::final_state.eq(Some(state)))
@@ -127,12 +126,12 @@ pub fn heads(db: &mut Db, links: &[LinkId]) -> QueryResult<Vec<RevisionHead>> {
         .load(db)
 }
 
-/// What both share of the texts of some Revisions, sealed.
+/// The parts that both share of some Revisions, sealed.
 pub fn contents(db: &mut Db, of: &[RevisionId]) -> QueryResult<Vec<(RevisionId, Vec<u8>)>> {
     revisions::table.filter(revisions::id.eq_any(of)).select((revisions::id, revisions::content)).load(db)
 }
 
-/// The link of a Revision, if it is one of that person: somebody else's takes no longer than a missing one (R29).
+/// The link of a Revision, if this person is in it; another's takes as long as a missing one (R29).
 pub fn link_of(db: &mut Db, id: RevisionId, account: AccountId) -> QueryResult<Option<LinkId>> {
     let own = link_members::table.filter(link_members::account_id.eq(account)).select(link_members::link_id);
     revisions::table
@@ -143,7 +142,7 @@ pub fn link_of(db: &mut Db, id: RevisionId, account: AccountId) -> QueryResult<O
         .optional()
 }
 
-/// Every yes to a Revision of some links, taken back or not, the oldest first.
+/// All agreements to Revisions of some links, withdrawn ones too, the oldest first.
 pub fn agreements(db: &mut Db, links: &[LinkId]) -> QueryResult<Vec<AgreementRow>> {
     let of_links = revisions::table.filter(revisions::link_id.eq_any(links)).select(revisions::id);
     agreements::table
@@ -153,12 +152,12 @@ pub fn agreements(db: &mut Db, links: &[LinkId]) -> QueryResult<Vec<AgreementRow
         .load(db)
 }
 
-/// Saves a yes.
+/// Saves an agreement.
 pub fn agree(db: &mut Db, row: &AgreementRow) -> QueryResult<usize> {
     diesel::insert_into(agreements::table).values(row).execute(db)
 }
 
-/// Takes a yes back; false if none stands.
+/// Withdraws an agreement; false if there is none in force.
 pub fn withdraw(db: &mut Db, revision: RevisionId, account: AccountId, now: Ts) -> QueryResult<bool> {
     let standing = agreements::table
         .filter(agreements::revision_id.eq(revision))

@@ -1,4 +1,4 @@
-//! The bell: tells this process what another one did, that nudges were planned or somebody's feed has something new.
+//! The notify channels: PostgreSQL tells this process that others planned nudges or recorded changes.
 
 use crate::ids::AccountId;
 use crate::store::feeds::Feeds;
@@ -9,17 +9,16 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// The channel of PostgreSQL's `NOTIFY` for workers.
+/// The notify channel for workers.
 pub const CHANNEL: &str = "evenkeel_nudges";
-/// The channel for followers; its payload is the account's id.
+/// The notify channel for followers; the payload is the account's id.
 const FEEDS: &str = "evenkeel_feeds";
-/// How often the listener looks at what its connection has received: it asks no question to the database.
+/// How often the listener reads what its connection received; this sends no query.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long it waits after a lost connection.
 const RECONNECT: Duration = Duration::from_secs(2);
 
-/// Tells followers in other processes, once the transaction is saved, that there is something to read. On SQLite they
-/// look by themselves now and then.
+/// Notifies followers in other processes, on commit, that there is something to read. On SQLite they poll.
 pub fn notify_followers(db: &mut Db, account: AccountId) -> QueryResult<()> {
     match db {
         Db::Sqlite(_) => Ok(()),
@@ -31,12 +30,11 @@ pub fn notify_followers(db: &mut Db, account: AccountId) -> QueryResult<()> {
     }
 }
 
-/// Rings the bells of this process whenever another planned nudges or told somebody something, for as long as somebody
-/// holds the workers' bell. On SQLite there is nobody to listen to: looking now and then is enough for a second process
-/// on one machine.
+/// Wakes this process's worker and followers when another process planned nudges or recorded changes, until `planned`
+/// is dropped. On SQLite it does nothing: polling is enough for a second process on one machine.
 ///
 /// # Errors
-/// The listener's thread cannot be started.
+/// If the listener's thread cannot be started.
 pub fn listen(location: &Location, planned: &Arc<Notify>, feeds: &Arc<Feeds>) -> Result<(), StoreError> {
     if !matches!(location, Location::Postgres(_)) {
         return Ok(());
@@ -56,11 +54,11 @@ pub fn listen(location: &Location, planned: &Arc<Notify>, feeds: &Arc<Feeds>) ->
         .map_err(|error| StoreError::Connection(diesel::ConnectionError::BadConnection(error.to_string())))
 }
 
-/// Listens until the workers' bell is gone, or the connection.
+/// Listens until `planned` is dropped, or the connection breaks.
 fn hear(location: &Location, planned: &Weak<Notify>, feeds: &Weak<Feeds>) -> Result<(), StoreError> {
     let Db::Postgres(mut connection) = Db::open(location)? else { return Ok(()) };
     connection.batch_execute(&format!("LISTEN {CHANNEL}; LISTEN {FEEDS}"))?;
-    // What happened while nobody listened.
+    // Notifications may have been missed before.
     let mut nudges_planned = true;
     if let Some(feeds) = feeds.upgrade() {
         feeds.wake_all();

@@ -25,11 +25,11 @@ pub struct NudgeRow {
     pub kind: NudgeKind,
     /// push, mail.
     pub channel: Channel,
-    /// Who receives it; null: whoever has the request's address.
+    /// The recipient's account; null: the mail goes to the request's address.
     pub recipient_id: Option<AccountId>,
-    /// About which check-in.
+    /// The check-in it is about.
     pub check_in_id: Option<CheckInId>,
-    /// For which request.
+    /// The address request that it answers.
     pub address_request_id: Option<AddressRequestId>,
     /// The check-in's round that it was planned in.
     pub round: i32,
@@ -41,22 +41,22 @@ pub struct NudgeRow {
     pub state: NudgeState,
     /// Why it was dropped.
     pub drop_reason: Option<DropReason>,
-    /// How often it was claimed for sending: the fence of a lease.
+    /// How often it was claimed for sending: the fence of its lease.
     pub attempts: i32,
-    /// The worker that holds it.
+    /// The worker that has the lease.
     pub leased_by: Option<WorkerId>,
-    /// When that lease ends and it may be claimed again.
+    /// When the lease ends and the nudge may be claimed again.
     pub lease_until: Option<Ts>,
     /// When it was planned.
     pub created_at: Ts,
     /// When it was sent, dropped or given up.
     pub finished_at: Option<Ts>,
-    /// When it was to go out, quiet hours and all: lateness counts from here.
+    /// When it was to go out, after quiet hours: lateness counts from here.
     pub due_at: Ts,
-    /// The one device that it is for, when the others took it already; null: every device.
+    /// The one device that still needs it, when the others accepted it; null: every device.
     pub device_id: Option<DeviceId>,
-    /// How many of its attempts no longer count towards the cap: they were spent on another channel, before somebody
-    /// had it tried anew, or never left the house.
+    /// Attempts that do not count towards the cap: made on another channel, made before an operator's retry, or never
+    /// handed to a provider.
     pub attempts_forgiven: i32,
 }
 
@@ -66,9 +66,9 @@ pub struct NudgeRow {
 pub struct AttemptRow {
     /// Its id.
     pub id: AttemptId,
-    /// Which nudge.
+    /// The nudge.
     pub nudge_id: NudgeId,
-    /// To which device; null: by mail.
+    /// The device; null: sent by mail.
     pub device_id: Option<DeviceId>,
     /// accepted, gone, deferred, refused.
     pub outcome: AttemptOutcome,
@@ -79,7 +79,7 @@ pub struct AttemptRow {
 }
 
 impl NudgeRow {
-    /// A new nudge that waits until `send_at` and is of no use from `expires_at` on.
+    /// A new nudge that waits until `send_at` and expires at `expires_at`.
     pub fn waiting(
         about: About,
         channel: Channel,
@@ -116,7 +116,7 @@ impl NudgeRow {
         }
     }
 
-    /// What it is about; None: its columns contradict each other.
+    /// What it is about; None if its columns contradict each other.
     pub fn about(&self) -> Option<About> {
         match self.kind {
             NudgeKind::Reminder(reason) => Some(About::CheckIn(self.check_in_id?, self.round, reason)),
@@ -124,7 +124,7 @@ impl NudgeRow {
         }
     }
 
-    /// The copy of this nudge for one device that did not take it yet, while others did. It is tried at `at`.
+    /// A copy of this nudge for one device that did not accept it while others did, to be tried at `at`.
     pub fn straggler(&self, device: DeviceId, at: Timestamp, now: Timestamp, chance: &Chance) -> Self {
         Self {
             id: NudgeId::at(now, chance),
@@ -140,28 +140,27 @@ impl NudgeRow {
         }
     }
 
-    /// The key that Topic and Message-ID are made of: a copy for one device takes the place of the same message.
+    /// The key for Topic and Message-ID. A copy for one device has the same one, so that it replaces the message.
     pub fn shown_key(&self) -> &str {
         let suffix = self.device_id.map(|device| format!("/{device}")).unwrap_or_default();
         self.key.strip_suffix(suffix.as_str()).unwrap_or(&self.key)
     }
 
-    /// How many attempts count towards the cap (R20), the one under way included.
+    /// How many attempts count towards the cap (R20), the current one included.
     pub fn tries(&self) -> i32 {
         self.attempts - self.attempts_forgiven
     }
 }
 
-/// Saves planned nudges. One whose key exists keeps its row: if it still waits, or waited for a consent that is
-/// there again, and nothing of it was ever tried, it is planned anew; if it was sent, or may have been, it stays as it
-/// is (R14).
+/// Saves planned nudges. A row with the same key is replanned if it waits and no attempt of it counts, or if it was
+/// dropped for a missing consent before anything was handed over. Otherwise it stays: it may have been sent (R14).
 pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
     use diesel::dsl::{exists, not};
     use diesel::query_dsl::methods::FilterDsl;
     use diesel::upsert::excluded;
     let mut planned = 0;
     for row in rows {
-        // One row at a time: a condition on the update does not fit several rows on SQLite.
+        // One row at a time: SQLite has no condition on the update of several rows.
         planned += on_both!(db, |c| diesel::insert_into(nudges::table)
             .values(row)
             .on_conflict(nudges::key)
@@ -175,8 +174,8 @@ pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
                 nudges::finished_at.eq(None::<Ts>),
             ))
             .filter(
-                // What was tried already keeps its back-off; and what was on its way when the consent was taken back may
-                // have arrived: it must not come a second time.
+                // A tried nudge keeps its back-off. One that was being sent when the consent was withdrawn may have
+                // arrived, and must not come twice.
                 nudges::attempts.eq(nudges::attempts_forgiven).and(nudges::state.eq(NudgeState::Waiting).or(
                     nudges::drop_reason.eq(DropReason::NotConsented).assume_not_null().and(not(exists(
                         QueryDsl::filter(attempts::table, attempts::nudge_id.eq(nudges::id))
@@ -191,12 +190,13 @@ pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
     Ok(planned)
 }
 
-/// The nudge of that id.
+/// The nudge with this id.
 pub fn find(db: &mut Db, id: NudgeId) -> QueryResult<Option<NudgeRow>> {
     nudges::table.find(id).select(NudgeRow::as_select()).first(db).optional()
 }
 
-/// Drops what waits of some check-ins, for some reasons. A nudge that is being sent loses its lease.
+/// Drops the waiting nudges of some check-ins that have one of some reasons. A nudge that is being sent loses its
+/// lease.
 pub fn drop_waiting(
     db: &mut Db,
     check_ins: &[CheckInId],
@@ -222,7 +222,7 @@ pub fn drop_waiting(
     }
 }
 
-/// When some people got the nudges since `since` that count for the daily cap (R22): one entry a nudge.
+/// When some people got nudges, since `since`, that count towards the daily cap (R22): one entry for each nudge.
 pub fn sent_since(db: &mut Db, recipients: &[AccountId], since: Ts) -> QueryResult<Vec<(AccountId, Ts)>> {
     let rows: Vec<(Option<AccountId>, Option<Ts>)> = counted(recipients)
         .filter(nudges::state.eq(NudgeState::Sent))
@@ -232,8 +232,8 @@ pub fn sent_since(db: &mut Db, recipients: &[AccountId], since: Ts) -> QueryResu
     Ok(rows.into_iter().filter_map(|(to, at)| Some((to?, at?))).collect())
 }
 
-/// For whom workers have nudges in hand that count for the daily cap, besides those of one claim: one entry a nudge.
-/// They may be on their way.
+/// The recipients of claimed nudges that count towards the daily cap and may be on their way, except `besides`: one
+/// entry for each nudge.
 pub fn held(
     db: &mut Db,
     recipients: &[AccountId],
@@ -249,8 +249,8 @@ pub fn held(
     Ok(rows.into_iter().flatten().collect())
 }
 
-/// The nudges of some people that count for the daily cap, whatever became of them: not those that they asked for
-/// themselves, and not a second device's copy.
+/// The nudges of some people that count towards the daily cap, in any state: not mails that they asked for, and not the
+/// copy for a second device.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn counted<'a>(recipients: &'a [AccountId]) -> _ {
     nudges::table
@@ -267,8 +267,8 @@ pub fn of_check_ins(db: &mut Db, check_ins: &[CheckInId]) -> QueryResult<Vec<Nud
         .load(db)
 }
 
-/// A page of what a person got, and of what is to come about their own check-ins, the latest first. What is to
-/// come about somebody else depends on that person, and is not looked at even for counting (R11).
+/// A page of the nudges that a person got, and of those about their own check-ins that are not sent, the latest first.
+/// Unsent nudges about another person's check-in depend on that person, and are not even counted (R11).
 pub fn page(db: &mut Db, recipient: AccountId, page: KeysetPage<NudgeId>) -> QueryResult<Vec<NudgeRow>> {
     let own = check_ins::table.filter(check_ins::subject_id.eq(recipient)).select(check_ins::id.nullable());
     let query = nudges::table
@@ -280,7 +280,7 @@ pub fn page(db: &mut Db, recipient: AccountId, page: KeysetPage<NudgeId>) -> Que
     load_page!(db, query, page, rising: false, by: (nudges::send_at, nudges::id))
 }
 
-/// When the next waiting nudge can be claimed: when it is due, and its lease, if somebody holds it, has ended. None:
+/// When the next waiting nudge can be claimed: when it is due and, if a worker has it, its lease has ended. None:
 /// nothing waits.
 pub fn next_due(db: &mut Db) -> QueryResult<Option<Ts>> {
     let free: Option<Ts> = nudges::table
@@ -290,7 +290,7 @@ pub fn next_due(db: &mut Db) -> QueryResult<Option<Ts>> {
         .select(nudges::send_at)
         .first(db)
         .optional()?;
-    // What is held can only come first if it was due first: no more rows than the workers have in hand.
+    // Of leased nudges only those due before `free` matter: no more rows than the workers have claimed.
     let mut held = nudges::table
         .filter(nudges::state.eq(NudgeState::Waiting))
         .filter(nudges::lease_until.is_not_null())
@@ -304,32 +304,32 @@ pub fn next_due(db: &mut Db) -> QueryResult<Option<Ts>> {
     Ok(free.into_iter().chain(held).min())
 }
 
-/// The end of a claim.
+/// The update that ends a claim.
 #[derive(Clone, Debug, PartialEq, Eq, AsChangeset)]
 #[diesel(table_name = nudges)]
 pub struct Release {
-    /// Where the nudge stands now.
+    /// The new state.
     pub state: NudgeState,
     /// Why it was dropped.
     pub drop_reason: Option<Option<DropReason>>,
-    /// The way that it took, or is to take.
+    /// The channel it went by, or goes by next.
     pub channel: Channel,
-    /// When it is tried again; None: as it was.
+    /// When it is tried again; None: unchanged.
     pub send_at: Option<Ts>,
-    /// When it is to go out; None: as it was.
+    /// When it is to go out; None: unchanged.
     pub due_at: Option<Ts>,
-    /// How many of its attempts do not count; None: as it was.
+    /// Attempts that do not count; None: unchanged.
     pub attempts_forgiven: Option<i32>,
     /// When it was finished.
     pub finished_at: Option<Option<Ts>>,
-    /// Nobody holds it any more.
+    /// Always cleared.
     pub leased_by: Option<Option<WorkerId>>,
-    /// No lease.
+    /// Always cleared.
     pub lease_until: Option<Option<Ts>>,
 }
 
 impl Release {
-    /// The nudge stays as it is, for somebody else to claim.
+    /// Ends the claim and leaves the nudge waiting, for any worker to claim.
     pub fn unchanged(nudge: &NudgeRow) -> Self {
         Self {
             state: NudgeState::Waiting,
@@ -344,37 +344,37 @@ impl Release {
         }
     }
 
-    /// It is tried again at `at`; the attempt that this claim was counts only if `counts`.
+    /// Tries again at `at`; the current attempt counts only if `counts`.
     pub fn again(nudge: &NudgeRow, at: Timestamp, counts: bool) -> Self {
         let forgiven = (!counts).then(|| nudge.attempts_forgiven + 1);
         Self { send_at: Some(at.into()), attempts_forgiven: forgiven, ..Self::unchanged(nudge) }
     }
 
-    /// It is to go out at `at` instead.
+    /// Moves the nudge to `at`; the current attempt does not count.
     pub fn moved(nudge: &NudgeRow, at: Timestamp) -> Self {
         Self { due_at: Some(at.into()), ..Self::again(nudge, at, false) }
     }
 
-    /// It goes by mail from `now` on, with all its attempts before it.
+    /// Switches to mail from `now` on; no attempt so far counts.
     pub fn by_mail(nudge: &NudgeRow, now: Timestamp) -> Self {
         let attempts_forgiven = Some(nudge.attempts);
         Self { channel: Channel::Mail, attempts_forgiven, ..Self::again(nudge, now, true) }
     }
 
-    /// It is not to go out, and nothing of this claim left the house.
+    /// Drops the nudge; this attempt handed nothing to a provider and does not count.
     pub fn dropped(nudge: &NudgeRow, reason: DropReason, now: Ts) -> Self {
         let attempts_forgiven = Some(nudge.attempts_forgiven + 1);
         Self { attempts_forgiven, ..Self::finished(nudge, NudgeState::Dropped, Some(reason), now) }
     }
 
-    /// It is finished.
+    /// Finishes the nudge in this state.
     pub fn finished(nudge: &NudgeRow, state: NudgeState, reason: Option<DropReason>, now: Ts) -> Self {
         Self { state, drop_reason: Some(reason), finished_at: Some(Some(now)), ..Self::unchanged(nudge) }
     }
 }
 
-/// Ends some claims in the same way, those that are still these: same worker, same attempt (the fence, R15). Returns
-/// which; the others' leases were lost, and nothing of them is changed.
+/// Ends the claims that still have this worker and this attempt (the fence, R15), and returns their ids. The other
+/// nudges have lost the lease, and stay unchanged.
 pub fn release(
     db: &mut Db,
     ids: &[NudgeId],
@@ -390,9 +390,9 @@ pub fn release(
     diesel::update(mine).set(change).returning(nudges::id).get_results(db)
 }
 
-/// Has some nudges that were dropped while this attempt was on its way be sent after all, since a provider took them: what
-/// a person got is not denied (R25), and counts (R22). The attempt is fence enough, since every claim makes another.
-/// Returns which.
+/// Marks nudges as sent that were dropped during this attempt although a provider accepted them: a delivery is not
+/// denied (R25), and counts (R22). The attempt alone is the fence, since every claim counts one more. Returns the
+/// changed ids.
 pub fn sent_after_all(
     db: &mut Db,
     ids: &[NudgeId],
@@ -406,12 +406,12 @@ pub fn sent_after_all(
     diesel::update(dropped).set(change).returning(nudges::id).get_results(db)
 }
 
-/// How often some nudges were claimed; those that are no more are left out.
+/// How often some nudges were claimed; deleted nudges are left out.
 pub fn claims(db: &mut Db, of: &[NudgeId]) -> QueryResult<Vec<(NudgeId, i32)>> {
     nudges::table.filter(nudges::id.eq_any(of)).select((nudges::id, nudges::attempts)).load(db)
 }
 
-/// Saves the copies of nudges that one device each is to get still. A copy that exists stays as it is.
+/// Saves copies for devices that still need the nudge. An existing copy stays as it is.
 pub fn insert_stragglers(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
     if rows.is_empty() {
         return Ok(0);
@@ -419,7 +419,7 @@ pub fn insert_stragglers(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
     on_both!(db, |c| diesel::insert_into(nudges::table).values(rows).on_conflict_do_nothing().execute(c))
 }
 
-/// Gives back what a worker holds, when it stops.
+/// Gives up the leases of a worker that stops.
 pub fn give_back(db: &mut Db, worker: WorkerId, now: Ts) -> QueryResult<usize> {
     let held = nudges::table.filter(nudges::send_at.le(now)).filter(nudges::leased_by.eq(worker));
     diesel::update(held.filter(nudges::state.eq(NudgeState::Waiting)))
@@ -427,7 +427,7 @@ pub fn give_back(db: &mut Db, worker: WorkerId, now: Ts) -> QueryResult<usize> {
         .execute(db)
 }
 
-/// The nudges that were given up, the latest first. `only`: of these. `useful_after`: whose time is not over then.
+/// The nudges that were given up, the latest first. `only`: among these. `useful_after`: those that expire after it.
 pub fn dead(
     db: &mut Db,
     only: Option<&[NudgeId]>,
@@ -449,13 +449,13 @@ pub fn dead(
     query.load(db)
 }
 
-/// Has a nudge that was given up wait again; how many rows that were (none, if somebody else was quicker).
+/// Has a nudge that was given up wait again. Returns the number of changed rows: 0 if another process was quicker.
 pub fn revive(db: &mut Db, id: NudgeId, change: &Release) -> QueryResult<usize> {
     let dead = nudges::table.filter(nudges::id.eq(id)).filter(nudges::state.eq(NudgeState::Dead));
     diesel::update(dead).set(change).execute(db)
 }
 
-/// Forgets up to `most` nudges that were finished before `before`, the oldest first, with their attempts.
+/// Deletes up to `most` nudges that were finished before `before`, the oldest first, with their attempts.
 pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
     let old: Vec<NudgeId> = nudges::table
         .filter(nudges::finished_at.lt(before))
@@ -474,7 +474,7 @@ pub fn insert_attempts(db: &mut Db, rows: &[AttemptRow]) -> QueryResult<usize> {
     on_both!(db, |c| diesel::insert_into(attempts::table).values(rows).execute(c))
 }
 
-/// Which devices' push services refused which of some nudges for good.
+/// The devices whose push service refused one of some nudges for good.
 pub fn refused(db: &mut Db, of: &[NudgeId]) -> QueryResult<Vec<(NudgeId, DeviceId)>> {
     if of.is_empty() {
         return Ok(Vec::new());

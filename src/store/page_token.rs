@@ -1,4 +1,4 @@
-//! The tokens of pages that a nudge or a mail leads to, hashed.
+//! The tokens of pages that nudges and mails link to, hashed.
 
 use super::dialect::on_both;
 use super::schema::page_tokens;
@@ -8,7 +8,7 @@ use crate::domain::page::PagePurpose;
 use crate::ids::{AccountId, CheckInId};
 use diesel::prelude::*;
 
-/// One token.
+/// One page token.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = page_tokens, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
 pub struct PageTokenRow {
@@ -16,7 +16,7 @@ pub struct PageTokenRow {
     pub token_hash: Vec<u8>,
     /// answer, choices.
     pub purpose: PagePurpose,
-    /// Whose token it is.
+    /// The account that it belongs to.
     pub account_id: AccountId,
     /// The check-in that can be answered with it.
     pub check_in_id: Option<CheckInId>,
@@ -26,7 +26,7 @@ pub struct PageTokenRow {
     pub expires_at: Ts,
 }
 
-/// Saves tokens that go out; those that went out before stay as they are.
+/// Saves tokens that are sent now; existing ones stay unchanged.
 pub fn keep(db: &mut Db, rows: &[PageTokenRow]) -> QueryResult<usize> {
     if rows.is_empty() {
         return Ok(0);
@@ -34,7 +34,7 @@ pub fn keep(db: &mut Db, rows: &[PageTokenRow]) -> QueryResult<usize> {
     on_both!(db, |c| diesel::insert_into(page_tokens::table).values(rows).on_conflict_do_nothing().execute(c))
 }
 
-/// The token of that hash, if it works at `now`.
+/// The token with this hash and purpose, if it has not expired at `now`.
 pub fn find(
     db: &mut Db,
     purpose: PagePurpose,
@@ -50,7 +50,7 @@ pub fn find(
         .optional()
 }
 
-/// Forgets tokens that stopped working before `before`.
+/// Deletes tokens that expired before `before`.
 pub fn forget(db: &mut Db, before: Ts) -> QueryResult<usize> {
     diesel::delete(page_tokens::table.filter(page_tokens::expires_at.lt(before))).execute(db)
 }

@@ -17,7 +17,7 @@ pub struct LinkRow {
     pub status: LinkStatus,
     /// The link's data key, wrapped by the master key.
     pub data_key: Vec<u8>,
-    /// Who gave out the code.
+    /// The account that gave out the code.
     pub inviter_id: Option<AccountId>,
     /// Keyed hash of the invitation code, while it is open.
     pub code_hash: Option<Vec<u8>>,
@@ -61,13 +61,13 @@ pub fn pair(a: AccountId, b: AccountId) -> Vec<u8> {
     [first.0.as_bytes().as_slice(), second.0.as_bytes().as_slice()].concat()
 }
 
-/// What of a link can be changed.
+/// The columns of a link that can change.
 #[derive(Default, AsChangeset)]
 #[diesel(table_name = partner_links)]
 pub struct LinkChange {
-    /// Where it stands.
+    /// invited, active, ended.
     pub status: Option<LinkStatus>,
-    /// The open code.
+    /// The hash of the open code.
     pub code_hash: Option<Option<Vec<u8>>>,
     /// The pair's key.
     pub pair: Option<Option<Vec<u8>>>,
@@ -77,7 +77,7 @@ pub struct LinkChange {
     pub ended_at: Option<Option<Ts>>,
 }
 
-/// What of one side can be changed.
+/// The columns of one side that can change.
 #[derive(Default, AsChangeset)]
 #[diesel(table_name = link_members)]
 pub struct MemberChange {
@@ -89,9 +89,9 @@ pub struct MemberChange {
     pub needs: Option<Option<Vec<u8>>>,
     /// When they were written.
     pub needs_written_at: Option<Option<Ts>>,
-    /// Whether the count of promises kept is wanted.
+    /// Whether the person wants the count of kept promises.
     pub promise_count_wanted: Option<bool>,
-    /// Sealed display name of when the link ended.
+    /// The sealed display name at the link's end.
     pub name_at_end: Option<Option<Vec<u8>>>,
 }
 
@@ -105,7 +105,7 @@ pub fn insert_member(db: &mut Db, row: &MemberRow) -> QueryResult<usize> {
     diesel::insert_into(link_members::table).values(row).execute(db)
 }
 
-/// The link, if that person is part of it: somebody else's is as good as missing (R29).
+/// The link, if this person is in it; another's is as good as missing (R29).
 pub fn find_for(db: &mut Db, id: LinkId, account: AccountId) -> QueryResult<Option<LinkRow>> {
     partner_links::table
         .inner_join(link_members::table)
@@ -116,8 +116,8 @@ pub fn find_for(db: &mut Db, id: LinkId, account: AccountId) -> QueryResult<Opti
         .optional()
 }
 
-/// The link whose open code that is, if it still works at `now`: one that is too old takes no longer than one that
-/// never was.
+/// The link with this open code, if it has not expired at `now`. An expired code takes as long as one that never
+/// existed.
 pub fn find_by_code(db: &mut Db, code_hash: &[u8], now: Ts) -> QueryResult<Option<LinkRow>> {
     partner_links::table
         .filter(partner_links::code_hash.eq(code_hash))
@@ -127,7 +127,7 @@ pub fn find_by_code(db: &mut Db, code_hash: &[u8], now: Ts) -> QueryResult<Optio
         .optional()
 }
 
-/// Whether the two have an active link.
+/// Whether the two have an active link with each other.
 pub fn are_linked(db: &mut Db, a: AccountId, b: AccountId) -> QueryResult<bool> {
     let active = partner_links::table
         .filter(partner_links::pair.eq(pair(a, b)))
@@ -135,12 +135,12 @@ pub fn are_linked(db: &mut Db, a: AccountId, b: AccountId) -> QueryResult<bool> 
     Ok(active.count().get_result::<i64>(db)? > 0)
 }
 
-/// The links of those ids.
+/// The links with these ids.
 pub fn find_all(db: &mut Db, ids: &[LinkId]) -> QueryResult<Vec<LinkRow>> {
     partner_links::table.filter(partner_links::id.eq_any(ids)).select(LinkRow::as_select()).load(db)
 }
 
-/// Those of some links that person is part of; others are left out.
+/// Those of some links that this person is in.
 pub fn find_all_for(db: &mut Db, ids: &[LinkId], account: AccountId) -> QueryResult<Vec<LinkRow>> {
     let own = link_members::table.filter(link_members::account_id.eq(account)).select(link_members::link_id);
     partner_links::table
@@ -174,7 +174,7 @@ pub fn list(db: &mut Db, account: AccountId, ended_too: bool, limit: i64) -> Que
     query.load(db)
 }
 
-/// How many links of a person are active, or invited with a code that still works at `now`.
+/// How many links of a person are active, or invited with a code that has not expired at `now`.
 pub fn count_open(db: &mut Db, account: AccountId, now: Ts) -> QueryResult<i64> {
     let invited = partner_links::status.eq(LinkStatus::Invited).and(partner_links::code_expires_at.gt(now));
     partner_links::table
@@ -185,7 +185,7 @@ pub fn count_open(db: &mut Db, account: AccountId, now: Ts) -> QueryResult<i64> 
         .get_result(db)
 }
 
-/// Changes a link and returns it as it is then.
+/// Changes a link and returns the changed row.
 pub fn update(db: &mut Db, id: LinkId, change: &LinkChange) -> QueryResult<LinkRow> {
     diesel::update(partner_links::table.find(id)).set(change).returning(columns::<LinkRow>()).get_result(db)
 }

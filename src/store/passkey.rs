@@ -1,4 +1,4 @@
-//! Passkeys, and the ceremonies in which they are made and used.
+//! Passkeys, and the WebAuthn ceremonies that make and use them.
 
 use super::schema::{passkey_ceremonies, passkeys};
 use super::types::Ts;
@@ -12,9 +12,9 @@ use diesel::prelude::*;
 pub struct PasskeyRow {
     /// Its id.
     pub id: PasskeyId,
-    /// Whose.
+    /// The account it belongs to.
     pub account_id: AccountId,
-    /// Keyed hash of the id that the authenticator gave it: the only way to find it by that.
+    /// Keyed hash of the authenticator's credential id: the only way to find a passkey by it.
     pub credential_index: Vec<u8>,
     /// Public key, counter and flags, sealed with the account's data key.
     pub credential: Vec<u8>,
@@ -26,15 +26,15 @@ pub struct PasskeyRow {
     pub last_used_at: Option<Ts>,
 }
 
-/// A ceremony that was begun. Deleted when it is finished, well or not.
+/// A ceremony that was begun. Deleted when it is finished, successfully or not.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = passkey_ceremonies, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
 pub struct CeremonyRow {
     /// SHA-256 of the token that the device was given.
     pub token_hash: Vec<u8>,
-    /// Whose; null: whoever logs in.
+    /// The account; null: a log-in, whose account is not known yet.
     pub account_id: Option<AccountId>,
-    /// What it is for and the challenge, sealed with a key derived from the house secret.
+    /// Its purpose and challenge, sealed with a key derived from the house secret.
     pub state: Vec<u8>,
     /// When it stops working.
     pub expires_at: Ts,
@@ -45,7 +45,7 @@ pub fn insert(db: &mut Db, row: &PasskeyRow) -> QueryResult<usize> {
     diesel::insert_into(passkeys::table).values(row).execute(db)
 }
 
-/// The passkey of that blind index.
+/// The passkey with this blind index.
 pub fn find_by_credential(db: &mut Db, index: &[u8]) -> QueryResult<Option<PasskeyRow>> {
     passkeys::table
         .filter(passkeys::credential_index.eq(index))
@@ -63,13 +63,13 @@ pub fn list(db: &mut Db, account: AccountId) -> QueryResult<Vec<PasskeyRow>> {
         .load(db)
 }
 
-/// Notes that a passkey was used, with what changed of it.
+/// Notes that a passkey was used, and stores its changed credential.
 pub fn note_used(db: &mut Db, id: PasskeyId, credential: Vec<u8>, now: Ts) -> QueryResult<usize> {
     let used = (passkeys::credential.eq(credential), passkeys::last_used_at.eq(Some(now)));
     diesel::update(passkeys::table.find(id)).set(used).execute(db)
 }
 
-/// Removes a passkey of a person; false if there is none.
+/// Deletes a passkey of a person; false if there is none.
 pub fn delete(db: &mut Db, id: PasskeyId, account: AccountId) -> QueryResult<bool> {
     let own = passkeys::table.filter(passkeys::id.eq(id)).filter(passkeys::account_id.eq(account));
     Ok(diesel::delete(own).execute(db)? == 1)
@@ -80,8 +80,8 @@ pub fn insert_ceremony(db: &mut Db, row: &CeremonyRow) -> QueryResult<usize> {
     diesel::insert_into(passkey_ceremonies::table).values(row).execute(db)
 }
 
-/// Takes the ceremony of a person out, or of whoever logs in; of two that finish it at once, one gets it. Somebody
-/// else's stays where it is.
+/// Takes out the ceremony of this owner, or of a log-in if there is none. Of two requests that finish it at once, one
+/// gets it. Another owner's ceremony stays.
 pub fn take_ceremony(
     db: &mut Db,
     token_hash: &[u8],
@@ -99,7 +99,7 @@ pub fn take_ceremony(
     Ok(taken.then_some(row))
 }
 
-/// Forgets ceremonies that expired before `before`.
+/// Deletes ceremonies that expired before `before`.
 pub fn forget_ceremonies(db: &mut Db, before: Ts) -> QueryResult<usize> {
     diesel::delete(passkey_ceremonies::table.filter(passkey_ceremonies::expires_at.lt(before))).execute(db)
 }

@@ -12,7 +12,7 @@ use diesel::prelude::*;
 pub struct RecoveryCodeRow {
     /// SHA-256 of account and code.
     pub code_hash: Vec<u8>,
-    /// Whose.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// When it was given out.
     pub created_at: Ts,
@@ -31,7 +31,7 @@ pub fn insert(db: &mut Db, row: &RecoveryCodeRow) -> QueryResult<usize> {
     diesel::insert_into(recovery_codes::table).values(row).execute(db)
 }
 
-/// Uses a code up; false if the person has no such unused one.
+/// Uses a code up; false if the person has no such unused code.
 pub fn use_up(db: &mut Db, account: AccountId, code_hash: &[u8], now: Ts) -> QueryResult<bool> {
     let unused = recovery_codes::table
         .filter(recovery_codes::code_hash.eq(code_hash))
@@ -40,7 +40,7 @@ pub fn use_up(db: &mut Db, account: AccountId, code_hash: &[u8], now: Ts) -> Que
     Ok(diesel::update(unused).set(recovery_codes::used_at.eq(Some(now))).execute(db)? == 1)
 }
 
-/// How many of the person's codes still work.
+/// How many of a person's codes are unused.
 pub fn count_unused(db: &mut Db, account: AccountId) -> QueryResult<i64> {
     recovery_codes::table
         .filter(recovery_codes::account_id.eq(account))
@@ -49,7 +49,7 @@ pub fn count_unused(db: &mut Db, account: AccountId) -> QueryResult<i64> {
         .get_result(db)
 }
 
-/// Removes all codes of a person.
+/// Deletes all codes of a person.
 pub fn delete_all(db: &mut Db, account: AccountId) -> QueryResult<usize> {
     diesel::delete(recovery_codes::table.filter(recovery_codes::account_id.eq(account))).execute(db)
 }

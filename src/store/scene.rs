@@ -1,4 +1,4 @@
-//! Scenes, each one's part in them, aftercare and outreach.
+//! Scenes, each person's part in them, aftercare and outreach.
 
 use super::dialect::on_both;
 use super::schema::{aftercare, check_ins, link_members, outreaches, scene_members, scenes};
@@ -36,7 +36,7 @@ pub struct SceneRow {
     pub ended_at: Option<Ts>,
     /// The agreed Revision that it stood under; null: none.
     pub revision_id: Option<RevisionId>,
-    /// Who recorded it.
+    /// The account that recorded it.
     pub created_by: Option<AccountId>,
     /// When it was recorded.
     pub created_at: Ts,
@@ -52,7 +52,7 @@ pub struct SceneMemberRow {
     pub account_id: AccountId,
     /// The role in this scene.
     pub role: Role,
-    /// As on the link, for this scene alone; null: as the link says.
+    /// The alert_allowed of the link, overridden for this scene; null: the link's applies.
     pub alert_allowed: Option<bool>,
 }
 
@@ -64,7 +64,7 @@ pub struct AftercareRow {
     pub id: AftercareId,
     /// The scene.
     pub scene_id: SceneId,
-    /// Who wrote it down.
+    /// The account that wrote it down.
     pub recorded_by: Option<AccountId>,
     /// What, for whom, how long, and a note, sealed with the link's data key.
     pub content: Option<Vec<u8>>,
@@ -78,25 +78,25 @@ pub struct AftercareRow {
 pub struct OutreachRow {
     /// Its id.
     pub id: OutreachId,
-    /// About which scene.
+    /// The scene it is about.
     pub scene_id: SceneId,
     /// Who reached out.
     pub account_id: AccountId,
     /// message, call, video, in_person.
     pub way: ContactWay,
-    /// When.
+    /// When the person reached out.
     pub happened_at: Ts,
     /// When it was written down.
     pub created_at: Ts,
 }
 
-/// What of a scene can be changed.
+/// The columns of a scene that can change.
 #[derive(Default, AsChangeset)]
 #[diesel(table_name = scenes)]
 pub struct SceneChange {
-    /// Where it stands.
+    /// planned, under_way, ended, cancelled.
     pub status: Option<SceneStatus>,
-    /// Where it takes place.
+    /// in_person, online.
     pub setting: Option<Setting>,
     /// 1 to 5.
     pub intensity: Option<Option<i32>>,
@@ -114,7 +114,7 @@ pub fn insert(db: &mut Db, row: &SceneRow, members: &[SceneMemberRow]) -> QueryR
     on_both!(db, |c| diesel::insert_into(scene_members::table).values(members).execute(c)).map(drop)
 }
 
-/// The scene, if that person took part in it: somebody else's takes no longer than a missing one (R29).
+/// The scene, if this person took part in it; another's takes as long as a missing one (R29).
 pub fn find_for(db: &mut Db, id: SceneId, account: AccountId) -> QueryResult<Option<SceneRow>> {
     let own = scene_members::table
         .filter(scene_members::account_id.eq(account))
@@ -123,12 +123,12 @@ pub fn find_for(db: &mut Db, id: SceneId, account: AccountId) -> QueryResult<Opt
     scenes::table.find(id).filter(scenes::id.eq_any(own)).select(SceneRow::as_select()).first(db).optional()
 }
 
-/// The scenes of those ids.
+/// The scenes with these ids.
 pub fn find_all(db: &mut Db, ids: &[SceneId]) -> QueryResult<Vec<SceneRow>> {
     scenes::table.filter(scenes::id.eq_any(ids)).select(SceneRow::as_select()).load(db)
 }
 
-/// The scenes of a link that have not ended.
+/// The scenes of a link that are planned or under way.
 pub fn unfinished(db: &mut Db, link: LinkId) -> QueryResult<Vec<SceneRow>> {
     scenes::table
         .filter(scenes::link_id.eq(link))
@@ -143,20 +143,20 @@ pub fn count_since(db: &mut Db, link: LinkId, since: Ts) -> QueryResult<i64> {
     scenes::table.filter(scenes::link_id.eq(link)).filter(scenes::created_at.gt(since)).count().get_result(db)
 }
 
-/// A part of a link's scenes, the newest first.
+/// A page of a link's scenes, the newest first.
 pub fn page(db: &mut Db, link: LinkId, page: KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>> {
     let query = scenes::table.filter(scenes::link_id.eq(link)).select(SceneRow::as_select()).into_boxed();
     load_page!(db, query, page, rising: false, by: (scenes::created_at, scenes::id))
 }
 
-/// The same of all links of a person.
+/// A page of the scenes of all links of a person, the newest first.
 pub fn page_of(db: &mut Db, account: AccountId, page: KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>> {
     let own = link_members::table.filter(link_members::account_id.eq(account)).select(link_members::link_id);
     let query = scenes::table.filter(scenes::link_id.eq_any(own)).select(SceneRow::as_select()).into_boxed();
     load_page!(db, query, page, rising: false, by: (scenes::created_at, scenes::id))
 }
 
-/// The ended scenes that a person answered about, the latest end first.
+/// A page of the ended scenes about which a person answered a check-in, the latest end first.
 pub fn answered_by(db: &mut Db, subject: AccountId, page: KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>> {
     let answered = check_ins::table
         .filter(check_ins::subject_id.eq(subject))
@@ -188,12 +188,12 @@ pub fn members(db: &mut Db, of: &[SceneId]) -> QueryResult<Vec<SceneMemberRow>> 
         .load(db)
 }
 
-/// Changes a scene and returns it as it is then.
+/// Changes a scene and returns the changed row.
 pub fn update(db: &mut Db, id: SceneId, change: &SceneChange) -> QueryResult<SceneRow> {
     diesel::update(scenes::table.find(id)).set(change).returning(columns::<SceneRow>()).get_result(db)
 }
 
-/// Says whether the partner may be told, for one scene.
+/// Sets, for one scene, whether the partner may be told.
 pub fn set_alert(
     db: &mut Db,
     scene: SceneId,
@@ -205,12 +205,12 @@ pub fn set_alert(
         .execute(db)
 }
 
-/// Saves what was given.
+/// Saves aftercare.
 pub fn insert_aftercare(db: &mut Db, row: &AftercareRow) -> QueryResult<usize> {
     diesel::insert_into(aftercare::table).values(row).execute(db)
 }
 
-/// What was given after some scenes, the oldest first.
+/// The aftercare of some scenes, the oldest first.
 pub fn aftercare(db: &mut Db, of: &[SceneId]) -> QueryResult<Vec<AftercareRow>> {
     aftercare::table
         .filter(aftercare::scene_id.eq_any(of))
@@ -233,8 +233,8 @@ pub fn outreaches(db: &mut Db, of: &[SceneId]) -> QueryResult<Vec<OutreachRow>> 
         .load(db)
 }
 
-/// Forgets up to `most` scenes that ended before `before`, or were planned for then and never begun, with everything
-/// that belongs to them: the schema's foreign keys take it along.
+/// Deletes up to `most` scenes that ended before `before`, or were planned for before it and never begun. Foreign keys
+/// delete everything that belongs to them.
 pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
     let begun = scenes::status.eq_any([SceneStatus::UnderWay, SceneStatus::Ended]);
     let planned_later =

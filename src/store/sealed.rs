@@ -1,4 +1,4 @@
-//! The one list of columns that hold wrapped keys and sealed values, and how to go through them.
+//! The one list of columns that hold wrapped keys and sealed values, and the queries that walk them.
 
 use super::Db;
 use super::schema::key_renewals;
@@ -7,16 +7,16 @@ use diesel::prelude::*;
 use diesel::sql_types::Binary;
 use uuid::Uuid;
 
-/// A column whose values belong to their row: the row's key is part of what was sealed.
+/// A column whose values are bound to their row: the row's key is part of the AAD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
     /// The table.
     pub table: &'static str,
     /// The column.
     pub column: &'static str,
-    /// The column that is the row's key, or the first of the two that are.
+    /// The row's key column, or the first of its two.
     pub key: &'static str,
-    /// The second column of the row's key, if there is one.
+    /// The row's second key column, if there is one.
     pub second_key: Option<&'static str>,
 }
 
@@ -37,30 +37,29 @@ const fn paired(
     Column { table, column, key, second_key: Some(second_key) }
 }
 
-/// Whose data key seals a column.
+/// Which kind of key seals a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// An account's.
+    /// An account's data key.
     Account,
-    /// A link's.
+    /// A link's data key.
     Link,
-    /// The key that is derived from the house secret, for what belongs to nobody yet and is kept for days only. It is
-    /// never renewed.
+    /// A key derived from the house secret, for values of no account yet that are kept for days only. Never renewed.
     AppContext,
 }
 
 /// A column of sealed values.
 #[derive(Clone, Copy, Debug)]
 pub struct Sealed {
-    /// Which.
+    /// The column.
     pub at: Column,
-    /// Whose data key seals it.
+    /// Which kind of key seals it.
     pub owner: Owner,
-    /// Which rows are one owner's, `$1`.
+    /// SQL condition for the rows of one owner, `$1`.
     owned: &'static str,
 }
 
-/// Every column that holds a key wrapped by a master key. The first is the house secret: whichever master key wraps it
+/// Every column that holds a key wrapped by a master key. The first is the house secret: the master key that wraps it
 /// is the one in force.
 pub const WRAPPED: &[Column] = &[column("house_secrets", "secret"), ACCOUNT_KEYS, LINK_KEYS];
 /// The data keys of accounts.
@@ -109,22 +108,22 @@ pub const SEALED: &[Sealed] = &[
     of_house(keyed("passkey_ceremonies", "state", "token_hash")),
 ];
 
-/// One value with its row's key.
+/// One value with the key of its row.
 #[derive(Clone, QueryableByName)]
 pub struct Cell {
     /// The row's key, or its first part.
     #[diesel(sql_type = Uid)]
     pub key: RowId,
-    /// The second part; as the first, if there is only one.
+    /// The second part; equal to the first if there is only one.
     #[diesel(sql_type = Uid)]
     second: RowId,
-    /// What is sealed or wrapped.
+    /// The sealed value or wrapped key.
     #[diesel(sql_type = Binary)]
     pub bytes: Vec<u8>,
 }
 
 impl Cell {
-    /// The row's key as its place says it.
+    /// The row's key, as it stands in the AAD.
     pub fn aad(&self, of: Column) -> (Uuid, Uuid) {
         (self.key.0, of.second_key.map_or(Uuid::nil(), |_| self.second.0))
     }
@@ -139,7 +138,7 @@ fn select(of: Column, rows: &str) -> String {
     )
 }
 
-/// Up to `most` values of a column with a single key, from behind `after` on, in the order of their keys.
+/// Up to `most` values of a column with a single key, after `after`, ordered by key.
 pub fn page(db: &mut Db, of: Column, after: Option<RowId>, most: i64) -> QueryResult<Vec<Cell>> {
     let query = |rows: &str| format!("{} LIMIT {most}", select(of, rows));
     match after {
@@ -148,12 +147,12 @@ pub fn page(db: &mut Db, of: Column, after: Option<RowId>, most: i64) -> QueryRe
     }
 }
 
-/// Everything of a column that is sealed with one owner's key.
+/// All values of a column that are sealed with one owner's key.
 pub fn owned(db: &mut Db, sealed: &Sealed, owner: RowId) -> QueryResult<Vec<Cell>> {
     diesel::sql_query(select(sealed.at, sealed.owned)).bind::<Uid, _>(owner).load(db)
 }
 
-/// Puts other bytes in a value's place.
+/// Replaces a value.
 pub fn replace(db: &mut Db, of: Column, cell: &Cell, bytes: Vec<u8>) -> QueryResult<usize> {
     let Column { table, column, key, second_key } = of;
     let second = second_key.unwrap_or(key);
@@ -164,19 +163,19 @@ pub fn replace(db: &mut Db, of: Column, cell: &Cell, bytes: Vec<u8>) -> QueryRes
         .execute(db)
 }
 
-/// Up to which owner the keys are renewed; None: no renewal is under way.
+/// The last owner whose key was renewed; None: no renewal is under way.
 pub fn renewed_up_to(db: &mut Db, owners: &str) -> QueryResult<Option<RowId>> {
     key_renewals::table.find(owners).select(key_renewals::reached).first(db).optional()
 }
 
-/// Notes up to which owner the keys are renewed.
+/// Notes the last owner whose key was renewed.
 pub fn note_renewed(db: &mut Db, owners: &str, reached: RowId) -> QueryResult<usize> {
     diesel::delete(key_renewals::table.find(owners)).execute(db)?;
     let row = (key_renewals::owner.eq(owners), key_renewals::reached.eq(reached));
     diesel::insert_into(key_renewals::table).values(row).execute(db)
 }
 
-/// Notes that the renewal is over.
+/// Notes that the renewal is done.
 pub fn end_renewal(db: &mut Db) -> QueryResult<usize> {
     diesel::delete(key_renewals::table).execute(db)
 }

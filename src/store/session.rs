@@ -18,17 +18,17 @@ pub struct SessionRow {
     pub label: Vec<u8>,
     /// When it was signed in.
     pub created_at: Ts,
-    /// When it last asked for tokens.
+    /// When its tokens were last refreshed.
     pub last_used_at: Ts,
-    /// When it was signed out or ended.
+    /// When the person signed out, or the session was ended.
     pub ended_at: Option<Ts>,
-    /// When it last gave a fresh proof; its log-in is one. Null: before there were proofs.
+    /// When the person last reauthenticated in it; the log-in counts. Null: before this was recorded.
     pub proved_at: Option<Ts>,
-    /// When a token of the family came again after it had been exchanged, which ended the session.
+    /// When an exchanged token of the family was used again, which ended the session.
     pub reused_at: Option<Ts>,
 }
 
-/// The tokens of a family.
+/// One refresh token of a family.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = refresh_tokens, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
 pub struct RefreshTokenRow {
@@ -42,7 +42,7 @@ pub struct RefreshTokenRow {
     pub issued_at: Ts,
     /// When it stops working.
     pub expires_at: Ts,
-    /// When it was exchanged; after a short grace another use ends the family.
+    /// When it was exchanged; after a short grace, another use ends the session.
     pub replaced_at: Option<Ts>,
     /// The token that was exchanged for this one; null: the first of its family.
     pub predecessor_id: Option<RefreshTokenId>,
@@ -58,7 +58,7 @@ pub fn insert_token(db: &mut Db, row: &RefreshTokenRow) -> QueryResult<usize> {
     diesel::insert_into(refresh_tokens::table).values(row).execute(db)
 }
 
-/// The token of that hash with its session.
+/// The token with this hash, and its session.
 pub fn find_token(db: &mut Db, hash: &[u8]) -> QueryResult<Option<(RefreshTokenRow, SessionRow)>> {
     refresh_tokens::table
         .inner_join(sessions::table)
@@ -68,13 +68,13 @@ pub fn find_token(db: &mut Db, hash: &[u8]) -> QueryResult<Option<(RefreshTokenR
         .optional()
 }
 
-/// Marks a token exchanged; false if somebody else did so first.
+/// Marks a token exchanged; false if it was exchanged before.
 pub fn replace_token(db: &mut Db, id: RefreshTokenId, now: Ts) -> QueryResult<bool> {
     let unused = refresh_tokens::table.find(id).filter(refresh_tokens::replaced_at.is_null());
     Ok(diesel::update(unused).set(refresh_tokens::replaced_at.eq(Some(now))).execute(db)? == 1)
 }
 
-/// The token that another was exchanged for.
+/// The token that was issued in exchange for this one.
 pub fn find_successor(db: &mut Db, id: RefreshTokenId) -> QueryResult<Option<RefreshTokenRow>> {
     refresh_tokens::table
         .filter(refresh_tokens::predecessor_id.eq(Some(id)))
@@ -83,17 +83,17 @@ pub fn find_successor(db: &mut Db, id: RefreshTokenId) -> QueryResult<Option<Ref
         .optional()
 }
 
-/// Notes that a session asked for tokens.
+/// Notes that a session refreshed its tokens.
 pub fn touch(db: &mut Db, id: SessionId, now: Ts) -> QueryResult<usize> {
     diesel::update(sessions::table.find(id)).set(sessions::last_used_at.eq(now)).execute(db)
 }
 
-/// Notes that a session gave a fresh proof.
+/// Notes that the person reauthenticated in a session.
 pub fn note_proof(db: &mut Db, id: SessionId, now: Ts) -> QueryResult<usize> {
     diesel::update(sessions::table.find(id)).set(sessions::proved_at.eq(Some(now))).execute(db)
 }
 
-/// A person's session, live or ended.
+/// A session of a person, live or ended.
 pub fn find(db: &mut Db, id: SessionId, account: AccountId) -> QueryResult<Option<SessionRow>> {
     sessions::table
         .find(id)
@@ -103,7 +103,7 @@ pub fn find(db: &mut Db, id: SessionId, account: AccountId) -> QueryResult<Optio
         .optional()
 }
 
-/// A person's live sessions, the latest used first.
+/// A person's live sessions, the last used first.
 pub fn list(db: &mut Db, account: AccountId) -> QueryResult<Vec<SessionRow>> {
     sessions::table
         .filter(sessions::account_id.eq(account))
@@ -114,7 +114,7 @@ pub fn list(db: &mut Db, account: AccountId) -> QueryResult<Vec<SessionRow>> {
         .load(db)
 }
 
-/// A person's sessions of which a copy was used since `since`, the latest first.
+/// A person's sessions in which an exchanged token was used again since `since`, the latest first.
 pub fn list_reused(db: &mut Db, account: AccountId, since: Ts) -> QueryResult<Vec<SessionRow>> {
     sessions::table
         .filter(sessions::account_id.eq(account))
@@ -125,7 +125,7 @@ pub fn list_reused(db: &mut Db, account: AccountId, since: Ts) -> QueryResult<Ve
         .load(db)
 }
 
-/// Every session of a person, ended ones too, the oldest first.
+/// All sessions of a person, ended ones too, the oldest first.
 pub fn all(db: &mut Db, account: AccountId) -> QueryResult<Vec<SessionRow>> {
     sessions::table
         .filter(sessions::account_id.eq(account))
@@ -134,7 +134,7 @@ pub fn all(db: &mut Db, account: AccountId) -> QueryResult<Vec<SessionRow>> {
         .load(db)
 }
 
-/// Ends one session of a person; false if there is no such live one.
+/// Ends a session of a person; false if it is not live.
 pub fn end(db: &mut Db, id: SessionId, account: AccountId, now: Ts) -> QueryResult<bool> {
     let live = sessions::table
         .filter(sessions::id.eq(id))
@@ -143,7 +143,7 @@ pub fn end(db: &mut Db, id: SessionId, account: AccountId, now: Ts) -> QueryResu
     Ok(diesel::update(live).set(sessions::ended_at.eq(Some(now))).execute(db)? == 1)
 }
 
-/// Ends all sessions of a person but `kept`.
+/// Ends all sessions of a person except `kept`.
 pub fn end_others(db: &mut Db, account: AccountId, kept: Option<SessionId>, now: Ts) -> QueryResult<usize> {
     let live = sessions::table.filter(sessions::account_id.eq(account)).filter(sessions::ended_at.is_null());
     let ended = sessions::ended_at.eq(Some(now));
@@ -153,14 +153,14 @@ pub fn end_others(db: &mut Db, account: AccountId, kept: Option<SessionId>, now:
     }
 }
 
-/// Ends a session of which a copy was used; false if it had ended.
+/// Ends a session in which an exchanged token was used again; false if it had ended.
 pub fn end_reused(db: &mut Db, id: SessionId, now: Ts) -> QueryResult<bool> {
     let live = sessions::table.find(id).filter(sessions::ended_at.is_null());
     let ended = (sessions::ended_at.eq(Some(now)), sessions::reused_at.eq(Some(now)));
     Ok(diesel::update(live).set(ended).execute(db)? == 1)
 }
 
-/// Forgets tokens that are out of date at `now`, and sessions that ended before `before`.
+/// Deletes tokens that are expired at `now`, and sessions that ended before `before`.
 pub fn forget(db: &mut Db, now: Ts, before: Ts) -> QueryResult<usize> {
     diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.le(now))).execute(db)?;
     diesel::delete(sessions::table.filter(sessions::ended_at.lt(Some(before)))).execute(db)

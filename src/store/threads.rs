@@ -1,4 +1,4 @@
-//! Threads that own a connection each and run whole units of work that are sent to them.
+//! Threads that own a connection each and run the transactions that are sent to them.
 
 use crate::metrics::Metrics;
 use crate::store::dialect::Purpose;
@@ -9,16 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
 
-/// How many units may wait for a lane before callers wait for room.
+/// How many work items may wait for a thread before callers wait for room in the queue.
 const QUEUE: usize = 512;
-/// How long a caller waits for room.
+/// How long a caller waits for room before [`StoreError::Busy`].
 const DEADLINE: Duration = Duration::from_secs(10);
 /// How many threads, each with a connection of its own, work on the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DatabaseThreads {
-    /// Those that read on SQLite, beside the one that writes.
+    /// Threads that read on SQLite, beside the one that writes.
     pub sqlite_readers: usize,
-    /// Those that do everything on PostgreSQL.
+    /// Threads that read and write on PostgreSQL.
     pub postgres: usize,
 }
 
@@ -38,7 +38,7 @@ struct DbThreads {
     metrics: Arc<Metrics>,
 }
 
-/// The database as the rest of the house sees it. Cheap to clone.
+/// The database, as other modules use it. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     readers: DbThreads,
@@ -54,7 +54,7 @@ impl Store {
             .map(|(store, ())| store)
     }
 
-    /// As [`Store::open`], with meters for the waits, and something that is read there before anything else may happen.
+    /// Like [`Store::open`], with metrics for the waits. `read` runs on the first connection before any thread starts.
     pub fn open_with<T, E: From<StoreError>>(
         location: &Location,
         threads: DatabaseThreads,
@@ -91,10 +91,10 @@ impl Store {
         self.backend
     }
 
-    /// Runs queries that only read.
+    /// Runs queries that only read, without a transaction around them.
     ///
     /// # Errors
-    /// What the closure says; [`StoreError::Busy`] before it began, [`StoreError::Dropped`] if it panicked.
+    /// The closure's; [`StoreError::Busy`] if it did not start in time, [`StoreError::Dropped`] if it panicked.
     pub async fn read<T, E>(
         &self,
         work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
@@ -106,11 +106,11 @@ impl Store {
         self.readers.run(work).await
     }
 
-    /// Runs a whole unit of work in one transaction: it is saved if the closure returns `Ok`, and undone
-    /// otherwise. No await fits inside, so no mail or push can be sent while it is open.
+    /// Runs a write transaction: commits if the closure returns `Ok`, else rolls back. The closure is not async, so
+    /// that no mail or push can be sent while the transaction is open.
     ///
     /// # Errors
-    /// As [`Store::read`].
+    /// Like [`Store::read`].
     pub async fn write<T, E>(
         &self,
         work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
@@ -122,11 +122,11 @@ impl Store {
         self.write_then(Purpose::Write, work, |_| {}).await
     }
 
-    /// As [`Store::write`], or alone as `purpose` says. `saved` hears what it came to once that is saved, even if the
-    /// caller has gone away by then.
+    /// Like [`Store::write`], with a `purpose`. `saved` is called with the result after the commit, even if the caller
+    /// has gone away.
     ///
     /// # Errors
-    /// As [`Store::read`]; for one that is to be alone also if others do not end in time.
+    /// Like [`Store::read`]; with [`Purpose::WriteAlone`], also if other writes do not end in time.
     pub async fn write_then<T, E>(
         &self,
         purpose: Purpose,
@@ -141,10 +141,10 @@ impl Store {
         self.writers.run(write).await
     }
 
-    /// Runs queries that only read, in one transaction: they see one state, whatever is written meanwhile.
+    /// Runs queries in one read-only transaction: they see one state, whatever is written meanwhile.
     ///
     /// # Errors
-    /// As [`Store::read`].
+    /// Like [`Store::read`].
     pub async fn look<T, E>(
         &self,
         work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
@@ -161,8 +161,8 @@ impl DbThreads {
     fn start(location: &Location, threads: usize, metrics: &Arc<Metrics>) -> Result<Self, StoreError> {
         let (sender, receiver) = mpsc::channel::<Work>();
         let receiver = Arc::new(Mutex::new(receiver));
-        // How many connections broke. Where one broke the others may have too: when a server crashes, only the first
-        // unit hears of it, and not one for each thread.
+        // Counts broken connections. When one breaks, each thread checks its own before it takes more work: after a
+        // crash of the server, one work item fails and not one for each thread.
         let broken = Arc::new(AtomicUsize::new(0));
         for n in 0..threads {
             let mut connection = Some(Db::open(location)?);
@@ -170,7 +170,8 @@ impl DbThreads {
             let mut seen = 0;
             let serve = move || {
                 loop {
-                    // The guard is dropped at the end of this statement: the others wait for work, not for ours.
+                    // The guard is dropped at the end of this statement: other threads wait for the next work item, not
+                    // for this one to end.
                     let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok(work) = next else { return };
                     let known = std::mem::replace(&mut seen, broken.load(Ordering::Acquire));
@@ -179,7 +180,7 @@ impl DbThreads {
                     let Some(mut db) = kept.or_else(|| reopen(&location)) else {
                         continue;
                     };
-                    // A panic or an error may leave the connection in any state; it is kept only if it answers.
+                    // A panic or an error may leave the connection in any state: it is kept only if it answers.
                     let sound = catch_unwind(AssertUnwindSafe(|| work(&mut db)));
                     connection = match sound {
                         Ok(true) => Some(db),
@@ -217,7 +218,7 @@ impl DbThreads {
             let result = work(db);
             let sound = result.is_ok();
             drop(room);
-            // A caller that went away does not want the answer; the work is done all the same.
+            // A caller that went away needs no answer; its work is done all the same.
             let _ = reply.send(result);
             sound
         });
@@ -226,8 +227,8 @@ impl DbThreads {
     }
 }
 
-/// A new connection in place of one that broke. If there is none to be had, the unit that asked for it is
-/// dropped (its caller hears so) and the next one tries again.
+/// A new connection in place of a broken one. If none can be opened, the work item that needs it is dropped (its caller
+/// gets [`StoreError::Dropped`]), and the next one tries again.
 fn reopen(location: &Location) -> Option<Db> {
     Db::open(location).inspect_err(|error| tracing::error!(%error, "no database connection")).ok()
 }

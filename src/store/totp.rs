@@ -11,15 +11,15 @@ use diesel::prelude::*;
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = totp_factors, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
 pub struct TotpRow {
-    /// Whose.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// The shared secret, sealed with the account's data key.
     pub secret: Vec<u8>,
     /// When it was begun.
     pub created_at: Ts,
-    /// When a code of it was first typed back; null: it does not count yet.
+    /// When the person first typed back one of its codes; null: it does not count yet.
     pub confirmed_at: Option<Ts>,
-    /// The 30-second step whose code was used last: neither it nor an earlier one is taken again.
+    /// The 30-second step of the last code used: codes of it and of earlier steps are refused.
     pub last_step: Option<i64>,
     /// Wrong codes since wrong_since.
     pub wrong_codes: i32,
@@ -28,29 +28,29 @@ pub struct TotpRow {
 }
 
 impl TotpRow {
-    /// The wrong codes that the account was told of.
+    /// The wrong codes so far.
     pub fn guesses(&self) -> Guesses {
         Guesses { wrong: self.wrong_codes, since: self.wrong_since.map(Ts::get) }
     }
 }
 
-/// The person's app, begun or confirmed.
+/// The person's authenticator app, confirmed or not.
 pub fn find(db: &mut Db, account: AccountId) -> QueryResult<Option<TotpRow>> {
     totp_factors::table.find(account).select(TotpRow::as_select()).first(db).optional()
 }
 
-/// Whether the person has an app that counts.
+/// Whether the person has a confirmed app.
 pub fn counts(db: &mut Db, account: AccountId) -> QueryResult<bool> {
     Ok(find(db, account)?.is_some_and(|row| row.confirmed_at.is_some()))
 }
 
-/// Saves an app that was begun.
+/// Saves an app that is not confirmed yet.
 pub fn insert(db: &mut Db, row: &TotpRow) -> QueryResult<usize> {
     diesel::insert_into(totp_factors::table).values(row).execute(db)
 }
 
-/// Notes that the code of a step was used: it is not taken again, and wrong ones are forgiven. The first makes the app
-/// count.
+/// Notes the step of an accepted code: it is not accepted again, and wrong codes are reset. The first one confirms the
+/// app.
 pub fn note_used(db: &mut Db, account: AccountId, step: i64, now: Ts) -> QueryResult<usize> {
     let used = (
         totp_factors::last_step.eq(Some(step)),
@@ -62,7 +62,7 @@ pub fn note_used(db: &mut Db, account: AccountId, step: i64, now: Ts) -> QueryRe
     diesel::update(begun).set(totp_factors::confirmed_at.eq(Some(now))).execute(db)
 }
 
-/// Keeps count of wrong codes.
+/// Stores the count of wrong codes.
 pub fn note_guesses(db: &mut Db, account: AccountId, guesses: Guesses) -> QueryResult<usize> {
     let counted = (
         totp_factors::wrong_codes.eq(guesses.wrong),
@@ -71,7 +71,7 @@ pub fn note_guesses(db: &mut Db, account: AccountId, guesses: Guesses) -> QueryR
     diesel::update(totp_factors::table.find(account)).set(counted).execute(db)
 }
 
-/// Removes the person's app; false if there is none.
+/// Deletes the person's app; false if there is none.
 pub fn delete(db: &mut Db, account: AccountId) -> QueryResult<bool> {
     Ok(diesel::delete(totp_factors::table.find(account)).execute(db)? == 1)
 }

@@ -11,7 +11,7 @@ use diesel::sql_types::{BigInt, HasSqlType};
 use diesel::sqlite::{Sqlite, SqliteValue};
 use jiff::Timestamp;
 
-/// The SQL types of our own.
+/// Our own SQL types.
 pub mod sql {
     /// `timestamptz` on PostgreSQL, INTEGER microseconds since 1970 on SQLite.
     #[derive(diesel::sql_types::SqlType, diesel::query_builder::QueryId, Clone, Copy, Debug, Default)]
@@ -22,7 +22,7 @@ pub mod sql {
     impl diesel::sql_types::SqlOrd for crate::ids::Uid {}
 }
 
-/// An instant as it is stored: whole microseconds, so that both backends give back what they were given.
+/// An instant as stored: whole microseconds, so that both backends return what they were given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql::Ts)]
 pub struct Ts(Timestamp);
@@ -49,7 +49,7 @@ impl Ts {
     }
 }
 
-/// What `derive(MultiConnection)` does for diesel's own types, for ours.
+/// Does for our SQL types what `derive(MultiConnection)` does for diesel's.
 macro_rules! multi_sql_type {
     ($($sql:ty),*) => {$(
         impl HasSqlType<$sql> for MultiBackend {

@@ -1,4 +1,4 @@
-//! Key files: one key each, for the owner's eyes alone, and never half written whatever fails and whenever.
+//! Key files: one key each, readable by the owner alone, and never half written, even after a crash.
 
 use super::keys::KeyError;
 use crate::chance::Chance;
@@ -11,25 +11,25 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// Writes a key file unless it is there. Of two processes that start at once, the second finds either no file or a
-/// whole one, and both go on with the same key.
+/// Writes a key file unless it exists. Of two processes that start at once, the second finds no file or a whole one,
+/// and both continue with the same key.
 pub(super) fn write_new(path: &Path, key: &[u8; 32], chance: &Chance) -> Result<(), KeyError> {
     if path.try_exists().map_err(|error| KeyError::Io(path.to_owned(), error))? {
         return Ok(());
     }
-    // A link, unlike a renamed file, does not take the place of what is there.
+    // Unlike a rename, a hard link does not replace an existing file.
     put(path, key, chance, |unfinished| match std::fs::hard_link(unfinished, path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         Ok(()) | Err(_) => std::fs::remove_file(unfinished),
     })
 }
 
-/// Puts a key file in place of what is there.
+/// Replaces a key file.
 pub(crate) fn replace(path: &Path, key: &[u8; 32], chance: &Chance) -> Result<(), KeyError> {
     put(path, key, chance, |unfinished| std::fs::rename(unfinished, path))
 }
 
-/// Writes a key whole under a name of its own, then lets `place` give it its name, and keeps that name.
+/// Writes a key whole to a temporary file, has `place` put it in place, and syncs the folder.
 fn put(
     path: &Path,
     key: &[u8; 32],
@@ -42,7 +42,7 @@ fn put(
     let placed = file.and_then(|mut file| {
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
         written.and_then(|()| place(&unfinished)).inspect_err(|_| {
-            // What failed is the error; that a half-written file stays behind as well would hide it.
+            // Report the error of the write, not one of this clean-up.
             drop(std::fs::remove_file(&unfinished));
         })
     });
@@ -50,7 +50,7 @@ fn put(
     path.parent().map_or(Ok(()), keep_names)
 }
 
-/// Has the names in a folder survive a power cut, as what is sealed with the keys under them will.
+/// Syncs a folder, so that its file names survive a power cut, as the values sealed with these keys do.
 pub(super) fn keep_names(folder: &Path) -> Result<(), KeyError> {
     let kept = File::open(folder).and_then(|folder| folder.sync_all());
     kept.map_err(|error| KeyError::Io(folder.to_owned(), error))
@@ -63,13 +63,13 @@ pub(super) fn load(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
     if file.metadata().map_err(io)?.permissions().mode() & 0o077 != 0 {
         return Err(KeyError::Open(path.to_owned()));
     }
-    // With room for all of it: a text that grows leaves copies behind.
+    // Full capacity at once: a text that grows leaves copies in memory.
     let mut text = Zeroizing::new(String::with_capacity(128));
     file.read_to_string(&mut text).map_err(io)?;
     read_key(text.trim()).ok_or_else(|| KeyError::Malformed(path.to_owned()))
 }
 
-/// Reads a key from its text; None: it is none.
+/// Decodes a key; None if the text is not one.
 pub(super) fn read_key(text: &str) -> Option<Zeroizing<[u8; 32]>> {
     let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).ok()?);
     bytes.as_slice().try_into().ok().map(Zeroizing::new)

@@ -1,4 +1,4 @@
-//! The master keys that a process holds: the newest and those before it, told apart by the id that stands in envelopes.
+//! The master keys that a process knows, newest first; the id in an envelope tells which one made it.
 
 use crate::chance::Chance;
 use crate::vault::key_files::{keep_names, load, read_key, write_new};
@@ -14,25 +14,25 @@ use std::sync::{OnceLock, PoisonError, RwLock, mpsc};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// The key in force; and, while `evenkeel keys rotate` is under way, the one that takes its place.
+/// The file of the key in force. During `evenkeel keys rotate`, [`NEXT`] holds its successor.
 pub const CURRENT: &str = "master.key";
-/// See [`CURRENT`].
+/// The file of the next key, until it replaces [`CURRENT`].
 pub const NEXT: &str = "master.next.key";
 
-/// How long the command that gives the master key may take.
+/// How long the command that prints the master keys may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(20);
-/// More than any number of keys that makes sense.
+/// Longest output of that command, in bytes: more than any sensible number of keys.
 const COMMAND_OUTPUT_MAX: u16 = 4096;
 
-/// How many bytes name a master key.
+/// Length of a master key's id, in bytes.
 const ID: usize = 4;
 
-/// Which master key: it stands in every envelope that the key made, and tells nothing about it.
+/// The id of a master key. It stands in every envelope that the key made, and reveals nothing about the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MasterId([u8; ID]);
 
 impl MasterId {
-    /// As it stands in an envelope, before the rest of it.
+    /// Splits an envelope into the id that it starts with and the rest.
     pub(super) fn split(envelope: &[u8]) -> Option<(Self, &[u8])> {
         envelope.split_first_chunk().map(|(id, rest)| (Self(*id), rest))
     }
@@ -54,9 +54,9 @@ pub enum MasterSource {
     /// `master.key` in the key folder; made if it is missing.
     #[default]
     File,
-    /// A setting: one or more keys, the newest first, with blanks between.
+    /// A setting with one or more keys, the newest first, separated by blanks.
     Given(SecretString),
-    /// What this shell command prints, in that form. It is run once, at start.
+    /// A shell command that prints the same. It runs once, at start.
     Command(SecretString),
 }
 
@@ -78,20 +78,20 @@ impl Master {
 pub struct KeyRing {
     /// Never empty; the newest first.
     masters: RwLock<Vec<Master>>,
-    /// Where a key that is not known yet may have come to lie.
+    /// The folder to read again when a key is not known.
     folder: OnceLock<PathBuf>,
 }
 
 impl KeyRing {
-    /// One new key that lives in memory only.
+    /// One new key, in memory only.
     pub(super) fn ephemeral(chance: &Chance) -> Self {
         Self { masters: RwLock::new(vec![Master::new(random_key(chance))]), folder: OnceLock::new() }
     }
 
-    /// Reads the master keys; makes none.
+    /// Reads the master keys. Makes none.
     ///
     /// # Errors
-    /// If there are none, or what is there is no key.
+    /// If there is no key, or what is there is not one.
     pub fn load(folder: &Path, source: &MasterSource) -> Result<Self, KeyError> {
         let (masters, folder) = match source {
             MasterSource::File => (read_files(folder)?, OnceLock::from(folder.to_owned())),
@@ -103,7 +103,7 @@ impl KeyRing {
         Ok(Self { masters: RwLock::new(masters), folder })
     }
 
-    /// Writes the newest key to the folder unless there is one. From then on new ones are looked for there.
+    /// Writes the newest key to the folder unless there is one. From then on, new keys are looked for there.
     pub(super) fn save(&self, folder: &Path, chance: &Chance) -> Result<(), KeyError> {
         self.folder.get_or_init(|| folder.to_owned());
         write_new(&folder.join(CURRENT), &self.first().key, chance)
@@ -114,7 +114,7 @@ impl KeyRing {
         masters.first().cloned().unwrap_or_else(|| unreachable!("a ring is never empty"))
     }
 
-    /// The id of the newest key: what a rotation goes to.
+    /// The id of the newest key, to which a rotation wraps.
     pub fn newest(&self) -> MasterId {
         self.first().id
     }
@@ -124,14 +124,14 @@ impl KeyRing {
         masters.iter().find(|master| master.id == id).cloned()
     }
 
-    /// The key of that id. One that is not known may be new: the key files are read again.
+    /// The key with this id. If it is not known, it may be new: the key files are read again.
     pub(super) fn find(&self, id: MasterId) -> Option<Master> {
         self.known(id).or_else(|| {
             let read = self.folder.get().map(|folder| read_files(folder))?;
             let read = read.inspect_err(|error| tracing::error!(%error, "the master keys")).ok()?;
             let mut masters = self.masters.write().unwrap_or_else(PoisonError::into_inner);
             for master in read.into_iter().rev() {
-                // What this process knew it goes on knowing: something that it read a moment ago may need it.
+                // Keep known keys: values that this process read a moment ago may need them.
                 if masters.iter().all(|known| known.id != master.id) {
                     masters.insert(0, master);
                 }
@@ -142,7 +142,7 @@ impl KeyRing {
     }
 }
 
-/// The next key comes first, and is read first: if it takes the current one's place meanwhile, it is found there.
+/// Reads the key files, next key first: if it replaces the current one meanwhile, it is found there.
 fn read_files(folder: &Path) -> Result<Vec<Master>, KeyError> {
     let next = match load(&folder.join(NEXT)) {
         Err(KeyError::Io(_, error)) if error.kind() == std::io::ErrorKind::NotFound => None,
@@ -152,18 +152,18 @@ fn read_files(folder: &Path) -> Result<Vec<Master>, KeyError> {
     Ok(keys.map(Master::new).collect())
 }
 
-/// Reads one or more keys, 32 bytes each in base64url. None: it is something else.
+/// Reads one or more keys, 32 bytes each in base64url; None if the text is something else.
 fn parse(text: &str) -> Option<Vec<Master>> {
     let keys = text.split_ascii_whitespace().map(|word| read_key(word).map(Master::new));
     keys.collect::<Option<Vec<_>>>().filter(|masters| !masters.is_empty())
 }
 
-/// Whether a text holds master keys as a setting gives them.
+/// Whether a text holds master keys, as a setting gives them.
 pub fn are_masters(text: &SecretString) -> bool {
     parse(text.expose_secret()).is_some()
 }
 
-/// Runs the command that gives the keys. Nothing of what it says goes further, since it may speak of secrets.
+/// Runs the command that prints the keys. Its output goes into no error or log: it may contain secrets.
 fn run(command: &SecretString) -> Result<Vec<Master>, KeyError> {
     let failed = |_| KeyError::Command("it cannot be run");
     let mut shell = Command::new("sh");
@@ -171,9 +171,9 @@ fn run(command: &SecretString) -> Result<Vec<Master>, KeyError> {
     let mut child = shell.stdout(Stdio::piped()).spawn().map_err(failed)?;
     let (told, hear) = mpsc::channel();
     let output = child.stdout.take();
-    // A thread of its own: a command that says nothing and does not end would hold this one for good.
+    // A thread of its own: a command that prints nothing and does not end would block this one forever.
     let listen = move || {
-        // With room for all of it: a text that grows leaves copies behind.
+        // Full capacity at once: a text that grows leaves copies in memory.
         let mut text = Zeroizing::new(String::with_capacity(COMMAND_OUTPUT_MAX.into()));
         let read = output.map(|output| output.take(COMMAND_OUTPUT_MAX.into()).read_to_string(&mut text));
         drop(told.send(read.and_then(Result::ok).map(|_| text)));
@@ -181,7 +181,7 @@ fn run(command: &SecretString) -> Result<Vec<Master>, KeyError> {
     std::thread::Builder::new().name("master-key".to_owned()).spawn(listen).map_err(failed)?;
     let heard = hear.recv_timeout(COMMAND_TIMEOUT);
     if heard.is_err() {
-        // It may have ended this very moment.
+        // It may have ended by itself just now.
         drop(child.kill());
     }
     let ended = child.wait().map_err(failed)?;
@@ -194,18 +194,18 @@ fn run(command: &SecretString) -> Result<Vec<Master>, KeyError> {
     }
 }
 
-/// The master key files while they change: one process at a time has them in hand.
+/// A rotation's lock on the master key files: one process at a time.
 pub struct Handover {
     folder: PathBuf,
-    /// Locked; the lock goes with the process, however it ends.
+    /// The lock is released when the process ends, however it ends.
     _lock: File,
 }
 
 impl Handover {
-    /// Takes the key folder in hand, and makes the next key unless an earlier run has.
+    /// Locks the key folder, and makes the next key unless an earlier run did.
     ///
     /// # Errors
-    /// If another process has it in hand, or the files cannot be read or written.
+    /// If another process has the lock, or the files cannot be read or written.
     pub fn begin(folder: &Path, chance: &Chance) -> Result<Self, KeyError> {
         let io = |error| KeyError::Io(folder.to_owned(), error);
         let lock = File::open(folder).map_err(io)?;
@@ -213,15 +213,15 @@ impl Handover {
             std::fs::TryLockError::WouldBlock => KeyError::InHand(folder.to_owned()),
             std::fs::TryLockError::Error(error) => io(error),
         })?;
-        // Without a current key there is nothing to go on from.
+        // There must be a current key to rotate from.
         load(&folder.join(CURRENT))?;
         write_new(&folder.join(NEXT), &random_key(chance), chance)?;
         load(&folder.join(NEXT))?;
         Ok(Self { folder: folder.to_owned(), _lock: lock })
     }
 
-    /// Lets the next key, to which everything was wrapped by now, take the current one's place; the current one is
-    /// set aside. Returns where it is.
+    /// Makes the next key the current one, after everything was wrapped by it, and sets the old key aside. Returns the
+    /// path of the old key.
     ///
     /// # Errors
     /// If the next key is not `to`, or the files cannot be changed.
@@ -233,7 +233,7 @@ impl Handover {
         let before = Master::new(load(&current)?).id;
         let aside = self.folder.join(format!("master-{before}.retired"));
         let changed = match std::fs::hard_link(&current, &aside) {
-            // A run that was killed here had come as far.
+            // It exists if an earlier run was killed right here.
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
             Ok(()) | Err(_) => std::fs::rename(&next, &current),
         };
@@ -250,8 +250,8 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-    /// A process that is being started holds for a moment what this one holds open, the lock of a hand-over included:
-    /// the tests that start one and the test of that lock take turns.
+    /// A process that starts inherits for a moment what this one has open, the lock of a hand-over too: tests that
+    /// start a process and the test of the lock take turns.
     static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
     fn turn() -> std::sync::MutexGuard<'static, ()> {
@@ -317,7 +317,7 @@ mod tests {
                 && key_ring.known(first).is_some()
         );
         drop(handover);
-        // A run that was killed between its two last steps had set the old key aside already.
+        // A run that was killed between the last two steps has already set the old key aside.
         std::fs::hard_link(folder.join(CURRENT), folder.join(format!("master-{first}.retired"))).unwrap();
         let aside = Handover::begin(folder, &chance).unwrap().finish(second).unwrap();
         let after = KeyRing::load(folder, &MasterSource::File).unwrap();

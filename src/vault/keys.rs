@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// The secrets of an installation. Losing the master key loses every sealed word.
+/// The secrets of an installation. Without the master key, no sealed value can ever be read again.
 pub struct Keys {
-    /// Wrap all data keys.
+    /// Wraps all data keys.
     pub master: Arc<KeyRing>,
     /// Seed of the Ed25519 key that signs access tokens (RFC 8032).
     pub token_seed: Zeroizing<[u8; 32]>,
@@ -19,7 +19,7 @@ pub struct Keys {
     pub vapid: Zeroizing<[u8; 32]>,
 }
 
-/// Why the keys could not be had. Nothing of a key is told.
+/// Why the keys could not be loaded. No message contains a key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file could not be read or written.
@@ -39,7 +39,7 @@ pub enum KeyError {
     /// The command did not give master keys.
     #[error("EVENKEEL_MASTER_KEY_COMMAND gave no master key: {0}")]
     Command(&'static str),
-    /// Another process changes the key files.
+    /// Another process is rotating the key files.
     #[error("another evenkeel keys rotate has {0} in hand; let it finish")]
     InHand(PathBuf),
     /// The next key is not the one that everything was wrapped by.
@@ -48,10 +48,10 @@ pub enum KeyError {
 }
 
 impl Keys {
-    /// Reads the keys; key files that are missing are made.
+    /// Reads the keys, and makes missing key files.
     ///
     /// # Errors
-    /// If one cannot be read or made, or is no key.
+    /// If one cannot be read or made, or is not a key.
     pub fn load_or_make(folder: &Path, master: &MasterSource, chance: &Chance) -> Result<Self, KeyError> {
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -66,23 +66,23 @@ impl Keys {
         Self::load(folder, master)
     }
 
-    /// Reads the keys and makes none.
+    /// Reads the keys, and makes none.
     ///
     /// # Errors
-    /// If one is missing ([`KeyError::Io`]), is no key, or can be read by others.
+    /// If one is missing ([`KeyError::Io`]), is not a key, or can be read by others.
     pub fn load(folder: &Path, master: &MasterSource) -> Result<Self, KeyError> {
         let master = Arc::new(KeyRing::load(folder, master)?);
         let read = |name: &str| load(&folder.join(name));
         Ok(Self { master, token_seed: read("tokens.key")?, vapid: read("vapid.key")? })
     }
 
-    /// New keys that live in memory only, for the demo and for tests.
+    /// New keys in memory only, for the demo and for tests.
     pub fn ephemeral(chance: &Chance) -> Self {
         let master = Arc::new(KeyRing::ephemeral(chance));
         Self { master, token_seed: random_key(chance), vapid: p256_scalar(chance) }
     }
 
-    /// Writes the keys to a folder. Those that are there already stay as they are.
+    /// Writes the keys to a folder; existing files stay as they are.
     ///
     /// # Errors
     /// If they cannot be written.
@@ -91,7 +91,7 @@ impl Keys {
         self.save_own(folder, chance)
     }
 
-    /// As [`Keys::save`], without the master key.
+    /// Like [`Keys::save`], without the master key.
     fn save_own(&self, folder: &Path, chance: &Chance) -> Result<(), KeyError> {
         write_new(&folder.join("tokens.key"), &self.token_seed, chance)?;
         write_new(&folder.join("vapid.key"), &self.vapid, chance)

@@ -1,4 +1,5 @@
-//! The ledger of erased accounts: a file beside the keys, by which an older copy of the database brings nobody back.
+//! The ledger of erased accounts: a file beside the keys, so that an older backup of the database brings no account
+//! back.
 
 use super::sha256;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
@@ -11,30 +12,30 @@ use std::path::{Path, PathBuf};
 /// The file's name.
 const NAME: &str = "erased";
 
-/// SHA-256 of the id of an account that was erased. An id is mostly chance: nobody can guess it from this.
+/// SHA-256 of the id of an erased account. An id is mostly random: it cannot be guessed from this.
 pub type AccountHash = Vec<u8>;
 
-/// The hash by which an erased account is known.
+/// The hash that stands for an account in the ledger.
 pub fn account_hash(account: uuid::Uuid) -> AccountHash {
     sha256(account.as_bytes())
 }
 
-/// The file: one hash a line, in hex. Lines are only ever added.
+/// The file: one hash per line, in hex. Lines are only ever appended.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     path: PathBuf,
 }
 
 impl Ledger {
-    /// The ledger in a key folder; the file is made with the first entry.
+    /// The ledger in a key folder. The first entry creates the file.
     pub fn beside(folder: &Path) -> Self {
         Self { path: folder.join(NAME) }
     }
 
-    /// Every entry. A line that was cut off by a crash is nobody's, and is written again.
+    /// All entries. A line that a crash cut off is skipped, and written again later.
     ///
     /// # Errors
-    /// If there is a file that cannot be read.
+    /// If the file exists and cannot be read.
     pub fn read(&self) -> std::io::Result<BTreeSet<AccountHash>> {
         let text = match std::fs::read_to_string(&self.path) {
             Ok(text) => text,
@@ -45,13 +46,13 @@ impl Ledger {
         Ok(text.lines().filter(|line| line.len() == 64).filter_map(entry).collect())
     }
 
-    /// Adds what is not there yet, and returns when it is on the disk.
+    /// Appends the hashes that are missing, and returns once they are on disk.
     ///
     /// # Errors
     /// If the file cannot be read or written.
     pub fn add(&self, hashes: &[AccountHash]) -> std::io::Result<()> {
         let known = self.read()?;
-        // A line break first, should the last line have been cut off; an empty line is no entry.
+        // A line break first, in case the last line was cut off; an empty line is not an entry.
         let new: String = hashes
             .iter()
             .filter(|hash| !known.contains(*hash))

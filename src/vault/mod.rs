@@ -1,4 +1,5 @@
-//! The vault: seals what must not be readable at rest, wraps data keys, and makes blind indexes and tokens (R26).
+//! The vault: seals values that must not be readable at rest, wraps data keys, and makes blind indexes and tokens
+//! (R26).
 
 pub(crate) mod key_files;
 pub mod key_ring;
@@ -18,33 +19,33 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;
 
-/// The first byte of everything sealed with a data key.
+/// The first byte of every value sealed with a data key.
 const SEALED: u8 = 1;
-/// The first byte of a wrapped key; the id of the master key follows.
+/// The first byte of every wrapped key; the id of the master key follows.
 const WRAPPED: u8 = 2;
 const NONCE: usize = 24;
 
-/// Why something could not be sealed or opened. It names the column, and never what was inside.
+/// Why a value could not be sealed or opened. It names the column, never the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
     /// The bytes are not an envelope of this vault.
     #[error("{0}: not a sealed value")]
     Malformed(Column),
-    /// The envelope was made with a master key that is not here.
+    /// The envelope was made with a master key that this process does not have.
     #[error("{0}: wrapped by master key {1}, which is not here")]
     MissingKey(Column, MasterId),
-    /// A bit was flipped, or the value was moved from another row or column.
+    /// The envelope was changed, or moved from another row or column.
     #[error("{0}: the sealed value does not belong here or was changed")]
     Forged(Column),
-    /// It opened, and what was inside is not of the expected form.
+    /// It opened, but the content does not have the expected form.
     #[error("{0}: the sealed value has another form than expected")]
     Form(Column),
-    /// It has no form that could be sealed, or is longer than the cipher takes.
+    /// The value cannot be serialised, or is longer than the cipher allows.
     #[error("{0}: the value cannot be sealed")]
     Unsealable(Column),
 }
 
-/// A column that holds sealed values, for whoever reads the log.
+/// The column of a sealed value, for error messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
     table: &'static str,
@@ -57,7 +58,7 @@ impl std::fmt::Display for Column {
     }
 }
 
-/// Where a sealed value belongs: it opens nowhere else.
+/// The additional data (AAD) that binds a sealed value to its table, column and row: it opens nowhere else.
 #[derive(Clone, Copy, Debug)]
 pub struct Aad {
     column: Column,
@@ -65,7 +66,7 @@ pub struct Aad {
 }
 
 impl Aad {
-    /// A column of the row with that id.
+    /// A column of the row with this id.
     pub fn new(table: &'static str, column: &'static str, row: uuid::Uuid) -> Self {
         Self::pair(table, column, row, uuid::Uuid::nil())
     }
@@ -87,7 +88,7 @@ impl Aad {
         Self { column: Column { table, column }, row }
     }
 
-    /// The error of whoever opened a value of this place and found it to be of another form.
+    /// The error for a value that opened but has another form.
     pub fn wrong_form(self) -> VaultError {
         VaultError::Form(self.column)
     }
@@ -98,13 +99,13 @@ impl Aad {
     }
 }
 
-/// The key of one account or link. It has no `Debug`, so that it cannot get into a log.
+/// The data key of one account or link. It has no `Debug`, so that it cannot get into a log.
 #[derive(Clone)]
 pub struct DataKey {
     key: Zeroizing<[u8; 32]>,
     /// Makes the nonces.
     chance: Chance,
-    /// Counts what is opened; shared with the vault that the key comes from.
+    /// Counts openings; shared with the vault that the key comes from.
     decryptions: Arc<AtomicU64>,
 }
 
@@ -114,7 +115,7 @@ impl DataKey {
         Self { key: random_key(chance), chance: chance.clone(), decryptions: Arc::default() }
     }
 
-    /// Seals bytes for a place. There is no sealed value of nothing: what cannot be sealed is an error.
+    /// Seals bytes for one place. An error, never an empty value, if they cannot be sealed.
     ///
     /// # Errors
     /// If the cipher refuses the bytes.
@@ -122,7 +123,7 @@ impl DataKey {
         encrypt(&self.key, &[SEALED], aad, plain, &self.chance)
     }
 
-    /// Opens what was sealed for a place.
+    /// Opens bytes that were sealed for this place.
     pub fn open(&self, aad: Aad, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
         let body = sealed.strip_prefix(&[SEALED]).ok_or(VaultError::Malformed(aad.column))?;
         self.decryptions.fetch_add(1, Ordering::Relaxed);
@@ -132,7 +133,7 @@ impl DataKey {
     /// Seals a text.
     ///
     /// # Errors
-    /// As [`DataKey::seal`].
+    /// Like [`DataKey::seal`].
     pub fn seal_text(&self, aad: Aad, text: &str) -> Result<Vec<u8>, VaultError> {
         self.seal(aad, text.as_bytes())
     }
@@ -145,21 +146,21 @@ impl DataKey {
     /// Seals a structure as JSON.
     ///
     /// # Errors
-    /// If it has no form in JSON, or as [`DataKey::seal`].
+    /// If it cannot be serialised; else like [`DataKey::seal`].
     pub fn seal_json(&self, aad: Aad, value: &impl Serialize) -> Result<Vec<u8>, VaultError> {
         let plain = serde_json::to_vec(value).map_err(|_| VaultError::Unsealable(aad.column))?;
         self.seal(aad, &Zeroizing::new(plain))
     }
 
-    /// Opens a structure.
+    /// Opens a structure that was sealed as JSON.
     pub fn open_json<T: DeserializeOwned>(&self, aad: Aad, sealed: &[u8]) -> Result<T, VaultError> {
         let plain = Zeroizing::new(self.open(aad, sealed)?);
         serde_json::from_slice(&plain).map_err(|_| VaultError::Form(aad.column))
     }
 }
 
-/// Wraps data keys with a master key. Every other secret is derived from the house secret, which is random, belongs to
-/// one database and is kept in it, wrapped like a data key: so the master key can change, and what was derived stays.
+/// Wraps data keys with a master key. All other secrets are derived from the house secret: it is random, belongs to one
+/// database and is stored there, wrapped like a data key. So the master key can change, and derived secrets stay.
 pub struct Vault {
     key_ring: Arc<KeyRing>,
     index_key: Zeroizing<[u8; 32]>,
@@ -178,10 +179,10 @@ impl Vault {
         wrap(&key_ring.first(), Self::house_aad(), &random_key(chance), chance)
     }
 
-    /// The vault of the database with that house secret. Its keys and nonces come from `chance`.
+    /// Opens the vault with a database's wrapped house secret. New keys and nonces come from `chance`.
     ///
     /// # Errors
-    /// If the secret was wrapped by a master key that is not in the ring, or was changed.
+    /// If it was changed, or wrapped by a master key that is not in the ring.
     pub fn open(key_ring: Arc<KeyRing>, house_secret: &[u8], chance: Chance) -> Result<Self, VaultError> {
         let secret = unwrap(&key_ring, Self::house_aad(), house_secret)?;
         let derive = |label: &str| Zeroizing::new(hmac(&secret, label.as_bytes()));
@@ -200,12 +201,13 @@ impl Vault {
         })
     }
 
-    /// How many values and data keys were decrypted so far, successfully or not: what work costs besides its statements.
+    /// How many values and data keys were decrypted so far, successfully or not. Tests measure with it what a request
+    /// costs besides its statements.
     pub fn decryptions(&self) -> u64 {
         self.decryptions.load(Ordering::Relaxed)
     }
 
-    /// Where its keys and nonces come from.
+    /// The source of its keys and nonces.
     pub fn chance(&self) -> &Chance {
         &self.chance
     }
@@ -214,28 +216,28 @@ impl Vault {
         Aad::new("house_secrets", "secret", uuid::Uuid::nil())
     }
 
-    /// The newest master key that this process knows; see [`Vault::in_force`] for the one to wrap with.
+    /// The newest master key that this process knows. To wrap, use the one of [`Vault::in_force`].
     pub fn newest(&self) -> MasterId {
         self.key_ring.newest()
     }
 
-    /// By which master key a wrapped key is wrapped.
+    /// The id of the master key that wraps a key.
     ///
     /// # Errors
-    /// If the bytes are no wrapped key.
+    /// If the bytes are not a wrapped key.
     pub fn wrapped_by(aad: Aad, wrapped: &[u8]) -> Result<MasterId, VaultError> {
         split(aad, wrapped).map(|(id, _)| id)
     }
 
-    /// The master key in force is the one that wraps the house secret: every process goes by the same database.
+    /// The master key in force: the one that wraps the house secret, so that all processes on a database agree.
     ///
     /// # Errors
-    /// If the bytes are no wrapped secret.
+    /// If the bytes are not a wrapped secret.
     pub fn in_force(house_secret: &[u8]) -> Result<MasterId, VaultError> {
         Self::wrapped_by(Self::house_aad(), house_secret)
     }
 
-    /// A new data key, wrapped for its row by the master key in force.
+    /// A new data key, wrapped for its row by the master key `by`.
     ///
     /// # Errors
     /// If that master key is not in the ring.
@@ -245,7 +247,7 @@ impl Vault {
         Ok((key, wrapped))
     }
 
-    /// Wraps a data key for its row.
+    /// Wraps a data key for its row by the master key `by`.
     ///
     /// # Errors
     /// If that master key is not in the ring.
@@ -264,10 +266,10 @@ impl Vault {
         Ok(DataKey { key, chance: self.chance.clone(), decryptions: Arc::clone(&self.decryptions) })
     }
 
-    /// Wraps the same key by another master key; None: it is wrapped by that one.
+    /// Wraps the same key by another master key; None if that one wraps it already.
     ///
     /// # Errors
-    /// As [`Vault::unwrap`] and [`Vault::wrap`].
+    /// Like [`Vault::unwrap`] and [`Vault::wrap`].
     pub fn rewrap(&self, aad: Aad, wrapped: &[u8], by: MasterId) -> Result<Option<Vec<u8>>, VaultError> {
         if Self::wrapped_by(aad, wrapped)? == by {
             return Ok(None);
@@ -276,17 +278,17 @@ impl Vault {
         self.wrap(aad, &key, by).map(Some)
     }
 
-    /// The key for what belongs to nobody yet, such as a sign-up that is not confirmed.
+    /// The key for values of no account yet, such as an unconfirmed sign-up.
     pub fn system(&self) -> &DataKey {
         &self.system
     }
 
-    /// A keyed hash by which something can be found without being readable. `kind` keeps indexes apart.
+    /// A keyed hash by which a value can be found without being readable. `kind` keeps indexes apart.
     pub fn blind_index(&self, kind: &str, value: &str) -> Vec<u8> {
         hmac(&self.index_key, format!("{kind}\0{value}").as_bytes()).to_vec()
     }
 
-    /// A secret token that can be made again from its row, so that it need not be kept.
+    /// A secret token that is derived again from its row when needed, so that it is not stored.
     pub fn derived_token(&self, kind: &str, row: uuid::Uuid) -> String {
         use base64::Engine as _;
         let message = [kind.as_bytes(), b"\0", row.as_bytes()].concat();
@@ -300,7 +302,7 @@ pub fn sha256(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
-    // HMAC pads a short key with zeros to its block of 64 bytes (RFC 2104); so does this, and cannot fail.
+    // HMAC pads a short key with zeros to its block of 64 bytes (RFC 2104). Doing so here cannot fail.
     let mut block = Zeroizing::new([0; 64]);
     block[..32].copy_from_slice(key);
     let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new((&*block).into());
@@ -319,7 +321,7 @@ fn wrap(master: &Master, aad: Aad, key: &[u8; 32], chance: &Chance) -> Result<Ve
     encrypt(&master.key, &head, aad, key, chance)
 }
 
-/// By which master key something is wrapped, and what follows that.
+/// Splits a wrapped key into the id of its master key and the rest.
 fn split(aad: Aad, wrapped: &[u8]) -> Result<(MasterId, &[u8]), VaultError> {
     let rest = wrapped.strip_prefix(&[WRAPPED]);
     rest.and_then(MasterId::split).ok_or(VaultError::Malformed(aad.column))
@@ -434,7 +436,7 @@ mod tests {
             const SHOWN: bool = false;
         }
         impl<T> Hidden for Probe<T> {}
-        // An inherent constant goes before a trait's, where there is one.
+        // An inherent constant takes precedence over a trait's, where there is one.
         impl<T: std::fmt::Debug> Probe<T> {
             const SHOWN: bool = true;
         }

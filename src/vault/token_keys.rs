@@ -1,4 +1,4 @@
-//! The token keys of an installation: the one that signs, and the one before it until its tokens are out of date (R31).
+//! The token keys of an installation: the one that signs, and the one before it until its tokens have expired (R31).
 
 use super::key_files::{load, replace};
 use super::keys::KeyError;
@@ -16,31 +16,31 @@ pub(crate) const CURRENT: &str = "tokens.key";
 /// The seed of an Ed25519 key (RFC 8032).
 pub type Seed = Zeroizing<[u8; 32]>;
 
-/// What a key folder holds.
+/// The token keys in a key folder.
 pub struct TokenKeys {
-    /// Signs.
+    /// The key that signs.
     pub current: Seed,
-    /// Signed until that instant.
+    /// The key before, and when it stopped signing.
     pub previous: Option<(Seed, Timestamp)>,
 }
 
-/// Tells one key file from its successor.
+/// The identity of a key file: its replacement has another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp(u64, i64, i64);
 
-/// What tells whether the keys of a folder have changed; None: there are none.
+/// The stamp of the current key file in a folder; None: there is none.
 pub fn stamp(folder: &Path) -> Option<Stamp> {
-    // The file is replaced, never written to; its change time also tells of mended permissions.
+    // The file is replaced, never written to. The change time also changes when its permissions are fixed.
     let file = std::fs::metadata(folder.join(CURRENT)).ok()?;
     Some(Stamp(file.ino(), file.ctime(), file.ctime_nsec()))
 }
 
-/// The file name of a key that signed until then: `tokens.<seconds since 1970>.key`.
+/// The file name of a key that signed until `at`: `tokens.<seconds since 1970>.key`.
 fn retired_name(at: Timestamp) -> String {
     format!("tokens.{}.key", at.as_second())
 }
 
-/// The keys that no longer sign, the last first.
+/// The keys that no longer sign, the latest first.
 fn retired(folder: &Path) -> Result<Vec<(Timestamp, PathBuf)>, KeyError> {
     let io = |error| KeyError::Io(folder.to_owned(), error);
     let mut found = Vec::new();
@@ -60,9 +60,9 @@ impl TokenKeys {
     /// Reads the keys of a folder.
     ///
     /// # Errors
-    /// If one cannot be read, is no key, or can be read by others.
+    /// If one cannot be read, is not a key, or can be read by others.
     pub fn load(folder: &Path) -> Result<Self, KeyError> {
-        // In this order: whoever rotates meanwhile sets the old key aside before the new one takes its place.
+        // In this order: a rotation meanwhile sets the old key aside before the new one replaces it.
         let current = load(&folder.join(CURRENT))?;
         let previous = match retired(folder)?.first() {
             Some((at, path)) => Some((load(path)?, *at)),
@@ -72,15 +72,15 @@ impl TokenKeys {
     }
 }
 
-/// Makes a new key that signs from now on, and sets the one before it aside. Processes that run look at the folder and
-/// go on with the new one at once.
+/// Makes a new key that signs from now on, and sets the old one aside. Running processes watch the folder and use the
+/// new key at once.
 ///
 /// # Errors
-/// If the files cannot be read or written. What was interrupted is done anew by the next call.
+/// If the files cannot be read or written. The next call starts an interrupted rotation anew.
 pub fn rotate(folder: &Path, now: Timestamp, chance: &Chance) -> Result<(), KeyError> {
     let io = |error| KeyError::Io(folder.to_owned(), error);
     let held = File::open(folder).map_err(io)?;
-    // One at a time; given back when the process ends.
+    // One rotation at a time; the lock ends with the process.
     held.lock().map_err(io)?;
     let old = load(&folder.join(CURRENT))?;
     let aside = folder.join(retired_name(now));

@@ -262,8 +262,8 @@ fn a_worker_process_can_be_watched() {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(worker.stderr.take().unwrap()).lines();
-        let line = lines.find(|line| line.as_ref().unwrap().contains("meters are on")).unwrap().unwrap();
-        let url = line.split_once("meters are on ").unwrap().1.strip_suffix("/metrics").unwrap().to_owned();
+        let line = lines.find(|line| line.as_ref().unwrap().contains("metrics are on")).unwrap().unwrap();
+        let url = line.split_once("metrics are on ").unwrap().1.strip_suffix("/metrics").unwrap().to_owned();
         assert_eq!(get(&app, &format!("{url}/healthz")).await.0, 200);
         let (_, told) = get_json(&app, &format!("{url}/readyz")).await;
         assert_eq!(told["parts"]["database"], "ready");

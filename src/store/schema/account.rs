@@ -1,4 +1,4 @@
-//! Accounts, and what their people agreed to at sign-up.
+//! Accounts, and the consents that people gave at sign-up.
 
 diesel::table! {
     use crate::ids::Uid;
@@ -25,19 +25,19 @@ diesel::table! {
         quiet_from -> Nullable<Integer>,
         /// End of quiet hours in minutes after local midnight.
         quiet_until -> Nullable<Integer>,
-        /// What of an answer is shared unless its author says otherwise: nothing, mood, all.
+        /// How much of an answer is shared by default: nothing, mood, all.
         default_share -> Text,
         /// Whether pushes are wanted.
         push -> Bool,
         /// Whether mails about check-ins are wanted.
         mail -> Bool,
-        /// No nudges before this instant; far in the future: until the person says so.
+        /// No nudges before this instant; far in the future: until the person resumes them.
         paused_until -> Nullable<Ts>,
         /// When the mail server refused the address for good; null: it works.
         address_failed_at -> Nullable<Ts>,
         /// When the address was confirmed.
         created_at -> Ts,
-        /// Since when nothing of the person is worked on; null: all goes on.
+        /// When the account was suspended; null: it is not.
         held_at -> Nullable<Ts>,
         /// The zone's offset from UTC in minutes when zone was last written; null: not noted yet.
         utc_offset -> Nullable<Integer>,
@@ -52,13 +52,13 @@ diesel::table! {
     /// A statement that a person made at sign-up.
     consents (id) {
         id -> Uid,
-        /// Who made it.
+        /// The account that gave it.
         account_id -> Uid,
         /// Which statement: adult, health_data.
         kind -> Text,
-        /// The version of its words.
+        /// The version of its text.
         version -> Text,
-        /// When.
+        /// When the person gave it.
         given_at -> Ts,
         /// When it was taken back.
         withdrawn_at -> Nullable<Ts>,

@@ -1,25 +1,25 @@
-//! What somebody asked for by e-mail address.
+//! Requests by e-mail address.
 
 diesel::table! {
     use crate::ids::Uid;
     use crate::store::types::sql::Ts;
     use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
 
-    /// What somebody asked for by e-mail address. Written alike whether or not the address has an account (R28).
+    /// A mail that is sent by address. The row looks alike whether or not the address has an account (R28).
     address_requests (id) {
         /// The token in the mail is derived from it and a key; the token itself is not kept.
         id -> Uid,
-        /// confirm or reset.
+        /// confirm_address, reset_password, signed_out, confirm_new_address or address_change.
         purpose -> Text,
         /// Keyed hash of the normalised address.
         email_index -> Binary,
         /// The address, sealed with a key derived from the house secret.
         email -> Binary,
-        /// What was written at sign-up, sealed likewise.
+        /// What the person entered at sign-up, sealed with the same key.
         details -> Nullable<Binary>,
         /// SHA-256 of the token in the mail.
         token_hash -> Binary,
-        /// When it was asked for.
+        /// When it was made.
         created_at -> Ts,
         /// When the token stops working.
         expires_at -> Ts,

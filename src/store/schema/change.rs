@@ -4,11 +4,11 @@ diesel::table! {
     use crate::ids::Uid;
     use diesel::sql_types::BigInt;
 
-    /// How far everybody's feed has come.
+    /// How far the feed of each account has come.
     feeds (account_id) {
-        /// Whose.
+        /// The account it belongs to.
         account_id -> Uid,
-        /// The number of the latest change that was told at once; 0: none was.
+        /// The number of the latest change that was told at once; 0: none yet.
         told -> BigInt,
     }
 }
@@ -21,17 +21,17 @@ diesel::table! {
     /// One object that changed, for one person who may see it.
     changes (id) {
         id -> Uid,
-        /// For whom.
+        /// The account that the change is for.
         account_id -> Uid,
         /// What happened.
         kind -> Text,
         /// The object's id.
         object_id -> Uid,
-        /// The other one's check-in of which something was shared.
+        /// The partner's check-in, if the change is that its answer was shared.
         check_in_id -> Nullable<Uid>,
-        /// Its place among what was told at once; null: it is told at told_at.
+        /// Its number in the account's feed, if it was told at once; null: it is told at told_at.
         number -> Nullable<BigInt>,
-        /// When it was told, or is to be.
+        /// When it was told, or will be.
         told_at -> Ts,
     }
 }

@@ -17,7 +17,7 @@ diesel::table! {
         link_id -> Uid,
         /// Who is asked.
         subject_id -> Uid,
-        /// After how many minutes since the scene's end.
+        /// Minutes from the scene's end until it falls due.
         offset_minutes -> Integer,
         /// When it falls due.
         due_at -> Ts,
@@ -25,21 +25,21 @@ diesel::table! {
         closes_at -> Ts,
         /// unanswered, answered, skipped.
         state -> Text,
-        /// Until when the subject put it off.
+        /// When the subject's snooze ends.
         snoozed_until -> Nullable<Ts>,
-        /// How often it was put off: part of its nudges' keys.
+        /// How often the subject snoozed it; part of its nudges' keys.
         round -> Integer,
         /// Mood, signs, need and note, sealed with the subject's data key.
         answer -> Nullable<Binary>,
-        /// What of the answer the partner sees: nothing, mood, all.
+        /// How much of the answer the partner sees: nothing, mood, all.
         share -> Nullable<Text>,
         /// When the subject answered.
         answered_at -> Nullable<Ts>,
         /// When the scene was ended.
         created_at -> Ts,
-        /// What of the answer the partner sees until shared_from: nothing, mood, all; null: nothing.
+        /// How much of the answer the partner sees before shared_from: nothing, mood, all; null: nothing.
         share_before -> Nullable<Text>,
-        /// From when on the partner sees what share says; null: since it was answered.
+        /// When share takes effect for the partner; null: since it was answered.
         shared_from -> Nullable<Ts>,
     }
 }

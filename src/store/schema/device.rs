@@ -10,7 +10,7 @@ diesel::table! {
     /// One Web Push subscription.
     devices (id) {
         id -> Uid,
-        /// Whose.
+        /// The account it belongs to.
         account_id -> Uid,
         /// Keyed hash of the endpoint: one subscription reaches one person.
         endpoint_index -> Binary,

@@ -1,15 +1,15 @@
-//! Erasures, asked for and done.
+//! Erasures, requested and done.
 
 diesel::table! {
     use crate::ids::Uid;
     use crate::store::types::sql::Ts;
     use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
 
-    /// An erasure that was asked for and can still be undone.
+    /// A requested erasure that can still be undone.
     erasures (account_id) {
-        /// Whose account.
+        /// The account.
         account_id -> Uid,
-        /// When it was asked for.
+        /// When it was requested.
         requested_at -> Ts,
         /// When it takes place.
         erase_at -> Ts,

@@ -1,30 +1,30 @@
-//! Exports and their pieces.
+//! Exports and their chunks.
 
 diesel::table! {
     use crate::ids::Uid;
     use crate::store::types::sql::Ts;
     use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
 
-    /// Everything of one person, taken out.
+    /// An export of everything that belongs to one person.
     exports (id) {
         id -> Uid,
-        /// Whose.
+        /// The account it belongs to.
         account_id -> Uid,
         /// waiting, ready.
         state -> Text,
-        /// When it was asked for.
+        /// When it was requested.
         requested_at -> Ts,
-        /// When it was ready.
+        /// When it became ready.
         ready_at -> Nullable<Ts>,
-        /// When it is thrown away, fetched or not.
+        /// When it is deleted, downloaded or not.
         expires_at -> Ts,
-        /// How many bytes it has, when it is ready.
+        /// Its size in bytes, once it is ready.
         size -> Nullable<BigInt>,
-        /// How often somebody began to make it: the fence of a lease.
+        /// How often a worker began to build it: the fence of its lease.
         attempts -> Integer,
-        /// Until when whoever makes it has it for themselves.
+        /// When the lease of the worker that builds it ends.
         lease_until -> Nullable<Ts>,
-        /// SHA-256 of the token with which it can be fetched.
+        /// SHA-256 of the download token.
         token_hash -> Nullable<Binary>,
         /// When that token stops working.
         token_expires_at -> Nullable<Ts>,
@@ -36,14 +36,14 @@ diesel::table! {
     use crate::store::types::sql::Ts;
     use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
 
-    /// An export in pieces.
+    /// A chunk of an export.
     export_chunks (id) {
         id -> Uid,
-        /// Of which export.
+        /// The export.
         export_id -> Uid,
-        /// Its place in the export, from 0.
+        /// Its position in the export, from 0.
         number -> Integer,
-        /// A piece of the archive, sealed with the account's data key.
+        /// The chunk, sealed with the account's data key.
         content -> Binary,
     }
 }

@@ -1,4 +1,4 @@
-//! What a person proves themselves with: authenticators, recovery codes, passkeys.
+//! What a person authenticates with: authenticator apps, recovery codes, passkeys.
 
 diesel::table! {
     use crate::ids::Uid;
@@ -7,15 +7,15 @@ diesel::table! {
 
     /// The authenticator app of one person (RFC 6238).
     totp_factors (account_id) {
-        /// Whose.
+        /// The account it belongs to.
         account_id -> Uid,
         /// The shared secret, sealed with the account's data key.
         secret -> Binary,
         /// When it was begun.
         created_at -> Ts,
-        /// When a code of it was first typed back; null: it does not count yet.
+        /// When the person first typed back one of its codes; null: it does not count yet.
         confirmed_at -> Nullable<Ts>,
-        /// The 30-second step whose code was used last: neither it nor an earlier one is taken again.
+        /// The 30-second step of the last code used: codes of it and of earlier steps are refused.
         last_step -> Nullable<BigInt>,
         /// Wrong codes since wrong_since.
         wrong_codes -> Integer,
@@ -33,7 +33,7 @@ diesel::table! {
     recovery_codes (code_hash) {
         /// SHA-256 of account and code.
         code_hash -> Binary,
-        /// Whose.
+        /// The account it belongs to.
         account_id -> Uid,
         /// When it was given out.
         created_at -> Ts,
@@ -47,11 +47,12 @@ diesel::table! {
     use crate::store::types::sql::Ts;
     use diesel::sql_types::{Binary, Integer};
 
-    /// A log-in whose password was right and that waits for its second step. Deleted when it is done or out of guesses.
+    /// A log-in with the right password that waits for the second factor. Deleted when done, or after too many wrong
+    /// codes.
     log_in_challenges (token_hash) {
         /// SHA-256 of the token that the device was given.
         token_hash -> Binary,
-        /// Who logs in.
+        /// The account that logs in.
         account_id -> Uid,
         /// The device's name, sealed with a key derived from the house secret.
         label -> Binary,
@@ -72,7 +73,7 @@ diesel::table! {
     /// One passkey (WebAuthn).
     passkeys (id) {
         id -> Uid,
-        /// Whose.
+        /// The account it belongs to.
         account_id -> Uid,
         /// Keyed hash of the id that the authenticator gave it: the only way to find it by that.
         credential_index -> Binary,
@@ -96,7 +97,7 @@ diesel::table! {
     passkey_ceremonies (token_hash) {
         /// SHA-256 of the token that the device was given.
         token_hash -> Binary,
-        /// Whose; null: whoever logs in.
+        /// The account; null: a log-in, whose account is not known yet.
         account_id -> Nullable<Uid>,
         /// What it is for and the challenge, sealed with a key derived from the house secret.
         state -> Binary,

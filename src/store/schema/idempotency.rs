@@ -1,21 +1,21 @@
-//! Answers kept for a key.
+//! Responses kept for idempotency keys.
 
 diesel::table! {
     use crate::ids::Uid;
     use crate::store::types::sql::Ts;
     use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
 
-    /// Mutations that were sent under a key (R04).
+    /// Mutations that were sent with an idempotency key (R04).
     idempotency_keys (key_hash) {
         /// Keyed hash of the account and the client's key.
         key_hash -> Binary,
-        /// SHA-256 of the request: another one under the same key is refused.
+        /// Keyed hash of the request: another request under the same key is refused.
         body_hash -> Binary,
-        /// The answer that was given, sealed; null: not given yet.
+        /// The response, sealed; null: there is none yet.
         response -> Nullable<Binary>,
-        /// When it was first sent; kept for a day.
+        /// When it was first sent. The row is kept for a day.
         created_at -> Ts,
-        /// Whose mutation it was; null: of nobody signed in.
+        /// The account that sent it; null: nobody was signed in.
         account_id -> Nullable<Uid>,
     }
 }

@@ -1,4 +1,4 @@
-//! The journal.
+//! Journal entries.
 
 use super::account::accounts;
 
@@ -10,13 +10,13 @@ diesel::table! {
     /// One entry of a person's journal.
     journal_entries (id) {
         id -> Uid,
-        /// Whose.
+        /// The account it belongs to.
         account_id -> Uid,
         /// The scene that it is about; null: none.
         scene_id -> Nullable<Uid>,
         /// The text, sealed with the account's data key.
         content -> Binary,
-        /// The instant under which it stands in the journal.
+        /// When it was written, as shown in the journal.
         written_at -> Ts,
         /// When it was last changed; null: never.
         edited_at -> Nullable<Ts>,

@@ -1,12 +1,12 @@
-//! The secret of this database, and how far a renewal of data keys has come.
+//! The house secret of this database, and the progress of a renewal of data keys.
 
 diesel::table! {
     use crate::ids::Uid;
     use diesel::sql_types::Binary;
 
-    /// The secret of this database, from which everything is derived that is not a data key.
+    /// The house secret: every key that is not a data key is derived from it.
     house_secrets (id) {
-        /// Always nil: there is one.
+        /// Always nil: there is one row.
         id -> Uid,
         /// The secret, wrapped by the master key in force.
         secret -> Binary,
@@ -17,11 +17,11 @@ diesel::table! {
     use crate::ids::Uid;
     use diesel::sql_types::Text;
 
-    /// How far a renewal of the data keys has come; there is a row only while it is under way.
+    /// The progress of a renewal of the data keys; there are rows only while one is under way.
     key_renewals (owner) {
-        /// Whose data keys are renewed: accounts, partner_links.
+        /// The table whose data keys are renewed: accounts, partner_links.
         owner -> Text,
-        /// All of them up to this one have new keys.
+        /// The last owner that has a new key.
         reached -> Uid,
     }
 }

@@ -14,15 +14,15 @@ diesel::table! {
         link_id -> Uid,
         /// Its number in the link, from 1.
         number -> Integer,
-        /// Who proposed it.
+        /// The account that proposed it.
         author_id -> Nullable<Uid>,
-        /// The whole text, sealed with the link's data key.
+        /// The part of the text that both share, sealed with the link's data key.
         content -> Binary,
-        /// SHA-256 of the text: what an agreement names.
+        /// SHA-256 of that part: what an agreement names.
         content_hash -> Binary,
         /// When it was proposed.
         created_at -> Ts,
-        /// Where it stood when one of the two was erased; null: reckoned from the agreements.
+        /// Its state when one of the two accounts was erased; null: it follows from the agreements.
         final_state -> Nullable<Text>,
     }
 }
@@ -36,7 +36,7 @@ diesel::table! {
     revision_parts (revision_id, account_id) {
         /// The Revision.
         revision_id -> Uid,
-        /// Whose words.
+        /// The account whose words they are.
         account_id -> Uid,
         /// Which of the Revision's two digests is theirs, from 0.
         side -> Integer,
@@ -53,13 +53,13 @@ diesel::table! {
     /// One person's yes to one Revision.
     agreements (id) {
         id -> Uid,
-        /// To which text.
+        /// The Revision.
         revision_id -> Uid,
-        /// Whose.
+        /// The account it belongs to.
         account_id -> Uid,
         /// The hash that the person named.
         content_hash -> Binary,
-        /// When.
+        /// When the person agreed.
         agreed_at -> Ts,
         /// When it was taken back.
         withdrawn_at -> Nullable<Ts>,

@@ -12,15 +12,15 @@ diesel::table! {
         id -> Uid,
         /// Check-in, round, rung, recipient and channel: the same need never makes two (R14).
         key -> Text,
-        /// ask, email, ask_again, tell_partner, reach_out, confirm_address, reset_password.
+        /// ask, email, ask_again, tell_partner, reach_out, or the purpose of the address request.
         rung -> Text,
         /// push, mail.
         channel -> Text,
-        /// Who receives it; null: whoever has the request's address.
+        /// The recipient's account; null: the mail goes to the request's address.
         recipient_id -> Nullable<Uid>,
-        /// About which check-in.
+        /// The check-in it is about.
         check_in_id -> Nullable<Uid>,
-        /// For which request.
+        /// The address request that it answers.
         address_request_id -> Nullable<Uid>,
         /// The check-in's round that it was planned in.
         round -> Integer,
@@ -32,21 +32,21 @@ diesel::table! {
         state -> Text,
         /// Why it was dropped.
         drop_reason -> Nullable<Text>,
-        /// How often it was claimed for sending: the fence of a lease.
+        /// How often it was claimed for sending: the fence of its lease.
         attempts -> Integer,
-        /// The worker that holds it.
+        /// The worker that has the lease.
         leased_by -> Nullable<Uid>,
-        /// When that lease ends and it may be claimed again.
+        /// When the lease ends and the nudge may be claimed again.
         lease_until -> Nullable<Ts>,
         /// When it was planned.
         created_at -> Ts,
         /// When it was sent, dropped or given up.
         finished_at -> Nullable<Ts>,
-        /// When it was to go out, quiet hours and all: lateness counts from here.
+        /// When it was to go out, after quiet hours: lateness counts from here.
         due_at -> Ts,
-        /// The one device that it is for, when the others took it already; null: every device.
+        /// The one device that still needs it, when the others accepted it; null: every device.
         device_id -> Nullable<Uid>,
-        /// How many of its attempts no longer count towards the cap.
+        /// How many of its attempts do not count towards the cap.
         attempts_forgiven -> Integer,
     }
 }
@@ -59,9 +59,9 @@ diesel::table! {
     /// One try to hand a nudge to a provider, without its content.
     attempts (id) {
         id -> Uid,
-        /// Which nudge.
+        /// The nudge.
         nudge_id -> Uid,
-        /// To which device; null: by mail.
+        /// The device; null: sent by mail.
         device_id -> Nullable<Uid>,
         /// accepted, gone, deferred, refused.
         outcome -> Text,

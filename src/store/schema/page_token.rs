@@ -5,15 +5,15 @@ diesel::table! {
     use crate::store::types::sql::Ts;
     use diesel::sql_types::{Binary, Nullable, Text};
 
-    /// What the links in nudges and mails are good for: pages that sign nobody in.
+    /// The tokens in the links of nudges and mails. Their pages sign nobody in.
     page_tokens (token_hash) {
         /// SHA-256 of the token. The token itself is derived from a row's id and a key, and is not kept.
         token_hash -> Binary,
         /// answer, choices.
         purpose -> Text,
-        /// Whose token it is.
+        /// The account that it belongs to.
         account_id -> Uid,
-        /// The check-in that can be answered with it; null: it is for what comes by mail.
+        /// The check-in that can be answered with it; null: it is for the mail choices.
         check_in_id -> Nullable<Uid>,
         /// When it first went out.
         created_at -> Ts,

@@ -14,7 +14,7 @@ diesel::table! {
         status -> Text,
         /// The link's data key, wrapped by the master key.
         data_key -> Binary,
-        /// Who gave out the code.
+        /// The account that gave out the code.
         inviter_id -> Nullable<Uid>,
         /// Keyed hash of the invitation code, while it is open.
         code_hash -> Nullable<Binary>,

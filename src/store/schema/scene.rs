@@ -1,4 +1,4 @@
-//! Scenes, who took part, the aftercare, and who reached out.
+//! Scenes, each person's part in them, aftercare and outreach.
 
 use super::partner_link::partner_links;
 
@@ -26,7 +26,7 @@ diesel::table! {
         ended_at -> Nullable<Ts>,
         /// The agreed Revision that it stood under; null: none.
         revision_id -> Nullable<Uid>,
-        /// Who recorded it.
+        /// The account that recorded it.
         created_by -> Nullable<Uid>,
         /// When it was recorded.
         created_at -> Ts,
@@ -46,7 +46,7 @@ diesel::table! {
         account_id -> Uid,
         /// The role in this scene.
         role -> Text,
-        /// As on the link, for this scene alone; null: as the link says.
+        /// The alert_allowed of the link, overridden for this scene; null: the link's applies.
         alert_allowed -> Nullable<Bool>,
     }
 }
@@ -61,7 +61,7 @@ diesel::table! {
         id -> Uid,
         /// The scene.
         scene_id -> Uid,
-        /// Who wrote it down.
+        /// The account that wrote it down.
         recorded_by -> Nullable<Uid>,
         /// What, for whom, how long, and a note, sealed with the link's data key.
         content -> Nullable<Binary>,
@@ -78,13 +78,13 @@ diesel::table! {
     /// A record of having reached out.
     outreaches (id) {
         id -> Uid,
-        /// About which scene.
+        /// The scene it is about.
         scene_id -> Uid,
         /// Who reached out.
         account_id -> Uid,
         /// message, call, video, in_person.
         way -> Text,
-        /// When.
+        /// When the person reached out.
         happened_at -> Ts,
         /// When it was written down.
         created_at -> Ts,

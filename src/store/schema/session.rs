@@ -16,13 +16,13 @@ diesel::table! {
         label -> Binary,
         /// When it was signed in.
         created_at -> Ts,
-        /// When it last asked for tokens.
+        /// When its tokens were last refreshed.
         last_used_at -> Ts,
-        /// When it was signed out or ended.
+        /// When the person signed out, or the session was ended.
         ended_at -> Nullable<Ts>,
-        /// When it last gave a fresh proof; its log-in is one. Null: before there were proofs.
+        /// When the person last reauthenticated in it; the log-in counts. Null: before this was recorded.
         proved_at -> Nullable<Ts>,
-        /// When a token of the family came again after it had been exchanged, which ended the session.
+        /// When an exchanged token of the family was used again, which ended the session.
         reused_at -> Nullable<Ts>,
     }
 }
@@ -32,7 +32,7 @@ diesel::table! {
     use crate::store::types::sql::Ts;
     use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
 
-    /// The tokens of a family.
+    /// The refresh tokens of a family.
     refresh_tokens (id) {
         id -> Uid,
         /// The family.
@@ -43,7 +43,7 @@ diesel::table! {
         issued_at -> Ts,
         /// When it stops working.
         expires_at -> Ts,
-        /// When it was exchanged; after a short grace another use ends the family.
+        /// When it was exchanged; after a short grace, another use ends the session.
         replaced_at -> Nullable<Ts>,
         /// The token that was exchanged for this one; null: the first of its family.
         predecessor_id -> Nullable<Uid>,
