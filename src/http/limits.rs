@@ -27,7 +27,7 @@ pub struct HttpLimits {
     pub head: Duration,
     /// How long a connection may be idle between two requests.
     pub keep_alive: Duration,
-    /// How long a connection may go without a complete request, or a socket's client without reading.
+    /// How long a connection may go without a complete request, and a client without reading its response.
     pub stall: Duration,
     /// How long a request may take, including its body.
     pub request: Duration,
@@ -62,7 +62,7 @@ impl Default for HttpLimits {
     }
 }
 
-/// A host in the form for comparison: in lower case, without default ports and the root's dot.
+/// A host in the form for comparison: in lower case, without a default port and the root's dot.
 fn usual(host: &str) -> String {
     let host = host.to_ascii_lowercase();
     let bare = host.strip_suffix(":443").or_else(|| host.strip_suffix(":80")).unwrap_or(&host);
@@ -79,7 +79,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 impl HttpLimits {
-    /// Whether a request names an allowed host (RFC 9110, 7.2 and 7.4), which stops DNS rebinding by other sites. Health
+    /// Whether a request names an allowed host (RFC 9110, 7.2 and 7.4), against DNS rebinding by other sites. Health
     /// checks on this machine may use a loopback name.
     pub fn serves(&self, request: &HttpRequest) -> bool {
         let Some(hosts) = &self.hosts else { return true };
@@ -94,8 +94,8 @@ impl HttpLimits {
         hosts.iter().any(|known| usual(known) == usual(host)) || is_health && is_loopback(host)
     }
 
-    /// The CORS rules (Fetch, "CORS protocol"): pages of the allowed origins may call the API with a token. There are no
-    /// cookies, and credentials are not allowed.
+    /// The CORS rules (Fetch, "CORS protocol"): pages of the allowed origins may call the API with a token. There are
+    /// no cookies, and credentials are not allowed.
     pub fn cors(&self) -> Cors {
         let cors = Cors::default()
             .allowed_methods([Method::GET, Method::POST])

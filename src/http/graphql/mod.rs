@@ -475,7 +475,7 @@ async fn idempotency(
     if text.is_empty() || text.len() > limits::KEY_MAX {
         return Err(bad_request(media, "An Idempotency-Key has 1 to 200 ASCII characters."));
     }
-    // Clients without a session share one set of keys, so their keys must be hard to hit twice.
+    // Clients without a session share one set of keys, so their keys must be long enough not to collide.
     if matches!(bearer, Bearer::Nobody) && text.len() < limits::STRANGERS_KEY_MIN {
         let sentence = "Without signing in, an Idempotency-Key has at least 16 characters, such as a UUID.";
         return Err(bad_request(media, sentence));
