@@ -1,60 +1,60 @@
-//! Circuits: which providers are not answering anybody just now, so that nobody waits for them in vain (R23).
+//! Circuit breakers: providers that do not answer are left alone for a while, so that no hand-over waits in vain (R23).
 
 use crate::domain::hand_over::SendResult;
 use crate::domain::nudge::AttemptOutcome;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 
-/// Failures in a row after which a provider is left alone.
+/// Failures in a row that open a provider's circuit.
 const FAILURES_MAX: u32 = 8;
-/// How long it is left alone the first time; each further time twice as long.
+/// How long a circuit stays open the first time; it doubles each further time.
 const FIRST: SignedDuration = SignedDuration::from_secs(15);
-/// The longest that it is left alone: a nudge is soon late.
+/// The longest that a circuit stays open: a nudge is soon late.
 const LONGEST: SignedDuration = SignedDuration::from_mins(2);
 /// How long one probe may take before another is let through.
 const PROBE: SignedDuration = SignedDuration::from_secs(30);
-/// Providers that are remembered; beyond that those that were not left alone are forgotten.
+/// The most circuits kept; beyond that, those that never opened are forgotten.
 const REMEMBERED: usize = 1024;
-/// How long after its time a provider that was left alone is remembered if nothing is sent to it: one that everybody
-/// has left must not be an alarm for ever.
+/// How long an open circuit is kept after its time if nothing is sent to its provider: a provider that no device uses
+/// any more must not raise an alarm for ever.
 const KEPT: SignedDuration = SignedDuration::from_hours(1);
-/// How often is looked for such providers.
+/// How often circuits are checked for that.
 const LOOK: SignedDuration = SignedDuration::from_mins(1);
 
-/// What is known about every provider: push services by their origin, and the mail server.
+/// The circuits of all providers: push services by their origin, and the mail server.
 #[derive(Debug, Default)]
 pub struct Circuits {
     by_origin: HashMap<String, Circuit>,
-    /// When was looked for those that can be forgotten.
+    /// When `forget` last checked all circuits.
     looked: Option<Timestamp>,
 }
 
 #[derive(Debug, Default)]
 struct Circuit {
     failures: u32,
-    /// How often in a row it was opened.
+    /// How many times in a row it opened.
     openings: u32,
     open_until: Option<Timestamp>,
-    /// Whether a probe was let through since.
+    /// Whether a probe is under way.
     probing: bool,
 }
 
 /// How a circuit changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It was opened: the provider is left alone.
+    /// It opened: the provider is left alone.
     Opened,
-    /// It was closed: the provider answers again.
+    /// It closed: the provider answers again.
     Closed,
 }
 
 impl Circuits {
-    /// Whether something may be sent to that provider now; if not, after how long. Once its time is over one probe is
-    /// let through, and the others wait for what becomes of it.
+    /// Whether a hand-over to that provider may start now; if not, the error is how long to wait. Once the circuit's
+    /// time is over, one probe is let through, and the other hand-overs wait for its result.
     pub fn admit(&mut self, origin: &str, now: Timestamp) -> Result<(), SignedDuration> {
         let Some(circuit) = self.by_origin.get_mut(origin) else { return Ok(()) };
         match circuit.open_until {
-            // One that lies further ahead was noted by a clock that has been put back since.
+            // A time further ahead was set before the clock was put back; ignore it.
             Some(until) if now < until && until <= now + LONGEST => Err(until.duration_since(now)),
             Some(_) => {
                 circuit.open_until = Some(now + PROBE);
@@ -65,9 +65,9 @@ impl Circuits {
         }
     }
 
-    /// Forgets whom nothing was sent to for long since they were left alone, and names them.
+    /// Forgets open circuits of providers that get no more hand-overs; returns their origins.
     pub fn forget(&mut self, now: Timestamp) -> Vec<String> {
-        // A clock that has been put back since does not keep it from looking.
+        // A clock that was put back does not stop the check.
         if self.looked.is_some_and(|looked| looked <= now && now < looked + LOOK) {
             return Vec::new();
         }
@@ -76,11 +76,11 @@ impl Circuits {
         self.by_origin.extract_if(|_, circuit| over(circuit)).map(|(origin, _)| origin).collect()
     }
 
-    /// Notes whether the provider answered, whatever it said, or could not; none: it was not asked.
+    /// Notes whether the provider answered, with success or not; `None`: nothing was sent to it.
     pub fn learn(&mut self, origin: &str, answered: Option<bool>, now: Timestamp) -> Option<Change> {
         let Some(answered) = answered else {
             let circuit = self.by_origin.get_mut(origin).filter(|circuit| circuit.probing)?;
-            // If that was the probe, there was none: the next one is let through.
+            // The probe was not sent: let the next one through.
             circuit.open_until = Some(now);
             circuit.probing = false;
             return None;
@@ -99,7 +99,7 @@ impl Circuits {
         }
         let circuit = self.by_origin.entry(origin.to_owned()).or_default();
         circuit.failures = circuit.failures.saturating_add(1);
-        // What was on its way when it was opened fails too, and says nothing new; a failed probe does.
+        // Hand-overs that were under way when the circuit opened fail too and tell nothing new; a failed probe does.
         if circuit.failures < FAILURES_MAX || (circuit.openings > 0 && !circuit.probing) {
             return None;
         }
@@ -112,11 +112,11 @@ impl Circuits {
     }
 }
 
-/// Whether the provider answered, as far as this ending tells; none: nothing left the house, which says nothing about it.
+/// Whether the provider answered, by this result; `None`: nothing was sent, which tells nothing about the provider.
 pub fn answered(result: &SendResult, mail: bool) -> Option<bool> {
     match (result.outcome, result.code) {
         (None, _) | (Some(AttemptOutcome::Refused), None) => None,
-        // A mail server that says "not now" for one recipient serves the others.
+        // A mail server that defers one recipient still serves the others.
         (Some(AttemptOutcome::Deferred), Some(_)) => Some(mail && !result.refuses_us),
         (Some(AttemptOutcome::Deferred), None) => Some(false),
         (Some(AttemptOutcome::Accepted | AttemptOutcome::Gone | AttemptOutcome::Refused), _) => Some(true),

@@ -1,4 +1,4 @@
-//! Dispatch: hands claimed nudges over, so many at a time to each provider, and none to one that does not answer (R23).
+//! Dispatch: hands claimed nudges to their providers, with a limit for each and none while its circuit is open (R23).
 
 use super::circuits::{Change, answered};
 use super::{Finished, Senders};
@@ -18,21 +18,21 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use url::Url;
 
-/// Hand-overs to one push service at a time.
+/// Concurrent hand-overs to one push service.
 const PUSHES_AT_ONCE: usize = 64;
-/// Mails at a time: what mail servers commonly allow one client.
+/// Concurrent mails: what mail servers commonly allow one client.
 const MAILS_AT_ONCE: usize = 8;
-/// Mails that wait for their turn, and how long the others wait at least: a mail server is slow, and pushes must not
-/// wait behind mails.
+/// Mails that may queue, and the shortest wait of a mail beyond them: a mail server is slow, and pushes must not wait
+/// behind mails.
 const MAILS_QUEUED: usize = 32;
 const OVERFLOW: SignedDuration = SignedDuration::from_secs(5);
-/// A provider that keeps all its places taken and ends nothing for this long is not waited for.
+/// A provider that ends no hand-over for this long while its queue waits has stalled: its queue is held back.
 const STALL: Duration = Duration::from_millis(500);
-/// How long a claimed nudge waits for a place before it is held back: what was checked must still be true.
+/// How long a claimed nudge queues before it is held back: the checks made at its claim must still be true.
 const QUEUED_MAX: Duration = Duration::from_secs(2);
-/// How long what was held back waits, at least; a random part of as much again is added.
+/// The shortest wait of a nudge that was held back; up to the same again is added at random.
 const HELD_BACK: SignedDuration = SignedDuration::from_secs(2);
-/// How long a push and a mail may take in all.
+/// The longest that one push and one mail may take in all.
 const PUSH_TAKES: SignedDuration =
     SignedDuration::from_secs(super::web_push::TIMEOUT.as_secs().cast_signed());
 const MAIL_TAKES: SignedDuration = SignedDuration::from_secs(super::mail::TIMEOUT.as_secs().cast_signed());
@@ -42,29 +42,28 @@ const MAIL: &str = "mail";
 /// One claim of one nudge.
 type Key = (NudgeId, i32);
 
-/// A claimed nudge whose hand-overs are not all over.
+/// A claimed nudge with hand-overs that have not ended.
 struct InHand {
     ready: Arc<Ready>,
     results: Vec<Option<SendResult>>,
     left: usize,
 }
 
-/// One provider's places and who waits for one.
+/// One provider's places, and the hand-overs that queue for one.
 struct Provider {
     places: usize,
     running: usize,
     queue: VecDeque<(Key, usize, Instant)>,
-    /// When one of its hand-overs ended last, or its places were taken.
+    /// When a hand-over last started, or ended with an answer.
     progressed: Instant,
 }
 
-/// Everything that one worker has in hand.
+/// All claimed nudges that one worker is handing over.
 pub struct Dispatch {
     senders: Arc<Senders>,
     metrics: Arc<Metrics>,
     clock: Clock,
     chance: Chance,
-    /// How long a claim holds.
     lease: SignedDuration,
     in_hand: HashMap<Key, InHand>,
     providers: HashMap<String, Provider>,
@@ -74,7 +73,7 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// An empty hand.
+    /// A dispatch with nothing in hand.
     pub fn new(
         senders: Arc<Senders>,
         metrics: Arc<Metrics>,
@@ -96,17 +95,17 @@ impl Dispatch {
         }
     }
 
-    /// How many claimed nudges are in hand.
+    /// The number of claimed nudges in hand.
     pub fn len(&self) -> usize {
         self.in_hand.len()
     }
 
-    /// How many hand-overs wait for a place.
+    /// The number of hand-overs that wait for a place.
     pub fn queued(&self) -> usize {
         self.providers.values().map(|provider| provider.queue.len()).sum()
     }
 
-    /// Takes a claimed nudge in hand.
+    /// Queues a claimed nudge's hand-overs.
     pub fn take(&mut self, ready: Ready) {
         let key = (ready.nudge.id, ready.nudge.attempts);
         let origins: Vec<String> = match &ready.payload {
@@ -141,7 +140,7 @@ impl Dispatch {
         }
     }
 
-    /// Starts what may start, and gives up waiting for providers that do not move.
+    /// Starts the hand-overs that have a place, and holds back those of stalled providers.
     pub fn start(&mut self) {
         let (now, clock) = (Instant::now(), self.clock.now());
         for origin in self.senders.forget(clock) {
@@ -151,13 +150,13 @@ impl Dispatch {
         let mut starting = Vec::new();
         self.providers.retain(|origin, provider| {
             let takes = if origin == MAIL { MAIL_TAKES } else { PUSH_TAKES };
-            // A lease that is always shorter than that (for development) is only not to be over.
+            // With a lease shorter than a hand-over (in development), only an ended lease counts as stale.
             let takes = if self.lease > takes { takes } else { SignedDuration::ZERO };
             while provider.running < provider.places
                 && let Some((key, index, since)) = provider.queue.pop_front()
             {
-                // Where the process stood still, or the machine slept, another worker may have the nudge by now, and
-                // it may be unwanted: whoever claims it next looks at it again.
+                // After a pause of the process or the machine, another worker may have claimed the nudge, or nobody
+                // may want it: once held back, its next claim checks it again.
                 let lease_until = self.in_hand.get(&key).and_then(|it| it.ready.nudge.lease_until);
                 let stale = now.duration_since(since) >= QUEUED_MAX
                     || lease_until.is_none_or(|until| clock + takes >= until.get());
@@ -188,7 +187,7 @@ impl Dispatch {
         for (key, index, origin) in starting {
             self.spawn(key, index, origin);
         }
-        // One wait for all that are held back together, spread a little between the rounds.
+        // One random addition for all that are held back in this round, so that rounds do not meet.
         let spread = HELD_BACK.mul_f64(self.chance.fraction());
         for (key, index, wait) in held_back {
             self.end(key, index, SendResult::held_back(wait + spread));
@@ -202,7 +201,7 @@ impl Dispatch {
         self.tasks.insert(task.id(), (key, index, origin));
     }
 
-    /// Waits until a hand-over ends, and takes note of all that have. Never ready while nothing runs.
+    /// Waits until a hand-over ends, and notes all that have ended. Never ready while none runs.
     pub async fn ended(&mut self) {
         match self.running.join_next_with_id().await {
             Some(result) => self.note(result),
@@ -216,13 +215,13 @@ impl Dispatch {
     fn note(&mut self, result: Result<(Id, SendResult), tokio::task::JoinError>) {
         let (id, result) = match result {
             Ok(ended) => ended,
-            // A sender that panicked: whatever it was, it may work later.
+            // A sender panicked; a retry may work.
             Err(error) => (error.id(), SendResult::new(AttemptOutcome::Deferred, None)),
         };
         let Some((key, index, origin)) = self.tasks.remove(&id) else { return };
         if let Some(provider) = self.providers.get_mut(&origin) {
             provider.running = provider.running.saturating_sub(1);
-            // A hand-over that only timed out is no progress.
+            // A hand-over without an answer, such as a time-out, is no progress.
             if result.code.is_some() {
                 provider.progressed = Instant::now();
             }
@@ -236,7 +235,7 @@ impl Dispatch {
         }
         let answered = answered(&result, origin == MAIL);
         match self.senders.learn(&origin, answered, self.clock.now()) {
-            // Its class and not which: an operator's own push service may stand for one person (R35).
+            // Log its class, not its origin: an operator's own push service may identify one person (R35).
             Some(Change::Opened) => {
                 self.metrics.circuit_opened(service);
                 tracing::warn!(?service, "a provider does not answer; it is left alone for a while");
@@ -271,12 +270,12 @@ impl Dispatch {
         self.finished.push(Arc::new(Finished { ready, results }));
     }
 
-    /// What is over and to be recorded.
+    /// Takes the nudges whose hand-overs have all ended.
     pub fn finished(&mut self) -> Vec<Arc<Finished>> {
         std::mem::take(&mut self.finished)
     }
 
-    /// Starts nothing more: what waits for a place is held back, for another worker to claim at once.
+    /// Empties the queues: their nudges are held back without a wait, so another worker can claim them at once.
     pub fn close(&mut self) {
         let waiting: Vec<_> =
             self.providers.values_mut().flat_map(|provider| provider.queue.drain(..)).collect();
@@ -286,7 +285,7 @@ impl Dispatch {
     }
 }
 
-/// The origin of a push endpoint. One that cannot be read gets a place of its own, where its sender refuses it.
+/// The origin of a push endpoint; empty if it cannot be parsed, and then the sender refuses it.
 fn origin(endpoint: &str) -> String {
     Url::parse(endpoint).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
 }

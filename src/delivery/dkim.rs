@@ -1,4 +1,4 @@
-//! DKIM: signs mails, so that other mail servers can tell that they come from here unchanged (RFC 6376).
+//! DKIM: signs mails, so that other mail servers can verify their origin and text (RFC 6376).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 /// The smallest RSA key that verifiers must take, in bits (RFC 8301, 3.2).
 const RSA_MIN: usize = 1024;
 
-/// What a signature covers: all that a reader sees, and what RFC 8058, 4, asks for. What a mail lacks is signed as absent,
-/// so that nobody can add it. `Content-Type` is not among them, since lettre keeps it with the body.
+/// The signed headers: all that a reader sees, and those that RFC 8058, 4, asks for. A header that the mail lacks is
+/// signed as absent, so that nobody can add it. `Content-Type` is missing here, since lettre keeps it with the body.
 const SIGNED: &[&str] = &[
     "From",
     "To",
@@ -82,12 +82,12 @@ impl Signer {
         })
     }
 
-    /// Signs a mail. Nothing of it may be changed afterwards.
+    /// Signs a mail, which must not change afterwards.
     pub fn sign(&self, mail: &mut Message) {
         mail.sign(&self.config);
     }
 
-    /// The name in the DNS under which verifiers look for the public half, and the TXT record that must be there.
+    /// The DNS name where verifiers look for the public key, and the TXT record to publish there.
     pub fn record(&self) -> (&str, &str) {
         (&self.name, &self.record)
     }

@@ -1,4 +1,4 @@
-//! The heartbeat: tells a dead man's switch every minute that nudges really go out, and falls silent when they do not.
+//! The heartbeat: pings a dead man's switch every minute while nudges go out, and stops when they do not.
 
 use crate::actions::AppContext;
 use crate::actions::operations::watch::{oldest_due_age, passed_lately};
@@ -8,21 +8,21 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How often it beats.
+/// Time between beats.
 pub const EVERY: Duration = Duration::from_secs(60);
-/// How long a nudge that is due, and that no worker holds, may wait before the worker counts as stuck.
+/// How long a due nudge without a claim may wait before the worker counts as stuck.
 pub const STUCK_AFTER: SignedDuration = SignedDuration::from_mins(5);
-/// How long the switch may take to answer.
+/// The time-out of the switch's answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What came of one beat.
+/// The result of one beat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beat {
-    /// The switch heard it.
+    /// The switch answered with success.
     Heard,
-    /// There was progress, and the switch did not answer with success.
+    /// The worker makes progress, but the switch did not answer with success.
     Unheard,
-    /// There is no progress, and so nothing was said.
+    /// The worker makes no progress, so no request was made.
     Withheld,
 }
 
@@ -34,8 +34,7 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// A heartbeat that fetches an address. It holds a token, and is told to nobody else: not to the log, and not to
-    /// where a redirect points.
+    /// A heartbeat that fetches `url`. The URL contains a token, so it goes neither to the log nor along a redirect.
     ///
     /// # Errors
     /// If no HTTP client can be made.
@@ -49,7 +48,7 @@ impl Heartbeat {
         Ok(Self { context, client, url })
     }
 
-    /// Beats every minute until it is told to stop; the first time when the worker has had a minute to begin.
+    /// Beats every minute until it is told to stop; the first beat comes after a minute, when the worker has begun.
     pub async fn run(&self, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
             if stop.run_until_cancelled(self.beat()).await.is_none() {
@@ -63,7 +62,7 @@ impl Heartbeat {
         if !self.progresses().await {
             return Beat::Withheld;
         }
-        // Not the error itself: it names the address.
+        // The error itself is not logged: it contains the URL.
         match self.client.get(self.url.expose_secret()).send().await {
             Ok(answer) if answer.status().is_success() => Beat::Heard,
             Ok(answer) => {
@@ -77,7 +76,7 @@ impl Heartbeat {
         }
     }
 
-    /// Whether passes succeed, and what is due does go out.
+    /// Whether passes succeed and due nudges go out.
     async fn progresses(&self) -> bool {
         if !passed_lately(&self.context) {
             tracing::warn!("no heartbeat: the worker made no pass lately");

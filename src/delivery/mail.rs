@@ -1,4 +1,4 @@
-//! Sending by e-mail: text first, discreet, by SMTP or (without a mail server) as files.
+//! Sending by e-mail: composes a discreet text and HTML mail, and sends it by SMTP or writes it to a file.
 
 use super::dkim::Signer;
 use super::smtp::{MailServer, Refused};
@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 use url::Url;
 
-/// How long a mail server may take in all: as long as a lease allows, since many look through a mail before they say
-/// that they took it, and who gives up earlier sends it twice (RFC 5321, 4.5.3.2.6).
+/// The time-out of a hand-over to the mail server, as long as a lease allows: many servers scan a mail before they
+/// accept it, and a client that gives up earlier sends it twice (RFC 5321, 4.5.3.2.6).
 pub const TIMEOUT: Duration = Duration::from_secs(75);
 
 /// The text part.
@@ -39,13 +39,13 @@ struct HtmlPart<'a> {
     choices: Option<&'a str>,
 }
 
-/// The sender could not be made.
+/// Why the mail sender could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
     /// The sender's address or the server's URL is wrong.
     #[error("mail settings: {0}")]
     Settings(String),
-    /// The folder for mails cannot be made.
+    /// The folder for mails cannot be created.
     #[error("the folder for mails: {0}")]
     Outbox(#[from] std::io::Error),
 }
@@ -81,7 +81,7 @@ impl MailSender {
         Ok(Self { transport, from, public_url, signer: None })
     }
 
-    /// The same sender, which signs what it sends.
+    /// The same sender, which signs its mails if there is a signer.
     #[must_use]
     pub fn signing(mut self, signer: Option<Signer>) -> Self {
         self.signer = signer;
@@ -103,7 +103,7 @@ impl MailSender {
                 Ok(Ok(code)) => SendResult::new(AttemptOutcome::Accepted, Some(code.into())),
                 Ok(Err(Refused { step, code, policy, cause })) => {
                     let result = SendResult::of_mail(step, code, policy);
-                    // Not what the server said: it may quote the address (R35).
+                    // The server's words are not logged: they may quote the address (R35).
                     if result.refuses_us {
                         tracing::error!(?step, code, cause, "the mail server refuses this server");
                     } else {
@@ -117,7 +117,7 @@ impl MailSender {
                 let file = folder.join(format!("{}.eml", nudge.id));
                 match tokio::fs::write(&file, mail.formatted()).await {
                     Ok(()) => {
-                        // Only without a mail server, where nobody would find the link otherwise.
+                        // The link is logged only here, without a mail server, so that a developer finds it.
                         tracing::info!("a mail was written to {}; its link: {link}", file.display());
                         SendResult::new(AttemptOutcome::Accepted, None)
                     }
@@ -170,7 +170,7 @@ impl MailSender {
         self.public_url.join(path).map_or_else(|_| self.public_url.to_string(), |url| url.to_string())
     }
 
-    /// The Message-ID is made of the nudge's key: a repeat has the same one, and mail programs show it once (R14).
+    /// The Message-ID, made of the nudge's key: a repeat has the same one, and mail programs show it once (R14).
     fn message_id(&self, nudge: &NudgeRow) -> String {
         let hex = HEXLOWER.encode(&fingerprint(nudge.shown_key())[..16]);
         format!("<{hex}@{}>", self.from.email.domain())

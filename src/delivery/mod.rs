@@ -1,4 +1,4 @@
-//! The worker: claims what is due, has it checked again, hands it to senders, and records what came of it.
+//! The worker: claims due nudges, has them checked again, hands them to the senders and records the results.
 
 mod circuits;
 mod dispatch;
@@ -26,14 +26,14 @@ use tokio_util::sync::CancellationToken;
 pub use worker_loop::BATCH;
 use worker_loop::WorkerLoop;
 
-/// How long a claim holds: longer than any hand-over may take.
+/// The lease of a claim: longer than any hand-over may take.
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
-/// How often what is out of date is forgotten.
+/// How often the retention sweep deletes out-of-date rows.
 const SWEEP: Duration = Duration::from_hours(1);
-/// How often is looked whether somebody is to be erased, or asked another process for an export.
+/// How often the worker looks for due erasures and for exports requested in another process.
 const TEND: Duration = Duration::from_secs(10);
 
-/// The ways out of the house.
+/// The senders, one per channel, and the circuits of their providers.
 pub struct Senders {
     /// Web Push.
     pub push: web_push::PushSender,
@@ -43,7 +43,7 @@ pub struct Senders {
 }
 
 impl Senders {
-    /// Both senders, nothing known yet about any provider.
+    /// Both senders, with no circuit open.
     pub fn new(push: web_push::PushSender, mail: mail::MailSender) -> Self {
         Self { push, mail, circuits: Mutex::default() }
     }
@@ -72,7 +72,7 @@ impl Senders {
     }
 }
 
-/// One worker. Several may share a database; none is special.
+/// One worker. Several workers may share a database; they need no leader.
 pub struct Worker {
     context: Arc<AppContext>,
     senders: Arc<Senders>,
@@ -80,36 +80,36 @@ pub struct Worker {
     lease: SignedDuration,
 }
 
-/// A nudge whose hand-overs are over, to be recorded.
+/// A nudge whose hand-overs have all ended, with the results to record.
 struct Finished {
     ready: Arc<Ready>,
     results: Vec<(Option<DeviceId>, SendResult)>,
 }
 
 impl Worker {
-    /// A worker with an id of its own, the fence of its claims.
+    /// A worker with a new id, which fences its claims.
     pub fn new(context: Arc<AppContext>, senders: Arc<Senders>) -> Self {
         let id = WorkerId::at(context.clock.now(), &context.chance);
         Self { context, senders, id, lease: LEASE }
     }
 
-    /// The same worker with claims that hold so long.
+    /// The same worker with another lease.
     #[must_use]
     pub fn with_lease(mut self, lease: SignedDuration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Delivers until nothing is due any more, and says how many nudges were looked at.
+    /// Delivers until nothing is due; returns how many nudges were claimed.
     ///
     /// # Errors
-    /// What kept it from claiming or recording; what it holds then comes free when its leases end.
+    /// The fault that kept it from claiming or recording; its open claims are free again when their leases end.
     pub async fn deliver_due(&self) -> Result<usize, Fault> {
         WorkerLoop::new(self).until_done().await
     }
 
-    /// Works until it is told to stop; then it finishes what it is sending, within a bound, and gives back what it
-    /// holds.
+    /// Works until it is told to stop; then finishes the hand-overs under way, within a time-out, and gives back its
+    /// other claims.
     pub async fn run(&self, stop: CancellationToken) {
         let sweeping = tokio::spawn({
             let (context, stop) = (Arc::clone(&self.context), stop.clone());
@@ -138,7 +138,7 @@ async fn sweep_now_and_then(context: &Arc<AppContext>) {
     }
 }
 
-/// Whatever is stopped in the middle of it is begun anew: each step is a transaction.
+/// Stopping is safe at any point: each step is a transaction, and the next pass begins the rest again.
 async fn tend_now_and_then(context: &Arc<AppContext>) {
     loop {
         if let Err(error) = erasure::carry_out_due(context).await {
@@ -147,7 +147,7 @@ async fn tend_now_and_then(context: &Arc<AppContext>) {
         if let Err(error) = export::make_due(context).await {
             tracing::error!(%error, "an export was not made; the next pass will");
         }
-        // Whichever comes first.
+        // A notification or the time-out, whichever comes first.
         let _ = tokio::time::timeout(TEND, context.to_tend.notified()).await;
     }
 }

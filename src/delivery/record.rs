@@ -1,4 +1,4 @@
-//! Recording: what became of hand-overs, written down if the claim is still this worker's (R14, R15).
+//! Recording: saves the results of hand-overs, if the claim still belongs to this worker (R14, R15).
 
 use super::{Finished, retry};
 use crate::actions::accounts::account;
@@ -15,28 +15,28 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// What recording came to, for whoever watches.
+/// What was recorded, for the metrics.
 #[derive(Clone, Debug, Default)]
 pub struct Recorded {
-    /// The way that each accepted nudge took, and how long after its due time.
+    /// For each accepted nudge, its channel and how long after its due time it was accepted.
     pub accepted: Vec<(Channel, SignedDuration)>,
-    /// How many were given up.
+    /// Nudges given up.
     pub dead: usize,
-    /// How many were held back.
+    /// Nudges held back without an attempt.
     pub put_off: usize,
-    /// How many leases had been lost to another claim.
+    /// Leases lost to another claim.
     pub lost: usize,
 }
 
-/// Records what came of hand-overs. A late result is refused, since somebody else is sending the same nudge under the
-/// same Topic or Message-ID by now; one of a nudge that was dropped meanwhile counts only if it was taken.
+/// Records the results of hand-overs. A result that comes after another worker's claim is refused: that worker sends
+/// the nudge under the same Topic or Message-ID. If the nudge was dropped meanwhile, only an acceptance is recorded.
 pub fn record(
     tx: &mut Transaction<'_>,
     worker: WorkerId,
     finished: &[Arc<Finished>],
 ) -> Result<Recorded, Fault> {
     let mut recorded = Recorded::default();
-    // Those that end alike are written in one statement.
+    // Nudges with the same release are saved in one statement.
     let mut alike: Vec<(i32, Release, Vec<NudgeId>)> = Vec::new();
     let mut stragglers = Vec::new();
     for finished in finished {
@@ -58,7 +58,7 @@ pub fn record(
             None => alike.push((nudge.attempts, release, vec![nudge.id])),
         }
     }
-    // Whose claim it still is, and what was taken although it had been dropped on its way: that is not sent again.
+    // `ours`: this worker's claim still stands. `after_all`: accepted although dropped on the way; not sent again.
     let (mut ours, mut after_all) = (HashSet::new(), HashSet::new());
     for (attempt, release, ids) in alike {
         ours.extend(store::nudge::release(tx.db, &ids, worker, attempt, &release)?);
@@ -80,8 +80,8 @@ pub fn record(
     Ok(recorded)
 }
 
-/// How many results came too late, since another claim had taken the nudge over. One that was dropped, given back or
-/// erased meanwhile was lost to nobody.
+/// How many results came too late because another claim took the nudge over. A nudge that was dropped, given back or
+/// erased meanwhile does not count.
 fn lost(
     tx: &mut Transaction<'_>,
     finished: &[Arc<Finished>],
@@ -141,7 +141,7 @@ fn release(
     }
 }
 
-/// The attempts that a hand-over was, and what providers said about devices and addresses.
+/// The attempts of a finished nudge; also ends devices and notes addresses that the provider reported gone.
 fn attempts(tx: &mut Transaction<'_>, finished: &Finished) -> Result<Vec<AttemptRow>, Fault> {
     let nudge = &finished.ready.nudge;
     let now = tx.ts();

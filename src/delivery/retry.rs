@@ -1,15 +1,15 @@
-//! When to try again: as the provider asks, or else after a random part of a doubling time (full jitter).
+//! When to retry: when the provider asks for it, or else after a random part of a doubling time (full jitter).
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The first wait's upper bound.
+/// Upper bound of the first wait.
 const FIRST: SignedDuration = SignedDuration::from_secs(30);
-/// The longest wait's upper bound.
+/// Upper bound of every wait that the provider did not ask for.
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
 /// The longest wait that a provider can ask for: no nudge is of use for longer.
 const LONGEST_ASKED: SignedDuration = SignedDuration::from_hours(24);
-/// The shortest wait after a first attempt, which doubles too, and how long that becomes at most: whoever asks for a
-/// second, time after time, does not get twelve tries in twelve seconds.
+/// The shortest wait after a first attempt, and the cap of its doubling: a provider that always asks for one second
+/// does not get twelve tries in twelve seconds.
 const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
 const SHORTEST_LATER: SignedDuration = SignedDuration::from_mins(1);
 
@@ -18,7 +18,7 @@ pub fn wait(attempts: i32, retry_after: Option<SignedDuration>, chance: f64) -> 
     let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(20);
     let doubled = |first: SignedDuration| first * (1 << doublings);
     match retry_after {
-        // Not a moment later than that: a provider knows best, and chance spreads only those that were told nothing.
+        // No jitter here: the provider knows best when it is ready.
         Some(asked) => asked.min(LONGEST_ASKED).max(doubled(SHORTEST).min(SHORTEST_LATER)),
         None => SHORTEST + doubled(FIRST).min(LONGEST).mul_f64(chance.clamp(0.0, 1.0)),
     }

@@ -1,4 +1,4 @@
-//! A mail server, step by step: so that a refusal of us, of the recipient and of the text can be told apart (R20).
+//! SMTP, step by step, so that refusals of this server, of the recipient and of the text can be told apart (R20).
 
 use crate::domain::hand_over::MailStep;
 use lettre::transport::smtp::Error;
@@ -14,22 +14,22 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use url::Url;
 
-/// How long connecting may take.
+/// The time-out of connecting.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// Connections that are kept for the next mail, and for how long: servers close idle ones after some minutes.
+/// Idle connections kept for the next mail, and for how long: servers close idle ones after some minutes.
 const IDLE_MAX: usize = 4;
 const IDLE_FOR: Duration = Duration::from_mins(1);
 
-/// How the connection is kept from being read.
+/// How the connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tls {
     /// From the first byte (RFC 8314).
     Implicit,
-    /// By `STARTTLS`, or not at all.
+    /// By `STARTTLS`; without it, no mail is sent.
     Required,
-    /// By `STARTTLS`, if the server has it.
+    /// By `STARTTLS` if the server offers it, else in clear.
     Opportunistic,
-    /// Not at all: for a server on the same machine.
+    /// Not encrypted: the default for a server on the same machine.
     None,
 }
 
@@ -45,16 +45,16 @@ pub struct MailServer {
     idle: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
 }
 
-/// A mail that was not taken.
+/// Why a mail was not accepted.
 #[derive(Debug)]
 pub struct Refused {
-    /// At which step.
+    /// The step that failed.
     pub step: MailStep,
-    /// The server's code; None: it did not answer.
+    /// The server's code; `None`: it did not answer.
     pub code: Option<u16>,
-    /// Whether the server says that it is for reasons of policy (RFC 3463, 3.8).
+    /// Whether the server gave policy as the reason (RFC 3463, 3.8).
     pub policy: bool,
-    /// What kind of trouble it was, without anything personal.
+    /// The kind of error, without personal data.
     pub cause: &'static str,
 }
 
@@ -71,16 +71,16 @@ impl Refused {
         } else {
             "the connection failed"
         };
-        // The words themselves are not kept: they may quote an address.
+        // The server's words are not kept: they may quote an address.
         let policy = error.is_permanent() && error.to_string().contains("5.7.");
         Self { step, code: error.status().map(u16::from), policy, cause }
     }
 }
 
 impl MailServer {
-    /// The server of that URL: `smtps://USER:PASSWORD@HOST:PORT` for TLS from the first byte, `smtp://…` for
+    /// The server at that URL: `smtps://USER:PASSWORD@HOST:PORT` for TLS from the first byte, `smtp://…` for
     /// `STARTTLS`. Passwords and reminders must not cross a network in clear, so `STARTTLS` is required unless the
-    /// host is this machine or the URL says otherwise: `?tls=required`, `?tls=opportunistic`, `?tls=none`.
+    /// host is this machine or the URL sets `?tls=required`, `?tls=opportunistic` or `?tls=none`.
     ///
     /// # Errors
     /// A sentence that says what is wrong with the URL and quotes nothing of it.
@@ -89,7 +89,7 @@ impl MailServer {
             "the valid forms are smtp://… and smtps://…, such as smtps://user:password@mail.example.org";
         let url = Url::parse(url).map_err(|_| FORMS)?;
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or(FORMS)?;
-        // Addresses of these schemes are not parsed as such by the URL standard.
+        // The URL standard does not parse IP addresses in these schemes.
         let local = host == "localhost" || bare(host).parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
         let wanted = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned());
         let tls = match (url.scheme(), wanted.as_deref()) {
@@ -126,7 +126,7 @@ impl MailServer {
     /// Hands a mail over; returns the server's code.
     ///
     /// # Errors
-    /// At which step it failed.
+    /// The step that failed and why.
     pub async fn send(&self, mail: &Message) -> Result<u16, Refused> {
         let mut connection = self.connection().await?;
         let code = hand_over(&mut connection, mail).await?;
@@ -137,24 +137,24 @@ impl MailServer {
         Ok(code)
     }
 
-    /// Whether what is said to it may be read on the way.
+    /// Whether mails to this server may cross a network in clear.
     pub fn can_be_read(&self) -> bool {
         !self.local && matches!(self.tls, Tls::None | Tls::Opportunistic)
     }
 
-    /// Whether there are user and password for it.
+    /// Whether the URL has a user and a password.
     pub fn logs_in(&self) -> bool {
         self.credentials.is_some()
     }
 
-    /// Connects, secures the connection, logs in, and takes leave: whether the settings work.
+    /// Checks the settings: connects, starts TLS, logs in and quits.
     ///
     /// # Errors
-    /// At which step it failed.
+    /// Why it could not connect or log in.
     pub async fn check(&self) -> Result<(), Refused> {
         let mut connection =
             self.connect().await.map_err(|error| Refused::at(MailStep::Connection, &error))?;
-        // A server that does not say goodbye works all the same.
+        // A failed QUIT says nothing about the settings.
         let _ = connection.quit().await;
         Ok(())
     }
@@ -178,7 +178,7 @@ impl MailServer {
                 .await?;
         let offered = connection.can_starttls();
         if self.tls == Tls::Required || (self.tls == Tls::Opportunistic && offered) {
-            // Without the server's STARTTLS this is an error, before anything was said that is worth reading.
+            // If the server lacks STARTTLS, this fails before anything confidential is sent.
             connection.starttls(self.parameters.clone(), &self.hello).await?;
         }
         if let Some(credentials) = &self.credentials {
@@ -216,12 +216,12 @@ async fn hand_over(connection: &mut AsyncSmtpConnection, mail: &Message) -> Resu
     Ok(answer.code().into())
 }
 
-/// A host without the brackets of an IPv6 address.
+/// A host without the brackets of an IPv6 address, if it has any.
 fn bare(host: &str) -> &str {
     host.trim_matches(['[', ']'])
 }
 
-/// Undoes `%XX`; None if that does not give UTF-8.
+/// Decodes `%XX`; `None` if the result is not UTF-8.
 fn percent(text: &str) -> Option<String> {
     percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }

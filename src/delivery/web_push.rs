@@ -1,4 +1,4 @@
-//! Sending by Web Push: encrypted for one device (RFC 8291), signed for its service (RFC 8292), one size for all.
+//! Sending by Web Push: encrypted for one device (RFC 8291), signed for its service (RFC 8292), all the same size.
 
 use super::retry;
 use crate::actions::nudges::device::Subscription;
@@ -23,34 +23,34 @@ use web_push::{
     ContentEncoding, SubscriptionInfo, Urgency, VapidSignature, WebPushMessage, WebPushMessageBuilder,
 };
 
-/// Every payload has this many bytes before encryption, whatever it says (R24). It and the delimiter fill eight
-/// blocks of 128 bytes, as the encryption pads to whole ones: 1126 bytes on the wire.
+/// Bytes of every payload before encryption (R24). With the delimiter it fills eight of the 128-byte blocks that the
+/// encryption pads to: 1126 bytes on the wire.
 const PAYLOAD: usize = 1023;
-/// How long a push service may take.
+/// The time-out of a request to a push service.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
-/// How much of an answer's body is read, so that its connection can be used again, and for how long.
+/// Bytes of a response body that are read so that its connection can be reused, and the time-out of that.
 const BODY_MAX: usize = 4096;
 const BODY_WITHIN: Duration = Duration::from_millis(200);
-/// How long a VAPID token works; at most a day (RFC 8292, 2).
+/// The lifetime of a VAPID token; at most a day (RFC 8292, 2).
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(12);
-/// How long before its end a token is replaced.
+/// How long before its expiry a token is replaced.
 const TOKEN_RENEWAL: SignedDuration = SignedDuration::from_hours(1);
-/// Origins whose token is kept; beyond that the memory is cleared.
+/// Origins whose token is cached; beyond that the cache is cleared.
 const TOKENS_MAX: usize = 1024;
 
-/// The sender could not be made.
+/// Why the push sender could not be set up, or a token not signed.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
-    /// The key is not one of P-256.
+    /// The key is not a P-256 key.
     #[error("VAPID key: it is no key of P-256")]
     Key(#[from] p256::elliptic_curve::Error),
-    /// It has no form in PKCS #8.
+    /// The key cannot be encoded as PKCS #8.
     #[error("VAPID key: {0}")]
     Form(#[from] p256::pkcs8::Error),
     /// A token could not be signed.
     #[error("VAPID token: {0}")]
     Sign(#[from] jsonwebtoken::errors::Error),
-    /// No HTTP client could be made.
+    /// The HTTP client could not be built.
     #[error("HTTP client: {0}")]
     Client(#[from] reqwest::Error),
 }
@@ -62,7 +62,7 @@ pub struct VapidKey {
 }
 
 impl VapidKey {
-    /// The key of that scalar.
+    /// The key with that secret scalar.
     pub fn new(scalar: &[u8; 32]) -> Result<Self, PushError> {
         let key = SecretKey::from_slice(scalar)?;
         let signing = EncodingKey::from_ec_der(key.to_pkcs8_der()?.as_bytes());
@@ -94,7 +94,7 @@ pub struct PushSender {
 }
 
 impl PushSender {
-    /// A sender; one per process, since it keeps connections and tokens.
+    /// A sender; one per process, since it caches connections and tokens.
     pub fn new(key: VapidKey, contact: Url, policy: PushPolicy, public_url: Url) -> Result<Self, PushError> {
         let insecure =
             policy.insecure_origins.iter().filter_map(|url| url.host_str().map(str::to_owned)).collect();
@@ -110,7 +110,7 @@ impl PushSender {
 
     /// Sends one nudge to one device.
     ///
-    /// `path`: where a tap leads, below the public address; `letter`: what a device says whose owner chose fuller words.
+    /// `path`: where a tap leads, below the public URL; `letter`: the text for a device whose owner chose fuller words.
     pub async fn send(
         &self,
         nudge: &NudgeRow,
@@ -131,7 +131,7 @@ impl PushSender {
         };
         let answer = match request(&self.client, endpoint, message).send().await {
             Ok(answer) => answer,
-            // Not the error itself: it names the endpoint, which is personal (R35).
+            // The error itself is not logged: it names the endpoint, which is personal (R35).
             Err(error) => {
                 tracing::info!(nudge = %nudge.id, timeout = error.is_timeout(), "a push service did not answer");
                 return SendResult::new(AttemptOutcome::Deferred, None);
@@ -168,9 +168,9 @@ impl PushSender {
         Ok(builder.build()?)
     }
 
-    /// The payload in the form of Declarative Web Push (WebKit's explainer; W3C Push API, "declarative push
-    /// message"), which also a service worker can read. All kinds of nudge look alike in it (R24), and on the network
-    /// they do so even with the `fuller` words that a device's owner chose: it is padded to the same size.
+    /// The payload as Declarative Web Push (WebKit's explainer; W3C Push API, "declarative push message"), which a
+    /// service worker can read too. All kinds of nudge look alike in it (R24); with the `fuller` words that a device's
+    /// owner chose it still has the same padded size on the network.
     fn payload(
         &self,
         nudge: &NudgeRow,
@@ -192,7 +192,7 @@ impl PushSender {
             "nudge": nudge.id.to_string(),
         });
         if fuller == Some(&ASK) {
-            // Without a service worker each leads where a tap does.
+            // Without a service worker, each action leads where a tap does.
             let action = |(action, title): &(&str, &str)| serde_json::json!({ "action": action, "title": title, "navigate": navigate.as_str() });
             message["notification"]["actions"] = PUSH_ANSWERS.iter().map(action).collect();
         }
@@ -204,7 +204,7 @@ impl PushSender {
         Ok(text)
     }
 
-    /// The VAPID token for an endpoint's origin: signed once and used again until it is nearly out of date.
+    /// The VAPID token for an endpoint's origin: signed once and cached until shortly before its expiry.
     fn token(&self, endpoint: &Url, now: Timestamp) -> Result<VapidSignature, PushError> {
         let origin = endpoint.origin().ascii_serialization();
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
@@ -242,7 +242,7 @@ fn request(client: &reqwest::Client, endpoint: Url, message: WebPushMessage) -> 
     request.body(payload.content)
 }
 
-/// Reads a short body to its end: its connection is free then. A longer one is dropped with its connection.
+/// Reads a short body to its end, which frees its connection. A longer one is dropped with its connection.
 async fn read_out(mut answer: reqwest::Response) {
     let mut left = BODY_MAX;
     let whole = async {
@@ -252,18 +252,18 @@ async fn read_out(mut answer: reqwest::Response) {
             left -= chunk.len();
         }
     };
-    // What did not come in time is not worth waiting for.
+    // After the time-out, the connection is not worth keeping.
     let _ = tokio::time::timeout(BODY_WITHIN, whole).await;
 }
 
-/// The Topic of a nudge (RFC 8030, 5.4): 32 characters made of its key, so that a repeat replaces the first and
-/// the service learns nothing (R14).
+/// The Topic of a nudge (RFC 8030, 5.4): 32 characters made of its key, so that a repeat replaces the first push and
+/// the push service learns nothing (R14).
 fn topic(key: &str) -> String {
     URL_SAFE_NO_PAD.encode(&fingerprint(key)[..24])
 }
 
-/// Resolves names to public addresses only. The connection is made to what was resolved and checked here, so a
-/// name that changes its mind gains nothing.
+/// Resolves names to public addresses only. The client connects to the addresses checked here, so DNS rebinding gains
+/// nothing.
 struct PublicOnly {
     insecure: Vec<String>,
 }

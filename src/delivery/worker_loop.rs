@@ -1,4 +1,4 @@
-//! One worker's shift: claims as much as it can hand over, records what is over, and sleeps until the next due instant.
+//! The worker loop: claims what it can hand over, records finished hand-overs, and sleeps until the next due time.
 
 use crate::actions::nudges::claim::{Claimed, claim};
 use crate::actions::{Fault, Transaction};
@@ -14,27 +14,27 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Hand-overs that may wait for a place: more would only grow old. Those under way do not count, since a provider
-/// that hangs must not keep the others' from being claimed.
+/// Hand-overs that may queue; more would only get stale. Those under way do not count, so that a provider that hangs
+/// does not keep nudges for other providers from being claimed.
 const QUEUE: usize = 512;
-/// Nudges that a worker has in hand at most: what bounds its memory.
+/// The most nudges that a worker has in hand, which bounds its memory.
 const IN_HAND: usize = 2048;
-/// Nudges that one claim of a worker takes; with less room than that a claim is not worth its statements.
+/// Nudges per claim; with room for fewer, the worker does not claim.
 pub const BATCH: usize = 256;
-/// How long what is over may wait for others to be recorded with.
+/// How long a finished nudge may wait to be recorded together with others.
 const RECORD_WITHIN: Duration = Duration::from_millis(20);
-/// How often the worker looks even if nothing tells it to: a bell may be lost.
+/// How often the worker looks without a notification, since one may be lost.
 const POLL: Duration = Duration::from_secs(5);
-/// How long it waits when the database does not work.
+/// The wait after a database fault.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
-/// How often it looks at providers that have all their places taken.
+/// How often queued hand-overs are checked for a stalled provider.
 const STALL_CHECK: Duration = Duration::from_millis(100);
-/// How long hand-overs that are under way may take when the worker stops.
+/// The time-out of the hand-overs under way when the worker stops.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
-/// How long giving back may take then.
+/// The time-out of giving claims back when the worker stops.
 const GIVE_BACK_WITHIN: Duration = Duration::from_secs(5);
 
-/// What one pass through the database came to.
+/// The result of one pass: one transaction that records and claims.
 struct Passed {
     recorded: Recorded,
     claimed: Option<Claimed>,
@@ -43,31 +43,31 @@ struct Passed {
 
 type Pass = Pin<Box<dyn Future<Output = Result<Passed, Fault>> + Send>>;
 
-/// What a worker is doing.
+/// The state of one worker's loop.
 pub struct WorkerLoop<'a> {
     worker: &'a Worker,
     dispatch: Dispatch,
-    /// What is over and not recorded yet, and since when.
+    /// Finished nudges that are not yet recorded, and since when the oldest waits.
     finished: Vec<Arc<Finished>>,
     finished_since: Option<Instant>,
-    /// The pass under way, and what it records.
+    /// The pass under way, and the finished nudges that it records.
     pass: Option<Pass>,
     recording: Vec<Arc<Finished>>,
-    /// When something may be due, and whether the bell rang since the pass under way began.
+    /// When something may be due, and whether a notification came since the last pass began.
     look_at: Instant,
     woken: bool,
     /// When the database is tried again after a fault.
     not_before: Instant,
-    /// Whether `look_at` is more than a guess.
+    /// Whether a pass has set `look_at`.
     looked: bool,
-    /// How many nudges the last pass claimed, and all so far.
+    /// How many nudges the last pass claimed (none: it did not claim), and all passes so far.
     last: Option<usize>,
     total: usize,
     closed: bool,
 }
 
 impl<'a> WorkerLoop<'a> {
-    /// A shift that has not begun.
+    /// A loop that has not begun.
     pub fn new(worker: &'a Worker) -> Self {
         Self {
             worker,
@@ -92,7 +92,7 @@ impl<'a> WorkerLoop<'a> {
         }
     }
 
-    /// Works until nothing is due and nothing in hand; returns how many nudges were claimed.
+    /// Works until nothing is due or in hand; returns how many nudges were claimed.
     pub async fn until_done(mut self) -> Result<usize, Fault> {
         loop {
             self.step().await?;
@@ -103,7 +103,7 @@ impl<'a> WorkerLoop<'a> {
         }
     }
 
-    /// Works until it is told to stop, whatever goes wrong on the way.
+    /// Works until it is told to stop; a fault is logged and the loop goes on.
     pub async fn until_stopped(mut self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
             tokio::select! {
@@ -149,8 +149,7 @@ impl<'a> WorkerLoop<'a> {
         }
     }
 
-    /// Starts what may start and waits for the next thing to happen. May be dropped while it waits: nothing is lost by
-    /// that.
+    /// Starts hand-overs and a pass where it can, then waits for the next event. Dropping it loses nothing.
     async fn step(&mut self) -> Result<(), Fault> {
         self.dispatch.start();
         self.collect();
@@ -168,7 +167,7 @@ impl<'a> WorkerLoop<'a> {
         Ok(())
     }
 
-    /// Takes over what is over; whether there was anything.
+    /// Drains finished nudges from the dispatch; true if there were any.
     fn collect(&mut self) -> bool {
         let finished = self.dispatch.finished();
         if finished.is_empty() {
@@ -179,7 +178,7 @@ impl<'a> WorkerLoop<'a> {
         true
     }
 
-    /// How many nudges the next claim may take.
+    /// The size of the next claim: a whole batch or zero.
     fn room(&self) -> usize {
         let queue = QUEUE.saturating_sub(self.dispatch.queued());
         let room = IN_HAND.saturating_sub(self.dispatch.len()).min(queue);
@@ -213,7 +212,7 @@ impl<'a> WorkerLoop<'a> {
         if self.dispatch.queued() > 0 { wake.min(now + STALL_CHECK) } else { wake }
     }
 
-    /// One transaction that records what is over and claims what is due.
+    /// Begins a transaction that records finished nudges and claims due ones.
     fn begin_pass(&mut self, now: Instant) {
         let room = if now >= self.look_at { self.room() } else { 0 };
         self.woken = false;
@@ -234,14 +233,14 @@ impl<'a> WorkerLoop<'a> {
         }));
     }
 
-    /// Takes up what a pass came to.
+    /// Applies the result of a pass.
     fn passed(&mut self, result: Result<Passed, Fault>) -> Result<(), Fault> {
         self.pass = None;
         let recording = std::mem::take(&mut self.recording);
         let passed = match result {
             Ok(passed) => passed,
             Err(error) => {
-                // What was sent is recorded as soon as the database works again, or its lease ends.
+                // Keep the results for the next pass; if the database stays down, the leases end.
                 if !recording.is_empty() {
                     self.finished.splice(0..0, recording);
                     self.finished_since.get_or_insert_with(Instant::now);
@@ -253,11 +252,10 @@ impl<'a> WorkerLoop<'a> {
         let wait = passed.next.map(|next| next.get().duration_since(self.worker.context.clock.now()));
         let wait = wait.map_or(POLL, |wait| Duration::try_from(wait).unwrap_or_default().min(POLL));
         let total = passed.claimed.as_ref().map(|claimed| claimed.total);
-        // What is due and was not to be had is in another worker's hands this moment.
+        // If nudges are due but none could be claimed, another worker is claiming them now.
         let soon = if total == Some(0) { Duration::from_millis(20) } else { Duration::ZERO };
-        // What was planned while the pass was under way may have been too late for it.
+        // A nudge planned during the pass may have come too late for it.
         self.look_at = Instant::now() + if self.woken { Duration::ZERO } else { wait.max(soon) };
-        // What was recorded may have made something due.
         self.last = total;
         self.looked = true;
         self.total += total.unwrap_or(0);
@@ -265,7 +263,7 @@ impl<'a> WorkerLoop<'a> {
             self.dispatch.take(ready);
         }
         if self.closed {
-            // What this pass claimed while the worker was told to stop is given back too.
+            // The worker was told to stop during this pass: give its claims back too.
             self.dispatch.close();
         }
         Ok(())
@@ -296,7 +294,7 @@ impl WorkerLoop<'_> {
     }
 }
 
-/// The result of the pass under way; never, if there is none.
+/// The result of the pass under way; never ready if there is none.
 async fn under_way(pass: &mut Option<Pass>) -> Result<Passed, Fault> {
     match pass {
         Some(pass) => pass.await,

@@ -1,7 +1,7 @@
-//! Documents by their hash: those that are trusted, and the latest others, each parsed and measured once.
+//! Documents by their hash: the trusted ones and a cache of recent others, each parsed and measured once.
 //!
-//! A text in which somebody wrote a string comes once and may hold what nobody else should read, so it is not kept: what
-//! differs from request to request belongs in variables.
+//! A document with a string literal is not cached, since the string may be personal: values that differ from request to
+//! request belong in variables.
 
 use super::limits;
 use crate::graphql::query_cost::{Document, Unreadable};
@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Characters of a trusted document's id.
 const ID_MAX: usize = 200;
 
-/// Which document a request means.
+/// How a request names its document.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Named<'a> {
     /// Its text.
@@ -28,15 +28,15 @@ pub struct Named<'a> {
 /// Why a request has no document.
 #[derive(Debug)]
 pub enum Missing {
-    /// It names none.
+    /// The request names none.
     Unnamed,
-    /// No document is known by this id (yet).
+    /// No document with this id is known (yet).
     Unknown,
-    /// It is not one of the trusted ones, and only these are executed here.
+    /// The document is not trusted, and only trusted ones are executed.
     Untrusted,
-    /// Its text is not the one that its id stands for.
+    /// The text does not match the id.
     Mismatch,
-    /// It is not read.
+    /// The text is not GraphQL, or exceeds a limit.
     Unreadable(Unreadable),
 }
 
@@ -44,7 +44,7 @@ pub enum Missing {
 pub struct Found {
     /// The document.
     pub document: Arc<Document>,
-    /// Whether it is a trusted one that was asked for by its id alone: the request itself says nothing of anybody.
+    /// Whether the request named a trusted document by its id alone, and so has no text of its own.
     pub by_trusted_id: bool,
 }
 
@@ -53,15 +53,15 @@ struct Trusted {
     document: Arc<Document>,
 }
 
-/// A document that came lately, and the bytes of its text.
+/// A cached document, and the bytes of its text.
 type Kept = (usize, Arc<Document>);
 
-/// Two generations, of which the older one goes when the younger one is full: what is asked for again moves up.
+/// A cache of two generations: when the young one is full it replaces the old one; a hit in the old one moves up.
 #[derive(Default)]
 struct Latest {
     young: HashMap<String, Kept>,
     old: HashMap<String, Kept>,
-    /// Bytes of the texts of the young ones.
+    /// Bytes of the texts in the young generation.
     bytes: usize,
 }
 
@@ -84,24 +84,24 @@ impl Latest {
     }
 }
 
-/// The documents of a service.
+/// The trusted documents and the cache.
 #[derive(Default)]
 pub struct Documents {
-    /// By their ids and by their hashes.
+    /// The trusted documents, by their ids and by their hashes.
     trusted: HashMap<String, Arc<Trusted>>,
     only: bool,
     latest: Mutex<Latest>,
 }
 
-/// One operation of a manifest of Apollo's tools.
+/// One operation of an Apollo manifest.
 #[derive(Deserialize)]
 struct Operation {
     id: String,
     body: String,
 }
 
-/// A manifest as tools write it: `apollo-persisted-query-manifest` (version 1), or an object of texts by id, as Relay's
-/// compiler and GraphQL Code Generator have it.
+/// Reads a manifest: `apollo-persisted-query-manifest` (version 1), or an object of texts by id, as Relay's compiler
+/// and GraphQL Code Generator write it.
 fn read_manifest(text: &str) -> Result<Vec<(String, String)>, &'static str> {
     let not_one = "this is no manifest: neither apollo-persisted-query-manifest nor an object of texts by id";
     let manifest: Value = serde_json::from_str(text).map_err(|_| "this is no JSON")?;
@@ -123,13 +123,13 @@ fn hash_of(text: &str) -> String {
     HEXLOWER.encode(&Sha256::digest(text))
 }
 
-/// An id without what says how it was made (GraphQL over HTTP, "SHA256 hex document identifier").
+/// An id without the prefix `sha256:` (GraphQL over HTTP, "SHA256 hex document identifier").
 fn bare(id: &str) -> &str {
     id.strip_prefix("sha256:").unwrap_or(id)
 }
 
 impl Documents {
-    /// Trusts the documents of a manifest; `only`: and executes no others.
+    /// Trusts the documents of a manifest file; with `only`, no others are executed.
     ///
     /// # Errors
     /// A sentence that says what is wrong with the file.
@@ -157,13 +157,13 @@ impl Documents {
     /// Trusts more documents, under their hashes.
     ///
     /// # Errors
-    /// A sentence that says which one cannot be executed here.
+    /// A sentence that says which document is not GraphQL or exceeds a limit.
     pub fn and<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
         texts.into_iter().try_for_each(|text| self.trust(text, text).map(drop))?;
         Ok(self)
     }
 
-    /// Trusts a document under its hash; `id`: what it is called in an error.
+    /// Trusts a document under its hash; `id` is its name in errors.
     fn trust(&mut self, id: &str, text: &str) -> Result<Arc<Trusted>, String> {
         let document = Document::parse(text).map_err(|refused| match refused {
             Unreadable::TooMuch(sentence) => format!("document {id}: {sentence}"),
@@ -174,7 +174,7 @@ impl Documents {
         Ok(entry)
     }
 
-    /// Finds the document that a request means, parsing it if it is new.
+    /// Finds a request's document, and parses it if it is new.
     ///
     /// # Errors
     /// Why there is none.

@@ -1,4 +1,4 @@
-//! Errors and problems: what a client is told, with stable codes, and what only the log hears (R36).
+//! Errors and problems with stable codes, as clients get them; the causes of faults go only to the log (R36).
 
 use crate::actions::{ActionResult, Done, Fault, Refusal};
 use crate::chance::Chance;
@@ -51,20 +51,20 @@ impl ErrorCode {
     }
 }
 
-/// Why a field has no value. It has no `Display`, so that no cause becomes client text by `?`.
+/// Why a field has no value. It has no `Display`, so that `?` cannot turn a cause into text for the client.
 #[derive(Debug)]
 pub enum Failure {
     /// Nobody is signed in.
     SignInNeeded,
     /// An argument is not acceptable.
     BadRequest(&'static str),
-    /// The mutation was sent before under the same key.
+    /// The mutation was sent before under the same idempotency key.
     Repeated,
-    /// Asked too often; after so many seconds it may be asked again.
+    /// Asked too often; the number is the seconds until the next try.
     TryLater(u32),
-    /// Something unexpected.
+    /// An unexpected fault.
     Fault(Fault),
-    /// Something unexpected that is behind several fields, read together. Each gets an id with the cause.
+    /// An unexpected fault of a batch that several fields share. Each field gets its own id in the log.
     Shared(Arc<Fault>),
 }
 
@@ -74,9 +74,9 @@ impl From<Fault> for Failure {
     }
 }
 
-/// Logs a fault under a new id and returns the id, which is all that a client is told (R36).
+/// Logs a fault under a new id and returns the id, which is all that the client gets (R36).
 pub fn log_fault(fault: &dyn std::error::Error) -> String {
-    // Errors are made where no context is, and nothing but the log knows this id.
+    // No context is at hand where errors are made, and this id is only for the log.
     let id = HEXLOWER.encode(&Chance::system().bytes::<8>());
     tracing::error!(id, cause = %fault, "internal error");
     id
@@ -143,10 +143,13 @@ impl From<Problem> for ProblemView {
     }
 }
 
-/// The parts of every payload: what came of it, the object (if it was done or stood already), the problems.
+/// The parts of every payload: the status, the object (if the mutation was done or changed nothing), the problems.
 pub type Settled<T> = (Status, Option<T>, Vec<ProblemView>);
 
-/// Sorts an outcome into data and failure.
+/// Turns an action's result into a payload's parts.
+///
+/// # Errors
+/// The failure, if the action ended with a fault or was repeated.
 pub fn settle<T>(outcome: ActionResult<Done<T>>) -> Result<Settled<T>, Failure> {
     match outcome {
         Ok(Done { value, changed: true }) => Ok((Status::Done, Some(value), Vec::new())),
@@ -159,17 +162,17 @@ pub fn settle<T>(outcome: ActionResult<Done<T>>) -> Result<Settled<T>, Failure> 
     }
 }
 
-/// As [`settle`], for an action that is never "so already".
+/// As [`settle`], for an action that is never [`Status::Unchanged`].
 pub fn settle_done<T>(outcome: ActionResult<T>) -> Result<Settled<T>, Failure> {
     settle(outcome.map(Done::now))
 }
 
-/// Reads a typed id from an input field. A malformed one is as good as a missing object (R29).
+/// Reads a typed id from an input field. A malformed id gets the same problem as a missing object (R29).
 pub fn id<T: FromStr>(field: &str, text: &ID) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::not_found(field))
 }
 
-/// Declares a mutation's payload: its status, one object (or none), its problems.
+/// Declares a mutation's payload type: status, one object (or none), problems.
 macro_rules! payload {
     ($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident : $type:ty }) => {
         $(#[$doc])*

@@ -1,4 +1,4 @@
-//! Loaders: objects behind objects, read together, whatever the length of the list that asks for them.
+//! Data loaders: read the nested objects of a whole list in one batch.
 
 use super::errors::Failure;
 use crate::actions::check_ins::check_in;
@@ -15,7 +15,7 @@ use async_graphql::dataloader::{DataLoader, Loader};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Reads for one person: whatever they may not see is not found.
+/// Reads for one account; an object that it may not see is not found.
 pub struct Reader {
     context: Arc<AppContext>,
     account: AccountId,
@@ -25,7 +25,7 @@ pub struct Reader {
 pub struct Loaders(DataLoader<Reader>);
 
 impl Loaders {
-    /// Loaders for one person.
+    /// Loaders for one account.
     pub fn new(context: &Arc<AppContext>, account: AccountId) -> Self {
         Self(DataLoader::new(Reader { context: Arc::clone(context), account }, tokio::spawn))
     }
@@ -40,7 +40,7 @@ impl Loaders {
         self.0.load_one(id).await.map_err(Failure::Shared)
     }
 
-    /// A check-in in which the person is asked.
+    /// A check-in whose subject is this person.
     pub async fn check_in(&self, id: CheckInId) -> Result<Option<CheckInView>, Failure> {
         self.0.load_one(id).await.map_err(Failure::Shared)
     }
@@ -61,31 +61,31 @@ impl Loaders {
         Ok(self.0.load_one(asked).await.map_err(Failure::Shared)?.unwrap_or_default())
     }
 
-    /// One Revision of a link of the person: the others are not decrypted.
+    /// One Revision of a link of the person, without decrypting the others.
     pub async fn revision(&self, id: LinkId, which: Which) -> Result<Option<RevisionView>, Failure> {
         let found = self.0.load_one(RevisionsOf(id, which)).await.map_err(Failure::Shared)?;
         Ok(found.and_then(|views| views.into_iter().next()))
     }
 
-    /// How many promises the two of a link kept, if both want to see it.
+    /// How many promises the partners of a link kept, if both want to see it.
     pub async fn promises_kept(&self, id: LinkId) -> Result<Option<usize>, Failure> {
         self.0.load_one(PromisesOf(id)).await.map_err(Failure::Shared)
     }
 }
 
-/// Asks for the debriefs of a scene.
+/// The key of a scene's debriefs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DebriefOf(SceneId);
 
-/// Asks for both sides of a scene's check-ins.
+/// The key of both sides of a scene's check-ins.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SidesOf(SceneId);
 
-/// Asks for Revisions of a link.
+/// The key of a link's Revisions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RevisionsOf(LinkId, Which);
 
-/// Asks how many promises the two of a link kept.
+/// The key of a link's count of kept promises.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PromisesOf(LinkId);
 

@@ -1,4 +1,4 @@
-//! The GraphQL API: the nouns of the house, read through `viewer`, changed by mutations with payloads.
+//! The GraphQL API: the domain's objects, read through `viewer` and changed by mutations with payloads.
 
 pub mod documents;
 pub mod errors;
@@ -23,32 +23,32 @@ use std::sync::Arc;
 /// The schema.
 pub type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
 
-/// The token by which somebody follows: it is asked again before every event.
+/// The access token of a subscription, checked again before every event.
 pub struct AccessToken(pub String);
 
-/// Who asks, for one request.
+/// The client of one request.
 #[derive(Clone, Debug, Default)]
 pub struct Asker {
-    /// The signed-in person.
+    /// The signed-in requester, if any.
     pub requester: Option<Requester>,
-    /// Where they are, for limits.
+    /// The client's network, for rate limits.
     pub network: Network,
     /// The request's idempotency key.
     pub key: Option<RequestKey>,
 }
 
-/// The schema without a house: enough to print it.
+/// The schema without a context, which is enough to print it.
 pub fn builder(
     introspection: bool,
 ) -> async_graphql::SchemaBuilder<query::Query, mutation::Mutation, subscription::Subscription> {
     let builder = Schema::build(query::Query, mutation::Mutation::default(), subscription::Subscription)
         .register_output_type::<errors::ErrorCode>()
-        // What `measure` lets through is never deeper; the library's own default would be less.
+        // `query_cost` allows nothing deeper; the library's default is lower.
         .limit_recursive_depth(limits::NESTING);
     if introspection { builder } else { builder.disable_introspection().disable_suggestions() }
 }
 
-/// The schema as text: what `schema.graphql` holds.
+/// The schema as text, as in `schema.graphql`.
 pub fn print() -> String {
     let options = async_graphql::SDLExportOptions::new().include_specified_by();
     builder(true).finish().sdl_with_options(options)
@@ -59,7 +59,7 @@ pub fn schema(context: Arc<AppContext>, introspection: bool) -> Schema {
     builder(introspection).extension(variables::NeededVariables).data(context).finish()
 }
 
-/// A request with everything that its resolvers ask for.
+/// Adds the data that resolvers need to a request.
 pub fn prepare(
     request: async_graphql::Request,
     context: &Arc<AppContext>,
@@ -73,23 +73,29 @@ pub fn prepare(
     }
 }
 
-/// The house behind a resolver.
+/// The context of a resolver's actions.
 pub(crate) fn context<'a>(ctx: &Context<'a>) -> &'a Arc<AppContext> {
     ctx.data_unchecked()
 }
 
-/// The signed-in person, or the error that says that there is none.
+/// The signed-in requester.
+///
+/// # Errors
+/// [`Failure::SignInNeeded`] if there is none.
 pub(crate) fn requester(ctx: &Context<'_>) -> Result<Requester, Failure> {
     ctx.data_unchecked::<Asker>().requester.ok_or(Failure::SignInNeeded)
 }
 
-/// The signed-in person, about to change something.
+/// The signed-in requester with the idempotency key, for a mutation.
+///
+/// # Errors
+/// [`Failure::SignInNeeded`] if nobody is signed in.
 pub(crate) fn caller(ctx: &Context<'_>) -> Result<Caller, Failure> {
     let asker = ctx.data_unchecked::<Asker>();
     Ok(Caller { requester: asker.requester.ok_or(Failure::SignInNeeded)?, key: asker.key.clone() })
 }
 
-/// Whoever asks for something for which one need not be signed in.
+/// The client as a visitor, for an action that needs no sign-in.
 pub(crate) fn visitor(ctx: &Context<'_>) -> Visitor {
     let asker = ctx.data_unchecked::<Asker>();
     Visitor { network: asker.network, key: asker.key.clone() }

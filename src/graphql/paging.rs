@@ -1,4 +1,4 @@
-//! Relay connections over pages that are found by key: an instant and an id (in both directions, bounded).
+//! Relay connections over keyset pages, whose key is an instant and an id, in both directions and of limited size.
 
 use super::errors::Failure;
 use super::limits::{FIRST_DEFAULT, FIRST_MAX};
@@ -13,17 +13,17 @@ use jiff::Timestamp;
 use std::borrow::Cow;
 use std::str::FromStr;
 
-/// What is asked for.
+/// The checked arguments of a connection.
 pub struct ConnectionArgs<Id> {
     keyset: KeysetPage<Id>,
     size: usize,
 }
 
-/// The arguments of a connection: `first` and `after`, `last` and `before`.
+/// The arguments of a connection as they come: `first`, `after`, `last`, `before`.
 pub type Asked = (Option<i32>, Option<String>, Option<i32>, Option<String>);
 
 impl<Id: TypedId + FromStr + PartialEq> ConnectionArgs<Id> {
-    /// Reads the arguments. Without `first` and `last` it is the first ones, as many as are usual.
+    /// Reads the arguments. Without `first` and `last`, the page begins the list, with the default size.
     pub fn read((first, after, last, before): Asked) -> Result<Self, Failure> {
         let (size, from_end) = match (first, last) {
             (Some(_), Some(_)) => {
@@ -41,17 +41,17 @@ impl<Id: TypedId + FromStr + PartialEq> ConnectionArgs<Id> {
         };
         let after = key(after, Failure::BadRequest("after is not a cursor of this list."))?;
         let before = key(before, Failure::BadRequest("before is not a cursor of this list."))?;
-        // One more, to know whether there is another page.
+        // Load one row more, to know whether there is another page.
         let keyset = KeysetPage { after, before, from_end, limit: i64::from(size) + 1 };
         Ok(Self { keyset, size: usize::try_from(size).unwrap_or(1) })
     }
 
-    /// What to load.
+    /// The keyset page to load, one row larger than the page of the response.
     pub fn keyset(&self) -> KeysetPage<Id> {
         self.keyset
     }
 
-    /// What to take of a list that is at hand whole.
+    /// The rows of the keyset page, from a list that is in memory as a whole.
     pub fn of_all<Row>(&self, rows: Vec<Row>, id: impl Fn(&Row) -> Id) -> Vec<Row> {
         let place = |key: Option<(Timestamp, Id)>| {
             let (_, wanted) = key?;
@@ -64,7 +64,7 @@ impl<Id: TypedId + FromStr + PartialEq> ConnectionArgs<Id> {
         rows.into_iter().take(end).skip(begin).take(most).collect()
     }
 
-    /// The connection of the rows that were loaded.
+    /// The connection of the loaded rows.
     pub fn connection<Row, Node>(
         &self,
         rows: Vec<Row>,

@@ -1,4 +1,4 @@
-//! The queries: `viewer` is the signed-in person and the only way to their data; `node` goes the same way.
+//! The queries: all data is read through `viewer`, the signed-in person, or by id through `node` with the same checks.
 
 use super::errors::Failure;
 use super::paging::{Connection, ConnectionArgs};
@@ -74,7 +74,7 @@ impl Query {
     }
 }
 
-/// An object of the signed-in person by its id; whatever is not theirs to read is not found.
+/// An object by its id; it is not found if the signed-in person may not read it.
 pub(super) async fn find_node(ctx: &Context<'_>, text: &str) -> Result<Option<Node>, Failure> {
     let me = requester(ctx)?.account;
     let Some(noun) = ids::noun(text) else { return Ok(None) };
@@ -292,7 +292,7 @@ impl Viewer {
             Ok(about) => {
                 actions::accounts::journal::page(context(ctx), self.0.account, about, page.keyset()).await?
             }
-            // Malformed ids are as good as missing scenes: nothing is about them (R29).
+            // A malformed id gives the same empty page as a missing scene (R29).
             Err(ids::MalformedId) => Vec::new(),
         };
         Ok(page.connection(rows, |view| (view.written_at, view.id), JournalEntry))

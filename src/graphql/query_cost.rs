@@ -1,9 +1,9 @@
-//! Reads and measures a request before it is executed (R34): its text, its document, its variables.
+//! Parses and measures a request before it is executed (R34): its text, its document, its variables.
 //!
-//! The library's own limits walk a fragment again wherever it is spread, so that twenty fragments that each spread the
-//! next one ten times keep it busy for ever. Here each is measured once. The cost of a document is the number of fields
-//! that its answer would have: inside what takes `first` and `last` a field counts so many times, and inside any other list of
-//! objects [`limits::LIST`] times. The schema itself says which is which, so a new field has its weight at once.
+//! The library's own limits walk a fragment at each spread, so twenty fragments that each spread the next one ten times
+//! keep it busy for ever. Here each fragment is measured once. The cost of a document is the number of fields in its
+//! response: a field inside a connection counts `first` or `last` times, and inside any other list of objects
+//! [`limits::LIST`] times. The weights come from the schema, so a new field has its weight at once.
 
 use crate::graphql::limits;
 use async_graphql::parser::types::{
@@ -18,10 +18,10 @@ use std::sync::LazyLock;
 /// Why a request is not executed.
 #[derive(Debug)]
 pub enum Unreadable {
-    /// It goes beyond a limit, which the sentence names.
+    /// It exceeds a limit, which the sentence names.
     TooMuch(String),
-    /// It is not GraphQL, from these lines and columns on. The parser's own words are not kept: they quote the text, which
-    /// may hold a password.
+    /// It is not GraphQL, with the lines and columns of the error. The parser's message is not kept: it quotes the
+    /// text, which may hold a password.
     Syntax(Vec<(usize, usize)>),
 }
 
@@ -29,11 +29,11 @@ fn within(count: usize, limit: usize, what: &str) -> Result<(), Unreadable> {
     if count <= limit { Ok(()) } else { Err(Unreadable::TooMuch(format!("{what}: at most {limit}."))) }
 }
 
-/// A document that was parsed, and measured as far as its variables do not matter.
+/// A parsed document, already measured unless its cost depends on variables.
 #[derive(Debug)]
 pub struct Document {
     parsed: ExecutableDocument,
-    /// Whether a variable says how long a list is.
+    /// Whether a variable sets the length of a list.
     varies: bool,
 }
 
@@ -41,7 +41,7 @@ impl Document {
     /// Parses a document, if it is within all limits.
     ///
     /// # Errors
-    /// The first limit that is passed, or where the document is no GraphQL.
+    /// The first limit that the document exceeds, or where it is not GraphQL.
     pub fn parse(text: &str) -> Result<Self, Unreadable> {
         measure_text(text)?;
         let parsed = parse_query(text).map_err(|error| {
@@ -56,16 +56,16 @@ impl Document {
         Ok(Self { parsed, varies })
     }
 
-    /// Whether it is within all limits with these variables (an object or null), and they are.
+    /// Checks the variables (an object or null), and the document with them.
     ///
     /// # Errors
-    /// The first limit that is passed.
+    /// The first limit that is exceeded.
     pub fn fits(&self, variables: &serde_json::Value) -> Result<(), Unreadable> {
         measure_variables(variables)?;
         if self.varies { Measuring::of(&self.parsed, variables).measure() } else { Ok(()) }
     }
 
-    /// What was parsed.
+    /// The parsed document.
     pub fn parsed(&self) -> &ExecutableDocument {
         &self.parsed
     }
@@ -75,7 +75,7 @@ fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// One pass that does not recurse, before the parser, which does. What is no token at all is the parser's to refuse.
+/// Measures the text in one pass without recursion, before the recursive parser, which also refuses invalid tokens.
 fn measure_text(text: &str) -> Result<(), Unreadable> {
     within(text.len(), limits::DOCUMENT, "Bytes of a document")?;
     let (mut tokens, mut open, mut rest) = (0_usize, 0_usize, text);
@@ -111,7 +111,7 @@ fn measure_text(text: &str) -> Result<(), Unreadable> {
     Ok(())
 }
 
-/// The bytes of the string that a text begins with, its quotes among them.
+/// The length in bytes of the string at the start of a text, including its quotes.
 fn string_length(text: &str) -> usize {
     if text.starts_with("\"\"\"") {
         let mut at = 3;
@@ -136,7 +136,7 @@ fn string_length(text: &str) -> usize {
 }
 
 fn measure_variables(variables: &serde_json::Value) -> Result<(), Unreadable> {
-    /// Values, bytes of texts and names, lists and objects inside each other.
+    /// The number of values, the bytes of texts and names, and the depth of lists and objects.
     fn size(value: &serde_json::Value) -> (usize, usize, usize) {
         let inside = |sizes: &mut dyn Iterator<Item = (usize, usize, usize)>| {
             let add = |(a, b, c): (usize, usize, usize), (x, y, z)| (a + x, b + y, c.max(z));
@@ -161,17 +161,17 @@ fn measure_variables(variables: &serde_json::Value) -> Result<(), Unreadable> {
     within(depth.saturating_sub(1), limits::VALUE_DEPTH, "Lists and objects inside each other in a variable")
 }
 
-/// What a field gives.
+/// The result type of a field.
 struct Shape {
     /// The type's name.
     of: String,
-    /// Whether it takes `first`.
+    /// Whether the field takes `first`.
     paged: bool,
     /// Whether it is a list of objects.
     list: bool,
 }
 
-/// The fields of all types, by the names of both.
+/// The fields of all types, by the names of type and field.
 static SHAPES: LazyLock<HashMap<String, HashMap<String, Shape>>> = LazyLock::new(|| {
     let Ok(schema) = parse_schema(super::print()) else { unreachable!("the schema as it prints itself") };
     let mut types = HashMap::new();
@@ -191,7 +191,7 @@ static SHAPES: LazyLock<HashMap<String, HashMap<String, Shape>>> = LazyLock::new
         });
         types.insert(definition.node.name.node.to_string(), shapes.collect::<HashMap<_, _>>());
     }
-    // The lists inside a page are as long as was asked for, and that is counted already.
+    // The lists inside a connection have its length, which is counted already.
     let shapes = types.values().flat_map(HashMap::values);
     let pages: HashSet<_> = shapes.filter(|shape| shape.paged).map(|shape| shape.of.clone()).collect();
     let objects: HashSet<_> = types.keys().cloned().collect();
@@ -210,7 +210,7 @@ fn named(ty: &Type) -> (&str, bool) {
     }
 }
 
-/// What a selection comes to, with every fragment in it spread.
+/// The size of a selection, with every fragment in it spread.
 #[derive(Clone, Copy, Default)]
 struct Size {
     depth: usize,
@@ -245,11 +245,11 @@ impl Size {
 
 struct Measuring<'a> {
     document: &'a ExecutableDocument,
-    /// What each variable may say for `first` or `last`.
+    /// The value of each variable, if it is used for `first` or `last`.
     lengths: HashMap<&'a str, i64>,
-    /// The sizes of fragments; none yet of one that is just being measured.
+    /// The sizes of fragments; `None` while a fragment is being measured.
     fragments: HashMap<&'a str, Option<Size>>,
-    /// Whether a variable said how long a list is.
+    /// Whether a variable set the length of a list.
     varies: bool,
 }
 
@@ -314,7 +314,7 @@ impl<'a> Measuring<'a> {
                     let name = &spread.node.fragment_name.node;
                     let size = match self.document.fragments.get_key_value(name) {
                         Some((name, fragment)) => self.fragment(name, &fragment.node, level + 1)?,
-                        // To be refused when the document is held against the schema.
+                        // An unknown fragment is refused later, by validation against the schema.
                         None => Size::default(),
                     };
                     size.with_directives(spread.node.directives.len())
@@ -326,7 +326,7 @@ impl<'a> Measuring<'a> {
     }
 
     fn field(&mut self, parent: Option<&str>, field: &'a Field, level: usize) -> Result<Size, Unreadable> {
-        // A field that is not known is refused later; introspection, which is not in the schema's text, counts once.
+        // Validation refuses unknown fields later; introspection is not in the schema's text and counts once.
         let shape = parent.and_then(|parent| SHAPES.get(parent)?.get(field.name.node.as_str()));
         let inside = self.set(shape.map(|shape| shape.of.as_str()), &field.selection_set.node, level + 1)?;
         let times = match shape {
@@ -345,7 +345,7 @@ impl<'a> Measuring<'a> {
         Ok(size.with_directives(field.directives.len()))
     }
 
-    /// How long a page is at most, by its `first` or `last`.
+    /// The maximum length of a page, by its `first` or `last`.
     fn length(&mut self, field: &Field) -> usize {
         let (lengths, varies) = (&self.lengths, &mut self.varies);
         let mut said = |argument| {

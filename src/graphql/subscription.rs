@@ -1,4 +1,4 @@
-//! The subscription: what changes for the signed-in person, as it happens.
+//! The subscription: the change feed of the signed-in person, as it happens.
 
 use super::errors::Failure;
 use super::types::change::Changes;

@@ -1,5 +1,5 @@
-//! Refuses a request without a variable that its operation needs (GraphQL, "Coercing Variable Values"): the library
-//! itself would go on as if nothing were asked.
+//! Refuses a request that lacks a required variable (GraphQL, "Coercing Variable Values"), which the library itself
+//! does not check.
 
 use super::errors::ErrorCode;
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest};
@@ -7,7 +7,7 @@ use async_graphql::parser::types::{DocumentOperations, OperationDefinition};
 use async_graphql::{Name, Request, ServerError, ServerResult, Value, Variables};
 use std::sync::Arc;
 
-/// The check, for each request.
+/// The extension that checks each request.
 pub struct NeededVariables;
 
 impl ExtensionFactory for NeededVariables {
@@ -42,7 +42,7 @@ impl Extension for NeededVariables {
     }
 }
 
-/// The variables that must be given: those that may not be null and have no default.
+/// The required variables: those with a non-null type and no default.
 fn needed(operation: &OperationDefinition) -> Vec<Name> {
     let definitions = operation.variable_definitions.iter().map(|definition| &definition.node);
     let needed = definitions.filter(|it| !it.var_type.node.nullable && it.default_value.is_none());

@@ -1,4 +1,4 @@
-//! The page on which a check-in is answered, skipped or put off, by the token of a nudge's link. GET shows, buttons POST (R30).
+//! The page to answer, skip or put off a check-in, by the token of a nudge's link. GET shows, buttons POST (R30).
 
 use super::Web;
 use super::pages::{self, Fields, Slip};
@@ -26,11 +26,11 @@ struct AnswerPage {
     can_wait: bool,
 }
 
-/// One of the five.
+/// One of the five moods.
 struct Face {
     mood: i32,
     words: &'static str,
-    /// The path of its mouth.
+    /// The SVG path of its mouth.
     mouth: &'static str,
 }
 
@@ -42,14 +42,14 @@ const FACES: &[Face] = &[
     Face { mood: 5, words: "Very well", mouth: "M15 29q9 10 18 0" },
 ];
 
-/// One sign and how much of it there is.
+/// One sign and its degrees.
 struct SignField {
     name: String,
     words: &'static str,
     degrees: [Choice; 3],
 }
 
-/// A text that may be left empty.
+/// An optional text.
 struct TextField {
     name: &'static str,
     words: &'static str,
@@ -57,7 +57,7 @@ struct TextField {
     problem: Option<String>,
 }
 
-/// One of several that exclude each other.
+/// One option of a group of radio buttons.
 pub(super) struct Choice {
     pub(super) value: &'static str,
     pub(super) words: &'static str,
@@ -82,7 +82,7 @@ fn sign_name(sign: Sign) -> String {
     format!("sign-{}", sign.word())
 }
 
-/// The page, with what was written on it so far.
+/// The page, filled with the fields sent so far.
 fn form(status: StatusCode, written: &Fields, problems: Vec<Problem>, can_wait: bool) -> HttpResponse {
     let signs = Sign::ALL.iter().map(|sign| {
         let name = sign_name(*sign);
@@ -165,13 +165,13 @@ pub async fn show(request: HttpRequest, web: web::Data<Web>, token: web::Path<St
     }
 }
 
-/// What the pressed button asks for; None: none was pressed.
+/// The reply that the form asks for; `None`: no button was pressed.
 fn asked(written: &Fields) -> Option<Reply> {
     if written.get("skip").is_some() {
         return Some(Reply::Skip);
     }
     if let Some(minutes) = written.get("later") {
-        // What is no number is out of range, as the domain will say.
+        // A text that is not a number becomes 0, which the domain refuses as out of range.
         return Some(Reply::Later(minutes.parse().unwrap_or(0)));
     }
     let mood = written.get("mood")?.parse().unwrap_or(0);

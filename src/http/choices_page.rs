@@ -1,4 +1,4 @@
-//! What the foot of a mail leads to: no more mails at one press (RFC 8058), and choosing what comes. GET shows, buttons
+//! The pages behind the links at a mail's foot: one-click unsubscribe (RFC 8058) and preferences. GET shows, buttons
 //! POST (R30).
 
 use super::Web;
@@ -71,7 +71,7 @@ pub async fn stop(request: HttpRequest, web: web::Data<Web>, token: web::Path<St
     chosen(Wants::of(&request), outcome, STOP_TITLE, "Done. No more reminders come by e-mail.")
 }
 
-/// Shows what can be chosen, and nothing of what was.
+/// Shows the options without the current choices, which stay private.
 pub async fn show(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
     match page::can_choose(&web.context, token.into_inner()).await {
         Ok(true) => form(),
@@ -126,7 +126,7 @@ pub async fn choose(
     chosen(wants, outcome, TITLE, "Done. It is as you chose.")
 }
 
-/// What a form says.
+/// The choices of a form.
 fn written_choices(written: &Fields) -> Choices {
     let yes_or_no = |name| match written.get(name) {
         Some("yes") => Some(true),

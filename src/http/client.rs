@@ -1,9 +1,9 @@
-//! Where a request comes from, for limits; it is never written down (R35).
+//! The network that a request comes from, for rate limits; it is never stored or logged (R35).
 
 use crate::auth::network::{Network, TrustedProxies};
 use actix_web::HttpRequest;
 
-/// The network of whoever sent a request, as far as trusted proxies tell.
+/// The client's network, by its address or the headers of trusted proxies.
 pub fn network(request: &HttpRequest, proxies: &TrustedProxies) -> Network {
     let Some(peer) = request.peer_addr() else { return Network::Unknown };
     let lines = |name: &'static str| request.headers().get_all(name).filter_map(|line| line.to_str().ok());

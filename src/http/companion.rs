@@ -1,4 +1,4 @@
-//! The companion app at `/app`: its files, from the binary, under a policy that lets nothing else run or be reached.
+//! The companion app at `/app`: serves its files from the binary, under a policy that allows only this origin.
 
 use crate::http::etag::has;
 use actix_web::http::StatusCode;
@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-/// Only scripts, styles, pictures and answers of this origin; no text ever becomes a script (Trusted Types), and the one
-/// policy that names an address for one is the service worker's.
+/// Only scripts, styles, images and requests of this origin. Trusted Types keep text from becoming a script; their one
+/// policy is for the address of the service worker.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types evenkeel";
@@ -24,7 +24,7 @@ macro_rules! file {
     };
 }
 
-/// Every file: its name, its media type, what it holds. The page itself stands at `/app`.
+/// Every file: name, media type and content. The page itself is served at `/app`.
 const FILES: &[(&str, &str, &[u8])] = &[
     file!("index.html", "text/html; charset=utf-8"),
     file!("app.js", SCRIPT),
@@ -55,13 +55,13 @@ const FILES: &[(&str, &str, &[u8])] = &[
     file!("badge.png", PNG),
 ];
 
-/// What of the shell lies elsewhere.
+/// Files of the shell outside `/app/`.
 const SHARED_FILES: [(&str, &[u8]); 2] = [
     ("/assets/style.css", include_bytes!("../../assets/style.css")),
     ("/assets/leave.js", include_bytes!("../../assets/leave.js")),
 ];
 
-/// A hash of all that the shell consists of: another one, and every device fetches it anew.
+/// A hash of all files of the shell: when it changes, every device fetches the shell again.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
     for body in FILES.iter().map(|(_, _, body)| *body).chain(SHARED_FILES.map(|(_, body)| body)) {
@@ -74,7 +74,7 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     })
 });
 
-/// The service worker with its version and the shell that it keeps.
+/// The service worker with its version and the list of files that it caches.
 static WORKER: LazyLock<String> = LazyLock::new(|| {
     let own = FILES.iter().map(|(name, ..)| *name).filter(|name| !matches!(*name, "index.html" | "sw.js"));
     let own = own.map(|name| format!("/app/{name}"));
@@ -85,7 +85,7 @@ static WORKER: LazyLock<String> = LazyLock::new(|| {
         .replace("{shell}", &shell.join("\", \""))
 });
 
-/// The documents that the app sends: each stands whole in one of its scripts, between gql` and `.
+/// The documents that the app sends: each is a whole literal in one of its scripts, between gql` and `.
 pub fn documents() -> impl Iterator<Item = &'static str> {
     let scripts = FILES.iter().filter(|(_, media, _)| *media == SCRIPT);
     let texts = scripts.filter_map(|(.., body)| std::str::from_utf8(body).ok());
@@ -95,12 +95,12 @@ pub fn documents() -> impl Iterator<Item = &'static str> {
         .map(|(text, _)| text)
 }
 
-/// The page.
+/// Serves the page.
 pub async fn page(request: HttpRequest) -> HttpResponse {
     serve(&request, "index.html")
 }
 
-/// One of its files.
+/// Serves one of the app's files.
 pub async fn file(request: HttpRequest, name: web::Path<String>) -> HttpResponse {
     serve(&request, &name)
 }
@@ -116,11 +116,11 @@ fn serve(request: &HttpRequest, name: &str) -> HttpResponse {
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((CONTENT_TYPE, *media))
         .insert_header(ETag(tag))
-        // Kept, and asked about each time: all files are always of one version.
+        // Cached, but revalidated each time, so that all files have the same version.
         .insert_header((CACHE_CONTROL, "no-cache"));
     match name {
         _ if known => answer.finish(),
-        // It stands below the place that it is for.
+        // Its scope `/app` is above its own path, which needs this header.
         "sw.js" => answer.insert_header(("Service-Worker-Allowed", "/app")).body(WORKER.as_str()),
         _ => answer.body(*body),
     }

@@ -1,6 +1,6 @@
-//! Conditional GET (RFC 9110, 13) of what one person's app asks again and again: an `ETag`, and 304 while it stands.
+//! Conditional GET (RFC 9110, 13) for queries that an app repeats: an `ETag`, and 304 while it is unchanged.
 //!
-//! Nothing shared may keep such an answer, and the person's own app asks before it shows what it kept (`no-cache`).
+//! Shared caches may not keep such a response, and the app revalidates its own copy before each use (`no-cache`).
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
@@ -11,17 +11,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-/// What marks this body in this media type: weakly, for the fields of an object come in the order in which they were
-/// found, which says nothing.
+/// The `ETag` of a body in a media type. It is weak, since the order of an object's fields is left out of it.
 fn tag_of(media: &str, body: &[u8]) -> EntityTag {
-    // Read as a value, an object has its fields by name.
+    // A parsed value has its fields sorted by name.
     let sorted = serde_json::from_slice::<serde_json::Value>(body).map(|value| value.to_string());
     let body = sorted.as_ref().map_or(body, String::as_bytes);
     let digest = Sha256::new().chain_update(media).chain_update([0]).chain_update(body).finalize();
     EntityTag::new_weak(URL_SAFE_NO_PAD.encode(&digest[..16]))
 }
 
-/// Whether a client has it already. Tags are compared weakly, as RFC 9110 says for `If-None-Match`.
+/// Whether the client has this version already. Tags compare weakly, as RFC 9110 says for `If-None-Match`.
 pub(super) fn has(request: &HttpRequest, tag: &EntityTag) -> bool {
     match IfNoneMatch::parse(request) {
         Ok(IfNoneMatch::Any) => true,
@@ -30,7 +29,7 @@ pub(super) fn has(request: &HttpRequest, tag: &EntityTag) -> bool {
     }
 }
 
-/// The answer to a query that went well: as it is, or only that the client has it already.
+/// The response to a successful query with its `ETag`, or 304 if the client has this version.
 pub(super) fn fresh(request: &HttpRequest, media: &str, body: &[u8], answer: HttpResponse) -> HttpResponse {
     let tag = tag_of(media, body);
     let mut answer = match has(request, &tag) {

@@ -1,4 +1,4 @@
-//! The page behind an export's path: GET shows a button, POST hands the archive out, once (R30).
+//! The download page of an export: GET shows a button, POST sends the archive, once (R30).
 
 use super::Web;
 use super::pages::{self, Form, fault, gone};
@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 const TITLE: &str = "Your export";
 
-/// Asks for the press of a button: whatever opens links must not use the token up.
+/// Shows the download button, since link scanners must not use the token up.
 pub async fn form() -> HttpResponse {
     let sentences = [
         "Press the button to download your file. That works once; afterwards it is thrown away here."
@@ -41,7 +41,7 @@ pub async fn download(request: HttpRequest, web: web::Data<Web>, token: web::Pat
     };
     let connection = request.conn_data::<Rc<Connection>>().cloned();
     let pieces = stream::try_unfold((fetching, connection), |(mut fetching, connection)| async move {
-        // Asked for more: whoever reads takes it, however slowly.
+        // The server asks for the next piece only while the client reads, however slowly.
         if let Some(connection) = &connection {
             connection.flows();
         }

@@ -1,4 +1,4 @@
-//! Whether the service is there, whether it is ready, and the keys that others check its tokens with.
+//! Health and readiness checks, and the public keys (JWKS) that verify the service's tokens.
 
 use super::{SHARED_BRIEFLY, Web};
 use crate::actions::AppContext;

@@ -1,4 +1,4 @@
-//! The door: which hosts and origins are served, how long and how many may wait, and who is inside.
+//! The HTTP limits: allowed hosts and origins, time-outs, and how many requests run at a time.
 
 use crate::graphql::limits;
 use crate::ids::AccountId;
@@ -11,35 +11,35 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The header of a request's id, in and out.
+/// The header of a request's id, in requests and responses.
 pub const REQUEST_ID: &str = "x-request-id";
 
-/// Who is let in, and how far.
+/// The limits of requests and connections.
 #[derive(Clone)]
 pub struct HttpLimits {
-    /// The names that requests may be addressed to, with the port if it is not the usual one. None: any.
+    /// The hosts that requests may name, with the port if it is not the default. `None`: any.
     pub hosts: Option<Vec<String>>,
     /// The origins whose pages may call the API.
     pub origins: Vec<String>,
-    /// Whether browsers are told to come by TLS only, from now on (RFC 6797).
+    /// Whether browsers are told to use TLS only from now on (RFC 6797).
     pub strict_transport: bool,
     /// How long the head of a connection's first request may take.
     pub head: Duration,
     /// How long a connection may be idle between two requests.
     pub keep_alive: Duration,
-    /// How long a connection may go without a request that is read whole.
+    /// How long a connection may go without a complete request, and a client without reading its response.
     pub stall: Duration,
-    /// How long a request may take, its body among it.
+    /// How long a request may take, including its body.
     pub request: Duration,
-    /// How long a document may take to be executed.
+    /// How long the execution of a document may take.
     pub execution: Duration,
-    /// Connections of one thread at the same time.
+    /// Concurrent connections per thread.
     pub connections: usize,
-    /// Requests of one account at the same time.
+    /// Concurrent requests per account.
     pub at_once: usize,
-    /// Connections by which one account follows at the same time.
+    /// Concurrent subscription connections per account.
     pub following: usize,
-    /// How long nothing is said to who follows before they are asked whether they are still there.
+    /// Idle time before a subscription ping.
     pub ping: Duration,
 }
 
@@ -62,14 +62,14 @@ impl Default for HttpLimits {
     }
 }
 
-/// A host as it is compared: in small letters, without the usual ports and the root's dot.
+/// A host in the form for comparison: in lower case, without a default port and the root's dot.
 fn usual(host: &str) -> String {
     let host = host.to_ascii_lowercase();
     let bare = host.strip_suffix(":443").or_else(|| host.strip_suffix(":80")).unwrap_or(&host);
     bare.strip_suffix('.').unwrap_or(bare).to_owned()
 }
 
-/// Whether a host is this machine's own name for itself, whatever the port.
+/// Whether a host is a loopback name or address, with any port.
 fn is_loopback(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let name = authority.host();
@@ -79,9 +79,8 @@ fn is_loopback(host: &str) -> bool {
 }
 
 impl HttpLimits {
-    /// Whether a request is addressed to this service (RFC 9110, 7.2 and 7.4): otherwise a page elsewhere could make a
-    /// browser believe that this is its own host. Whoever asks on this machine whether the service is there need not know
-    /// its name.
+    /// Whether a request names an allowed host (RFC 9110, 7.2 and 7.4), against DNS rebinding by other sites. Health
+    /// checks on this machine may use a loopback name.
     pub fn serves(&self, request: &HttpRequest) -> bool {
         let Some(hosts) = &self.hosts else { return true };
         let mut named = request.headers().get_all(HOST);
@@ -95,8 +94,8 @@ impl HttpLimits {
         hosts.iter().any(|known| usual(known) == usual(host)) || is_health && is_loopback(host)
     }
 
-    /// What pages of other origins may do (Fetch, "CORS protocol"): call the API with a token, from exactly these. There
-    /// are no cookies that a browser could send along, and none are allowed.
+    /// The CORS rules (Fetch, "CORS protocol"): pages of the allowed origins may call the API with a token. There are
+    /// no cookies, and credentials are not allowed.
     pub fn cors(&self) -> Cors {
         let cors = Cors::default()
             .allowed_methods([Method::GET, Method::POST])
@@ -115,18 +114,18 @@ impl HttpLimits {
     }
 }
 
-/// How many requests of each account are inside.
+/// Counts the permits of each account.
 #[derive(Clone, Default)]
 pub struct ConcurrencyLimiter(Arc<Mutex<HashMap<AccountId, usize>>>);
 
-/// A place inside; given back when it is dropped.
+/// One account's permit; released when dropped.
 pub struct Permit {
     request_limiter: ConcurrencyLimiter,
     account: AccountId,
 }
 
 impl ConcurrencyLimiter {
-    /// Lets a request of an account in, if no more than `most` are then.
+    /// A permit for the account; `None` if it has `most` already.
     pub fn acquire(&self, account: AccountId, most: usize) -> Option<Permit> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(account).or_insert(0);

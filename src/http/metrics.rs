@@ -1,4 +1,4 @@
-//! The listener for whoever watches: the meters as OpenMetrics text, apart from what people can reach.
+//! The metrics listener: OpenMetrics text and health checks, on an address apart from the public one.
 
 use super::health;
 use crate::actions::AppContext;
@@ -10,19 +10,19 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
-/// How long a count of the queue is used again: several scrapers cost no more than one.
+/// How long a count of the queue is reused, so that several scrapers cost no more than one.
 const COUNT_LIFE: SignedDuration = SignedDuration::from_secs(5);
 
 /// What the routes need.
 #[derive(Clone)]
 pub struct Watch {
     context: Arc<AppContext>,
-    /// When the queue was last counted. Held while it is, so that it is counted once at a time.
+    /// When the queue was last counted. Locked during a count, so that only one runs at a time.
     counted_at: Arc<Mutex<Option<Timestamp>>>,
 }
 
 impl Watch {
-    /// Watches over a house.
+    /// The data for the metrics of this context.
     pub fn new(context: Arc<AppContext>) -> Self {
         Self { context, counted_at: Arc::default() }
     }
@@ -42,7 +42,7 @@ impl Watch {
     }
 }
 
-/// The table of contents of the watching listener.
+/// Registers the routes of the metrics listener.
 pub fn watch_routes(config: &mut web::ServiceConfig, watch: &Watch) {
     config
         .app_data(web::Data::new(watch.clone()))

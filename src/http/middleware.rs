@@ -1,5 +1,5 @@
-//! What every request passes: it gets an id, is turned away if it is for another host, may not last for ever, and leaves
-//! one line in the log that names nobody (R35).
+//! The middleware of every request: gives it an id, refuses other hosts, sets a time-out, and logs one line without
+//! personal data (R35).
 
 use crate::chance::Chance;
 use crate::http::limits::{HttpLimits, REQUEST_ID};
@@ -17,8 +17,8 @@ use std::rc::Rc;
 use std::time::Instant;
 use tracing::Instrument;
 
-/// An id that a client made for its request, if it looks like one: a UUID or as long a number in hexadecimal. Anything
-/// else might say something about somebody, and goes into no log.
+/// A client's id for its request, if it is a UUID or 16 to 36 hexadecimal digits. Anything else may hold personal data
+/// and does not go into the log.
 fn well_formed(id: &HeaderValue) -> Option<&str> {
     let id = id.to_str().ok()?;
     let of_digits = id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
@@ -29,7 +29,7 @@ fn new_id(chance: &Chance) -> String {
     HEXLOWER.encode(&chance.bytes::<16>())
 }
 
-/// The gate, before all routes.
+/// The middleware around all routes.
 pub async fn middleware<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -48,7 +48,7 @@ pub async fn middleware<B: MessageBody + 'static>(
     drop(busy);
     let (route, mut answer) = match passed {
         Ok(response) => (response.request().match_pattern(), Ok(response)),
-        // The request is gone, and which route it was for with it; what gives answers their headers sees none.
+        // On an error the request and its route are lost, and the headers middleware does not run: add them here.
         Err(mut answer) => {
             for (name, value) in standing(limits.strict_transport) {
                 if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
@@ -73,7 +73,7 @@ pub async fn middleware<B: MessageBody + 'static>(
         BodySize::Stream => None,
     };
     let _inside = span.enter();
-    // Who asks every few seconds whether the service is there need not fill the log.
+    // Health checks every few seconds would fill the log.
     if matches!(route.as_str(), "/healthz" | "/readyz") && status == 200 {
         tracing::debug!(method, route, status, milliseconds, bytes, "answered");
     } else {
@@ -82,7 +82,7 @@ pub async fn middleware<B: MessageBody + 'static>(
     answer.map_err(|answer| InternalError::from_response("no answer in time", answer).into())
 }
 
-/// A method by its name. One that nobody knows may be any text.
+/// The name of a method. An unknown one may be any text and is logged as `other`.
 fn method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

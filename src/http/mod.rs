@@ -1,4 +1,4 @@
-//! HTTP: the routes, and the headers that every answer has.
+//! HTTP: the routes, and the headers of every response.
 
 mod answer_page;
 mod choices_page;
@@ -35,47 +35,47 @@ use actix_web::middleware::{Condition, DefaultHeaders};
 use actix_web::{Route, web};
 use std::sync::Arc;
 
-/// `Cache-Control` of what is the same for everybody and holds nothing about anybody.
+/// `Cache-Control` of responses that are the same for everybody and hold no personal data.
 const SHARED: (&str, &str) = ("Cache-Control", "public, max-age=3600");
-/// The same for keys, which change.
+/// The same for the public keys, which change.
 const SHARED_BRIEFLY: (&str, &str) = ("Cache-Control", "public, max-age=300");
 
 /// What the routes need.
 #[derive(Clone)]
 pub struct Web {
-    /// The house.
+    /// The context of all actions.
     pub context: Arc<AppContext>,
-    /// The API.
+    /// The GraphQL schema.
     pub schema: Schema,
-    /// The documents that are trusted, and the latest ones.
+    /// The trusted documents, and the cache of recent ones.
     pub documents: Arc<Documents>,
     /// Whether GraphiQL is served.
     pub explorer: bool,
-    /// Where "leave quickly" leads; None: to a page that says nothing.
+    /// Where "leave quickly" leads; `None`: to a blank page.
     pub leave_url: Option<url::Url>,
-    /// Whose word counts about where a request comes from.
+    /// The proxies whose forwarding headers are trusted.
     pub proxies: Arc<TrustedProxies>,
-    /// Who is let in, and how far.
+    /// The limits of requests and connections.
     pub limits: HttpLimits,
-    /// Who is inside.
+    /// Counts the requests under way of each account.
     pub request_limiter: ConcurrencyLimiter,
-    /// Who follows.
+    /// Counts the subscription connections of each account.
     pub following: ConcurrencyLimiter,
-    /// The folder of mails that were not sent, for whoever tries the service out; None: there is none to show.
+    /// The folder of mails written to files, shown in development; `None`: no outbox is served.
     pub outbox: Option<std::path::PathBuf>,
 }
 
-/// Whatever can be looked at can be asked about as well (RFC 9110, section 9.1).
+/// A route for GET, and so for HEAD too (RFC 9110, section 9.1).
 fn look() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// The table of contents.
+/// Registers all routes.
 pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
     config
         .app_data(web::Data::new(web_data.clone()))
         .app_data(web::Data::new(Arc::clone(&web_data.context)))
-        // Of what pages send; the API reads a body by a limit of its own.
+        // For the forms of pages; GraphQL reads its body with its own limit.
         .app_data(web::PayloadConfig::new(query_limits::FORM))
         .service(
             web::resource("/graphql")
@@ -149,8 +149,8 @@ pub fn routes(config: &mut web::ServiceConfig, web_data: &Web) {
     }
 }
 
-/// The headers that every answer has: nothing is kept, framed, sniffed or told to the next site, and a page has no
-/// script and no style but the service's own. An answer that anybody may keep says so itself.
+/// The headers of every response: no caching, framing, sniffing or referrer, and only the service's own scripts and
+/// styles. A response that may be cached sets its own `Cache-Control`.
 const STANDING: [(&str, &str); 8] = [
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
@@ -165,14 +165,14 @@ const STANDING: [(&str, &str); 8] = [
          base-uri 'none'; frame-ancestors 'none'",
     ),
 ];
-/// The same of a service that is reached by TLS only.
+/// One more header for a service that is reached by TLS only.
 const STRICT_TRANSPORT: (&str, &str) = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains");
 
 fn standing(strict_transport: bool) -> impl Iterator<Item = (&'static str, &'static str)> {
     STANDING.into_iter().chain(strict_transport.then_some(STRICT_TRANSPORT))
 }
 
-/// Gives every answer its headers.
+/// Adds those headers to every response that lacks them.
 pub fn headers(strict_transport: bool) -> DefaultHeaders {
     standing(strict_transport).fold(DefaultHeaders::new(), DefaultHeaders::add)
 }

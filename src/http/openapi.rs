@@ -1,4 +1,4 @@
-//! The OpenAPI document of what is not GraphQL, made from the code.
+//! The OpenAPI document of the routes beside GraphQL, generated from the code.
 
 use super::{SHARED, answer_page, choices_page, export, health, pages, problem};
 use actix_web::HttpResponse;

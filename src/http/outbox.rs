@@ -1,4 +1,4 @@
-//! What would have been sent by mail, to look at in development: nothing that a mail holds may act on this page.
+//! The outbox: shows mails written to files in development, with their HTML in a sandboxed frame.
 
 use super::Web;
 use super::pages;
@@ -8,15 +8,15 @@ use askama::Template;
 use mail_parser::{MessageParser, PartType};
 use std::path::Path;
 
-/// A mail's HTML in its frame: no script, no form, nothing from anywhere, not even from here.
+/// The policy of a mail's HTML in its frame: no scripts, no forms, and nothing loaded, not even from here.
 const PAPER_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'";
-/// The page may show that frame.
+/// The policy of the page around that frame.
 const READING_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-/// Mails that are listed, the latest ones.
+/// How many of the latest mails are listed.
 const LISTED: usize = 100;
 
-/// A mail, as far as it is shown.
+/// The parts of a mail that are shown.
 struct Letter {
     file: String,
     subject: String,
@@ -39,9 +39,9 @@ struct LetterPage {
     letter: Letter,
 }
 
-/// Reads one mail. A file that is none shows as an empty one: others may put files there.
+/// Reads one mail; `None` if the name is not a mail's or the file cannot be read or parsed.
 fn read(folder: &Path, file: &str) -> Option<Letter> {
-    // A name as the sender makes it, and never a path out of the folder.
+    // Only names that the sender makes, so never a path out of the folder.
     let plain = file.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if !plain {
         return None;
@@ -73,7 +73,7 @@ fn read(folder: &Path, file: &str) -> Option<Letter> {
     })
 }
 
-/// The latest mails first: their names begin with the time at which their nudge was made.
+/// The latest mails, newest first: a name begins with the time at which its nudge was made.
 fn list(folder: &Path) -> Vec<Letter> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());

@@ -1,4 +1,4 @@
-//! The few pages that a link leads to, and what all of them share. GET shows, a button POSTs (R30).
+//! The pages behind links in mails and pushes, and their shared parts. GET only shows, a button POSTs (R30).
 
 use super::problem::Wants;
 use super::rest::{self, Done, Problems, Sent};
@@ -19,29 +19,29 @@ struct Page<'a> {
     problems: &'a [Slip],
     sentences: &'a [String],
     form: Option<Form<'a>>,
-    /// Whether it leads on to the companion app.
+    /// Whether it links to the companion app.
     onward: bool,
 }
 
-/// A form that posts to the page's own address.
+/// A form that posts to the page's own URL.
 pub(super) struct Form<'a> {
-    /// What its button says.
+    /// The button's text.
     pub(super) button: &'a str,
     /// Whether it asks for a new password.
     pub(super) password: bool,
-    /// Whether it says what mail programs say when they press the button themselves (RFC 8058, 3.1).
+    /// Whether it sends the same field as a mail program's one-click unsubscribe (RFC 8058, 3.1).
     pub(super) one_click: bool,
 }
 
-/// Something to look at again, with a link to where.
+/// A problem with a link to its field.
 pub(super) struct Slip {
     /// The id of the field.
     pub(super) anchor: &'static str,
-    /// What to mend.
+    /// What to correct.
     pub(super) sentence: String,
 }
 
-/// What a form sent (`application/x-www-form-urlencoded`). Whatever else a body is has no fields.
+/// The fields of a form (`application/x-www-form-urlencoded`).
 #[derive(Default)]
 pub(super) struct Fields(Vec<(String, String)>);
 
@@ -62,7 +62,7 @@ impl Fields {
     }
 }
 
-/// A page from its template.
+/// Renders a page from its template.
 pub(super) fn html(status: StatusCode, template: &impl Template) -> HttpResponse {
     match template.render() {
         Ok(html) => HttpResponse::build(status).content_type("text/html; charset=utf-8").body(html),
@@ -73,12 +73,12 @@ pub(super) fn html(status: StatusCode, template: &impl Template) -> HttpResponse
     }
 }
 
-/// A page that only says something.
+/// A page without a form.
 pub(super) fn note(status: StatusCode, title: &str, sentences: &[String]) -> HttpResponse {
     html(status, &Page { title, problems: &[], sentences, form: None, onward: false })
 }
 
-/// The same, and from there to the companion app.
+/// A page without a form that links to the companion app.
 fn onward(title: &str, sentences: &[String]) -> HttpResponse {
     html(StatusCode::OK, &Page { title, problems: &[], sentences, form: None, onward: true })
 }
@@ -88,12 +88,12 @@ pub(super) fn form(title: &str, sentences: &[String], form: Form<'_>) -> HttpRes
     html(StatusCode::OK, &Page { title, problems: &[], sentences, form: Some(form), onward: false })
 }
 
-/// The same, and from there back to the companion app.
+/// A page with a form that links to the companion app.
 pub(super) fn form_onward(title: &str, sentences: &[String], form: Form<'_>) -> HttpResponse {
     html(StatusCode::OK, &Page { title, problems: &[], sentences, form: Some(form), onward: true })
 }
 
-/// What every link leads to that works no longer, or never did: they look alike (R29).
+/// The page for used, expired and unknown links, which all look alike (R29).
 pub(super) fn gone() -> HttpResponse {
     let sentences = [
         "It was used already, or is too old, or was not copied whole.".to_owned(),
@@ -102,7 +102,7 @@ pub(super) fn gone() -> HttpResponse {
     note(StatusCode::NOT_FOUND, "This link does not work", &sentences)
 }
 
-/// Something went wrong that a person cannot mend (R36).
+/// The page for an internal fault: it shows only the log's id (R36).
 pub(super) fn fault(title: &str, fault: &Fault) -> HttpResponse {
     let id = log_fault(fault);
     let sentence = format!("Something went wrong here. If it stays so, tell the operator this number: {id}");
@@ -117,7 +117,7 @@ pub async fn style() -> HttpResponse {
         .body(include_str!("../../assets/style.css"))
 }
 
-/// The one script of the pages: leaving quickly by the keyboard, and without a trace behind "back".
+/// The one script of the pages: "leave quickly" by keyboard, and without a way back by "back".
 pub async fn leave_script() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header(SHARED)
@@ -129,7 +129,7 @@ pub async fn leave_script() -> HttpResponse {
 #[template(path = "leave.html")]
 struct Blank;
 
-/// Where "leave quickly" leads: to the operator's address for it, or to a page that says nothing at all.
+/// Serves "leave quickly": redirects to the operator's URL for it, or shows a blank page.
 pub async fn leave(web: web::Data<Web>) -> HttpResponse {
     match &web.leave_url {
         Some(url) => HttpResponse::SeeOther().insert_header((LOCATION, url.as_str())).finish(),
@@ -137,7 +137,7 @@ pub async fn leave(web: web::Data<Web>) -> HttpResponse {
     }
 }
 
-/// Where pushes and mails lead whose rest is in the person's own app.
+/// The target of pushes and mails whose content is only in the person's app.
 pub async fn open() -> HttpResponse {
     let sentences =
         ["Please open the app on your device. What you were reminded of is waiting there.".to_owned()];
@@ -148,7 +148,7 @@ const VERIFY_TITLE: &str = "Confirm the address";
 const RESET_TITLE: &str = "Set a new password";
 const RESET_FORM: Form<'_> = Form { button: "Set the password", password: true, one_click: false };
 
-/// Asks for the press of a button: mail scanners open links.
+/// Shows a confirm button, since mail scanners open links.
 pub async fn verify_form() -> HttpResponse {
     let sentences = [
         "Press the button to confirm that this address is yours and that you signed up yourself.".to_owned(),
@@ -172,7 +172,7 @@ pub async fn verify(request: HttpRequest, web: web::Data<Web>, token: web::Path<
     finished(Wants::of(&request), outcome, done, VERIFY_TITLE, None)
 }
 
-/// Asks for the press of a button, as [`verify_form`] does.
+/// Shows a confirm button, as [`verify_form`] does.
 pub async fn new_address_form() -> HttpResponse {
     let sentences = [
         "Press the button to confirm that this address is yours, and to have your mails sent here."
@@ -250,7 +250,6 @@ fn finished(
         Ok(()) => onward(title, &[done.to_owned()]),
         Err(Refusal::Problems(problems)) => {
             let sentences = problems.iter().map(|problem| problem.sentence.clone());
-            // A token that is used up gains nothing from another try.
             let wait = problems.iter().find_map(|problem| problem.retry_after);
             let status = match wait {
                 Some(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -276,12 +275,11 @@ fn finished(
     }
 }
 
-/// GraphiQL runs only what this server serves; its editor writes styles into the page, which is why it is for
-/// development.
+/// GraphiQL runs only scripts of this server, but its editor needs inline styles, so it is only for development.
 const EXPLORER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// GraphiQL, for getting to know the API in development.
+/// Serves GraphiQL, to explore the API in development.
 pub async fn explorer() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header(("Content-Security-Policy", EXPLORER_POLICY))
@@ -289,7 +287,7 @@ pub async fn explorer() -> HttpResponse {
         .body(include_str!("../../assets/graphiql/index.html"))
 }
 
-/// GraphiQL's parts, from the binary: nothing is fetched from elsewhere.
+/// Serves GraphiQL's files from the binary; nothing is fetched from elsewhere.
 pub async fn explorer_file(file: web::Path<String>) -> HttpResponse {
     const SCRIPT: &str = "text/javascript; charset=utf-8";
     let (media, body): (&str, &'static [u8]) = match file.as_str() {

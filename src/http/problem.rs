@@ -1,4 +1,4 @@
-//! Pages for people, JSON for programs: who gets which, and why something was not done (RFC 9457).
+//! Chooses between a page and JSON for a response, and builds problem details in JSON (RFC 9457).
 
 use crate::actions::check_ins::page;
 use crate::actions::{Fault, Refusal};
@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What an answer is made for.
+/// The form of a response: a page for a person or JSON for a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wants {
     /// A page.
@@ -21,14 +21,14 @@ pub(super) enum Wants {
     Json,
 }
 
-/// What a request's body is said to be, without parameters and in small letters.
+/// The media type of a request's body, without parameters and in lower case.
 pub(super) fn media_of(request: &HttpRequest) -> String {
     request.content_type().to_ascii_lowercase()
 }
 
 impl Wants {
-    /// Whoever names HTML gets a page, unless it wants JSON more. Who names neither gets a page for a form, which mail
-    /// programs send too (RFC 8058), and JSON for anything else.
+    /// A request that accepts HTML gets a page, unless it prefers JSON. With neither in `Accept`, GET and forms, which
+    /// mail programs send too (RFC 8058), get a page, and other requests JSON.
     pub(super) fn of(request: &HttpRequest) -> Self {
         let accept = Accept::of(request);
         let named = |media| accept.as_ref().and_then(|a| a.takes(media)).filter(|(c, _)| *c > 0);
@@ -47,20 +47,20 @@ impl Wants {
     }
 }
 
-/// Which kind of problem it is; `type` ends with it.
+/// The kind of problem, which ends its `type`.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
-    /// The token works no longer, or never did: these look alike.
+    /// The token is used up, expired or unknown, which all look alike.
     Gone,
-    /// The body is not of the form that this takes.
+    /// The body does not have the expected form.
     Malformed,
     /// The body is too long.
     TooLong,
-    /// Something in it cannot be taken.
+    /// A value is not accepted.
     Refused,
-    /// It was tried too often.
+    /// There were too many tries.
     TooMany,
-    /// It was done already.
+    /// The action was done already.
     Repeated,
     /// An unexpected fault.
     Internal,
@@ -136,17 +136,17 @@ fn details(kind: Kind, id: Option<String>, problems: Vec<page::Problem>) -> Http
     answer
 }
 
-/// A problem of which there is no more to say.
+/// A problem without details.
 pub(super) fn plain(kind: Kind) -> HttpResponse {
     details(kind, None, Vec::new())
 }
 
-/// Something went wrong that nobody outside can mend (R36).
+/// An internal fault, of which only the log's id is told (R36).
 pub(super) fn internal(fault: &Fault) -> HttpResponse {
     details(Kind::Internal, Some(log_fault(fault)), Vec::new())
 }
 
-/// Why an action was not done.
+/// The problem for a refused action.
 pub(super) fn refusal(refusal: Refusal) -> HttpResponse {
     match refusal {
         Refusal::Problems(problems) if problems.iter().any(|problem| problem.retry_after.is_some()) => {

@@ -1,5 +1,5 @@
-//! What programs send to the pages' addresses instead of forms, and what they get: one tap of a notification's action is
-//! enough, with nobody signed in.
+//! JSON requests and responses at the pages' URLs, so that a tap on a notification's action is enough without signing
+//! in.
 
 use super::pages::{self, Fields};
 use super::problem::{self, Kind, ProblemDetails, Wants, media_of};
@@ -91,7 +91,7 @@ fn stands(state: Standing) -> HttpResponse {
     HttpResponse::Ok().json(Asked { state, can_wait: None })
 }
 
-/// Where a check-in stands, for a program.
+/// The state of a check-in in JSON.
 pub(super) fn question(question: Question) -> HttpResponse {
     match question {
         Question::Open { can_wait } => {
@@ -102,7 +102,7 @@ pub(super) fn question(question: Question) -> HttpResponse {
     }
 }
 
-/// What came of a reply, for a program. `later`: it was one to be asked again.
+/// The result of a reply in JSON. The `bool`: the reply put the check-in off.
 pub(super) fn replied(outcome: ActionResult<(Question, bool)>) -> HttpResponse {
     match outcome {
         Ok((Question::Open { .. }, true)) => stands(Standing::Open),
@@ -169,7 +169,7 @@ pub(super) struct Done {
     status: &'static str,
 }
 
-/// What came of something that gives nothing, for a program.
+/// The result of an action without output in JSON.
 pub(super) fn finished(outcome: ActionResult<()>) -> HttpResponse {
     match outcome {
         Ok(()) => HttpResponse::Ok().json(Done { status: "DONE" }),
@@ -177,8 +177,8 @@ pub(super) fn finished(outcome: ActionResult<()>) -> HttpResponse {
     }
 }
 
-/// A body of up to [`limits::FORM`](crate::graphql::limits::FORM) bytes. A longer one is told in the form that whoever
-/// sent it gets.
+/// A body of up to [`limits::FORM`](crate::graphql::limits::FORM) bytes. For a longer one the client gets an error as a
+/// page or in JSON, as it accepts.
 pub(super) struct Body(web::Bytes);
 
 impl FromRequest for Body {
@@ -209,15 +209,15 @@ fn too_long(request: &HttpRequest) -> HttpResponse {
     }
 }
 
-/// What was sent: JSON as `T`, or the fields of a form.
+/// A request's body: JSON as `T`, or the fields of a form.
 pub(super) enum Sent<T> {
     /// JSON.
     Json(T),
-    /// A form, or nothing.
+    /// A form, or any other body, which has no fields.
     Form(Fields),
 }
 
-/// Reads a body; None: it is said to be JSON, and is not of the form.
+/// Reads a body; `None`: its media type is JSON, but it is not a `T`.
 pub(super) fn sent<T: DeserializeOwned>(
     request: &HttpRequest,
     Body(body): &Body,
@@ -226,18 +226,18 @@ pub(super) fn sent<T: DeserializeOwned>(
     if media_of(request) != "application/json" {
         return Some((wants, Sent::Form(Fields::of(body))));
     }
-    // To serde a list is a struct, too.
+    // Serde would take a list for a struct too.
     let is_object = body.trim_ascii_start().starts_with(b"{");
     let said = is_object.then(|| serde_json::from_slice(body).ok()).flatten()?;
     Some((wants, Sent::Json(said)))
 }
 
-/// The answer to such a body. Why it is not of the form is not told: that might quote what was sent.
+/// The response to such a body. It does not say why, which might quote the body.
 pub(super) fn malformed() -> HttpResponse {
     problem::plain(Kind::Malformed)
 }
 
-/// The problems that every one of these addresses may answer with, for the document.
+/// The problems that each of these routes may respond with, for the OpenAPI document.
 pub(super) struct Problems;
 
 impl IntoResponses for Problems {

@@ -1,5 +1,5 @@
-//! Closes connections that stall: the server's own timers see the head of a connection's first request and an idle
-//! connection, but not the head of a second request that never ends, nor a reader that does not read.
+//! Closes stalled connections: the server's own timers cover the first request's head and idle connections, but not an
+//! endless head of a later request, nor a client that does not read.
 
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
@@ -11,13 +11,13 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A connection, as long as it lives.
+/// An open connection.
 pub struct Connection {
     socket: std::net::TcpStream,
-    /// How many requests are being answered; a socket is one for as long as it lasts.
+    /// Requests being answered; an open WebSocket counts as one.
     busy: Cell<usize>,
-    /// When it was opened, when the last answer was ready to be written, or when the reader of an event stream last took
-    /// something.
+    /// When it was opened, when the last response was ready to write, or when the reader of an event stream last read,
+    /// whichever came last.
     since: Cell<Instant>,
 }
 
@@ -25,26 +25,26 @@ pub struct Connection {
 pub struct Busy(Rc<Connection>);
 
 impl Connection {
-    /// Notes that a request was read and is being answered, until the result is dropped.
+    /// Marks a request as being answered until the returned guard is dropped.
     pub fn busy(self: &Rc<Self>) -> Busy {
         self.busy.set(self.busy.get() + 1);
         Busy(Rc::clone(self))
     }
 
-    /// Waits until the other side has closed it. The server itself sees that only when it has something to write.
+    /// Waits until the client has closed the connection, which the server sees only when it writes.
     pub fn gone(&self) -> impl Future<Output = ()> + use<> {
         let watched = self.socket.try_clone().and_then(TcpStream::from_std);
         async move {
             let Ok(watched) = watched else { return std::future::pending().await };
             match watched.peek(&mut [0]).await {
                 Ok(0) | Err(_) => {}
-                // A request that was sent on ahead: whoever did that is there.
+                // A pipelined request: the client is still there.
                 Ok(_) => std::future::pending().await,
             }
         }
     }
 
-    /// Notes that the reader of an event stream takes what comes.
+    /// Notes that the client still reads its stream.
     pub fn flows(&self) {
         self.since.set(Instant::now());
     }
@@ -57,10 +57,10 @@ impl Drop for Busy {
     }
 }
 
-/// Watches a new connection: it is closed when for so long no request of it was read whole.
+/// Watches a new connection and closes it after `limit` without a complete request or progress of a stream.
 pub fn watch_connection(io: &dyn Any, data: &mut Extensions, limit: Duration) {
     let Some(stream) = io.downcast_ref::<TcpStream>() else { return };
-    // Without another handle to the socket the connection has the server's own timers, as any other server's.
+    // Without a second handle to the socket, only the server's own timers apply.
     let Ok(socket) = stream.as_fd().try_clone_to_owned() else { return };
     let connection =
         Connection { socket: socket.into(), busy: Cell::new(0), since: Cell::new(Instant::now()) };
@@ -75,7 +75,7 @@ pub fn watch_connection(io: &dyn Any, data: &mut Extensions, limit: Duration) {
             let since = if connection.busy.get() > 0 { Instant::now() } else { connection.since.get() };
             until = since + limit;
             if until <= Instant::now() {
-                // One that the other side closed meanwhile is as good as closed.
+                // An error means that the client has closed it already.
                 let _ = connection.socket.shutdown(Shutdown::Both);
                 return;
             }

@@ -1,4 +1,4 @@
-//! The words of the domain in JSON, spelled as in the GraphQL API, so that an app has one set of them.
+//! The domain's enums in JSON, with the same names as in the GraphQL API.
 
 use crate::actions::check_ins::page;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -1,4 +1,4 @@
-//! Ask for another e-mail address, and confirm it.
+//! Change the e-mail address: request and confirm.
 
 use crate::actions::accounts::address_change;
 use crate::graphql::errors::{Failure, payload, settle_done};

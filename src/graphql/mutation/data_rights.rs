@@ -1,4 +1,4 @@
-//! Take everything out, have the account erased, withdraw the health-data consent.
+//! Data rights: export, erasure, and the health-data consent.
 
 use crate::actions::accounts::{consent, erasure};
 use crate::actions::export;

@@ -1,4 +1,4 @@
-//! Prove that it is still oneself; begin, confirm and remove an authenticator app; renew recovery codes.
+//! Reauthenticate; set up, confirm and remove an authenticator app; renew recovery codes.
 
 use crate::actions::auth::second_factor::SecondFactor;
 use crate::actions::auth::{password_proof, recovery_code, totp};

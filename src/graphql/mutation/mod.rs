@@ -1,4 +1,4 @@
-//! The mutations, one file a noun. Each takes one `input` and returns a payload with `status` and `problems`.
+//! The mutations, one file per subject. Each takes one `input` and returns a payload with `status` and `problems`.
 
 mod account;
 mod address;

@@ -1,4 +1,4 @@
-//! Make and remove passkeys, log in with one, prove by one.
+//! Register and remove passkeys, log in and reauthenticate with one.
 
 use crate::actions::auth::passkey;
 use crate::graphql::errors::{Failure, id, payload, settle_done};

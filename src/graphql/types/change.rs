@@ -1,4 +1,4 @@
-//! What changed: objects to read again, one by one or all.
+//! Changes: objects to read again, one by one or all.
 
 use crate::actions::feed::{Batch, ChangeView, FeedCursor};
 use crate::domain::change::ChangeKind;

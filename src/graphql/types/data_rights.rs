@@ -1,4 +1,4 @@
-//! Taking out and erasing: where each stands.
+//! Data rights: the state of an export and of an erasure.
 
 use crate::actions::accounts::erasure::ErasureView;
 use crate::actions::export::{ExportView, Ticket};

@@ -1,4 +1,4 @@
-//! What a person proves themselves with.
+//! Authentication factors: authenticator app, recovery codes and passkeys.
 
 use super::DateTime;
 use crate::actions::auth::factors::FactorsView;

@@ -1,4 +1,4 @@
-//! The long view: what the signed-in person's own answers show, and how many promises two kept together.
+//! Insights from the signed-in person's own answers, and the count of promises that two partners kept.
 
 use super::DateTime;
 use super::scene::Scene;

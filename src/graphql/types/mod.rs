@@ -1,4 +1,4 @@
-//! The nouns of the API, one file each.
+//! The API's object types, one file per subject.
 
 pub mod account;
 pub mod change;
@@ -22,8 +22,8 @@ use jiff::Timestamp;
 pub struct DateTime(pub Timestamp);
 
 impl DateTime {
-    /// Whether an instant lies from 1970 to 2199. Years far from ours are nobody's scene, and would overflow the reckoning
-    /// with them, and what a database can hold.
+    /// Whether an instant lies from 1970 to 2199. Years far outside would overflow calculations and the range of the
+    /// database.
     pub fn is_sayable(at: Timestamp) -> bool {
         (0..7_258_118_400).contains(&at.as_second())
     }

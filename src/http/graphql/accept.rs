@@ -1,4 +1,4 @@
-//! The media types of GraphQL over HTTP: what a client accepts, and which status goes with each.
+//! The media types of GraphQL over HTTP: which one a client accepts, and the statuses of each.
 
 use crate::http::graphql::sse;
 use actix_web::http::StatusCode;
@@ -6,25 +6,25 @@ use actix_web::http::header::{self, ACCEPT, CONTENT_TYPE, Header, Quality, Quali
 use actix_web::mime::{self, Mime};
 use actix_web::{HttpRequest, HttpResponse};
 
-/// Data came, and errors with it (GraphQL over HTTP, September 2026, "Partial success").
+/// The status of a response with data and errors (GraphQL over HTTP, September 2026, "Partial success").
 const PARTIAL: u16 = 294;
 
-/// The answer's media type.
+/// The response's media type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum Media {
     /// `application/graphql-response+json`: the status tells whether the request could be executed.
     GraphQl,
-    /// `application/json`, for clients that know nothing newer: 200 for every answer to a well-formed request.
+    /// `application/json`, for older clients: 200 for every response to a well-formed request.
     Json,
-    /// `text/event-stream` (GraphQL over SSE, "distinct connections"): whatever it is, the stream says it.
+    /// `text/event-stream` (GraphQL over SSE, "distinct connections"): errors too are events of the stream.
     Events,
 }
 
-/// What a client accepts (RFC 9110, 12.5.1). What cannot be read, or asks for another encoding than UTF-8, accepts
-/// nothing.
+/// The media ranges of a client's `Accept` (RFC 9110, 12.5.1). A range with another charset than UTF-8 is left out, and
+/// a header that cannot be parsed accepts nothing.
 pub(in crate::http) struct Accept(Vec<QualityItem<Mime>>);
 
-/// How closely a range names a media type; None: it does not.
+/// How specifically a range matches a media type, from 0 to 2; `None`: it does not match.
 fn closeness(range: &Mime, media: &str) -> Option<u8> {
     let kind = media.split('/').next()?;
     match (range.type_(), range.subtype()) {
@@ -36,7 +36,7 @@ fn closeness(range: &Mime, media: &str) -> Option<u8> {
 }
 
 impl Accept {
-    /// Reads the header; None: there is none.
+    /// Reads the header; `None`: there is no such header.
     pub(in crate::http) fn of(request: &HttpRequest) -> Option<Self> {
         request.headers().get(ACCEPT)?;
         let mut ranges = header::Accept::parse(request).map(|accept| accept.0).unwrap_or_default();
@@ -45,7 +45,7 @@ impl Accept {
         Some(Self(ranges))
     }
 
-    /// How closely a media type is named, and how much it is wanted; None: it is not accepted.
+    /// How specifically a media type is named, and its quality; `None`: it is not accepted.
     pub(in crate::http) fn takes(&self, media: &str) -> Option<(u8, Quality)> {
         let named = self.0.iter().filter_map(|range| Some((closeness(&range.item, media)?, range.quality)));
         named.max_by_key(|(closeness, _)| *closeness).filter(|(_, quality)| *quality > Quality::ZERO)
@@ -53,12 +53,12 @@ impl Accept {
 }
 
 impl Media {
-    /// What a request's answer is sent as; None: nothing that there is would be accepted.
+    /// The media type for a request's response; `None`: the client accepts none of ours.
     pub(in crate::http) fn of(request: &HttpRequest) -> Option<Self> {
         let Some(accept) = Accept::of(request) else { return Some(Self::Json) };
         let graphql = accept.takes("application/graphql-response+json");
         let json = accept.takes("application/json");
-        // Only who names it can read it, and who names something else too wants it if it is wanted more.
+        // Event streams need to be named exactly, and beside another type they need the higher quality.
         let events = accept.takes("text/event-stream").filter(|(closeness, _)| *closeness == 2);
         let others = [graphql, json].into_iter().flatten().map(|(_, wanted)| wanted).max();
         if events.is_some_and(|(_, wanted)| Some(wanted) > others) {
@@ -68,7 +68,7 @@ impl Media {
             (None, None) => None,
             (None, Some(_)) => Some(Self::Json),
             (Some(_), None) => Some(Self::GraphQl),
-            // Who wants both as much, and does not name the newer one, may not know it.
+            // At equal quality, a client that does not name the newer type may not know it.
             (Some((closeness, wanted)), Some((_, instead))) => {
                 let newer = wanted > instead || wanted == instead && closeness == 2;
                 Some(if newer { Self::GraphQl } else { Self::Json })
@@ -85,20 +85,20 @@ impl Media {
         }
     }
 
-    /// An answer to a request that was executed, with errors or without.
+    /// The response to a request that was executed, with errors or without.
     pub(in crate::http) fn executed(self, errors: bool, body: Vec<u8>) -> HttpResponse {
         let partial = StatusCode::from_u16(PARTIAL).unwrap_or(StatusCode::OK);
         let status = if errors && self == Self::GraphQl { partial } else { StatusCode::OK };
         self.refused(status, body)
     }
 
-    /// An answer to a well-formed request that was not executed since of what it asks for.
+    /// The response to a well-formed request that was not executed because of its content.
     pub(in crate::http) fn unfit(self, body: Vec<u8>) -> HttpResponse {
         let status = if self == Self::GraphQl { StatusCode::BAD_REQUEST } else { StatusCode::OK };
         self.refused(status, body)
     }
 
-    /// Any other answer, whose status is the same for all.
+    /// Any other response, with the same status in all media types except event streams.
     pub(in crate::http) fn refused(self, status: StatusCode, body: Vec<u8>) -> HttpResponse {
         if self == Self::Events {
             return sse::single(&body);

@@ -36,12 +36,12 @@ pub(super) struct Parameters {
     extensions: Option<serde_json::Value>,
     /// GraphQL over HTTP, "Persisted documents".
     document_id: Option<String>,
-    /// The same, as some clients call it; whatever else others mean by it is not for this service.
+    /// The document's id by the name that some clients use; a value that is not a string is ignored.
     id: Option<serde_json::Value>,
 }
 
 impl Parameters {
-    /// The document that is meant. Beside a text, only Apollo's hash is held against it.
+    /// The requested document. If the text is there, only Apollo's hash is checked against it.
     fn named(&self) -> Named<'_> {
         let hash = self.extensions.as_ref().and_then(|e| e.pointer("/persistedQuery/sha256Hash")?.as_str());
         let text = self.query.as_deref();
@@ -50,7 +50,7 @@ impl Parameters {
     }
 }
 
-/// The errors of an answer that has no data.
+/// A response of one error and no data.
 pub(super) fn errors(sentence: &str, code: ErrorCode) -> serde_json::Value {
     serde_json::json!({ "errors": [{ "message": sentence, "extensions": { "code": code.name() } }] })
 }
@@ -73,11 +73,11 @@ fn syntax_error(positions: &[(usize, usize)]) -> serde_json::Value {
 
 /// Why a request cannot be executed.
 pub(super) enum Unfit {
-    /// It is none.
+    /// It is not a GraphQL request; the sentence says why.
     Form(&'static str),
-    /// It is one that is not acceptable: the answer.
+    /// Its content is not acceptable; with the response.
     Content(serde_json::Value),
-    /// It is not one of those that alone are executed here: the answer.
+    /// Its document is not a trusted one, and only those are executed; with the response.
     Untrusted(serde_json::Value),
 }
 
@@ -95,7 +95,7 @@ impl From<Missing> for Unfit {
         match missing {
             Missing::Unnamed => Self::Form("A request needs a query or a documentId."),
             Missing::Mismatch => Self::Form("The hash is not that of the query."),
-            // In the words by which Apollo's clients know that they should send the text.
+            // Apollo's clients know by this message that they should send the text.
             Missing::Unknown => {
                 Self::Content(errors("PersistedQueryNotFound", ErrorCode::PersistedQueryNotFound))
             }
@@ -108,17 +108,17 @@ impl From<Missing> for Unfit {
     }
 }
 
-/// A request that was read and measured.
+/// A request that was read and is within all limits.
 pub(super) struct Fit {
     request: Request,
-    /// What kind of operation is meant, if the document says so clearly, and whether it is a single field.
+    /// The type of the selected operation, if there is exactly one, and whether it has a single field.
     operation: Option<(OperationType, bool)>,
-    /// Whether its document is a trusted one that was asked for by its id alone.
+    /// Whether the client sent only the id of a trusted document.
     by_trusted_id: bool,
 }
 
 impl Parameters {
-    /// Finds the document that is meant, and measures the request (R34).
+    /// Finds the requested document and checks the request's limits (R34).
     pub(super) fn read(self, documents: &Documents) -> Result<Fit, Unfit> {
         let object =
             |value: &Option<serde_json::Value>| value.as_ref().is_none_or(|v| v.is_object() || v.is_null());
@@ -154,15 +154,15 @@ fn not_acceptable() -> HttpResponse {
     Media::Json.refused(StatusCode::NOT_ACCEPTABLE, error_body(sentence, ErrorCode::BadRequest))
 }
 
-/// What can be done here.
+/// The allowed methods.
 const METHODS: (HeaderName, &str) = (ALLOW, "GET, HEAD, POST, OPTIONS");
 
-/// Tells which methods there are. (What a browser asks before it sends to another origin is answered before.)
+/// Responds with the allowed methods. (The CORS middleware answers preflight requests before.)
 pub async fn options() -> HttpResponse {
     HttpResponse::NoContent().insert_header(METHODS).finish()
 }
 
-/// Every other method.
+/// Refuses every other method.
 pub async fn method_not_allowed() -> HttpResponse {
     let body = error_body("Send GET or POST.", ErrorCode::BadRequest);
     let mut answer = Media::Json.refused(StatusCode::METHOD_NOT_ALLOWED, body);
@@ -186,7 +186,7 @@ pub async fn get(request: HttpRequest, web: web::Data<Web>) -> HttpResponse {
     let bad = || bad_request(media, "The query string is not that of a GraphQL request.");
     let Ok(parameters) = web::Query::<InUrl>::from_query(request.query_string()) else { return bad() };
     let parameters = parameters.into_inner();
-    // In a query string, empty is as good as left out.
+    // In a query string, an empty value counts as left out.
     let said = |text: Option<String>| text.filter(|text| !text.is_empty());
     let json = |text| said(text).map(|text| serde_json::from_str(&text)).transpose();
     let (Ok(variables), Ok(extensions)) = (json(parameters.variables), json(parameters.extensions)) else {
@@ -220,7 +220,7 @@ pub async fn post(request: HttpRequest, web: web::Data<Web>, body: web::Payload)
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return media.refused(status, error_body(sentence, ErrorCode::BadRequest));
     }
-    // To serde a list is a struct, too; to GraphQL over HTTP it is not.
+    // Serde would take a list for a struct too; GraphQL over HTTP does not.
     let is_object = body.trim_ascii_start().starts_with(b"{");
     match serde_json::from_slice::<Parameters>(&body) {
         Ok(parameters) if is_object => answer(&request, &web, media, parameters, Some(&body)).await,
@@ -228,7 +228,7 @@ pub async fn post(request: HttpRequest, web: web::Data<Web>, body: web::Payload)
     }
 }
 
-/// Whether a body is said to be JSON in UTF-8, which JSON is unless it is said to be something else.
+/// Whether the body's media type is JSON in UTF-8, which is JSON's default charset.
 fn is_json(request: &HttpRequest) -> bool {
     let Ok(Some(said)) = request.mime_type() else { return false };
     said.essence_str() == mime::APPLICATION_JSON.essence_str()
@@ -247,7 +247,7 @@ fn internal(media: Media, fault: &Fault) -> HttpResponse {
     media.refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into_bytes())
 }
 
-/// The operation that is meant, if the document says so clearly.
+/// The selected operation; `None` if the name does not match, or is missing among several operations.
 fn operation<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
     match (&document.operations, name) {
         (DocumentOperations::Single(operation), None) => Some(&operation.node),
@@ -317,7 +317,7 @@ async fn answer(
     let performing = performing.instrument(tracing::Span::current());
     let limit = web.limits.execution;
     let performed = match is_mutation {
-        // What was begun is finished, and its answer kept, whether or not anybody still waits for it.
+        // A mutation runs to its end and its response is saved, even if the client no longer waits.
         Some(_) => tokio::time::timeout(limit, actix_web::rt::spawn(performing)).await.map(|ended| {
             ended.unwrap_or_else(|_| Err(Fault::Inconsistent("a mutation ended without an answer")))
         }),
@@ -341,7 +341,7 @@ async fn answer(
     }
 }
 
-/// Answers a subscription, as long as it lasts.
+/// Streams the responses of a subscription.
 fn follow(
     request: &HttpRequest,
     web: &web::Data<Web>,
@@ -378,16 +378,16 @@ fn too_many(media: Media) -> HttpResponse {
     answer
 }
 
-/// What came of a request.
+/// The result of a request.
 struct Performed {
-    /// Whether it was executed; its body has data then, perhaps null.
+    /// Whether it was executed; then its body has `data`, perhaps null.
     executed: bool,
-    /// Whether something went wrong in it.
+    /// Whether the response has errors.
     errors: bool,
     body: Vec<u8>,
 }
 
-/// Executes a request, and keeps a mutation's answer under its key.
+/// Executes a request, and saves a mutation's response under its idempotency key.
 async fn perform(
     web: web::Data<Web>,
     request: Request,
@@ -396,7 +396,7 @@ async fn perform(
 ) -> Result<Performed, Fault> {
     let response = web.schema.execute(request).await;
     let repeated = has_code(&response, ErrorCode::IdempotencyKeyInProgress);
-    // A document that could not be executed has no data at all; one whose fields failed has data, perhaps null.
+    // Errors of executed fields have a path; without one, the document was not executed and has no data.
     let executed = response.errors.is_empty() || response.errors.iter().any(|error| !error.path.is_empty());
     let errors = !response.errors.is_empty();
     let body = body_of(response, executed).map_err(|_| Fault::Inconsistent("an answer without a form"))?;
@@ -408,8 +408,8 @@ async fn perform(
     Ok(Performed { executed, errors, body })
 }
 
-/// The response as JSON; of a request that was not executed, without `data`. An error without a code is one of
-/// the library's own, about an input that it could not read.
+/// The response as JSON, without `data` if the request was not executed. An error without a code comes from the library
+/// and is about an input that it could not read.
 pub(super) fn body_of(mut response: Response, executed: bool) -> Result<Vec<u8>, serde_json::Error> {
     for error in &mut response.errors {
         let extensions = error.extensions.get_or_insert_default();
@@ -429,7 +429,7 @@ pub(super) fn has_code(response: &Response, code: ErrorCode) -> bool {
     response.errors.iter().any(|error| error.extensions.as_ref().and_then(|e| e.get("code")) == Some(&name))
 }
 
-/// Whether an answer that was kept has errors.
+/// Whether a saved response has errors.
 fn has_errors(answer: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Kept {
@@ -438,7 +438,7 @@ fn has_errors(answer: &[u8]) -> bool {
     serde_json::from_slice::<Kept>(answer).is_ok_and(|kept| kept.errors.is_some())
 }
 
-/// Whether an operation has exactly one root field, spelled out.
+/// Whether an operation has exactly one root field, outside of any fragment.
 fn single_field(operation: &OperationDefinition) -> bool {
     matches!(operation.selection_set.node.items.as_slice(), [one] if matches!(one.node, Selection::Field(_)))
 }
@@ -448,7 +448,7 @@ pub(super) fn token(request: &HttpRequest) -> Option<&str> {
     bearer_token(request.headers().get(AUTHORIZATION)?.to_str().ok()?)
 }
 
-/// The token of a `Bearer …`.
+/// The token of a header value `Bearer …`.
 pub(super) fn bearer_token(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
@@ -461,7 +461,7 @@ async fn authenticate(request: &HttpRequest, web: &Web) -> Result<Bearer, Fault>
     }
 }
 
-/// Reads the `Idempotency-Key`: the key to save with the mutation, or the answer to give at once.
+/// Reads the `Idempotency-Key`: the key to save with the mutation, or the response to send at once.
 async fn idempotency(
     request: &HttpRequest,
     web: &Web,
@@ -475,7 +475,7 @@ async fn idempotency(
     if text.is_empty() || text.len() > limits::KEY_MAX {
         return Err(bad_request(media, "An Idempotency-Key has 1 to 200 ASCII characters."));
     }
-    // Those who are not signed in share one room of keys: two must not think of the same.
+    // Clients without a session share one set of keys, so their keys must be long enough not to collide.
     if matches!(bearer, Bearer::Nobody) && text.len() < limits::STRANGERS_KEY_MIN {
         let sentence = "Without signing in, an Idempotency-Key has at least 16 characters, such as a UUID.";
         return Err(bad_request(media, sentence));

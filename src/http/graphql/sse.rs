@@ -1,7 +1,7 @@
-//! Server-sent events: each answer of an operation is a `next` event (GraphQL over SSE, "distinct connections" mode).
+//! Server-sent events: each response of an operation is a `next` event (GraphQL over SSE, "distinct connections" mode).
 //!
-//! A stream that ends because the reader's token does, or the process, ends without `complete`: clients take that for a
-//! connection that broke and come again, with a new token and from their last cursor.
+//! A stream that ends because the token expired or the process stops has no `complete`: clients take that for a lost
+//! connection and reconnect, with a new token and from their last cursor.
 
 use crate::graphql::errors::ErrorCode;
 use crate::http::graphql::{body_of, has_code};
@@ -18,31 +18,31 @@ use std::rc::Rc;
 use std::time::Duration;
 
 const MEDIA: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "text/event-stream; charset=utf-8");
-/// For proxies that would collect a stream before they pass it on.
+/// Tells proxies not to buffer the stream.
 const UNBUFFERED: (&str, &str) = ("X-Accel-Buffering", "no");
 const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
-/// A comment, which readers pass over.
+/// A comment, which clients ignore.
 const PING: &[u8] = b": ping\n\n";
 
-/// An answer as an event. JSON of ours has no line breaks.
+/// A response as an event. Our JSON has no line breaks.
 fn next(body: &[u8]) -> Vec<u8> {
     [b"event: next\ndata: ", body, b"\n\n"].concat()
 }
 
-/// A stream of one answer.
+/// A stream of one response.
 pub fn single(body: &[u8]) -> HttpResponse {
     HttpResponse::Ok().insert_header(MEDIA).insert_header(UNBUFFERED).body([&next(body), COMPLETE].concat())
 }
 
-/// What a stream holds while it lasts.
+/// The state of an open stream.
 struct Streaming {
     responses: BoxStream<'static, Response>,
     ping: Duration,
     connection: Option<Rc<Connection>>,
     gone: Pin<Box<dyn Future<Output = ()>>>,
-    /// Whether something was said.
+    /// Whether a response was sent.
     begun: bool,
-    /// Whether the last answer was that it cannot go on.
+    /// Whether the last response was an error.
     failed: bool,
     over: bool,
     _place: Option<Permit>,
@@ -53,7 +53,7 @@ impl Streaming {
         if self.over {
             return None;
         }
-        // Asked for more: the reader has taken what there was, or there is room for more.
+        // The server asks for more: the client has read, or there is room in the buffer.
         if let Some(connection) = &self.connection {
             connection.flows();
         }
@@ -74,7 +74,7 @@ impl Streaming {
     }
 }
 
-/// A stream of answers that lasts.
+/// A stream of responses that stays open.
 pub fn stream(
     request: &HttpRequest,
     ping: Duration,

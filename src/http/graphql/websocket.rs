@@ -1,8 +1,8 @@
-//! GraphQL over WebSocket (`graphql-transport-ws`), for subscriptions alone: the rest goes by POST, which has statuses,
-//! idempotency keys and caches.
+//! GraphQL over WebSocket (`graphql-transport-ws`), for subscriptions only: queries and mutations go by POST, with its
+//! statuses, idempotency keys and caches.
 //!
-//! A socket whose token or session ends is closed with 4403, and with 1001 when the process stops: clients come again,
-//! with a new token and from their last cursor.
+//! The service closes a socket with 4403 when its token or session ends, and with 1001 when the process stops. Clients
+//! then reconnect, with a new token and from their last cursor.
 
 use crate::actions::auth::session::{self, Bearer};
 use crate::auth::Requester;
@@ -29,7 +29,7 @@ use tracing::Instrument;
 /// The subprotocol.
 const PROTOCOL: &str = "graphql-transport-ws";
 
-/// Why a socket is closed: the protocol's own codes, and RFC 6455's where it has none.
+/// Why the service closes a socket: with the protocol's own code, or RFC 6455's where it has none.
 #[derive(Clone, Copy)]
 enum Close {
     BadMessage,
@@ -62,9 +62,9 @@ impl Close {
 
 /// Why a conversation ends.
 enum End {
-    /// We close it.
+    /// The service closes it.
     Close(Close),
-    /// The other side is gone, or does not read.
+    /// The client is gone, or does not read.
     Gone,
 }
 
@@ -74,7 +74,7 @@ impl From<Close> for End {
     }
 }
 
-/// What a client says.
+/// A client's message.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Message {
@@ -85,7 +85,7 @@ enum Message {
     Complete { id: String },
 }
 
-/// Whether a request is for a socket.
+/// Whether a request asks for a WebSocket.
 pub fn is_asked_for(context: &GuardContext<'_>) -> bool {
     let upgrade = context.head().headers().get(UPGRADE).and_then(|value| value.to_str().ok());
     upgrade.is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
@@ -118,7 +118,7 @@ pub async fn open(
     };
     let conversation = async move {
         if let End::Close(close) = socket.converse(messages.max_continuation_size(limits::BODY)).await {
-            // One who is gone already need not be told.
+            // An error means that the client is gone already.
             let _ = session.close(Some(close.reason())).await;
         }
     };
@@ -126,7 +126,7 @@ pub async fn open(
     Ok(response)
 }
 
-/// An answer to the subscription of that id; None: there are no more.
+/// A response of the subscription with that id; `None`: it is complete.
 type Tagged = (String, Option<Response>);
 
 /// An open socket.
@@ -136,15 +136,15 @@ struct Socket {
     network: Network,
     /// The token of the request, for clients that can send headers.
     header: Option<String>,
-    /// Who is there, with their token, since they said so.
+    /// The requester with their token and permit, once `connection_init` was accepted.
     person: Option<(Requester, String, Permit)>,
     active: HashMap<String, AbortHandle>,
     responses: SelectAll<BoxStream<'static, Tagged>>,
-    /// Until when they must have said who they are.
+    /// The deadline of `connection_init`.
     init_by: Instant,
-    /// When they are asked next whether they are there.
+    /// When the next ping is due.
     ask_at: Instant,
-    /// Whether they were asked and have said nothing since.
+    /// Whether a ping was sent and no message has come since.
     unanswered: bool,
     _busy: Option<Busy>,
 }
@@ -175,7 +175,7 @@ impl Socket {
         }
     }
 
-    /// Asks whether they are still there; who did not answer the last time is not.
+    /// Sends a ping; a client that did not answer the last one is gone.
     async fn ask(&mut self) -> Result<(), End> {
         if std::mem::replace(&mut self.unanswered, true) {
             return Err(End::Gone);
@@ -184,7 +184,7 @@ impl Socket {
         self.session.ping(b"").await.map_err(|_| End::Gone)
     }
 
-    /// Says something. Who does not take it for so long is no longer waited for.
+    /// Sends a message; a client that does not read it within the stall limit is gone.
     async fn say(&mut self, message: &Value) -> Result<(), End> {
         match timeout(self.web.limits.stall, self.session.text(message.to_string())).await {
             Ok(Ok(())) => Ok(()),
@@ -214,7 +214,8 @@ impl Socket {
         }
     }
 
-    /// Hears who they are: `{"Authorization": "Bearer …"}` in the payload, or the header of the request.
+    /// Handles `connection_init`: the token is in its payload as `{"Authorization": "Bearer …"}`, or in the request's
+    /// header.
     async fn begin(&mut self, payload: Option<Value>) -> Result<(), End> {
         if self.person.is_some() {
             return Err(Close::SecondInit.into());
