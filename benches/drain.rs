@@ -23,7 +23,7 @@ use evenkeel::domain::nudge::NudgeState;
 use evenkeel::ids::{AccountId, WorkerId};
 use evenkeel::store::schema::nudges;
 use evenkeel::store::types::Ts;
-use evenkeel::store::{StoreError, dialect};
+use evenkeel::store::{self, StoreError};
 use evenkeel::vault::key_ring::MasterSource;
 use evenkeel::vault::keys::Keys;
 use jiff::{SignedDuration, Timestamp};
@@ -379,7 +379,7 @@ async fn time_claim(app: &App, alone: bool) -> f64 {
         let now = tx.now;
         let (worker, began) = (WorkerId::at(now, tx.chance), Instant::now());
         let total = if alone {
-            dialect::claim(tx.db, worker, now.into(), (now + lease).into(), BATCH)?.len()
+            store::claim(tx.db, worker, now.into(), (now + lease).into(), BATCH)?.len()
         } else {
             claim(tx, worker, lease, BATCH)?.total
         };

@@ -97,6 +97,31 @@ fn documents(config: &Config) -> Result<Documents, String> {
         .map_err(|sentence| format!("setting trusted_documents: {sentence}"))
 }
 
+/// Push and mail, as the settings say.
+fn senders(config: &Config, vapid: VapidKey, policy: PushPolicy) -> Result<Senders, StartError> {
+    let public_url = config.public_url.clone();
+    let push = PushSender::new(vapid, config.push_contact.clone(), policy, public_url.clone())?;
+    let mail = match &config.smtp_url {
+        Some(url) => MailSender::smtp(url.expose_secret(), &config.mail_from, public_url)?,
+        None => MailSender::files(&config.data_dir.join("outbox"), &config.mail_from, public_url)?,
+    };
+    let signer = config.dkim.as_ref().map(|dkim| {
+        let signer = Signer::read(&dkim.selector, &dkim.domain, &dkim.key_file);
+        signer.map_err(|sentence| format!("setting dkim_key_file: {sentence}"))
+    });
+    Ok(Senders::new(push, mail.signing(signer.transpose()?)))
+}
+
+/// The limits of requests: in production only known names, and TLS for good.
+fn limits(config: &Config) -> HttpLimits {
+    HttpLimits {
+        hosts: (config.mode == Mode::Production).then(|| config.all_hosts()),
+        origins: config.cors_origins.iter().map(|origin| origin.origin().ascii_serialization()).collect(),
+        strict_transport: config.mode == Mode::Production,
+        ..HttpLimits::default()
+    }
+}
+
 impl App {
     /// Opens the database, brings its schema up to date and wires the service together.
     ///
@@ -139,30 +164,13 @@ impl App {
             planned,
             metrics,
         });
-        let public_url = config.public_url.clone();
-        let push = PushSender::new(vapid, config.push_contact.clone(), push_policy, public_url.clone())?;
-        let mail = match &config.smtp_url {
-            Some(url) => MailSender::smtp(url.expose_secret(), &config.mail_from, public_url)?,
-            None => MailSender::files(&config.data_dir.join("outbox"), &config.mail_from, public_url)?,
-        };
-        let signer = config.dkim.as_ref().map(|dkim| {
-            let signer = Signer::read(&dkim.selector, &dkim.domain, &dkim.key_file);
-            signer.map_err(|sentence| format!("setting dkim_key_file: {sentence}"))
-        });
-        let mail = mail.signing(signer.transpose()?);
+        let senders = Arc::new(senders(config, vapid, push_policy)?);
         let schema = graphql::schema(Arc::clone(&context), config.introspection);
-        let senders = Arc::new(Senders::new(push, mail));
-        let limits = HttpLimits {
-            hosts: (config.mode == Mode::Production).then(|| config.all_hosts()),
-            origins: config.cors_origins.iter().map(|origin| origin.origin().ascii_serialization()).collect(),
-            strict_transport: config.mode == Mode::Production,
-            ..HttpLimits::default()
-        };
         Ok(Self {
             context,
             senders,
             schema,
-            limits,
+            limits: limits(config),
             documents: Arc::new(documents(config)?),
             explorer: config.introspection,
             proxies: Arc::new(config.trusted_proxies.clone()),

@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn every_event_moves_its_meter() {
+    fn every_event_moves_its_metric() {
         let metrics = Metrics::new();
         metrics.claimed(3);
         metrics.attempted(ServiceClass::Apple, AttemptOutcome::Gone);

@@ -56,7 +56,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// The connection and the events, for code that [`startup_tx`] runs too.
-    pub(super) fn db_and_news(&mut self) -> (&mut Db, &mut ChangeEvents) {
+    pub(super) fn db_and_events(&mut self) -> (&mut Db, &mut ChangeEvents) {
         (self.db, &mut self.events)
     }
 }

@@ -1,7 +1,6 @@
 //! `keys`: makes and rotates keys, and seals everything anew.
 
-use super::setup::{build, make_folder};
-use super::wait_for;
+use super::setup::{build, make_folder, wait_for};
 use clap::Subcommand;
 use evenkeel::actions::operations::rotation;
 use evenkeel::actions::operations::rotation::Gone;

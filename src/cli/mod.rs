@@ -78,20 +78,16 @@ fn run(command: Command) -> Result<(), StartError> {
         }
         Command::Demo => {
             setup::log(LogFormat::Text, "error");
-            wait_for(evenkeel::demo::run(&mut std::io::stdout()))
+            setup::wait_for(evenkeel::demo::run(&mut std::io::stdout()))
         }
-        Command::Serve => wait_for(serve::serve(&setup::configure()?)),
-        Command::Worker => wait_for(serve::work(&setup::configure()?)),
+        Command::Serve => setup::wait_for(serve::serve(&setup::configure()?)),
+        Command::Worker => setup::wait_for(serve::work(&setup::configure()?)),
         Command::Migrate => migrate(&setup::configure()?),
         Command::Keys { command } => keys::run(&setup::configure()?, command),
         Command::Doctor { send_to } => examine(send_to.as_deref()),
-        Command::Nudges(command) => wait_for(nudges::run(&setup::configure()?, command)),
+        Command::Nudges(command) => setup::wait_for(nudges::run(&setup::configure()?, command)),
         Command::Healthcheck => healthcheck(&Config::load()?),
     }
-}
-
-fn wait_for<T>(work: impl Future<Output = T>) -> T {
-    actix_web::rt::System::new().block_on(work)
 }
 
 fn migrate(config: &Config) -> Result<(), StartError> {
@@ -117,7 +113,7 @@ fn examine(send_to: Option<&str>) -> Result<(), StartError> {
         }
     };
     let mut out = std::io::stdout();
-    let well = wait_for(evenkeel::doctor::run(&config, send_to, &mut out))?;
+    let well = setup::wait_for(evenkeel::doctor::run(&config, send_to, &mut out))?;
     if well { Ok(()) } else { Err("not all is well; mend what says FAIL".into()) }
 }
 

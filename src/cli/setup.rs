@@ -34,3 +34,7 @@ pub(super) fn build(config: &Config) -> Result<App, StartError> {
     let keys = Keys::load_or_make(&config.data_dir.join("keys"), &config.master, &Chance::system())?;
     App::build(config, &keys, Clock::System, Chance::system())
 }
+
+pub(super) fn wait_for<T>(work: impl Future<Output = T>) -> T {
+    actix_web::rt::System::new().block_on(work)
+}

@@ -1,13 +1,15 @@
 //! The settings as operators write them, and the checks that they must pass.
 
-use super::{Config, ConfigError, Dkim, LogFormat, Mode, wrong};
+use super::checks;
+use super::{Config, ConfigError, Dkim, LEASE_SECONDS, LogFormat, Mode, wrong};
 use crate::auth::network::TrustedProxies;
 use crate::delivery::smtp::MailServer;
 use crate::domain::help_line::{self, HELP_LINES_MAX, HelpLine};
 use crate::domain::retention::{Keep, days};
 use crate::store::{DatabaseThreads, Location};
-use crate::vault::key_ring::{MasterSource, are_masters};
 use actix_web::http::uri::Authority;
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -15,8 +17,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use url::Url;
 
-/// Default lease of a claim, in seconds: longer than any send may take.
-pub(super) const LEASE_SECONDS: u16 = 90;
 /// The shortest lease, in seconds.
 const LEASE_SECONDS_MIN: u16 = 5;
 
@@ -121,49 +121,57 @@ impl Default for Written {
     }
 }
 
+impl Config {
+    /// Reads `evenkeel.toml` (if there is one) and the environment, which wins.
+    pub fn load() -> Result<Self, ConfigError> {
+        let figment = Figment::from(Serialized::defaults(Written::default()))
+            .merge(Toml::file("evenkeel.toml"))
+            .merge(Env::raw().only(&["DATABASE_URL"]))
+            .merge(
+                Env::prefixed("EVENKEEL_")
+                    .filter(|name| !name.as_str().to_ascii_lowercase().starts_with("test_")),
+            );
+        Self::read(&figment)
+    }
+
+    pub(super) fn read(figment: &Figment) -> Result<Self, ConfigError> {
+        let written: Written = figment.extract().map_err(|error| {
+            let field = match &error.kind {
+                figment::error::Kind::UnknownField(name, _) => {
+                    let inside = error.path.iter().filter(|part| *part != name);
+                    inside.chain([name]).cloned().collect::<Vec<_>>().join(".")
+                }
+                _ if error.path.is_empty() => "evenkeel.toml".to_owned(),
+                _ => error.path.join("."),
+            };
+            // figment's message may quote the value, which may be a secret: for these settings it is replaced.
+            let sentence = match (field.as_str(), &error.kind) {
+                ("evenkeel.toml", _) => "the file is not valid TOML, or is not readable".to_owned(),
+                (name, _) if name.starts_with("master_key") => "this must be a text".to_owned(),
+                (name, _) if name.contains("url") || name.contains("origins") || name.contains("contact") => {
+                    "this is not a URL".to_owned()
+                }
+                (_, kind) => kind.to_string(),
+            };
+            ConfigError { field, sentence }
+        })?;
+        written.check()
+    }
+}
+
 impl Written {
-    pub(super) fn check(self) -> Result<Config, ConfigError> {
-        let production = self.mode == Mode::Production;
-        let database = match &self.database_url {
+    /// Where the data lives; by default in the data folder.
+    fn database(&self) -> Result<Location, ConfigError> {
+        match &self.database_url {
             Some(url) => {
-                Location::parse(url.expose_secret()).map_err(|sentence| wrong("database_url", sentence))?
+                Location::parse(url.expose_secret()).map_err(|sentence| wrong("database_url", sentence))
             }
-            None => Location::Sqlite(self.data_dir.join("evenkeel.db").display().to_string()),
-        };
-        let master = match (self.master_key, self.master_key_command) {
-            (None, None) => MasterSource::File,
-            (Some(keys), None) if are_masters(&keys) => MasterSource::Given(keys),
-            (Some(_), None) => {
-                return Err(wrong(
-                    "master_key",
-                    "this must be 32 bytes in base64url, or several such with blanks between",
-                ));
-            }
-            (None, Some(command)) => MasterSource::Command(command),
-            (Some(_), Some(_)) => {
-                return Err(wrong("master_key_command", "master_key is set too; set one of them"));
-            }
-        };
-        let public_url = match self.public_url {
-            Some(url) => url,
-            None if production => {
-                return Err(wrong(
-                    "public_url",
-                    "production needs the address under which people reach the service",
-                ));
-            }
-            None => Url::parse(&format!("http://{}", self.listen))
-                .map_err(|e| wrong("public_url", e.to_string()))?,
-        };
-        if !matches!(public_url.scheme(), "http" | "https") || public_url.cannot_be_a_base() {
-            return Err(wrong("public_url", "this must begin with https:// (or http:// in development)"));
+            None => Ok(Location::Sqlite(self.data_dir.join("evenkeel.db").display().to_string())),
         }
-        if public_url.path() != "/" || public_url.query().is_some() || !public_url.username().is_empty() {
-            return Err(wrong("public_url", "this must be a bare origin such as https://care.example.org"));
-        }
-        if production && public_url.scheme() != "https" {
-            return Err(wrong("public_url", "production needs https"));
-        }
+    }
+
+    /// Names and origins, and what is served where.
+    fn check_web(&self, production: bool) -> Result<(), ConfigError> {
         if self.hosts.iter().any(|host| host.parse::<Authority>().is_err() || host.contains('@')) {
             return Err(wrong("hosts", "these must be names such as care.lan or care.lan:8080"));
         }
@@ -180,34 +188,12 @@ impl Written {
         if production && self.cors_origins.iter().any(|url| url.scheme() != "https") {
             return Err(wrong("cors_origins", "production needs https"));
         }
-        if production && self.smtp_url.is_none() {
-            return Err(wrong("smtp_url", "production needs a mail server; without one mail goes to files"));
-        }
-        if let Some(url) = &self.smtp_url {
-            MailServer::at(url.expose_secret()).map_err(|sentence| wrong("smtp_url", sentence))?;
-        }
-        let Ok(from) = self.mail_from.parse::<lettre::message::Mailbox>() else {
-            return Err(wrong("mail_from", "this is not of the form Name <address@example.org>"));
-        };
-        let dkim = check_dkim(self.dkim_selector, self.dkim_domain, self.dkim_key_file, from.email.domain())?;
-        if production && self.mail_from.contains("@localhost") {
-            return Err(wrong("mail_from", "production needs a sender's address that people can trust"));
-        }
         if self.leave_url.as_ref().is_some_and(|url| !matches!(url.scheme(), "http" | "https")) {
             return Err(wrong("leave_url", "this must begin with https:// or http://"));
         }
-        let push_contact = match self.push_contact {
-            Some(url) if matches!(url.scheme(), "mailto" | "https") => url,
-            Some(_) => return Err(wrong("push_contact", "this must begin with mailto: or https://")),
-            None if production => {
-                return Err(wrong("push_contact", "production needs the operator's mailto: or https:"));
-            }
-            None => {
-                Url::parse("mailto:operator@localhost").map_err(|e| wrong("push_contact", e.to_string()))?
-            }
-        };
-        if production && !self.push_insecure_origins.is_empty() {
-            return Err(wrong("push_insecure_origins", "this is for development only"));
+        if self.trusted_documents_only && self.trusted_documents.is_none() {
+            let sentence = "this needs trusted_documents, a file that says which";
+            return Err(wrong("trusted_documents_only", sentence));
         }
         if self.passkey_origins.iter().any(|origin| !matches!(origin.scheme(), "https" | "android")) {
             return Err(wrong("passkey_origins", "each must begin with https:// or android:apk-key-hash:"));
@@ -215,9 +201,31 @@ impl Written {
         if self.metrics_listen.is_some_and(|watch| watch.port() != 0 && watch == self.listen) {
             return Err(wrong("metrics_listen", "this must be another port than that of listen"));
         }
-        if let Some(url) = &self.heartbeat_url {
-            check_heartbeat(url, production)?;
+        Ok(())
+    }
+
+    /// Mail, push and heartbeat.
+    fn check_ways(&self, production: bool) -> Result<(), ConfigError> {
+        if production && self.smtp_url.is_none() {
+            return Err(wrong("smtp_url", "production needs a mail server; without one mail goes to files"));
         }
+        if let Some(url) = &self.smtp_url {
+            MailServer::at(url.expose_secret()).map_err(|sentence| wrong("smtp_url", sentence))?;
+        }
+        if production && self.mail_from.contains("@localhost") {
+            return Err(wrong("mail_from", "production needs a sender's address that people can trust"));
+        }
+        if production && !self.push_insecure_origins.is_empty() {
+            return Err(wrong("push_insecure_origins", "this is for development only"));
+        }
+        match &self.heartbeat_url {
+            Some(url) => check_heartbeat(url, production),
+            None => Ok(()),
+        }
+    }
+
+    /// How long what is kept, and how long a lease holds.
+    fn check_numbers(&self, production: bool) -> Result<(), ConfigError> {
         for (name, count, range) in [
             ("keep_nudges_days", Some(self.keep_nudges_days), days::NUDGES_RANGE),
             ("keep_scenes_days", self.keep_scenes_days, days::SCENES_RANGE),
@@ -234,10 +242,22 @@ impl Written {
             let sentence = format!("production needs at least {LEASE_SECONDS}: a send may take so long");
             return Err(wrong("lease_seconds", sentence));
         }
-        if self.trusted_documents_only && self.trusted_documents.is_none() {
-            let sentence = "this needs trusted_documents, a file that says which";
-            return Err(wrong("trusted_documents_only", sentence));
-        }
+        Ok(())
+    }
+
+    pub(super) fn check(self) -> Result<Config, ConfigError> {
+        let production = self.mode == Mode::Production;
+        let database = self.database()?;
+        self.check_web(production)?;
+        self.check_ways(production)?;
+        self.check_numbers(production)?;
+        let master = checks::master(self.master_key, self.master_key_command)?;
+        let public_url = checks::public_url(self.public_url, self.listen, production)?;
+        let Ok(from) = self.mail_from.parse::<lettre::message::Mailbox>() else {
+            return Err(wrong("mail_from", "this is not of the form Name <address@example.org>"));
+        };
+        let dkim = check_dkim(self.dkim_selector, self.dkim_domain, self.dkim_key_file, from.email.domain())?;
+        let push_contact = checks::push_contact(self.push_contact, production)?;
         let trusted_proxies = TrustedProxies::parse(&self.trusted_proxies)
             .map_err(|sentence| wrong("trusted_proxies", sentence))?;
         Ok(Config {
@@ -338,5 +358,138 @@ fn check_heartbeat(url: &SecretString, production: bool) -> Result<(), ConfigErr
             "heartbeat_url",
             "this must begin with https:// (or http:// in development or to localhost)",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(toml: &str) -> Result<Config, ConfigError> {
+        let figment = Figment::from(Serialized::defaults(Written::default())).merge(Toml::string(toml));
+        Config::read(&figment)
+    }
+
+    #[test]
+    fn nothing_set_is_a_working_development_service() {
+        let config = read("").unwrap();
+        assert_eq!(config.database, Location::Sqlite("data/evenkeel.db".to_owned()));
+        assert_eq!(config.public_url.as_str(), "http://127.0.0.1:8080/");
+        assert!(config.introspection);
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        for (toml, field) in [
+            ("listen = 'here'", "listen"),
+            ("mode = 'prod'", "mode"),
+            ("databse_url = 'sqlite:x'", "databse_url"),
+            ("database_url = 'mysql://x'", "database_url"),
+            ("database_url = 'postgre://x'", "database_url"),
+            ("smtp_url = 'mail.example.org'", "smtp_url"),
+            ("mail_from = 'nobody'", "mail_from"),
+            ("push_contact = 'ftp://x.org'", "push_contact"),
+            ("leave_url = 'javascript:alert()'", "leave_url"),
+            ("dkim_selector = 'autumn'", "dkim_key_file"),
+            ("dkim_key_file = 'dkim.pem'", "dkim_selector"),
+            ("dkim_domain = 'example.org'", "dkim_domain"),
+            ("dkim_selector = 'a b'\ndkim_key_file = 'dkim.pem'", "dkim_selector"),
+            ("dkim_selector = 'a'\ndkim_key_file = 'dkim.pem'\ndkim_domain = 'example.org'", "dkim_domain"),
+            ("public_url = 'mailto:x'", "public_url"),
+            ("public_url = 'https://example.org/sub'", "public_url"),
+            ("hosts = ['https://care.lan']", "hosts"),
+            ("hosts = ['a@care.lan']", "hosts"),
+            ("cors_origins = ['https://app.example.org/path']", "cors_origins"),
+            ("cors_origins = ['https://u@app.example.org']", "cors_origins"),
+            ("cors_origins = ['data:text/html,x']", "cors_origins"),
+            ("metrics_listen = '9090'", "metrics_listen"),
+            ("listen = '127.0.0.1:81'\nmetrics_listen = '127.0.0.1:81'", "metrics_listen"),
+            ("heartbeat_url = 'ftp://x.org'", "heartbeat_url"),
+            ("heartbeat_url = 'x.org'", "heartbeat_url"),
+            ("keep_nudges_days = 14", "keep_nudges_days"),
+            ("keep_scenes_days = 89", "keep_scenes_days"),
+            ("keep_exports_days = 0", "keep_exports_days"),
+            ("trusted_proxies = ['10.0.0.0/8', 'proxy']", "trusted_proxies"),
+            ("[[help_lines]]\nname = 'A line'\nphone = '000'", "help_lines.0.country"),
+            ("[[help_lines]]\ncountry = 'UK'\nname = 'A line'\nphone = '000'", "help_lines.0.country"),
+            ("[[help_lines]]\ncountry = 'GB'\nphone = '000'", "help_lines.0.name"),
+            ("[[help_lines]]\ncountry = 'GB'\nname = 'A line'", "help_lines.0.phone"),
+            ("[[help_lines]]\ncountry = 'GB'\nname = 'A line'\nfone = '000'", "help_lines.0.fone"),
+            ("[[help_lines]]\ncountry = 'GB'\nname = 'A line'\nurl = 'ftp://x.org'", "help_lines.0.url"),
+            // A number would lose its leading zero.
+            ("[[help_lines]]\ncountry = 'GB'\nname = 'A line'\nphone = 800", "help_lines.0.phone"),
+            ("help_lines = 'none'", "help_lines"),
+            ("trusted_documents_only = true", "trusted_documents_only"),
+            ("listen =", "evenkeel.toml"),
+            ("lease_seconds = 4", "lease_seconds"),
+            ("master_key = 'AAAA'", "master_key"),
+            ("master_key = 'x'\nmaster_key_command = 'y'", "master_key_command"),
+        ] {
+            let error = read(toml).unwrap_err();
+            assert_eq!(error.field, field, "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn help_lines_are_read_from_the_file_and_from_the_environment() {
+        assert_eq!(read("").unwrap().help_lines, []);
+        let file = "[[help_lines]]\ncountry = 'GB'\nname = 'A line'\nphone = '000 000'\nhours = 'day and night'\n\
+            [[help_lines]]\ncountry = 'de'\nname = 'Another'\nurl = 'https://help.example.org/'";
+        let lines = read(file).unwrap().help_lines;
+        assert_eq!(lines.len(), 2);
+        assert_eq!((lines[0].phone.as_deref(), lines[1].country.code()), (Some("000 000"), "DE"));
+        // figment's `Env` parses environment values like this.
+        let value = r#"[{country=GB, name="A line", phone="000 000", hours="day and night"},
+            {country="de", name=Another, url="https://help.example.org/"}]"#;
+        let value: figment::value::Value = value.parse().unwrap();
+        let figment = Figment::from(Serialized::defaults(Written::default())).merge(("help_lines", value));
+        assert_eq!(Config::read(&figment).unwrap().help_lines, lines);
+    }
+
+    #[test]
+    fn production_refuses_the_defaults_of_development() {
+        let mut toml = "mode = 'production'\n".to_owned();
+        for (field, line) in [
+            ("public_url", "public_url = 'https://care.example.org'"),
+            ("smtp_url", "smtp_url = 'smtps://mail.example.org'"),
+            ("mail_from", "mail_from = 'Reminders <reminders@example.org>'"),
+            ("push_contact", "push_contact = 'mailto:admin@example.org'"),
+        ] {
+            assert_eq!(read(&toml).unwrap_err().field, field);
+            toml = format!("{toml}{line}\n");
+        }
+        assert_eq!(read(&format!("{toml}lease_seconds = 89")).unwrap_err().field, "lease_seconds");
+        let origins = |origin: &str| read(&format!("{toml}cors_origins = ['{origin}']"));
+        assert_eq!(origins("http://app.example.org").unwrap_err().field, "cors_origins");
+        assert!(
+            origins("https://app.example.org").is_ok() && origins("https://app.example.org:8443").is_ok()
+        );
+        let hosts = read(&format!("{toml}hosts = ['care.lan:8080']")).unwrap().all_hosts();
+        assert_eq!(hosts, ["care.example.org", "care.lan:8080"]);
+        assert!(!read(&toml).unwrap().introspection);
+        let heartbeat = |url: &str| read(&format!("{toml}heartbeat_url = '{url}'"));
+        assert_eq!(heartbeat("http://hc.example.org/ping").unwrap_err().field, "heartbeat_url");
+        assert!(
+            heartbeat("https://hc.example.org/ping").is_ok() && heartbeat("http://localhost/ping").is_ok()
+        );
+    }
+
+    #[test]
+    fn a_wrong_secret_is_not_quoted() {
+        for toml in [
+            "heartbeat_url = 'ftp://hc.example.org/hunter2'",
+            "heartbeat_url = 'https://[hunter2'",
+            "smtp_url = 'user:hunter2@mail'",
+            "smtp_url = 'smtps://user:hunter2@mail",
+            "public_url = 'http://u:hunter2@[x'",
+            "database_url = 'postgres://u:hunter2/x@localhost/db'",
+            "master_key = 'hunter2'",
+            "master_key = ['hunter2']",
+            "master_key_command = { run = 'hunter2' }",
+            "database_url = 'postgres://u:hunter2%ter@localhost/db'",
+        ] {
+            let error = read(toml).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 }

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn r23_what_never_left_the_house_closes_no_circuit_and_is_no_probe() {
+    fn r23_what_was_never_sent_closes_no_circuit_and_is_no_probe() {
         let unsent = SendResult::new(AttemptOutcome::Refused, None);
         assert_eq!(answered(&unsent, false), None);
         assert_eq!(answered(&SendResult::held_back(FIRST), false), None);

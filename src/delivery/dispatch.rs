@@ -1,7 +1,8 @@
 //! Dispatch: hands claimed nudges to their providers, with a limit for each and none while its circuit is open (R23).
 
 use super::circuits::{Change, answered};
-use super::{Finished, Senders};
+use super::record::Finished;
+use super::senders::Senders;
 use crate::actions::nudges::claim::{Payload, Ready};
 use crate::chance::Chance;
 use crate::clock::Clock;

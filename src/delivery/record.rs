@@ -1,19 +1,25 @@
 //! Recording: saves the results of hand-overs, if the claim still belongs to this worker (R14, R15).
 
-use super::{Finished, retry};
+use super::retry;
 use crate::actions::accounts::account;
-use crate::actions::nudges::claim::Payload;
+use crate::actions::nudges::claim::{Payload, Ready};
 use crate::actions::nudges::device;
 use crate::actions::{Fault, Transaction};
 use crate::chance::Chance;
-use crate::domain::hand_over::{Disposition, Handed};
+use crate::domain::hand_over::{Disposition, Handed, SendResult};
 use crate::domain::nudge::{AttemptOutcome, Channel, DropReason, NudgeState};
-use crate::ids::{AttemptId, NudgeId, WorkerId};
+use crate::ids::{AttemptId, DeviceId, NudgeId, WorkerId};
 use crate::store;
 use crate::store::nudge::{AttemptRow, NudgeRow, Release};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+/// A nudge whose hand-overs have all ended, with the results to record.
+pub(super) struct Finished {
+    pub(super) ready: Arc<Ready>,
+    pub(super) results: Vec<(Option<DeviceId>, SendResult)>,
+}
 
 /// What was recorded, for the metrics.
 #[derive(Clone, Debug, Default)]

@@ -1,12 +1,14 @@
 //! The worker loop: claims what it can hand over, records finished hand-overs, and sleeps until the next due time.
 
 use crate::actions::nudges::claim::{Claimed, claim};
-use crate::actions::{Fault, Transaction};
+use crate::actions::{AppContext, Fault, Transaction};
 use crate::delivery::dispatch::Dispatch;
-use crate::delivery::record::{Recorded, record};
-use crate::delivery::{Finished, Worker};
+use crate::delivery::record::{Finished, Recorded, record};
+use crate::delivery::senders::Senders;
+use crate::ids::WorkerId;
 use crate::store;
 use crate::store::types::Ts;
+use jiff::SignedDuration;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,9 +45,22 @@ struct Passed {
 
 type Pass = Pin<Box<dyn Future<Output = Result<Passed, Fault>> + Send>>;
 
+/// What a loop works with: its worker's context, senders and name, and how long its claims hold.
+#[derive(Clone, Copy)]
+pub struct Seat<'a> {
+    /// Settings, store, clock and chance.
+    pub context: &'a Arc<AppContext>,
+    /// The ways out.
+    pub senders: &'a Arc<Senders>,
+    /// The fence of its claims.
+    pub id: WorkerId,
+    /// How long a claim holds.
+    pub lease: SignedDuration,
+}
+
 /// The state of one worker's loop.
 pub struct WorkerLoop<'a> {
-    worker: &'a Worker,
+    worker: Seat<'a>,
     dispatch: Dispatch,
     /// Finished nudges that are not yet recorded, and since when the oldest waits.
     finished: Vec<Arc<Finished>>,
@@ -68,11 +83,11 @@ pub struct WorkerLoop<'a> {
 
 impl<'a> WorkerLoop<'a> {
     /// A loop that has not begun.
-    pub fn new(worker: &'a Worker) -> Self {
+    pub fn new(worker: Seat<'a>) -> Self {
         Self {
             worker,
             dispatch: Dispatch::new(
-                Arc::clone(&worker.senders),
+                Arc::clone(worker.senders),
                 Arc::clone(&worker.context.metrics),
                 worker.context.clock.clone(),
                 worker.context.chance.clone(),
@@ -218,8 +233,8 @@ impl<'a> WorkerLoop<'a> {
         self.woken = false;
         self.recording = std::mem::take(&mut self.finished);
         self.finished_since = None;
-        let Worker { context, id, lease, .. } = self.worker;
-        let (context, id, lease, finished) = (Arc::clone(context), *id, *lease, self.recording.clone());
+        let Seat { context, id, lease, .. } = self.worker;
+        let (context, id, lease, finished) = (Arc::clone(context), id, lease, self.recording.clone());
         self.pass = Some(Box::pin(async move {
             let work = move |tx: &mut Transaction<'_>| {
                 let recorded = record(tx, id, &finished)?;

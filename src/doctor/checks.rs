@@ -1,6 +1,6 @@
 //! The check-up's findings on keys, push identity, zones, the mail server, the public address and monitoring.
 
-use super::Finding;
+use super::finding::Finding;
 use crate::config::{Config, Dkim, Mode};
 use crate::delivery::dkim::Signer;
 use crate::delivery::smtp::{MailServer, Refused};

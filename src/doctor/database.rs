@@ -1,7 +1,7 @@
 //! The check-up's findings on the database: it opens, fits this program and its key, takes writes, and agrees on the
 //! time.
 
-use super::Finding;
+use super::finding::Finding;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Config;

@@ -2,6 +2,7 @@
 
 mod checks;
 mod database;
+mod finding;
 mod post;
 
 use crate::app::{App, StartError};
@@ -9,40 +10,8 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::vault::keys::Keys;
+use finding::{Finding, Mark};
 use std::io::Write;
-
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Mark {
-    /// As it should be.
-    Ok,
-    /// It works, but perhaps not as the operator expects.
-    Warn,
-    /// It does not work.
-    Fail,
-}
-
-/// One line of the report.
-#[derive(Debug)]
-struct Finding {
-    mark: Mark,
-    part: &'static str,
-    sentence: String,
-}
-
-impl Finding {
-    fn ok(part: &'static str, sentence: impl Into<String>) -> Self {
-        Self { mark: Mark::Ok, part, sentence: sentence.into() }
-    }
-
-    fn warn(part: &'static str, sentence: impl Into<String>) -> Self {
-        Self { mark: Mark::Warn, part, sentence: sentence.into() }
-    }
-
-    fn fail(part: &'static str, sentence: impl Into<String>) -> Self {
-        Self { mark: Mark::Fail, part, sentence: sentence.into() }
-    }
-}
 
 /// Writes findings as they come.
 struct Report<'a> {

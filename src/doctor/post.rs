@@ -1,6 +1,6 @@
 //! The check-up's test messages: a push to each live device of an account, and a mail, worded like any other nudge.
 
-use super::Finding;
+use super::finding::Finding;
 use crate::actions::accounts::people::{Person, email_index};
 use crate::actions::nudges::claim::Mailing;
 use crate::actions::nudges::device::{Subscription, open_subscription};

@@ -398,10 +398,10 @@ fn length(minutes: u32) -> String {
         "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
         "twelve",
     ];
-    let count = |n: u32, tx: &str| {
+    let count = |n: u32, unit: &str| {
         let number = usize::try_from(n).ok().and_then(|n| WORDS.get(n));
         let number = number.map_or_else(|| n.to_string(), |word| (*word).to_owned());
-        format!("{number} {tx}{}", if n == 1 { "" } else { "s" })
+        format!("{number} {unit}{}", if n == 1 { "" } else { "s" })
     };
     match (minutes / 60, minutes % 60) {
         (hours, 0) if hours > 0 => count(hours, "hour"),

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn r23_what_never_left_the_house_is_no_attempt() {
+    fn r23_what_was_never_sent_is_no_attempt() {
         let held = Disposition::Again { wait: None, counts: false };
         assert_eq!(disposition(Channel::Push, ATTEMPTS_MAX, false, &[None]), held);
         let tried = Disposition::Again { wait: None, counts: true };

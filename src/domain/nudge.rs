@@ -1,5 +1,6 @@
 //! Nudges: a message to one person on one channel, and whether it may go out now.
 
+mod channel;
 mod kind;
 
 use super::account::Reach;
@@ -8,20 +9,11 @@ use super::words;
 use crate::ids::{AccountId, AddressRequestId, CheckInId};
 use jiff::Timestamp;
 
+pub use channel::Channel;
 pub use kind::{MailPurpose, NudgeKind, Reason, Rung};
 
 /// Maximum number of nudges to a person in one of their local days (R22).
 pub const DAILY_CAP: i64 = 6;
-
-words! {
-    /// The way that a nudge takes.
-    pub enum Channel {
-        /// Web Push, to every live device.
-        Push = "push",
-        /// E-mail.
-        Mail = "mail",
-    }
-}
 
 words! {
     /// Where a nudge stands.

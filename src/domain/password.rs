@@ -40,7 +40,7 @@ fn is_common(password: &str, context: &[&str]) -> bool {
 /// A short unit repeated, or a run along the alphabet or the digits.
 fn is_monotonous(lower: &str) -> bool {
     let chars: Vec<char> = lower.chars().collect();
-    let repeats = (1..=8).any(|tx| chars.iter().zip(chars.iter().skip(tx)).all(|(a, b)| a == b));
+    let repeats = (1..=8).any(|length| chars.iter().zip(chars.iter().skip(length)).all(|(a, b)| a == b));
     let runs = chars.windows(2).all(|pair| {
         let (a, b) = (pair[0] as u32, pair[1] as u32);
         b == a + 1 || a == b + 1 || (pair[0] == '9' && pair[1] == '0') || (pair[0] == '0' && pair[1] == '9')

@@ -1,6 +1,7 @@
 //! The queries: all data is read through `viewer`, the signed-in person, or by id through `node` with the same checks.
 
 use super::errors::Failure;
+use super::node::{Node, find_node};
 use super::paging::{Connection, ConnectionArgs};
 use super::types::account::{Account, Consent, CopiedSession, Device, Session};
 use super::types::change::Changes;
@@ -9,17 +10,16 @@ use super::types::factor::Factors;
 use super::types::guidance::Guidance;
 use super::types::insight::Insight;
 use super::types::journal::JournalEntry;
-use super::types::negotiation::Revision;
 use super::types::nudge::Nudge;
 use super::types::partner_link::{Invitation, PartnerLink};
 use super::types::scene::Scene;
-use super::{context, loaders, requester};
+use super::{context, requester};
 use crate::actions::{self, Refusal};
 use crate::auth::Requester;
 use crate::domain::data_rights;
 use crate::graphql::types::data_rights::{Erasure, Export};
-use crate::ids::{self, TypedId};
-use async_graphql::{Context, ID, Interface, Object};
+use crate::ids::{self};
+use async_graphql::{Context, ID, Object};
 
 /// What can be read.
 pub struct Query;
@@ -72,71 +72,6 @@ impl Query {
     async fn vapid_public_key<'a>(&self, ctx: &Context<'a>) -> &'a str {
         &context(ctx).vapid_public_key
     }
-}
-
-/// An object by its id; it is not found if the signed-in person may not read it.
-pub(super) async fn find_node(ctx: &Context<'_>, text: &str) -> Result<Option<Node>, Failure> {
-    let me = requester(ctx)?.account;
-    let Some(noun) = ids::noun(text) else { return Ok(None) };
-    Ok(match noun {
-        ids::AccountId::NOUN if text.parse() == Ok(me) => {
-            Some(Node::Account(Box::new(Account(actions::accounts::account::me(context(ctx), me).await?))))
-        }
-        ids::LinkId::NOUN => match text.parse() {
-            Ok(id) => loaders(ctx).link(id).await?.map(|view| Node::PartnerLink(Box::new(PartnerLink(view)))),
-            Err(_) => None,
-        },
-        ids::RevisionId::NOUN => match text.parse() {
-            Ok(id) => {
-                let found = actions::links::revisions::find(context(ctx), me, id).await?;
-                found.map(|view| Node::Revision(Box::new(Revision::new(view, me))))
-            }
-            Err(_) => None,
-        },
-        ids::SceneId::NOUN => match text.parse() {
-            Ok(id) => loaders(ctx).scene(id).await?.map(|view| Node::Scene(Box::new(Scene(view)))),
-            Err(_) => None,
-        },
-        ids::CheckInId::NOUN => match text.parse() {
-            Ok(id) => loaders(ctx).check_in(id).await?.map(|view| Node::CheckIn(Box::new(CheckIn(view)))),
-            Err(_) => None,
-        },
-        ids::JournalEntryId::NOUN => match text.parse() {
-            Ok(id) => {
-                let found = actions::accounts::journal::find(context(ctx), me, id).await?;
-                found.map(|view| Node::JournalEntry(Box::new(JournalEntry(view))))
-            }
-            Err(_) => None,
-        },
-        ids::NudgeId::NOUN => match text.parse() {
-            Ok(id) => {
-                let found = actions::nudges::nudge::find(context(ctx), me, id).await?;
-                found.map(|view| Node::Nudge(Box::new(Nudge(view))))
-            }
-            Err(_) => None,
-        },
-        _ => None,
-    })
-}
-
-/// An object with an id of its own.
-#[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "The opaque id."))]
-pub enum Node {
-    /// The signed-in person.
-    Account(Box<Account>),
-    /// A tie of two accounts.
-    PartnerLink(Box<PartnerLink>),
-    /// A text of a negotiation.
-    Revision(Box<Revision>),
-    /// An occasion.
-    Scene(Box<Scene>),
-    /// A question.
-    CheckIn(Box<CheckIn>),
-    /// An entry of the journal.
-    JournalEntry(Box<JournalEntry>),
-    /// A message.
-    Nudge(Box<Nudge>),
 }
 
 /// The signed-in person, and the way to everything that is theirs.

@@ -1,7 +1,7 @@
 //! The page to answer, skip or put off a check-in, by the token of a nudge's link. GET shows, buttons POST (R30).
 
 use super::Web;
-use super::pages::{self, Fields, Slip};
+use super::html::{self, Fields, Slip};
 use super::problem::{self, ProblemDetails, Wants};
 use super::rest::{self, Asked, Problems, Sent};
 use crate::actions::Refusal;
@@ -127,7 +127,7 @@ fn form(status: StatusCode, written: &Fields, problems: Vec<Problem>, can_wait: 
         share,
         can_wait,
     };
-    pages::html(status, &page)
+    html::page(status, &page)
 }
 
 fn settled() -> HttpResponse {
@@ -135,14 +135,14 @@ fn settled() -> HttpResponse {
         "This is done. Nothing more comes about it.".to_owned(),
         "If you want to change it, please sign in to your app.".to_owned(),
     ];
-    pages::note(StatusCode::OK, "Thank you", &sentences)
+    html::note(StatusCode::OK, "Thank you", &sentences)
 }
 
 fn leads_to(question: Question) -> HttpResponse {
     match question {
         Question::Open { can_wait } => form(StatusCode::OK, &Fields::default(), Vec::new(), can_wait),
         Question::Settled => settled(),
-        Question::Gone => pages::gone(),
+        Question::Gone => html::gone(),
     }
 }
 
@@ -160,7 +160,7 @@ pub async fn show(request: HttpRequest, web: web::Data<Web>, token: web::Path<St
     match (page::question(&web.context, token.into_inner()).await, Wants::of(&request)) {
         (Ok(question), Wants::Page) => leads_to(question),
         (Ok(question), Wants::Json) => rest::question(question),
-        (Err(fault), Wants::Page) => pages::fault(TITLE, &fault),
+        (Err(fault), Wants::Page) => html::fault(TITLE, &fault),
         (Err(fault), Wants::Json) => problem::internal(&fault),
     }
 }
@@ -230,18 +230,18 @@ pub async fn answer(
         Ok((Question::Open { .. }, false)) => settled(),
         Ok((Question::Open { .. }, true)) => {
             let sentence = "You will be asked again then. Nothing comes before.".to_owned();
-            pages::note(StatusCode::OK, "All right", &[sentence])
+            html::note(StatusCode::OK, "All right", &[sentence])
         }
         Ok((Question::Settled, _)) => settled(),
-        Ok((Question::Gone, _)) => pages::gone(),
+        Ok((Question::Gone, _)) => html::gone(),
         Err(Refusal::Problems(problems)) => match page::question(&web.context, token).await {
             Ok(Question::Open { can_wait }) => {
                 form(StatusCode::UNPROCESSABLE_ENTITY, &written, problems, can_wait)
             }
             Ok(question @ (Question::Settled | Question::Gone)) => leads_to(question),
-            Err(fault) => pages::fault(TITLE, &fault),
+            Err(fault) => html::fault(TITLE, &fault),
         },
         Err(Refusal::Repeated) => settled(),
-        Err(Refusal::Fault(fault)) => pages::fault(TITLE, &fault),
+        Err(Refusal::Fault(fault)) => html::fault(TITLE, &fault),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Web;
 use super::answer_page::Choice;
-use super::pages::{self, Fields, Form, Slip};
+use super::html::{self, Fields, Form, Slip};
 use super::problem::{self, Kind, Wants};
 use super::rest::{self, Done, Problems, Sent};
 use crate::actions::check_ins::page::{self, Choices, PauseChoice};
@@ -44,10 +44,10 @@ pub async fn stop_form(web: web::Data<Web>, token: web::Path<String>) -> HttpRes
                 "What you ask for yourself, such as a new password, still comes.".to_owned(),
             ];
             let form = Form { button: "No more e-mails", password: false, one_click: true };
-            pages::form(STOP_TITLE, &sentences, form)
+            html::form(STOP_TITLE, &sentences, form)
         }
-        Ok(false) => pages::gone(),
-        Err(fault) => pages::fault(STOP_TITLE, &fault),
+        Ok(false) => html::gone(),
+        Err(fault) => html::fault(STOP_TITLE, &fault),
     }
 }
 
@@ -75,8 +75,8 @@ pub async fn stop(request: HttpRequest, web: web::Data<Web>, token: web::Path<St
 pub async fn show(web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
     match page::can_choose(&web.context, token.into_inner()).await {
         Ok(true) => form(),
-        Ok(false) => pages::gone(),
-        Err(fault) => pages::fault(TITLE, &fault),
+        Ok(false) => html::gone(),
+        Err(fault) => html::fault(TITLE, &fault),
     }
 }
 
@@ -98,7 +98,7 @@ fn form() -> HttpResponse {
         way("push", "On my devices", "Show notifications", "No notifications"),
         Group { name: "pause", words: "A pause", choices: pause },
     ];
-    pages::html(StatusCode::OK, &ChoicesPage { problems: Vec::new(), groups })
+    html::page(StatusCode::OK, &ChoicesPage { problems: Vec::new(), groups })
 }
 
 /// Changes what may come.
@@ -150,14 +150,14 @@ fn chosen(wants: Wants, outcome: ActionResult<bool>, title: &str, done: &str) ->
         outcome if wants == Wants::Json => rest::finished(outcome.map(drop)),
         Ok(true) => {
             let sentence = "You can change it at any time, in your app or by the link in a later e-mail.";
-            pages::note(StatusCode::OK, title, &[done.to_owned(), sentence.to_owned()])
+            html::note(StatusCode::OK, title, &[done.to_owned(), sentence.to_owned()])
         }
-        Ok(false) => pages::gone(),
+        Ok(false) => html::gone(),
         Err(Refusal::Problems(problems)) => {
             let sentences: Vec<String> = problems.into_iter().map(|problem| problem.sentence).collect();
-            pages::note(StatusCode::UNPROCESSABLE_ENTITY, title, &sentences)
+            html::note(StatusCode::UNPROCESSABLE_ENTITY, title, &sentences)
         }
-        Err(Refusal::Repeated) => pages::note(StatusCode::OK, title, &[done.to_owned()]),
-        Err(Refusal::Fault(fault)) => pages::fault(title, &fault),
+        Err(Refusal::Repeated) => html::note(StatusCode::OK, title, &[done.to_owned()]),
+        Err(Refusal::Fault(fault)) => html::fault(title, &fault),
     }
 }

@@ -1,7 +1,7 @@
 //! The download page of an export: GET shows a button, POST sends the archive, once (R30).
 
 use super::Web;
-use super::pages::{self, Form, fault, gone};
+use super::html::{self, Form, fault, gone};
 use super::problem::{self, Kind, Wants};
 use super::rest::Problems;
 use crate::actions::{Refusal, export};
@@ -21,7 +21,7 @@ pub async fn form() -> HttpResponse {
             .to_owned(),
         "Keep it where only you can read it, and then leave this page: its button works no more.".to_owned(),
     ];
-    pages::form_onward(TITLE, &sentences, Form { button: "Download", password: false, one_click: false })
+    html::form_onward(TITLE, &sentences, Form { button: "Download", password: false, one_click: false })
 }
 
 /// Hands an export out, and throws it away when all of it was taken.

@@ -1,6 +1,6 @@
 //! Health and readiness checks, and the public keys (JWKS) that verify the service's tokens.
 
-use super::{SHARED_BRIEFLY, Web};
+use super::web::{SHARED_BRIEFLY, Web};
 use crate::actions::AppContext;
 use crate::actions::operations::watch;
 use actix_web::{HttpResponse, web};

@@ -4,7 +4,7 @@
 use crate::chance::Chance;
 use crate::http::limits::{HttpLimits, REQUEST_ID};
 use crate::http::slow_clients::Connection;
-use crate::http::{Web, standing};
+use crate::http::web::{Web, standing};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;

@@ -1,6 +1,7 @@
 //! The OpenAPI document of the routes beside GraphQL, generated from the code.
 
-use super::{SHARED, answer_page, choices_page, export, health, pages, problem};
+use super::web::SHARED;
+use super::{answer_page, choices_page, export, health, pages, problem};
 use actix_web::HttpResponse;
 use std::sync::LazyLock;
 use utoipa::OpenApi;

@@ -1,7 +1,7 @@
 //! The outbox: shows mails written to files in development, with their HTML in a sandboxed frame.
 
 use super::Web;
-use super::pages;
+use super::html;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -87,7 +87,7 @@ fn list(folder: &Path) -> Vec<Letter> {
 pub async fn index(web: web::Data<Web>) -> HttpResponse {
     let Some(folder) = web.outbox.clone() else { return HttpResponse::NotFound().finish() };
     match web::block(move || list(&folder)).await {
-        Ok(letters) => pages::html(StatusCode::OK, &OutboxPage { letters }),
+        Ok(letters) => html::page(StatusCode::OK, &OutboxPage { letters }),
         Err(_) => HttpResponse::ServiceUnavailable().finish(),
     }
 }
@@ -101,12 +101,12 @@ async fn find(web: &Web, file: web::Path<String>) -> Option<Letter> {
 pub async fn letter(web: web::Data<Web>, file: web::Path<String>) -> HttpResponse {
     match find(&web, file).await {
         Some(letter) => {
-            let mut answer = pages::html(StatusCode::OK, &LetterPage { letter });
+            let mut answer = html::page(StatusCode::OK, &LetterPage { letter });
             let policy = actix_web::http::header::HeaderValue::from_static(READING_POLICY);
             answer.headers_mut().insert(actix_web::http::header::CONTENT_SECURITY_POLICY, policy);
             answer
         }
-        None => pages::gone(),
+        None => html::gone(),
     }
 }
 
@@ -118,6 +118,6 @@ pub async fn paper(web: web::Data<Web>, file: web::Path<String>) -> HttpResponse
             .insert_header(("X-Frame-Options", "SAMEORIGIN"))
             .content_type("text/html; charset=utf-8")
             .body(html),
-        None => pages::gone(),
+        None => html::gone(),
     }
 }

@@ -1,113 +1,16 @@
 //! The pages behind links in mails and pushes, and their shared parts. GET only shows, a button POSTs (R30).
 
+use super::client;
+use super::html::{self, Form, Slip};
 use super::problem::Wants;
 use super::rest::{self, Done, Problems, Sent};
-use super::{SHARED, Web, client};
+use super::web::{SHARED, Web};
 use crate::actions::accounts::{account, address_change};
-use crate::actions::{ActionResult, Fault, Refusal, Visitor};
-use crate::graphql::errors::log_fault;
+use crate::actions::{ActionResult, Refusal, Visitor};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-
-/// A page with a title, a few sentences, and perhaps one form.
-#[derive(Template)]
-#[template(path = "page.html")]
-struct Page<'a> {
-    title: &'a str,
-    problems: &'a [Slip],
-    sentences: &'a [String],
-    form: Option<Form<'a>>,
-    /// Whether it links to the companion app.
-    onward: bool,
-}
-
-/// A form that posts to the page's own URL.
-pub(super) struct Form<'a> {
-    /// The button's text.
-    pub(super) button: &'a str,
-    /// Whether it asks for a new password.
-    pub(super) password: bool,
-    /// Whether it sends the same field as a mail program's one-click unsubscribe (RFC 8058, 3.1).
-    pub(super) one_click: bool,
-}
-
-/// A problem with a link to its field.
-pub(super) struct Slip {
-    /// The id of the field.
-    pub(super) anchor: &'static str,
-    /// What to correct.
-    pub(super) sentence: String,
-}
-
-/// The fields of a form (`application/x-www-form-urlencoded`).
-#[derive(Default)]
-pub(super) struct Fields(Vec<(String, String)>);
-
-impl Fields {
-    /// Reads a body.
-    pub(super) fn of(body: &[u8]) -> Self {
-        Self(url::form_urlencoded::parse(body).into_owned().collect())
-    }
-
-    /// The first value of a field.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
-    }
-
-    /// Every field in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-}
-
-/// Renders a page from its template.
-pub(super) fn html(status: StatusCode, template: &impl Template) -> HttpResponse {
-    match template.render() {
-        Ok(html) => HttpResponse::build(status).content_type("text/html; charset=utf-8").body(html),
-        Err(error) => {
-            let id = log_fault(&error);
-            HttpResponse::InternalServerError().body(format!("internal error {id}"))
-        }
-    }
-}
-
-/// A page without a form.
-pub(super) fn note(status: StatusCode, title: &str, sentences: &[String]) -> HttpResponse {
-    html(status, &Page { title, problems: &[], sentences, form: None, onward: false })
-}
-
-/// A page without a form that links to the companion app.
-fn onward(title: &str, sentences: &[String]) -> HttpResponse {
-    html(StatusCode::OK, &Page { title, problems: &[], sentences, form: None, onward: true })
-}
-
-/// A page with a form.
-pub(super) fn form(title: &str, sentences: &[String], form: Form<'_>) -> HttpResponse {
-    html(StatusCode::OK, &Page { title, problems: &[], sentences, form: Some(form), onward: false })
-}
-
-/// A page with a form that links to the companion app.
-pub(super) fn form_onward(title: &str, sentences: &[String], form: Form<'_>) -> HttpResponse {
-    html(StatusCode::OK, &Page { title, problems: &[], sentences, form: Some(form), onward: true })
-}
-
-/// The page for used, expired and unknown links, which all look alike (R29).
-pub(super) fn gone() -> HttpResponse {
-    let sentences = [
-        "It was used already, or is too old, or was not copied whole.".to_owned(),
-        "Nothing was changed. Everything can be done in your app, too.".to_owned(),
-    ];
-    note(StatusCode::NOT_FOUND, "This link does not work", &sentences)
-}
-
-/// The page for an internal fault: it shows only the log's id (R36).
-pub(super) fn fault(title: &str, fault: &Fault) -> HttpResponse {
-    let id = log_fault(fault);
-    let sentence = format!("Something went wrong here. If it stays so, tell the operator this number: {id}");
-    note(StatusCode::INTERNAL_SERVER_ERROR, title, &[sentence])
-}
 
 /// The style sheet of all pages.
 pub async fn style() -> HttpResponse {
@@ -133,7 +36,7 @@ struct Blank;
 pub async fn leave(web: web::Data<Web>) -> HttpResponse {
     match &web.leave_url {
         Some(url) => HttpResponse::SeeOther().insert_header((LOCATION, url.as_str())).finish(),
-        None => html(StatusCode::OK, &Blank),
+        None => html::page(StatusCode::OK, &Blank),
     }
 }
 
@@ -141,7 +44,7 @@ pub async fn leave(web: web::Data<Web>) -> HttpResponse {
 pub async fn open() -> HttpResponse {
     let sentences =
         ["Please open the app on your device. What you were reminded of is waiting there.".to_owned()];
-    onward("Evenkeel", &sentences)
+    html::onward("Evenkeel", &sentences)
 }
 
 const VERIFY_TITLE: &str = "Confirm the address";
@@ -154,7 +57,7 @@ pub async fn verify_form() -> HttpResponse {
         "Press the button to confirm that this address is yours and that you signed up yourself.".to_owned(),
         "If it was not you, please close this page: without the button nothing happens.".to_owned(),
     ];
-    form(VERIFY_TITLE, &sentences, Form { button: "Confirm", password: false, one_click: false })
+    html::form(VERIFY_TITLE, &sentences, Form { button: "Confirm", password: false, one_click: false })
 }
 
 /// Confirms an address with which somebody signed up.
@@ -179,7 +82,7 @@ pub async fn new_address_form() -> HttpResponse {
             .to_owned(),
         "If it was not you, please close this page: without the button nothing happens.".to_owned(),
     ];
-    form(VERIFY_TITLE, &sentences, Form { button: "Confirm", password: false, one_click: false })
+    html::form(VERIFY_TITLE, &sentences, Form { button: "Confirm", password: false, one_click: false })
 }
 
 /// Confirms another address of an account.
@@ -203,7 +106,7 @@ pub async fn new_address(
 
 /// Asks for a new password.
 pub async fn reset_form() -> HttpResponse {
-    form(RESET_TITLE, &["All your devices will be signed out.".to_owned()], RESET_FORM)
+    html::form(RESET_TITLE, &["All your devices will be signed out.".to_owned()], RESET_FORM)
 }
 
 /// Sets a new password; every device is signed out.
@@ -247,7 +150,7 @@ fn finished(
 ) -> HttpResponse {
     match outcome {
         outcome if wants == Wants::Json => rest::finished(outcome),
-        Ok(()) => onward(title, &[done.to_owned()]),
+        Ok(()) => html::onward(title, &[done.to_owned()]),
         Err(Refusal::Problems(problems)) => {
             let sentences = problems.iter().map(|problem| problem.sentence.clone());
             let wait = problems.iter().find_map(|problem| problem.retry_after);
@@ -259,19 +162,19 @@ fn finished(
                 Some(form) => {
                     let slip = |sentence| Slip { anchor: "password", sentence };
                     let problems: Vec<_> = sentences.map(slip).collect();
-                    let page =
-                        Page { title, problems: &problems, sentences: &[], form: Some(form), onward: false };
-                    html(status, &page)
+                    html::form_again(status, title, &problems, form)
                 }
-                None => note(status, title, &sentences.collect::<Vec<_>>()),
+                None => html::note(status, title, &sentences.collect::<Vec<_>>()),
             };
             if let Some(seconds) = wait {
                 answer.headers_mut().insert(RETRY_AFTER, seconds.into());
             }
             answer
         }
-        Err(Refusal::Repeated) => note(StatusCode::CONFLICT, title, &["This was done already.".to_owned()]),
-        Err(Refusal::Fault(cause)) => fault(title, &cause),
+        Err(Refusal::Repeated) => {
+            html::note(StatusCode::CONFLICT, title, &["This was done already.".to_owned()])
+        }
+        Err(Refusal::Fault(cause)) => html::fault(title, &cause),
     }
 }
 

@@ -1,7 +1,7 @@
 //! JSON requests and responses at the pages' URLs, so that a tap on a notification's action is enough without signing
 //! in.
 
-use super::pages::{self, Fields};
+use super::html::{self, Fields};
 use super::problem::{self, Kind, ProblemDetails, Wants, media_of};
 use crate::actions::check_ins::page::{self, AnswerContent, NoticedSign, PauseChoice, Question};
 use crate::actions::{ActionResult, Refusal};
@@ -204,7 +204,7 @@ fn too_long(request: &HttpRequest) -> HttpResponse {
         Wants::Page => {
             let sentence =
                 "That is longer than can be taken. Please go back and shorten it; nothing was changed.";
-            pages::note(StatusCode::PAYLOAD_TOO_LARGE, "This is too long", &[sentence.to_owned()])
+            html::note(StatusCode::PAYLOAD_TOO_LARGE, "This is too long", &[sentence.to_owned()])
         }
     }
 }

@@ -1,7 +1,6 @@
-//! Everything that differs between the two backends: opening, migrating, transactions, locks, claims.
+//! Everything that differs between the two backends: opening, migrating, transactions, locks.
 
-use super::{Db, StoreError};
-use crate::store::types::Ts;
+use super::{Db, Location, StoreError};
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -41,57 +40,6 @@ macro_rules! on_both {
     };
 }
 pub(crate) use on_both;
-
-/// Where the database is, from `DATABASE_URL`.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Location {
-    /// The path of a file.
-    Sqlite(String),
-    /// A connection URL, password included.
-    Postgres(String),
-}
-
-/// Shows the backend only: a connection URL may hold a password.
-impl std::fmt::Debug for Location {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.backend())
-    }
-}
-
-impl Location {
-    /// Reads a `DATABASE_URL`. Refuses unknown schemes: a mistyped one must not become a file name.
-    pub fn parse(url: &str) -> Result<Self, String> {
-        match url.split_once(':') {
-            Some(("sqlite", path)) if !path.is_empty() => {
-                Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).to_owned()))
-            }
-            // Checked here, since the client library quotes a URL that it cannot read, password included.
-            Some(("postgres" | "postgresql", _)) => match url::Url::parse(url) {
-                Ok(parsed) if parsed.path().matches('/').count() <= 1 && whole_escapes(url) => {
-                    Ok(Self::Postgres(url.to_owned()))
-                }
-                Ok(_) | Err(_) => Err("this is not of the form postgres://USER:PASSWORD@HOST/NAME; \
-                    write special characters in the password as %XX"
-                    .to_owned()),
-            },
-            _ => Err("the valid forms are sqlite:PATH and postgres://USER@HOST/NAME".to_owned()),
-        }
-    }
-
-    /// The backend's name, for people.
-    pub fn backend(&self) -> &'static str {
-        match self {
-            Self::Sqlite(_) => "SQLite",
-            Self::Postgres(_) => "PostgreSQL",
-        }
-    }
-}
-
-/// Whether every `%` starts an escape of two hexadecimal digits.
-fn whole_escapes(url: &str) -> bool {
-    let two_digits = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|b| b.is_ascii_hexdigit());
-    url.split('%').skip(1).all(two_digits)
-}
 
 impl Db {
     /// Opens a connection.
@@ -255,46 +203,5 @@ pub fn notify_workers(db: &mut Db) -> QueryResult<()> {
         Db::Postgres(connection) => {
             diesel::sql_query(format!("NOTIFY {}", super::notify::CHANNEL)).execute(connection).map(drop)
         }
-    }
-}
-
-diesel::alias!(super::schema::nudges as due: Due);
-
-/// Claims up to `most` due nudges: gives `worker` a lease until `lease_until` and counts one attempt more (R15).
-pub fn claim(
-    db: &mut Db,
-    worker: crate::ids::WorkerId,
-    now: Ts,
-    lease_until: Ts,
-    most: i64,
-) -> QueryResult<Vec<super::nudge::NudgeRow>> {
-    use super::schema::nudges;
-    use crate::domain::nudge::NudgeState;
-    let ready = due
-        .filter(due.field(nudges::state).eq(NudgeState::Waiting))
-        .filter(due.field(nudges::send_at).le(now))
-        .filter(due.field(nudges::lease_until).is_null().or(due.field(nudges::lease_until).le(now)))
-        .order((due.field(nudges::send_at).asc(), due.field(nudges::id).asc()))
-        .select(due.field(nudges::id))
-        .limit(most);
-    let lease = (
-        nudges::attempts.eq(nudges::attempts + 1),
-        nudges::leased_by.eq(Some(worker)),
-        nudges::lease_until.eq(Some(lease_until)),
-    );
-    match db {
-        // ANY(ARRAY(…)) runs the subquery once; IN (… LIMIT …) may run it again and claim more than asked.
-        Db::Postgres(connection) => diesel::update(nudges::table)
-            .filter(
-                nudges::id.eq_any(diesel::dsl::array::<crate::ids::Uid, _>(ready.for_update().skip_locked())),
-            )
-            .set(lease)
-            .returning(nudges::all_columns)
-            .get_results(connection),
-        Db::Sqlite(connection) => diesel::update(nudges::table)
-            .filter(nudges::id.eq_any(ready))
-            .set(lease)
-            .returning(nudges::all_columns)
-            .get_results(connection),
     }
 }

@@ -92,7 +92,7 @@ mod tests {
     use jiff::Timestamp;
 
     #[tokio::test]
-    async fn a_follower_is_woken_by_its_own_bell_once_and_forgotten_when_it_goes() {
+    async fn a_follower_is_woken_by_its_own_feed_once_and_forgotten_when_it_goes() {
         let feeds = Arc::new(Feeds::default());
         let (own, other) = (
             AccountId::at(Timestamp::UNIX_EPOCH, &Chance::seeded(0)),

@@ -48,7 +48,7 @@ pub fn listen(location: &Location, planned: &Arc<Notify>, feeds: &Arc<Feeds>) ->
             }
         }
     };
-    let spawned = std::thread::Builder::new().name("database-bell".to_owned()).spawn(listen);
+    let spawned = std::thread::Builder::new().name("database-notify".to_owned()).spawn(listen);
     spawned
         .map(drop)
         .map_err(|error| StoreError::Connection(diesel::ConnectionError::BadConnection(error.to_string())))

@@ -45,7 +45,7 @@ pub enum Owner {
     /// A link's data key.
     Link,
     /// A key derived from the house secret, for values of no account yet that are kept for days only. Never renewed.
-    AppContext,
+    HouseSecret,
 }
 
 /// A column of sealed values.
@@ -76,7 +76,7 @@ const fn of_link(at: Column, owned: &'static str) -> Sealed {
 }
 
 const fn of_house(at: Column) -> Sealed {
-    Sealed { at, owner: Owner::AppContext, owned: "" }
+    Sealed { at, owner: Owner::HouseSecret, owned: "" }
 }
 
 /// Every column that holds sealed values.

@@ -254,10 +254,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_in_a_unit_is_an_error_and_the_lane_goes_on() {
+    async fn a_panic_is_an_error_and_the_thread_goes_on() {
         let (_folder, store) = store();
         for _ in 0..DatabaseThreads::default().sqlite_readers * 2 {
-            let result: Result<(), StoreError> = store.write(|_| panic!("a unit of work went wrong")).await;
+            let result: Result<(), StoreError> = store.write(|_| panic!("the work went wrong")).await;
             assert!(matches!(result, Err(StoreError::Dropped)));
         }
         assert_eq!(one(&store).await, 1);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_undoes_the_whole_unit() {
+    async fn an_error_undoes_the_whole_transaction() {
         let (_folder, store) = store();
         let insert = |db: &mut Db| {
             diesel::sql_query(

@@ -1,6 +1,5 @@
 //! Key files: one key each, readable by the owner alone, and never half written, even after a crash.
 
-use super::keys::KeyError;
 use crate::chance::Chance;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,8 +7,36 @@ use data_encoding::HEXLOWER;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
+
+/// Why the keys could not be loaded. No message contains a key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file could not be read or written.
+    #[error("key file {0}: {1}")]
+    Io(PathBuf, std::io::Error),
+    /// The file does not hold 32 bytes in base64url.
+    #[error("key file {0} does not hold a key (32 bytes in base64url)")]
+    Malformed(PathBuf),
+    /// Others can read the file.
+    #[error("key file {0} can be read by others than its owner: chmod 600 it")]
+    Open(PathBuf),
+    /// The setting does not hold master keys.
+    #[error(
+        "EVENKEEL_MASTER_KEY does not hold master keys (32 bytes in base64url each, with blanks between)"
+    )]
+    Given,
+    /// The command did not give master keys.
+    #[error("EVENKEEL_MASTER_KEY_COMMAND gave no master key: {0}")]
+    Command(&'static str),
+    /// Another process is rotating the key files.
+    #[error("another evenkeel keys rotate has {0} in hand; let it finish")]
+    InHand(PathBuf),
+    /// The next key is not the one that everything was wrapped by.
+    #[error("key file {0} was changed meanwhile; both keys were left where they are")]
+    Changed(PathBuf),
+}
 
 /// Writes a key file unless it exists. Of two processes that start at once, the second finds no file or a whole one,
 /// and both continue with the same key.

@@ -1,9 +1,8 @@
 //! The master keys that a process knows, newest first; the id in an envelope tells which one made it.
 
 use crate::chance::Chance;
-use crate::vault::key_files::{keep_names, load, read_key, write_new};
-use crate::vault::keys::KeyError;
-use crate::vault::{hmac, random_key};
+use crate::vault::hashing::{hmac, random_key};
+use crate::vault::key_files::{KeyError, keep_names, load, read_key, write_new};
 use data_encoding::HEXLOWER;
 use secrecy::{ExposeSecret, SecretString};
 use std::fs::File;

@@ -1,13 +1,15 @@
 //! The keys of an installation: made once, read at every start.
 
+use super::hashing::random_key;
 use super::key_files::{load, write_new};
-use super::random_key;
 use crate::chance::Chance;
 use crate::vault::key_ring::{KeyRing, MasterSource};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
+
+pub use super::key_files::KeyError;
 
 /// The secrets of an installation. Without the master key, no sealed value can ever be read again.
 pub struct Keys {
@@ -17,34 +19,6 @@ pub struct Keys {
     pub token_seed: Zeroizing<[u8; 32]>,
     /// P-256 private scalar that signs VAPID tokens (RFC 8292).
     pub vapid: Zeroizing<[u8; 32]>,
-}
-
-/// Why the keys could not be loaded. No message contains a key.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// The file could not be read or written.
-    #[error("key file {0}: {1}")]
-    Io(PathBuf, std::io::Error),
-    /// The file does not hold 32 bytes in base64url.
-    #[error("key file {0} does not hold a key (32 bytes in base64url)")]
-    Malformed(PathBuf),
-    /// Others can read the file.
-    #[error("key file {0} can be read by others than its owner: chmod 600 it")]
-    Open(PathBuf),
-    /// The setting does not hold master keys.
-    #[error(
-        "EVENKEEL_MASTER_KEY does not hold master keys (32 bytes in base64url each, with blanks between)"
-    )]
-    Given,
-    /// The command did not give master keys.
-    #[error("EVENKEEL_MASTER_KEY_COMMAND gave no master key: {0}")]
-    Command(&'static str),
-    /// Another process is rotating the key files.
-    #[error("another evenkeel keys rotate has {0} in hand; let it finish")]
-    InHand(PathBuf),
-    /// The next key is not the one that everything was wrapped by.
-    #[error("key file {0} was changed meanwhile; both keys were left where they are")]
-    Changed(PathBuf),
 }
 
 impl Keys {

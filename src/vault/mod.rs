@@ -1,163 +1,26 @@
 //! The vault: seals values that must not be readable at rest, wraps data keys, and makes blind indexes and tokens
 //! (R26).
 
+mod data_key;
+mod envelope;
+mod hashing;
 pub(crate) mod key_files;
 pub mod key_ring;
 pub mod keys;
 pub mod ledger;
 pub mod token_keys;
 
+pub use data_key::DataKey;
+pub use envelope::{Aad, VaultError};
+pub use hashing::sha256;
+
 use crate::chance::Chance;
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use hmac::{Hmac, Mac};
+use envelope::{WRAPPED, decrypt, encrypt};
+use hashing::{hmac, random_key};
 use key_ring::{KeyRing, Master, MasterId};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;
-
-/// The first byte of every value sealed with a data key.
-const SEALED: u8 = 1;
-/// The first byte of every wrapped key; the id of the master key follows.
-const WRAPPED: u8 = 2;
-const NONCE: usize = 24;
-
-/// Why a value could not be sealed or opened. It names the column, never the content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum VaultError {
-    /// The bytes are not an envelope of this vault.
-    #[error("{0}: not a sealed value")]
-    Malformed(Column),
-    /// The envelope was made with a master key that this process does not have.
-    #[error("{0}: wrapped by master key {1}, which is not here")]
-    MissingKey(Column, MasterId),
-    /// The envelope was changed, or moved from another row or column.
-    #[error("{0}: the sealed value does not belong here or was changed")]
-    Forged(Column),
-    /// It opened, but the content does not have the expected form.
-    #[error("{0}: the sealed value has another form than expected")]
-    Form(Column),
-    /// The value cannot be serialised, or is longer than the cipher allows.
-    #[error("{0}: the value cannot be sealed")]
-    Unsealable(Column),
-}
-
-/// The column of a sealed value, for error messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Column {
-    table: &'static str,
-    column: &'static str,
-}
-
-impl std::fmt::Display for Column {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}", self.table, self.column)
-    }
-}
-
-/// The additional data (AAD) that binds a sealed value to its table, column and row: it opens nowhere else.
-#[derive(Clone, Copy, Debug)]
-pub struct Aad {
-    column: Column,
-    row: [u8; 32],
-}
-
-impl Aad {
-    /// A column of the row with this id.
-    pub fn new(table: &'static str, column: &'static str, row: uuid::Uuid) -> Self {
-        Self::pair(table, column, row, uuid::Uuid::nil())
-    }
-
-    /// A column of a row whose key is two ids.
-    pub fn pair(table: &'static str, column: &'static str, first: uuid::Uuid, second: uuid::Uuid) -> Self {
-        let mut row = [0; 32];
-        row[..16].copy_from_slice(first.as_bytes());
-        row[16..].copy_from_slice(second.as_bytes());
-        Self { column: Column { table, column }, row }
-    }
-
-    /// A column of a row whose key is a hash.
-    pub fn hashed(table: &'static str, column: &'static str, hash: &[u8]) -> Self {
-        let mut row = [0; 32];
-        for (to, from) in row.iter_mut().zip(hash) {
-            *to = *from;
-        }
-        Self { column: Column { table, column }, row }
-    }
-
-    /// The error for a value that opened but has another form.
-    pub fn wrong_form(self) -> VaultError {
-        VaultError::Form(self.column)
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let Column { table, column } = self.column;
-        [table.as_bytes(), b"\0", column.as_bytes(), b"\0", &self.row].concat()
-    }
-}
-
-/// The data key of one account or link. It has no `Debug`, so that it cannot get into a log.
-#[derive(Clone)]
-pub struct DataKey {
-    key: Zeroizing<[u8; 32]>,
-    /// Makes the nonces.
-    chance: Chance,
-    /// Counts openings; shared with the vault that the key comes from.
-    decryptions: Arc<AtomicU64>,
-}
-
-impl DataKey {
-    /// A new random key.
-    pub fn random(chance: &Chance) -> Self {
-        Self { key: random_key(chance), chance: chance.clone(), decryptions: Arc::default() }
-    }
-
-    /// Seals bytes for one place. An error, never an empty value, if they cannot be sealed.
-    ///
-    /// # Errors
-    /// If the cipher refuses the bytes.
-    pub fn seal(&self, aad: Aad, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
-        encrypt(&self.key, &[SEALED], aad, plain, &self.chance)
-    }
-
-    /// Opens bytes that were sealed for this place.
-    pub fn open(&self, aad: Aad, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
-        let body = sealed.strip_prefix(&[SEALED]).ok_or(VaultError::Malformed(aad.column))?;
-        self.decryptions.fetch_add(1, Ordering::Relaxed);
-        decrypt(&self.key, aad, body)
-    }
-
-    /// Seals a text.
-    ///
-    /// # Errors
-    /// Like [`DataKey::seal`].
-    pub fn seal_text(&self, aad: Aad, text: &str) -> Result<Vec<u8>, VaultError> {
-        self.seal(aad, text.as_bytes())
-    }
-
-    /// Opens a text.
-    pub fn open_text(&self, aad: Aad, sealed: &[u8]) -> Result<String, VaultError> {
-        String::from_utf8(self.open(aad, sealed)?).map_err(|_| VaultError::Form(aad.column))
-    }
-
-    /// Seals a structure as JSON.
-    ///
-    /// # Errors
-    /// If it cannot be serialised; else like [`DataKey::seal`].
-    pub fn seal_json(&self, aad: Aad, value: &impl Serialize) -> Result<Vec<u8>, VaultError> {
-        let plain = serde_json::to_vec(value).map_err(|_| VaultError::Unsealable(aad.column))?;
-        self.seal(aad, &Zeroizing::new(plain))
-    }
-
-    /// Opens a structure that was sealed as JSON.
-    pub fn open_json<T: DeserializeOwned>(&self, aad: Aad, sealed: &[u8]) -> Result<T, VaultError> {
-        let plain = Zeroizing::new(self.open(aad, sealed)?);
-        serde_json::from_slice(&plain).map_err(|_| VaultError::Form(aad.column))
-    }
-}
 
 /// Wraps data keys with a master key. All other secrets are derived from the house secret: it is random, belongs to one
 /// database and is stored there, wrapped like a data key. So the master key can change, and derived secrets stay.
@@ -296,26 +159,6 @@ impl Vault {
     }
 }
 
-/// SHA-256, for tokens that are random enough to need no key.
-pub fn sha256(bytes: &[u8]) -> Vec<u8> {
-    Sha256::digest(bytes).to_vec()
-}
-
-fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
-    // HMAC pads a short key with zeros to its block of 64 bytes (RFC 2104). Doing so here cannot fail.
-    let mut block = Zeroizing::new([0; 64]);
-    block[..32].copy_from_slice(key);
-    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new((&*block).into());
-    mac.update(message);
-    mac.finalize().into_bytes().into()
-}
-
-fn random_key(chance: &Chance) -> Zeroizing<[u8; 32]> {
-    let mut key = Zeroizing::new([0; 32]);
-    chance.fill(key.as_mut_slice());
-    key
-}
-
 fn wrap(master: &Master, aad: Aad, key: &[u8; 32], chance: &Chance) -> Result<Vec<u8>, VaultError> {
     let head = [&[WRAPPED], master.id.bytes()].concat();
     encrypt(&master.key, &head, aad, key, chance)
@@ -335,30 +178,9 @@ fn unwrap(key_ring: &KeyRing, aad: Aad, wrapped: &[u8]) -> Result<Zeroizing<[u8;
     Ok(Zeroizing::new(key))
 }
 
-fn encrypt(
-    key: &[u8; 32],
-    head: &[u8],
-    aad: Aad,
-    plain: &[u8],
-    chance: &Chance,
-) -> Result<Vec<u8>, VaultError> {
-    let nonce = chance.bytes::<NONCE>();
-    let cipher = XChaCha20Poly1305::new(key.into());
-    let (number, bound_to) = (XNonce::from(nonce), aad.bytes());
-    let sealed = cipher.encrypt(&number, Payload { msg: plain, aad: &bound_to });
-    let body = sealed.map_err(|_| VaultError::Unsealable(aad.column))?;
-    Ok([head, &nonce, &body].concat())
-}
-
-fn decrypt(key: &[u8; 32], aad: Aad, body: &[u8]) -> Result<Vec<u8>, VaultError> {
-    let (nonce, text) = body.split_first_chunk::<NONCE>().ok_or(VaultError::Malformed(aad.column))?;
-    let cipher = XChaCha20Poly1305::new(key.into());
-    let (nonce, bound_to) = (XNonce::from(*nonce), aad.bytes());
-    cipher.decrypt(&nonce, Payload { msg: text, aad: &bound_to }).map_err(|_| VaultError::Forged(aad.column))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::envelope::NONCE;
     use super::*;
     use uuid::Uuid;
 

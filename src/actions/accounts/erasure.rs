@@ -100,8 +100,8 @@ pub async fn carry_out_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
             // Another worker may have erased it first.
             let gone = context.worker_tx(move |tx| {
                 let chance = tx.chance;
-                let (db, news) = tx.db_and_news();
-                erase(db, news, account, now, chance)
+                let (db, events) = tx.db_and_events();
+                erase(db, events, account, now, chance)
             });
             erased += usize::from(gone.await?);
         }
@@ -117,7 +117,7 @@ pub async fn carry_out_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
 /// Erases an account; false if there is none. Partners keep their own words and the state of each Revision.
 fn erase(
     db: &mut Db,
-    news: &mut ChangeEvents,
+    events: &mut ChangeEvents,
     account: AccountId,
     now: Ts,
     chance: &Chance,
@@ -138,13 +138,13 @@ fn erase(
     store::erasure::remember(db, &account_hash(account.uuid()), now)?;
     // The remaining members see their links, and the cancelled scenes, change.
     for member in store::partner_link::members(db, &links)? {
-        news.at_once(member.account_id, ChangeKind::LinkChanged, RowId(member.link_id.uuid()), now, chance);
+        events.at_once(member.account_id, ChangeKind::LinkChanged, RowId(member.link_id.uuid()), now, chance);
         for (scene, _) in cancelled.iter().filter(|(_, link)| *link == member.link_id) {
-            news.at_once(member.account_id, ChangeKind::SceneChanged, RowId(scene.uuid()), now, chance);
+            events.at_once(member.account_id, ChangeKind::SceneChanged, RowId(scene.uuid()), now, chance);
         }
     }
     // Subscriptions of the erased account are no longer signed in.
-    news.wake(account);
+    events.wake(account);
     Ok(true)
 }
 
@@ -168,7 +168,7 @@ pub fn repeat(db: &mut Db, ledger: &Ledger, now: Timestamp, chance: &Chance) -> 
         after = Some(*last);
         for account in accounts {
             if unknown.contains(&account_hash(account.uuid())) {
-                erased += usize::from(startup_tx(db, |db, news| erase(db, news, account, now, chance))?);
+                erased += usize::from(startup_tx(db, |db, events| erase(db, events, account, now, chance))?);
             }
         }
     }

@@ -148,8 +148,8 @@ impl RevisionSnapshot {
     ) -> Result<(), Fault> {
         let mut unknown = Vec::new();
         for link in links {
-            if let Entry::Vacant(aad) = self.keys.entry(link.id) {
-                aad.insert(link_key(tx.vault, link)?);
+            if let Entry::Vacant(entry) = self.keys.entry(link.id) {
+                entry.insert(link_key(tx.vault, link)?);
                 unknown.push(link.id);
             }
         }

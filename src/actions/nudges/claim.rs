@@ -35,7 +35,7 @@ pub fn claim(
 ) -> Result<Claimed, Fault> {
     let until = (tx.now + lease).into();
     let now = tx.ts();
-    let mut rows = store::dialect::claim(tx.db, worker, now, until, most)?;
+    let mut rows = store::claim(tx.db, worker, now, until, most)?;
     rows.sort_by_key(|row| (row.send_at, row.id));
     let total = rows.len();
     let claimed: Vec<NudgeId> = rows.iter().map(|row| row.id).collect();

@@ -50,10 +50,10 @@ payload!(
 
 /// Taking out and erasing.
 #[derive(Default)]
-pub struct TakeOutMutation;
+pub struct DataRightsMutation;
 
 #[Object]
-impl TakeOutMutation {
+impl DataRightsMutation {
     /// Asks for everything that is kept of oneself; needs a fresh proof. It is made in the background: look at
     /// `viewer.export`. One that is ready already is made anew.
     async fn request_export(&self, ctx: &Context<'_>) -> Result<RequestExportPayload, Failure> {

@@ -32,5 +32,5 @@ pub struct Mutation(
     check_in::CheckInMutation,
     debrief::DebriefMutation,
     journal::JournalMutation,
-    data_rights::TakeOutMutation,
+    data_rights::DataRightsMutation,
 );

@@ -4,7 +4,7 @@ use crate::actions::feed::{Batch, ChangeView, FeedCursor};
 use crate::domain::change::ChangeKind;
 use crate::graphql::errors::Failure;
 use crate::graphql::limits::{FIRST_DEFAULT, FIRST_MAX};
-use crate::graphql::query::{Node, find_node};
+use crate::graphql::node::{Node, find_node};
 use async_graphql::{Context, ID, Object};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,6 +1,9 @@
 //! GraphQL over HTTP: POST, GET for queries, `Accept` negotiation, bearer tokens, idempotency keys, event streams.
 
 pub mod accept;
+mod body;
+mod request;
+mod response;
 pub mod sse;
 pub mod websocket;
 
@@ -8,151 +11,22 @@ use crate::actions::Fault;
 use crate::actions::auth::session::{self, Bearer};
 use crate::actions::idempotency::{Remembered, keep, remember};
 use crate::auth::Requester;
-use crate::graphql::documents::{Documents, Found, Missing, Named};
-use crate::graphql::errors::{ErrorCode, log_fault};
-use crate::graphql::query_cost::Unreadable;
+use crate::graphql::errors::ErrorCode;
 use crate::graphql::{AccessToken, Asker, limits, prepare};
 use crate::http::etag::fresh;
-use crate::http::graphql::accept::Media;
 use crate::http::limits::Permit;
 use crate::http::{Web, client};
+use accept::Media;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, mime, web};
-use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
-};
-use async_graphql::{Request, Response, Variables};
+use actix_web::http::header::{ALLOW, HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use async_graphql::Request;
+use async_graphql::parser::types::OperationType;
+use body::{body_of, error_body, has_code, has_errors};
+use request::{Parameters, Unfit, is_json, token};
+use response::{bad_request, internal, not_acceptable, too_many};
 use serde::Deserialize;
 use tracing::Instrument;
-
-/// The parameters of a request, in its body or its query string.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Parameters {
-    query: Option<String>,
-    operation_name: Option<String>,
-    variables: Option<serde_json::Value>,
-    extensions: Option<serde_json::Value>,
-    /// GraphQL over HTTP, "Persisted documents".
-    document_id: Option<String>,
-    /// The document's id by the name that some clients use; a value that is not a string is ignored.
-    id: Option<serde_json::Value>,
-}
-
-impl Parameters {
-    /// The requested document. If the text is there, only Apollo's hash is checked against it.
-    fn named(&self) -> Named<'_> {
-        let hash = self.extensions.as_ref().and_then(|e| e.pointer("/persistedQuery/sha256Hash")?.as_str());
-        let text = self.query.as_deref();
-        let id = self.document_id.as_deref().or(self.id.as_ref().and_then(serde_json::Value::as_str));
-        Named { text, id: if text.is_some() { hash } else { id.or(hash) } }
-    }
-}
-
-/// A response of one error and no data.
-pub(super) fn errors(sentence: &str, code: ErrorCode) -> serde_json::Value {
-    serde_json::json!({ "errors": [{ "message": sentence, "extensions": { "code": code.name() } }] })
-}
-
-fn error_body(sentence: &str, code: ErrorCode) -> Vec<u8> {
-    errors(sentence, code).to_string().into_bytes()
-}
-
-fn syntax_error(positions: &[(usize, usize)]) -> serde_json::Value {
-    let locations: Vec<_> = positions
-        .iter()
-        .map(|(line, column)| serde_json::json!({ "line": line, "column": column }))
-        .collect();
-    serde_json::json!({ "errors": [{
-        "message": "The document is not valid GraphQL.",
-        "locations": locations,
-        "extensions": { "code": ErrorCode::BadRequest.name() },
-    }] })
-}
-
-/// Why a request cannot be executed.
-pub(super) enum Unfit {
-    /// It is not a GraphQL request; the sentence says why.
-    Form(&'static str),
-    /// Its content is not acceptable; with the response.
-    Content(serde_json::Value),
-    /// Its document is not a trusted one, and only those are executed; with the response.
-    Untrusted(serde_json::Value),
-}
-
-impl From<Unreadable> for Unfit {
-    fn from(unreadable: Unreadable) -> Self {
-        Self::Content(match unreadable {
-            Unreadable::Syntax(positions) => syntax_error(&positions),
-            Unreadable::TooMuch(sentence) => errors(&sentence, ErrorCode::BadRequest),
-        })
-    }
-}
-
-impl From<Missing> for Unfit {
-    fn from(missing: Missing) -> Self {
-        match missing {
-            Missing::Unnamed => Self::Form("A request needs a query or a documentId."),
-            Missing::Mismatch => Self::Form("The hash is not that of the query."),
-            // Apollo's clients know by this message that they should send the text.
-            Missing::Unknown => {
-                Self::Content(errors("PersistedQueryNotFound", ErrorCode::PersistedQueryNotFound))
-            }
-            Missing::Untrusted => {
-                let sentence = "Only the documents of known apps are executed here.";
-                Self::Untrusted(errors(sentence, ErrorCode::DocumentNotTrusted))
-            }
-            Missing::Unreadable(unreadable) => unreadable.into(),
-        }
-    }
-}
-
-/// A request that was read and is within all limits.
-pub(super) struct Fit {
-    request: Request,
-    /// The type of the selected operation, if there is exactly one, and whether it has a single field.
-    operation: Option<(OperationType, bool)>,
-    /// Whether the client sent only the id of a trusted document.
-    by_trusted_id: bool,
-}
-
-impl Parameters {
-    /// Finds the requested document and checks the request's limits (R34).
-    pub(super) fn read(self, documents: &Documents) -> Result<Fit, Unfit> {
-        let object =
-            |value: &Option<serde_json::Value>| value.as_ref().is_none_or(|v| v.is_object() || v.is_null());
-        if !object(&self.variables) || !object(&self.extensions) {
-            return Err(Unfit::Form("variables and extensions are objects."));
-        }
-        let Found { document, by_trusted_id } = documents.find(self.named())?;
-        let variables = self.variables.unwrap_or_default();
-        document.fits(&variables)?;
-        let operation = operation(document.parsed(), self.operation_name.as_deref())
-            .map(|operation| (operation.ty, single_field(operation)));
-        let mut request = Request::new(String::new());
-        request.set_parsed_query(document.parsed().clone());
-        request.operation_name = self.operation_name;
-        request.variables = Variables::from_json(variables);
-        Ok(Fit { request, operation, by_trusted_id })
-    }
-}
-
-impl Fit {
-    /// The request, if it is a subscription.
-    pub(super) fn subscription(self) -> Option<Request> {
-        self.is_subscription().then_some(self.request)
-    }
-
-    fn is_subscription(&self) -> bool {
-        matches!(self.operation, Some((OperationType::Subscription, _)))
-    }
-}
-
-fn not_acceptable() -> HttpResponse {
-    let sentence = "Accept application/graphql-response+json or application/json.";
-    Media::Json.refused(StatusCode::NOT_ACCEPTABLE, error_body(sentence, ErrorCode::BadRequest))
-}
 
 /// The allowed methods.
 const METHODS: (HeaderName, &str) = (ALLOW, "GET, HEAD, POST, OPTIONS");
@@ -228,40 +102,6 @@ pub async fn post(request: HttpRequest, web: web::Data<Web>, body: web::Payload)
     }
 }
 
-/// Whether the body's media type is JSON in UTF-8, which is JSON's default charset.
-fn is_json(request: &HttpRequest) -> bool {
-    let Ok(Some(said)) = request.mime_type() else { return false };
-    said.essence_str() == mime::APPLICATION_JSON.essence_str()
-        && said.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8)
-}
-
-fn bad_request(media: Media, sentence: &str) -> HttpResponse {
-    media.refused(StatusCode::BAD_REQUEST, error_body(sentence, ErrorCode::BadRequest))
-}
-
-fn internal(media: Media, fault: &Fault) -> HttpResponse {
-    let id = log_fault(fault);
-    let error = serde_json::json!({
-        "errors": [{ "message": "internal error", "extensions": { "code": ErrorCode::Internal.name(), "id": id } }]
-    });
-    media.refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into_bytes())
-}
-
-/// The selected operation; `None` if the name does not match, or is missing among several operations.
-fn operation<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
-    match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => Some(&operation.node),
-        (DocumentOperations::Single(_), Some(_)) => None,
-        (DocumentOperations::Multiple(operations), Some(name)) => {
-            operations.get(name).map(|found| &found.node)
-        }
-        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-            operations.values().next().map(|found| &found.node)
-        }
-        (DocumentOperations::Multiple(_), None) => None,
-    }
-}
-
 async fn answer(
     request: &HttpRequest,
     web: &web::Data<Web>,
@@ -296,9 +136,9 @@ async fn answer(
     if fit.is_subscription() {
         return follow(request, web, media, requester, fit.request);
     }
-    let place = match requester {
+    let permit = match requester {
         Some(requester) => match web.request_limiter.acquire(requester.account, web.limits.at_once) {
-            Some(place) => Some(place),
+            Some(permit) => Some(permit),
             None => return too_many(media),
         },
         None => None,
@@ -313,7 +153,7 @@ async fn answer(
     }
     let key = asker.key.clone();
     let by_trusted_id = fit.by_trusted_id;
-    let performing = perform(web.clone(), prepare(fit.request, &web.context, asker), key, place);
+    let performing = perform(web.clone(), prepare(fit.request, &web.context, asker), key, permit);
     let performing = performing.instrument(tracing::Span::current());
     let limit = web.limits.execution;
     let performed = match is_mutation {
@@ -323,10 +163,18 @@ async fn answer(
         }),
         None => tokio::time::timeout(limit, performing).await,
     };
+    answer_with(request, media, by_trusted_id && is_get, performed)
+}
+
+/// What came of a request, as an answer. `validated`: a document by its trusted id, asked for by GET, gets an ETag.
+fn answer_with(
+    request: &HttpRequest,
+    media: Media,
+    validated: bool,
+    performed: Result<Result<Performed, Fault>, tokio::time::error::Elapsed>,
+) -> HttpResponse {
     match performed {
-        Ok(Ok(Performed { executed: true, errors: false, body }))
-            if by_trusted_id && is_get && media != Media::Events =>
-        {
+        Ok(Ok(Performed { executed: true, errors: false, body })) if validated && media != Media::Events => {
             let answer = media.executed(false, body.clone());
             fresh(request, media.name(), &body, answer)
         }
@@ -353,29 +201,16 @@ fn follow(
         let sentence = "Accept text/event-stream for a subscription, or use graphql-transport-ws.";
         return media.unfit(error_body(sentence, ErrorCode::BadRequest));
     }
-    let place =
+    let permit =
         match requester.map(|requester| web.following.acquire(requester.account, web.limits.following)) {
             None => None,
-            Some(Some(place)) => Some(place),
+            Some(Some(permit)) => Some(permit),
             Some(None) => return too_many(media),
         };
     let asker = Asker { requester, network: client::network(request, &web.proxies), key: None };
     let token = AccessToken(token(request).unwrap_or_default().to_owned());
     let responses = web.schema.execute_stream(prepare(graphql, &web.context, asker).data(token));
-    sse::stream(request, web.limits.ping, place, responses)
-}
-
-fn too_many(media: Media) -> HttpResponse {
-    let sentence =
-        "Too many requests of this account at the same time. Wait for an answer, then send this again.";
-    let code = ErrorCode::TryLater.name();
-    let error = serde_json::json!({ "errors": [{
-        "message": sentence,
-        "extensions": { "code": code, "retryAfterSeconds": 1 },
-    }] });
-    let mut answer = media.refused(StatusCode::TOO_MANY_REQUESTS, error.to_string().into_bytes());
-    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    answer
+    sse::stream(request, web.limits.ping, permit, responses)
 }
 
 /// The result of a request.
@@ -392,7 +227,7 @@ async fn perform(
     web: web::Data<Web>,
     request: Request,
     key: Option<crate::actions::RequestKey>,
-    _place: Option<Permit>,
+    _permit: Option<Permit>,
 ) -> Result<Performed, Fault> {
     let response = web.schema.execute(request).await;
     let repeated = has_code(&response, ErrorCode::IdempotencyKeyInProgress);
@@ -406,52 +241,6 @@ async fn perform(
         tracing::error!(cause = %fault, "the answer to a mutation was not kept for repetitions");
     }
     Ok(Performed { executed, errors, body })
-}
-
-/// The response as JSON, without `data` if the request was not executed. An error without a code comes from the library
-/// and is about an input that it could not read.
-pub(super) fn body_of(mut response: Response, executed: bool) -> Result<Vec<u8>, serde_json::Error> {
-    for error in &mut response.errors {
-        let extensions = error.extensions.get_or_insert_default();
-        if extensions.get("code").is_none() {
-            extensions.set("code", ErrorCode::BadRequest.name());
-        }
-    }
-    if executed {
-        serde_json::to_vec(&response)
-    } else {
-        serde_json::to_vec(&serde_json::json!({ "errors": response.errors }))
-    }
-}
-
-pub(super) fn has_code(response: &Response, code: ErrorCode) -> bool {
-    let name = async_graphql::Value::from(code.name());
-    response.errors.iter().any(|error| error.extensions.as_ref().and_then(|e| e.get("code")) == Some(&name))
-}
-
-/// Whether a saved response has errors.
-fn has_errors(answer: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Kept {
-        errors: Option<serde::de::IgnoredAny>,
-    }
-    serde_json::from_slice::<Kept>(answer).is_ok_and(|kept| kept.errors.is_some())
-}
-
-/// Whether an operation has exactly one root field, outside of any fragment.
-fn single_field(operation: &OperationDefinition) -> bool {
-    matches!(operation.selection_set.node.items.as_slice(), [one] if matches!(one.node, Selection::Field(_)))
-}
-
-/// The token of a request's `Authorization: Bearer …`.
-pub(super) fn token(request: &HttpRequest) -> Option<&str> {
-    bearer_token(request.headers().get(AUTHORIZATION)?.to_str().ok()?)
-}
-
-/// The token of a header value `Bearer …`.
-pub(super) fn bearer_token(header: &str) -> Option<&str> {
-    let (scheme, token) = header.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 async fn authenticate(request: &HttpRequest, web: &Web) -> Result<Bearer, Fault> {

@@ -4,7 +4,7 @@
 //! connection and reconnect, with a new token and from their last cursor.
 
 use crate::graphql::errors::ErrorCode;
-use crate::http::graphql::{body_of, has_code};
+use crate::http::graphql::body::{body_of, has_code};
 use crate::http::limits::Permit;
 use crate::http::slow_clients::Connection;
 use actix_web::http::header::CONTENT_TYPE;
@@ -45,7 +45,7 @@ struct Streaming {
     /// Whether the last response was an error.
     failed: bool,
     over: bool,
-    _place: Option<Permit>,
+    _permit: Option<Permit>,
 }
 
 impl Streaming {
@@ -78,7 +78,7 @@ impl Streaming {
 pub fn stream(
     request: &HttpRequest,
     ping: Duration,
-    place: Option<Permit>,
+    permit: Option<Permit>,
     responses: impl Stream<Item = Response> + Send + 'static,
 ) -> HttpResponse {
     let connection = request.conn_data::<Rc<Connection>>().cloned();
@@ -94,7 +94,7 @@ pub fn stream(
         begun: false,
         failed: false,
         over: false,
-        _place: place,
+        _permit: permit,
     };
     let chunks = unfold(streaming, |mut streaming| async {
         let chunk = streaming.chunk().await?;

@@ -9,7 +9,8 @@ use crate::auth::Requester;
 use crate::auth::network::Network;
 use crate::graphql::errors::{ErrorCode, log_fault};
 use crate::graphql::{AccessToken, Asker, limits, prepare};
-use crate::http::graphql::{Parameters, Unfit, bearer_token, body_of, errors, has_code, token};
+use crate::http::graphql::body::{body_of, errors, has_code};
+use crate::http::graphql::request::{Parameters, Unfit, bearer_token, token};
 use crate::http::limits::Permit;
 use crate::http::slow_clients::{Busy, Connection};
 use crate::http::{Web, client};
@@ -233,8 +234,8 @@ impl Socket {
                 return Err(Close::Fault.into());
             }
         };
-        let place = self.web.following.acquire(requester.account, self.web.limits.following);
-        self.person = Some((requester, token, place.ok_or(Close::TryLater)?));
+        let permit = self.web.following.acquire(requester.account, self.web.limits.following);
+        self.person = Some((requester, token, permit.ok_or(Close::TryLater)?));
         self.say(&json!({ "type": "connection_ack" })).await
     }
 

@@ -49,7 +49,7 @@ async fn lives_on(app: &TestApp, couple: &Couple, round: usize) {
     couple.alex.done(app, "writeNeeds", needs, "").await;
     let name = format!("Alex the {round}th");
     couple.alex.done(app, "updateProfile", json!({ "displayName": name }), "").await;
-    for sealed in SEALED.iter().filter(|sealed| sealed.owner != Owner::AppContext && is_shown(sealed.at)) {
+    for sealed in SEALED.iter().filter(|sealed| sealed.owner != Owner::HouseSecret && is_shown(sealed.at)) {
         couple.alex.ask(app, reading(sealed.at), json!({})).await;
     }
     let query = "{ viewer { account { displayName } partnerLinks { myNeeds { words } } } }";

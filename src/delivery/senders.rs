@@ -1,0 +1,48 @@
+//! The senders, push and mail, with what is known about the providers that they speak to.
+
+use super::circuits::{Change, Circuits};
+use super::{mail, web_push};
+use crate::actions::nudges::claim::{Payload, Ready};
+use crate::domain::hand_over::SendResult;
+use crate::domain::nudge::AttemptOutcome;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::{Mutex, PoisonError};
+
+/// The senders, one per channel, and the circuits of their providers.
+pub struct Senders {
+    /// Web Push.
+    pub push: web_push::PushSender,
+    /// E-mail.
+    pub mail: mail::MailSender,
+    circuits: Mutex<Circuits>,
+}
+
+impl Senders {
+    /// Both senders, with no circuit open.
+    pub fn new(push: web_push::PushSender, mail: mail::MailSender) -> Self {
+        Self { push, mail, circuits: Mutex::default() }
+    }
+
+    /// Hands a nudge to one of its targets.
+    pub(super) async fn send(&self, ready: &Ready, index: usize, now: Timestamp) -> SendResult {
+        match &ready.payload {
+            Payload::Push { targets, path, letter } => match targets.get(index) {
+                Some((_, to)) => self.push.send(&ready.nudge, to, (path, letter), now).await,
+                None => SendResult::new(AttemptOutcome::Refused, None),
+            },
+            Payload::Mail(mailing) => self.mail.send(&ready.nudge, mailing, now).await,
+        }
+    }
+
+    pub(super) fn admit(&self, origin: &str, now: Timestamp) -> Result<(), SignedDuration> {
+        self.circuits.lock().unwrap_or_else(PoisonError::into_inner).admit(origin, now)
+    }
+
+    pub(super) fn forget(&self, now: Timestamp) -> Vec<String> {
+        self.circuits.lock().unwrap_or_else(PoisonError::into_inner).forget(now)
+    }
+
+    pub(super) fn learn(&self, origin: &str, answered: Option<bool>, now: Timestamp) -> Option<Change> {
+        self.circuits.lock().unwrap_or_else(PoisonError::into_inner).learn(origin, answered, now)
+    }
+}

@@ -1,0 +1,46 @@
+//! The claim of due nudges: the one statement that each backend needs in a form of its own.
+
+use super::Db;
+use super::nudge::NudgeRow;
+use super::schema::nudges;
+use super::types::Ts;
+use crate::domain::nudge::NudgeState;
+use crate::ids::{Uid, WorkerId};
+use diesel::prelude::*;
+
+diesel::alias!(nudges as due: Due);
+
+/// Claims up to `most` due nudges: gives `worker` a lease until `lease_until` and counts one attempt more (R15).
+pub fn claim(
+    db: &mut Db,
+    worker: WorkerId,
+    now: Ts,
+    lease_until: Ts,
+    most: i64,
+) -> QueryResult<Vec<NudgeRow>> {
+    let ready = due
+        .filter(due.field(nudges::state).eq(NudgeState::Waiting))
+        .filter(due.field(nudges::send_at).le(now))
+        .filter(due.field(nudges::lease_until).is_null().or(due.field(nudges::lease_until).le(now)))
+        .order((due.field(nudges::send_at).asc(), due.field(nudges::id).asc()))
+        .select(due.field(nudges::id))
+        .limit(most);
+    let lease = (
+        nudges::attempts.eq(nudges::attempts + 1),
+        nudges::leased_by.eq(Some(worker)),
+        nudges::lease_until.eq(Some(lease_until)),
+    );
+    match db {
+        // ANY(ARRAY(…)) runs the subquery once; IN (… LIMIT …) may run it again and claim more than asked.
+        Db::Postgres(connection) => diesel::update(nudges::table)
+            .filter(nudges::id.eq_any(diesel::dsl::array::<Uid, _>(ready.for_update().skip_locked())))
+            .set(lease)
+            .returning(nudges::all_columns)
+            .get_results(connection),
+        Db::Sqlite(connection) => diesel::update(nudges::table)
+            .filter(nudges::id.eq_any(ready))
+            .set(lease)
+            .returning(nudges::all_columns)
+            .get_results(connection),
+    }
+}
