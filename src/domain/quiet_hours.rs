@@ -62,9 +62,10 @@ impl Zone {
         self.zone.to_datetime(at).date()
     }
 
-    /// The first instant of the local date `date`.
+    /// The first instant of the local date `date`: its midnight, or where a clock change skips that, the end of the gap.
     pub fn start_of(&self, date: Date) -> Timestamp {
-        self.earlier(date, 0)
+        let midnight = date.to_datetime(Time::midnight());
+        self.zone.to_ambiguous_timestamp(midnight).compatible().unwrap_or(Timestamp::MIN)
     }
 
     /// The instant of `minute` on `date`; the later one where a clock change skips or repeats it (R17).
@@ -273,6 +274,27 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn r22_a_local_day_begins_at_its_first_instant_in_every_zone() {
+        let (from, until) = (at("2010-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"));
+        let mut skipped = 0;
+        for name in jiff::tz::db().available() {
+            let Ok(zone) = Zone::named("zone", name.as_str()) else { continue };
+            let changes = zone.zone.following(from).map(|change| change.timestamp());
+            for change in changes.take_while(|change| *change < until) {
+                for hours in [-24, 0, 24] {
+                    let date = zone.date(change + hours.hours());
+                    let start = zone.start_of(date);
+                    assert_eq!(zone.date(start), date, "{name} {date}");
+                    assert!(zone.date(start - 1.nanosecond()) < date, "{name} {date}");
+                    skipped += u32::from(zone.zone.to_datetime(start).time() != Time::midnight());
+                }
+            }
+        }
+        // Havana, Beirut, Cairo and others change their clocks at midnight.
+        assert!(skipped > 50, "{skipped}");
     }
 
     #[test]
