@@ -1,8 +1,8 @@
-//! How fast the engine delivers: rows "draining", "claiming" and "herd" of the design, each beside its own limit.
+//! How fast the engine delivers: rows "draining", "claiming" and "herd" of the design, each against its own limit.
 //!
 //! `cargo bench --bench drain` measures all, `… -- draining 20000`, `… -- claiming` and `… -- herd 100000` one each.
-//! PostgreSQL is measured if `EVENKEEL_TEST_POSTGRES` names a server; `scripts/with-postgres` starts one. Whatever is
-//! measured runs in a process of its own, beside a push service in another: the memory told is the engine's alone.
+//! PostgreSQL is measured if `EVENKEEL_TEST_POSTGRES` names a server; `scripts/with-postgres` starts one. Each
+//! measurement runs in its own process, with the push service in another: the memory shown is the engine's alone.
 
 #[path = "drain/push_service.rs"]
 mod push_service;
@@ -39,19 +39,19 @@ use web_push::{
 };
 use world::{Backend, Place, World};
 
-/// The allocator of the program itself, so that the memory told is what it would take.
+/// The allocator of the program itself, so that the memory shown is what the program would use.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How often each of two things that are compared is measured, in turn.
+/// How often each side of a comparison is measured, in turn.
 const ROUNDS: usize = 3;
-/// Concurrencies of which the limit takes the best.
+/// Concurrencies tried for the limit; the best one counts.
 const CONCURRENCIES: [usize; 5] = [8, 16, 32, 64, 128];
 /// The engine's payload before encryption, in bytes.
 const PAYLOAD: usize = 1023;
-/// Nudges of one claim, as the engine takes them.
+/// Nudges per claim, as in the engine.
 const BATCH: i64 = evenkeel::delivery::BATCH.cast_signed() as i64;
-/// Claims of each kind that are timed.
+/// Timed claims of each kind.
 const CLAIMS: usize = 40;
 /// Nudges of another push service that fall due in the middle of a herd.
 const OTHERS: usize = 1000;
@@ -85,7 +85,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Runs a part of the bench in a process of its own and returns what it prints.
+/// Runs a part of the bench in its own process and returns what it prints.
 fn apart(part: &str, place: &Place, more: &[usize]) -> Value {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["child", part])
@@ -115,7 +115,7 @@ fn child(arguments: &[String]) {
     println!("{told}");
 }
 
-/// Seeds nudges that fell due within the last minute, the others of them in its middle.
+/// Seeds nudges that fell due within the last minute; those of the other push service in its middle.
 async fn seed_due(place: &Place, herd: usize, others: usize) -> Value {
     let (app, began) = (place.app(), Instant::now());
     let now = app.context.clock.now();
@@ -137,13 +137,13 @@ async fn seed_due(place: &Place, herd: usize, others: usize) -> Value {
     std::fs::write(place.folder.join("others"), ids).unwrap();
     let due = seed::scenes(&app.context, &scenes).await.len();
     if place.database.starts_with("postgres") {
-        // What autovacuum does within a minute or so of so many rows.
+        // Autovacuum does this within a minute or so of so many new rows.
         place.execute("ANALYZE");
     }
     json!({ "due": due, "seconds": began.elapsed().as_secs_f64() })
 }
 
-/// Delivers everything that is due, and tells how long it took, in how much memory, and how late everybody was.
+/// Delivers everything due; measures the time, the memory, and how late the nudges were.
 async fn drain(place: &Place) -> Value {
     let app = place.app();
     let before = memory("VmRSS");
@@ -194,7 +194,7 @@ fn processor_seconds() -> f64 {
     fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
 }
 
-/// Encrypts and POSTs, and nothing else: the same payload, the same client settings, one token.
+/// The limit: only encrypts and POSTs, with the same payload, the same client settings and one token.
 async fn limit(place: &Place, count: usize, concurrency: usize) -> Value {
     let origin = &place.origins[0];
     let subscribe = world::subscriptions(origin);
@@ -258,7 +258,7 @@ async fn limit(place: &Place, count: usize, concurrency: usize) -> Value {
     json!({ "rate": rate, "processor": processor_seconds() - used })
 }
 
-/// Row "draining": due pushes a second, beside a loop that only encrypts and POSTs.
+/// Row "draining": due pushes per second, against a loop that only encrypts and POSTs.
 fn draining(backend: Backend, count: usize) {
     println!("draining, {backend:?}: {count} due pushes");
     let (best, rates) = {
@@ -293,7 +293,7 @@ fn draining(backend: Backend, count: usize) {
     let (drained, limit) = (median(drained), median(limits));
     let ratio = drained / limit;
     println!("  median {drained:.0} a second, limit {limit:.0}: {ratio:.2} of it (target at least 0.50)");
-    // Others on the machine slow both down, but not alike; what the processor does for one push they hardly change.
+    // Other load on the machine slows both, but not alike; it hardly changes the processor time per push.
     let [ours, least] = processor.map(median);
     println!("  processor time of a push {ours:.0} µs, limit {least:.0} µs: {:.2} of it", least / ours);
     println!("  resident memory at most {most:.0} MiB\n");
@@ -303,7 +303,7 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap()
 }
 
-/// Row "claiming": the time of one claim with few and with many future nudges waiting.
+/// Row "claiming": the time of one claim, with few and with many future nudges waiting.
 fn claiming(backend: Backend, many: usize) {
     let few = 1_000;
     println!("claiming, {backend:?}: {few} and {many} future nudges, batches of {BATCH}");
@@ -313,7 +313,7 @@ fn claiming(backend: Backend, many: usize) {
         let app = runtime.block_on(seed_future(&world.place, future));
         (world, app)
     });
-    // By world and kind: the statement alone, and the claim with all that it looks at.
+    // By world and kind: the statement alone, and the claim with everything that it reads.
     let mut times = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
     for _ in 0..CLAIMS {
         for alone in [true, false] {
@@ -330,7 +330,7 @@ fn claiming(backend: Backend, many: usize) {
             small[kind], large[kind]
         );
     }
-    // All in this process: what seeded both databases counts too.
+    // All in this process: seeding both databases counts too.
     println!("  resident memory {:.0} MiB, at most {:.0} MiB\n", memory("VmRSS"), memory("VmHWM"));
 }
 
@@ -342,7 +342,7 @@ async fn seed_future(place: &Place, future: usize) -> App {
     let at = |n: usize| now - SignedDuration::from_millis(60_000 - i64::try_from(n).unwrap());
     let scenes: Vec<_> = due.iter().enumerate().map(|(n, couple)| (*couple, at(n))).collect();
     seed::scenes(&app.context, &scenes).await;
-    // What the ladders of these would send later is left out: what waits is to be counted exactly.
+    // Drops the later nudges of these ladders, so that the waiting ones can be counted exactly.
     forget_later(&app, now).await;
     let coming = now + SignedDuration::from_hours(24 * 7);
     let later = world::couples(&app, due.len() * 2, 1_000 / 8, &place.origins[0]).await;
@@ -350,7 +350,7 @@ async fn seed_future(place: &Place, future: usize) -> App {
     seed::scenes(&app.context, &scenes).await;
     seed::multiply(&app.context, now, (future / 1_000).saturating_sub(1)).await;
     if place.database.starts_with("postgres") {
-        // What autovacuum does within a minute or so.
+        // Autovacuum does this within a minute or so.
         place.execute("VACUUM ANALYZE nudges");
     }
     let waiting: i64 = app
@@ -372,7 +372,7 @@ async fn forget_later(app: &App, now: Timestamp) {
     app.context.store.write(move |db| Ok::<_, StoreError>(diesel::delete(later).execute(db)?)).await.unwrap();
 }
 
-/// Milliseconds of one claim of a whole batch; what it claimed is finished afterwards.
+/// Milliseconds of one claim of a whole batch; the claimed nudges are finished afterwards.
 async fn time_claim(app: &App, alone: bool) -> f64 {
     let lease = SignedDuration::from_secs(90);
     let claimed = move |tx: &mut Transaction<'_>| {
@@ -394,7 +394,7 @@ async fn time_claim(app: &App, alone: bool) -> f64 {
     time
 }
 
-/// Row "herd": very many due in one minute, and some of another push service among them.
+/// Row "herd": very many nudges due within one minute, some of them at another push service.
 fn herd(backend: Backend, count: usize) {
     println!(
         "herd, {backend:?}: {count} due within one minute, {OTHERS} of another push service in its middle"

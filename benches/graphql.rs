@@ -1,9 +1,9 @@
-//! What GraphQL costs: row "home query" of the design. The query with which an app opens, over HTTP, beside a hand-written
-//! handler that reads the same and writes the same JSON, on the same machine in the same run.
+//! What GraphQL costs: row "home query" of the design. Sends the query with which an app opens over HTTP, and compares
+//! it with a hand-written handler that reads the same and writes the same JSON, on the same machine in the same run.
 //!
 //! `cargo bench --bench graphql` measures it on SQLite, and on PostgreSQL if `EVENKEEL_TEST_POSTGRES` names a server;
 //! `scripts/with-postgres cargo bench --bench graphql` starts one; `… -- 1000` sends so many requests each time. The
-//! clients are processes of their own that do next to nothing but send and wait.
+//! clients are separate processes that do little but send and wait.
 
 #[path = "home/by_hand.rs"]
 mod by_hand;
@@ -34,19 +34,19 @@ use world::{Backend, World};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What an app asks when it is opened.
+/// The query that an app sends when it opens.
 const HOME: &str = include_str!("../tests/support/home.graphql");
-/// How often each of the things that are compared is measured, in turn.
+/// How often each of the handlers is measured, in turn.
 const ROUNDS: usize = 5;
-/// Requests of one measurement, if nothing else is said.
+/// Requests per measurement, unless an argument says otherwise.
 const REQUESTS: usize = 4000;
 /// Couples, each with one connection.
 const COUPLES: usize = 8;
-/// Ended scenes of each couple: what is read is a page of a longer list.
+/// Ended scenes of each couple: the query reads a page of a longer list.
 const SCENES: i64 = 20;
 /// Threads of each server.
 const WORKERS: usize = 2;
-/// Of the hand-written handler's requests a second, at least.
+/// The least share of the hand-written handler's requests per second.
 const LIMIT: f64 = 0.6;
 
 fn main() {
@@ -60,7 +60,7 @@ fn main() {
     }
 }
 
-/// Somebody signed in: the value of `Authorization`.
+/// Signs an account in and returns the value of `Authorization`.
 async fn sign_in(app: &App, account: AccountId, now: Timestamp) -> String {
     let id = SessionId::at(now, &Chance::system());
     let row = SessionRow {
@@ -79,7 +79,7 @@ async fn sign_in(app: &App, account: AccountId, now: Timestamp) -> String {
     format!("Bearer {token}")
 }
 
-/// A server of this process: its address.
+/// Starts a server in this process and returns its address.
 fn serve(server: impl FnOnce(TcpListener) -> std::io::Result<actix_web::dev::Server>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -126,7 +126,7 @@ async fn home(backend: Backend, requests: usize) {
         ("GraphQL", &graphql, "/graphql", text),
         ("GraphQL, trusted document", &graphql, "/graphql", trusted),
     ];
-    // The same comes out of all of them, or nothing is compared.
+    // All must give the same answer, or there is nothing to compare.
     let mut answers = Vec::new();
     for (_, address, path, body) in &things {
         let task = task(address, path, body, &people[..1], 1);
@@ -154,7 +154,7 @@ async fn home(backend: Backend, requests: usize) {
         let verdict = if rate / rates[0] >= LIMIT { "holds" } else { "MISSED" };
         println!("  at least {LIMIT} for {name}: {verdict}");
     }
-    // On connections of their own, opened after all was measured: counting would slow the others down.
+    // On new connections, opened after all measurements: counting would slow the others down.
     statements::watch();
     let counted = serve(|listener| world.place.app().server(listener, 1));
     for (scenes, person) in [(1, &few), (SCENES, &people[0])] {

@@ -1,4 +1,4 @@
-//! A lean push service in a process of its own: it takes what comes, checks nothing, and so takes little of the machine.
+//! A minimal push service in its own process: it accepts everything, checks nothing, and so loads the machine little.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The service as the bench sees it. It ends with the pipe to it.
+/// The push service as the bench sees it. It ends when its pipe closes.
 pub struct PushService {
     child: Child,
     orders: Option<ChildStdin>,
@@ -17,7 +17,7 @@ pub struct PushService {
 }
 
 impl PushService {
-    /// Starts one.
+    /// Starts the service.
     pub fn start() -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["child", "push-service"])
@@ -32,7 +32,7 @@ impl PushService {
         Self { child, orders, answers, origin: origin.trim_end().to_owned() }
     }
 
-    /// Stops it and tells how many pushes it took.
+    /// Stops the service and returns how many pushes it accepted.
     pub fn stop(mut self) -> usize {
         drop(self.orders.take());
         let mut taken = String::new();
@@ -42,7 +42,7 @@ impl PushService {
     }
 }
 
-/// What the process does: prints its origin, serves until its input ends, prints how many pushes came.
+/// The process itself: prints its origin, serves until its input ends, then prints the number of pushes.
 pub fn serve() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
     let taken = Arc::new(AtomicUsize::new(0));
@@ -51,7 +51,7 @@ pub fn serve() {
         println!("http://{}", listener.local_addr().unwrap());
         let (ended, end) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
-            // Whatever ends the pipe ends the service.
+            // However the pipe ends, the service ends with it.
             let _ = std::io::stdin().read(&mut [0]);
             let _ = ended.send(());
         });
@@ -88,7 +88,7 @@ async fn answer(mut stream: TcpStream, taken: Arc<AtomicUsize>) {
     }
 }
 
-/// How long the request at the start of the buffer is, if all of it is there.
+/// The length of the request at the start of the buffer, once all of it has arrived.
 fn whole_request(buffer: &[u8]) -> Option<usize> {
     let head = buffer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&buffer[..head]).unwrap();

@@ -1,4 +1,4 @@
-//! A database with a folder of keys, which the bench and its processes share; gone when the bench is done with it.
+//! A database and a key folder, which the bench and its processes share; removed when the bench is done with them.
 #![allow(dead_code, reason = "each bench that shares this file uses another part of it")]
 
 use crate::seed;
@@ -12,7 +12,7 @@ use evenkeel::store::{Db, Location};
 use evenkeel::vault::keys::Keys;
 use std::path::PathBuf;
 
-/// Which database.
+/// The kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     Sqlite,
@@ -20,7 +20,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Those that can be measured; loud about the one that cannot.
+    /// The databases that can be measured; warns if PostgreSQL is left out.
     pub fn all() -> Vec<Self> {
         if std::env::var_os("EVENKEEL_TEST_POSTGRES").is_some() {
             return vec![Self::Sqlite, Self::Postgres];
@@ -31,29 +31,29 @@ impl Backend {
     }
 }
 
-/// What a process needs to know of a world.
+/// What a process needs to know about a world.
 pub struct Place {
-    /// Keys, and the database if it is a file.
+    /// The folder of the keys, and of the database if it is a file.
     pub folder: PathBuf,
-    /// As `DATABASE_URL` says it.
+    /// The database, as in `DATABASE_URL`.
     pub database: String,
     /// The push services' origins.
     pub origins: Vec<String>,
 }
 
 impl Place {
-    /// As arguments of a process.
+    /// As arguments for a process.
     pub fn arguments(&self) -> [String; 3] {
         [self.folder.display().to_string(), self.database.clone(), self.origins.join(",")]
     }
 
-    /// From arguments.
+    /// From such arguments.
     pub fn from(arguments: &[String]) -> Self {
         let origins = arguments[2].split(',').map(str::to_owned).collect();
         Self { folder: PathBuf::from(&arguments[0]), database: arguments[1].clone(), origins }
     }
 
-    /// The service there, on the real clock.
+    /// The service on this database, on the real clock.
     pub fn app(&self) -> App {
         self.app_with(|_| {})
     }
@@ -67,13 +67,13 @@ impl Place {
         App::build(&config, &keys, Clock::System, Chance::system()).unwrap()
     }
 
-    /// Runs a statement on a connection of its own.
+    /// Runs a statement on its own connection.
     pub fn execute(&self, sql: &str) {
         Db::open(&Location::parse(&self.database).unwrap()).unwrap().batch_execute(sql).unwrap();
     }
 }
 
-/// A world of its own.
+/// A database and key folder of its own.
 pub struct World {
     /// Where it is.
     pub place: Place,
@@ -82,7 +82,7 @@ pub struct World {
 }
 
 impl World {
-    /// A new one, empty.
+    /// An empty database in a new folder.
     pub fn new(backend: Backend, origins: Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (database, server) = match backend {
@@ -111,7 +111,7 @@ fn execute_on(url: &str, sql: &str) {
     diesel::PgConnection::establish(url).unwrap().batch_execute(sql).unwrap();
 }
 
-/// Subscriptions at a push service: one key pair for all, each its own endpoint.
+/// Subscriptions at a push service: one key pair for all, a different endpoint for each.
 pub fn subscriptions(origin: &str) -> impl Fn(usize) -> Subscription + use<> {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -127,7 +127,7 @@ pub fn subscriptions(origin: &str) -> impl Fn(usize) -> Subscription + use<> {
     }
 }
 
-/// So many couples whose people all have a device at one push service.
+/// Creates so many couples, everybody with a device at one push service.
 pub async fn couples(app: &App, first: usize, count: usize, origin: &str) -> Vec<seed::Couple> {
     let subscribe = subscriptions(origin);
     seed::couples(&app.context, first, count, |number| Some(subscribe(number))).await

@@ -1,4 +1,4 @@
-//! The home query as somebody would write it who had no GraphQL: the same reads, the same JSON.
+//! The home query written by hand, without GraphQL: the same reads, the same JSON.
 
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse, web};

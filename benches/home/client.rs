@@ -1,4 +1,4 @@
-//! Clients that do next to nothing: each sends the same bytes again and again on one connection, and waits.
+//! Minimal clients: each sends the same bytes again and again on one connection, and waits for the answer.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Barrier;
 use std::time::Instant;
 
-/// What is to be sent.
+/// What the clients send.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Task {
     /// The server.
@@ -19,7 +19,7 @@ pub struct Task {
     pub body: String,
     /// `Authorization` of each connection.
     pub people: Vec<String>,
-    /// How many requests in all.
+    /// The number of requests in all.
     pub requests: usize,
 }
 
@@ -35,7 +35,7 @@ impl Task {
     }
 }
 
-/// Reads an answer and gives its body.
+/// Reads an answer and returns its body.
 fn read(from: &mut BufReader<TcpStream>) -> Vec<u8> {
     let (mut line, mut length, mut first) = (String::new(), 0, true);
     loop {
@@ -63,14 +63,14 @@ fn connect(task: &Task) -> (TcpStream, BufReader<TcpStream>) {
     (stream.try_clone().unwrap(), BufReader::new(stream))
 }
 
-/// Sends it once.
+/// Sends the request once.
 pub fn once(task: &Task) -> Value {
     let (mut to, mut from) = connect(task);
     to.write_all(&task.request(&task.people[0])).unwrap();
     serde_json::from_slice(&read(&mut from)).unwrap()
 }
 
-/// Sends it from a process of its own; requests a second.
+/// Sends the requests from a separate process; returns requests per second.
 pub fn apart(task: &Task) -> f64 {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .arg("client")
@@ -84,7 +84,7 @@ pub fn apart(task: &Task) -> f64 {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// That process.
+/// The separate process itself.
 pub fn run() {
     let task: Task = serde_json::from_reader(std::io::stdin()).unwrap();
     let each = task.requests / task.people.len();

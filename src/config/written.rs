@@ -248,11 +248,11 @@ impl Written {
     pub(super) fn check(self) -> Result<Config, ConfigError> {
         let production = self.mode == Mode::Production;
         let database = self.database()?;
+        let public_url = checks::public_url(self.public_url.clone(), self.listen, production)?;
         self.check_web(production)?;
         self.check_ways(production)?;
         self.check_numbers(production)?;
         let master = checks::master(self.master_key, self.master_key_command)?;
-        let public_url = checks::public_url(self.public_url, self.listen, production)?;
         let Ok(from) = self.mail_from.parse::<lettre::message::Mailbox>() else {
             return Err(wrong("mail_from", "this is not of the form Name <address@example.org>"));
         };

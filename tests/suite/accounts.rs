@@ -1,4 +1,4 @@
-//! Accounts: sign up, confirm, the profile, pauses, and passwords set anew.
+//! Accounts: sign-up, confirmation, the profile, pauses and password resets.
 
 use crate::support::people::{PASSWORD, link_in};
 use crate::support::{Person, TestApp};
@@ -27,7 +27,7 @@ const PROFILE: &str = "{ viewer { account { email displayName zone quietHours { 
     pushWanted mailWanted paused pausedUntil createdAt } } }";
 const NEW_PASSWORD: &str = "seven slow clouds over hills";
 
-/// What Robin writes to sign up, with some of it changed.
+/// Robin's sign-up input, with some fields changed.
 fn robin(change: Value) -> Value {
     let mut input = json!({
         "email": "robin@people.test", "password": PASSWORD, "displayName": "Robin", "zone": "Europe/Berlin",
@@ -43,14 +43,14 @@ async fn sign_up(app: &TestApp, change: Value) -> Value {
     app.anonymous(SIGN_UP, robin(change)).await["signUp"].clone()
 }
 
-/// Signs Robin up and returns the link of the mail that came.
+/// Signs Robin up and returns the link of the confirmation mail.
 async fn invited_to_confirm(app: &TestApp, change: Value) -> String {
     assert_eq!(sign_up(app, change).await, done());
     app.deliver().await;
     link_in(&app.mail.inbox("robin@people.test").pop().unwrap())
 }
 
-/// The link of a mail to set a new password.
+/// The link of a mail for a password reset.
 async fn reset_link(app: &TestApp, person: &Person) -> String {
     let answer = app.anonymous(ASK_RESET, json!({ "e": person.email })).await;
     assert_eq!(answer["requestPasswordReset"], done());
@@ -87,7 +87,7 @@ async fn alex(app: &TestApp) -> Person {
     app.person_without_device("Alex", "Europe/Berlin", ("22:00", "08:00")).await
 }
 
-/// Opens a page as a mail scanner does, again and again; returns what it shows.
+/// Opens a page several times, as a mail scanner does; returns what it shows.
 async fn scanned(app: &TestApp, link: &str) -> String {
     let mut shown = Vec::new();
     for _ in 0..3 {
@@ -103,7 +103,7 @@ async fn scanned(app: &TestApp, link: &str) -> String {
     shown.remove(0)
 }
 
-/// Presses the button of a page: the status, and what the next page shows.
+/// Presses the button of a page; returns the status and the next page.
 async fn press(app: &TestApp, link: &str, password: Option<&str>) -> (u16, String) {
     let mut request = app.http.post(link).header("Accept", "text/html");
     if let Some(password) = password {

@@ -1,5 +1,5 @@
-//! The authorisation matrix: every field and mutation of the schema for nobody, the owner, the partner, the former
-//! partner, a stranger and somebody erased, each with a row in `authorisation/rows.rs` that says what they get.
+//! The authorisation matrix: a row in `authorisation/rows.rs` for every field and mutation of the schema says what
+//! nobody, the owner, the partner, the former partner, a stranger and an erased person get.
 
 mod cast;
 mod rows;
@@ -14,7 +14,7 @@ use rows::{EMPTY_HERE, MUTATIONS, OBJECTS, Object, Reader, Sender};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where a row is missing, and what to write there.
+/// Where to add a missing row.
 const HERE: &str = "add it to tests/suite/authorisation/rows.rs, saying who may read it";
 
 /// The fields of every object type: name, the name and kind of its type, whether it needs an argument.
@@ -43,7 +43,7 @@ async fn schema(app: &TestApp) -> Schema {
     named.map(|(name, ty)| (name, fields(ty))).collect()
 }
 
-/// The fields that types of one shape have, and no others; None: the type has rows of its own.
+/// The fields that all types of one shape have; `None` if the type has rows of its own.
 fn shape(name: &str) -> Option<&'static [&'static str]> {
     match name {
         "PageInfo" => None,
@@ -53,7 +53,7 @@ fn shape(name: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-/// A field as it is selected: an object by its own scalars, a list by pages by its entries.
+/// A field as it is selected: an object by its own scalars, a paged list by its entries.
 fn selection(schema: &Schema, field: &(String, String, String, bool)) -> String {
     let (name, ty, kind, _) = field;
     if kind == "INTERFACE" {
@@ -68,7 +68,7 @@ fn selection(schema: &Schema, field: &(String, String, String, bool)) -> String 
     }
     let scalars = schema[ty].iter().filter(|(_, _, kind, needs)| kind != "OBJECT" && !needs);
     let scalars: Vec<_> = scalars.map(|(name, ..)| name.as_str()).collect();
-    // Of what is both's, what both read alike; of what is one's own, everything.
+    // If both read some of the scalars alike, only those; otherwise all of them.
     let row = OBJECTS.iter().find(|object| object.name == ty);
     let alike = |name: &&&str| row.is_some_and(|row| row.fields.contains(&(**name, Reader::Both)));
     let both: Vec<_> = scalars.iter().filter(alike).copied().collect();
@@ -76,7 +76,7 @@ fn selection(schema: &Schema, field: &(String, String, String, bool)) -> String 
     format!("{name} {{ __typename {} }}", scalars.join(" "))
 }
 
-/// The query of all of an object's fields, and the words of its path below the root field.
+/// The query for all fields of an object, and the names on its path below the root field.
 fn query(schema: &Schema, object: &Object, path: &str) -> (String, Vec<String>) {
     let words: Vec<&str> = path.split('.').collect();
     let (root, rest) = words.split_first().unwrap();
@@ -86,7 +86,7 @@ fn query(schema: &Schema, object: &Object, path: &str) -> (String, Vec<String>) 
         inner = format!("{word} {{ {inner} }}");
     }
     let query = match *root {
-        // The unused id keeps all requests of one form.
+        // The unused id gives all requests one form.
         "viewer" => format!("query($id: ID!) {{ viewer {{ {inner} }} node(id: $id) {{ __typename }} }}"),
         "link" => format!("query($id: ID!) {{ node(id: $id) {{ ... on PartnerLink {{ {inner} }} }} }}"),
         root => {
@@ -109,12 +109,12 @@ fn entries(value: &Value, path: &[String]) -> Vec<Map<String, Value>> {
     }
 }
 
-/// What a field holds in all of the entries.
+/// The values of a field in all entries.
 fn values<'a>(entries: &'a [Map<String, Value>], field: &str) -> Vec<&'a Value> {
     entries.iter().map(|entry| &entry[field]).collect()
 }
 
-/// Whether any of the values tells something.
+/// Whether any of the values carries information.
 fn told(values: &[&Value]) -> bool {
     fn tells(value: &Value) -> bool {
         match value {
@@ -128,7 +128,7 @@ fn told(values: &[&Value]) -> bool {
     values.iter().any(|value| tells(value))
 }
 
-/// The same, seen from the other side.
+/// The same values as the other person sees them: `ME` and `PARTNER` swapped.
 fn other_side(values: &[&Value]) -> String {
     let text = json!(values).to_string();
     text.replace("\"ME\"", "\"me\"").replace("\"PARTNER\"", "\"ME\"").replace("\"me\"", "\"PARTNER\"")
@@ -138,10 +138,10 @@ fn missing(id: &str) -> String {
     format!("{}000000000000", &id[..id.len() - 12])
 }
 
-/// One comparison that came out wrong.
+/// Every comparison that failed.
 type Wrong = Vec<String>;
 
-/// What all six get of one type.
+/// Compares what all six people get of one type.
 async fn compare(app: &TestApp, cast: &Cast, schema: &Schema, object: &Object, wrong: &mut Wrong) {
     let name = object.name;
     let root = object.path.split('.').next().unwrap();
@@ -158,7 +158,7 @@ async fn compare(app: &TestApp, cast: &Cast, schema: &Schema, object: &Object, w
     let partner = ask(&cast.sam, &by_partner, id).await;
     let personal = ["account", "checkIn", "journalEntry", "nudge"].contains(&root);
 
-    // Nobody, and somebody whose account is gone.
+    // Nobody, and a person whose account is gone.
     let nobody = cast.ask(app, None, &by_owner, id).await;
     for (who, token) in [("nobody", None), ("the erased", Some(cast.erased.as_str()))] {
         let answer = cast.ask(app, token, &by_owner, id).await;
@@ -175,7 +175,7 @@ async fn compare(app: &TestApp, cast: &Cast, schema: &Schema, object: &Object, w
             }
         }
     } else {
-        // By an id of theirs everybody could try: to whom it is not shown it looks missing, to the last byte.
+        // Anybody could try a foreign id: to people who may not see the object it looks missing, to the last byte.
         let outside = [&cast.jo, &cast.robin].into_iter().map(|person| (person, id));
         let on_ended = [&cast.sam, &cast.robin].into_iter().map(|person| (person, ended));
         let others = [(&cast.sam, id), (&cast.jo, ended)].into_iter().filter(|_| personal);
@@ -250,7 +250,7 @@ async fn send(app: &TestApp, token: Option<&str>, name: &str, input: &Value) -> 
     app.exact(token, None, &query, json!({ "input": input })).await
 }
 
-/// The ids in an input, by their paths.
+/// The ids in an input, with their paths.
 fn ids(inputs: &Inputs, input: Option<&str>, good: &Value) -> Vec<(String, String)> {
     let leaves = input.map(|input| inputs.leaves(input)).unwrap_or_default();
     let ids = leaves.into_iter().filter(|leaf| leaf.named == "ID");
@@ -258,7 +258,7 @@ fn ids(inputs: &Inputs, input: Option<&str>, good: &Value) -> Vec<(String, Strin
     ids.filter_map(|leaf| at(&leaf.path).map(str::to_owned).map(|id| (leaf.path, id))).collect()
 }
 
-/// An input that names what is Alex and Sam's, with the same of Alex's ended link in its place.
+/// An input about Alex and Sam's link, with the objects of Alex's ended link in their place.
 fn on_the_ended(world: &World, input: &Value) -> Value {
     let (own, ex) = (&world.own, &world.ex);
     let mut pairs = vec![(&own.link, &ex.link), (&world.invitation.1, &ex.link)];
@@ -280,8 +280,8 @@ on_both_databases! {
                 ("Mutation", _) => MUTATIONS.iter().map(|(mutation, _)| *mutation).collect(),
                 (_, Some(shape)) => shape.iter().copied().collect(),
                 (payload, None) if payload.ends_with("Payload") => {
-                    // Besides status and problems a payload holds objects, which have rows, and codes that are told
-                    // once, to whoever made them.
+                    // Besides status and problems, a payload holds objects, which have rows, and codes that are shown
+                    // once, to the person who made them.
                     let objects = fields.iter().filter(|(_, _, kind, _)| kind == "OBJECT");
                     let objects = objects.map(|(field, ..)| field.as_str());
                     let code = match payload {
@@ -349,7 +349,7 @@ on_both_databases! {
                 }
             }
         }
-        // An invitation is shown to whoever holds its code, and to nobody of those to whom it can be of no use.
+        // An invitation is shown to a person who holds its code, unless that person cannot use it.
         let look = "query($id: String!) { invitation(code: $id) { displayName } }";
         let ask = async |person: &Person, code: &str| cast.ask(&app, Some(&person.access()), look, code).await;
         let wrong_code = ask(&cast.robin, "0000-0000-0000").await;
@@ -371,7 +371,7 @@ on_both_databases! {
         let input_of = |name: &str| inputs.mutations.iter().find(|(mutation, _)| mutation == name).unwrap().1.as_deref();
         let mut wrong: Wrong = Vec::new();
 
-        // Whoever has no business with it finds nothing and changes nothing.
+        // People without access find nothing and change nothing.
         let before = world.dump(&app).await;
         for person in [former, sam] {
             person.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
@@ -414,7 +414,7 @@ on_both_databases! {
         let after = world.dump(&app).await;
         assert_eq!(before, after, "nobody's attempt changed anything");
 
-        // What a stranger changes of their own never touches anybody else's.
+        // What a stranger changes of their own never touches another person's data.
         for row in rows.iter().filter(|row| sender(row.mutation) == Sender::Self_) {
             let answer = send(&app, Some(&stranger.access()), row.mutation, &row.good).await;
             if answer.1.contains("UNAUTHENTICATED") || answer.1.contains("NOT_FOUND") {
@@ -442,13 +442,13 @@ on_both_databases! {
             }
             after_the_end(alex, row, wrong).await;
         };
-        // With these everything ends, for the partner as well.
+        // These mutations end everything, for the partner as well.
         let (last, rows): (Vec<_>, Vec<_>) =
             rows.into_iter().partition(|row| ["requestErasure", "cancelErasure", "logOut"].contains(&row.mutation));
         for row in &rows {
             owned(row, &mut wrong).await;
         }
-        // So can the partner where it is both's; the invitation that Alex took back was hers alone.
+        // The partner can send them too where the object is shared; the invitation that Alex took back was hers alone.
         for row in rows.iter().filter(|row| members(row.mutation).is_some()) {
             if row.mutation != "endLink" {
                 let answer = send(&app, Some(&sam.access()), row.mutation, &row.good).await;

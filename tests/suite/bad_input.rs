@@ -1,4 +1,4 @@
-//! Bad input: every mutation of the schema, given what it must not take, says so and changes nothing.
+//! Bad input: every mutation of the schema refuses what it must not accept, and changes nothing.
 
 pub mod table;
 pub mod world;
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use table::{Row, rows};
 use world::World;
 
-/// Mutations that need nobody signed in.
+/// Mutations that need no sign-in.
 const OPEN_TO_ALL: [&str; 10] = [
     "beginPasskeyLogIn",
     "completeLogIn",
@@ -24,7 +24,7 @@ const OPEN_TO_ALL: [&str; 10] = [
     "signUp",
 ];
 
-/// What a bad input must come to.
+/// The expected result of a bad input.
 #[derive(Debug, PartialEq)]
 enum Expected {
     /// An error with this `extensions.code`.
@@ -33,7 +33,7 @@ enum Expected {
     Problem(String, &'static str),
     /// A refusal with one problem of this field, whatever its code.
     ProblemOf(String),
-    /// It stood so already.
+    /// Nothing is done, because the state is that already.
     Unchanged,
 }
 
@@ -55,7 +55,7 @@ async fn send(app: &TestApp, token: Option<&str>, name: &str, input: &Value) -> 
     app.raw(token, &query, json!({ "input": input })).await
 }
 
-/// Whether an answer is what was expected of it.
+/// Whether an answer is the expected one.
 fn fits(answer: &Value, name: &str, expected: &Expected) -> bool {
     let payload = &answer["data"][name];
     let problems = payload["problems"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -72,7 +72,7 @@ fn fits(answer: &Value, name: &str, expected: &Expected) -> bool {
     }
 }
 
-/// What is wrong with every field of its kind, whatever the mutation.
+/// Bad values for every field of a kind, whatever the mutation.
 fn generic(world: &World, row: &Row, leaf: &Leaf) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut case = |path: &str, value: Option<Value>, expected: Expected| {
@@ -114,7 +114,7 @@ fn generic(world: &World, row: &Row, leaf: &Leaf) -> Vec<Case> {
         for value in wrong {
             case(&leaf.path, Some(json!(value)), Expected::Problem(leaf.path.clone(), "NOT_FOUND"));
         }
-        // A basis that is not the newest Revision is an old one, or none at all: no difference is told.
+        // A basis that is not the newest Revision is old or missing: the answer does not tell which.
         let code = if leaf.path == "basedOn" { "CHANGED" } else { "NOT_FOUND" };
         for value in [vec![json!(unknown)], world.of_others(&leaf.path)].concat() {
             case(&leaf.path, Some(value), Expected::Problem(leaf.path.clone(), code));
@@ -228,7 +228,7 @@ on_both_databases! {
         }
         assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
 
-        // The same inputs without the fault are taken, with every text at its limit.
+        // The same inputs without the fault are accepted, with every text at its limit.
         for row in &rows {
             let input = inputs.mutations.iter().find(|(name, _)| name == row.mutation).unwrap().1.as_deref();
             let good = at_its_limits(&inputs, row, input);

@@ -1,4 +1,4 @@
-//! Bad requests: what is no GraphQL over HTTP, or asks for too much, is refused with a code and harms nobody.
+//! Bad requests: one that is not GraphQL over HTTP, or asks for too much, is refused with a code and harms nobody.
 
 use crate::support::{Person, TestApp};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 const JSON: &str = "application/json";
 const RENAME: &str = "mutation { updateProfile(input: { displayName: \"Robin\" }) { status } }";
 
-/// A request that is spelled out: method, content type, `Accept`, what follows the path, body.
+/// A request spelled out: method, content type, `Accept`, query string, body.
 #[derive(Default)]
 struct Raw<'a> {
     get: bool,
@@ -52,7 +52,7 @@ async fn person(app: &TestApp, name: &str) -> Person {
     app.person_without_device(name, "Europe/Berlin", ("22:00", "08:00")).await
 }
 
-/// The service still answers, and the mutation of the test was not done.
+/// Checks that the service still answers, and that it did not execute the test's mutation.
 async fn assert_unharmed(app: &TestApp, person: &Person) {
     let data = person.ask(app, "{ viewer { account { displayName } } }", json!({})).await;
     assert_eq!(data["viewer"]["account"]["displayName"], "Alex");
@@ -154,7 +154,7 @@ on_both_databases! {
         }
         let utf8 = Raw { content_type: Some("application/json; charset=\"UTF-8\""), ..query("{ vapidPublicKey }") };
         assert_eq!(utf8.send(&app, &alex).await.0, 200);
-        // What was executed, and went wrong in part, has a status of its own where the media type says what it means.
+        // An execution that failed in part has its own status where the media type defines one.
         let partly = "{ vapidPublicKey viewer { checkIns(first: 0) { nodes { id } } } }";
         for (accept, status) in [("application/graphql-response+json", 294), ("application/json", 200)] {
             let (got, _, answer) = Raw { accept: Some(accept), ..query(partly) }.send(&app, &alex).await;

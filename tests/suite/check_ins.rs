@@ -1,4 +1,4 @@
-//! Check-ins: what their subject does with them, how the ladder stops, and what is shared.
+//! Check-ins: what their subject can do, how the ladder stops, and what is shared.
 
 use crate::support::care::{DAY, HOUR, minute};
 use crate::support::people::text;
@@ -29,7 +29,7 @@ async fn look(app: &TestApp, person: &Person, check_in: &Value) -> Value {
     person.ask(app, query, json!({ "id": check_in["id"] })).await["node"].clone()
 }
 
-/// The check-ins of one part of a person's list, by their offsets.
+/// The offsets of the check-ins in one part of a person's list.
 async fn listed(app: &TestApp, person: &Person, span: &str) -> Vec<i64> {
     let query = "query($span: CheckInSpan) { viewer { checkIns(span: $span) { nodes { offsetMinutes } } } }";
     let data = person.ask(app, query, json!({ "span": span })).await;
@@ -206,7 +206,8 @@ on_both_databases! {
         let query = "mutation { resumeNudges { status account { paused } } }";
         let resumed = couple.sam.ask(&app, query, json!({})).await["resumeNudges"].clone();
         assert_eq!(resumed, json!({ "status": "DONE", "account": { "paused": false } }));
-        // What plans the ladders anew must not bring the stopped one back, nor tell anybody that it went unanswered.
+        // Planning anew must neither bring the stopped ladder back nor tell the partner that the check-in went
+        // unanswered.
         couple.allow_alert(&app, &couple.sam, true).await;
         let profile = json!({ "zone": "America/Denver" });
         couple.sam.done(&app, "updateProfile", profile, "").await;
@@ -318,7 +319,7 @@ on_both_databases! {
             Value::Null => "nothing".to_owned(),
             shared => format!("{} {}", shared["mood"], shared["note"]),
         };
-        // The answer to whatever Sam does says until when it is unseen.
+        // Whatever Sam does, the payload says until when the answer is unseen.
         let choose = async |name: &str, mut input: Value| {
             input["checkInId"] = check_in["id"].clone();
             let done = couple.sam.done(&app, name, input, "checkIn { answer { unseenUntil } }").await;
@@ -351,7 +352,7 @@ on_both_databases! {
         assert_eq!(share("MOOD").await, Value::Null);
         assert_eq!(shown().await, "2 null", "to share less works at once");
 
-        // Less than what waits is still more than what is seen: it has waited already.
+        // Sharing less than what waits, but more than what is visible, keeps the time of release.
         share("NOTHING").await;
         let released = share("ALL").await;
         wait(second * 60).await;
@@ -361,7 +362,7 @@ on_both_databases! {
         wait(second).await;
         assert_eq!(shown().await, "2 null");
 
-        // The same words sent twice stay seen; other words are unseen, whatever was seen of the former ones.
+        // The same words sent twice stay visible; other words are unseen again, whatever was seen of the former ones.
         assert_eq!(choose("answerCheckIn", give(2, "low", "MOOD")).await, Value::Null);
         assert_eq!(shown().await, "2 null");
         assert_eq!(choose("answerCheckIn", give(1, "low", "MOOD")).await, until());

@@ -1,11 +1,11 @@
-//! The companion's shell: whole, of one version, from this origin alone, and closed to whatever is not its own. What it
-//! does is shown by `tests/browser/companion.mjs`.
+//! The companion's shell: complete, of one version, from this origin alone, and closed to content from elsewhere.
+//! `tests/browser/companion.mjs` tests what it does.
 
 use crate::support::TestApp;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The names of all files of the app, and what each holds.
+/// The names and contents of all files of the app.
 fn files() -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/app");
     let read = |entry: std::io::Result<std::fs::DirEntry>| {
@@ -85,7 +85,7 @@ on_both_databases! {
 fn nothing_of_it_makes_markup_of_text_or_names_another_place() {
     for (name, body) in files() {
         let Ok(text) = String::from_utf8(body) else { continue };
-        // The names that XML and SVG have for themselves are fetched from nowhere.
+        // The namespace names of XML and SVG are never fetched.
         let text = text.replace("http://www.w3.org/2000/svg", "");
         for banned in [
             "http:",

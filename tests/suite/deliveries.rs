@@ -1,4 +1,4 @@
-//! Deliveries: a nudge has its effect once, whatever is lost or killed, and providers' answers are taken as they are meant.
+//! Deliveries: a nudge takes effect once, whatever is lost or killed, and the worker does what providers answer.
 
 use crate::support::care::{DAY, HOUR, minute};
 use crate::support::receivers::{Answer, Behaviour, Gate, Reply, Stage};
@@ -17,27 +17,27 @@ use std::collections::BTreeSet;
 const ASKED: [&str; 2] = ["24 19:00 push ASK", "24 19:00 push REACH_OUT"];
 const ASK_MAIL: &str = "mail You asked to be reminded: how are you today?";
 const REACH_OUT_MAIL: &str = "mail You asked to be reminded to get in touch, about now.";
-/// How long a claim holds.
+/// How long the lease of a claim lasts.
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
 
-/// So many seconds after the first check-in of a scene that ended at the start fell due.
+/// So many seconds after the due time of the first check-in, for a scene that ended at the start.
 fn second(seconds: i64) -> Timestamp {
     minute(HOUR) + SignedDuration::from_secs(seconds)
 }
 
-/// The topics of everything that a person's phone got, repeats included, and how many differ.
+/// How many pushes a person's phone got, repeats included, and how many different topics they have.
 fn topics(app: &TestApp, person: &Person) -> (usize, usize) {
     let pushes = person.pushes(app);
     let different: BTreeSet<_> = pushes.iter().map(|push| push.topic.clone().unwrap()).collect();
     (pushes.len(), different.len())
 }
 
-/// When a person's phone got something, in seconds after the first due time.
+/// When pushes reached a person's phone, in seconds after the first due time.
 fn arrivals(app: &TestApp, person: &Person) -> Vec<i64> {
     person.pushes(app).iter().map(|push| push.at.duration_since(second(0)).as_secs()).collect()
 }
 
-/// Claims what is due, as a worker does that dies right after it.
+/// Claims what is due, like a worker that dies right after it.
 async fn claim_and_die(app: &TestApp) -> (WorkerId, Vec<NudgeRow>) {
     let worker = WorkerId::at(app.clock.now(), &crate::support::chance());
     let claimed = app.app.context.worker_tx(move |tx| claim(tx, worker, LEASE, 32));
@@ -45,7 +45,7 @@ async fn claim_and_die(app: &TestApp) -> (WorkerId, Vec<NudgeRow>) {
     (worker, rows)
 }
 
-/// What a worker writes when a nudge is to be tried again: whether it is taken.
+/// Writes that a nudge is to be tried again; true if the worker still holds its lease.
 async fn release(app: &TestApp, worker: WorkerId, row: &NudgeRow) -> bool {
     let (id, attempt, now) = (row.id, row.attempts, app.clock.now());
     let change = Release::again(row, now, true);
@@ -56,7 +56,7 @@ async fn release(app: &TestApp, worker: WorkerId, row: &NudgeRow) -> bool {
     app.app.context.store.write(write).await.unwrap()
 }
 
-/// How many results the test's own process counted as too late.
+/// How many results the test's own process lost because they came after the lease.
 fn lost_leases(app: &TestApp) -> String {
     let text = app.app.context.metrics.render().unwrap();
     let count = text.lines().find_map(|line| line.strip_prefix("evenkeel_lost_leases_total "));
@@ -214,7 +214,7 @@ on_both_databases! {
         let check_in = couple.check_ins(&app, &couple.sam, &scene).await.remove(0);
         let gate = Gate::new();
         for _ in 0..2 {
-            // The service answers late, and that it should be tried again.
+            // The service answers late, with a request to try again.
             let late = Answer { status: 503, headers: Vec::new(), after: Behaviour::Gate(gate.clone()) };
             app.push.answer_next(&couple.sam.device.endpoint, late);
         }
@@ -233,7 +233,7 @@ on_both_databases! {
         assert_eq!(couple.sam.rungs(&app, &check_in, "SENT").await, ["ASK"]);
         assert_eq!(topics(&app, &couple.sam), (2, 2), "sent once, and not tried again");
         assert_eq!(lost_leases(&app), "4", "both of each");
-        // Alex's were sent by the slow one and by the other: the phone shows each once.
+        // Both workers sent Alex's nudges: the phone shows each once.
         assert_eq!(app.push.displayed(&couple.alex.device.endpoint).len(), 2);
     }
 
@@ -256,7 +256,7 @@ on_both_databases! {
             for couple in &couples {
                 couple.allow_alert(&app, &couple.sam, false).await;
             }
-            // The second one thinks better of it before the service has answered, the first one after it has.
+            // The second couple takes consent back before the service has answered, the first couple after it.
             couples[1].allow_alert(&app, &couples[1].sam, true).await;
             gate.open();
         };
@@ -339,7 +339,7 @@ on_both_databases! {
             let by_mail = [format!("24 19:00 {REACH_OUT_MAIL}"), format!("24 19:00 {ASK_MAIL}")];
             assert_eq!(person.timeline(&app).await, by_mail);
             assert_eq!(devices(&app, person).await, 0);
-            // Nothing goes to that endpoint again, even if it came back.
+            // Nothing is sent to that endpoint again, even if it works again.
             app.push.answer_always(&person.device.endpoint, None);
         }
         app.pass_minutes(DAY - 1).await;
@@ -398,7 +398,7 @@ on_both_databases! {
         couple.scene(&app).await;
         let times = ["Sat, 24 Oct 2026 19:10:00 GMT", "Saturday, 24-Oct-26 19:20:00 GMT", "Sat Oct 24 19:30:00 2026"];
         for time in times {
-            // Both of what is due.
+            // One for each of the two due nudges.
             for _ in 0..2 {
                 let busy = Answer::status(503).with_header("Retry-After", time);
                 app.push.answer_next(&couple.sam.device.endpoint, busy);
@@ -412,7 +412,7 @@ on_both_databases! {
         let couple = app.couple().await;
         couple.sam.done(&app, "updateProfile", json!({ "mailWanted": false }), "").await;
         couple.scene(&app).await;
-        // So that there is one nudge; one more answer, and the service would be left alone.
+        // Leaves a single nudge: with one more such answer the worker would leave the service alone for a while.
         couple.sam.done(&app, "endLink", json!({ "linkId": couple.link }), "").await;
         let tries = 7;
         for _ in 0..tries {
@@ -435,7 +435,7 @@ on_both_databases! {
         app.pass_until(second(31)).await;
         let soon = arrivals(&app, &couple.sam);
         assert!(soon.len() == 2 && soon.iter().all(|wait| (1..=31).contains(wait)), "{soon:?}");
-        // Next day it never takes anything.
+        // From the next day on the service never accepts anything.
         app.push.answer_always(&couple.sam.device.endpoint, Some(Answer::status(503)));
         app.pass_until(minute(2 * DAY - 1)).await;
         let next = couple.check_ins(&app, &couple.sam, &scene).await.remove(1);
@@ -450,7 +450,7 @@ on_both_databases! {
         app.mail.answer_address(&couple.sam.email, Some(550));
         app.pass_minutes(HOUR).await;
         assert_eq!(address_fails(&app, &couple.sam).await, json!({ "addressFails": true }));
-        // The server would take mails again, but the address is not written to.
+        // The server would accept mails again, but nothing is sent to that address.
         app.mail.answer_address(&couple.sam.email, None);
         app.pass_minutes(3 * DAY).await;
         assert_eq!(couple.sam.timeline(&app).await, Vec::<String>::new());

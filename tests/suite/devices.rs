@@ -1,4 +1,4 @@
-//! Devices: which subscriptions are taken, and whom they reach.
+//! Devices: which subscriptions are accepted, and whom they reach.
 
 use crate::support::people::text;
 use crate::support::receivers::Answer;

@@ -1,4 +1,5 @@
-//! The check-up, run as the operator does: it tells what works and what to mend, and sends test messages like any other.
+//! The `doctor` command as operators run it: it reports what works and what to mend, and sends test messages like any
+//! other.
 
 use crate::support::care::DAY;
 use crate::support::receivers::{Answer, SmtpReceiver};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-/// What the check-up prints, line by line, and whether it ends with success.
+/// What `doctor` prints, line by line, and whether it ends with success.
 async fn doctor(app: &TestApp, settings: &[(&str, &str)], arguments: &[&str]) -> (bool, Vec<String>) {
     let mut command = app.program(&["doctor"]);
     command
@@ -29,14 +30,14 @@ async fn doctor(app: &TestApp, settings: &[(&str, &str)], arguments: &[&str]) ->
     (output.status.success(), lines)
 }
 
-/// The one line that begins so: `FAIL  mail`.
+/// The one line that begins like this, such as `FAIL  mail`.
 fn line<'a>(lines: &'a [String], start: &str) -> &'a str {
     let found: Vec<_> = lines.iter().filter(|line| line.starts_with(start)).collect();
     assert_eq!(found.len(), 1, "{start} in {lines:#?}");
     found[0]
 }
 
-/// Somebody with a phone, at the real time: a process of its own has no other.
+/// A person with a phone, at the real time: a separate process has no other clock.
 async fn somebody(app: &TestApp) -> Person {
     app.clock.set(Clock::System.now());
     app.person("Sam", "America/Los_Angeles", ("23:00", "07:00")).await

@@ -1,4 +1,4 @@
-//! Quiet hours, the ladder and the last look at a nudge, by example and at their edges, without a service around them.
+//! Quiet hours, the ladder and the last look at a nudge, by example and at their edges, without a running service.
 
 use evenkeel::domain::account::Reach;
 use evenkeel::domain::check_in::{CheckInState, Times, times};
@@ -111,7 +111,7 @@ fn a_zone_has_one_spelling() {
 
 // --- The ladder -----------------------------------------------------------------------------------------------------
 
-/// The steps as (rung, for whom, way, hours after the scene's end).
+/// The steps as (rung, recipient, channel, hours after the scene's end).
 fn steps(situation: &Situation<'_>, end: Timestamp, now: Timestamp) -> Vec<(&'static str, To, Channel, f64)> {
     let hours = |step: &Step| step.send_at.duration_since(end).as_secs_f64() / 3600.0;
     plan(situation, now).iter().map(|step| (word(step), step.to, step.channel, hours(step))).collect()
@@ -121,7 +121,7 @@ fn word(step: &Step) -> &'static str {
     step.reason.word()
 }
 
-/// The ladder of the check-in an hour after a scene that ended at 08:00, with a day to go.
+/// The ladder of the check-in an hour after a scene that ended at `end`, with a day to go.
 fn situation<'a>(subject: &'a Rhythm, partner: &'a Rhythm, end: Timestamp) -> Situation<'a> {
     let times = times(end, &CheckInProtocol::default())[0];
     Situation {
@@ -142,7 +142,7 @@ fn r19_the_ladder_asks_mails_asks_again_and_tells_the_partner_three_hours_apart(
     let mut asked = situation(&anytime, &anytime, end);
     let ask = ("ask", Subject, Push, 1.0);
     let email = ("email", Subject, Mail, 4.0);
-    // At nine in the morning; the mail had its three hours.
+    // At 09:00: by then the mail has had its three hours.
     let again = ("ask_again", Subject, Push, 9.0);
     let tell = ("tell_partner", Partner, Push, 12.0);
     let prompt = ("reach_out", Partner, Push, 1.0);
@@ -157,7 +157,7 @@ fn r19_the_ladder_asks_mails_asks_again_and_tells_the_partner_three_hours_apart(
 #[test]
 fn r19_a_mail_has_three_hours_before_the_next_morning_asks_again() {
     let (anytime, end) = (rhythm("UTC", None), at("2026-07-01T03:30:00Z"));
-    // Asked at 04:30 and by mail at 07:30: nine o'clock would be too soon.
+    // Asked at 04:30 and by mail at 07:30: nine o'clock would be too soon after the mail.
     let found = steps(&situation(&anytime, &anytime, end), end, end);
     assert_eq!(found[2], ("ask_again", To::Subject, Channel::Push, 7.0));
 }
@@ -223,7 +223,7 @@ fn r18_a_prompt_prefers_a_time_at_which_both_are_awake() {
     // It is 12:00 in Berlin; Los Angeles is awake six hours later.
     let asked = situation(&la, &berlin, end);
     assert_eq!(prompt(&asked), Some(("reach_out", To::Partner, Channel::Push, 7.0)));
-    // There is no such time before it closes: then the partner's own waking hours count.
+    // There is no such time before the check-in closes: then only the partner's own waking hours count.
     let times = Times { closes_at: end + SignedDuration::from_hours(7), ..asked.times };
     assert_eq!(prompt(&Situation { times, ..asked }), Some(("reach_out", To::Partner, Channel::Push, 1.0)));
 }
@@ -241,13 +241,13 @@ fn noon() -> Timestamp {
     at("2026-07-01T12:00:00Z")
 }
 
-/// Somebody in UTC who sleeps from 22:00 to 08:00 and takes pushes and mails.
+/// A person in UTC who sleeps from 22:00 to 08:00 and accepts pushes and mails.
 fn reach() -> Reach {
     let rhythm = rhythm("UTC", Some(("22:00", "08:00")));
     Reach { rhythm, paused_until: None, held: false, push: true, mail: true }
 }
 
-/// A nudge that nothing speaks against.
+/// The facts of a nudge that nothing speaks against.
 fn facts(reason: Reason, recipient: &Reach) -> Facts<'_> {
     Facts {
         reason,
@@ -269,7 +269,7 @@ fn facts(reason: Reason, recipient: &Reach) -> Facts<'_> {
     }
 }
 
-/// The rungs of which a change of the facts makes the service drop the nudge at noon, and why.
+/// The nudges that a change of the facts makes the service drop at noon, and why.
 fn dropped(change: impl Fn(&mut Facts<'_>)) -> Vec<(Reason, DropReason)> {
     let reach = reach();
     let verdict = |rung| {
@@ -302,7 +302,7 @@ fn r16_each_fact_stops_the_nudges_that_it_is_about_and_no_others() {
     assert_eq!(dropped(|facts| facts.expires_at = noon()), all(Expired));
     assert_eq!(dropped(|facts| facts.expires_at = noon() - SECOND), all(Expired));
     assert_eq!(dropped(|facts| facts.expires_at = noon() + SECOND), []);
-    // R05, R11: what the subject did stops what is to them and the alert, and never the prompt.
+    // R05, R11: what the subject did stops their own nudges and the alert, and never the prompt.
     for state in [CheckInState::Answered, CheckInState::Skipped] {
         assert_eq!(
             dropped(|facts| facts.state = state),

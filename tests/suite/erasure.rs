@@ -1,4 +1,4 @@
-//! Erasing an account: what goes at once, what can be undone, what is left of a person, and that nothing brings it back.
+//! Erasing an account: what goes at once, what can be undone, what is left, and that nothing brings the account back.
 
 use crate::support::care::{DAY, HOUR};
 use crate::support::people::{PASSWORD, text};
@@ -49,7 +49,7 @@ async fn account_id(app: &TestApp, person: &Person) -> String {
     text(&person.ask(app, "{ viewer { account { id } } }", json!({})).await["viewer"]["account"]["id"])
 }
 
-/// Puts every list in one order: ids of the same instant come in any.
+/// Sorts every list, because ids of the same instant come in any order.
 fn sort(value: &mut Value) {
     match value {
         Value::Array(entries) => {
@@ -61,7 +61,7 @@ fn sort(value: &mut Value) {
     }
 }
 
-/// The answers about a couple without what tells it from another: the order of ids, hashes, and the number in their names.
+/// The answers about a couple without what differs between couples: order of ids, hashes, numbers in names.
 fn plain(value: &Value, couple: &Couple) -> String {
     let mut value = value.clone();
     sort(&mut value);
@@ -93,7 +93,7 @@ on_both_databases! {
                 assert!(!line.contains(&trace.to_lowercase()), "{trace} in {line}");
             }
         }
-        // Not even the link's key, which Sam's service still has, opens a word of Alex.
+        // Not even the link's key, which the service still has for Sam, opens a word of Alex's.
         let found: store::partner_link::LinkRow = app.app.context.store.read({
             let link = link.parse().unwrap();
             move |db| Ok::<_, StoreError>(store::partner_link::find_all(db, &[link])?.remove(0))
@@ -144,7 +144,7 @@ on_both_databases! {
         assert_eq!(scene["myCheckIns"][0]["answer"]["note"], SAMS[3]);
         assert_eq!((&scene["partnersCheckIns"], &scene["partnersRole"]), (&json!([]), &Value::Null));
 
-        // Alex is nobody here, and may come again as somebody new.
+        // Alex has no account any more, and may sign up again as somebody new.
         let answer = app.raw(Some(&access), "{ viewer { account { id } } }", json!({})).await;
         assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
         let query = "mutation($i: LogInInput!) { logIn(input: $i) { status problems { code } } }";
@@ -182,7 +182,7 @@ on_both_databases! {
         assert_eq!(request(&app, alex).await["status"], "UNCHANGED");
         assert_eq!(links(&app, alex).await[0]["status"], "ENDED");
 
-        // Nothing comes in the meantime, though Alex's check-ins fall due.
+        // Nothing is sent in the meantime, though Alex's check-ins fall due.
         let (pushes, mails) = (alex.pushes(&app).len(), alex.mails(&app).len());
         app.pass_minutes(2 * HOUR).await;
         assert_eq!((alex.pushes(&app).len(), alex.mails(&app).len()), (pushes, mails));
@@ -191,7 +191,7 @@ on_both_databases! {
         assert_eq!(alex.refused(&app, "answerCheckIn", answer.clone()).await, ("input".into(), "ON_HOLD".into()));
         assert_eq!(alex.refused(&app, "invitePartner", json!({ "role": "SWITCH" })).await.1, "ON_HOLD");
 
-        // The next day Alex logs in anew and takes it back: what is still to come does.
+        // The next day Alex logs in again and cancels the erasure: the nudges still to come are sent.
         assert_eq!(erasure::carry_out_due(&app.app.context).await.unwrap(), 0);
         app.log_in(&alex.email, PASSWORD).await;
         assert_eq!(cancel(&app, alex).await["status"], "DONE");
@@ -204,7 +204,7 @@ on_both_databases! {
         assert_eq!(links(&app, alex).await[0]["status"], "ENDED", "links that ended stay ended");
         app.link(sam, alex).await;
 
-        // Once the time is over there is no way back, even if the worker has not come to it yet.
+        // Once the grace period is over, nothing can cancel the erasure, even if the worker has not done it yet.
         prove(&app, alex).await;
         request(&app, alex).await;
         app.pass_minutes(GRACE).await;
@@ -332,7 +332,7 @@ on_both_databases! {
         let couple = app.couple().await;
         together(&app, &couple).await;
         let id = account_id(&app, &couple.alex).await;
-        // A copy as a backup makes it, of a database that goes on.
+        // A copy made like a backup, of a database in use.
         let copy = match &app.config.database {
             Location::Sqlite(_) => {
                 let path = app.config.data_dir.join("copy.db").display().to_string();
@@ -344,7 +344,7 @@ on_both_databases! {
                 }).await.unwrap();
                 Some(Location::Sqlite(path))
             }
-            // Here the entry alone arrives: as if the account had been erased after the copy was made.
+            // Here only the ledger entry arrives: as if the account had been erased after the copy was made.
             Location::Postgres(_) => {
                 let hash = evenkeel::vault::ledger::account_hash(id.strip_prefix("Account_").unwrap().parse().unwrap());
                 app.app.context.ledger.add(&[hash]).unwrap();

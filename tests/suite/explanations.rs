@@ -1,4 +1,4 @@
-//! Explanations: every nudge tells its recipient why it came (R25), and nobody anything of the other.
+//! Explanations: every nudge tells its recipient why it came (R25), and nothing about the other person.
 
 use crate::support::care::{DAY, HOUR, minute};
 use crate::support::people::text;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const ENDED: &str = "This scene ended on Saturday 24 October at 20:00 (Europe/Berlin).";
 const LOOKED: &str = "Then a time was looked for at which both of you are likely awake.";
 
-/// The explanations of what somebody got, or is to get, on a rung; the earliest first, as `sentences` with the rest.
+/// The explanations of a person's nudges on a rung, sent or planned, the earliest first: `sentences` and the rest.
 async fn explained(app: &TestApp, person: &Person, rung: &str) -> Vec<Value> {
     let query = "{ viewer { nudges(first: 50) { nodes { rung state explanation { rule revision dueAt sentences } } } } }";
     let data = person.ask(app, query, json!({})).await;
@@ -172,7 +172,7 @@ on_both_databases! {
 }
 
 impl Couple {
-    /// A second Revision, that asks after a day.
+    /// Agrees on a second Revision, which asks after a day.
     async fn agree_second(&self, app: &TestApp) {
         let query = "query($id: ID!) { node(id: $id) { ... on PartnerLink { agreedRevision { id } } } }";
         let first = self.alex.ask(app, query, json!({ "id": self.link })).await;

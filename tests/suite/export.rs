@@ -1,4 +1,4 @@
-//! Taking out: everything that is kept of a person and nothing that is another's, fetched once, then gone.
+//! Export: everything that is kept about a person and nothing of anybody else, downloaded once, then deleted.
 
 use crate::support::care::{DAY, HOUR};
 use crate::support::dump;
@@ -32,7 +32,7 @@ async fn prove(app: &TestApp, person: &Person) {
     person.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
 }
 
-/// Asks for an export and has it made; returns the path at which it is.
+/// Requests an export and has it made; returns its path.
 async fn path(app: &TestApp, person: &Person) -> String {
     prove(app, person).await;
     assert_eq!(request(app, person).await["status"], "DONE");
@@ -60,7 +60,7 @@ fn unpack(archive: Vec<u8>) -> BTreeMap<String, String> {
     files
 }
 
-/// Everything of a person, taken out: the JSON file, which fits its schema, and the page.
+/// A person's export: the JSON file, which fits its schema, and the page.
 async fn take_out(app: &TestApp, person: &Person) -> (Value, String) {
     let (status, archive) = download(app, &path(app, person).await).await;
     assert_eq!(status, 200);
@@ -74,13 +74,13 @@ async fn take_out(app: &TestApp, person: &Person) -> (Value, String) {
     (json, files.remove("export.html").unwrap())
 }
 
-/// Alex and Sam with everything that a person can have here.
+/// Alex and Sam with everything that a person can have in the service.
 async fn everything(app: &TestApp) -> Couple {
     let couple = app.couple().await;
     let scene = together(app, &couple).await;
     let Couple { alex, sam, link } = &couple;
     couple.allow_alert(app, alex, true).await;
-    // What Sam says here is for Sam alone, and the text that Sam proposes is not agreed to.
+    // What Sam says here is for Sam alone, and nobody agrees to the text that Sam proposes.
     app.pass_minutes(DAY).await;
     let due = couple.check_ins(app, sam, &scene).await.remove(1);
     let answer = json!({ "checkInId": due["id"], "mood": 2, "note": "for me alone", "share": "NOTHING" });
@@ -111,7 +111,7 @@ async fn everything(app: &TestApp) -> Couple {
     couple
 }
 
-/// Where a column is found in an export, or why it is in none.
+/// Where an export contains a column, or why none does.
 enum Decision {
     In(&'static str),
     Not(&'static str),
@@ -125,8 +125,8 @@ const OURS: Decision = Not("the service's own, of nobody");
 const FEED: Decision = Not("a pointer to an object that is in the export itself");
 const ASIDE: Decision = Not("passing state of the machinery, which tells nothing of the person");
 
-/// Every column of the database. A new one needs a decision here: is it the person's, then it belongs to the export (and
-/// to `docs/export.schema.json`), or why not.
+/// Every column of the database. A new one needs a decision here: personal data belongs into the export (and into
+/// `docs/export.schema.json`); for anything else, say why not.
 #[rustfmt::skip]
 const DECISIONS: &[(&str, Decision)] = &[
     ("accounts.id", In("account.id")), ("accounts.email_index", SECRET), ("accounts.email", In("account.email")),
@@ -269,7 +269,7 @@ on_both_databases! {
         for words in ["Alex looks back", "Alex's own page"] {
             assert!(all.contains(words), "{words}");
         }
-        // Of Sam: what both agreed on, what Sam shared, what both wrote down for each other, and the name.
+        // Of Sam's: what both agreed on, what Sam shared, what both wrote for each other, and the name.
         assert!(all.contains("Sam looks back"));
         for words in &SAMS[..4] {
             assert!(all.contains(words) && html.contains(words), "{words}");
@@ -300,7 +300,7 @@ on_both_databases! {
         for (column, decision) in decided {
             match decision {
                 Not(reason) => assert!(!reason.is_empty()),
-                // With `?`: there is a place for it, and nothing in it here.
+                // With `?`: the export has a place for it, which is empty here.
                 In(path) => {
                     let found = at(&json, path.trim_end_matches('?'));
                     let said = found.iter().any(|value| !value.is_null());
@@ -322,7 +322,7 @@ on_both_databases! {
         let ready = look(&app, alex).await;
         assert_eq!(ready["state"], "READY");
 
-        // Whatever looks at the link changes nothing.
+        // Looking at the link changes nothing.
         for _ in 0..2 {
             let answer = app.http.get(&path).send().await.unwrap();
             assert_eq!(answer.status(), 200);
@@ -385,7 +385,7 @@ on_both_databases! {
         let sibling = app.sibling();
         let (one, two) = futures::join!(export::make_due(&app.app.context), export::make_due(&sibling.context));
         assert_eq!(one.unwrap() + two.unwrap(), 1);
-        // One that is ready is made anew.
+        // An export that is ready is made anew.
         assert_eq!(request(&app, alex).await["status"], "DONE");
         assert_eq!(look(&app, alex).await["state"], "WAITING");
     }
@@ -395,7 +395,7 @@ on_both_databases! {
         let alex = &couple.alex;
         prove(&app, alex).await;
         request(&app, alex).await;
-        // Somebody took it, wrote a piece, and died.
+        // A worker took the export, wrote a piece, and died.
         let now = app.clock.now();
         app.app.context.store.write(move |db| {
             use evenkeel::store::export as exports;
@@ -419,7 +419,7 @@ on_both_databases! {
             prove(&app, person).await;
             assert_eq!(request(&app, person).await["status"], "DONE");
             if person.email == couple.alex.email {
-                // Whoever took it died each time.
+                // The worker that took it died each time.
                 let now = app.clock.now();
                 app.app.context.store.write(move |db| {
                     use evenkeel::store::export as exports;

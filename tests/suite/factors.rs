@@ -1,4 +1,4 @@
-//! What a person proves themselves with: fresh proofs before sensitive acts, authenticator apps, recovery codes, passkeys.
+//! Factors: reauthentication before sensitive acts, authenticator apps, recovery codes, passkeys.
 
 mod addresses;
 mod passkeys;
@@ -19,7 +19,7 @@ fn seconds(app: &TestApp, count: i64) {
     app.clock.set(app.clock.now() + SignedDuration::from_secs(count));
 }
 
-/// What a sensitive act answers without a fresh proof.
+/// The answer to a sensitive act without reauthentication.
 fn proof_needed() -> Value {
     json!({ "status": "REFUSED", "problems": [{ "field": "input", "code": "PROOF_NEEDED" }] })
 }
@@ -39,7 +39,7 @@ const COMPLETE: &str = "mutation($i: CompleteLogInInput!) { completeLogIn(input:
     status tokens { accessToken sessionId } problems { field code } } }";
 const FACTORS: &str = "{ viewer { factors { totpSince recoveryCodesLeft } } }";
 
-/// The app on a person's phone: it reads the secret from the URI of the QR code.
+/// The authenticator app on a person's phone: it reads the secret from the URI of the QR code.
 struct Authenticator {
     secret: [u8; 20],
     recovery_codes: Vec<String>,
@@ -54,7 +54,7 @@ impl Authenticator {
         Self { secret: totp_secret(&secret), recovery_codes: Vec::new() }
     }
 
-    /// Sets an app up for a person who gave a fresh proof.
+    /// Sets up an app for a person who has just reauthenticated.
     async fn of(app: &TestApp, person: &Person) -> Self {
         let query = "mutation { beginTotp { status setup { secret uri } problems { field code } } }";
         let begun = person.ask(app, query, json!({})).await["beginTotp"].clone();
@@ -67,7 +67,7 @@ impl Authenticator {
         this
     }
 
-    /// What it shows now.
+    /// The code that it shows now.
     fn code(&self, app: &TestApp) -> String {
         code_at(&self.secret, app.clock.now())
     }
@@ -81,7 +81,7 @@ impl Authenticator {
     }
 }
 
-/// Logs in by the password alone; the challenge of the second step.
+/// Logs in with the password alone; returns the challenge of the second step.
 async fn challenge(app: &TestApp, email: &str) -> String {
     let input = json!({ "i": { "email": email, "password": PASSWORD, "deviceLabel": "tablet" } });
     let answer = app.anonymous(LOG_IN, input).await["logIn"].clone();
@@ -94,7 +94,7 @@ async fn complete(app: &TestApp, challenge: &str, kind: &str, code: &str) -> Val
         .clone()
 }
 
-/// The code of the one problem of a refused second step.
+/// The field and code of the one problem of a refused second step.
 async fn refused(app: &TestApp, challenge: &str, kind: &str, code: &str) -> (String, String) {
     let answer = complete(app, challenge, kind, code).await;
     assert_eq!((&answer["status"], &answer["tokens"]), (&json!("REFUSED"), &Value::Null), "{answer}");
@@ -109,7 +109,7 @@ fn wrong(field: &str) -> (String, String) {
     (field.into(), "MALFORMED".into())
 }
 
-/// Sets a new password by a mail.
+/// Sets a new password by a reset mail.
 async fn reset(app: &TestApp, email: &str, password: &str) {
     let query = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";
     app.anonymous(query, json!({ "e": email })).await;
@@ -173,13 +173,13 @@ on_both_databases! {
         assert_eq!(refused(&app, &first, "totpCode", &code).await, over(), "a challenge works once");
         let second = challenge(&app, &alex.email).await;
         assert_eq!(refused(&app, &second, "totpCode", &code).await, wrong("totpCode"), "a code works once");
-        // The code of the next step, from a clock that is ahead, then never again that of a step before.
+        // A code of the next step, from a clock that is ahead, is accepted; after that no code of an earlier step is.
         let ahead = code_at(&phone.secret, app.clock.now() + SignedDuration::from_secs(30));
         assert_eq!(complete(&app, &second, "totpCode", &ahead).await["status"], "DONE");
         seconds(&app, 30);
         let third = challenge(&app, &alex.email).await;
         assert_eq!(refused(&app, &third, "totpCode", &ahead).await, wrong("totpCode"));
-        // A clock that is behind by a step is forgiven, by two is not.
+        // A clock that is one step behind is forgiven, two steps behind is not.
         seconds(&app, 60);
         let behind = code_at(&phone.secret, app.clock.now() - SignedDuration::from_secs(60));
         assert_eq!(refused(&app, &third, "totpCode", &behind).await, wrong("totpCode"));
@@ -198,7 +198,7 @@ on_both_databases! {
         let answers = [attempt(&alex.email).await, attempt(&sam.email).await, attempt("kim@people.test").await];
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
         assert!(answers[0].1.contains("\"secondStep\":null"));
-        // Nor does the second step tell a challenge that was never given from one that is over.
+        // The second step does not tell a challenge that was never given from an expired one either.
         let late = challenge(&app, &alex.email).await;
         seconds(&app, 300);
         let tried = async |challenge: &str| {
@@ -224,7 +224,7 @@ on_both_databases! {
         assert_eq!(refused(&app, &resting, "totpCode", &phone.code(&app)).await, too_many);
         let input = json!({ "password": PASSWORD, "totpCode": phone.code(&app) });
         assert_eq!(alex.refused(&app, "proveItIsMe", input).await, too_many, "a proof is no way around");
-        // Whoever guesses does not lock the owner out.
+        // Guessing does not lock the owner out.
         let code = &phone.recovery_codes[0];
         assert_eq!(complete(&app, &resting, "recoveryCode", code).await["status"], "DONE");
         seconds(&app, 3600);
@@ -320,7 +320,7 @@ on_both_databases! {
         assert_eq!(refused(&app, &open, "recoveryCode", &phone.recovery_codes[0]).await, wrong("recoveryCode"));
         let data = alex.ask(&app, "mutation { renewRecoveryCodes { problems { code } } }", json!({})).await;
         assert_eq!(data["renewRecoveryCodes"]["problems"][0]["code"], "WRONG_STATE");
-        // What was begun and left lying cannot be confirmed later.
+        // A set-up that was begun and left alone cannot be confirmed later.
         alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
         let begun = alex.ask(&app, begin, json!({})).await["beginTotp"].clone();
         let late = Authenticator::scan(begun["setup"]["uri"].as_str().unwrap());

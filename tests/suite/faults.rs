@@ -1,4 +1,4 @@
-//! Faults of an installation: what cannot be read harms itself alone, and a wrong key is noticed before it harms.
+//! Faults of an installation: unreadable data harms nothing else, and a wrong key is noticed before it does harm.
 
 use crate::support::care::{DAY, HOUR, minute};
 use crate::support::{Couple, TestApp};
@@ -8,7 +8,7 @@ use evenkeel::store::{Db, StoreError};
 use evenkeel::vault::keys::Keys;
 use serde_json::{Value, json};
 
-/// Overwrites what is sealed of everybody called so, in the database itself.
+/// Overwrites the sealed data keys of all accounts but the first `keep`, in the database itself.
 fn spoil_data_keys(app: &TestApp, keep: usize) {
     let sql = format!(
         "UPDATE accounts SET data_key = email WHERE id NOT IN (SELECT id FROM accounts ORDER BY id LIMIT {keep})"
@@ -37,7 +37,7 @@ on_both_databases! {
     async fn r15_of_a_database_that_crashed_one_unit_hears_and_the_next_go_on(app) {
         let mut db = Db::open(&app.config.database).unwrap();
         if let Db::Postgres(connection) = &mut db {
-            // Every connection of the service breaks, as when the server crashes and is there again at once.
+            // Every connection of the service breaks, as when the server crashes and restarts at once.
             let end = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
                 WHERE datname = current_database() AND pid <> pg_backend_pid()";
             connection.batch_execute(end).unwrap();

@@ -1,6 +1,6 @@
-//! Whatever comes in: generated and mangled input of every kind panics nowhere and is nobody's internal error.
+//! Fuzzing: generated and mangled input of every kind causes no panic and no internal error.
 //!
-//! Each target has a fixed budget of cases, the same ones each time; `EVENKEEL_TEST_FUZZ=5000` gives it as many instead.
+//! Each target runs a fixed number of cases, the same ones each time; `EVENKEEL_TEST_FUZZ=5000` sets another number.
 
 use crate::support::people::PASSWORD;
 use crate::support::{Backend, Person, TestApp};
@@ -12,10 +12,10 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-/// Cases of a target, unless the environment says otherwise.
+/// Cases per target, unless the environment says otherwise.
 const CASES: usize = 96;
 
-/// That many values.
+/// That many generated values.
 fn cases<S: Strategy>(strategy: S) -> Vec<S::Value> {
     let count = std::env::var("EVENKEEL_TEST_FUZZ").map_or(CASES, |count| count.parse().unwrap());
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
@@ -23,7 +23,7 @@ fn cases<S: Strategy>(strategy: S) -> Vec<S::Value> {
     (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
 }
 
-/// Documents that are good, of every kind.
+/// Valid documents of every kind.
 const DOCUMENTS: [&str; 6] = [
     "query Q($id: ID!, $n: Int = 5) { node(id: $id) { id ... on Scene { myCheckIns { id } } } viewer { checkIns(first: $n) { nodes { ...F } pageInfo { endCursor } } } } fragment F on CheckIn { id dueAt answer { mood } }",
     "{ viewer { account { displayName email quietHours { from until } } partnerLinks(endedToo: true) { id status me { role } revisions(first: 3) { edges { cursor node { number state } } } } } }",
@@ -33,7 +33,7 @@ const DOCUMENTS: [&str; 6] = [
     "{ a: viewer @skip(if: false) { nudges(first: 1, after: \"x\") { nodes { id explanation { sentences } } } } b: vapidPublicKey } # end",
 ];
 
-/// Pieces that documents are made of.
+/// Pieces of documents.
 const PIECES: [&str; 40] = [
     "{",
     "}",
@@ -81,7 +81,7 @@ fn soup() -> impl Strategy<Value = String> {
     vec(select(PIECES.to_vec()), 0..60).prop_map(|pieces| pieces.join(" "))
 }
 
-/// A good text of which pieces are cut out, doubled or replaced.
+/// A good text with pieces cut out, doubled or replaced.
 fn mangled(texts: Vec<String>) -> impl Strategy<Value = String> {
     let change = (
         any::<Index>(),
@@ -109,7 +109,7 @@ fn documents() -> impl Strategy<Value = String> {
     prop_oneof![soup(), mangled(DOCUMENTS.map(str::to_owned).to_vec()), any::<String>()]
 }
 
-/// Any JSON, of the kinds that variables are.
+/// Any JSON that variables may hold.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -128,7 +128,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Sends a body; whatever it is, the answer is not that the service failed.
+/// Sends a body; the answer must not be an internal error.
 async fn survives(app: &TestApp, access: Option<&str>, body: &[u8]) -> Value {
     let mut request =
         app.http.post(format!("{}/graphql", app.url)).header("Content-Type", "application/json");
@@ -153,7 +153,7 @@ async fn person(app: &TestApp) -> Person {
     app.person_without_device("Alex", "UTC", ("22:00", "08:00")).await
 }
 
-/// What a page or a query string takes of any text.
+/// Any text, encoded for a path or a query string.
 fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
@@ -188,7 +188,7 @@ on_both_databases! {
             if good.contains(&token) {
                 continue;
             }
-            // So slowly that each is read, and none is turned away as one too many.
+            // Slowly enough that each request is read, and none is refused as one too many.
             app.clock.set(app.clock.now() + jiff::SignedDuration::from_secs(30));
             if number % 10 == 0 {
                 alex.refresh(&app).await;
@@ -290,7 +290,7 @@ fn r26_no_envelope_that_was_touched_opens() {
     }
     for bytes in cases(vec(any::<u8>(), 0..120)) {
         assert!(key.open(aad, &bytes).is_err() && key.open_json::<Value>(aad, &bytes).is_err(), "{bytes:?}");
-        // What is inside need not be what is expected, either.
+        // What is inside need not be what the service expects, either.
         let inside = key.seal(aad, &bytes).unwrap();
         assert_eq!(key.open(aad, &inside).unwrap(), bytes);
         let _ = key.open_text(aad, &inside);

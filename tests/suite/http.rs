@@ -1,4 +1,4 @@
-//! The door: what every route answers, whoever asks; the headers, the hosts, the ids and lines of requests.
+//! HTTP: what every route answers to anybody; headers, hosts, request ids and log lines.
 
 use crate::support::people::{PASSWORD, link_in, text};
 use crate::support::{Person, TestApp};
@@ -8,13 +8,13 @@ use reqwest::Method;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The patterns of all routes that people can reach, read from the code: a new one is tested at once.
+/// The patterns of all public routes, read from the code, so that a new one is tested at once.
 fn patterns() -> BTreeSet<String> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        // The listener for whoever watches is another one.
+        // The listener of the metrics is another server.
         if path.ends_with("metrics.rs") || path.is_dir() {
             continue;
         }
@@ -29,7 +29,7 @@ fn patterns() -> BTreeSet<String> {
     found
 }
 
-/// Somebody signed in, and a live token for each page that takes one.
+/// A signed-in person, and a live token for each page that takes one.
 struct Visitors {
     alex: Person,
     verify: String,
@@ -82,7 +82,7 @@ impl Visitors {
             "/unsubscribe/{token}" | "/preferences/{token}" => pattern.replace("{token}", &self.choose),
             "/graphiql/{file}" => "/graphiql/start.js".to_owned(),
             "/app/{file}" => "/app/app.js".to_owned(),
-            // Not there beside a mail server, such as the one of these tests.
+            // These do not exist where there is a mail server, such as the one of these tests.
             "/dev/outbox/{mail}" | "/dev/outbox/{mail}/html" => pattern.replace("{mail}", "Nudge_0"),
             "/graphql" => "/graphql?query=%7Bviewer%7Baccount%7BdisplayName%7D%7D%7D".to_owned(),
             fixed => {
@@ -99,7 +99,7 @@ struct Text {
     text: String,
 }
 
-/// Every row of every table as text, by the table's name.
+/// Every row of every table as text, by table.
 fn dump(app: &TestApp) -> BTreeMap<String, String> {
     let mut db = Db::open(&app.config.database).unwrap();
     let mut all = |sql: String| -> Vec<String> {
@@ -181,7 +181,7 @@ on_both_databases! {
             let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
             let policy = header("content-security-policy").unwrap();
             assert!(policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"), "{pattern}");
-            // GraphiQL, of development, is the one page that is not ours.
+            // GraphiQL, in development, is the only page that is not ours.
             assert_eq!(policy.contains("unsafe"), pattern == "/", "{pattern}: {policy}");
             assert_eq!(header("referrer-policy").unwrap(), "no-referrer");
             assert_eq!(header("x-content-type-options").unwrap(), "nosniff");
@@ -208,7 +208,7 @@ on_both_databases! {
             let answer = app.http.get(format!("{}{}", app.url, visitors.path(&pattern))).send().await.unwrap();
             let media = answer.headers().get("content-type").map(|media| media.to_str().unwrap().to_owned());
             if media.is_some_and(|media| media.starts_with("text/html")) {
-                // The one script, which a page does without; the app is one.
+                // Leaves out the one script, which a page works without, and the app's own script.
                 let page = answer.text().await.unwrap().replace("<script src=\"/assets/leave.js\" defer></script>", "");
                 let page = page.replace("<script src=\"/app/app.js\" type=\"module\"></script>", "");
                 for inline in ["<style", "style=", "<script", "onclick", "javascript:"] {
@@ -227,7 +227,7 @@ async fn get(request: reqwest::RequestBuilder, header: &str) -> (u16, Option<Str
     (answer.status().as_u16(), value, answer.text().await.unwrap())
 }
 
-/// What production sets: another name than the one that tests come by.
+/// The settings of production, with another host name than the one that tests use.
 fn production(config: &mut evenkeel::config::Config) {
     config.mode = evenkeel::config::Mode::Production;
     config.introspection = false;
@@ -237,7 +237,7 @@ fn production(config: &mut evenkeel::config::Config) {
         vec!["https://app.example.org".parse().unwrap(), "https://other.example.org:8443".parse().unwrap()];
 }
 
-/// Runs a test on a service with the settings of production, which no database matters to.
+/// Runs a test with the settings of production; the kind of database does not matter there.
 fn in_production<F: Future<Output = ()>>(test: impl FnOnce(TestApp) -> F) {
     crate::support::live(async {
         test(TestApp::start_with(crate::support::Backend::Sqlite, production, |_| {}).await).await

@@ -13,7 +13,7 @@ async fn alex(app: &TestApp) -> Person {
     app.person_without_device("Alex", "Europe/Berlin", ("22:00", "08:00")).await
 }
 
-/// Sends a mutation under a key; the answer's status and exact text.
+/// Sends a mutation under a key; returns the answer's status and exact text.
 async fn send(app: &TestApp, person: &Person, key: &str, query: &str, variables: Value) -> (u16, String) {
     app.exact(Some(&person.access()), Some(key), query, variables).await
 }
@@ -22,7 +22,7 @@ async fn links(app: &TestApp, person: &Person) -> usize {
     person.ask(app, LINKS, json!({})).await["viewer"]["partnerLinks"].as_array().unwrap().len()
 }
 
-/// The stable code of an answer that is an error.
+/// The status and stable code of an error answer.
 fn code(answer: &(u16, String)) -> (u16, String) {
     let body: Value = serde_json::from_str(&answer.1).unwrap();
     (answer.0, text(&body["errors"][0]["extensions"]["code"]))

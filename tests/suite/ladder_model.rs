@@ -1,6 +1,6 @@
-//! The ladder against a model: random courses of days over HTTP, and after every step the rules hold.
+//! The ladder against a model: random courses of several days over HTTP; the rules must hold after every step.
 //!
-//! The seed is fixed, so that a failure comes again; `EVENKEEL_MODEL_CASES` and `EVENKEEL_MODEL_SEED` (numbers) ask for
+//! The seed is fixed, so that a failure repeats; `EVENKEEL_MODEL_CASES` and `EVENKEEL_MODEL_SEED` (numbers) ask for
 //! more courses and for others, and `EVENKEEL_MODEL_SHRINK` for so many tries to find a shorter one that fails.
 
 mod model;
@@ -21,13 +21,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use steps::{Step, courses};
 
-/// Courses, and steps in each.
+/// The number of courses, and the steps in each.
 const CASES: u64 = 7;
 const STEPS: usize = 70;
 /// The protocols that people agree on, in minutes.
 const PROTOCOLS: [&[u32]; 4] = [&[60, 24 * 60, 48 * 60], &[60], &[0, 6 * 60, 10 * 60], &[30 * 60, 50 * 60]];
 
-/// A fingerprint as the network shows it: a push's topic or the first part of a mail's id.
+/// A fingerprint as it goes over the network: a push's topic, or the first part of a mail's id.
 fn marks(key: &str) -> [String; 2] {
     use base64::Engine as _;
     let print = fingerprint(key);
@@ -45,7 +45,7 @@ struct World {
     couple: Couple,
     accounts: [AccountId; 2],
     model: Model,
-    /// What a topic or a mail's id stands for.
+    /// The check-in, round and reason of each topic or mail id.
     known: HashMap<String, (usize, i32, Reason)>,
     endpoints: HashMap<String, usize>,
     seen: (usize, usize),
@@ -73,7 +73,7 @@ impl World {
         let seen = (0, app.mail.received().len());
         let accounts = [accounts[0], accounts[1]];
         let mut world = Self { app, couple, accounts, model, known: HashMap::new(), endpoints, seen };
-        // Nobody is told anything without these; later they are taken back and given again.
+        // Nobody is told anything without these consents; later steps withdraw them and give them again.
         for step in [Step::Agree(1, true), Step::Allow(0, true), Step::Allow(1, true)] {
             world.take(&step).await;
         }
@@ -88,7 +88,7 @@ impl World {
         self.person(who).done(&self.app, name, input, select).await
     }
 
-    /// Learns by which marks a check-in's nudges can be told, in its present round.
+    /// Learns the topics and mail ids of a check-in's nudges, in its present round.
     fn learn(&mut self, n: usize) {
         let check_in = &self.model.check_ins[n];
         let id: CheckInId = check_in.id.parse().unwrap();
@@ -104,7 +104,7 @@ impl World {
         }
     }
 
-    /// Takes what reached phones and inboxes since the last time into the model.
+    /// Adds to the model what reached phones and inboxes since the last time.
     fn take_arrivals(&mut self) {
         let pushes = self.app.push.received().split_off(self.seen.0);
         let mails = self.app.mail.received().split_off(self.seen.1);
@@ -202,7 +202,7 @@ impl World {
                 self.model.disturb(who);
             }
             Step::AddDevice(who) => {
-                // One device each: what goes to several comes once to each of them.
+                // One device each: a nudge would come once to each of several.
                 if self.model.people[who].has_device {
                     return;
                 }
@@ -311,7 +311,7 @@ impl World {
         }
     }
 
-    /// One of somebody's check-ins of which this is so.
+    /// One of a person's check-ins that fits.
     fn pick(&self, who: usize, which: usize, fits: impl Fn(&CheckIn) -> bool) -> Option<usize> {
         let all = &self.model.check_ins;
         let fitting: Vec<_> = (0..all.len()).filter(|n| all[*n].subject == who && fits(&all[*n])).collect();
@@ -332,7 +332,7 @@ fn reasons() -> impl Iterator<Item = Reason> {
     Rung::ALL.iter().copied().map(Reason::CheckIn).chain([Reason::Prompt])
 }
 
-/// What the courses came to, so that a test that never sees anything fails.
+/// Counts over all courses, so that a test that never sees anything fails.
 #[derive(Default)]
 struct Tally {
     reckoned: Cell<usize>,
@@ -393,7 +393,7 @@ fn random_courses(backend: Backend) {
     if cases < u32::try_from(CASES).unwrap() || number("EVENKEEL_MODEL_SEED").is_some() {
         return;
     }
-    // The usual courses are known to come to all of it.
+    // The usual courses are known to reach all of these.
     for reason in reasons() {
         assert!(came.get(&reason).is_some_and(|count| *count > 0), "{reason:?} never came: {came:?}");
     }

@@ -1,4 +1,4 @@
-//! The import rule of the house, held against the code.
+//! The import rule of the crate, checked against the code.
 
 mod circles;
 mod crates;
@@ -9,10 +9,10 @@ use sources::{files, sources};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// What anybody may use: ids, the clock, chance.
+/// What every module may use: ids, the clock, chance.
 const BASE: &[&str] = &["ids", "clock", "chance"];
 
-/// Who may import whom, besides themselves and [`BASE`]. What is not listed may see everything.
+/// Which modules each module may import, besides itself and [`BASE`]. A module not listed may import everything.
 const MAY: &[(&str, &[&str])] = &[
     ("ids", &["chance"]),
     ("chance", &[]),
@@ -37,7 +37,7 @@ fn texts() -> impl Iterator<Item = (String, PathBuf, String)> {
     sources().into_iter().map(|source| (source.layer().to_owned(), source.path, source.text))
 }
 
-/// The top-level modules that a text names by `crate::…`, its tests left out.
+/// The top-level modules that a text names by `crate::…`, except in its tests.
 fn imports(text: &str) -> BTreeSet<String> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -97,13 +97,13 @@ fn dense(text: &str) -> String {
     lines.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect()
 }
 
-/// What of the code opens a transaction, or keeps events, in a way of its own: the store of the context for more than
-/// its name, a connection's transactions, and events that no transaction saves.
+/// Whether the code opens a transaction, or keeps change events, in its own way: it uses the context's store for more
+/// than its name, a connection's transactions, or events that no transaction saves.
 fn opens_its_own(code: &str) -> bool {
     let named = |c: char| c.is_alphanumeric() || c == '_';
     let uses_store = code.match_indices(".store").any(|(at, word)| {
         let rest = &code[at + word.len()..];
-        // An atomic number has a method of that name.
+        // An atomic number has a method `store`.
         !rest.starts_with(named) && !rest.starts_with('(') && !rest.starts_with(".backend()")
     });
     uses_store
@@ -117,7 +117,7 @@ fn a_transaction_is_opened_only_where_its_events_are_saved() {
             assert!(!opens_its_own(&dense(&text)), "{} opens transactions of its own", path.display());
         }
     }
-    // The test can fail.
+    // Shows that the test can fail.
     for own in [
         "context\n    .store\n    .write(|db| x)",
         "let store = &context.store;",
@@ -135,7 +135,7 @@ fn every_file_of_tests_is_part_of_a_test_binary() {
     let entries = |folder: &Path| -> Vec<PathBuf> {
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
     };
-    // A file here would be linked as a test binary of its own.
+    // A file here would be linked as its own test binary.
     let loose: Vec<_> = entries(&root).into_iter().filter(|path| path.is_file()).collect();
     assert!(loose.is_empty(), "belongs into tests/suite: {loose:?}");
     let main = std::fs::read_to_string(root.join("suite/main.rs")).unwrap();
@@ -167,7 +167,7 @@ fn the_security_page_names_tests_that_exist() {
     files(&root.join("src"), &mut found);
     let code: Vec<String> = found.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
-    // What stands between backticks in the last column of a table.
+    // The text between backticks in the last column of a table.
     let shown = page.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.rsplit('|').nth(1));
     let named: Vec<&str> = shown.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
     assert!(named.len() > 40, "{named:?}");

@@ -1,4 +1,4 @@
-//! Limits of a request (R34): each is met exactly, and gone beyond by one; and whoever is slow or greedy waits for nobody.
+//! Limits of a request (R34): each is met exactly, and exceeded by one; and a slow or greedy client delays nobody.
 
 use crate::support::{Backend, Person, TestApp};
 use diesel::connection::SimpleConnection;
@@ -13,7 +13,7 @@ async fn person(app: &TestApp) -> Person {
     app.person_without_device("Alex", "UTC", ("22:00", "08:00")).await
 }
 
-/// The code of a refusal, if it is one, and its sentence.
+/// The code and the sentence of a refusal, if it is one.
 async fn refusal(app: &TestApp, person: &Person, query: &str, variables: Value) -> Option<(String, String)> {
     let answer = app.raw(Some(&person.access()), query, variables).await;
     let error = &answer["errors"][0];
@@ -21,7 +21,7 @@ async fn refusal(app: &TestApp, person: &Person, query: &str, variables: Value) 
     (!error.is_null()).then(|| (text(&error["extensions"]["code"]), text(&error["message"])))
 }
 
-/// Checks that the first is done, and that the second is refused in these words.
+/// Checks that the first request is done, and that the second is refused with these words.
 async fn at_the_limit(
     app: &TestApp,
     alex: &Person,
@@ -40,7 +40,7 @@ async fn document(app: &TestApp, alex: &Person, limit: usize, what: &str, of: im
     at_the_limit(app, alex, (of(limit), json!({})), (of(limit + 1), json!({})), &words).await;
 }
 
-/// Fields of one's own account, as many as that.
+/// A query for these fields of the person's own account.
 fn account(fields: &str) -> String {
     format!("{{ viewer {{ account {{ {fields} }} }} }}")
 }
@@ -49,7 +49,7 @@ fn numbered(count: usize, text: impl Fn(usize) -> String) -> String {
     (0..count).map(text).collect::<Vec<_>>().join(" ")
 }
 
-/// Writes that wait for this to be dropped: somebody else writes just now. Reads go on.
+/// Keeps writes waiting until it is dropped, as if somebody else were writing. Reads go on.
 struct Hold(Db);
 
 impl Hold {
@@ -71,7 +71,7 @@ impl Drop for Hold {
 
 const RENAME: &str = "mutation { updateProfile(input: { displayName: \"Robin\" }) { status } }";
 
-/// A connection to the service, which dribbles: it sends a piece again and again. What the service says until it closes.
+/// Opens a connection and sends a piece again and again; returns what the service says until it closes.
 async fn dribble(app: &TestApp, first: &str, piece: &str) -> String {
     let mut stream = TcpStream::connect(app.url.strip_prefix("http://").unwrap()).await.unwrap();
     stream.write_all(first.as_bytes()).await.unwrap();
@@ -86,7 +86,7 @@ async fn dribble(app: &TestApp, first: &str, piece: &str) -> String {
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        // A reset is an end too.
+        // A reset ends the connection, too.
         _ = reader.read_to_end(&mut said) => {}
         () = dribbling => {}
     }
@@ -143,7 +143,7 @@ on_both_databases! {
             format!("{{ viewer {{ checkIns(first: 50) {{ nodes {{ {} }} }} account {{ {rest} }} }} }}", "id ".repeat(396))
         };
         document(&app, &alex, limits::COST, words, page).await;
-        // A list of links has weight, and multiplies what is inside it: 2 + 5 * (1 + 50 * (1 + n)).
+        // A list of links counts, and multiplies what is inside it: 2 + 5 * (1 + 50 * (1 + n)).
         let links = |fields: usize, first: &str| {
             let fields = "id ".repeat(fields);
             format!("query($n: Int = 50, $none: Int) {{ viewer {{ partnerLinks {{ scenes(first: {first}) {{ nodes {{ {fields} }} }} }} }}
@@ -191,7 +191,7 @@ on_both_databases! {
         ] {
             at_the_limit(&app, &alex, of(limit), of(limit + 1), &format!("{what}: at most {limit}.")).await;
         }
-        // Numbers beyond all types are refused as what they are.
+        // Numbers outside the range of every type are refused as such.
         let query = "query($n: Int) { viewer { checkIns(first: $n) { nodes { id } } } }";
         for number in ["9223372036854775808", "1e400", "-1e308", "1.5", "99999999999999999999999999999999999999"] {
             let body = format!("{{ \"query\": {}, \"variables\": {{ \"n\": {number} }} }}", json!(query));
@@ -225,7 +225,7 @@ on_both_databases! {
     }
 }
 
-/// A service with another door, on both databases.
+/// A service with other limits of its HTTP server, on both databases.
 fn on_both<F: Future<Output = ()>>(
     limits: impl Fn(&mut evenkeel::http::HttpLimits),
     test: impl Fn(TestApp) -> F,
@@ -246,7 +246,7 @@ fn r34_a_mutation_that_takes_too_long_is_answered_and_finished_all_the_same() {
             let answer: Value = serde_json::from_str(&text).unwrap();
             assert_eq!((status, &answer["errors"][0]["extensions"]["code"]), (503, &json!("TIMED_OUT")));
             drop(held);
-            // The same request under the same key gives the answer of the first, once that is there.
+            // The same request under the same key gets the answer of the first, once that exists.
             let mut answers = Vec::new();
             while answers.len() < 1000 {
                 answers.push(app.exact(Some(&alex.access()), Some("a-key"), RENAME, json!({})).await);
@@ -264,7 +264,7 @@ fn r34_a_mutation_that_takes_too_long_is_answered_and_finished_all_the_same() {
 
 #[test]
 fn r34_a_query_that_takes_too_long_is_given_up() {
-    // SQLite's readers wait for nobody.
+    // Only on PostgreSQL: SQLite's readers wait for nobody.
     let limits = |limits: &mut evenkeel::http::HttpLimits| limits.execution = Duration::from_millis(300);
     crate::support::live(async {
         let app = TestApp::start_with(Backend::Postgres, |_| {}, limits).await;
@@ -286,7 +286,7 @@ fn r34_one_account_has_so_many_requests_under_way_and_holds_up_nobody_else() {
             let alex = person(&app).await;
             let kim = app.person_without_device("Kim", "UTC", ("22:00", "08:00")).await;
             let held = Hold::writes(&app);
-            // Each comes in as soon as the other and the one that probes leave it a place.
+            // Each is let in as soon as the other one and the probe leave it a permit.
             let rename = async || loop {
                 let answer = app.exact(Some(&alex.access()), None, RENAME, json!({})).await;
                 if answer.0 != 429 {

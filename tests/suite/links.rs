@@ -1,4 +1,4 @@
-//! Partner links: how two people come together by a code, and how the tie ends.
+//! Partner links: how two people link by a code, and how the link ends.
 
 use crate::support::people::text;
 use crate::support::race::TwoServers;
@@ -25,7 +25,7 @@ async fn people<const N: usize>(app: &TestApp, names: [&str; N]) -> [Person; N] 
     people.try_into().unwrap_or_else(|_| unreachable!())
 }
 
-/// Invites; the code and the link's id.
+/// Invites a partner; returns the code and the link's id.
 async fn invite(app: &TestApp, person: &Person) -> (String, String) {
     let data = person.ask(app, INVITE, json!({})).await;
     assert_eq!(data["invitePartner"]["status"], "DONE", "{data}");

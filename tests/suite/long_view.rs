@@ -1,4 +1,4 @@
-//! The long view: guidance, debriefs, the journal, what one's own answers show, and promises kept.
+//! The long view: guidance, debriefs, the journal, what a person's own answers show, and promises kept.
 
 mod debriefs;
 mod guidance;
@@ -12,7 +12,7 @@ use crate::support::{Person, TestApp};
 use evenkeel::ids::AccountId;
 use serde_json::json;
 
-/// Somebody's own id.
+/// A person's own account id.
 async fn account(app: &TestApp, person: &Person) -> AccountId {
     let data = person.ask(app, "{ viewer { account { id } } }", json!({})).await;
     text(&data["viewer"]["account"]["id"]).parse().unwrap()

@@ -1,9 +1,9 @@
-//! All integration tests but those that must be alone: one module for each subject.
+//! All integration tests but those that must run alone: one module per subject.
 //!
-//! A new test goes into the module of its subject; a new subject is a file beside this one and a line below. A file of
-//! its own costs nothing, a test binary of its own is linked for as long as this one. Alone are only the tests that kill
-//! processes (`tests/crash`), those that measure time (`tests/no_oracle`), and those that read the whole process's log
-//! (`tests/logs`).
+//! A new test goes into the module of its subject; a new subject is a file beside this one and a line below. A file
+//! costs nothing, but each test binary takes as long to link as this one. Only the tests that kill processes
+//! (`tests/crash`), that measure time (`tests/no_oracle`), and that read the whole process's log (`tests/logs`) have
+//! their own.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

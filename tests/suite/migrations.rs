@@ -1,4 +1,4 @@
-//! Both migration trees: the same names, up, down and up again, and the same tables in the end.
+//! Both migration trees: the same names, up, down and up again, and the same tables at the end.
 
 use crate::support::rows::{Catalogue, ROWS};
 use diesel::connection::{Connection, SimpleConnection};
@@ -20,7 +20,7 @@ fn lines(rows: Vec<Line>) -> BTreeSet<String> {
     rows.into_iter().map(|row| row.line).collect()
 }
 
-/// Tables and columns as `table.column kind null`, the kinds named alike for both backends.
+/// Tables and columns as `table.column kind null`, with the same names of kinds for both backends.
 const SQLITE_COLUMNS: &str = "SELECT m.name || '.' || c.name || ' ' || \
     CASE c.\"notnull\" WHEN 1 THEN 'required' ELSE 'optional' END AS line \
     FROM sqlite_master m JOIN pragma_table_info(m.name) c \
@@ -83,7 +83,7 @@ fn up_down_and_up_again_gives_equal_schemas() {
     admin.batch_execute(&format!("DROP DATABASE {name}")).unwrap();
 }
 
-/// A database of each kind, empty; the PostgreSQL one is the first.
+/// An empty database of each kind; the PostgreSQL one is the first.
 struct Two {
     databases: [Db; 2],
     server: String,
@@ -96,7 +96,8 @@ impl Two {
         let (server, name, url) = crate::support::database::create_database();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("evenkeel.db").display().to_string();
-        // As the program opens them: on SQLite, foreign keys are watched and would take children along.
+        // As the program opens them: SQLite then enforces foreign keys, and a deleted row would take its children
+        // along.
         let open = |location| Db::open(&location).unwrap();
         let databases = [open(Location::Postgres(url)), open(Location::Sqlite(file))];
         Self { databases, server, name, _folder: folder }
@@ -106,7 +107,7 @@ impl Two {
         Catalogue::read(&mut self.databases[0])
     }
 
-    /// The name of the next migration; None: all of them have run.
+    /// The name of the next migration; `None` once all have run.
     fn next(&mut self) -> Option<String> {
         let [Db::Postgres(postgres), Db::Sqlite(sqlite)] = &mut self.databases else { unreachable!() };
         let first =
@@ -161,7 +162,7 @@ fn each_migration_and_its_way_back_keep_every_row_of_every_table() {
             down(db);
             assert_eq!(before.common(&after, &before.rows(db)), common, "{name}, down");
             match is_last(db) {
-                // As the program does it, all in one transaction.
+                // As the program does it: all in one transaction.
                 true => db.migrate().unwrap(),
                 false => up(db),
             }
@@ -178,7 +179,7 @@ fn each_migration_and_its_way_back_keep_every_row_of_every_table() {
     two.drop();
 }
 
-/// Whether one migration is all that is left to run.
+/// Whether exactly one migration is left to run.
 fn is_last(db: &mut Db) -> bool {
     match db {
         Db::Postgres(c) => c.pending_migrations(POSTGRES_MIGRATIONS).unwrap().len() == 1,
@@ -186,7 +187,7 @@ fn is_last(db: &mut Db) -> bool {
     }
 }
 
-/// Migrates up to before the migration of that name.
+/// Runs all migrations before the one of that name.
 fn up_to(two: &mut Two, name: &str) {
     while two.next().unwrap() != name {
         two.databases.iter_mut().for_each(up);
@@ -209,7 +210,7 @@ fn the_constraints_mend_quiet_hours_and_stop_at_what_a_person_must_look_at() {
         db.batch_execute(&damage).unwrap();
         let refused = db.migrate().unwrap_err().to_string();
         assert!(refused.to_lowercase().contains("constraint"), "{refused}");
-        // Nothing of it is there, and the same start goes well once the row is mended.
+        // Nothing of the migration is left, and the same start succeeds once the row is mended.
         let rows = before.rows(db);
         assert!(rows.values().all(|rows| rows.len() == ROWS));
         db.batch_execute("UPDATE scenes SET intensity = 5 WHERE intensity = 9").unwrap();

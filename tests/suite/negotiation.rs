@@ -1,4 +1,4 @@
-//! Negotiation: each one's own words, texts that nobody edits, and a yes to exactly what was read.
+//! Negotiation: each person's own words, texts that nobody edits, and an Agreement to exactly what was read.
 
 use crate::support::people::text;
 use crate::support::{Couple, Person, TestApp, at};
@@ -48,7 +48,7 @@ async fn withdraw(app: &TestApp, person: &Person, revision: &Value) -> Value {
     person.ask(app, WITHDRAW, json!({ "id": revision["id"] })).await["withdrawAgreement"].clone()
 }
 
-/// The link with its Revisions, as one of the two reads it.
+/// The link with its Revisions, as one person reads it.
 async fn history(app: &TestApp, person: &Person, link: &str) -> Value {
     person.ask(app, HISTORY, json!({ "link": link })).await["node"].clone()
 }
@@ -64,7 +64,7 @@ async fn states(app: &TestApp, couple: &Couple) -> Vec<String> {
     read.remove(0)
 }
 
-/// The Revision that a scene which begins now stands under.
+/// The Revision of a scene that begins now.
 async fn revision_of_new_scene(app: &TestApp, couple: &Couple) -> Value {
     let scene = couple.scene(app).await;
     let query = "query($id: ID!) { node(id: $id) { ... on Scene { revision { id } } } }";
@@ -75,7 +75,7 @@ fn refused(field: &str, code: &str) -> Value {
     json!([{ "field": field, "code": code }])
 }
 
-/// The rungs of everything that was pushed to a person.
+/// The rungs of all pushes to a person.
 async fn rungs(app: &TestApp, person: &Person) -> Vec<String> {
     let mut rungs = Vec::new();
     for push in person.pushes(app) {
@@ -92,7 +92,7 @@ on_both_databases! {
         write_needs(&app, &sam, &link, "you are safe").await;
         assert_eq!(history(&app, &alex, &link).await["myNeeds"]["words"], "well done");
 
-        // Whoever proposes, each one's Needs are those that they wrote themselves.
+        // Whoever proposes, the Needs of each person are those that they wrote themselves.
         propose(&app, &sam, &link, None, "none").await;
         for (person, mine, partners) in [(&alex, "well done", "you are safe"), (&sam, "you are safe", "well done")] {
             let read = history(&app, person, &link).await;
@@ -167,7 +167,7 @@ on_both_databases! {
         assert_eq!(agree(&app, alex, &second).await["revision"]["state"], "PROPOSED", "Sam has not read it");
         assert_eq!(agree(&app, sam, &second).await["revision"]["state"], "AGREED");
 
-        // What both agreed to holds until both agree to the next.
+        // What both agreed to holds until both agree to the next text.
         let third = propose(&app, sam, link, Some(&second), "no marks").await;
         assert_eq!(states(&app, &couple).await, ["PROPOSED", "AGREED", "SUPERSEDED"]);
         assert_eq!(revision_of_new_scene(&app, &couple).await, second["id"]);
@@ -231,7 +231,7 @@ on_both_databases! {
         assert_eq!((alex.mails(&app).len(), alex.pushes(&app).len()), mails, "nobody is told");
         assert_eq!(history(&app, alex, link).await["agreedRevision"], Value::Null);
         assert_eq!(revision_of_new_scene(&app, &couple).await, Value::Null);
-        // A yes can be given again; only Sam's was missing.
+        // An Agreement can be given again; only Sam's was missing.
         app.pass_minutes(1).await;
         assert_eq!(agree(&app, sam, &first).await["revision"]["state"], "AGREED");
         assert_eq!(revision_of_new_scene(&app, &couple).await, first["id"]);
@@ -291,7 +291,7 @@ on_both_databases! {
         let offsets = json!([20160, 0, 60, 1440, 2880, 30, 4320, 10080]);
         let rising = [0, 30, 60, 1440, 2880, 4320, 10080, 20160];
         let first = couple.agree(&app, json!({ "stopSignal": "red", "protocol": offsets }), None).await;
-        // Proposed, not agreed: it drives nothing yet.
+        // It is proposed but not agreed, so it has no effect yet.
         let terms = json!({ "stopSignal": "red", "protocol": [5] });
         let input = json!({ "input": { "linkId": couple.link, "basedOn": first, "terms": terms } });
         couple.sam.ask(&app, PROPOSE, input).await;

@@ -1,11 +1,11 @@
-//! What work on a link costs: as many statements and decryptions with a history of 200 Revisions as with one.
+//! The cost of work on a link: as many statements and decryptions with 200 Revisions as with one.
 
 use crate::support::care::HOUR;
 use crate::support::people::text;
 use crate::support::{Backend, Couple, Person, TestApp, statements};
 use serde_json::{Value, json};
 
-/// How long the long history is.
+/// The length of the long history.
 const REVISIONS: usize = 200;
 const HOME: &str = include_str!("../support/home.graphql");
 const OF_LINK: &str = "query($id: ID!) { node(id: $id) { ... on PartnerLink {
@@ -13,7 +13,7 @@ const OF_LINK: &str = "query($id: ID!) { node(id: $id) { ... on PartnerLink {
 const OF_SCENE: &str = "query($id: ID!) { node(id: $id) { ... on Scene {
     revision { id needs { needs { words } } } } } }";
 
-/// Statements and decryptions of each piece of work, by name.
+/// The statements and decryptions of each operation, by name.
 struct Costs<'a> {
     app: &'a TestApp,
     noted: Vec<(&'static str, usize, u64)>,
@@ -38,7 +38,7 @@ impl Costs<'_> {
     }
 }
 
-/// So many Revisions of which every tenth and the last are agreed; the last one's id.
+/// Makes so many Revisions, of which every tenth and the last are agreed; returns the last one's id.
 async fn history(app: &TestApp, couple: &Couple, revisions: usize) -> String {
     let mut latest: Option<String> = None;
     for number in 1..=revisions {
@@ -54,7 +54,7 @@ async fn history(app: &TestApp, couple: &Couple, revisions: usize) -> String {
     latest.unwrap()
 }
 
-/// Lives through everything that depends on an agreement, once the link has so many Revisions.
+/// Does everything that depends on an agreement, on a link with so many Revisions.
 async fn costs(backend: Backend, revisions: usize) -> Vec<(&'static str, usize, u64)> {
     let app = TestApp::start(backend).await;
     let couple = app.couple().await;
@@ -81,7 +81,7 @@ async fn costs(backend: Backend, revisions: usize) -> Vec<(&'static str, usize, 
     costs.of_mutation("endScene", alex, end, "scene { id revision { id } }").await;
     let over = costs.of("recordScene, over", couple.scene(&app)).await;
 
-    // With check-ins open, consents and agreements are looked at again.
+    // With check-ins open, consents and agreements are checked again.
     let allow = json!({ "linkId": link, "partnerAlertAllowed": true });
     costs.of_mutation("updateLink", alex, allow, "").await;
     let allow = json!({ "sceneId": over, "allowed": true });

@@ -1,4 +1,4 @@
-//! Two people who edit, agree and withdraw at the same moment, through two servers: always one consistent state.
+//! Two people edit, agree and withdraw at the same moment, through two servers: the state is always consistent.
 
 use crate::support::people::text;
 use crate::support::race::TwoServers;
@@ -28,7 +28,7 @@ fn yes(revision: &Value) -> Value {
     json!({ "input": { "revisionId": revision["id"], "contentHash": revision["contentHash"] } })
 }
 
-/// A new Revision on top of the newest, to which nobody has said yes.
+/// A new Revision on top of the newest, without any Agreement.
 async fn propose(app: &TestApp, couple: &Couple, round: i64) -> Value {
     let based_on = state(app, couple).await["latestRevision"]["id"].clone();
     let data =
@@ -87,7 +87,7 @@ on_both_databases! {
             let read = propose(&app, &couple, round).await;
             couple.sam.ask(&app, AGREE, yes(&read)).await;
             let edit = proposal(&couple.link, &read["id"], format!("edit {round}"));
-            // Whoever is asked first has a small lead: each takes it in turn.
+            // The first request has a small lead: each person has it in turn.
             let mut requests = [(&couple.alex, AGREE, yes(&read)), (&couple.sam, PROPOSE, edit)];
             if round % 2 == 0 {
                 requests.reverse();

@@ -1,4 +1,4 @@
-//! Nudges: when each rung goes out and to whom, what is looked at again at the moment of sending, and how it looks.
+//! Nudges: when each rung goes out and to whom, what is checked again at the moment of sending, and how it looks.
 
 use crate::support::care::{DAY, HOUR, minute};
 use crate::support::people::text;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const MAIL: &str = "mail You asked to be reminded: how are you today?";
 
-/// What reached a person from now on, while `act` goes on.
+/// What reaches a person while `act` runs.
 async fn meanwhile(app: &TestApp, person: &Person, act: impl AsyncFnOnce()) -> Vec<String> {
     let before = person.timeline(app).await;
     act().await;
@@ -38,7 +38,7 @@ on_both_databases! {
             let sam = &couple.sam;
             let wanted = |push: bool, mail: bool| json!({ "pushWanted": push, "mailWanted": mail });
             let due_now = meanwhile(&app, sam, async || {
-                // It falls due, and before a worker comes to it, this happens.
+                // It falls due, and this happens before a worker claims it.
                 app.clock.set(minute(n * 2 * DAY + HOUR));
                 match step {
                     "answers" => {
@@ -99,7 +99,7 @@ on_both_databases! {
         // Sam, before anything is due, to Tokyo: 04:00 there, and quiet until 07:00.
         profile(&app, &couple.sam, json!({ "zone": "Asia/Tokyo" })).await;
         app.pass_minutes(3 * HOUR).await;
-        // Alex, whose mail waits in Berlin for the morning, to Los Angeles, where it is afternoon.
+        // Alex, whose mail waits for the morning in Berlin, to Los Angeles, where it is afternoon.
         profile(&app, &couple.alex, json!({ "zone": "America/Los_Angeles" })).await;
         app.pass_until(minute(2 * DAY)).await;
         assert_eq!(couple.sam.timeline(&app).await, [
@@ -114,7 +114,7 @@ on_both_databases! {
         let couple = app.couple().await;
         couple.agree_on(&app, &[6 * 60]).await;
         couple.scene(&app).await;
-        // Due at 00:00Z: 02:00 in Berlin. Quiet hours that end in the hour which comes twice end the second time.
+        // Due at 00:00Z: 02:00 in Berlin. Quiet hours that end in the repeated hour end at its second pass.
         profile(&app, &couple.alex, json!({ "quietHours": { "from": "22:00", "until": "02:30" } })).await;
         // 17:00 in Los Angeles.
         profile(&app, &couple.sam, json!({ "quietHours": { "from": "16:00", "until": "17:10" } })).await;
@@ -203,7 +203,7 @@ on_both_databases! {
         assert_eq!(back_after(4 * HOUR + 30).await, [
             &format!("24 22:30 {MAIL}"), "24 22:30 push REACH_OUT",
         ], "the mail in place of the first ask");
-        // Down again until after the second one's alert would have been due.
+        // Down again until after the alert of the second check-in would have been due.
         let due = 3 * DAY;
         assert_eq!(back_after(due + 23 * HOUR + 30).await, ["28 17:30 push ASK_AGAIN", "28 17:30 push REACH_OUT"]);
         app.pass_until(minute(due + DAY)).await;
@@ -245,7 +245,7 @@ on_both_databases! {
         assert_eq!(alex.timeline(&app).await.len(), 6);
         let metrics = app.app.context.metrics.render().unwrap();
         assert!(metrics.contains("evenkeel_put_off_nudges_total 2"), "what waits for the morning is counted");
-        // What was asked for does not count, and is not held up.
+        // A mail that the person asked for does not count towards the limit, and is not delayed.
         let before = alex.mails(&app).len();
         app.anonymous("mutation($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) { status } }",
             json!({ "input": { "email": alex.email } })).await;
@@ -272,7 +272,7 @@ on_both_databases! {
                 let rung = text(&person.nudge(&app, &push).await["rung"]);
                 let mut payload: Value = serde_json::from_slice(&push.payload).unwrap();
                 let id = text(&payload["nudge"]);
-                // A tap of whoever is asked leads to the question; only the tap tells, and not what can be seen.
+                // A tap by the person asked leads to the question; only the tap shows it, not what is visible.
                 let leads = text(&payload["notification"]["navigate"]);
                 let path = if rung.starts_with("ASK") { format!("{}/c/", app.url) } else { format!("{}/open#", app.url) };
                 assert!(leads.starts_with(&path) && leads.ends_with(&format!("#{id}")), "{rung}: {leads}");

@@ -1,4 +1,4 @@
-//! The files for whoever watches: they are well-formed, and every metric that they name is one that is served.
+//! The files for monitoring: they are well-formed, and the service serves every metric that they name.
 
 use crate::support::Backend;
 use crate::support::watching::{get, watch};
@@ -17,11 +17,11 @@ fn metrics(text: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// One rule: its fields, those of `annotations` and `labels` among them.
+/// One rule: its fields, with those of `annotations` and `labels`.
 type Rule = BTreeMap<String, String>;
 
-/// The rules of a file in the narrow form of ours, every line of which must be understood: a comment, the head, or one
-/// field of a rule at its depth, whose value is a word or a quoted text, or an expression.
+/// The rules of a file in our narrow form. Every line must be understood: a comment, the head, or one field of a rule
+/// at its depth, whose value is a word, a quoted text or an expression.
 fn rules(text: &str) -> Vec<Rule> {
     let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
     let lines = lines.skip_while(|line| !line.starts_with("      "));
@@ -67,7 +67,7 @@ fn rules(text: &str) -> Vec<Rule> {
     rules
 }
 
-/// Brackets and quotes of an expression are closed in order.
+/// Whether the brackets and quotes of an expression are closed in order.
 fn is_balanced(expression: &str) -> bool {
     let mut open = Vec::new();
     for c in expression.chars() {

@@ -1,4 +1,4 @@
-//! The pages that a nudge or a mail leads to: they sign nobody in, show nothing of anybody, and change nothing unasked.
+//! The pages behind a nudge or a mail: they sign nobody in, show no personal data, and change nothing unasked.
 
 mod mails;
 
@@ -12,11 +12,12 @@ use evenkeel::store::{Db, Location};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-/// What no page may say: it would tell a stranger, or a partner who holds the phone, more than the link itself.
+/// Words that no page may contain: they would tell a stranger, or a partner who holds the phone, more than the link
+/// does.
 const UNSAID: [&str; 9] =
     ["alex", "sam", "scene", "partner", "people.test", "aftercare", "drop", "paused", "agreed"];
 
-/// A couple of which Sam has no device, and a scene that ended just now.
+/// A couple in which Sam has no device, and a scene that ended just now.
 async fn by_mail(app: &TestApp) -> (Couple, String) {
     let alex = app.person("Alex", "Europe/Berlin", ("22:00", "08:00")).await;
     let sam = app.person_without_device("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;
@@ -26,7 +27,7 @@ async fn by_mail(app: &TestApp) -> (Couple, String) {
     (couple, scene)
 }
 
-/// The same, at the time of the first check-in; the link of the mail that asks Sam.
+/// The same, at the time of the first check-in, with the link of the mail that asks Sam.
 async fn asked(app: &TestApp) -> (Couple, String, String) {
     let (couple, scene) = by_mail(app).await;
     app.pass_minutes(HOUR).await;
@@ -34,7 +35,7 @@ async fn asked(app: &TestApp) -> (Couple, String, String) {
     (couple, scene, link)
 }
 
-/// The latest mail that asks.
+/// The latest mail that asks a question.
 fn reminder(app: &TestApp, person: &Person) -> evenkeel::demo::smtp_receiver::Mail {
     let mut mails = person.mails(app);
     mails.retain(|mail| link_in(mail).contains("/c/"));

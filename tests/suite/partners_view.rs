@@ -1,4 +1,4 @@
-//! What the partner learns: an alert only with consent and without its reason, and of every silence the same.
+//! What the partner learns: an alert only with consent and without its reason, and the same of every silence.
 
 mod eyes;
 
@@ -8,7 +8,7 @@ use crate::support::{Couple, Person, TestApp};
 use eyes::{Eyes, assert_same, plain};
 use serde_json::{Value, json};
 
-/// What an alert, and nothing else, says.
+/// All that an alert says.
 const WELCOME: [(&str, &str); 4] = [
     ("MESSAGE", "A message would be welcome."),
     ("CALL", "A call would be welcome."),
@@ -20,7 +20,7 @@ async fn set_alert(app: &TestApp, person: &Person, scene: &str, allowed: Option<
     person.done(app, "setSceneAlert", json!({ "sceneId": scene, "allowed": allowed }), "").await;
 }
 
-/// The alerts that reached somebody's phone, as they are read in the app.
+/// The alerts on a person's phone, as the app shows them.
 async fn alerts(app: &TestApp, person: &Person) -> Vec<String> {
     let mut messages = Vec::new();
     for push in person.pushes(app) {
@@ -40,7 +40,7 @@ struct Silence {
     later: Vec<(&'static str, Value)>,
 }
 
-/// Every way of saying nothing to the partner. `CHECK_IN`, `LINK` and `SCENE` stand for Sam's own.
+/// Every way of telling the partner nothing. `CHECK_IN`, `LINK` and `SCENE` stand for the ids of Sam's own.
 fn silences() -> Vec<Silence> {
     let of = |name, early, due, later| Silence { name, early, due, later };
     let check_in = |more: Value| {
@@ -113,13 +113,13 @@ fn silences() -> Vec<Silence> {
     ]
 }
 
-/// One couple whose Sam is silent in one way.
+/// A couple in which Sam is silent in one way.
 struct Case {
     couple: Couple,
     revision: String,
     scene: String,
     check_in: String,
-    /// Where Alex's feed was when nothing had happened yet.
+    /// The cursor of Alex's feed before anything happened.
     cursor: Value,
     silence: Silence,
 }
@@ -149,12 +149,12 @@ impl Case {
             });
             let input = serde_json::from_str(&input).unwrap();
             let came = self.couple.sam.change(app, step, input, "").await;
-            // Of an ended link there is nothing to withdraw: that stands so already.
+            // On an ended link there is nothing to withdraw: it is withdrawn already.
             assert_ne!(came["status"], "REFUSED", "{step}: {came}");
         }
     }
 
-    /// Everything that Alex can try with what is both's, and with Sam's own ids: what each try comes to.
+    /// Everything that Alex can try with shared objects and with Sam's own ids; returns the answers.
     async fn provoke(&self, app: &TestApp, but: &[&str]) -> Vec<String> {
         let Couple { alex, link, .. } = &self.couple;
         let look = "{ viewer { partnerLinks(endedToo: true) { latestRevision { id contentHash } } } }";
@@ -198,7 +198,7 @@ impl Case {
     }
 }
 
-/// So many couples of the same two, each with an agreement and a scene that ended just now.
+/// A couple for each silence, with an agreement and a scene that ended just now.
 async fn cases(app: &TestApp, silences: Vec<Silence>) -> Vec<Case> {
     let mut couples = Vec::new();
     for (number, silence) in silences.into_iter().enumerate() {
@@ -222,7 +222,7 @@ on_both_databases! {
         let couple = app.couple().await;
         couple.allow_alert(&app, &couple.alex, true).await;
         let mut revision: Option<String> = None;
-        // On the link, for the scene, what Sam does at the last moment, and whether Alex is told.
+        // Consent on the link, consent for the scene, what Sam does at the last moment, and whether Alex is told.
         let cases: [(bool, Option<bool>, &str, bool); 9] = [
             (false, None, "nothing", false),
             (true, None, "nothing", true),
@@ -245,7 +245,7 @@ on_both_databases! {
             let scene = couple.scene(&app).await;
             set_alert(&app, &couple.sam, &scene, for_scene).await;
             let before = alerts(&app, &couple.alex).await.len();
-            // The alert falls due meanwhile, and nobody delivers it before Sam has thought again.
+            // The alert falls due meanwhile, and nobody delivers it before Sam has decided again.
             app.pass_until(minute(begin + 22 * HOUR + 59)).await;
             app.clock.set(minute(begin + 24 * HOUR + 30));
             match last_moment {
@@ -294,7 +294,7 @@ on_both_databases! {
             scenes.push(couple.scene(&app).await);
         }
         app.pass_minutes(HOUR + 5).await;
-        // One puts the question off, which makes all that is planned about it anew.
+        // One snoozes the check-in, which plans all of its nudges anew.
         let due = couples[1].check_ins(&app, &couples[1].sam, &scenes[1]).await.remove(0)["id"].clone();
         couples[1].sam.done(&app, "snoozeCheckIn", json!({ "checkInId": due, "minutes": 60 }), "").await;
         app.pass_minutes(2 * DAY).await;
@@ -346,7 +346,7 @@ on_both_databases! {
             let walked = eyes.pages(&app, &case.couple, &case.couple.alex).await;
             assert_same(&walked, &pages, &format!("Sam {}, page by page", case.silence.name));
         }
-        // Whatever Alex does about it comes to the same, and afterwards the same is to be seen.
+        // Whatever Alex does about it has the same result, and afterwards Alex sees the same.
         for case in silent {
             case.couple.alex.refresh(&app).await;
         }
@@ -382,11 +382,11 @@ on_both_databases! {
         for case in &cases {
             case.act(&app, &case.silence.later).await;
             case.couple.alex.refresh(&app).await;
-            // What would end the alert for Alex's own reasons is not tried.
+            // Not tried: what would end the alert for Alex's own reasons.
             let tried = case.provoke(&app, &["endLink", "withdrawAgreement", "recordOutreach"]).await;
             assert!(tried.iter().filter(|came| came.contains("\"DONE\"")).count() > 5, "{tried:#?}");
             if !["leaves it so", "takes it back for the scene"].contains(&case.silence.name) {
-                // A scene that is said to have begun while it was still allowed.
+                // A scene said to have begun while the alert was still allowed.
                 let (began, ended) = (app.clock.now() - jiff::SignedDuration::from_mins(30), app.clock.now());
                 let scene = json!({ "linkId": case.couple.link, "setting": "ONLINE", "startedAt": began.to_string(),
                     "endedAt": ended.to_string() });
@@ -492,7 +492,7 @@ on_both_databases! {
         let (_, token) = lines[6].rsplit_once('/').unwrap();
         assert_eq!((lines[5], lines.len()), ("No more of these, or a pause:", 7));
         assert_eq!(mail.subject().unwrap(), "Your reminder");
-        // Random letters may spell any word.
+        // The random letters of the token may spell any word.
         let everything = String::from_utf8(mail.raw).unwrap().replace("=\r\n", "").replace(token, "").to_lowercase();
         for word in ["sam", "scene", "check-in", "answer", "mood", "drop"] {
             assert!(!everything.contains(word), "{word} in {everything}");

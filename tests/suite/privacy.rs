@@ -1,4 +1,4 @@
-//! Privacy at the door: what an answer must not tell about addresses and about other people's objects, and passwords.
+//! Privacy: what an answer must not tell about addresses and other people's objects; and passwords.
 
 use crate::support::people::{PASSWORD, link_in, text};
 use crate::support::{Couple, Person, TestApp};
@@ -23,14 +23,15 @@ fn signing_up(email: &str, password: &str) -> Value {
     } })
 }
 
-/// One address with an account, one that waits to be confirmed, and (said by nothing) one without.
+/// One address with an account and one that waits to be confirmed; a third, which needs no set-up, has none.
 async fn addresses(app: &TestApp) {
     app.person_without_device("Alex", "Europe/Berlin", ("22:00", "08:00")).await;
     app.anonymous(SIGN_UP, signing_up(WAITING, PASSWORD)).await;
     app.deliver().await;
 }
 
-/// Asks without a token for several variables; all answers must be alike to the last byte. Returns the answer.
+/// Sends a query without a token with several variables; all answers must be alike to the last byte. Returns the
+/// answer.
 async fn alike(app: &TestApp, query: &str, several: &[Value]) -> (u16, String) {
     let mut answers = Vec::new();
     for variables in several {
@@ -44,7 +45,7 @@ fn missing(id: &str) -> String {
     format!("{}000000000000", &id[..id.len() - 12])
 }
 
-/// Other spellings that are nobody's id: another noun, none, in capitals, cut off.
+/// Spellings that are nobody's id: another noun, no noun, capitals, cut off, empty.
 fn malformed(id: &str) -> [String; 5] {
     let (_, number) = id.split_once('_').unwrap();
     let cut = id[..id.len() - 1].to_owned();
@@ -99,7 +100,7 @@ async fn belongings(app: &TestApp, couple: &Couple) -> Belongings {
     }
 }
 
-/// Everything that somebody else could have changed, as a person sees it.
+/// Everything that somebody else could have changed, as this person sees it.
 async fn everything(app: &TestApp, person: &Person) -> Value {
     let query = "{ viewer { partnerLinks(endedToo: true) { id status me { role } partnerAlertAllowed myNeeds { words }
         latestRevision { id state agreements { who withdrawnAt } }
@@ -109,7 +110,7 @@ async fn everything(app: &TestApp, person: &Person) -> Value {
     person.ask(app, query, json!({})).await
 }
 
-/// Tries a mutation on ids of others, on missing ones and on no ids at all: the answers must not differ.
+/// Tries a mutation on other people's ids, on missing ones and on texts that are no ids: the answers must not differ.
 async fn looks_missing(app: &TestApp, by: &Person, mutation: &str, field: &str, rest: &Value, ids: &[&str]) {
     let capital = mutation[..1].to_uppercase() + &mutation[1..];
     let query = format!(

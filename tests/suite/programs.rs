@@ -1,5 +1,5 @@
-//! What programs ask: documents by their hash, answers that are asked for again, the addresses beside GraphQL, lists in
-//! both directions.
+//! What programs ask: documents by their hash, conditional requests, the addresses beside GraphQL, lists in both
+//! directions.
 
 mod documents;
 mod home;

@@ -1,4 +1,4 @@
-//! A phone's passkey manager: makes passkeys and signs with them as WebAuthn says, and can be made to misbehave.
+//! A phone's passkey manager: creates passkeys, signs with them as WebAuthn says, and misbehaves on request.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -25,12 +25,12 @@ struct Passkey {
     counter: u32,
 }
 
-/// A passkey manager with the browser around it.
+/// A passkey manager and the browser around it.
 #[derive(Clone)]
 pub struct Authenticator {
-    /// The page that the person is on.
+    /// The origin of the page that the person is on.
     pub origin: String,
-    /// Whether it asks for a finger, face or code.
+    /// Whether it verifies the person by finger, face or code.
     pub verifies: bool,
     passkeys: RefCell<Vec<Passkey>>,
 }
@@ -48,12 +48,12 @@ fn p256() -> EcGroup {
 }
 
 impl Authenticator {
-    /// One without passkeys, on a page of that origin.
+    /// A manager without passkeys, on a page of this origin.
     pub fn at(origin: &str) -> Self {
         Self { origin: origin.to_owned(), verifies: true, passkeys: RefCell::new(Vec::new()) }
     }
 
-    /// `navigator.credentials.create`: makes a passkey and gives its `toJSON()` as text.
+    /// `navigator.credentials.create`: creates a passkey and returns its `toJSON()` as text.
     pub fn create(&self, options: &str) -> String {
         let options: Value = serde_json::from_str(options).unwrap();
         let rp_id = options["rp"]["id"].as_str().unwrap();
@@ -83,7 +83,7 @@ impl Authenticator {
         made
     }
 
-    /// The answer to a creation with the passkey that was made last, for another challenge.
+    /// The answer to a creation with another challenge, by the passkey created last.
     pub fn attest_again(&self, challenge: &str) -> String {
         let passkey = self.passkeys.borrow().last().unwrap().clone();
         self.attest(&passkey, challenge)
@@ -107,7 +107,7 @@ impl Authenticator {
         public_key_credential(&passkey.id, response, json!({ "credProps": { "rk": true } }))
     }
 
-    /// `navigator.credentials.get`: signs with a passkey that it has, and gives `toJSON()` as text.
+    /// `navigator.credentials.get`: signs with one of its passkeys and returns `toJSON()` as text.
     pub fn get(&self, options: &str) -> String {
         let options: Value = serde_json::from_str(options).unwrap();
         let rp_id = options["rpId"].as_str().unwrap();
@@ -124,17 +124,17 @@ impl Authenticator {
         self.assert(passkey, options["challenge"].as_str().unwrap())
     }
 
-    /// Says of the passkey used last that it belongs to another person.
+    /// Makes the passkey created last claim that it belongs to another person.
     pub fn claim_user(&self, user_handle: &str) {
         self.passkeys.borrow_mut().last_mut().unwrap().user_handle = user_handle.to_owned();
     }
 
-    /// The person whose passkeys these are, as the service named them.
+    /// The user handle that the service gave the owner of these passkeys.
     pub fn user(&self) -> String {
         self.passkeys.borrow().last().unwrap().user_handle.clone()
     }
 
-    /// Takes the id of another's passkey, and keeps its own key.
+    /// Takes the id of another manager's passkey, and keeps its own key.
     pub fn claim_id_of(&self, other: &Self) {
         self.passkeys.borrow_mut().last_mut().unwrap().id =
             other.passkeys.borrow().last().unwrap().id.clone();
@@ -152,7 +152,7 @@ impl Authenticator {
         public_key_credential(&passkey.id, response, json!({}))
     }
 
-    /// WebAuthn, 6.1.
+    /// The authenticator data (WebAuthn, 6.1).
     fn authenticator_data(&self, passkey: &Passkey, more: u8) -> Vec<u8> {
         let verified = if self.verifies { USER_VERIFIED } else { 0 };
         let mut data = sha256(passkey.rp_id.as_bytes());
@@ -161,7 +161,7 @@ impl Authenticator {
         data
     }
 
-    /// WebAuthn, 5.8.1: what the browser adds, which no page can change.
+    /// The client data, which the browser adds and no page can change (WebAuthn, 5.8.1).
     fn client_data(&self, kind: &str, challenge: &str) -> String {
         json!({ "type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": false })
             .to_string()

@@ -1,4 +1,4 @@
-//! What people do about scenes, check-ins and nudges, one line each, and what each of them got.
+//! One-line steps about scenes, check-ins and nudges, and the timeline of what each person got.
 
 use super::people::text;
 use super::{Couple, Person, START, TestApp, at};
@@ -6,21 +6,20 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 impl Person {
-    /// Sends the mutation of that name, whose input type is named after it; its payload with `status`, `problems`
-    /// and what else is selected.
+    /// Sends a mutation with its `…Input` and returns the payload: `status`, `problems` and the selected fields.
     pub async fn change(&self, app: &TestApp, name: &str, input: Value, select: &str) -> Value {
         let answer = self.ask(app, &mutation(name, select), json!({ "input": input })).await;
         answer[name].clone()
     }
 
-    /// As [`Person::change`], for what must be done.
+    /// As [`Person::change`]; the mutation must be done.
     pub async fn done(&self, app: &TestApp, name: &str, input: Value, select: &str) -> Value {
         let payload = self.change(app, name, input, select).await;
         assert_eq!(payload["status"], "DONE", "{name}: {payload}");
         payload
     }
 
-    /// As [`Person::change`], for what must be refused: the field and the code of the first problem.
+    /// As [`Person::change`]; the mutation must be refused. Returns the field and the code of the first problem.
     pub async fn refused(&self, app: &TestApp, name: &str, input: Value) -> (String, String) {
         let payload = self.change(app, name, input, "").await;
         assert_eq!(payload["status"], "REFUSED", "{name}: {payload}");
@@ -44,12 +43,12 @@ impl Person {
         lines
     }
 
-    /// The part of [`Person::timeline`] that holds this word.
+    /// The lines of [`Person::timeline`] that contain this word.
     pub async fn timeline_of(&self, app: &TestApp, word: &str) -> Vec<String> {
         self.timeline(app).await.into_iter().filter(|line| line.contains(word)).collect()
     }
 
-    /// One's own nudges of a check-in that have this state: their rungs, sorted.
+    /// The rungs of this person's own nudges of a check-in in this state, sorted.
     pub async fn rungs(&self, app: &TestApp, check_in: &Value, state: &str) -> Vec<String> {
         let query = "{ viewer { nudges(first: 50) { nodes { rung state checkIn { id } } } } }";
         let data = self.ask(app, query, json!({})).await;
@@ -65,7 +64,7 @@ impl Person {
 }
 
 impl TestApp {
-    /// As [`TestApp::couple`], with names that end in a number, so that a test can have several.
+    /// As [`TestApp::couple`], with a number in the names, so that a test can have several couples.
     pub async fn pair(&self, number: usize) -> Couple {
         let alex = self.person(&format!("Alex{number}"), "Europe/Berlin", ("22:00", "08:00")).await;
         let sam = self.person(&format!("Sam{number}"), "America/Los_Angeles", ("23:00", "07:00")).await;
@@ -74,20 +73,20 @@ impl TestApp {
     }
 }
 
-/// So many minutes from [`START`].
+/// The instant so many minutes after [`START`].
 pub fn minute(minutes: i64) -> Timestamp {
     at(START) + SignedDuration::from_mins(minutes)
 }
 
 impl Couple {
-    /// Agrees on a protocol of these offsets, with a call as what the partner may be told.
+    /// Agrees on a protocol of these offsets (in minutes); the partner may be told that a call is welcome.
     pub async fn agree_on(&self, app: &TestApp, offsets: &[u32]) -> String {
         let terms = json!({ "stopSignal": "red", "partnerAlert": "CALL", "protocol": offsets });
         self.agree(app, terms, None).await
     }
 }
 
-/// The text of a mutation of that name.
+/// The text of this mutation, which selects `status`, `problems` and these fields.
 pub fn mutation(name: &str, select: &str) -> String {
     let input = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
     format!(
@@ -95,9 +94,9 @@ pub fn mutation(name: &str, select: &str) -> String {
     )
 }
 
-/// An hour and a day, in minutes.
+/// An hour, in minutes.
 pub const HOUR: i64 = 60;
-/// See [`HOUR`].
+/// A day, in minutes.
 pub const DAY: i64 = 24 * HOUR;
 
 fn stamp(at: Timestamp) -> String {

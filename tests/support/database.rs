@@ -1,4 +1,4 @@
-//! Where a test's data lives: a database of its own, copied from one that was migrated once.
+//! The database of a test: its own, copied from a template that was migrated once.
 
 use super::chance::random_name;
 use diesel::PgConnection;
@@ -10,17 +10,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// Which database a test runs on.
+/// The kind of database that a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     Sqlite,
     Postgres,
 }
 
-/// The advisory lock under which one test process makes the template and the others wait. Any number will do.
+/// The advisory lock under which one test process makes the template while the others wait. Any number will do.
 const TEMPLATE_LOCK: &str = "7315901";
 
-/// Where a test's data lives; gone when the test is over.
+/// The folder and database of a test, removed when the test is over.
 pub struct Home {
     pub folder: tempfile::TempDir,
     pub location: Location,
@@ -28,7 +28,7 @@ pub struct Home {
 }
 
 impl Home {
-    /// A folder and a migrated database with nothing in it.
+    /// An empty, migrated database in a new folder.
     pub fn new(backend: Backend) -> Self {
         let folder = tempfile::tempdir().unwrap();
         match backend {
@@ -48,13 +48,13 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         if let Some((server, name)) = &self.database {
-            // A database that stays behind goes with the private server.
+            // A database that cannot be dropped goes with the private server.
             let _ = execute_on(server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         }
     }
 }
 
-/// A new database on the private server, with no table in it: the server's URL, the name, the database's URL.
+/// A new database without tables on the private server: the server's URL, the database's name and its URL.
 pub fn create_database() -> (String, String, String) {
     create_from(None)
 }
@@ -95,19 +95,19 @@ fn migrated_file() -> &'static [u8] {
     })
 }
 
-/// The server's migrated database, made by the test process that comes first. It is named after the migrations: what a
-/// server that lives on was given for others is not taken.
+/// The server's migrated database, made by the first test process. Its name depends on the migrations, so that a server
+/// that lives on never offers the template of older ones.
 fn template() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {
         let server = server();
         let name = format!("migrated_{:016x}", fingerprint());
         let mut admin = PgConnection::establish(&server).unwrap();
-        // It ends with the connection.
+        // The lock ends with the connection.
         admin.batch_execute(&format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).unwrap();
         let there = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");
         if diesel::sql_query(there).execute(&mut admin).unwrap() == 0 {
-            // Renamed once it is whole: a process that was killed here leaves no half of it behind.
+            // Renamed once it is complete: a process that is killed here leaves no half-made template.
             let half = format!("{name}_half");
             admin.batch_execute(&format!("DROP DATABASE IF EXISTS {half} WITH (FORCE)")).unwrap();
             admin.batch_execute(&format!("CREATE DATABASE {half}")).unwrap();

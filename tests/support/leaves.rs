@@ -1,4 +1,4 @@
-//! What the schema says about inputs, read by introspection over HTTP: every field that a mutation takes.
+//! The inputs of all mutations, read from the schema by introspection over HTTP.
 
 use super::TestApp;
 use serde_json::{Map, Value, json};
@@ -7,10 +7,10 @@ const QUERY: &str = "{ __schema { mutationType { fields { name args { type { ofT
     types { name kind inputFields { name description defaultValue
         type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }";
 
-/// What the schema says about all inputs.
+/// The input types of the schema.
 pub struct Inputs {
     types: Map<String, Value>,
-    /// Each mutation with the name of its input type, if it takes one.
+    /// Each mutation with the name of its input type, if it has one.
     pub mutations: Vec<(String, Option<String>)>,
 }
 
@@ -25,11 +25,11 @@ pub struct Leaf {
     pub kind: String,
     /// Whether null is refused.
     pub non_null: bool,
-    /// Whether it has to be there.
+    /// Whether it must be given.
     pub required: bool,
     /// Whether it is a list.
     pub list: bool,
-    /// What the schema says of it.
+    /// Its description in the schema.
     pub description: String,
 }
 
@@ -47,14 +47,14 @@ impl Leaf {
         before.rsplit_once(' ')?.1.parse().ok()
     }
 
-    /// The path of what a text is written to: the list's first entry, or the field.
+    /// The path to write a text to: the list's first entry, or the field itself.
     pub fn text_path(&self) -> String {
         if self.list { format!("{}.0", self.path) } else { self.path.clone() }
     }
 }
 
 impl Inputs {
-    /// Asks the running service.
+    /// Reads the schema of the running service.
     pub async fn read(app: &TestApp) -> Self {
         let schema = app.anonymous(QUERY, json!({})).await["__schema"].clone();
         let named = |value: &Value| (value["name"].as_str().unwrap().to_owned(), value.clone());
@@ -100,7 +100,7 @@ impl Inputs {
     }
 }
 
-/// A copy of `input` with another value at `path`; None: with nothing there.
+/// A copy of `input` with another value at `path`; `None` removes it.
 pub fn with(input: &Value, path: &str, value: Option<Value>) -> Value {
     let mut changed = input.clone();
     let (parent, name) = match path.rsplit_once('.') {

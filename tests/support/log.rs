@@ -1,4 +1,4 @@
-//! What this process logs, kept for tests to read, and the ids by which an answer points there.
+//! The log of this process, kept for tests to read, and the ids by which an answer points to its lines.
 
 use super::people::text;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use tracing_subscriber::EnvFilter;
 
-/// All that was logged in this process; the tests tell their lines apart by ids.
+/// Everything logged in this process; each test finds its own lines by ids.
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 struct ToLog(MutexGuard<'static, Vec<u8>>);
@@ -25,7 +25,7 @@ fn log() -> MutexGuard<'static, Vec<u8>> {
     LOG.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Keeps everything that this crate logs, and what others log at the level that the service runs at.
+/// Keeps what this crate logs at any level, and what other crates log at the service's level.
 pub fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -35,7 +35,7 @@ pub fn listen() {
     });
 }
 
-/// All that was logged so far.
+/// Everything logged so far.
 pub fn logged() -> String {
     String::from_utf8(log().clone()).unwrap()
 }
@@ -51,7 +51,7 @@ pub fn id_of(error: &Value) -> String {
     id
 }
 
-/// The cause that stands in the log under an id: exactly one line.
+/// The cause logged under an id: exactly one line.
 pub fn cause_of(id: &str) -> String {
     let log = logged();
     let lines: Vec<_> = log.lines().filter(|line| line.contains(id)).collect();

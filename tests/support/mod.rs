@@ -1,4 +1,4 @@
-//! The test harness: a real service on loopback, a real push service and mail server, a clock that is moved by hand.
+//! The test harness: a real service on loopback, a push service, a mail server, and a clock that the test moves.
 
 pub mod authenticator;
 pub mod care;
@@ -44,7 +44,7 @@ pub use people::{Couple, Person};
 /// The evening before Berlin's clocks go back, 20:00 there and 11:00 in Los Angeles.
 pub const START: &str = "2026-10-24T18:00:00Z";
 
-/// How long the worker may take to do what is due at the end of a test.
+/// How long the worker may take at the end of a test to do what is due.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs each test on both databases: `mod name { fn sqlite, fn postgres }`.
@@ -71,18 +71,18 @@ macro_rules! on_both_databases {
 }
 
 thread_local! {
-    /// The services that the test of this thread started; none outside [`live`].
+    /// The services started by the test on this thread; none outside [`live`].
     static STARTED: RefCell<Option<Vec<TestApp>>> = const { RefCell::new(None) };
 }
 
-/// Starts a service of its own for a test and runs it.
+/// Starts a service for a test and runs the test.
 pub fn run<F: Future<Output = ()>>(backend: Backend, test: impl FnOnce(TestApp) -> F) {
     live(async { test(TestApp::start(backend).await).await });
 }
 
-/// Runs a test that starts its services itself, then stops each of them: none may leave anything undone.
+/// Runs a test that starts its services itself, then stops each of them. No service may leave anything undone.
 pub fn live(test: impl Future<Output = ()>) {
-    /// Forgets the services of a test that panics, too.
+    /// Forgets the services of a test even if it panics.
     struct Ended;
     impl Drop for Ended {
         fn drop(&mut self) {
@@ -99,7 +99,7 @@ pub fn live(test: impl Future<Output = ()>) {
     });
 }
 
-/// A running service with everything around it, which runs until the test is over.
+/// A running service with its database, push service and mail server; it runs until the test is over.
 #[derive(Clone)]
 pub struct TestApp {
     pub app: Arc<App>,
@@ -107,7 +107,7 @@ pub struct TestApp {
     running: Arc<Running>,
 }
 
-/// What a [`TestApp`] is a handle to.
+/// The service behind a [`TestApp`].
 pub struct Running {
     pub clock: Clock,
     pub url: String,
@@ -135,7 +135,7 @@ impl TestApp {
         Self::start_with(backend, |_| {}, |_| {}).await
     }
 
-    /// A service at [`START`] with other settings, or another door.
+    /// A service at [`START`] with other settings, or other limits of its HTTP server.
     pub async fn start_with(
         backend: Backend,
         settings: impl FnOnce(&mut Config),
@@ -154,7 +154,7 @@ impl TestApp {
         config.smtp_url = Some(mail.url().into());
         config.trusted_proxies = TrustedProxies::parse(&["127.0.0.1".to_owned()]).unwrap();
         config.push_insecure_origins = vec![push.origin().parse().unwrap()];
-        // A test asks for one thing at a time; connections are what starting a service costs most.
+        // Few threads: a test sends one request at a time, and opening connections dominates the start of a service.
         config.database_threads = DatabaseThreads { sqlite_readers: 2, postgres: 3 };
         settings(&mut config);
         let keys = Arc::new(Keys::ephemeral(&chance()));
@@ -178,7 +178,7 @@ impl TestApp {
         this
     }
 
-    /// Writes the test's keys where the service of a real installation keeps them.
+    /// Writes the test's keys to the folder where a real installation keeps them.
     pub fn install_keys(&self) {
         use std::os::unix::fs::DirBuilderExt;
         let folder = self.config.data_dir.join("keys");
@@ -186,7 +186,7 @@ impl TestApp {
         self.keys.save(&folder, &chance()).unwrap();
     }
 
-    /// The program itself with a command, on this database and in this folder.
+    /// The real program with a command, on this database and in this folder.
     pub fn program(&self, arguments: &[&str]) -> std::process::Command {
         let database = match &self.config.database {
             Location::Sqlite(path) => format!("sqlite:{path}"),
@@ -201,7 +201,7 @@ impl TestApp {
         command
     }
 
-    /// Another process on the same database with the same keys: its own connections, clock and senders.
+    /// Stands for another process on the same database with the same keys and clock: its own connections and senders.
     pub fn sibling(&self) -> App {
         App::build(&self.config, &self.keys, self.clock.clone(), self.app.context.chance.clone()).unwrap()
     }
@@ -211,18 +211,18 @@ impl TestApp {
         self.app.worker().deliver_due().await.unwrap();
     }
 
-    /// Lets time pass until `to`, delivering everything at the instant at which it falls due.
+    /// Moves the clock to `to`, delivering everything at the instant at which it falls due.
     pub async fn pass_until(&self, to: Timestamp) {
         assert!(to >= self.clock.now(), "time does not run backwards");
         live_until(&self.app, &self.clock, to).await.unwrap();
     }
 
-    /// Lets so many minutes pass; see [`TestApp::pass_until`].
+    /// Moves the clock on by so many minutes; see [`TestApp::pass_until`].
     pub async fn pass_minutes(&self, minutes: i64) {
         self.pass_until(self.clock.now() + jiff::SignedDuration::from_mins(minutes)).await;
     }
 
-    /// Sends a GraphQL request and returns the whole answer, errors and all.
+    /// Sends a GraphQL request and returns the whole answer, errors included.
     pub async fn raw(&self, token: Option<&str>, query: &str, variables: Value) -> Value {
         let mut request =
             self.http.post(format!("{}/graphql", self.url)).header("Content-Type", "application/json");
@@ -234,7 +234,7 @@ impl TestApp {
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
     }
 
-    /// As [`TestApp::raw`] without a token, by way of a trusted proxy that says from which address.
+    /// As [`TestApp::raw`] without a token, through a trusted proxy that reports this client address.
     pub async fn from(&self, address: &str, query: &str, variables: Value) -> Value {
         let request =
             self.http.post(format!("{}/graphql", self.url)).header("Content-Type", "application/json");
@@ -273,12 +273,12 @@ impl TestApp {
         answer["data"].clone()
     }
 
-    /// The test ends while something is due that the worker cannot do, or is held by one that will not come back.
+    /// Says why the test ends with something due that the worker cannot do, or leased by a worker that will not return.
     pub fn leaves_undone(&self, why: &'static str) {
         *self.undone.lock().unwrap() = Some(why);
     }
 
-    /// Lets the worker do what is due, shows that nothing is left to it, and stops the server.
+    /// Lets the worker do what is due, checks that nothing is left, and stops the server.
     async fn stop(&self) {
         let undone = self.find_undone().await;
         let announced = *self.undone.lock().unwrap();
@@ -290,7 +290,7 @@ impl TestApp {
         self.server.stop(false).await;
     }
 
-    /// What is still due after the worker did what it could, or held by a worker.
+    /// What is still due, or under a lease, after the worker did what it could.
     async fn find_undone(&self) -> Option<String> {
         let worker = self.app.worker();
         match tokio::time::timeout(PATIENCE, worker.deliver_due()).await {

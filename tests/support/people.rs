@@ -1,4 +1,4 @@
-//! People who use the service as a phone would: over HTTP, with tokens that they refresh, on a device of their own.
+//! People who use the service as a phone does: over HTTP, with tokens that they refresh, on their own device.
 
 use super::TestApp;
 use evenkeel::demo::push_receiver::{Received, Subscription};
@@ -6,7 +6,7 @@ use evenkeel::demo::smtp_receiver::Mail;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 
-/// A password that is long enough and on no list.
+/// A password that is long enough and on no list of common ones.
 pub const PASSWORD: &str = "four calm boats on a lake";
 
 /// A person who is signed up, confirmed and logged in, with a device that takes push.
@@ -26,7 +26,7 @@ pub struct Couple {
 }
 
 impl TestApp {
-    /// Signs somebody up, confirms the address by the mail that came, logs in and registers a device.
+    /// Signs a person up, confirms the address by mail, logs in and registers a device.
     pub async fn person(&self, name: &str, zone: &str, quiet: (&str, &str)) -> Person {
         let person = self.person_without_device(name, zone, quiet).await;
         self.add_device(person).await
@@ -91,7 +91,7 @@ impl TestApp {
         Couple { alex, sam, link }
     }
 
-    /// The access token of somebody whose account is gone.
+    /// The access token of an account that has been erased.
     pub async fn erased(&self, name: &str) -> String {
         use diesel::prelude::*;
         use evenkeel::store::{Db, StoreError, schema::accounts};
@@ -117,14 +117,14 @@ impl TestApp {
 }
 
 impl Person {
-    /// Asks as this person; refreshes the tokens first if they are out of date. The answer must have no errors.
+    /// Asks as this person; if the access token has expired, refreshes and asks again. The answer must have no errors.
     pub async fn ask(&self, app: &TestApp, query: &str, variables: Value) -> Value {
         let answer = self.ask_raw(app, query, variables).await;
         assert_eq!(answer.get("errors"), None, "{query}\n{answer}");
         answer["data"].clone()
     }
 
-    /// As [`Person::ask`], errors and all.
+    /// As [`Person::ask`], errors included.
     pub async fn ask_raw(&self, app: &TestApp, query: &str, variables: Value) -> Value {
         let answer = app.raw(Some(&self.access()), query, variables.clone()).await;
         let code = &answer["errors"][0]["extensions"]["code"];
@@ -194,7 +194,7 @@ impl Couple {
         text(&revision["id"])
     }
 
-    /// The usual terms: the default protocol, and a call may be said to be welcome.
+    /// The usual terms: the default protocol, and the partner may be told that a call is welcome.
     pub fn usual_terms() -> Value {
         json!({ "stopSignal": "red", "limits": "none tonight", "partnerAlert": "CALL" })
     }
@@ -213,7 +213,7 @@ impl Couple {
         text(&data["recordScene"]["scene"]["id"])
     }
 
-    /// Allows on the link that the partner may be told, for one of the two.
+    /// Sets on the link whether the partner may be told about this person.
     pub async fn allow_alert(&self, app: &TestApp, person: &Person, allowed: bool) {
         let query = "mutation($input: UpdateLinkInput!) { updateLink(input: $input) { status } }";
         let input = json!({ "input": { "linkId": self.link, "partnerAlertAllowed": allowed } });

@@ -1,11 +1,11 @@
-//! Requests that meet: several people ask at the same moment, through two servers on one database.
+//! Concurrent requests: several people ask at the same moment, through two servers on one database.
 
 use super::{Person, TestApp};
 use actix_web::dev::ServerHandle;
 use serde_json::{Value, json};
 use std::net::TcpListener;
 
-/// The test's own server and a second one, as two processes of one installation are.
+/// The test's own server and a second one, like two processes of one installation.
 pub struct TwoServers {
     urls: [String; 2],
     second: ServerHandle,
@@ -22,7 +22,7 @@ impl TwoServers {
         Self { urls: [app.url.clone(), url], second }
     }
 
-    /// Sends all requests at once, in turn to either server; the answers' `data`, in order.
+    /// Sends all requests at once, alternating between the servers; returns the answers' `data`, in order.
     pub async fn at_once(&self, app: &TestApp, requests: &[(&Person, &str, Value)]) -> Vec<Value> {
         let asked = requests.iter().enumerate().map(|(n, (person, query, variables))| async move {
             let body = json!({ "query": query, "variables": variables }).to_string();

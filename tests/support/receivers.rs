@@ -1,4 +1,4 @@
-//! The push service and the mail server of tests: as those of the demo, and they fail in the ways that a test scripts.
+//! The push service and the mail server of tests: those of the demo, with failures that a test scripts.
 #![allow(dead_code, reason = "each test binary that shares this file uses another part of it")]
 
 use evenkeel::demo::loopback::{Connection, Handling, Now, head};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 
-/// Holds answers back until a test releases them, and tells how many have come: concurrency proven without sleeping.
+/// Holds answers back until a test releases them, and counts arrivals: shows concurrency without sleeping.
 #[derive(Clone, Debug)]
 pub struct Gate {
     arrived: Arc<Semaphore>,
@@ -20,19 +20,19 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate that is shut.
+    /// A closed gate.
     pub fn new() -> Self {
         Self { arrived: Arc::new(Semaphore::new(0)), released: Arc::new(Semaphore::new(0)) }
     }
 
-    /// Waits until `count` more requests than so far waited for stand at the gate.
+    /// Waits until `count` more requests have arrived, beyond those already waited for.
     pub async fn arrived(&self, count: u32) {
         if let Ok(permits) = self.arrived.acquire_many(count).await {
             permits.forget();
         }
     }
 
-    /// Lets `count` requests through, now or when they come.
+    /// Lets `count` requests through, now or when they arrive.
     pub fn release(&self, count: usize) {
         self.released.add_permits(count);
     }
@@ -50,7 +50,7 @@ impl Gate {
     }
 }
 
-/// A scripted answer to a push that is itself in order.
+/// A scripted answer to a push that is itself valid.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status to answer with; a push is kept only on 2xx.
@@ -74,7 +74,7 @@ pub enum Behaviour {
     AcceptThenClose,
     /// Status and headers at once, then a body without an end.
     EndlessBody,
-    /// When the gate lets it through; kept only then.
+    /// When the gate lets it through; the push is kept only then.
     Gate(Gate),
 }
 
@@ -129,22 +129,22 @@ impl PushReceiver {
         Ok(Self { receiver, script })
     }
 
-    /// Every request that was turned away as wrong, oldest first.
+    /// Every request that was refused as invalid, oldest first.
     pub fn refusals(&self) -> Vec<Refusal> {
         self.script.refusals.lock().unwrap().clone()
     }
 
-    /// The most pushes that were in hand at the same moment.
+    /// The most pushes in progress at the same moment.
     pub fn most_at_once(&self) -> usize {
         self.script.most_in_hand.load(Ordering::SeqCst)
     }
 
-    /// Answers one coming push to this endpoint so; several calls queue up. A wrong request uses none.
+    /// Gives this answer to the next push to this endpoint; several calls queue up. An invalid request uses none.
     pub fn answer_next(&self, endpoint: &str, answer: Answer) {
         self.script.next.lock().unwrap().entry(endpoint.to_owned()).or_default().push_back(answer);
     }
 
-    /// Answers every push to this endpoint so once nothing is queued; `None` goes back to accepting.
+    /// Gives this answer to every push to this endpoint once nothing is queued; `None` accepts pushes again.
     pub fn answer_always(&self, endpoint: &str, answer: Option<Answer>) {
         let mut always = self.script.always.lock().unwrap();
         match answer {
@@ -162,7 +162,7 @@ impl PushScript {
     }
 }
 
-/// Acts by a script that a test goes on writing.
+/// A handler that follows a script, which the test may extend at any time.
 struct Scripted<T>(Arc<T>);
 
 impl PushHandler for Scripted<PushScript> {
@@ -262,12 +262,12 @@ impl SmtpReceiver {
         Ok(Self { receiver: smtp_receiver::SmtpReceiver::start_with(now, handler)?, script })
     }
 
-    /// Replies to one coming command at this stage so; several calls queue up.
+    /// Gives this reply to the next command at this stage; several calls queue up.
     pub fn answer_next(&self, stage: Stage, reply: Reply) {
         self.script.next.lock().unwrap().entry(stage).or_default().push_back(reply);
     }
 
-    /// Replies to every `RCPT TO` of this address with this code; `None` takes it again.
+    /// Gives this reply code to every `RCPT TO` of this address; `None` removes it.
     pub fn answer_address(&self, address: &str, code: Option<u16>) {
         let mut recipients = self.script.recipients.lock().unwrap();
         match code {
@@ -298,7 +298,7 @@ async fn course(script: &MailScript, step: Step<'_>, stream: &mut Connection) ->
         Some(Reply::Drop) => return Course::Close { keep: false },
         Some(Reply::AcceptThenDrop) => return Course::Close { keep: true },
         Some(Reply::Hang) => {
-            // Ends with the sender, whether it closes or breaks off.
+            // Ends when the sender closes or breaks the connection.
             let _ = tokio::io::copy(stream, &mut tokio::io::sink()).await;
             return Course::Close { keep: false };
         }

@@ -1,4 +1,4 @@
-//! Plausible rows for every table that a schema has just now, read from PostgreSQL's catalogue, the same for both databases.
+//! Plausible rows for every table of the present schema, read from PostgreSQL's catalogue, the same for both databases.
 
 use data_encoding::HEXLOWER;
 use diesel::connection::SimpleConnection;
@@ -8,7 +8,7 @@ use evenkeel::store::Db;
 use evenkeel::vault::sha256;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many rows each table gets: the first has everything, the second nothing that may be null.
+/// Rows per table: the first has a value in every column, the second null wherever null is allowed.
 pub const ROWS: usize = 2;
 
 #[derive(QueryableByName)]
@@ -17,7 +17,7 @@ struct Line {
     line: String,
 }
 
-/// The only column `line` of a query.
+/// The values of a query's only column, `line`.
 pub fn lines(db: &mut Db, query: &str) -> Vec<String> {
     let rows: Vec<Line> = match db {
         Db::Postgres(c) => sql_query(query).load(c).unwrap(),
@@ -26,7 +26,7 @@ pub fn lines(db: &mut Db, query: &str) -> Vec<String> {
     rows.into_iter().map(|row| row.line).collect()
 }
 
-/// One column, and the column that it refers to.
+/// A column, and the column that it references.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     pub table: String,
@@ -54,7 +54,7 @@ const CATALOGUE: &str =
     WHERE c.table_schema = 'public' AND c.table_name <> '__diesel_schema_migrations'
     ORDER BY c.table_name, c.ordinal_position";
 
-/// Words that mean something, of the first and the second row. Both rows fit what the database guarantees.
+/// Values with a meaning, for the first and the second row. Both rows satisfy the database's constraints.
 fn words(column: &str, row: usize) -> Option<&'static str> {
     let pair = match column {
         "accounts.zone" => ["Europe/Berlin", "America/New_York"],
@@ -95,7 +95,7 @@ fn number(column: &str, row: usize) -> i64 {
     pair[row]
 }
 
-/// Seconds since 1970: what ends or expires does so a day after what begins.
+/// Seconds since 1970: an end or expiry lies a day after the beginning.
 fn seconds(column: &str, row: usize) -> i64 {
     let later =
         ["expires_at", "closes_at", "ended_at", "erase_at", "finished_at", "lease_until", "code_expires_at"];
@@ -133,7 +133,7 @@ impl Column {
 }
 
 impl Catalogue {
-    /// Reads the schema that a PostgreSQL database has now.
+    /// Reads the present schema of a PostgreSQL database.
     pub fn read(postgres: &mut Db) -> Self {
         let column = |line: String| {
             let mut parts = line.split(' ').map(str::to_owned);
@@ -150,7 +150,7 @@ impl Catalogue {
         self.0.iter().filter(move |column| column.table == table)
     }
 
-    /// The tables, those that others refer to before them.
+    /// The tables, each after those that it references.
     pub fn tables(&self) -> Vec<String> {
         let mut left: BTreeSet<_> = self.0.iter().map(|column| column.table.clone()).collect();
         let mut done = Vec::new();
@@ -165,7 +165,7 @@ impl Catalogue {
         done
     }
 
-    /// Gives every table its rows, and none but those.
+    /// Empties every table and gives it its rows.
     pub fn fill(&self, db: &mut Db) {
         let postgres = matches!(db, Db::Postgres(_));
         let tables = self.tables();
@@ -209,7 +209,7 @@ impl Catalogue {
         self.tables().into_iter().map(of_table).collect()
     }
 
-    /// What this schema and another both have of some rows.
+    /// The part of these rows whose tables and columns both schemas have.
     pub fn common(&self, other: &Self, rows: &Rows) -> Rows {
         let kept = |table: &str, name: &str| other.of(table).any(|column| column.name == name);
         let both = rows.iter().filter(|(table, _)| other.of(table).next().is_some());

@@ -1,4 +1,4 @@
-//! Seeds thousands of couples with devices, ended scenes and due nudges, sealed as the service seals them, in bulk.
+//! Seeds thousands of couples with devices, ended scenes and due nudges in bulk, encrypted as the service does it.
 #![allow(dead_code, reason = "each test and bench that shares this file uses another part of it")]
 
 use diesel::connection::SimpleConnection;
@@ -30,17 +30,17 @@ use evenkeel::vault::Aad;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
-/// How long after a scene's end its check-ins fall due.
+/// The time from a scene's end until its check-ins fall due.
 const OFFSET: SignedDuration = SignedDuration::from_hours(1);
 /// Most parameters of one statement; SQLite takes 32,766, PostgreSQL 65,535.
 const PARAMETERS: usize = 30_000;
 
-/// Where the ids of seeded rows come from.
+/// The source of the seeded rows' ids.
 fn chance() -> Chance {
     Chance::seeded(0)
 }
 
-/// Two linked people. Nobody has quiet hours, and everybody lives in UTC.
+/// Two linked people, in UTC and without quiet hours.
 #[derive(Clone, Copy, Debug)]
 pub struct Couple {
     /// Their link.
@@ -54,12 +54,12 @@ pub fn address(n: usize) -> String {
     format!("person-{n}@example.org")
 }
 
-/// Somebody signed in, as actions know them.
+/// A signed-in person, as actions know them.
 pub fn caller(account: AccountId, now: Timestamp) -> Caller {
     Caller { requester: Requester { account, session: SessionId::at(now, &chance()) }, key: None }
 }
 
-/// Saves rows, as many at once as one statement takes.
+/// Saves rows, as many per statement as the database takes.
 macro_rules! save {
     ($context:expr, $table:path, $columns:literal, $rows:expr) => {{
         let rows = $rows;
@@ -79,7 +79,7 @@ macro_rules! save {
     }};
 }
 
-/// Makes so many couples. The people are numbered from `first` on; `device` gives each number's subscription, if it
+/// Creates `count` couples. The people are numbered from `first` on; `device` gives each number's subscription, if it
 /// has one.
 pub async fn couples(
     context: &Arc<AppContext>,
@@ -177,9 +177,9 @@ fn person(
     (account, device)
 }
 
-/// Gives each couple one scene, ended in time for both check-ins to fall due at the instant beside it, with their
-/// whole ladders. Returns the nudges that are due then: one question and one prompt for each of the two, so that
-/// three scenes of one day fill a person's daily measure (R22).
+/// Gives each couple one ended scene, whose two check-ins fall due at the instant beside the couple, with their whole
+/// ladders. Returns the nudges due then: one question and one prompt for each person, so that three scenes of one day
+/// fill a person's daily limit (R22).
 pub async fn scenes(context: &Arc<AppContext>, of: &[(Couple, Timestamp)]) -> Vec<NudgeRow> {
     let rhythm = Rhythm { zone: Zone::named("zone", "UTC").unwrap(), quiet: None };
     let mut rows = Rows::default();
@@ -218,8 +218,8 @@ pub async fn scenes(context: &Arc<AppContext>, of: &[(Couple, Timestamp)]) -> Ve
     due
 }
 
-/// Lets each couple agree that the second may be told that the first did not answer, and plans such an alert about
-/// an unanswered check-in for `at`. Returns the alerts.
+/// Lets each couple agree that the second person may be told when the first does not answer, and plans such an alert
+/// for `at`. Returns the alerts.
 pub async fn alerts(context: &Arc<AppContext>, couples: &[Couple], at: Timestamp) -> Vec<NudgeRow> {
     let mut rows = Rows::default();
     let mut alerts = Vec::new();
@@ -267,7 +267,7 @@ async fn agree_on_alerts(context: &Arc<AppContext>, couple: &Couple) -> Revision
     revision.id
 }
 
-/// Rows of some scenes, in the order in which they refer to each other.
+/// Rows of several scenes, in the order in which they refer to each other.
 #[derive(Default)]
 struct Rows {
     scenes: Vec<SceneRow>,
@@ -330,7 +330,7 @@ impl Rows {
     }
 }
 
-/// Multiplies what waits for later than `after`: so many copies of each such nudge, a second apart.
+/// Adds copies of every waiting nudge that is to be sent later than `after`: so many of each, a second apart.
 pub async fn multiply(context: &Arc<AppContext>, after: Timestamp, copies: usize) {
     if copies == 0 {
         return;
@@ -339,7 +339,7 @@ pub async fn multiply(context: &Arc<AppContext>, after: Timestamp, copies: usize
     let columns = "key, rung, channel, recipient_id, check_in_id, round, expires_at, state, attempts, created_at, \
                    attempts_forgiven";
     let copied = columns.replace("key,", "key || '/copy/' || n,");
-    // Ids that grow, as those do that the program makes.
+    // Ids that increase, like those that the program makes.
     let postgres = format!(
         "INSERT INTO nudges (id, send_at, due_at, {columns})
          SELECT (lpad(to_hex(1000000 + n), 12, '0') || substr(md5(key || n), 1, 20))::uuid,

@@ -1,4 +1,4 @@
-//! Counts SQL statements, for each database of the test process apart.
+//! Counts SQL statements, separately for each database of the test process.
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 use evenkeel::store::Location;
@@ -7,7 +7,7 @@ use std::sync::{LazyLock, Mutex};
 
 static COUNTS: LazyLock<Mutex<HashMap<String, usize>>> = LazyLock::new(Mutex::default);
 
-/// What counts one connection's statements.
+/// Counts one connection's statements.
 struct Counter(String);
 
 impl Instrumentation for Counter {
@@ -22,12 +22,12 @@ impl Instrumentation for Counter {
     }
 }
 
-/// From now on the statements of every new connection are counted.
+/// Counts the statements of every connection opened from now on.
 pub fn watch() {
     set_default_instrumentation(|| Some(Box::new(Counter(String::new())))).unwrap();
 }
 
-/// How many statements a database got.
+/// The number of statements that a database received.
 pub fn count(location: &Location) -> usize {
     let (Location::Sqlite(url) | Location::Postgres(url)) = location;
     COUNTS.lock().unwrap().get(url).copied().unwrap_or(0)

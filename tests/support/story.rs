@@ -1,13 +1,13 @@
-//! The steps of the story that several tests live through.
+//! The steps of the story that several tests share.
 
 use super::people::text;
 use super::{Couple, Person, TestApp};
 use serde_json::{Value, json};
 
-/// What the two write down in them.
+/// What the two people write in these steps.
 pub const WORDS: [&str; 2] = ["being left alone", "You did well."];
 
-/// Steps 2 and 3: a code, a look at it, a yes; Needs, a Revision, two yeses to exactly one text.
+/// Steps 2 and 3: a code, viewed and accepted; Needs, a Revision, two Agreements to exactly one text.
 pub async fn come_together(app: &TestApp, alex: Person, sam: Person) -> (Couple, Value) {
     let query = "mutation { invitePartner(input: { role: DOMINANT }) { code link { id status } } }";
     let invited = alex.ask(app, query, json!({})).await["invitePartner"].clone();

@@ -1,4 +1,4 @@
-//! Two people who did everything together that leaves words behind.
+//! A couple who do everything together that leaves their words in the database.
 
 use super::care::HOUR;
 use super::{Couple, TestApp};
@@ -6,11 +6,11 @@ use serde_json::json;
 
 /// The words that Alex wrote: needs, terms, a note about aftercare, a note in an answer, a device's name.
 pub const ALEXS: [&str; 5] = ["hold my hand", "none tonight", "we had tea", "a little lost", "Alex's phone"];
-/// And those that Sam did.
+/// The words that Sam wrote, in the same order.
 pub const SAMS: [&str; 5] = ["stay near", "no loud music", "a long bath", "warm and calm", "Sam's phone"];
 
-/// Both write needs, agree on a text of Alex's and then on one of Sam's, have a scene with aftercare, answer and share
-/// the first check-in, and reach out. An hour later the scene's id is returned.
+/// Both write Needs, agree on a text of Alex's and then on one of Sam's, have a scene with aftercare, answer and share
+/// the first check-in, and reach out. Returns the scene's id, an hour later.
 pub async fn together(app: &TestApp, couple: &Couple) -> String {
     let Couple { alex, sam, link } = couple;
     for (person, words) in [(alex, ALEXS[0]), (sam, SAMS[0])] {
@@ -40,7 +40,7 @@ pub async fn together(app: &TestApp, couple: &Couple) -> String {
         person.done(app, "answerCheckIn", answer, "").await;
         person.done(app, "recordOutreach", json!({ "sceneId": scene, "way": "CALL" }), "").await;
     }
-    // An answer is kept for whoever asks again under the same key.
+    // Leaves an answer stored under an idempotency key.
     let query =
         "mutation($i: UpdateProfileInput!) { updateProfile(input: $i) { status account { displayName } } }";
     let input = json!({ "i": { "displayName": "Alex" } });

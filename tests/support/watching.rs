@@ -1,4 +1,4 @@
-//! Whoever watches the service: the listener with its meters, and a dead man's switch.
+//! Monitoring in tests: the listener that serves the metrics, and a dead man's switch.
 
 use super::TestApp;
 use actix_web::{App, HttpResponse, HttpServer, web};
@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// Starts the listener for whoever watches, and gives its address.
+/// Starts the metrics listener and returns its address.
 pub fn watch(service: &Service) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -41,7 +41,7 @@ pub async fn queue(app: &TestApp, url: &str, state: &str) -> Option<f64> {
     value(&text, &format!("evenkeel_queue_nudges{{state=\"{state}\"}}"))
 }
 
-/// Delivers what is due, as a worker does all the time.
+/// Delivers what is due and reports the pass, as a worker loop does.
 pub async fn work(app: &TestApp) {
     app.deliver().await;
     app.app.context.metrics.passed(app.clock.now());
@@ -57,7 +57,7 @@ pub struct Switch {
 }
 
 impl Switch {
-    /// Starts it; the token is part of its address.
+    /// Starts the switch; the token is part of its URL.
     pub fn start(token: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -90,17 +90,17 @@ impl Switch {
         switch
     }
 
-    /// From now on it answers so.
+    /// Sets the status of its answers from now on.
     pub fn answer(&self, status: u16) {
         self.status.store(status, Ordering::SeqCst);
     }
 
-    /// How often it was fetched, and how often what it redirects to was.
+    /// How often it was fetched, and how often the address that it redirects to was.
     pub fn heard(&self) -> (usize, usize) {
         (self.pings.load(Ordering::SeqCst), self.elsewhere.load(Ordering::SeqCst))
     }
 
-    /// The headers that came with the fetches.
+    /// The headers of all fetches.
     pub fn heads(&self) -> String {
         self.heads.lock().unwrap().join("\n")
     }

@@ -1,27 +1,28 @@
-//! Who asks: Alex, who owns what is asked for, her partner, her former partner, a stranger, and somebody erased.
+//! The people of the matrix: Alex, who owns the objects, her partner, her former partner, a stranger, and an erased
+//! person.
 
 use crate::support::people::{PASSWORD, text, totp_code};
 use crate::support::{Couple, Person, TestApp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The cast, and the ids of what Alex has.
+/// The people, and the ids of Alex's objects.
 pub struct Cast {
     pub alex: Person,
     pub sam: Person,
     pub jo: Person,
     pub robin: Person,
-    /// The access token of an account that is gone.
+    /// The access token of an erased account.
     pub erased: String,
-    /// Of Alex's own and her link with Sam, by the first word of a path.
+    /// Alex's own objects and those of her link with Sam, by the first word of a path.
     pub own: BTreeMap<&'static str, String>,
-    /// The same of her ended link with Jo.
+    /// The same for her ended link with Jo.
     pub ended: BTreeMap<&'static str, String>,
     /// The code of an open invitation of Alex's.
     pub code: String,
 }
 
-/// What one of two people wrote of themselves: no value is the other's.
+/// Writes one person's needs; none of the values is the other's.
 async fn write_needs(app: &TestApp, by: &Person, link: &str, which: usize) {
     let (comfort, avoid, way, nearness) =
         [("WATER", "crowds", "CALL", "ASK"), ("TALK", "noise", "VIDEO", "SPACE")][which];
@@ -31,7 +32,7 @@ async fn write_needs(app: &TestApp, by: &Person, link: &str, which: usize) {
     by.done(app, "writeNeeds", json!({ "linkId": link, "needs": needs }), "").await;
 }
 
-/// Fills a link with everything that there is, and returns the ids of what Alex has on it.
+/// Fills a link with one of everything, and returns the ids of Alex's objects on it.
 async fn fill(app: &TestApp, couple: &Couple) -> BTreeMap<&'static str, String> {
     let Couple { alex, sam: other, link } = couple;
     for (which, person) in [alex, other].into_iter().enumerate() {
@@ -68,7 +69,7 @@ async fn fill(app: &TestApp, couple: &Couple) -> BTreeMap<&'static str, String> 
     }
     let entry = json!({ "sceneId": scene, "text": "a calm evening" });
     let entry = alex.done(app, "writeJournalEntry", entry, "entry { id }").await["entry"]["id"].clone();
-    // What is shared is seen a little later.
+    // What is shared becomes visible a little later.
     app.pass_minutes(5).await;
     let query = "{ viewer { account { id } nudges { nodes { id state checkIn { id } } } } }";
     let viewer = alex.ask(app, query, json!({})).await["viewer"].clone();
@@ -94,7 +95,7 @@ impl Cast {
             ("Jo", "Europe/Lisbon"),
             ("Robin", "Europe/Paris"),
         ] {
-            // Nobody began at the same instant as somebody else.
+            // No two people start at the same instant.
             app.clock.set(app.clock.now() + jiff::SignedDuration::from_secs(1));
             people.push(app.person(name, zone, ("23:45", "00:15")).await);
         }
@@ -111,7 +112,7 @@ impl Cast {
         let own = fill(app, &with_sam).await;
         let Couple { alex, sam, .. } = with_sam;
 
-        // What nobody else has, and what Jo must not hear of any more.
+        // Values that nobody else has, and that Jo must not learn any more.
         let profile = json!({ "displayName": "Alexis", "zone": "Asia/Tokyo", "defaultShare": "MOOD",
             "quietHours": { "from": "21:00", "until": "05:30" } });
         alex.done(app, "updateProfile", profile, "").await;
@@ -133,7 +134,7 @@ impl Cast {
         Self { erased, code: text(&code), alex, sam, jo, robin, own, ended }
     }
 
-    /// The answer that somebody gets to a query about an id, to the last byte.
+    /// The exact answer to a query about an id.
     pub async fn ask(&self, app: &TestApp, token: Option<&str>, query: &str, id: &str) -> (u16, String) {
         app.exact(token, None, query, json!({ "id": id })).await
     }

@@ -1,10 +1,9 @@
-//! Who may read which field and send which mutation: one row each, whatever the schema has. A new one goes here.
+//! Who may read which field and send which mutation: one row for each in the schema. Add new ones here.
 //!
-//! A field's row stands under its type. The type says how one of its objects is reached: by the path from `viewer`,
-//! or from the id of one of Alex's own objects (`account`, `journalEntry`, `link`, `revision`, `scene`, `checkIn`,
-//! `nudge`), and by
-//! which path her partner would reach the same one. A field that Alex has nothing in goes into [`EMPTY_HERE`] too.
-//! A mutation's row stands in [`MUTATIONS`]; its good input in `tests/bad_input/table.rs`.
+//! A field's row stands under its type. The type says how to reach one of its objects: by the path from `viewer`, or
+//! from the id of one of Alex's own objects (`account`, `journalEntry`, `link`, `revision`, `scene`, `checkIn`,
+//! `nudge`), and by which path her partner would reach the same one. A field in which Alex has nothing goes into
+//! [`EMPTY_HERE`] too. A mutation's row stands in [`MUTATIONS`]; its good input in `tests/suite/bad_input/table.rs`.
 
 use Reader::{Asker, Both, Frozen, Linked, Mirror, Own, Public, SignedIn};
 use Sender::{Anyone, Ceremony, Holder, Members, Owner, Self_};
@@ -14,20 +13,20 @@ use Sender::{Anyone, Ceremony, Holder, Members, Owner, Self_};
 pub enum Reader {
     /// Anybody, signed in or not.
     Public,
-    /// Whoever is signed in, and then only what is their own.
+    /// Anybody who is signed in, and then only their own data.
     SignedIn,
-    /// The owner alone. The partner who asks for the same object finds it missing or, if it is one of both, reads
-    /// what is the partner's own there.
+    /// The owner alone. The partner who asks for the same object finds it missing or, if it is shared, reads their own
+    /// data there.
     Own,
-    /// Both people of the link alike, and still after it has ended.
+    /// Both people of the link alike, also after it has ended.
     Both,
     /// Both, as above, but each reads of the other what the other reads of themselves in that field.
     Mirror(&'static str),
-    /// Both, but after the link's end the other reads it as it was then.
+    /// Both, but once the link has ended, each reads the other's value as it was at the end.
     Frozen,
-    /// Both, each of the other, while the link is active; after that nobody.
+    /// Each person reads the other's value while the link is active; after that nobody does.
     Linked,
-    /// Whoever caused the answer that it is a part of: it tells of nothing else.
+    /// The person who caused the answer that contains it; it tells of nothing else.
     Asker,
 }
 
@@ -47,7 +46,7 @@ const fn object(name: &'static str, path: &'static str, fields: &'static [(&'sta
     Object { name, path, partners_path: "", fields }
 }
 
-/// Every type of the schema but payloads, connections and edges, which have the same fields everywhere.
+/// Every type of the schema except payloads, connections and edges, which have the same fields everywhere.
 pub const OBJECTS: &[Object] = &[
     // The roots.
     object(
@@ -56,7 +55,7 @@ pub const OBJECTS: &[Object] = &[
         &[
             ("viewer", SignedIn),
             ("node", SignedIn),
-            // For whoever holds the code.
+            // For a person who holds the code.
             ("invitation", SignedIn),
             ("vapidPublicKey", Public),
             ("guidance", Public),
@@ -93,10 +92,10 @@ pub const OBJECTS: &[Object] = &[
         &[("state", Own), ("requestedAt", Own), ("readyAt", Own), ("expiresAt", Own), ("size", Own)],
     ),
     object("ExportDownload", "", &[("path", Asker), ("expiresAt", Asker)]),
-    // Without a cursor it tells nothing; `tests/streams.rs` reads on from one.
+    // Without a cursor it tells nothing; `tests/suite/streams.rs` reads on from one.
     object("Changes", "", &[("startOver", SignedIn), ("changes", Own), ("cursor", Own), ("more", SignedIn)]),
     object("Change", "", &[("kind", Own), ("nodeId", Own), ("node", Own)]),
-    // What is one person's.
+    // One person's own data.
     object(
         "Account",
         "account",
@@ -225,7 +224,7 @@ pub const OBJECTS: &[Object] = &[
             ("courses", Own),
         ],
     ),
-    // Below `Insight`, and only there: numbers that anybody may have alike.
+    // Below `Insight`, and only there: numbers that many people may have alike.
     object("ComfortInsight", "", &[("scenesWell", Own), ("found", Own)]),
     object("ComfortFinding", "", &[("comfort", Own), ("whenWell", Own), ("scenes", Own)]),
     object(
@@ -241,7 +240,7 @@ pub const OBJECTS: &[Object] = &[
     ),
     object("SceneCourse", "", &[("scene", Own), ("endedAt", Own), ("points", Own)]),
     object("MoodPoint", "", &[("minutesSince", Own), ("mood", Own)]),
-    // What is two people's.
+    // The data of two people.
     object(
         "PartnerLink",
         "link",
@@ -380,7 +379,7 @@ pub const OBJECTS: &[Object] = &[
         "",
         &[("country", Public), ("name", Public), ("phone", Public), ("url", Public), ("hours", Public)],
     ),
-    // What stands in answers about whatever was asked.
+    // Parts of the answers to a request.
     object("Invitation", "", &[("displayName", Asker), ("role", Asker), ("expiresAt", Asker)]),
     object(
         "Problem",
@@ -394,12 +393,12 @@ pub const OBJECTS: &[Object] = &[
     ),
 ];
 
-/// Fields, or whole types with `*`, that are null or empty for Alex in the world of this test. Of these only is
-/// compared what the others get.
+/// Fields, or whole types with `*`, that are null or empty for Alex in the world of this test. For these, the test
+/// compares only what the others get.
 pub const EMPTY_HERE: &[&str] = &[
     "Account.onHoldSince",
     "Agreement.withdrawnAt",
-    // What she shared is seen by now.
+    // What she shared is visible by now.
     "Answer.unseenUntil",
     "Consent.withdrawnAt",
     // No passkey, and none of her sessions was copied.
@@ -418,21 +417,21 @@ pub const EMPTY_HERE: &[&str] = &[
     "Viewer.erasure",
 ];
 
-/// Who may send a mutation, and upon what.
+/// Who may send a mutation, and on which objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
-    /// Anybody: it needs nobody signed in.
+    /// Anybody, signed in or not.
     Anyone,
-    /// Whoever is signed in, upon what is their own: it names nothing of anybody.
+    /// Anybody who is signed in, on their own data; the input names no object.
     Self_,
-    /// Whoever is signed in and holds a code.
+    /// Anybody who is signed in and holds a code.
     Holder,
-    /// Whoever began what it finishes; in other hands its token neither opens anything nor is used up.
+    /// The person who began what it finishes; in other hands its token opens nothing and is not used up.
     Ceremony,
-    /// The owner of what it names; to everybody else that looks missing, to the partner as well.
+    /// The owner of the named object; to everybody else, the partner included, the object looks missing.
     Owner,
-    /// Both people of the link that it belongs to; to everybody else it looks missing. Once the link has ended, either
-    /// can still do this (true), or neither (false).
+    /// Both people of the link; to everybody else the object looks missing. Once the link has ended, either can still
+    /// send it (true), or neither can (false).
     Members(bool),
 }
 
@@ -483,12 +482,12 @@ pub const MUTATIONS: &[(&str, Sender)] = &[
     ("writeNeeds", Members(false)),
     ("proposeRevision", Members(false)),
     ("agreeToRevision", Members(false)),
-    // With the link everything that was agreed has stopped: there is nothing left to take back.
+    // Every agreement stops with the link: there is nothing left to take back.
     ("withdrawAgreement", Members(true)),
     ("planScene", Members(false)),
     ("recordScene", Members(false)),
     ("startScene", Members(false)),
-    // With the link every scene has ended, or was cancelled.
+    // Every scene ends or is cancelled with the link.
     ("endScene", Members(false)),
     ("cancelScene", Members(true)),
     ("recordAftercare", Members(false)),

@@ -1,4 +1,4 @@
-//! One row a mutation: an input that is good, and what besides the general makes it bad.
+//! One row per mutation: a good input, and what makes it bad besides the general cases.
 
 use super::world::World;
 use crate::support::TestApp;
@@ -6,7 +6,7 @@ use crate::support::people::PASSWORD;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-/// Texts that are no free text: each has a form of its own, and what has not is refused by it.
+/// Texts that are not free text: each has its own format, and is refused for breaking it.
 pub const NO_FREE_TEXT: [&str; 18] = [
     "email",
     "password",
@@ -28,11 +28,11 @@ pub const NO_FREE_TEXT: [&str; 18] = [
     "contentHash",
 ];
 
-/// A mutation with an input that it would take.
+/// A mutation with an input that it accepts.
 pub struct Row {
     pub mutation: &'static str,
     pub good: Value,
-    /// Where, what instead, and the problem: its field and code. `UNCHANGED` stands for "it was so already".
+    /// The path, the bad value, and the problem: its field and code. `UNCHANGED` means that the state was that already.
     pub bad: Vec<(&'static str, Value, &'static str, &'static str)>,
 }
 
@@ -53,7 +53,7 @@ fn emails(field: &'static str) -> Vec<(&'static str, Value, &'static str, &'stat
     malformed.into_iter().chain([(field, json!(long), field, "TOO_LONG")]).collect()
 }
 
-/// The rows, in an order in which all the good inputs can be sent one after the other.
+/// The rows, in an order in which all good inputs can be sent one after the other.
 pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     let after = |hours: i64| json!((app.clock.now() + SignedDuration::from_hours(hours)).to_string());
     let (own, ex) = (&world.own, &world.ex);
@@ -147,7 +147,7 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
         ("sceneId", ex.planned[0].clone(), "sceneId", "WRONG_STATE"),
     ];
     rows.push(row("startScene", json!({ "sceneId": own.planned[0], "startedAt": after(-1) }), bad));
-    // Ending a scene of an ex-partner is not among the bad: care is not refused (R02, R12).
+    // Ending a scene with an ex-partner is not among the bad inputs: care is not refused (R02, R12).
     let mut bad = vec![
         ("endedAt", after(1), "endedAt", "OUT_OF_RANGE"),
         ("endedAt", after(-31 * 24), "endedAt", "OUT_OF_RANGE"),
@@ -168,7 +168,7 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
         ("sceneId", ex.ended[0].clone(), "sceneId", "WRONG_STATE"),
     ];
     rows.push(row("recordAftercare", good, bad));
-    // One's own choice about an ex-partner can still be made: it only ever takes away.
+    // A person can still make their own choice about an ex-partner: it only ever takes away.
     rows.push(row("setSceneAlert", json!({ "sceneId": own.ended[0], "allowed": true }), vec![]));
     let good = json!({ "sceneId": own.ended[0], "way": "CALL", "happenedAt": after(-1) });
     let bad = vec![

@@ -7,17 +7,17 @@ use crate::support::{Couple, Person, TestApp};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-/// What two people have together; `by` is who wrote it all down.
+/// What two people have together; `by` wrote all of it.
 pub struct Tie {
     pub link: Value,
-    /// Proposed by `by`, who alone said yes.
+    /// The Revision that `by` proposed and alone agreed to.
     pub open: Value,
     pub planned: Vec<Value>,
     /// Two scenes that ended an hour ago.
     pub ended: Vec<Value>,
-    /// The check-ins of `by`, of either scene, by due time: the first is due.
+    /// The check-ins of `by` about each scene, by due time: the first is due.
     pub check_ins: Vec<Vec<Value>>,
-    /// An entry of the journal of `by`.
+    /// A journal entry of `by`.
     pub entry: Value,
 }
 
@@ -26,38 +26,39 @@ pub struct World {
     pub sam: Person,
     /// Jo, whose link with Alex has ended, and two strangers.
     pub others: Vec<Person>,
-    /// Alex and Sam's.
+    /// What Alex and Sam have.
     pub own: Tie,
-    /// The Revision that Alex and Sam agreed on, before the open one.
+    /// The Revision that Alex and Sam agreed on before the open one.
     pub agreed: Value,
-    /// Of Jo with Alex, whose link has ended.
+    /// What Jo and Alex have, whose link has ended.
     pub ex: Tie,
-    /// Of two strangers.
+    /// What the two strangers have.
     pub strangers: Tie,
     /// A session of Alex's that can be refreshed, and two that can be ended.
     pub refresh_token: String,
     pub sessions: Vec<Value>,
     pub sams_session: Value,
-    /// Of Alex's own open invitation: its code and link.
+    /// Alex's own open invitation: its code and link.
     pub invitation: (Value, Value),
     /// Codes that Alex may accept or decline, and one of Sam, who is linked already.
     pub codes: [Value; 3],
-    /// Tokens that came by mail: to confirm an address, to reset a password.
+    /// Tokens that came by mail: to confirm an address, and to reset a password.
     pub confirm_token: String,
     pub reset_token: String,
     pub extra_device: Value,
-    /// A code of the app that Alex has begun, and a log-in of Lee's that waits for its second step, with what completes it.
+    /// A code of the authenticator app that Alex is setting up; a log-in of Lee's that waits for its second step, and
+    /// the recovery code that completes it.
     pub totp_code: String,
     pub challenge: Value,
     pub recovery_code: Value,
-    /// What confirms another address of Sam's.
+    /// The token that confirms a new address of Sam's.
     pub change_token: String,
     /// Alex's passkeys.
     pub passkey: Passkeys,
     lees_passkey: Value,
 }
 
-/// A passkey that can be removed, and inputs that finish what was begun with it and with another.
+/// A passkey that can be removed, and inputs that finish the ceremonies begun with it and with another.
 pub struct Passkeys {
     pub id: Value,
     pub registration: Value,
@@ -109,7 +110,7 @@ async fn invite(app: &TestApp, person: &Person) -> (Value, Value) {
     (invited["code"].clone(), invited["link"]["id"].clone())
 }
 
-/// The token of the last mail to an address.
+/// Sends a mutation and returns the token that it mailed to this address.
 async fn mailed_token(app: &TestApp, name: &str, input: Value, email: &str) -> String {
     let mutation = format!(
         "mutation($input: {}{}Input!) {{ {name}(input: $input) {{ status }} }}",
@@ -122,7 +123,7 @@ async fn mailed_token(app: &TestApp, name: &str, input: Value, email: &str) -> S
     link.rsplit_once('/').unwrap().1.to_owned()
 }
 
-/// Begins an app for one person, and for another has a log-in wait for its second step.
+/// Begins an authenticator app for one person, and a log-in of the other that waits for its second step.
 async fn second_factors(app: &TestApp, one: &Person, other: &Person) -> (String, Value, Value) {
     let mut codes = Vec::new();
     for person in [one, other] {
@@ -137,7 +138,7 @@ async fn second_factors(app: &TestApp, one: &Person, other: &Person) -> (String,
     (codes.remove(0), challenge, confirmed["recoveryCodes"][0].clone())
 }
 
-/// Asks for another address; the token that came there.
+/// Requests another address; returns the token that came there.
 async fn change_token(app: &TestApp, person: &Person) -> String {
     person.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
     person.done(app, "requestAddressChange", json!({ "email": "moved@people.test" }), "").await;
@@ -146,14 +147,14 @@ async fn change_token(app: &TestApp, person: &Person) -> String {
     link.rsplit_once('/').unwrap().1.to_owned()
 }
 
-/// Begins a ceremony: its token and options.
+/// Begins a ceremony; returns its token and options.
 async fn ceremony(app: &TestApp, person: &Person, name: &str) -> (Value, String) {
     let query = format!("mutation {{ {name} {{ begun {{ ceremony options }} }} }}");
     let begun = person.ask(app, &query, json!({})).await[name]["begun"].clone();
     (begun["ceremony"].clone(), begun["options"].as_str().unwrap().to_owned())
 }
 
-/// What finishes the making of a passkey.
+/// The input that finishes the registration of a passkey.
 async fn registration(app: &TestApp, person: &Person, phone: &Authenticator) -> Value {
     let (ceremony, options) = ceremony(app, person, "beginPasskeyRegistration").await;
     json!({ "ceremony": ceremony, "credential": phone.create(&options), "label": "phone" })
@@ -200,7 +201,7 @@ impl World {
         let confirm_token = mailed_token(app, "signUp", new, "new@people.test").await;
         let reset = json!({ "email": kim.email });
         let reset_token = mailed_token(app, "requestPasswordReset", reset, &kim.email).await;
-        // One of Alex's reminders falls to mail, and the address refuses it.
+        // One of Alex's reminders falls back to mail, and her address refuses it.
         app.push.answer_next(&alex.device.endpoint, Answer::status(400));
         app.mail.answer_address(&alex.email, Some(550));
         app.pass_minutes(65).await;
@@ -257,7 +258,7 @@ impl World {
         }
     }
 
-    /// Everything that everybody sees, and what their phones and inboxes got.
+    /// Everything that every person sees, and what their phones and inboxes got.
     pub async fn dump(&self, app: &TestApp) -> Value {
         app.deliver().await;
         let mut seen = serde_json::Map::new();
@@ -279,7 +280,7 @@ impl World {
         self.others[0].ask(app, VIEWS[1], json!({})).await
     }
 
-    /// The values of others that an id field may be given: each must look like a missing object.
+    /// Other people's ids that an id field may be given: each must look like a missing object.
     pub fn of_others(&self, field: &str) -> Vec<Value> {
         let (ex, strangers) = (&self.ex, &self.strangers);
         match field {
@@ -297,7 +298,7 @@ impl World {
     }
 }
 
-/// What a person can see, in requests that stay within the limits of one.
+/// The queries for everything that a person can see, each within the limits of one request.
 const VIEWS: [&str; 6] = [
     "{ viewer { account { email displayName zone quietHours { from until } defaultShare pushWanted mailWanted paused
         pausedUntil addressFails } consents { kind version givenAt withdrawnAt } sessions { id label current } factors { totpSince recoveryCodesLeft passkeys { id label } }

@@ -1,4 +1,4 @@
-//! Another e-mail address: asked for with a proof, told to the old one, confirmed from the new one.
+//! Another e-mail address: requested after reauthentication, announced to the old one, confirmed from the new one.
 
 use super::alex;
 use super::{proof_needed, seconds};
@@ -18,7 +18,7 @@ async fn ask(app: &TestApp, person: &Person, email: &str) -> Value {
     asked
 }
 
-/// The page of the last mail to an address.
+/// The page that the last mail to an address links to.
 fn page(app: &TestApp, email: &str) -> String {
     link_in(&app.mail.inbox(email).pop().expect("a mail"))
 }
@@ -88,7 +88,7 @@ on_both_databases! {
         let letter = sam.mails(&app).pop().unwrap().text().unwrap();
         assert!(letter.contains("has an account already") && !letter.contains("new-address"), "{letter}");
         assert_eq!(address(&app, &sam).await, json!(sam.email));
-        // Taken between the mail and the press of the button: the account that is there stands.
+        // Somebody else took the address between the mail and the press of the button: their account stays.
         let page = page(&app, NEW);
         app.person_without_device("Alexandra", "Europe/Berlin", ("22:00", "08:00")).await;
         assert_eq!(confirm(&app, &page).await, expired());

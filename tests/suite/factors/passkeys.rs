@@ -1,4 +1,4 @@
-//! Passkeys: made, used to log in and to prove, removed; and every way in which one must not be taken.
+//! Passkeys: created, used to log in and to reauthenticate, removed; and every way in which one must be refused.
 
 use super::alex;
 use super::{Authenticator as App, end_others, proof_needed, seconds, wrong};
@@ -29,7 +29,7 @@ fn made(ceremony: &str, credential: &str) -> Value {
     json!({ "ceremony": ceremony, "credential": credential, "label": "phone" })
 }
 
-/// Makes a passkey for a person who gave a fresh proof; its id.
+/// Creates a passkey for a person who has just reauthenticated; returns its id.
 async fn register(app: &TestApp, person: &Person, phone: &Authenticator) -> String {
     let (ceremony, options) = begin(app, person).await;
     let input = made(&ceremony, &phone.create(&options));
@@ -224,7 +224,7 @@ on_both_databases! {
         let answer = |ceremony: &str, credential: &str| json!({ "ceremony": ceremony, "credential": credential });
         let (ceremony, options) = begun().await;
         assert_eq!(serde_json::from_str::<Value>(&options).unwrap()["allowCredentials"].as_array().unwrap().len(), 1);
-        // Somebody else's passkey, and a log-in's ceremony, prove nothing.
+        // Another person's passkey, or the ceremony of a log-in, is no reauthentication.
         let mut anybody: Value = serde_json::from_str(&options).unwrap();
         anybody["allowCredentials"] = json!([]);
         let others = answer(&ceremony, &sams.get(&anybody.to_string()));
@@ -235,7 +235,7 @@ on_both_databases! {
         let (ceremony, options) = begun().await;
         let crossed = finish_log_in(&app, &ceremony, &mine.get(&options)).await;
         assert_eq!(problem(&crossed), over(), "a proof's ceremony logs nobody in");
-        // The session that asked, and no other.
+        // Only the session that asked is reauthenticated.
         let (ceremony, options) = begun().await;
         let input = answer(&ceremony, &mine.get(&options));
         let query = "mutation($i: FinishPasskeyProofInput!) { finishPasskeyProof(input: $i) { problems { field code } } }";

@@ -1,4 +1,4 @@
-//! What the rules say about a course of days, kept apart from the code that they are held against.
+//! The rules as a model of the ladder, written apart from the code that they check.
 
 use evenkeel::domain::nudge::{Reason, Rung};
 use jiff::tz::TimeZone;
@@ -10,8 +10,8 @@ const PATIENCE: SignedDuration = SignedDuration::from_hours(3);
 /// Most nudges of a person in a local day (R22).
 const DAILY: usize = 6;
 
-/// Zones and quiet hours, in minutes after midnight, that people choose from. No quiet time begins or ends in an hour
-/// that a clock change skips or repeats there: then the reading of a clock alone says whether it is quiet.
+/// Zones, and quiet hours in minutes after midnight, that people choose from. No quiet time begins or ends in an hour
+/// that a clock change skips or repeats there, so that a clock's reading alone says whether it is quiet.
 pub const ZONES: [&str; 6] =
     ["Europe/Berlin", "America/Los_Angeles", "Asia/Tokyo", "Asia/Kolkata", "Australia/Adelaide", "UTC"];
 pub const QUIET: [Option<(u16, u16)>; 6] = [
@@ -23,13 +23,13 @@ pub const QUIET: [Option<(u16, u16)>; 6] = [
     Some((23 * 60 + 30, 6 * 60)),
 ];
 
-/// One of the two, as far as reminders go.
+/// One of the two people, as far as reminders go.
 #[derive(Clone, Debug)]
 pub struct Somebody {
     pub zone: TimeZone,
     pub quiet: Option<(u16, u16)>,
     pub paused_until: Option<Timestamp>,
-    /// Whether the link's standing consent is given.
+    /// Whether this person gave the link's standing consent.
     pub allows: bool,
     pub has_device: bool,
 }
@@ -55,7 +55,7 @@ impl Somebody {
         (1..2880).map(|n| whole + SignedDuration::from_mins(n)).find(|at| !self.is_quiet(*at)).unwrap()
     }
 
-    /// The first morning after `at`: quiet hours end, or it is nine o'clock.
+    /// The first morning after `at`: the end of quiet hours, or nine o'clock.
     fn next_morning(&self, at: Timestamp) -> Timestamp {
         let whole = Timestamp::from_second(at.as_second() - at.as_second().rem_euclid(60)).unwrap();
         let minutes = (1..2880).map(|n| whole + SignedDuration::from_mins(n));
@@ -70,7 +70,7 @@ impl Somebody {
     }
 }
 
-/// A check-in and what became of it.
+/// A check-in and its state.
 #[derive(Clone, Debug)]
 pub struct CheckIn {
     pub id: String,
@@ -85,7 +85,7 @@ pub struct CheckIn {
     pub settled: bool,
     /// A pause stopped it in this round.
     pub stopped: bool,
-    /// Something happened to it, or to whoever is asked, that makes its ladder another than planned at first.
+    /// Something happened to it, or to the person asked, that changed its ladder from the first plan.
     pub disturbed: bool,
     /// Whether the partner reached out since it fell due.
     pub reached_out: bool,
@@ -95,9 +95,9 @@ pub struct CheckIn {
 pub struct Scene {
     pub id: String,
     pub link: usize,
-    /// Which of the link's texts it stood under.
+    /// The link's text that it stood under, by its index.
     pub text: Option<usize>,
-    /// Each one's consent for this scene alone.
+    /// Each person's consent for this scene alone.
     pub allows: [Option<bool>; 2],
 }
 
@@ -116,7 +116,7 @@ pub struct Link {
     pub texts: Vec<Text>,
 }
 
-/// Something that reached somebody.
+/// A push or mail that reached a person.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
     pub at: Timestamp,
@@ -126,16 +126,16 @@ pub struct Arrival {
     pub reason: Reason,
 }
 
-/// The whole little world.
+/// The model of everything.
 pub struct Model {
     pub people: [Somebody; 2],
     pub links: Vec<Link>,
     pub scenes: Vec<Scene>,
     pub check_ins: Vec<CheckIn>,
     pub arrivals: Vec<Arrival>,
-    /// How many ladders were held against the reckoning here, step by step.
+    /// How many ladders were compared with the model's own calculation, step by step.
     pub reckoned: usize,
-    /// The most that anybody got in one of their local days.
+    /// The most that a person got in one of their local days.
     pub most_a_day: usize,
     checked_to: usize,
     closed: HashSet<usize>,
@@ -162,7 +162,7 @@ impl Model {
         self.links.iter().position(|link| link.active)
     }
 
-    /// Marks what is open of somebody's, because of something that makes its ladder another.
+    /// Marks a person's check-ins as disturbed, because something changed their ladders.
     pub fn disturb(&mut self, who: usize) {
         for check_in in self.check_ins.iter_mut().filter(|check_in| check_in.subject == who) {
             check_in.disturbed = true;
@@ -178,7 +178,7 @@ impl Model {
         }
     }
 
-    /// Whether a check-in's subject allows that the other is told, and the agreement does too (R02, R06, R10).
+    /// Whether the subject's consent and the agreement both allow the other to be told (R02, R06, R10).
     fn may_tell(&self, check_in: &CheckIn) -> bool {
         let scene = &self.scenes[check_in.scene];
         let link = &self.links[scene.link];
@@ -188,8 +188,8 @@ impl Model {
         link.active && consent && text.is_some_and(stands) && link.texts.last().is_some_and(stands)
     }
 
-    /// Holds what arrived since the last time against the rules. What was the case when it arrived still is: nothing
-    /// else happened meanwhile.
+    /// Checks what arrived since the last time against the rules. The state is still that of the arrival, because
+    /// nothing else happened meanwhile.
     pub fn check(&mut self, now: Timestamp) -> Result<(), String> {
         let new = self.arrivals[self.checked_to..].to_vec();
         for (n, arrival) in (self.checked_to..).zip(&new) {
@@ -270,13 +270,13 @@ impl Model {
         Ok(())
     }
 
-    /// How many of some arrivals came to the same person on the same day as this one.
+    /// How many of these arrivals came to the same person on the same day as this one.
     fn that_day(&self, among: &[Arrival], arrival: &Arrival) -> usize {
         let day = |at: Timestamp| self.people[arrival.recipient].zone.to_datetime(at).date();
         among.iter().filter(|a| a.recipient == arrival.recipient && day(a.at) == day(arrival.at)).count()
     }
 
-    /// Whether the subject got as many as they may on a day since the check-in fell due: then some of it waited (R22).
+    /// Whether the subject got the daily limit on any day since the check-in fell due: then some nudges waited (R22).
     fn is_crowded(&self, check_in: &CheckIn, until: Timestamp) -> bool {
         let person = &self.people[check_in.subject];
         let date = |at: Timestamp| person.zone.to_datetime(at).date();
@@ -287,7 +287,7 @@ impl Model {
         days.iter().any(|(day, count)| *count >= DAILY && date(check_in.due) <= *day && *day <= date(until))
     }
 
-    /// Holds the ladder of a check-in that nothing happened to, and that has closed, against a reckoning of its own.
+    /// Compares the ladder of a closed, undisturbed check-in with the model's own calculation.
     fn reckon(&mut self, n: usize) -> Result<(), String> {
         let check_in = &self.check_ins[n];
         let person = &self.people[check_in.subject];

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-/// One of the two people, or one of several things: taken modulo what there is.
+/// One of the two people or of several things: an index, taken modulo how many there are.
 pub type Pick = usize;
 
 /// Something that happens.
@@ -10,13 +10,13 @@ pub type Pick = usize;
 pub enum Step {
     /// So many minutes pass, and everything is delivered when it falls due.
     Pass(i64),
-    /// So many minutes pass, and no worker is up.
+    /// So many minutes pass while no worker runs.
     Down(i64),
-    /// A worker looks.
+    /// A worker delivers what is due.
     Deliver,
     /// Somebody records a scene that ended so many minutes ago.
     Scene(Pick, i64),
-    /// Somebody answers a check-in that can be answered.
+    /// Somebody answers a check-in that is open for answers.
     Answer(Pick, Pick),
     /// Somebody skips one.
     Skip(Pick, Pick),
@@ -24,7 +24,7 @@ pub enum Step {
     Snooze(Pick, Pick, i64),
     /// Somebody pauses, for so many hours or until further notice.
     Pause(Pick, Option<i64>),
-    /// Somebody goes on.
+    /// Somebody ends a pause.
     Resume(Pick),
     /// Both agree on a new text: its protocol, and whether it lets a partner be told.
     Agree(Pick, bool),

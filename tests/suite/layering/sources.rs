@@ -82,7 +82,7 @@ fn is_name(c: char) -> bool {
 pub fn uses(code: &str) -> Vec<(bool, Vec<String>)> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices("use ") {
-        let before = code[..at].lines().next_back().unwrap_or_default().trim();
+        let before = code[..at].rsplit(['\n', ';', '{', '}']).next().unwrap_or_default().trim();
         let public = before.starts_with("pub");
         if !(before.is_empty() || public) || code[..at].ends_with(is_name) {
             continue;

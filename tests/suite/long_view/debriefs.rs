@@ -1,4 +1,4 @@
-//! Debriefs: both open when both have written, and nothing tells before.
+//! Debriefs: both open once both are written, and nothing tells of them before.
 
 use super::account;
 use crate::support::care::{HOUR, minute};
@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 
 const DEBRIEF: &str = "debrief { state mine { text writtenAt } partners { text } }";
 
-/// The debriefs of a scene, as somebody sees them.
+/// The debriefs of a scene, as this person sees them.
 async fn debrief(app: &TestApp, person: &Person, scene: &str) -> Value {
     let query = format!("query($id: ID!) {{ node(id: $id) {{ ... on Scene {{ {DEBRIEF} }} }} }}");
     person.ask(app, &query, json!({ "id": scene })).await["node"]["debrief"].clone()
 }
 
-/// The same in short: the state, one's own text, the other's.
+/// The same in short: the state, this person's text, the other's.
 async fn in_short(app: &TestApp, person: &Person, scene: &str) -> (String, Value, Value) {
     let seen = debrief(app, person, scene).await;
     (text(&seen["state"]), seen["mine"]["text"].clone(), seen["partners"]["text"].clone())
@@ -81,7 +81,8 @@ on_both_databases! {
         let couple = app.couple().await;
         let (alex, sam) = (&couple.alex, &couple.sam);
         let scene = couple.scene(&app).await;
-        // All that Sam can ask for about the scene, and the answers of what Sam can try: statuses, lengths and values.
+        // Everything that Sam can ask about the scene, and the answers to what Sam can try: statuses, lengths and
+        // values.
         let exact = async |query: &str, variables: Value| {
             let (status, text) = app.exact(Some(&sam.access()), None, query, variables).await;
             (status, text.len(), serde_json::from_str::<Value>(&text).unwrap())
@@ -106,7 +107,7 @@ on_both_databases! {
         assert_eq!(look().await, nothing, "taken back");
         assert_eq!(writes(&app, sam, &scene, "calm").await, "DONE");
         assert_eq!(in_short(&app, sam, &scene).await, ("WAITING".to_owned(), json!("calm"), Value::Null));
-        // A stranger's view of it all is that of a missing scene.
+        // A stranger sees all of it as a missing scene.
         let robin = app.person_without_device("Robin", "UTC", ("22:00", "08:00")).await;
         let input = json!({ "sceneId": scene, "text": "calm" });
         assert_eq!(robin.refused(&app, "writeDebrief", input).await, ("sceneId".into(), "NOT_FOUND".into()));

@@ -1,4 +1,4 @@
-//! What one's own answers show, for the person alone.
+//! What a person's own answers show, for that person alone.
 use crate::support::care::{DAY, HOUR, minute};
 use crate::support::people::text;
 use crate::support::{Couple, Person, TestApp};
@@ -15,7 +15,7 @@ async fn insight(app: &TestApp, person: &Person) -> Value {
     person.ask(app, INSIGHT, json!({})).await["viewer"]["insight"].clone()
 }
 
-/// A scene that ends on that day with this aftercare, whose check-ins Sam answers with these moods when they fall due.
+/// A scene that ends on this day with this aftercare; Sam answers its check-ins with these moods when they fall due.
 async fn lived(app: &TestApp, couple: &Couple, day: i64, aftercare: &[Value], moods: &[i32]) -> String {
     app.clock.set(minute(day * DAY));
     let scene = couple.scene(app).await;

@@ -1,4 +1,4 @@
-//! The journal, for the person alone.
+//! The journal, for its writer alone.
 
 use super::account;
 use crate::support::care::{DAY, HOUR, minute};
@@ -9,7 +9,7 @@ use evenkeel::store::StoreError;
 use evenkeel::store::journal::JournalRow;
 use serde_json::{Value, json};
 
-/// A page of somebody's journal: the texts and whether there is more, with the last cursor.
+/// A page of a person's journal: the texts and whether there is more, with the last cursor.
 async fn journal(app: &TestApp, person: &Person, arguments: &str) -> (Vec<String>, bool, Value) {
     let query = format!(
         "{{ viewer {{ journal{arguments} {{ nodes {{ text }} pageInfo {{ hasNextPage endCursor }} }} }} }}"

@@ -1,4 +1,4 @@
-//! Promises kept: shown to both or to none, and out of nothing that the partner may not know.
+//! Promises kept: shown to both or to neither, and counted from nothing that the partner may not know.
 use crate::support::care::{DAY, HOUR, minute};
 use crate::support::{Couple, Person, TestApp};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ async fn reach_out(app: &TestApp, person: &Person, scene: &str) {
     person.done(app, "recordOutreach", json!({ "sceneId": scene, "way": "CALL" }), "").await;
 }
 
-/// What somebody sees of the link, promises and all.
+/// The link as this person sees it, with its promises.
 async fn link(app: &TestApp, person: &Person) -> Value {
     let query = "{ viewer { partnerLinks(endedToo: true) { status me { role } partner { role displayName }
         partnerAlertAllowed promiseCountWanted promisesKept { count sentence } } } }";

@@ -1,10 +1,10 @@
-//! How many SQL statements the long view costs: as many for a long list as for a short one.
+//! The SQL statements of the long view: as many for a long list as for a short one.
 
 use crate::support::care::{HOUR, minute};
 use crate::support::{Backend, Couple, TestApp, run, statements};
 use serde_json::json;
 
-/// What is asked, with lists that grow.
+/// The queries, with lists that grow.
 const QUERIES: [&str; 5] = [
     "{ viewer { partnerLinks { scenes(first: 50) { nodes { id debrief { state mine { text } partners { text } } } } } } }",
     "{ viewer { insight { answers comforts { scenesWell } lows { lows } suggestion { sentence } } } }",
@@ -56,7 +56,7 @@ async fn test(app: TestApp) {
         live(&app, &couple).await;
     }
     assert_eq!(costs(&app, &couple).await, short);
-    // With more links each has scenes to read; their promises are read together.
+    // With more links, each has scenes to read; their promises are read together.
     app.link(&robin, &couple.alex).await;
     assert_eq!(costs(&app, &couple).await[4], short[4]);
 }

@@ -1,4 +1,4 @@
-//! Mails: each as it was looked at, signed where there is a key, and the outbox that shows them in development.
+//! Mails: each compared with its golden file, signed where there is a key, and shown by the outbox in development.
 
 use super::get;
 use crate::support::care::{HOUR, minute};
@@ -42,7 +42,7 @@ fn plain(app: &TestApp, mail: &evenkeel::demo::smtp_receiver::Mail) -> (String, 
     (tidy(lines), tidy(mail.html().unwrap()))
 }
 
-/// Compares with a file that was looked at; EVENKEEL_TEST_BLESS writes it anew, to be looked at again.
+/// Compares with a reviewed file; EVENKEEL_TEST_BLESS writes it anew, to be reviewed again.
 fn golden(name: &str, text: &str) {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("EVENKEEL_TEST_BLESS").is_some() {
@@ -96,7 +96,7 @@ on_both_databases! {
             let query = "mutation($t: String!) { refreshSession(input: { refreshToken: $t }) { status } }";
             app.anonymous(query, json!({ "t": copied })).await;
         }
-        // Whoever was to be told otherwise than by a call, each in an agreement of their own.
+        // Every way of reaching out other than a call, each in its own agreement.
         for (number, way) in ["MESSAGE", "VIDEO", "IN_PERSON"].into_iter().enumerate() {
             let other = app.pair(number).await;
             other.alex.done(&app, "removeDevice", json!({ "deviceId": other.alex.device_id }), "").await;
@@ -175,7 +175,7 @@ on_both_databases! {
     async fn mails_are_signed_where_there_is_a_key(app) {
         let mut config = app.config.clone();
         let key_file = app.config.data_dir.join("dkim.pem");
-        // RFC 8463, appendix A.2, wrapped as openssl does.
+        // The key of RFC 8463, appendix A.2, wrapped as openssl does it.
         let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
         std::fs::write(&key_file, pem).unwrap();
         config.dkim = Some(Dkim { selector: "brisbane".into(), domain: "evenkeel.test".into(), key_file });

@@ -1,4 +1,4 @@
-//! All that a partner can lay eyes on: every answer of the API, page by page, every push and every mail, without ids.
+//! Everything that a partner can see: every answer of the API, page by page, every push and every mail, without ids.
 
 use crate::support::people::text;
 use crate::support::{Couple, Person, TestApp};
@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 const SCHEMA: &str = "{ __schema { types { name fields { name args { name defaultValue type { kind } }
     type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }";
 
-/// The queries that read everything that a person can read, made from the schema: what is added to it is read too.
+/// The queries for everything that a person can read, made from the schema, so that additions are read too.
 pub struct Eyes {
     queries: Vec<String>,
-    /// Lists that are read entry by entry: the fields above them, and their names.
+    /// The lists to read entry by entry: the fields above them, and their names.
     lists: Vec<(Vec<&'static str>, String)>,
 }
 
-/// A field with everything below it, as a selection; None if it needs an argument or repeats what is read elsewhere:
-/// a type is not entered again inside itself, nor one of `done`.
+/// A field with everything below it, as a selection. `None` if it needs an argument or repeats what is read elsewhere:
+/// a type is not entered again inside itself, nor is a type in `done`.
 fn select(types: &[Value], field: &Value, done: &mut Vec<String>) -> Option<String> {
     let needed = |arg: &Value| arg["type"]["kind"] == "NON_NULL" && arg["defaultValue"].is_null();
     let mut name = text(&field["name"]);
@@ -61,7 +61,7 @@ impl Eyes {
         };
         let mut queries = Vec::new();
         for field in fields("Viewer") {
-            // Links are read once, from the top, each of their lists by itself: all at once would cost too much.
+            // Links are read once, from the top, and each of their lists by itself: all at once would cost too much.
             if field["name"] == "partnerLinks" {
                 let mut parts = vec![String::new()];
                 for field in fields("PartnerLink") {
@@ -76,7 +76,7 @@ impl Eyes {
                 queries.extend(parts.into_iter().map(whole));
                 continue;
             }
-            // What is signed in and lets itself be notified has nothing to do with anybody else.
+            // Any other field is read with everything below it, except links, which are read above.
             let below = select(types, field, &mut vec!["PartnerLink".to_owned()]).unwrap();
             queries.push(format!("{{ viewer {{ {below} }} }}"));
         }
@@ -88,7 +88,7 @@ impl Eyes {
         for (owner, above) in
             [("Viewer", vec!["viewer"]), ("PartnerLink", vec!["viewer", "partnerLinks(endedToo: true)"])]
         {
-            // The feed comes in batches, and is compared by itself.
+            // The feed comes in batches, and is compared separately.
             let paged = |field: &&Value| {
                 field["name"] != "changes"
                     && field["args"].as_array().unwrap().iter().any(|arg| arg["name"] == "after")
@@ -101,12 +101,12 @@ impl Eyes {
         Self { queries, lists }
     }
 
-    /// The queries themselves.
+    /// The queries.
     pub fn queries(&self) -> &[String] {
         &self.queries
     }
 
-    /// How many pages of one entry each list has, with every cursor on the way.
+    /// Reads each list in pages of one entry; returns the pages with every cursor on the way.
     pub async fn pages(&self, app: &TestApp, couple: &Couple, person: &Person) -> Vec<String> {
         let mut all = Vec::new();
         for (above, name) in &self.lists {
@@ -135,14 +135,14 @@ impl Eyes {
         all
     }
 
-    /// All that somebody of the couple has by now: every answer of the API, every push and every mail, with their times
-    /// and sizes.
+    /// Everything that this person of the couple has by now: every answer of the API, every push and every mail, with
+    /// times and sizes.
     pub async fn all(&self, app: &TestApp, couple: &Couple, person: &Person) -> Vec<String> {
         let mut all = Vec::new();
         for query in &self.queries {
             all.push(plain(&person.ask(app, query, json!({})).await, couple).to_string());
         }
-        // An id tells when its object was made. Whose own check-in it is about, one made oneself.
+        // An id tells when its nudge was made. Left out: nudges about the person's own check-ins, which they know of.
         let nudges = "{ viewer { nudges(first: 50) { nodes { id checkIn { id } } } } }";
         let nudges = person.ask(app, nudges, json!({})).await["viewer"]["nudges"]["nodes"].clone();
         let others = nudges.as_array().unwrap().iter().filter(|nudge| nudge["checkIn"].is_null());
@@ -157,7 +157,7 @@ impl Eyes {
         for mail in person.mails(app) {
             let words = [mail.subject(), mail.text(), mail.html(), mail.message_id(), mail.header("From")];
             let words = words.map(|part| without_ids(&part.unwrap(), couple));
-            // The tokens in a sign-up's link differ in their letters.
+            // The tokens in a sign-up's link differ from couple to couple.
             let words = if words[0] == "Your reminder" { format!("{words:?}") } else { words[0].clone() };
             got.push(format!("{} mail {words} {}", mail.at, mail.raw.len()));
         }
@@ -193,13 +193,13 @@ pub fn without_ids(text: &str, couple: &Couple) -> String {
     result.trim_end().to_owned()
 }
 
-/// A cursor as what it is made of: an instant and an id.
+/// The contents of a cursor: an instant and an id.
 fn opened(cursor: &str) -> String {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap_or_else(|_| panic!("{cursor} is no cursor"));
     String::from_utf8(bytes).unwrap()
 }
 
-/// An answer of the API without ids. Lists are sorted: what falls on one instant stands in the order of its ids.
+/// An answer of the API without ids. Lists are sorted, because entries of one instant stand in the order of their ids.
 pub fn plain(value: &Value, couple: &Couple) -> Value {
     match value {
         Value::String(text) => json!(without_ids(text, couple)),
@@ -221,7 +221,7 @@ pub fn plain(value: &Value, couple: &Couple) -> Value {
     }
 }
 
-/// Compares what two have, line by line: a whole view is more than anybody reads.
+/// Compares two views line by line, because a whole view is too long to read.
 pub fn assert_same(left: &[String], right: &[String], when: &str) {
     for (left, right) in left.iter().zip(right) {
         assert_eq!(left, right, "{when}");

@@ -16,7 +16,7 @@ fn hash(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// As Apollo's tools write it; one of the ids is their own.
+/// A manifest as Apollo's tools write it; one of the ids is their own.
 fn apollo() -> Value {
     let operation =
         |id: String, name: &str, body: &str| json!({ "id": id, "name": name, "type": "query", "body": body });
@@ -28,7 +28,7 @@ fn apollo() -> Value {
     json!({ "format": "apollo-persisted-query-manifest", "version": 1, "operations": operations })
 }
 
-/// As Relay's compiler and GraphQL Code Generator write it.
+/// A manifest as Relay's compiler and GraphQL Code Generator write it.
 fn relay() -> Value {
     json!({ hash(NAME): NAME, hash(LISTS): LISTS, "rename-1": RENAME })
 }
@@ -79,7 +79,7 @@ fn a_trusted_document_is_found_by_each_way_of_naming_it() {
                 json!({ "extensions": apq(&hash(NAME)) }),
                 json!({ "extensions": apq(&hash(NAME)), "query": NAME }),
                 json!({ "query": NAME }),
-                // What others mean by an id is not ours to refuse.
+                // Other clients may use `id` for something else: it is not refused.
                 json!({ "id": 7, "query": NAME }),
             ] {
                 let (status, data) = post(&app, &alex, body.clone()).await;
@@ -141,7 +141,7 @@ fn r34_where_only_trusted_documents_are_executed_no_other_is() {
                 );
             }
         }
-        // What the companion asks is trusted as well.
+        // The documents of the companion are trusted as well.
         for known in [NAME, "{ vapidPublicKey }"] {
             let answer = ask(json!({ "documentId": hash(known) })).await.1;
             let code = answer["errors"].get(0).map(|error| &error["extensions"]["code"]);
@@ -157,7 +157,7 @@ fn a_query_that_was_sent_with_its_hash_is_found_by_the_hash_afterwards() {
         let by_hash = json!({ "extensions": apq(&hash(OTHER)) });
         let (status, code) = post(&app, &alex, by_hash.clone()).await;
         assert_eq!((status, code), (400, json!("PERSISTED_QUERY_NOT_FOUND")));
-        // To older clients a document that is not known is no fault of HTTP.
+        // For older clients an unknown document is no fault of HTTP.
         let request =
             app.http.post(format!("{}/graphql", app.url)).header("Content-Type", "application/json");
         let answer = request.body(by_hash.to_string()).send().await.unwrap();
@@ -171,11 +171,11 @@ fn a_query_that_was_sent_with_its_hash_is_found_by_the_hash_afterwards() {
             let (status, data) = post(&app, &alex, by_hash.clone()).await;
             assert_eq!((status, &data["viewer"]["account"]["zone"]), (200, &json!("Europe/Berlin")));
         }
-        // What somebody wrote into a document is not kept.
+        // A document with a person's own words in it is not kept.
         let own = "mutation { updateProfile(input: { displayName: \"Robin\" }) { status } }";
         assert_eq!(post(&app, &alex, json!({ "query": own, "extensions": apq(&hash(own)) })).await.0, 200);
         assert_eq!(post(&app, &alex, json!({ "extensions": apq(&hash(own)) })).await.0, 400);
-        // Others come and go, and what is asked for stays.
+        // Other documents come and go; one that is asked for stays.
         let other = |n: usize| format!("{{ viewer {{ account {{ a{n}: zone }} }} }}{}", " ".repeat(2000));
         let by_hash_of = |n| json!({ "extensions": apq(&hash(&other(n))) });
         for n in 0..400 {
@@ -247,7 +247,7 @@ fn what_did_not_change_is_not_sent_again_and_nobody_else_may_keep_it() {
         post(&app, &alex, json!({ "documentId": "rename-1", "variables": { "name": "Alexis" } })).await;
         let changed = get(Method::GET, &url, &alex, Some(&tag)).await.unwrap();
         assert!(changed.status() == 200 && header(&changed, "etag").unwrap() != tag);
-        // Nothing else may be kept: other queries, answers with errors, and what no one is signed in for.
+        // Nothing else may be cached: other queries, answers with errors, and requests without a sign-in.
         let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let by_text = format!("{}/graphql?query={}", app.url, encode(NAME));
         let failing = format!("{}/graphql?documentId={}&variables=%7B%22n%22%3A51%7D", app.url, hash(LISTS));

@@ -1,4 +1,4 @@
-//! Lists in both directions: the same entries in the same order, whichever end one begins at.
+//! Lists in both directions: the same entries in the same order, from either end.
 use crate::support::Couple;
 use crate::support::care::minute;
 use crate::support::people::text;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const PAGE: &str = "edges { cursor node { id } } nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }";
 
-/// The lists, each with the way to it.
+/// The lists, each with its path in the answer.
 const LISTS: [(&str, &[&str]); 6] = [
     (
         "query($f: Int, $a: String, $l: Int, $b: String) { viewer { list: checkIns(ARGS) { PAGE } } }",
@@ -38,7 +38,7 @@ const LISTS: [(&str, &[&str]); 6] = [
 async fn fill(app: &crate::support::TestApp, couple: &Couple) {
     let mut based_on = None;
     for n in 0..5 {
-        // Some entries share their instant.
+        // Some entries share an instant.
         app.clock.set(minute(2 * (n / 2)));
         couple.scene(app).await;
         couple.alex.done(app, "writeJournalEntry", json!({ "text": "calm" }), "").await;

@@ -1,4 +1,4 @@
-//! What programs send to the pages' addresses, and the document that describes it.
+//! What programs send to the pages' addresses, and the OpenAPI document that describes it.
 use crate::support::care::HOUR;
 use crate::support::people::{PASSWORD, link_in};
 use crate::support::{Backend, Couple, TestApp, run};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const PROBLEM: &str = "application/problem+json";
 
-/// A couple of which Sam was asked by push just now, and where that push leads.
+/// A couple in which a push has just asked Sam, and where that push leads.
 async fn asked(app: &TestApp) -> (Couple, String, String) {
     let couple = app.couple().await;
     let scene = couple.scene(app).await;
@@ -148,12 +148,11 @@ fn every_address_that_changes_something_is_described_with_its_problems() {
         assert_eq!((status, media.as_str()), (200, "application/json"));
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
         let code = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/mod.rs")).unwrap();
-        let (routes, _) = code.split_once("/// The headers that every answer has").unwrap();
         let mut described = 0;
-        for resource in routes.split("web::resource(\"").skip(1) {
+        for resource in code.split("actix::resource(\"").skip(1) {
             let (path, methods) = resource.split_once('"').unwrap();
             let methods = methods.split(".service(").next().unwrap();
-            if path == "/graphql" || !methods.contains("web::post()") {
+            if path == "/graphql" || !methods.contains("actix::post()") {
                 continue;
             }
             let post = &document["paths"][path]["post"];
@@ -174,7 +173,7 @@ fn every_address_that_changes_something_is_described_with_its_problems() {
         for path in ["/healthz", "/readyz", "/.well-known/jwks.json", "/openapi.json"] {
             assert!(document["paths"][path]["get"].is_object(), "{path}");
         }
-        // What is described is there.
+        // Everything that is described exists.
         for (path, methods) in document["paths"].as_object().unwrap() {
             for method in methods.as_object().unwrap().keys() {
                 let method: Method = method.to_uppercase().parse().unwrap();
