@@ -100,7 +100,7 @@ impl Transaction<'_> {
     }
 
     /// Wakes an account's subscriptions, so that they check whether they are still signed in.
-    pub(super) fn ask_followers(&mut self, account: AccountId) {
+    pub(super) fn wake_followers(&mut self, account: AccountId) {
         self.events().wake(account);
     }
 
@@ -263,7 +263,7 @@ pub async fn since(
 }
 
 /// A subscription to the feed, for as long as its access token and session are valid.
-pub struct Following {
+pub struct FeedStream {
     context: Arc<AppContext>,
     requester: Requester,
     token: String,
@@ -273,16 +273,16 @@ pub struct Following {
 }
 
 /// The result of waiting.
-pub enum Followed {
+pub enum FeedItem {
     /// New changes.
-    ChangeEvents(Batch),
+    Batch(Batch),
     /// The person is no longer signed in.
     SignedOut,
     /// The process stops.
     Closed,
 }
 
-impl Following {
+impl FeedStream {
     /// Begins to follow behind a cursor.
     pub fn begin(
         context: &Arc<AppContext>,
@@ -299,24 +299,24 @@ impl Following {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn next(&mut self) -> Result<Followed, Fault> {
+    pub async fn next(&mut self) -> Result<FeedItem, Fault> {
         loop {
             let bearer = session::authenticate(&self.context, &self.token).await?;
             match bearer {
                 Bearer::Live(requester) if requester == self.requester => {}
-                Bearer::Live(_) | Bearer::Nobody | Bearer::Ended(..) => return Ok(Followed::SignedOut),
+                Bearer::Live(_) | Bearer::Nobody | Bearer::Ended(..) => return Ok(FeedItem::SignedOut),
             }
             let batch = since(&self.context, self.requester.account, self.cursor, self.first).await?;
             self.cursor = Some(batch.cursor);
             if !batch.is_empty() {
-                return Ok(Followed::ChangeEvents(batch));
+                return Ok(FeedItem::Batch(batch));
             }
             let now = self.context.clock.now();
             let wait = batch.next.map_or(LOOK, |at| at.duration_since(now).clamp(SignedDuration::ZERO, LOOK));
             let wait = wait.unsigned_abs();
             // Notified or timed out: look again.
             if let Ok(false) = tokio::time::timeout(wait, self.follower.woken()).await {
-                return Ok(Followed::Closed);
+                return Ok(FeedItem::Closed);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::errors::Failure;
 use super::types::change::Changes;
 use super::{AccessToken, context, requester};
-use crate::actions::feed::{Followed, Following};
+use crate::actions::feed::{FeedItem, FeedStream};
 use async_graphql::{Context, Error, Subscription};
 use futures::stream::{Stream, try_unfold};
 
@@ -27,12 +27,12 @@ impl Subscription {
         let requester = requester(ctx)?;
         let token = ctx.data_opt::<AccessToken>().ok_or(Failure::SignInNeeded)?;
         let (after, first) = Changes::asked(after, first)?;
-        let following = Following::begin(context(ctx), requester, token.0.clone(), after, first);
-        Ok(try_unfold(following, |mut following| async move {
-            match following.next().await.map_err(Failure::from)? {
-                Followed::ChangeEvents(batch) => Ok(Some((Changes(batch), following))),
-                Followed::SignedOut => Err(Failure::SignInNeeded.into()),
-                Followed::Closed => Ok(None),
+        let stream = FeedStream::begin(context(ctx), requester, token.0.clone(), after, first);
+        Ok(try_unfold(stream, |mut stream| async move {
+            match stream.next().await.map_err(Failure::from)? {
+                FeedItem::Batch(batch) => Ok(Some((Changes(batch), stream))),
+                FeedItem::SignedOut => Err(Failure::SignInNeeded.into()),
+                FeedItem::Closed => Ok(None),
             }
         }))
     }

@@ -278,7 +278,7 @@ pub async fn reset_password(
             close_resets(tx, &account.email_index)?;
             let now = tx.ts();
             store::session::end_others(tx.db, account.id, None, now)?;
-            tx.ask_followers(account.id);
+            tx.wake_followers(account.id);
             Ok(())
         })
         .await
@@ -343,7 +343,7 @@ pub async fn change_password(
             close_resets(tx, &row.email_index)?;
             let now = tx.ts();
             store::session::end_others(tx.db, requester.account, Some(requester.session), now)?;
-            tx.ask_followers(requester.account);
+            tx.wake_followers(requester.account);
             Ok(())
         })
         .await

@@ -58,7 +58,7 @@ pub fn exchange(context: &AppContext, tx: &mut Transaction<'_>, token: &str) -> 
     }
     if store::session::end_reused(tx.db, session.id, now)? {
         tell_owner(tx, session.account_id)?;
-        tx.ask_followers(session.account_id);
+        tx.wake_followers(session.account_id);
     }
     Ok(None)
 }

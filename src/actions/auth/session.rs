@@ -159,7 +159,7 @@ pub async fn end(context: &Arc<AppContext>, by: &Caller, id: SessionId) -> Actio
             if id != requester.session {
                 reauthentication::require(tx, requester)?;
             }
-            tx.ask_followers(requester.account);
+            tx.wake_followers(requester.account);
             Ok(Done::now(()))
         })
         .await
@@ -173,7 +173,7 @@ pub async fn end_others(context: &Arc<AppContext>, by: &Caller) -> ActionResult<
             reauthentication::require(tx, requester)?;
             let now = tx.ts();
             store::session::end_others(tx.db, requester.account, Some(requester.session), now)?;
-            tx.ask_followers(requester.account);
+            tx.wake_followers(requester.account);
             Ok(())
         })
         .await
