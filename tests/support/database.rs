@@ -62,11 +62,24 @@ pub fn create_database() -> (String, String, String) {
 fn create_from(template: Option<&str>) -> (String, String, String) {
     let server = server();
     let name = format!("test_{}", random_name());
-    let template = template.map(|template| format!(" TEMPLATE {template}")).unwrap_or_default();
-    execute_on(&server, &format!("CREATE DATABASE {name}{template}"))
+    let mut admin = PgConnection::establish(&server).expect("the private PostgreSQL answers");
+    let template = match template {
+        // Copying files takes 15 ms; by way of the log, the default since version 15, it takes 250 ms.
+        Some(template) if knows_strategies(&mut admin) => format!(" TEMPLATE {template} STRATEGY file_copy"),
+        Some(template) => format!(" TEMPLATE {template}"),
+        None => String::new(),
+    };
+    admin
+        .batch_execute(&format!("CREATE DATABASE {name}{template}"))
         .expect("the private PostgreSQL makes a database");
     let url = url_of(&server, &name);
     (server, name, url)
+}
+
+/// Whether a server is version 15 or newer, which can be told how to copy a template.
+fn knows_strategies(admin: &mut PgConnection) -> bool {
+    let newer = "SELECT 1 WHERE current_setting('server_version_num')::int >= 150000";
+    diesel::sql_query(newer).execute(admin).unwrap() == 1
 }
 
 fn server() -> String {
