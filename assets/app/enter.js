@@ -104,7 +104,6 @@ export async function signUp({ replace }) {
     const quiet = data.get("from") && data.get("until") ? { from: data.get("from"), until: data.get("until") } : null;
     const input = {
       email: data.get("email"),
-      password: data.get("password"),
       displayName: data.get("displayName"),
       zone: data.get("zone"),
       quietHours: quiet,
@@ -116,19 +115,17 @@ export async function signUp({ replace }) {
     return replace(
       note(
         "Look into your mail",
-        "A message is on its way to you. Open its link, and then log in here.",
+        "A message is on its way to you. Open its link, choose a password there, and then log in here.",
         "You can close this page.",
       ),
     );
   };
-  const hint = "At least 15 characters. A few unrelated words make a good one.";
   return {
     title: "Sign up",
     body: [
       form(
         [
           email(),
-          field("password", "Password", { type: "password", autocomplete: "new-password", hint, required: true }),
           field("displayName", "Name", {
             hint: "What a partner will see; it need not be your real one.",
             maxlength: 60,

@@ -110,7 +110,9 @@ impl Dispatch {
     pub fn take(&mut self, ready: Ready) {
         let key = (ready.nudge.id, ready.nudge.attempts);
         let origins: Vec<String> = match &ready.payload {
-            Payload::Push { targets, .. } => targets.iter().map(|(_, to)| origin(&to.endpoint)).collect(),
+            Payload::Push { targets, .. } => {
+                targets.iter().map(|target| origin(&target.subscription.endpoint)).collect()
+            }
             Payload::Mail(_) => vec![MAIL.to_owned()],
         };
         let in_hand =
@@ -263,7 +265,7 @@ impl Dispatch {
     fn finish(&mut self, key: Key) {
         let Some(InHand { ready, results, .. }) = self.in_hand.remove(&key) else { return };
         let devices: Vec<_> = match &ready.payload {
-            Payload::Push { targets, .. } => targets.iter().map(|(device, _)| Some(*device)).collect(),
+            Payload::Push { targets, .. } => targets.iter().map(|target| Some(target.device)).collect(),
             Payload::Mail(_) => vec![None],
         };
         let results = devices.into_iter().zip(results).filter_map(|(device, result)| Some((device, result?)));

@@ -1,6 +1,7 @@
 //! Sending by Web Push: encrypted for one device (RFC 8291), signed for its service (RFC 8292), all the same size.
 
 use super::retry;
+use crate::actions::nudges::claim::Target;
 use crate::actions::nudges::device::Subscription;
 use crate::domain::device::{PushPolicy, is_public};
 use crate::domain::hand_over::SendResult;
@@ -110,19 +111,13 @@ impl PushSender {
 
     /// Sends one nudge to one device.
     ///
-    /// `path`: where a tap leads, below the public URL; `letter`: the text for a device whose owner chose fuller words.
-    pub async fn send(
-        &self,
-        nudge: &NudgeRow,
-        to: &Subscription,
-        (path, letter): (&str, &Letter),
-        now: Timestamp,
-    ) -> SendResult {
+    /// `letter`: the text for a device whose owner chose fuller words.
+    pub async fn send(&self, nudge: &NudgeRow, to: &Target, letter: &Letter, now: Timestamp) -> SendResult {
         // Checked again: the operator may have narrowed what is allowed since the device was registered (R33).
-        let Ok(endpoint) = self.policy.endpoint("endpoint", &to.endpoint) else {
+        let Ok(endpoint) = self.policy.endpoint("endpoint", &to.subscription.endpoint) else {
             return SendResult::new(AttemptOutcome::Refused, None);
         };
-        let message = match self.message(nudge, to, &endpoint, (path, letter), now) {
+        let message = match self.message(nudge, to, &endpoint, letter, now) {
             Ok(message) => message,
             Err(error) => {
                 tracing::error!(%error, nudge = %nudge.id, "a push could not be made");
@@ -150,14 +145,15 @@ impl PushSender {
     fn message(
         &self,
         nudge: &NudgeRow,
-        to: &Subscription,
+        to: &Target,
         endpoint: &Url,
-        (path, letter): (&str, &Letter),
+        letter: &Letter,
         now: Timestamp,
     ) -> Result<WebPushMessage, Box<dyn std::error::Error + Send + Sync>> {
         let unpadded = |text: &str| text.trim_end_matches('=').to_owned();
-        let info = SubscriptionInfo::new(to.endpoint.clone(), unpadded(&to.p256dh), unpadded(&to.auth));
-        let payload = self.payload(nudge, path, to.fuller_words.then_some(letter))?;
+        let Subscription { endpoint: at, p256dh, auth, fuller_words } = &to.subscription;
+        let info = SubscriptionInfo::new(at.clone(), unpadded(p256dh), unpadded(auth));
+        let payload = self.payload(nudge, &to.path, fuller_words.then_some(letter))?;
         let mut builder = WebPushMessageBuilder::new(&info);
         let left = nudge.expires_at.get().duration_since(now).as_secs().max(0);
         builder.set_ttl(u32::try_from(left).unwrap_or(u32::MAX));

@@ -125,7 +125,7 @@ impl Stage {
         let email = format!("{}@example.org", name.to_lowercase());
         let password = "four calm boats on a lake";
         let input = json!({
-            "email": email, "password": password, "displayName": name, "zone": zone, "adult": true,
+            "email": email, "displayName": name, "zone": zone, "adult": true,
             "healthDataConsent": true, "quietHours": { "from": quiet.0, "until": quiet.1 },
         });
         self.post(
@@ -138,7 +138,9 @@ impl Stage {
         let mails = self.mail.inbox(&email);
         let text = mails.last().and_then(|mail| mail.text()).ok_or("no mail came to confirm the address")?;
         let link = text.lines().find(|line| line.starts_with("http")).ok_or("the mail has no link")?;
-        self.http.post(link).send().await?.error_for_status()?;
+        let chosen = json!({ "password": password }).to_string();
+        let page = self.http.post(link).header("Content-Type", "application/json");
+        page.body(chosen).send().await?.error_for_status()?;
         let input = json!({ "email": email, "password": password, "deviceLabel": "phone" });
         let query = "mutation($input: LogInInput!) { logIn(input: $input) { status tokens { accessToken refreshToken } } }";
         let data = self.post(None, query, input).await?;

@@ -2,8 +2,8 @@
 
 use super::finding::Finding;
 use crate::actions::accounts::people::{Person, email_index};
-use crate::actions::nudges::claim::Mailing;
-use crate::actions::nudges::device::{Subscription, open_subscription};
+use crate::actions::nudges::claim::{Mailing, Target};
+use crate::actions::nudges::device::open_subscription;
 use crate::actions::{Fault, Transaction};
 use crate::app::App;
 use crate::chance::Chance;
@@ -13,6 +13,7 @@ use crate::domain::nudge::{About, AttemptOutcome, Channel, Reason, Rung};
 use crate::domain::wording;
 use crate::ids::{AccountId, CheckInId};
 use crate::store;
+use crate::store::device::DeviceRow;
 use crate::store::nudge::NudgeRow;
 use jiff::{SignedDuration, Timestamp};
 
@@ -24,7 +25,7 @@ const LIFE: SignedDuration = SignedDuration::from_hours(1);
 struct Recipient {
     id: AccountId,
     email: String,
-    devices: Vec<Subscription>,
+    devices: Vec<Target>,
 }
 
 /// Sends the test messages and reports each provider's answer. They are not stored, so they do not count towards the
@@ -48,7 +49,7 @@ pub async fn send(app: &App, address: &str) -> Vec<Finding> {
         let sent = app
             .senders
             .push
-            .send(&nudge(recipient.id, Channel::Push, now, chance), device, ("open", &wording::ASK), now)
+            .send(&nudge(recipient.id, Channel::Push, now, chance), device, &wording::ASK, now)
             .await;
         findings.push(told(&format!("the push to device {} of {all}", n + 1), sent));
     }
@@ -65,7 +66,11 @@ fn find(tx: &mut Transaction<'_>, email: &Email) -> Result<Option<Recipient>, Fa
     };
     let person = Person::open(tx.vault, row)?;
     let devices = store::device::live(tx.db, &[person.row.id])?;
-    let devices = devices.iter().map(|row| open_subscription(&person, row)).collect::<Result<_, _>>()?;
+    let target = |row: &DeviceRow| {
+        let subscription = open_subscription(&person, row)?;
+        Ok::<_, Fault>(Target { device: row.id, subscription, path: "open".to_owned() })
+    };
+    let devices = devices.iter().map(target).collect::<Result<_, _>>()?;
     Ok(Some(Recipient { id: person.row.id, email: person.email()?, devices }))
 }
 

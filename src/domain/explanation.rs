@@ -34,6 +34,8 @@ words! {
         NewAddressToConfirm = "new_address_to_confirm",
         /// Another address was asked for.
         AddressChange = "address_change",
+        /// Something changed in how the account is protected.
+        SecurityChange = "security_change",
     }
 }
 
@@ -51,6 +53,7 @@ impl ExplanationRule {
             NudgeKind::Mail(MailPurpose::SignedOut) => Self::SignInCopied,
             NudgeKind::Mail(MailPurpose::ConfirmNewAddress) => Self::NewAddressToConfirm,
             NudgeKind::Mail(MailPurpose::AddressChange) => Self::AddressChange,
+            NudgeKind::Mail(MailPurpose::SecurityChange) => Self::SecurityChange,
         }
     }
 }
@@ -157,6 +160,7 @@ pub fn explain_mail(purpose: MailPurpose, due_at: Timestamp) -> Explanation {
         MailPurpose::SignedOut => {
             "A device of yours was signed out, since its sign-in was used in two places."
         }
+        MailPurpose::SecurityChange => "Something changed in how your account is protected.",
         MailPurpose::ConfirmNewAddress | MailPurpose::AddressChange => {
             "Somebody, most likely you, asked for another address for an account."
         }

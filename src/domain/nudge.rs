@@ -215,13 +215,16 @@ pub fn judge_mail(facts: &MailFacts<'_>, now: Timestamp) -> Verdict {
         return Verdict::Move(at);
     }
     match facts.purpose {
-        // Nobody waits for this one, so it is not tried where mail is known to fail.
-        MailPurpose::SignedOut if facts.recipient.is_none() || !facts.address_works => {
+        // Nobody waits for these, so they are not tried where mail is known to fail.
+        MailPurpose::SignedOut | MailPurpose::SecurityChange
+            if facts.recipient.is_none() || !facts.address_works =>
+        {
             Verdict::Drop(DropReason::Unreachable)
         }
         MailPurpose::ConfirmAddress
         | MailPurpose::ResetPassword
         | MailPurpose::SignedOut
+        | MailPurpose::SecurityChange
         | MailPurpose::ConfirmNewAddress
         | MailPurpose::AddressChange => Verdict::Send(Channel::Mail),
     }

@@ -68,6 +68,18 @@ pub const SIGNED_OUT: Letter = Letter {
     link: "Open",
 };
 
+/// To the owner of an account, when something of its security changed: a sign-in on a new device, a device for reminders,
+/// a password, an authenticator, a passkey, a copy of the data, an erasure. It names none of them.
+pub const SECURITY_CHANGE: Letter = Letter {
+    subject: "Something changed",
+    paragraphs: &[
+        "Something changed in how your account is reached or protected. If it was you, you need not do anything.",
+        "If it was not you, please set a new password now: that signs every device out. Then look in the settings at \
+         what can sign in.",
+    ],
+    link: "Open",
+};
+
 /// To confirm a new address.
 pub const CONFIRM_NEW_ADDRESS: Letter = Letter {
     subject: REQUEST_SUBJECT,

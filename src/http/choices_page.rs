@@ -43,7 +43,7 @@ pub async fn stop_form(web: web::Data<Web>, token: web::Path<String>) -> HttpRes
                 "Press the button, and no more reminders come by e-mail.".to_owned(),
                 "What you ask for yourself, such as a new password, still comes.".to_owned(),
             ];
-            let form = Form { button: "No more e-mails", password: false, one_click: true };
+            let form = Form { button: "No more e-mails", password: None, one_click: true };
             html::form(STOP_TITLE, &sentences, form)
         }
         Ok(false) => html::gone(),
@@ -147,7 +147,7 @@ fn written_choices(written: &Fields) -> Choices {
 fn chosen(wants: Wants, outcome: ActionResult<bool>, title: &str, done: &str) -> HttpResponse {
     match outcome {
         Ok(false) if wants == Wants::Json => problem::plain(Kind::Gone),
-        outcome if wants == Wants::Json => rest::finished(outcome.map(drop)),
+        outcome if wants == Wants::Json => rest::finished(outcome.map(|_| rest::DONE)),
         Ok(true) => {
             let sentence = "You can change it at any time, in your app or by the link in a later e-mail.";
             html::note(StatusCode::OK, title, &[done.to_owned(), sentence.to_owned()])

@@ -21,7 +21,7 @@ pub async fn form() -> HttpResponse {
             .to_owned(),
         "Keep it where only you can read it, and then leave this page: its button works no more.".to_owned(),
     ];
-    html::form_onward(TITLE, &sentences, Form { button: "Download", password: false, one_click: false })
+    html::form_onward(TITLE, &sentences, Form { button: "Download", password: None, one_click: false })
 }
 
 /// Hands an export out, and throws it away when all of it was taken.

@@ -22,10 +22,19 @@ pub(super) struct Page<'a> {
 pub(super) struct Form<'a> {
     /// The button's text.
     pub(super) button: &'a str,
-    /// Whether it asks for a new password.
-    pub(super) password: bool,
+    /// The password that it asks for, if any.
+    pub(super) password: Option<PasswordField>,
     /// Whether it sends the same field as a mail program's one-click unsubscribe (RFC 8058, 3.1).
     pub(super) one_click: bool,
+}
+
+/// The password of a form.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum PasswordField {
+    /// One that the person chooses now.
+    New,
+    /// The one that the account has.
+    Current,
 }
 
 /// A problem with a link to its field.

@@ -1,11 +1,12 @@
 //! The pages behind links in mails and pushes, and their shared parts. GET only shows, a button POSTs (R30).
 
 use super::client;
-use super::html::{self, Form, Slip};
+use super::html::{self, Form, PasswordField, Slip};
 use super::problem::Wants;
-use super::rest::{self, Done, Problems, Sent};
+use super::rest::{self, Done, Problems};
 use super::web::{SHARED, Web};
-use crate::actions::accounts::{account, address_change};
+use crate::actions::accounts::password::{self, Remaining};
+use crate::actions::accounts::{address_change, sign_up};
 use crate::actions::{ActionResult, Refusal, Visitor};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
@@ -49,46 +50,63 @@ pub async fn open() -> HttpResponse {
 
 const VERIFY_TITLE: &str = "Confirm the address";
 const RESET_TITLE: &str = "Set a new password";
-const RESET_FORM: Form<'_> = Form { button: "Set the password", password: true, one_click: false };
+const RESET_FORM: Form<'_> = password_form("Set the password", PasswordField::New);
+const VERIFY_FORM: Form<'_> = password_form("Confirm", PasswordField::New);
+const NEW_ADDRESS_FORM: Form<'_> = password_form("Confirm", PasswordField::Current);
 
-/// Shows a confirm button, since mail scanners open links.
-pub async fn verify_form() -> HttpResponse {
-    let sentences = [
-        "Press the button to confirm that this address is yours and that you signed up yourself.".to_owned(),
-        "If it was not you, please close this page: without the button nothing happens.".to_owned(),
-    ];
-    html::form(VERIFY_TITLE, &sentences, Form { button: "Confirm", password: false, one_click: false })
+const fn password_form(button: &str, password: PasswordField) -> Form<'_> {
+    Form { button, password: Some(password), one_click: false }
 }
 
-/// Confirms an address with which somebody signed up.
+/// Asks for a password and shows a confirm button, since mail scanners open links.
+pub async fn verify_form() -> HttpResponse {
+    let sentences = [
+        "Choose a password to confirm that this address is yours and that you signed up yourself.".to_owned(),
+        "If it was not you, please close this page: without the button nothing happens.".to_owned(),
+    ];
+    html::form(VERIFY_TITLE, &sentences, VERIFY_FORM)
+}
+
+/// Confirms an address with which somebody signed up, and sets the account's password.
 #[utoipa::path(
     post, path = "/verify/{token}", tag = "account", operation_id = "confirmAddress",
     params(("token" = String, Path, description = "A mail's token.")),
+    request_body(content((rest::NewPassword = "application/json"))),
     responses(
         (status = 200, description = "It was done.", content((Done = "application/json"), (String = "text/html"))),
         Problems
     )
 )]
-pub async fn verify(request: HttpRequest, web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
-    let outcome = account::confirm_address(&web.context, &visitor(&request, &web), token.into_inner()).await;
-    let done = "The address is confirmed. You can log in now.";
-    finished(Wants::of(&request), outcome, done, VERIFY_TITLE, None)
+pub async fn verify(
+    request: HttpRequest,
+    web: web::Data<Web>,
+    token: web::Path<String>,
+    body: rest::Body,
+) -> HttpResponse {
+    let Some((wants, password)) = rest::password::<rest::NewPassword>(&request, &body) else {
+        return rest::malformed();
+    };
+    let by = visitor(&request, &web);
+    let outcome = sign_up::confirm_address(&web.context, &by, token.into_inner(), password).await;
+    let done = ["The address is confirmed. You can log in now.".to_owned()];
+    finished(wants, outcome.map(|()| rest::DONE), &done, VERIFY_TITLE, VERIFY_FORM)
 }
 
 /// Shows a confirm button, as [`verify_form`] does.
 pub async fn new_address_form() -> HttpResponse {
     let sentences = [
-        "Press the button to confirm that this address is yours, and to have your mails sent here."
+        "Type the password of your account to confirm that this address is yours, and to have your mails sent here."
             .to_owned(),
         "If it was not you, please close this page: without the button nothing happens.".to_owned(),
     ];
-    html::form(VERIFY_TITLE, &sentences, Form { button: "Confirm", password: false, one_click: false })
+    html::form(VERIFY_TITLE, &sentences, NEW_ADDRESS_FORM)
 }
 
 /// Confirms another address of an account.
 #[utoipa::path(
     post, path = "/new-address/{token}", tag = "account", operation_id = "confirmNewAddress",
     params(("token" = String, Path, description = "A mail's token.")),
+    request_body(content((rest::CurrentPassword = "application/json"))),
     responses(
         (status = 200, description = "It was done.", content((Done = "application/json"), (String = "text/html"))),
         Problems
@@ -98,15 +116,24 @@ pub async fn new_address(
     request: HttpRequest,
     web: web::Data<Web>,
     token: web::Path<String>,
+    body: rest::Body,
 ) -> HttpResponse {
-    let outcome = address_change::confirm(&web.context, &visitor(&request, &web), token.into_inner()).await;
-    let done = "The address is confirmed. Your mails come here from now on.";
-    finished(Wants::of(&request), outcome, done, VERIFY_TITLE, None)
+    let Some((wants, password)) = rest::password::<rest::CurrentPassword>(&request, &body) else {
+        return rest::malformed();
+    };
+    let by = visitor(&request, &web);
+    let outcome = address_change::confirm(&web.context, &by, token.into_inner(), password).await;
+    let done = ["The address is confirmed. Your mails come here from now on.".to_owned()];
+    finished(wants, outcome.map(|()| rest::DONE), &done, VERIFY_TITLE, NEW_ADDRESS_FORM)
 }
 
 /// Asks for a new password.
 pub async fn reset_form() -> HttpResponse {
-    html::form(RESET_TITLE, &["All your devices will be signed out.".to_owned()], RESET_FORM)
+    let sentences = [
+        "All your devices will be signed out.".to_owned(),
+        "Passkeys are removed, too, unless you use an authenticator app.".to_owned(),
+    ];
+    html::form(RESET_TITLE, &sentences, RESET_FORM)
 }
 
 /// Sets a new password; every device is signed out.
@@ -115,7 +142,7 @@ pub async fn reset_form() -> HttpResponse {
     params(("token" = String, Path, description = "A mail's token.")),
     request_body(content((rest::NewPassword = "application/json"))),
     responses(
-        (status = 200, description = "It was done.", content((Done = "application/json"), (String = "text/html"))),
+        (status = 200, description = "It was done.", content((rest::ResetDone = "application/json"), (String = "text/html"))),
         Problems
     )
 )]
@@ -125,32 +152,53 @@ pub async fn reset(
     token: web::Path<String>,
     body: rest::Body,
 ) -> HttpResponse {
-    let (wants, password) = match rest::sent::<rest::NewPassword>(&request, &body) {
-        Some((wants, Sent::Json(said))) => (wants, said.password),
-        Some((wants, Sent::Form(written))) => (wants, written.get("password").unwrap_or_default().to_owned()),
-        None => return rest::malformed(),
+    let Some((wants, new)) = rest::password::<rest::NewPassword>(&request, &body) else {
+        return rest::malformed();
     };
-    let password = password.into();
-    let outcome =
-        account::reset_password(&web.context, &visitor(&request, &web), token.into_inner(), password).await;
-    let done = "The new password is set. Please log in again on your devices.";
-    finished(wants, outcome, done, RESET_TITLE, Some(RESET_FORM))
+    let by = visitor(&request, &web);
+    let outcome = password::reset_password(&web.context, &by, token.into_inner(), new).await;
+    let mut done =
+        vec!["The new password is set, and all your devices are signed out. Please log in again.".to_owned()];
+    if let Ok(remaining) = &outcome {
+        done.extend(what_remains(remaining));
+    }
+    finished(wants, outcome.map(rest::ResetDone::from), &done, RESET_TITLE, RESET_FORM)
+}
+
+/// What the person should look at after a reset: whoever was in the account may have left something there.
+fn what_remains(remaining: &Remaining) -> Vec<String> {
+    let Remaining { passkeys, authenticator } = *remaining;
+    let mut sentences = Vec::new();
+    if authenticator {
+        sentences.push("Your authenticator app is still asked for when you log in.".to_owned());
+    }
+    if passkeys > 0 {
+        let sentence = "Passkeys can still sign in. Their number is";
+        let advice = "please look in the settings whether all are yours, and remove what is not.";
+        sentences.push(format!("{sentence} {passkeys}: {advice}"));
+    }
+    if !authenticator && passkeys == 0 {
+        sentences.push("Nothing else can sign in now; passkeys that there were are removed.".to_owned());
+    }
+    sentences
 }
 
 fn visitor(request: &HttpRequest, web: &Web) -> Visitor {
     Visitor { network: client::network(request, &web.proxies), key: None }
 }
 
+/// A form that did its work says so in `done`; one that did not is shown again with the problems, unless its link is
+/// what does not work.
 fn finished(
     wants: Wants,
-    outcome: ActionResult<()>,
-    done: &str,
+    outcome: ActionResult<impl serde::Serialize>,
+    done: &[String],
     title: &str,
-    form: Option<Form<'_>>,
+    form: Form<'_>,
 ) -> HttpResponse {
     match outcome {
         outcome if wants == Wants::Json => rest::finished(outcome),
-        Ok(()) => html::onward(title, &[done.to_owned()]),
+        Ok(_) => html::onward(title, done),
         Err(Refusal::Problems(problems)) => {
             let sentences = problems.iter().map(|problem| problem.sentence.clone());
             let wait = problems.iter().find_map(|problem| problem.retry_after);
@@ -158,13 +206,12 @@ fn finished(
                 Some(_) => StatusCode::TOO_MANY_REQUESTS,
                 None => StatusCode::UNPROCESSABLE_ENTITY,
             };
-            let mut answer = match form.filter(|_| problems.iter().all(|problem| problem.field != "token")) {
-                Some(form) => {
-                    let slip = |sentence| Slip { anchor: "password", sentence };
-                    let problems: Vec<_> = sentences.map(slip).collect();
-                    html::form_again(status, title, &problems, form)
-                }
-                None => html::note(status, title, &sentences.collect::<Vec<_>>()),
+            let mut answer = if problems.iter().all(|problem| problem.field != "token") {
+                let slip = |sentence| Slip { anchor: "password", sentence };
+                let problems: Vec<_> = sentences.map(slip).collect();
+                html::form_again(status, title, &problems, form)
+            } else {
+                html::note(status, title, &sentences.collect::<Vec<_>>())
             };
             if let Some(seconds) = wait {
                 answer.headers_mut().insert(RETRY_AFTER, seconds.into());

@@ -3,6 +3,7 @@
 
 use super::html::{self, Fields};
 use super::problem::{self, Kind, ProblemDetails, Wants, media_of};
+use crate::actions::accounts::password::Remaining;
 use crate::actions::check_ins::page::{self, AnswerContent, NoticedSign, PauseChoice, Question};
 use crate::actions::{ActionResult, Refusal};
 use crate::http::wire_enums::{DegreeWord, ShareWord, SignWord};
@@ -12,6 +13,7 @@ use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use futures::future::LocalBoxFuture;
 use jiff::SignedDuration;
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -158,7 +160,40 @@ impl From<Wishes> for page::Choices {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPassword {
     /// From 15 characters to 128 bytes of any kind.
-    pub(super) password: String,
+    password: String,
+}
+
+/// The password of the account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CurrentPassword {
+    /// The one that it has.
+    password: String,
+}
+
+impl From<NewPassword> for String {
+    fn from(said: NewPassword) -> Self {
+        said.password
+    }
+}
+
+impl From<CurrentPassword> for String {
+    fn from(said: CurrentPassword) -> Self {
+        said.password
+    }
+}
+
+/// The password in a body: of JSON as `T`, or of a form. `None`: it is JSON, but no `T`.
+pub(super) fn password<T: DeserializeOwned + Into<String>>(
+    request: &HttpRequest,
+    body: &Body,
+) -> Option<(Wants, SecretString)> {
+    let (wants, sent) = sent::<T>(request, body)?;
+    let password = match sent {
+        Sent::Json(said) => said.into(),
+        Sent::Form(written) => written.get("password").unwrap_or_default().to_owned(),
+    };
+    Some((wants, password.into()))
 }
 
 /// It was done, now or before.
@@ -169,10 +204,31 @@ pub(super) struct Done {
     status: &'static str,
 }
 
-/// The result of an action without output in JSON.
-pub(super) fn finished(outcome: ActionResult<()>) -> HttpResponse {
+/// The result of an action without output.
+pub(super) const DONE: Done = Done { status: "DONE" };
+
+/// A password was set by mail.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ResetDone {
+    /// Always `DONE`.
+    #[schema(example = "DONE")]
+    status: &'static str,
+    /// How many passkeys can still sign in.
+    passkeys: usize,
+    /// Whether a code of an authenticator app is asked for after the password.
+    authenticator: bool,
+}
+
+impl From<Remaining> for ResetDone {
+    fn from(Remaining { passkeys, authenticator }: Remaining) -> Self {
+        Self { status: DONE.status, passkeys, authenticator }
+    }
+}
+
+/// The result of an action in JSON.
+pub(super) fn finished(outcome: ActionResult<impl Serialize>) -> HttpResponse {
     match outcome {
-        Ok(()) => HttpResponse::Ok().json(Done { status: "DONE" }),
+        Ok(done) => HttpResponse::Ok().json(done),
         Err(refusal) => problem::refusal(refusal),
     }
 }

@@ -47,6 +47,8 @@ pub struct AccountRow {
     pub held_at: Option<Ts>,
     /// The zone's offset from UTC in minutes when zone was last written: the fallback if its name is not known.
     pub utc_offset: Option<i32>,
+    /// Rises with a new password or address; a page token of an earlier number does not work any more.
+    pub link_epoch: i32,
 }
 
 /// A statement that a person made at sign-up.
@@ -192,4 +194,11 @@ pub fn update(db: &mut Db, id: AccountId, change: &AccountChange) -> QueryResult
 pub fn address_failed(db: &mut Db, id: AccountId, now: Ts) -> QueryResult<bool> {
     let working = accounts::table.find(id).filter(accounts::address_failed_at.is_null());
     Ok(diesel::update(working).set(accounts::address_failed_at.eq(Some(now))).execute(db)? == 1)
+}
+
+/// Raises the number that page tokens are compared with: earlier ones stop working.
+pub fn raise_link_epoch(db: &mut Db, id: AccountId) -> QueryResult<usize> {
+    diesel::update(accounts::table.find(id))
+        .set(accounts::link_epoch.eq(accounts::link_epoch + 1))
+        .execute(db)
 }

@@ -1,9 +1,9 @@
 //! Requests by e-mail address: confirm a sign-up, reset a password, tell of a copied session.
 
-use super::schema::address_requests;
+use super::schema::{address_requests, nudges};
 use super::types::Ts;
 use super::{Db, MultiBackend};
-use crate::domain::nudge::MailPurpose;
+use crate::domain::nudge::{MailPurpose, NudgeState};
 use crate::ids::AddressRequestId;
 use diesel::prelude::*;
 
@@ -13,7 +13,7 @@ use diesel::prelude::*;
 pub struct AddressRequestRow {
     /// The token in the mail is derived from it and a key; the token itself is not kept.
     pub id: AddressRequestId,
-    /// confirm_address, reset_password, signed_out, confirm_new_address or address_change.
+    /// confirm_address, reset_password, signed_out, confirm_new_address, address_change or security_change.
     pub purpose: MailPurpose,
     /// Keyed hash of the normalised address.
     pub email_index: Vec<u8>,
@@ -64,6 +64,29 @@ pub fn use_up(db: &mut Db, id: AddressRequestId, now: Ts) -> QueryResult<bool> {
     Ok(diesel::update(fresh).set(address_requests::used_at.eq(Some(now))).execute(db)? == 1)
 }
 
+/// The latest request of one purpose for an address that still works at `now`.
+pub fn open(
+    db: &mut Db,
+    purpose: MailPurpose,
+    email_index: &[u8],
+    now: Ts,
+) -> QueryResult<Option<AddressRequestRow>> {
+    address_requests::table
+        .filter(address_requests::email_index.eq(email_index))
+        .filter(address_requests::purpose.eq(purpose))
+        .filter(address_requests::used_at.is_null())
+        .filter(address_requests::expires_at.gt(now))
+        .order((address_requests::created_at.desc(), address_requests::id.desc()))
+        .select(AddressRequestRow::as_select())
+        .first(db)
+        .optional()
+}
+
+/// Replaces what was typed with a request.
+pub fn set_details(db: &mut Db, id: AddressRequestId, details: Option<Vec<u8>>) -> QueryResult<usize> {
+    diesel::update(address_requests::table.find(id)).set(address_requests::details.eq(details)).execute(db)
+}
+
 /// Uses up all open requests of one purpose for an address.
 pub fn use_up_all(db: &mut Db, purpose: MailPurpose, email_index: &[u8], now: Ts) -> QueryResult<usize> {
     let open = address_requests::table
@@ -71,6 +94,16 @@ pub fn use_up_all(db: &mut Db, purpose: MailPurpose, email_index: &[u8], now: Ts
         .filter(address_requests::purpose.eq(purpose))
         .filter(address_requests::used_at.is_null());
     diesel::update(open).set(address_requests::used_at.eq(Some(now))).execute(db)
+}
+
+/// Whether a mail of that purpose to an address has not been sent yet.
+pub fn waits(db: &mut Db, purpose: MailPurpose, email_index: &[u8]) -> QueryResult<bool> {
+    let waiting = address_requests::table
+        .inner_join(nudges::table.on(nudges::address_request_id.eq(address_requests::id.nullable())))
+        .filter(address_requests::email_index.eq(email_index))
+        .filter(address_requests::purpose.eq(purpose))
+        .filter(nudges::state.eq(NudgeState::Waiting));
+    diesel::select(diesel::dsl::exists(waiting)).get_result(db)
 }
 
 /// All requests for an address, the oldest first.

@@ -1,9 +1,9 @@
 //! Web Push subscriptions.
 
-use super::schema::devices;
+use super::schema::{devices, sessions};
 use super::types::Ts;
 use super::{Db, MultiBackend};
-use crate::ids::{AccountId, DeviceId};
+use crate::ids::{AccountId, DeviceId, SessionId};
 use diesel::prelude::*;
 
 /// One Web Push subscription.
@@ -20,6 +20,8 @@ pub struct DeviceRow {
     pub subscription: Vec<u8>,
     /// The device's name, sealed with the account's data key.
     pub label: Vec<u8>,
+    /// The session in which it was registered last. The device is live while that session is.
+    pub session_id: Option<SessionId>,
     /// When it was registered.
     pub created_at: Ts,
     /// When it was removed, or the push service said that it is gone.
@@ -31,8 +33,8 @@ pub fn insert(db: &mut Db, row: &DeviceRow) -> QueryResult<usize> {
     diesel::insert_into(devices::table).values(row).execute(db)
 }
 
-/// The live subscription with this endpoint, of any account.
-pub fn find_live_endpoint(db: &mut Db, index: &[u8]) -> QueryResult<Option<DeviceRow>> {
+/// The subscription with this endpoint that was not removed, of any account; its session may have ended.
+pub fn find_endpoint(db: &mut Db, index: &[u8]) -> QueryResult<Option<DeviceRow>> {
     devices::table
         .filter(devices::endpoint_index.eq(index))
         .filter(devices::ended_at.is_null())
@@ -41,29 +43,42 @@ pub fn find_live_endpoint(db: &mut Db, index: &[u8]) -> QueryResult<Option<Devic
         .optional()
 }
 
-/// Replaces the sealed subscription and label of a live device.
-pub fn renew(db: &mut Db, id: DeviceId, subscription: Vec<u8>, label: Vec<u8>) -> QueryResult<usize> {
+/// Replaces the session, the sealed subscription and the label of a device.
+pub fn renew(
+    db: &mut Db,
+    id: DeviceId,
+    session: SessionId,
+    (subscription, label): (Vec<u8>, Vec<u8>),
+) -> QueryResult<usize> {
     diesel::update(devices::table.find(id))
-        .set((devices::subscription.eq(subscription), devices::label.eq(label)))
+        .set((
+            devices::session_id.eq(Some(session)),
+            devices::subscription.eq(subscription),
+            devices::label.eq(label),
+        ))
         .execute(db)
 }
 
-/// The live subscriptions of some people, the oldest first.
+/// The live subscriptions of some people, the oldest first. Whatever ends a session ends its devices, since they are
+/// read together.
 pub fn live(db: &mut Db, accounts: &[AccountId]) -> QueryResult<Vec<DeviceRow>> {
     devices::table
+        .inner_join(sessions::table)
         .filter(devices::account_id.eq_any(accounts))
         .filter(devices::ended_at.is_null())
+        .filter(sessions::ended_at.is_null())
         .order((devices::created_at.asc(), devices::id.asc()))
         .select(DeviceRow::as_select())
         .load(db)
 }
 
-/// All subscriptions of a person, ended ones too, the oldest first.
-pub fn all(db: &mut Db, account: AccountId) -> QueryResult<Vec<DeviceRow>> {
+/// All subscriptions of a person, ended ones too, the oldest first, each with the end of its session.
+pub fn all(db: &mut Db, account: AccountId) -> QueryResult<Vec<(DeviceRow, Option<Ts>)>> {
     devices::table
+        .left_join(sessions::table)
         .filter(devices::account_id.eq(account))
         .order((devices::created_at.asc(), devices::id.asc()))
-        .select(DeviceRow::as_select())
+        .select((DeviceRow::as_select(), sessions::ended_at.nullable()))
         .load(db)
 }
 

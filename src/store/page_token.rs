@@ -1,11 +1,11 @@
 //! The tokens of pages that nudges and mails link to, hashed.
 
 use super::dialect::on_both;
-use super::schema::page_tokens;
+use super::schema::{accounts, page_tokens, sessions};
 use super::types::Ts;
 use super::{Db, MultiBackend};
 use crate::domain::page::PagePurpose;
-use crate::ids::{AccountId, CheckInId};
+use crate::ids::{AccountId, CheckInId, SessionId};
 use diesel::prelude::*;
 
 /// One page token.
@@ -20,6 +20,10 @@ pub struct PageTokenRow {
     pub account_id: AccountId,
     /// The check-in that can be answered with it.
     pub check_in_id: Option<CheckInId>,
+    /// The session whose device it was sent to; None: it was sent by mail.
+    pub session_id: Option<SessionId>,
+    /// The account's link epoch when it was made.
+    pub link_epoch: i32,
     /// When it first went out.
     pub created_at: Ts,
     /// When it stops working.
@@ -34,7 +38,8 @@ pub fn keep(db: &mut Db, rows: &[PageTokenRow]) -> QueryResult<usize> {
     on_both!(db, |c| diesel::insert_into(page_tokens::table).values(rows).on_conflict_do_nothing().execute(c))
 }
 
-/// The token with this hash and purpose, if it has not expired at `now`.
+/// The token with this hash and purpose, if it still works at `now`: it has not expired, the session whose device it
+/// was sent to is live, and neither password nor address changed since.
 pub fn find(
     db: &mut Db,
     purpose: PagePurpose,
@@ -42,8 +47,16 @@ pub fn find(
     now: Ts,
 ) -> QueryResult<Option<PageTokenRow>> {
     page_tokens::table
-        .find(token_hash)
+        .inner_join(accounts::table)
+        .left_join(sessions::table)
+        .filter(page_tokens::token_hash.eq(token_hash))
         .filter(page_tokens::purpose.eq(purpose))
+        .filter(page_tokens::link_epoch.eq(accounts::link_epoch))
+        .filter(
+            page_tokens::session_id
+                .is_null()
+                .or(sessions::id.is_not_null().and(sessions::ended_at.is_null())),
+        )
         .filter(page_tokens::expires_at.gt(now))
         .select(PageTokenRow::as_select())
         .first(db)

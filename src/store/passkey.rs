@@ -75,6 +75,11 @@ pub fn delete(db: &mut Db, id: PasskeyId, account: AccountId) -> QueryResult<boo
     Ok(diesel::delete(own).execute(db)? == 1)
 }
 
+/// Removes every passkey of a person.
+pub fn delete_all(db: &mut Db, account: AccountId) -> QueryResult<usize> {
+    diesel::delete(passkeys::table.filter(passkeys::account_id.eq(account))).execute(db)
+}
+
 /// Saves a ceremony that was begun.
 pub fn insert_ceremony(db: &mut Db, row: &CeremonyRow) -> QueryResult<usize> {
     diesel::insert_into(passkey_ceremonies::table).values(row).execute(db)

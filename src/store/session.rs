@@ -160,6 +160,16 @@ pub fn end_reused(db: &mut Db, id: SessionId, now: Ts) -> QueryResult<bool> {
     Ok(diesel::update(live).set(ended).execute(db)? == 1)
 }
 
+/// Ends the sessions that nobody can refresh any more: their tokens are expired at `now`, or they began before `since`.
+pub fn end_expired(db: &mut Db, now: Ts, since: Ts) -> QueryResult<usize> {
+    let usable = refresh_tokens::table
+        .filter(refresh_tokens::session_id.eq(sessions::id))
+        .filter(refresh_tokens::expires_at.gt(now));
+    let live = sessions::table.filter(sessions::ended_at.is_null());
+    let over = live.filter(sessions::created_at.le(since).or(diesel::dsl::not(diesel::dsl::exists(usable))));
+    diesel::update(over).set(sessions::ended_at.eq(Some(now))).execute(db)
+}
+
 /// Deletes tokens that are expired at `now`, and sessions that ended before `before`.
 pub fn forget(db: &mut Db, now: Ts, before: Ts) -> QueryResult<usize> {
     diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.le(now))).execute(db)?;

@@ -16,15 +16,19 @@ async function verifyAndReset(page, auditor, service, alex, sam) {
   await heading(page, "Confirm the address");
   await browsers.look(page, "verify", auditor);
   await tabTo(page, "#leave");
+  await tabTo(page, "#password");
+  await page.keyboard.type(PASSWORD);
   await tabTo(page, "form button");
   await page.keyboard.press("Enter");
   await page.getByText("The address is confirmed.").waitFor();
   await browsers.look(page, "verify-done", auditor);
   await page.goto(alex.verify);
+  await page.getByLabel("New password").fill(PASSWORD);
   await page.getByRole("button", { name: "Confirm" }).click();
   await page.getByText("was used already").waitFor();
   await browsers.look(page, "verify-used", auditor);
   await page.goto(sam.verify);
+  await page.getByLabel("New password").fill(PASSWORD);
   await page.getByRole("button", { name: "Confirm" }).click();
 
   await service.ask("mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }", { e: sam.email });

@@ -400,16 +400,25 @@ fn r17_a_mail_that_somebody_waits_for_goes_at_once_and_the_others_wait_for_the_m
         judge_mail(&MailFacts { purpose, recipient, address_works }, now)
     };
     let send = Verdict::Send(Channel::Mail);
-    for purpose in MailPurpose::ALL.iter().copied().filter(|purpose| *purpose != MailPurpose::SignedOut) {
-        assert_eq!(judge(purpose, Some(&reach), true, night), send, "{purpose:?}");
-        assert_eq!(judge(purpose, Some(&reach), false, noon()), send, "{purpose:?}");
-        assert_eq!(judge(purpose, None, true, night), send, "{purpose:?}");
-    }
-    let signed_out = |recipient, works, now| judge(MailPurpose::SignedOut, recipient, works, now);
-    assert_eq!(signed_out(Some(&reach), true, night), Verdict::Move(morning));
-    assert_eq!([noon(), morning].map(|now| signed_out(Some(&reach), true, now)), [send; 2]);
     let none = Verdict::Drop(DropReason::Unreachable);
-    assert_eq!([signed_out(Some(&reach), false, noon()), signed_out(None, true, noon())], [none; 2]);
+    for purpose in MailPurpose::ALL.iter().copied() {
+        let judge = |recipient, works, now| judge(purpose, recipient, works, now);
+        match purpose {
+            MailPurpose::SignedOut | MailPurpose::SecurityChange => {
+                assert_eq!(judge(Some(&reach), true, night), Verdict::Move(morning));
+                assert_eq!([noon(), morning].map(|now| judge(Some(&reach), true, now)), [send; 2]);
+                assert_eq!([judge(Some(&reach), false, noon()), judge(None, true, noon())], [none; 2]);
+            }
+            MailPurpose::ConfirmAddress
+            | MailPurpose::ResetPassword
+            | MailPurpose::ConfirmNewAddress
+            | MailPurpose::AddressChange => {
+                assert_eq!(judge(Some(&reach), true, night), send, "{purpose:?}");
+                assert_eq!(judge(Some(&reach), false, noon()), send, "{purpose:?}");
+                assert_eq!(judge(None, true, night), send, "{purpose:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -49,6 +49,7 @@ mod retention;
 mod scenes;
 mod schema;
 mod sessions;
+mod sign_outs;
 mod story;
 mod streams;
 mod throttling;

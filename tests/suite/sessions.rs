@@ -353,7 +353,7 @@ on_both_databases! {
         let sam = app.person_without_device("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;
         let (access, refresh_token) = app.log_in(&alex.email, PASSWORD).await;
         let sign_up = "mutation($i: SignUpInput!) { signUp(input: $i) { status } }";
-        let robin = json!({ "i": { "email": "robin@people.test", "password": PASSWORD, "displayName": "Robin",
+        let robin = json!({ "i": { "email": "robin@people.test", "displayName": "Robin",
             "zone": "UTC", "adult": true, "healthDataConsent": true } });
         app.anonymous(sign_up, robin).await;
         let reset = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";
@@ -371,7 +371,7 @@ on_both_databases! {
         let tokens = [&access, &refresh_token, &confirm_token, &reset_token, &code, &id];
         let uses = async |token: &str| {
             let input = json!({ "t": token, "p": "seven slow clouds over hills" });
-            let confirm = "mutation($t: String!) { confirmAddress(input: { token: $t }) { status } }";
+            let confirm = "mutation($t: String!, $p: String!) { confirmAddress(input: { token: $t, password: $p }) { status } }";
             let set = "mutation($t: String!, $p: String!) { resetPassword(input: { token: $t, newPassword: $p }) { status } }";
             let accept = "mutation($t: String!) { acceptInvitation(input: { code: $t, role: SWITCH }) { status } }";
             [

@@ -1,7 +1,6 @@
 //! Workers: one that stops hands over what it holds, another's bell wakes it, and two at once keep to one measure.
 
 use crate::support::care::{DAY, HOUR, minute};
-use crate::support::people::PASSWORD;
 use crate::support::receivers::{Answer, Behaviour, Gate};
 use crate::support::seed;
 use crate::support::{Backend, TestApp};
@@ -48,7 +47,7 @@ fn different(pushes: &[Received]) -> usize {
 async fn sign_up(app: &TestApp, email: &str) {
     let query = "mutation($input: SignUpInput!) { signUp(input: $input) { status } }";
     let input = json!({ "input": {
-        "email": email, "password": PASSWORD, "displayName": "Kim", "zone": "Europe/Paris", "adult": true,
+        "email": email, "displayName": "Kim", "zone": "Europe/Paris", "adult": true,
         "healthDataConsent": true,
     } });
     assert_eq!(app.anonymous(query, input).await["signUp"]["status"], "DONE");

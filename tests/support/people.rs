@@ -36,7 +36,7 @@ impl TestApp {
     pub async fn person_without_device(&self, name: &str, zone: &str, quiet: (&str, &str)) -> Person {
         let email = format!("{}@people.test", name.to_lowercase());
         let sign_up = json!({ "input": {
-            "email": email, "password": PASSWORD, "displayName": name, "zone": zone,
+            "email": email, "displayName": name, "zone": zone,
             "quietHours": { "from": quiet.0, "until": quiet.1 }, "adult": true, "healthDataConsent": true,
         } });
         let query =
@@ -45,9 +45,7 @@ impl TestApp {
         assert_eq!(data["signUp"], json!({ "status": "DONE", "problems": [] }));
         self.deliver().await;
         let mail = self.mail.inbox(&email).pop().expect("a mail to confirm the address");
-        let page = link_in(&mail);
-        let answer = self.http.post(&page).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
+        self.set_password(&link_in(&mail), PASSWORD).await;
         let tokens = RefCell::new(self.log_in(&email, PASSWORD).await);
         Person {
             name: name.to_owned(),
@@ -56,6 +54,13 @@ impl TestApp {
             device_id: String::new(),
             tokens,
         }
+    }
+
+    /// Chooses a password on the page of a mail.
+    pub async fn set_password(&self, page: &str, password: &str) {
+        let form = self.http.post(page).header("Content-Type", "application/x-www-form-urlencoded");
+        let answer = form.body(format!("password={}", password.replace(' ', "+"))).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
     }
 
     /// Registers a person's device.
@@ -70,6 +75,20 @@ impl TestApp {
         assert_eq!(data["registerDevice"]["status"], "DONE", "{data}");
         person.device_id = text(&data["registerDevice"]["device"]["id"]);
         person
+    }
+
+    /// Whoever knows a person's password, on another device that takes push too.
+    pub async fn another_device(&self, of: &Person) -> Person {
+        let tokens = RefCell::new(self.log_in(&of.email, PASSWORD).await);
+        let (name, email, device) = (of.name.clone(), of.email.clone(), self.push.subscribe());
+        self.add_device(Person { name, email, device, device_id: String::new(), tokens }).await
+    }
+
+    /// A person who logs in anew on their own device.
+    pub async fn log_in_again(&self, person: &Person) -> Person {
+        let tokens = RefCell::new(self.log_in(&person.email, PASSWORD).await);
+        let (name, email, device) = (person.name.clone(), person.email.clone(), person.device.clone());
+        Person { name, email, device, device_id: String::new(), tokens }
     }
 
     /// Logs in and returns the access and refresh tokens.

@@ -9,6 +9,7 @@ use evenkeel::actions::links::{negotiation, partner_link};
 use evenkeel::actions::nudges::device::Subscription;
 use evenkeel::actions::{AppContext, Caller, Done};
 use evenkeel::auth::Requester;
+use evenkeel::auth::tokens::{REFRESH_LIFE, opaque_hash};
 use evenkeel::chance::Chance;
 use evenkeel::domain::account::{Email, Share};
 use evenkeel::domain::check_in::{CheckInState, OPEN_FOR};
@@ -18,13 +19,16 @@ use evenkeel::domain::nudge::{About, Channel, NudgeState, Reason, Rung};
 use evenkeel::domain::partner_link::{LinkStatus, Role};
 use evenkeel::domain::quiet_hours::{Rhythm, Zone};
 use evenkeel::domain::scene::{SceneStatus, Setting};
-use evenkeel::ids::{AccountId, CheckInId, DeviceId, LinkId, RevisionId, SceneId, SessionId, TypedId};
+use evenkeel::ids::{
+    AccountId, CheckInId, DeviceId, LinkId, RefreshTokenId, RevisionId, SceneId, SessionId, TypedId,
+};
 use evenkeel::store::account::AccountRow;
 use evenkeel::store::check_in::CheckInRow;
 use evenkeel::store::device::DeviceRow;
 use evenkeel::store::nudge::NudgeRow;
 use evenkeel::store::partner_link::{LinkRow, MemberRow, pair};
 use evenkeel::store::scene::{SceneMemberRow, SceneRow};
+use evenkeel::store::session::{RefreshTokenRow, SessionRow};
 use evenkeel::store::{Db, StoreError, schema};
 use evenkeel::vault::Aad;
 use jiff::{SignedDuration, Timestamp};
@@ -88,7 +92,8 @@ pub async fn couples(
     mut device: impl FnMut(usize) -> Option<Subscription>,
 ) -> Vec<Couple> {
     let now = context.clock.now();
-    let (mut accounts, mut devices, mut links, mut members) = (vec![], vec![], vec![], vec![]);
+    let (mut accounts, mut links, mut members) = (vec![], vec![], vec![]);
+    let (mut sessions, mut tokens, mut devices) = (vec![], vec![], vec![]);
     let mut made = Vec::with_capacity(count);
     for n in 0..count {
         let people = [0, 1].map(|side| {
@@ -96,7 +101,11 @@ pub async fn couples(
             let (account, device) = person(context, number, device(number), now);
             let id = account.id;
             accounts.push(account);
-            devices.extend(device);
+            if let Some((session, token, device)) = device {
+                sessions.push(session);
+                tokens.push(token);
+                devices.push(device);
+            }
             id
         });
         let link = LinkId::at(now, &chance());
@@ -125,8 +134,10 @@ pub async fn couples(
         }));
         made.push(Couple { link, people });
     }
-    save!(context, schema::accounts::table, 17, accounts);
-    save!(context, schema::devices::table, 7, devices);
+    save!(context, schema::accounts::table, 18, accounts);
+    save!(context, schema::sessions::table, 8, sessions);
+    save!(context, schema::refresh_tokens::table, 7, tokens);
+    save!(context, schema::devices::table, 8, devices);
     save!(context, schema::partner_links::table, 10, links);
     save!(context, schema::link_members::table, 8, members);
     made
@@ -137,7 +148,7 @@ fn person(
     number: usize,
     subscription: Option<Subscription>,
     now: Timestamp,
-) -> (AccountRow, Option<DeviceRow>) {
+) -> (AccountRow, Option<(SessionRow, RefreshTokenRow, DeviceRow)>) {
     let id = AccountId::at(now, &chance());
     let (key, data_key) = context.vault.new_data_key(account_key_aad(id), context.vault.newest()).unwrap();
     let aad = |column| Aad::new("accounts", column, id.uuid());
@@ -160,19 +171,42 @@ fn person(
         created_at: now.into(),
         held_at: None,
         utc_offset: Some(0),
+        link_epoch: 0,
     };
     let device = subscription.map(|subscription| {
         let device = DeviceId::at(now, &chance());
         let aad = |column| Aad::new("devices", column, device.uuid());
-        DeviceRow {
+        let session = SessionId::at(now, &chance());
+        let signed_in = SessionRow {
+            id: session,
+            account_id: id,
+            label: key.seal_text(Aad::new("sessions", "label", session.uuid()), "phone").unwrap(),
+            created_at: now.into(),
+            last_used_at: now.into(),
+            ended_at: None,
+            proved_at: None,
+            reused_at: None,
+        };
+        let token = RefreshTokenRow {
+            id: RefreshTokenId::at(now, &chance()),
+            session_id: session,
+            token_hash: opaque_hash(&session.to_string()),
+            issued_at: now.into(),
+            expires_at: (now + REFRESH_LIFE).into(),
+            replaced_at: None,
+            predecessor_id: None,
+        };
+        let device = DeviceRow {
             id: device,
             account_id: id,
+            session_id: Some(session),
             endpoint_index: context.vault.blind_index("endpoint", &subscription.endpoint),
             subscription: key.seal_json(aad("subscription"), &subscription).unwrap(),
             label: key.seal_text(aad("label"), "phone").unwrap(),
             created_at: now.into(),
             ended_at: None,
-        }
+        };
+        (signed_in, token, device)
     });
     (account, device)
 }

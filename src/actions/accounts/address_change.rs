@@ -1,18 +1,23 @@
 //! Changing the e-mail address: needs reauthentication, is announced to the old address, confirmed from the new one.
 
-use crate::actions::accounts::account::{ask_by_mail, expired, request_aad, request_email, take_request};
+use crate::actions::accounts::mail_request::{
+    ask_by_mail, expired, find_request, request_aad, request_email, take_request,
+};
 use crate::actions::accounts::people::{Person, email_index};
 use crate::actions::auth::reauthentication;
+use crate::actions::auth::sign_out::void_links;
 use crate::actions::{ActionResult, AppContext, Caller, Fault, Refusal, Transaction, Visitor};
 use crate::domain::account::Email;
 use crate::domain::change::ChangeKind;
 use crate::domain::nudge::MailPurpose;
-use crate::domain::problem::Problem;
+use crate::domain::problem::{Problem, ProblemCode};
 use crate::ids::{AccountId, SessionId};
 use crate::store;
 use crate::store::StoreError;
 use crate::store::account::{AccountChange, AccountRow};
+use crate::store::address_request::AddressRequestRow;
 use crate::vault::sha256;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -67,16 +72,35 @@ pub async fn request(context: &Arc<AppContext>, by: &Caller, email: String) -> A
         .await
 }
 
-/// Confirms the new address by the token of its mail and gives it to the account. Sessions stay: their holder
-/// reauthenticated, and an address alone signs nobody in.
-pub async fn confirm(context: &Arc<AppContext>, by: &Visitor, token: String) -> ActionResult<()> {
+/// Confirms the new address by the token of its mail and gives it to the account. Whoever holds the mailbox proves that
+/// the account is theirs by its password: nobody gives a prepared account to somebody else's mailbox. Sessions stay.
+pub async fn confirm(
+    context: &Arc<AppContext>,
+    by: &Visitor,
+    token: String,
+    password: SecretString,
+) -> ActionResult<()> {
     context.rates.token(by.network).map_err(Problem::too_often)?;
+    let sought = token.clone();
+    let asked = context
+        .read_tx(move |tx| {
+            let Some(request) = find_request(tx, MailPurpose::ConfirmNewAddress, &sought)? else {
+                return Ok(None);
+            };
+            let account = details(tx, &request)?.account;
+            Ok(store::account::find(tx.db, account)?.map(|row| (account, row.password_hash)))
+        })
+        .await?;
+    let (account, stored) = asked.ok_or_else(expired)?;
+    context.rates.password(account).map_err(Problem::too_often)?;
+    if !context.passwords.verify(password, Some(stored)).await? {
+        let sentence = "This is not the password of the account that asked for this address.";
+        return Err(Problem::new("password", ProblemCode::Malformed, sentence).into());
+    }
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let request = take_request(tx, MailPurpose::ConfirmNewAddress, &token)?;
-            let sealed = request.details.as_deref().ok_or(Fault::Inconsistent("a change without details"))?;
-            let asked: AddressPreconditions =
-                tx.vault.system().open_json(request_aad("details", request.id), sealed)?;
+            let asked = details(tx, &request)?;
             store::dialect::lock_account(tx.db, asked.account)?;
             let stands = stands(tx, &asked)?;
             let taken = store::account::find_by_email(tx.db, &request.email_index)?.is_some();
@@ -96,12 +120,18 @@ pub async fn confirm(context: &Arc<AppContext>, by: &Visitor, token: String) -> 
                 .map_err(StoreError::from)
                 .map_err(|error| if error.is_conflict() { Refusal::from(expired()) } else { error.into() })?;
             tx.tell(&[asked.account], ChangeKind::AccountChanged, asked.account);
+            void_links(tx, asked.account)?;
             // The old mailbox must not reset the password any more.
             let now = tx.ts();
             store::address_request::use_up_all(tx.db, MailPurpose::ResetPassword, &asked.email_index, now)?;
             Ok(())
         })
         .await
+}
+
+fn details(tx: &Transaction<'_>, request: &AddressRequestRow) -> Result<AddressPreconditions, Fault> {
+    let sealed = request.details.as_deref().ok_or(Fault::Inconsistent("a change without details"))?;
+    Ok(tx.vault.system().open_json(request_aad("details", request.id), sealed)?)
 }
 
 fn stands(tx: &mut Transaction<'_>, asked: &AddressPreconditions) -> Result<bool, Fault> {

@@ -5,5 +5,8 @@ pub mod address_change;
 pub mod consent;
 pub mod erasure;
 pub mod journal;
+pub mod mail_request;
+pub mod password;
 pub mod people;
+pub mod sign_up;
 pub mod suspension;

@@ -10,4 +10,5 @@ pub mod second_factor;
 pub mod second_step;
 pub mod session;
 pub mod session_tokens;
+pub mod sign_out;
 pub mod totp;

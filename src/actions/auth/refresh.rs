@@ -1,15 +1,14 @@
 //! Refreshing: a refresh token is exchanged for one successor, and later use of a copy ends the session (R31).
 
-use crate::actions::accounts::account::ask_by_mail;
-use crate::actions::accounts::people::Person;
+use crate::actions::accounts::mail_request::tell_owner;
 use crate::actions::auth::session_tokens::{Tokens, hand_out, issue};
+use crate::actions::auth::sign_out::{Which, end_sessions};
 use crate::actions::{ActionResult, AppContext, Transaction, Visitor};
 use crate::auth::Requester;
 use crate::auth::tokens::{REFRESH_GRACE, SESSION_LIFE, opaque_hash};
-use crate::domain::account::Email;
 use crate::domain::nudge::MailPurpose;
 use crate::domain::problem::{Problem, ProblemCode};
-use crate::ids::{AccountId, RefreshTokenId, TypedId};
+use crate::ids::{RefreshTokenId, TypedId};
 use crate::store;
 use crate::vault::Vault;
 use std::sync::Arc;
@@ -56,15 +55,8 @@ pub fn exchange(context: &AppContext, tx: &mut Transaction<'_>, token: &str) -> 
         let refresh = successor(tx.vault, token, next.id);
         return hand_out(context, tx, requester, refresh).map(Some);
     }
-    if store::session::end_reused(tx.db, session.id, now)? {
-        tell_owner(tx, session.account_id)?;
-        tx.wake_followers(session.account_id);
+    if end_sessions(tx, session.account_id, Which::Copied(session.id))? > 0 {
+        tell_owner(tx, session.account_id, MailPurpose::SignedOut)?;
     }
     Ok(None)
-}
-
-/// Sends the owner one mail; its words are safe to be read by others.
-fn tell_owner(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<()> {
-    let address = Email::parse("email", &Person::load(tx, account)?.email()?)?;
-    ask_by_mail(tx, MailPurpose::SignedOut, &address, None::<&()>)
 }

@@ -3,6 +3,7 @@
 use crate::actions::accounts::people::{Person, email_index};
 use crate::actions::auth::second_step::LogIn;
 use crate::actions::auth::session_tokens::open;
+use crate::actions::auth::sign_out::{Which, end_sessions};
 use crate::actions::auth::{reauthentication, second_factor, second_step};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Visitor};
 use crate::auth::Requester;
@@ -152,14 +153,12 @@ pub async fn end(context: &Arc<AppContext>, by: &Caller, id: SessionId) -> Actio
     let requester = by.requester;
     context
         .write_tx(by.key.as_ref(), move |tx| {
-            let now = tx.ts();
-            if !store::session::end(tx.db, id, requester.account, now)? {
+            if end_sessions(tx, requester.account, Which::One(id))? == 0 {
                 return Err(Problem::not_found("sessionId").into());
             }
             if id != requester.session {
                 reauthentication::require(tx, requester)?;
             }
-            tx.wake_followers(requester.account);
             Ok(Done::now(()))
         })
         .await
@@ -171,9 +170,7 @@ pub async fn end_others(context: &Arc<AppContext>, by: &Caller) -> ActionResult<
     context
         .write_tx(by.key.as_ref(), move |tx| {
             reauthentication::require(tx, requester)?;
-            let now = tx.ts();
-            store::session::end_others(tx.db, requester.account, Some(requester.session), now)?;
-            tx.wake_followers(requester.account);
+            end_sessions(tx, requester.account, Which::AllBut(requester.session))?;
             Ok(())
         })
         .await

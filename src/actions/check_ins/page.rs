@@ -9,9 +9,9 @@ use crate::domain::account::FURTHER_NOTICE;
 use crate::domain::change::ChangeKind;
 use crate::domain::check_in::CheckInState;
 use crate::domain::page::{CHOICES_FOR, PagePurpose, answer_ends};
-use crate::ids::{AccountId, CheckInId, TypedId};
+use crate::ids::{AccountId, CheckInId, SessionId, TypedId};
 use crate::store;
-use crate::store::account::AccountChange;
+use crate::store::account::{AccountChange, AccountRow};
 use crate::store::check_in::CheckInRow;
 use crate::store::nudge::NudgeRow;
 use crate::store::page_token::PageTokenRow;
@@ -35,17 +35,23 @@ pub struct PageToken {
 }
 
 impl PageToken {
-    /// The token to answer a check-in: the same in every nudge about it.
-    pub fn to_answer(tx: &Transaction<'_>, check_in: &CheckInRow) -> Self {
+    /// The token to answer a check-in: the same in every push about it to the devices of one session, and in every
+    /// mail (`session` is None). Whoever ends that session ends the token.
+    pub fn to_answer(
+        tx: &Transaction<'_>,
+        check_in: &CheckInRow,
+        subject: &AccountRow,
+        session: Option<SessionId>,
+    ) -> Self {
         let ends = answer_ends(check_in.due_at.get());
-        let (purpose, about) = (PagePurpose::Answer, Some(check_in.id));
-        Self::derived(tx, purpose, check_in.id.uuid(), (check_in.subject_id, about), ends)
+        let about = (Some(check_in.id), session);
+        Self::derived(tx, PagePurpose::Answer, check_in.id.uuid(), subject, about, ends)
     }
 
     /// The token in the footer of a mail, to choose which nudges come.
-    pub fn to_choose(tx: &Transaction<'_>, nudge: &NudgeRow, recipient: AccountId) -> Self {
+    pub fn to_choose(tx: &Transaction<'_>, nudge: &NudgeRow, recipient: &AccountRow) -> Self {
         let ends = tx.now + CHOICES_FOR;
-        Self::derived(tx, PagePurpose::Choices, nudge.id.uuid(), (recipient, None), ends)
+        Self::derived(tx, PagePurpose::Choices, nudge.id.uuid(), recipient, (None, None), ends)
     }
 
     /// Derived, so that a resent nudge has the same link (R14) and the token need not be stored.
@@ -53,13 +59,23 @@ impl PageToken {
         tx: &Transaction<'_>,
         purpose: PagePurpose,
         id: uuid::Uuid,
-        (account_id, check_in_id): (AccountId, Option<CheckInId>),
+        account: &AccountRow,
+        (check_in_id, session_id): (Option<CheckInId>, Option<SessionId>),
         expires_at: Timestamp,
     ) -> Self {
-        let token = tx.vault.derived_token(purpose.word(), id);
-        let (token_hash, created_at) = (opaque_hash(&token), tx.ts());
-        let expires_at = expires_at.into();
-        let row = PageTokenRow { token_hash, purpose, account_id, check_in_id, created_at, expires_at };
+        let link_epoch = account.link_epoch;
+        let sent_to = session_id.map_or_else(|| "mail".to_owned(), |session| session.to_string());
+        let token = tx.vault.derived_token(&format!("{} {link_epoch} {sent_to}", purpose.word()), id);
+        let row = PageTokenRow {
+            token_hash: opaque_hash(&token),
+            purpose,
+            account_id: account.id,
+            check_in_id,
+            session_id,
+            link_epoch,
+            created_at: tx.ts(),
+            expires_at: expires_at.into(),
+        };
         Self { token, row }
     }
 }

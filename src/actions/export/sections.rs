@@ -14,6 +14,7 @@ use crate::domain::keyset_page::KeysetPage;
 use crate::domain::negotiation::{Needs, PersonsNeeds};
 use crate::ids::{AccountId, JournalEntryId, LinkId, NudgeId, SceneId, TypedId};
 use crate::store;
+use crate::store::types::Ts;
 use crate::vault::Aad;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -219,7 +220,7 @@ impl Reader {
     async fn devices(&self) -> Result<Vec<Value>, Fault> {
         let me = self.me();
         let rows = self.context.read_tx(move |tx| Ok(store::device::all(tx.db, me)?)).await?;
-        let device = |row: store::device::DeviceRow| {
+        let device = |(row, signed_out): (store::device::DeviceRow, Option<Ts>)| {
             let aad = Aad::new("devices", "label", row.id.uuid());
             let subscription = open_subscription(&self.person, &row)?;
             Ok(json!({
@@ -227,7 +228,7 @@ impl Reader {
                 "endpoint": subscription.endpoint,
                 "fullerWords": subscription.fuller_words,
                 "createdAt": row.created_at.get(),
-                "endedAt": row.ended_at.map(|at| at.get()),
+                "endedAt": row.ended_at.into_iter().chain(signed_out).min().map(|at| at.get()),
             }))
         };
         rows.into_iter().map(device).collect()

@@ -17,7 +17,7 @@ use decision::ClaimDecision;
 use jiff::SignedDuration;
 use std::collections::HashMap;
 
-pub use decision::{Mailing, Payload, Ready};
+pub use decision::{Mailing, Payload, Ready, Target};
 
 /// How long a nudge that cannot be read waits before its next try.
 const UNREADABLE_WAIT: SignedDuration = SignedDuration::from_mins(10);

@@ -1,7 +1,9 @@
 //! Devices: register, list and remove Web Push subscriptions.
 
+use crate::actions::accounts::mail_request::tell_of_security;
 use crate::actions::accounts::people::Person;
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
+use crate::auth::Requester;
 use crate::domain::change::ChangeKind;
 use crate::domain::device::{DEVICES_MAX, LABEL_MAX};
 use crate::domain::problem::{Checks, Problem, ProblemCode};
@@ -64,7 +66,7 @@ fn tell_of_ways(tx: &mut Transaction<'_>, account: AccountId) {
     tx.tell(&[account], ChangeKind::AccountChanged, account);
 }
 
-/// Registers a subscription, or renews it. If another account has the same subscription, that one ends: its
+/// Registers a subscription for the session that asks, or renews it. It ends with that session. If another account has the same subscription, that one ends: its
 /// reminders would show to the wrong person.
 pub async fn register(
     context: &Arc<AppContext>,
@@ -72,7 +74,7 @@ pub async fn register(
     subscription: Subscription,
     label: String,
 ) -> ActionResult<Done<DeviceView>> {
-    let account = by.requester.account;
+    let Requester { account, session } = by.requester;
     let mut checks = Checks::new();
     let label = checks.line("label", label, LABEL_MAX);
     let endpoint = checks.take(context.push_policy.endpoint("endpoint", &subscription.endpoint));
@@ -89,42 +91,59 @@ pub async fn register(
             store::dialect::lock_account(tx.db, account)?;
             // Another account may register the same endpoint at this moment.
             store::dialect::lock_index(tx.db, &index)?;
-            let existing = store::device::find_live_endpoint(tx.db, &index)?;
+            let existing = store::device::find_endpoint(tx.db, &index)?;
             let seal = |id: DeviceId| {
                 let aad = |column| Aad::new("devices", column, id.uuid());
                 let sealed = person.key.seal_json(aad("subscription"), &subscription)?;
                 Ok::<_, VaultError>((sealed, person.key.seal_text(aad("label"), &label)?))
             };
-            if let Some(mine) = existing.as_ref().filter(|row| row.account_id == account) {
-                let (sealed, sealed_label) = seal(mine.id)?;
-                store::device::renew(tx.db, mine.id, sealed, sealed_label)?;
+            let live = store::device::live(tx.db, &[account])?;
+            let (mine, others) = match existing {
+                Some(row) if row.account_id == account => (Some(row), None),
+                row => (None, row),
+            };
+            if let Some(mine) = mine.as_ref().filter(|mine| live.iter().any(|row| row.id == mine.id)) {
+                store::device::renew(tx.db, mine.id, session, seal(mine.id)?)?;
                 let created_at = mine.created_at.get();
-                let view = DeviceView { id: mine.id, label, fuller_words, created_at };
-                return Ok(Done::already(view));
+                return Ok(Done::already(DeviceView { id: mine.id, label, fuller_words, created_at }));
             }
-            if let Some(others) = existing {
-                store::device::end(tx.db, others.id, None, now)?;
-                tell_of_ways(tx, others.account_id);
-            }
-            if store::device::live(tx.db, &[account])?.len() >= DEVICES_MAX {
+            if live.len() >= DEVICES_MAX {
                 let sentence =
                     format!("At most {DEVICES_MAX} devices can be registered; please remove one first.");
                 return Err(Problem::new("endpoint", ProblemCode::OutOfRange, sentence).into());
             }
-            let id = DeviceId::at(tx.now, tx.chance);
-            let (sealed, sealed_label) = seal(id)?;
-            let row = DeviceRow {
-                id,
-                account_id: account,
-                endpoint_index: index,
-                subscription: sealed,
-                label: sealed_label,
-                created_at: now,
-                ended_at: None,
+            if let Some(others) = others {
+                store::device::end(tx.db, others.id, None, now)?;
+                tell_of_ways(tx, others.account_id);
+            }
+            let (id, created_at) = match mine {
+                // Its session ended, and it signed in again.
+                Some(mine) => {
+                    store::device::renew(tx.db, mine.id, session, seal(mine.id)?)?;
+                    (mine.id, mine.created_at)
+                }
+                None => {
+                    let id = DeviceId::at(tx.now, tx.chance);
+                    let (subscription, label) = seal(id)?;
+                    let row = DeviceRow {
+                        id,
+                        account_id: account,
+                        endpoint_index: index,
+                        subscription,
+                        label,
+                        session_id: Some(session),
+                        created_at: now,
+                        ended_at: None,
+                    };
+                    store::device::insert(tx.db, &row)?;
+                    (id, now)
+                }
             };
-            store::device::insert(tx.db, &row)?;
             tell_of_ways(tx, account);
-            Ok(Done::now(DeviceView { id, label, fuller_words, created_at: tx.now }))
+            if !live.is_empty() {
+                tell_of_security(tx, account)?;
+            }
+            Ok(Done::now(DeviceView { id, label, fuller_words, created_at: created_at.get() }))
         })
         .await
 }

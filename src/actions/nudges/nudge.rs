@@ -76,6 +76,7 @@ fn letter(purpose: MailPurpose) -> Letter {
         MailPurpose::SignedOut => wording::SIGNED_OUT,
         MailPurpose::ConfirmNewAddress => wording::CONFIRM_NEW_ADDRESS,
         MailPurpose::AddressChange => wording::ADDRESS_CHANGE,
+        MailPurpose::SecurityChange => wording::SECURITY_CHANGE,
     }
 }
 

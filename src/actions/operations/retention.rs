@@ -2,6 +2,7 @@
 
 use crate::actions::auth::session::COPIES_SHOWN;
 use crate::actions::{AppContext, Fault, KEY_LIFE};
+use crate::auth::tokens::SESSION_LIFE;
 use crate::domain::change;
 use crate::store;
 use crate::store::types::Ts;
@@ -19,7 +20,7 @@ const CHANGES_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// How long a session is kept after it ended: for as long as the person sees that it was copied.
 const SESSIONS_KEPT: SignedDuration = COPIES_SHOWN;
 
-/// Deletes expired idempotency keys (their answers may hold tokens), address requests, page tokens, refresh
+/// Ends sessions that nobody can refresh any more. Deletes expired idempotency keys (their answers may hold tokens), address requests, page tokens, refresh
 /// tokens, log-in challenges and passkey ceremonies, sessions that ended long ago, changes that no cursor can
 /// reach, and nudges and scenes by the operator's retention periods.
 pub async fn sweep(context: &Arc<AppContext>) -> Result<(), Fault> {
@@ -30,6 +31,7 @@ pub async fn sweep(context: &Arc<AppContext>) -> Result<(), Fault> {
             store::idempotency::forget(db, (now - KEY_LIFE).into())?;
             store::address_request::forget(db, (now - REQUESTS_KEPT).into())?;
             store::page_token::forget(db, now.into())?;
+            store::session::end_expired(db, now.into(), (now - SESSION_LIFE).into())?;
             store::session::forget(db, now.into(), (now - SESSIONS_KEPT).into())?;
             store::log_in_challenge::forget(db, now.into())?;
             store::passkey::forget_ceremonies(db, now.into())?;

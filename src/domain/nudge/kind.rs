@@ -74,6 +74,18 @@ words! {
         ConfirmNewAddress = "confirm_new_address",
         /// Tells the address of an account that another one was asked for.
         AddressChange = "address_change",
+        /// Tells the owner of an account that something of its security changed.
+        SecurityChange = "security_change",
+    }
+}
+
+impl MailPurpose {
+    /// Whether somebody who need not be signed in asks for it and waits for it.
+    pub fn is_asked_for(self) -> bool {
+        match self {
+            Self::ConfirmAddress | Self::ResetPassword | Self::ConfirmNewAddress => true,
+            Self::SignedOut | Self::AddressChange | Self::SecurityChange => false,
+        }
     }
 }
 
@@ -147,7 +159,7 @@ impl NudgeKind {
     /// Everything else can wait until morning.
     fn respects_quiet_hours(self) -> bool {
         match self {
-            Self::Reminder(_) | Self::Mail(MailPurpose::SignedOut) => true,
+            Self::Reminder(_) | Self::Mail(MailPurpose::SignedOut | MailPurpose::SecurityChange) => true,
             Self::Mail(
                 MailPurpose::ConfirmAddress
                 | MailPurpose::ResetPassword
@@ -163,7 +175,7 @@ mod tests {
     use super::*;
     use crate::domain::quiet_hours::{QuietHours, Zone};
 
-    const WORDS: [&str; 10] = [
+    const WORDS: [&str; 11] = [
         "ask",
         "email",
         "ask_again",
@@ -174,6 +186,7 @@ mod tests {
         "signed_out",
         "confirm_new_address",
         "address_change",
+        "security_change",
     ];
 
     #[test]

@@ -1,20 +1,20 @@
 //! Sign up, confirm, reset and change the password, profile, pause.
 
-use crate::actions::accounts::account::{self, ProfileChange, SignUp};
+use crate::actions::accounts::account::{self, ProfileChange};
+use crate::actions::accounts::password::{self, Remaining};
+use crate::actions::accounts::sign_up::{self, SignUp};
 use crate::domain::account::Share;
 use crate::graphql::errors::{Failure, payload, settle, settle_done};
 use crate::graphql::types::DateTime;
 use crate::graphql::types::account::{Account, QuietHours};
 use crate::graphql::{caller, context, visitor};
-use async_graphql::{Context, InputObject, MaybeUndefined, Object};
+use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
 
 /// What signs a person up.
 #[derive(InputObject)]
 struct SignUpInput {
     /// The e-mail address (254 characters, RFC 5321); a mail there confirms it.
     email: String,
-    /// At least 15 characters, at most 128 bytes, of any kind; not one that is easily guessed.
-    password: String,
     /// The name that partners will see; at most 60 characters.
     display_name: String,
     /// The IANA time zone, such as `Europe/Berlin`.
@@ -39,6 +39,8 @@ struct RequestPasswordResetInput {
 struct ConfirmAddressInput {
     /// The last part of the link in the mail.
     token: String,
+    /// The account's password: at least 15 characters, at most 128 bytes, of any kind; not one that is easily guessed.
+    password: String,
 }
 
 /// Sets a new password by a mail.
@@ -83,6 +85,22 @@ struct PauseNudgesInput {
     until: Option<DateTime>,
 }
 
+/// What can still sign in after a password was set by mail.
+#[derive(SimpleObject)]
+struct RemainingSignIns {
+    /// How many passkeys: look whether all are yours, and remove what is not.
+    passkeys: i32,
+    /// Whether a code of an authenticator app is asked for after the password.
+    authenticator: bool,
+}
+
+impl From<Remaining> for RemainingSignIns {
+    fn from(remaining: Remaining) -> Self {
+        let passkeys = i32::try_from(remaining.passkeys).unwrap_or(i32::MAX);
+        Self { passkeys, authenticator: remaining.authenticator }
+    }
+}
+
 payload!(
     /// The answer to `signUp`: the same whether or not the address has an account.
     SignUpPayload {}
@@ -97,7 +115,10 @@ payload!(
 );
 payload!(
     /// The answer to `resetPassword`.
-    ResetPasswordPayload {}
+    ResetPasswordPayload {
+        /// What can still sign in.
+        remaining: RemainingSignIns
+    }
 );
 payload!(
     /// The answer to `changePassword`.
@@ -144,25 +165,26 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who signs up.")] input: SignUpInput,
     ) -> Result<SignUpPayload, Failure> {
-        let sign_up = SignUp {
+        let typed = SignUp {
             email: input.email,
-            password: input.password.into(),
             display_name: input.display_name,
             zone: input.zone,
             quiet_hours: input.quiet_hours.map(Into::into),
             adult: input.adult,
             health_data: input.health_data_consent,
         };
-        Ok(settle_done(account::sign_up(context(ctx), &visitor(ctx), sign_up).await)?.into())
+        Ok(settle_done(sign_up::sign_up(context(ctx), &visitor(ctx), typed).await)?.into())
     }
 
-    /// Confirms an address by the token of its mail; then one can log in.
+    /// Confirms an address by the token of its mail and sets the account's password; then one can log in.
     async fn confirm_address(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The token.")] input: ConfirmAddressInput,
+        #[graphql(desc = "The token and the password.")] input: ConfirmAddressInput,
     ) -> Result<ConfirmAddressPayload, Failure> {
-        Ok(settle_done(account::confirm_address(context(ctx), &visitor(ctx), input.token).await)?.into())
+        let password = input.password.into();
+        Ok(settle_done(sign_up::confirm_address(context(ctx), &visitor(ctx), input.token, password).await)?
+            .into())
     }
 
     /// Asks for a mail by which a new password can be set.
@@ -171,19 +193,19 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "For which address.")] input: RequestPasswordResetInput,
     ) -> Result<RequestPasswordResetPayload, Failure> {
-        Ok(settle_done(account::request_password_reset(context(ctx), &visitor(ctx), input.email).await)?
+        Ok(settle_done(password::request_password_reset(context(ctx), &visitor(ctx), input.email).await)?
             .into())
     }
 
-    /// Sets a new password by the token of a mail, and signs every device out.
+    /// Sets a new password by the token of a mail, and signs every device out. Passkeys are removed, unless an
+    /// authenticator app protects the account.
     async fn reset_password(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The token and the new password.")] input: ResetPasswordInput,
     ) -> Result<ResetPasswordPayload, Failure> {
-        let password = input.new_password.into();
-        Ok(settle_done(account::reset_password(context(ctx), &visitor(ctx), input.token, password).await)?
-            .into())
+        let new = input.new_password.into();
+        Ok(settle_done(password::reset_password(context(ctx), &visitor(ctx), input.token, new).await)?.into())
     }
 
     /// Changes the password and signs every other device out.
@@ -193,7 +215,7 @@ impl AccountMutation {
         #[graphql(desc = "Both passwords.")] input: ChangePasswordInput,
     ) -> Result<ChangePasswordPayload, Failure> {
         let (current, new) = (input.current_password.into(), input.new_password.into());
-        Ok(settle_done(account::change_password(context(ctx), &caller(ctx)?, current, new).await)?.into())
+        Ok(settle_done(password::change_password(context(ctx), &caller(ctx)?, current, new).await)?.into())
     }
 
     /// Changes the profile. What waits is planned anew for a new zone or new quiet hours.

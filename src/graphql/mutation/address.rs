@@ -17,6 +17,8 @@ struct RequestAddressChangeInput {
 struct ConfirmAddressChangeInput {
     /// The last part of the link in the mail.
     token: String,
+    /// The password of the account that asked.
+    password: String,
 }
 
 payload!(
@@ -44,12 +46,14 @@ impl AddressMutation {
         Ok(settle_done(address_change::request(context(ctx), &caller(ctx)?, input.email).await)?.into())
     }
 
-    /// Confirms the new address by the token of the mail to it. No device is signed out.
+    /// Confirms the new address by the token of the mail to it, and by the account's password. No device is signed out.
     async fn confirm_address_change(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The token.")] input: ConfirmAddressChangeInput,
+        #[graphql(desc = "The token and the password.")] input: ConfirmAddressChangeInput,
     ) -> Result<ConfirmAddressChangePayload, Failure> {
-        Ok(settle_done(address_change::confirm(context(ctx), &visitor(ctx), input.token).await)?.into())
+        let password = input.password.into();
+        Ok(settle_done(address_change::confirm(context(ctx), &visitor(ctx), input.token, password).await)?
+            .into())
     }
 }

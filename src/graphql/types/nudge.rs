@@ -93,6 +93,8 @@ pub enum NudgeRung {
     ConfirmNewAddress,
     /// Tells the address of an account that another one was asked for.
     AddressChange,
+    /// Tells that something changed in how the account is protected.
+    SecurityChange,
 }
 
 impl From<NudgeKind> for NudgeRung {
@@ -108,6 +110,7 @@ impl From<NudgeKind> for NudgeRung {
             NudgeKind::Mail(MailPurpose::SignedOut) => Self::SignedOut,
             NudgeKind::Mail(MailPurpose::ConfirmNewAddress) => Self::ConfirmNewAddress,
             NudgeKind::Mail(MailPurpose::AddressChange) => Self::AddressChange,
+            NudgeKind::Mail(MailPurpose::SecurityChange) => Self::SecurityChange,
         }
     }
 }

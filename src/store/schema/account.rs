@@ -41,6 +41,8 @@ diesel::table! {
         held_at -> Nullable<Ts>,
         /// The zone's offset from UTC in minutes when zone was last written; null: not noted yet.
         utc_offset -> Nullable<Integer>,
+        /// Rises with a new password or address; a page token of an earlier number does not work any more.
+        link_epoch -> Integer,
     }
 }
 

@@ -9,7 +9,7 @@ diesel::table! {
     address_requests (id) {
         /// The token in the mail is derived from it and a key; the token itself is not kept.
         id -> Uid,
-        /// confirm_address, reset_password, signed_out, confirm_new_address or address_change.
+        /// confirm_address, reset_password, signed_out, confirm_new_address, address_change or security_change.
         purpose -> Text,
         /// Keyed hash of the normalised address.
         email_index -> Binary,

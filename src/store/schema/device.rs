@@ -1,6 +1,7 @@
 //! Devices: Web Push subscriptions.
 
 use super::account::accounts;
+use super::session::sessions;
 
 diesel::table! {
     use crate::ids::Uid;
@@ -18,6 +19,8 @@ diesel::table! {
         subscription -> Binary,
         /// The device's name, sealed with the account's data key.
         label -> Binary,
+        /// The session in which it was registered last; the device ends with it. Null: it gets nothing until then.
+        session_id -> Nullable<Uid>,
         /// When it was registered.
         created_at -> Ts,
         /// When it was removed, or the push service said that it is gone.
@@ -26,3 +29,4 @@ diesel::table! {
 }
 
 diesel::joinable!(devices -> accounts (account_id));
+diesel::joinable!(devices -> sessions (session_id));

@@ -1,9 +1,12 @@
 //! Tokens of pages that sign nobody in.
 
+use super::account::accounts;
+use super::session::sessions;
+
 diesel::table! {
     use crate::ids::Uid;
     use crate::store::types::sql::Ts;
-    use diesel::sql_types::{Binary, Nullable, Text};
+    use diesel::sql_types::{Binary, Integer, Nullable, Text};
 
     /// The tokens in the links of nudges and mails. Their pages sign nobody in.
     page_tokens (token_hash) {
@@ -15,9 +18,16 @@ diesel::table! {
         account_id -> Uid,
         /// The check-in that can be answered with it; null: it is for the mail choices.
         check_in_id -> Nullable<Uid>,
+        /// The session whose device it was sent to; it works while that is live. Null: it was sent by mail.
+        session_id -> Nullable<Uid>,
+        /// The account's link_epoch when it was made; it works while that is the same.
+        link_epoch -> Integer,
         /// When it first went out.
         created_at -> Ts,
         /// When it stops working.
         expires_at -> Ts,
     }
 }
+
+diesel::joinable!(page_tokens -> accounts (account_id));
+diesel::joinable!(page_tokens -> sessions (session_id));

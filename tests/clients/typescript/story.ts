@@ -18,9 +18,11 @@ function done<P extends { status: api.Status; problems: unknown }>(payload: P): 
 async function signUp(url: string, trusted: boolean, inbox: Inbox, displayName: string): Promise<Evenkeel> {
   const client = new Evenkeel(url, trusted);
   const email = `${displayName.toLowerCase()}@example.org`;
-  const input = { email, password: PASSWORD, displayName, zone: "UTC", adult: true, healthDataConsent: true };
+  const input = { email, displayName, zone: "UTC", adult: true, healthDataConsent: true };
   done((await client.send(api.SignUpDocument, { input })).signUp);
-  const confirmed = await fetch(await inbox(email, "/verify/"), { method: "POST", headers: { Accept: "application/json" } });
+  const headers = { "Content-Type": "application/json", Accept: "application/json" };
+  const body = JSON.stringify({ password: PASSWORD });
+  const confirmed = await fetch(await inbox(email, "/verify/"), { method: "POST", headers, body });
   assert.equal(confirmed.status, 200);
   const { logIn } = await client.send(api.LogInDocument, { input: { email, password: PASSWORD, deviceLabel: "an app" } });
   client.token = done(logIn).tokens?.accessToken;

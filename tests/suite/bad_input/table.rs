@@ -254,17 +254,21 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
             ("quietHours", json!({ "from": "08:00", "until": "07:00" }), "quietHours", "OUT_OF_RANGE"),
         ]
     };
-    let good = json!({ "email": "another@people.test", "password": PASSWORD, "displayName": "Another",
+    let good = json!({ "email": "another@people.test", "displayName": "Another",
         "zone": "Europe/Berlin", "quietHours": quiet, "adult": true, "healthDataConsent": true });
     let statements = ["adult", "healthDataConsent"].map(|field| (field, json!(false), field, "REQUIRED"));
-    row("signUp", good, [profile(), passwords("password"), emails("email"), statements.to_vec()].concat());
+    row("signUp", good, [profile(), emails("email"), statements.to_vec()].concat());
     let wrong = |other: &str| vec![("token", json!(other), "token", "EXPIRED")];
-    row("confirmAddress", json!({ "token": world.confirm_token }), wrong(&world.reset_token));
+    let good = json!({ "token": world.confirm_token, "password": PASSWORD });
+    row("confirmAddress", good, [passwords("password"), wrong(&world.reset_token)].concat());
     row("requestPasswordReset", json!({ "email": world.sam.email }), emails("email"));
     let mut bad = emails("email");
     bad.push(("email", json!(world.alex.email), "email", "WRONG_STATE"));
     row("requestAddressChange", json!({ "email": "later@people.test" }), bad);
-    row("confirmAddressChange", json!({ "token": world.change_token }), wrong(&world.reset_token));
+    let good = json!({ "token": world.change_token, "password": PASSWORD });
+    let mut bad = wrong(&world.reset_token);
+    bad.push(("password", json!("not the password of anybody"), "password", "MALFORMED"));
+    row("confirmAddressChange", good, bad);
     let new = "five calm boats on a lake";
     let good = json!({ "token": world.reset_token, "newPassword": new });
     row("resetPassword", good, [passwords("newPassword"), wrong(&world.confirm_token)].concat());

@@ -196,7 +196,7 @@ impl World {
         let agreed = own.open.clone();
         say_yes(app, &sam, &agreed).await;
         own.open = open_revision(app, &sam, &own.link, Some(&agreed)).await;
-        let new = json!({ "email": "new@people.test", "password": PASSWORD, "displayName": "New",
+        let new = json!({ "email": "new@people.test", "displayName": "New",
             "zone": "Europe/Berlin", "adult": true, "healthDataConsent": true });
         let confirm_token = mailed_token(app, "signUp", new, "new@people.test").await;
         let reset = json!({ "email": kim.email });

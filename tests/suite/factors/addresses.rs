@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 const NEW: &str = "alexandra@people.test";
 const ASK: &str = "mutation($e: String!) { requestAddressChange(input: { email: $e }) { status problems { field code sentence } } }";
 const CONFIRM: &str =
-    "mutation($t: String!) { confirmAddressChange(input: { token: $t }) { status problems { field code } } }";
+    "mutation($t: String!, $p: String!) { confirmAddressChange(input: { token: $t, password: $p }) {
+    status problems { field code } } }";
 const ME: &str = "{ viewer { account { email addressFails } } }";
 
 async fn ask(app: &TestApp, person: &Person, email: &str) -> Value {
@@ -24,8 +25,12 @@ fn page(app: &TestApp, email: &str) -> String {
 }
 
 async fn confirm(app: &TestApp, page: &str) -> Value {
+    confirm_with(app, page, PASSWORD).await
+}
+
+async fn confirm_with(app: &TestApp, page: &str, password: &str) -> Value {
     let token = page.rsplit_once('/').unwrap().1;
-    app.anonymous(CONFIRM, json!({ "t": token })).await["confirmAddressChange"].clone()
+    app.anonymous(CONFIRM, json!({ "t": token, "p": password })).await["confirmAddressChange"].clone()
 }
 
 async fn address(app: &TestApp, person: &Person) -> Value {
@@ -48,7 +53,10 @@ on_both_databases! {
         let page = page(&app, NEW);
         assert_eq!(app.http.get(&page).send().await.unwrap().status(), 200);
         assert_eq!(address(&app, &alex).await, json!(alex.email), "looking changes nothing");
-        assert_eq!(app.http.post(&page).send().await.unwrap().status(), 200);
+        let wrong = json!({ "status": "REFUSED", "problems": [{ "field": "password", "code": "MALFORMED" }] });
+        assert_eq!(confirm_with(&app, &page, "not the password of anybody").await, wrong, "the mailbox alone is not enough");
+        assert_eq!(address(&app, &alex).await, json!(alex.email));
+        app.set_password(&page, PASSWORD).await;
         assert_eq!(address(&app, &alex).await, json!(NEW));
         assert_eq!(confirm(&app, &page).await, expired());
         app.log_in(NEW, PASSWORD).await;
@@ -102,17 +110,17 @@ on_both_databases! {
         let new = "five calm boats on a lake";
         let input = json!({ "currentPassword": PASSWORD, "newPassword": new });
         alex.done(&app, "changePassword", input, "").await;
-        assert_eq!(confirm(&app, &stopped).await, expired());
+        assert_eq!(confirm_with(&app, &stopped, new).await, expired());
         let (access, _) = app.log_in(&alex.email, new).await;
         app.raw(Some(&access), ASK, json!({ "e": "lex@people.test" })).await;
         app.deliver().await;
         app.raw(Some(&access), "mutation { logOut { status } }", json!({})).await;
-        assert_eq!(confirm(&app, &page(&app, "lex@people.test")).await, expired());
+        assert_eq!(confirm_with(&app, &page(&app, "lex@people.test"), new).await, expired());
         ask(&app, &alex, NEW).await;
         let first = page(&app, NEW);
         ask(&app, &alex, "xandra@people.test").await;
-        assert_eq!(confirm(&app, &page(&app, "xandra@people.test")).await["status"], "DONE");
-        assert_eq!(confirm(&app, &first).await, expired());
+        assert_eq!(confirm_with(&app, &page(&app, "xandra@people.test"), new).await["status"], "DONE");
+        assert_eq!(confirm_with(&app, &first, new).await, expired());
         assert_eq!(address(&app, &alex).await, "xandra@people.test");
     }
 

@@ -79,8 +79,7 @@ on_both_databases! {
         couple.allow_alert(&app, &couple.sam, true).await;
         couple.scene(&app).await;
         app.pass_until(minute(23 * HOUR)).await;
-        let sign_up = json!({ "i": { "email": couple.alex.email, "password": "seven slow clouds over hills",
-            "displayName": HOSTILE, "zone": "UTC", "adult": true, "healthDataConsent": true } });
+        let sign_up = json!({ "i": { "email": couple.alex.email, "displayName": HOSTILE, "zone": "UTC", "adult": true, "healthDataConsent": true } });
         app.anonymous("mutation($i: SignUpInput!) { signUp(input: $i) { status } }", sign_up).await;
         app.anonymous("mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }",
             json!({ "e": couple.alex.email })).await;
@@ -131,8 +130,7 @@ on_both_databases! {
 
     async fn the_outbox_of_development_shows_mails_and_lets_nothing_in_them_act(app) {
         let (files, url) = with_outbox(&app, Mode::Development);
-        let sign_up = json!({ "i": { "email": "kim@people.test", "password": "seven slow clouds over hills",
-            "displayName": "Kim", "zone": "UTC", "adult": true, "healthDataConsent": true } });
+        let sign_up = json!({ "i": { "email": "kim@people.test", "displayName": "Kim", "zone": "UTC", "adult": true, "healthDataConsent": true } });
         app.anonymous("mutation($i: SignUpInput!) { signUp(input: $i) { status } }", sign_up).await;
         files.worker().deliver_due().await.unwrap();
         let outbox = app.config.data_dir.join("outbox");
@@ -181,7 +179,7 @@ on_both_databases! {
         config.dkim = Some(Dkim { selector: "brisbane".into(), domain: "evenkeel.test".into(), key_file });
         let signing = App::build(&config, &app.keys, app.clock.clone(), crate::support::chance()).unwrap();
         app.anonymous("mutation($i: SignUpInput!) { signUp(input: $i) { status } }", json!({ "i": {
-            "email": "kim@people.test", "password": "seven slow clouds over hills", "displayName": "Kim", "zone": "UTC",
+            "email": "kim@people.test", "displayName": "Kim", "zone": "UTC",
             "adult": true, "healthDataConsent": true } })).await;
         signing.worker().deliver_due().await.unwrap();
         let mail = app.mail.inbox("kim@people.test").pop().unwrap();

@@ -1,6 +1,6 @@
 //! Mails to an address: requested by a visitor, or a notice to the owner of the address.
 
-use crate::actions::accounts::account::{request_email, request_token};
+use crate::actions::accounts::mail_request::{request_email, request_token};
 use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload};
 use crate::actions::{Fault, Transaction};
 use crate::domain::nudge::{DropReason, MailFacts, MailPurpose, Verdict, judge_mail};
@@ -59,5 +59,6 @@ fn content(purpose: MailPurpose, known: bool) -> (Letter, Option<&'static str>) 
         // Also sent to an address that is no longer the account's: it may have been changed meanwhile.
         (MailPurpose::AddressChange, _) => (wording::ADDRESS_CHANGE, None),
         (MailPurpose::SignedOut, _) => (wording::SIGNED_OUT, None),
+        (MailPurpose::SecurityChange, _) => (wording::SECURITY_CHANGE, None),
     }
 }

@@ -25,14 +25,22 @@ pub enum Payload {
     /// A push to every target device.
     Push {
         /// The devices.
-        targets: Vec<(DeviceId, Subscription)>,
-        /// The path that a tap opens, below the public address.
-        path: String,
+        targets: Vec<Target>,
         /// The words for a device whose owner chose fuller words.
         letter: Letter,
     },
     /// A mail to an address.
     Mail(Mailing),
+}
+
+/// A device that a push goes to.
+pub struct Target {
+    /// The device.
+    pub device: DeviceId,
+    /// Its subscription.
+    pub subscription: Subscription,
+    /// The path that a tap opens, below the public address.
+    pub path: String,
 }
 
 /// The parts of a mail.

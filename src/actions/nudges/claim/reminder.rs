@@ -3,7 +3,7 @@
 use crate::actions::accounts::people::Person;
 use crate::actions::check_ins::page::PageToken;
 use crate::actions::nudges::claim::context::{ClaimContext, recipient};
-use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload};
+use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload, Target};
 use crate::actions::nudges::device::open_subscription;
 use crate::actions::nudges::planning::ScheduleInput;
 use crate::actions::{Fault, Transaction};
@@ -12,7 +12,7 @@ use crate::domain::ladder::PATIENCE;
 use crate::domain::negotiation::ContactWay;
 use crate::domain::nudge::{Channel, DropReason, Facts, NudgeState, Reason, Rung, Verdict, judge};
 use crate::domain::wording;
-use crate::ids::AccountId;
+use crate::ids::{AccountId, SessionId};
 use crate::store::account::AccountRow;
 use crate::store::device::DeviceRow;
 use crate::store::nudge::{NudgeRow, Release};
@@ -135,10 +135,12 @@ impl Reminder<'_> {
     }
 
     /// The link's target: a question opens its answer page; every other reminder opens the app.
-    fn way(&self, tx: &Transaction<'_>) -> (String, Option<PageTokenRow>) {
+    /// `session`: that of the device; None: it goes by mail.
+    fn way(&self, tx: &Transaction<'_>, session: Option<SessionId>) -> (String, Option<PageTokenRow>) {
         match self.reason {
             Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain) => {
-                let PageToken { token, row } = PageToken::to_answer(tx, &self.schedule.check_in);
+                let PageToken { token, row } =
+                    PageToken::to_answer(tx, &self.schedule.check_in, self.recipient, session);
                 (format!("c/{token}"), Some(row))
             }
             Reason::CheckIn(Rung::TellPartner) | Reason::Prompt => ("open".to_owned(), None),
@@ -151,17 +153,21 @@ impl Reminder<'_> {
         person: &Person,
         devices: &[&DeviceRow],
     ) -> Result<(Payload, Vec<PageTokenRow>), Fault> {
-        let (path, link) = self.way(tx);
         let letter = wording::reminder(self.reason, self.standing_alert());
-        let targets = devices.iter().map(|device| Ok((device.id, open_subscription(person, device)?)));
-        let targets = targets.collect::<Result<_, Fault>>()?;
-        Ok((Payload::Push { targets, path, letter }, link.into_iter().collect()))
+        let (mut targets, mut links) = (Vec::new(), Vec::new());
+        for device in devices {
+            let (path, link) = self.way(tx, device.session_id);
+            let subscription = open_subscription(person, device)?;
+            targets.push(Target { device: device.id, subscription, path });
+            links.extend(link);
+        }
+        Ok((Payload::Push { targets, letter }, links))
     }
 
     fn by_mail(&self, tx: &Transaction<'_>, person: &Person) -> Result<(Payload, Vec<PageTokenRow>), Fault> {
-        let (path, link) = self.way(tx);
+        let (path, link) = self.way(tx, None);
         let letter = wording::reminder(self.reason, self.standing_alert());
-        let PageToken { token, row } = PageToken::to_choose(tx, self.row, person.row.id);
+        let PageToken { token, row } = PageToken::to_choose(tx, self.row, &person.row);
         let mailing = Mailing { to: person.email()?, letter, path, choices: Some(token) };
         Ok((Payload::Mail(mailing), link.into_iter().chain([row]).collect()))
     }

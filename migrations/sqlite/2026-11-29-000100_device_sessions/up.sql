@@ -1,0 +1,24 @@
+-- A device and the links that were sent to it end with the session in which it was registered.
+
+-- The session in which the device was registered last. Null: before devices had one; it gets nothing until its app
+-- registers it again.
+ALTER TABLE devices ADD COLUMN session_id BLOB REFERENCES sessions (id) ON DELETE CASCADE;
+CREATE INDEX devices_session ON devices (session_id);
+
+-- The latest session that was open when the device was registered is taken for its own.
+UPDATE devices SET session_id = (
+  SELECT s.id FROM sessions s
+  WHERE s.account_id = devices.account_id AND s.created_at <= devices.created_at
+    AND (s.ended_at IS NULL OR s.ended_at > devices.created_at)
+  ORDER BY s.created_at DESC, s.id DESC LIMIT 1
+);
+
+-- The session whose device the link was sent to; null: it was sent by mail. It works while the session is live.
+ALTER TABLE page_tokens ADD COLUMN session_id BLOB REFERENCES sessions (id) ON DELETE CASCADE;
+CREATE INDEX page_tokens_session ON page_tokens (session_id);
+
+-- Rises with a new password or address; a link of an earlier number does not work any more.
+ALTER TABLE accounts ADD COLUMN link_epoch INTEGER NOT NULL DEFAULT 0;
+
+-- The account's link_epoch when the link was made.
+ALTER TABLE page_tokens ADD COLUMN link_epoch INTEGER NOT NULL DEFAULT 0;
