@@ -43,7 +43,7 @@ async function verifyAndReset(page, auditor, service, alex, sam) {
   assert.equal(await page.evaluate(() => document.activeElement.id || location.hash), "password");
   await page.getByLabel("New password").fill(PASSWORD);
   await page.getByRole("button", { name: "Set the password" }).click();
-  await page.getByText("The new password is set.").waitFor();
+  await page.getByText("The new password is set, and").waitFor();
   await browsers.look(page, "reset-done", auditor);
 }
 
@@ -166,6 +166,7 @@ async function newAddress(page, auditor, service, alex) {
   await page.goto(await service.link(email, "/new-address/"));
   await heading(page, "Confirm the address");
   await browsers.look(page, "new-address", auditor);
+  await page.getByLabel("Password of your account").fill(PASSWORD);
   await page.getByRole("button", { name: "Confirm" }).click();
   await page.getByText("The address is confirmed.").waitFor();
 }

@@ -239,9 +239,9 @@ on_both_databases! {
         let (access, _) = app.log_in("robin@people.test", NEW_PASSWORD).await;
         let answer = app.raw(Some(&access), PROFILE, json!({})).await;
         assert_eq!(answer["data"]["viewer"]["account"]["displayName"], "Robin", "what its owner typed");
-        let query = "{ viewer { sessions { id } passkeys { id } devices { id } } }";
+        let query = "{ viewer { sessions { id } devices { id } factors { passkeys { id } totpSince } } }";
         let held = app.raw(Some(&access), query, json!({})).await["data"]["viewer"].clone();
-        assert_eq!((&held["passkeys"], &held["devices"]), (&json!([]), &json!([])));
+        assert_eq!((&held["factors"]["passkeys"], &held["devices"]), (&json!([]), &json!([])), "{held}");
         assert_eq!(held["sessions"].as_array().unwrap().len(), 1);
     }
 

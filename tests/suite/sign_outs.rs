@@ -182,6 +182,44 @@ on_both_databases! {
         assert_eq!(status(&stage.app, &guests).await, 404);
     }
 
+    async fn links_in_old_mails_end_with_the_address_and_with_the_password(app) {
+        for (way, stays) in [("neither", true), ("address", false), ("password", false)] {
+            let name = format!("Alex{way}");
+            let alex = app.person_without_device(&name, "Europe/Berlin", ("22:00", "08:00")).await;
+            let sam = app.person_without_device(&format!("Sam{way}"), "Europe/Berlin", ("22:00", "08:00")).await;
+            let link = app.link(&alex, &sam).await;
+            let couple = Couple { alex, sam, link };
+            couple.scene(&app).await;
+            app.pass_minutes(HOUR).await;
+            let mails = couple.alex.mails(&app);
+            let mail = mails.iter().rfind(|mail| link_in(mail).contains("/c/")).unwrap();
+            let answer = link_in(mail);
+            let stop = mail.header("List-Unsubscribe").unwrap().trim_matches(['<', '>']).to_owned();
+            couple.alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+            match way {
+                "address" => {
+                    let new = format!("{way}@people.test");
+                    couple.alex.done(&app, "requestAddressChange", json!({ "email": new }), "").await;
+                    app.deliver().await;
+                    app.set_password(&link_in(&app.mail.inbox(&new).pop().unwrap()), PASSWORD).await;
+                }
+                "password" => {
+                    let words = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
+                    couple.alex.done(&app, "changePassword", words, "").await;
+                }
+                _ => {}
+            }
+            assert_eq!(status(&app, &answer).await == 200, stays, "{way}");
+            let stopped = app.http.post(&stop).send().await.unwrap().status();
+            assert_eq!(stopped == 200, stays, "{way}");
+            let query = "{ viewer { account { mailWanted } } }";
+            let wanted = couple.alex.ask(&app, query, json!({})).await["viewer"]["account"]["mailWanted"].clone();
+            assert_eq!(wanted, !stays, "{way}");
+            // The next evening, so that nobody's day is full.
+            app.pass_minutes(DAY - HOUR).await;
+        }
+    }
+
     async fn a_device_that_signs_in_again_goes_on_under_its_new_session(app) {
         let stage = Stage::new(app).await;
         let Stage { app, couple, .. } = &stage;

@@ -141,6 +141,7 @@ pub const OBJECTS: &[Object] = &[
     ),
     object("TotpSetup", "", &[("secret", Asker), ("uri", Asker)]),
     object("PasskeyCeremony", "", &[("ceremony", Asker), ("options", Asker)]),
+    object("RemainingSignIns", "", &[("passkeys", Asker), ("authenticator", Asker)]),
     object("SecondStep", "", &[("challenge", Asker), ("expiresAt", Asker)]),
     object(
         "Device",

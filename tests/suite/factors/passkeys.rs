@@ -189,6 +189,35 @@ on_both_databases! {
         assert_eq!(problem(&finish_log_in(&app, &late, &phone.get(&options)).await), over());
     }
 
+    async fn a_password_set_by_mail_removes_passkeys_unless_an_app_protects_the_account(app) {
+        const RESET: &str = "mutation($i: ResetPasswordInput!) { resetPassword(input: $i) { status remaining { passkeys authenticator } } }";
+        let ask = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";
+        let set = async |person: &Person| {
+            app.anonymous(ask, json!({ "e": person.email })).await;
+            app.deliver().await;
+            let link = crate::support::people::link_in(&app.mail.inbox(&person.email).pop().unwrap());
+            let token = link.rsplit_once('/').unwrap().1.to_owned();
+            let input = json!({ "i": { "token": token, "newPassword": "five calm boats on a lake" } });
+            app.anonymous(RESET, input).await["resetPassword"].clone()
+        };
+        let alex = alex(&app).await;
+        let theirs = phone(&app);
+        register(&app, &alex, &theirs).await;
+        assert_eq!(log_in(&app, &theirs).await["status"], "DONE");
+        let left = json!({ "status": "DONE", "remaining": { "passkeys": 0, "authenticator": false } });
+        assert_eq!(set(&alex).await, left);
+        assert_eq!(problem(&log_in(&app, &theirs).await), wrong("credential"), "whoever made it");
+        app.log_in(&alex.email, "five calm boats on a lake").await;
+
+        let sam = app.person_without_device("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;
+        App::of(&app, &sam).await;
+        let own = phone(&app);
+        register(&app, &sam, &own).await;
+        let left = json!({ "status": "DONE", "remaining": { "passkeys": 1, "authenticator": true } });
+        assert_eq!(set(&sam).await, left, "one is shown what can still sign in");
+        assert_eq!(log_in(&app, &own).await["status"], "DONE");
+    }
+
     async fn a_passkey_that_was_removed_is_nobodys(app) {
         let alex = alex(&app).await;
         let sam = app.person_without_device("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;

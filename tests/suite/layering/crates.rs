@@ -81,6 +81,7 @@ const MAY: &[(&str, &[&str])] = &[
             "async_graphql",
             "futures",
             "mail_parser",
+            "secrecy",
             "sha2",
             "tokio",
             "tracing",
