@@ -35,7 +35,7 @@ async function enter(page, name, zone) {
   await page.getByRole("alert").waitFor();
   if (name === "Alex") await browsers.look(page, "app-sign-up");
   await press(page.getByRole("alert").getByRole("link").first());
-  assert.equal(await page.evaluate(() => document.activeElement.name), "adult");
+  assert.equal(await page.evaluate(() => document.activeElement.name), "displayName");
   await write(page.getByLabel("Name"), name);
   await choose(page.getByLabel("Time zone"), zone);
   await tick(page.getByLabel("I am an adult"));
