@@ -49,6 +49,10 @@ export async function settings({ go, replace }) {
     const { problems } = await change(document, input);
     return problems.length > 0 ? problems : again();
   };
+  const undo = async () => {
+    const { problems } = await proved(() => change(CANCEL_ERASURE));
+    return problems.length > 0 ? problems : again();
+  };
   const profile = async (data) => {
     const quiet = data.get("from") && data.get("until") ? { from: data.get("from"), until: data.get("until") } : null;
     const input = {
@@ -274,7 +278,7 @@ function takingOut(viewer, does, again, replace) {
     viewer.erasure
       ? [
           h("p", { class: "note" }, `Everything of you is to be erased on ${when(viewer.erasure.eraseAt)}.`),
-          press("Undo that", does(CANCEL_ERASURE), false),
+          press("Undo that", undo, false),
         ]
       : press("Erase my account", () => replace(erasing(viewer.beforeErasing, again))),
     !viewer.account.onHoldSince &&

@@ -53,7 +53,8 @@ impl Passwords {
             let thread = std::thread::Builder::new().name("hashing".to_owned());
             thread.spawn(move || serve(&waiting)).map_err(|error| HashError::Failed(error.to_string()))?;
         }
-        let decoy = hash(b"nobody has this password", &chance)?;
+        let nobodys: [u8; 32] = chance.bytes();
+        let decoy = hash(&nobodys, &chance)?;
         Ok(Self { queue, decoy: decoy.into(), chance })
     }
 
@@ -64,6 +65,11 @@ impl Passwords {
     pub async fn hash(&self, password: SecretString) -> Result<String, HashError> {
         let chance = self.chance.clone();
         self.run(move || hash(password.expose_secret().as_bytes(), &chance)).await
+    }
+
+    /// The hash of a password that nobody has, for an account whose password may not be used any more.
+    pub fn nobodys(&self) -> String {
+        self.decoy.to_string()
     }
 
     /// Whether the password matches the hash. Without a hash it takes as long and is false.

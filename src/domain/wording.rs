@@ -106,9 +106,10 @@ pub const ADDRESS_CHANGE: Letter = Letter {
     paragraphs: &[
         "Somebody, most likely you, asked to have your mails sent to another address. If it was you, you need not do \
          anything here.",
-        "If it was not you, please set a new password now: that stops it and signs every device out.",
+        "If it was not you, please open this link within seven days: it takes the change back and signs every device \
+         out.",
     ],
-    link: "Open",
+    link: "Take it back",
 };
 
 /// To an address without an account for which a new password was requested (R28: the screen does not tell).

@@ -83,6 +83,11 @@ pub fn routes(config: &mut actix::ServiceConfig, web_data: &Web) {
                 .route(actix::post().to(pages::new_address)),
         )
         .service(
+            actix::resource("/old-address/{token}")
+                .route(look().to(pages::old_address_form))
+                .route(actix::post().to(pages::old_address)),
+        )
+        .service(
             actix::resource("/export/{token}")
                 .route(look().to(export::form))
                 .route(actix::post().to(export::download)),

@@ -30,6 +30,7 @@ use utoipa::OpenApi;
         choices_page::choose,
         pages::verify,
         pages::new_address,
+        pages::old_address,
         pages::reset,
         export::download,
         health::healthz,

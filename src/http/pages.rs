@@ -54,6 +54,9 @@ const RESET_FORM: Form<'_> = password_form("Set the password", PasswordField::Ne
 const VERIFY_FORM: Form<'_> = password_form("Confirm", PasswordField::New);
 const NEW_ADDRESS_FORM: Form<'_> = password_form("Confirm", PasswordField::Current);
 
+const OLD_ADDRESS_TITLE: &str = "Take it back";
+const OLD_ADDRESS_FORM: Form<'_> = Form { button: "Take it back", password: None, one_click: false };
+
 const fn password_form(button: &str, password: PasswordField) -> Form<'_> {
     Form { button, password: Some(password), one_click: false }
 }
@@ -125,6 +128,38 @@ pub async fn new_address(
     let outcome = address_change::confirm(&web.context, &by, token.into_inner(), password).await;
     let done = ["The address is confirmed. Your mails come here from now on.".to_owned()];
     finished(wants, outcome.map(|()| rest::DONE), &done, VERIFY_TITLE, NEW_ADDRESS_FORM)
+}
+
+/// Shows a button that takes a change of address back.
+pub async fn old_address_form() -> HttpResponse {
+    let sentences = [
+        "Press the button if you did not ask to have your mails sent to another address.".to_owned(),
+        "They come here again, all your devices are signed out, and what was added to sign in with is removed. A mail \
+         then lets you set a new password."
+            .to_owned(),
+    ];
+    html::form(OLD_ADDRESS_TITLE, &sentences, OLD_ADDRESS_FORM)
+}
+
+/// Takes a change of address back, for seven days.
+#[utoipa::path(
+    post, path = "/old-address/{token}", tag = "account", operation_id = "takeAddressBack",
+    params(("token" = String, Path, description = "A mail's token.")),
+    responses(
+        (status = 200, description = "It was done.", content((Done = "application/json"), (String = "text/html"))),
+        Problems
+    )
+)]
+pub async fn old_address(
+    request: HttpRequest,
+    web: web::Data<Web>,
+    token: web::Path<String>,
+) -> HttpResponse {
+    let by = visitor(&request, &web);
+    let outcome = address_change::take_back(&web.context, &by, token.into_inner()).await;
+    let done =
+        ["It is taken back. A mail is on its way to you, with a link to set a new password.".to_owned()];
+    finished(Wants::of(&request), outcome.map(|()| rest::DONE), &done, OLD_ADDRESS_TITLE, OLD_ADDRESS_FORM)
 }
 
 /// Asks for a new password.

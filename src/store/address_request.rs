@@ -4,7 +4,7 @@ use super::schema::{address_requests, nudges};
 use super::types::Ts;
 use super::{Db, MultiBackend};
 use crate::domain::nudge::{MailPurpose, NudgeState};
-use crate::ids::AddressRequestId;
+use crate::ids::{AccountId, AddressRequestId};
 use diesel::prelude::*;
 
 /// A mail that is sent by address. The row looks alike whether or not the address has an account (R28).
@@ -15,6 +15,8 @@ pub struct AddressRequestRow {
     pub id: AddressRequestId,
     /// confirm_address, reset_password, signed_out, confirm_new_address, address_change or security_change.
     pub purpose: MailPurpose,
+    /// The account that a signed-in person asked for; None: nobody was signed in. The request goes with it.
+    pub account_id: Option<AccountId>,
     /// Keyed hash of the normalised address.
     pub email_index: Vec<u8>,
     /// The address, sealed with a key derived from the house secret.

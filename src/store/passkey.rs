@@ -75,6 +75,13 @@ pub fn delete(db: &mut Db, id: PasskeyId, account: AccountId) -> QueryResult<boo
     Ok(diesel::delete(own).execute(db)? == 1)
 }
 
+/// Removes a person's passkeys that were made since an instant.
+pub fn delete_since(db: &mut Db, account: AccountId, since: Ts) -> QueryResult<usize> {
+    let made =
+        passkeys::table.filter(passkeys::account_id.eq(account)).filter(passkeys::created_at.ge(since));
+    diesel::delete(made).execute(db)
+}
+
 /// Removes every passkey of a person.
 pub fn delete_all(db: &mut Db, account: AccountId) -> QueryResult<usize> {
     diesel::delete(passkeys::table.filter(passkeys::account_id.eq(account))).execute(db)

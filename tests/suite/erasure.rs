@@ -194,6 +194,8 @@ on_both_databases! {
         // The next day Alex logs in again and cancels the erasure: the nudges still to come are sent.
         assert_eq!(erasure::carry_out_due(&app.app.context).await.unwrap(), 0);
         app.log_in(&alex.email, PASSWORD).await;
+        assert_eq!(cancel(&app, alex).await["problems"][0]["code"], "PROOF_NEEDED");
+        prove(&app, alex).await;
         assert_eq!(cancel(&app, alex).await["status"], "DONE");
         assert_eq!(cancel(&app, alex).await["problems"][0]["code"], "WRONG_STATE");
         alex.done(&app, "answerCheckIn", answer, "").await;

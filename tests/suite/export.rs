@@ -141,7 +141,7 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("consents.id", KEY), ("consents.account_id", KEY), ("consents.kind", In("statements.kind")),
     ("consents.version", In("statements.version")), ("consents.given_at", In("statements.givenAt")),
     ("consents.withdrawn_at", In("statements.withdrawnAt?")),
-    ("address_requests.id", SECRET), ("address_requests.purpose", In("addressRequests.purpose")),
+    ("address_requests.id", SECRET), ("address_requests.account_id", KEY), ("address_requests.purpose", In("addressRequests.purpose")),
     ("address_requests.email_index", SECRET), ("address_requests.email", In("account.email")),
     ("address_requests.details", Not("what became the account, until the address was confirmed")),
     ("address_requests.token_hash", SECRET), ("address_requests.created_at", In("addressRequests.createdAt")),

@@ -35,6 +35,7 @@ struct Visitors {
     verify: String,
     reset: String,
     new_address: String,
+    old_address: String,
     answer: String,
     choose: String,
     export: String,
@@ -68,7 +69,8 @@ impl Visitors {
         let export = last(&text(&alex.ask(app, fetch, json!({})).await["fetchExport"]["download"]["path"]));
         app.deliver().await;
         let new_address = token("alexandra@people.test");
-        Self { verify, reset, new_address, answer, choose, export, alex }
+        let old_address = token(&alex.email);
+        Self { verify, reset, new_address, old_address, answer, choose, export, alex }
     }
 
     /// A pattern's path, with live tokens.
@@ -76,6 +78,7 @@ impl Visitors {
         match pattern {
             "/verify/{token}" => pattern.replace("{token}", &self.verify),
             "/new-address/{token}" => pattern.replace("{token}", &self.new_address),
+            "/old-address/{token}" => pattern.replace("{token}", &self.old_address),
             "/export/{token}" => pattern.replace("{token}", &self.export),
             "/reset/{token}" => pattern.replace("{token}", &self.reset),
             "/c/{token}" => pattern.replace("{token}", &self.answer),

@@ -22,3 +22,7 @@ ALTER TABLE accounts ADD COLUMN link_epoch integer NOT NULL DEFAULT 0;
 
 -- The account's link_epoch when the link was made.
 ALTER TABLE page_tokens ADD COLUMN link_epoch integer NOT NULL DEFAULT 0;
+
+-- The account that a signed-in person asked for, with which the request goes; null: nobody was signed in.
+ALTER TABLE address_requests ADD COLUMN account_id uuid REFERENCES accounts (id) ON DELETE CASCADE;
+CREATE INDEX address_requests_account ON address_requests (account_id);

@@ -5,7 +5,7 @@ use crate::actions::accounts::mail_request::{
 };
 use crate::actions::accounts::people::{Person, email_index};
 use crate::actions::auth::reauthentication;
-use crate::actions::auth::sign_out::void_links;
+use crate::actions::auth::sign_out::{Which, end_sessions, void_links};
 use crate::actions::{ActionResult, AppContext, Caller, Fault, Refusal, Transaction, Visitor};
 use crate::domain::account::Email;
 use crate::domain::change::ChangeKind;
@@ -16,6 +16,7 @@ use crate::store;
 use crate::store::StoreError;
 use crate::store::account::{AccountChange, AccountRow};
 use crate::store::address_request::AddressRequestRow;
+use crate::store::types::Ts;
 use crate::vault::sha256;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,7 @@ impl AddressPreconditions {
     }
 }
 
-/// Asks for another address; needs reauthentication. A new address that already has an account gets the same
+/// Asks for another address; needs reauthentication. The mail to the old address can take the change back. A new address that already has an account gets the same
 /// answer and the same work; only the mail to it differs (R28). The old address is told of the request.
 pub async fn request(context: &Arc<AppContext>, by: &Caller, email: String) -> ActionResult<()> {
     let requester = by.requester;
@@ -66,8 +67,9 @@ pub async fn request(context: &Arc<AppContext>, by: &Caller, email: String) -> A
             }
             let old = Email::parse("email", &person.email()?)?;
             let standing = AddressPreconditions::of(&person.row, requester.session);
-            ask_by_mail(tx, MailPurpose::ConfirmNewAddress, &email, Some(&standing))?;
-            ask_by_mail(tx, MailPurpose::AddressChange, &old, None::<&()>)
+            let account = Some(requester.account);
+            ask_by_mail(tx, MailPurpose::ConfirmNewAddress, account, &email, Some(&standing))?;
+            ask_by_mail(tx, MailPurpose::AddressChange, account, &old, None::<&()>)
         })
         .await
 }
@@ -115,10 +117,7 @@ pub async fn confirm(
                 address_failed_at: Some(None),
                 ..Default::default()
             };
-            // Another account may confirm the same address at the same moment; the first one wins.
-            store::account::update(tx.db, asked.account, &change)
-                .map_err(StoreError::from)
-                .map_err(|error| if error.is_conflict() { Refusal::from(expired()) } else { error.into() })?;
+            save_address(tx, asked.account, &change)?;
             tx.tell(&[asked.account], ChangeKind::AccountChanged, asked.account);
             void_links(tx, asked.account)?;
             // The old mailbox must not reset the password any more.
@@ -127,6 +126,14 @@ pub async fn confirm(
             Ok(())
         })
         .await
+}
+
+/// Another account may have, or confirm, the same address at the same moment; the first one wins.
+fn save_address(tx: &mut Transaction<'_>, account: AccountId, change: &AccountChange) -> ActionResult<()> {
+    store::account::update(tx.db, account, change)
+        .map_err(StoreError::from)
+        .map_err(|error| if error.is_conflict() { Refusal::from(expired()) } else { error.into() })?;
+    Ok(())
 }
 
 fn details(tx: &Transaction<'_>, request: &AddressRequestRow) -> Result<AddressPreconditions, Fault> {
@@ -139,4 +146,46 @@ fn stands(tx: &mut Transaction<'_>, asked: &AddressPreconditions) -> Result<bool
     let session = store::session::find(tx.db, asked.session, asked.account)?;
     let signed_in = session.is_some_and(|session| session.ended_at.is_none());
     Ok(signed_in && AddressPreconditions::of(&row, asked.session) == *asked)
+}
+
+/// Takes a change of address back by the token of the mail to the old address, for [`TAKE_BACK_LIFE`] after it could be
+/// confirmed. Whoever made the change may know the password: the old one works no more, every session ends, and passkeys
+/// and an authenticator that were added since the request are removed. A mail to the old address sets a new password.
+///
+/// [`TAKE_BACK_LIFE`]: crate::actions::accounts::mail_request::TAKE_BACK_LIFE
+pub async fn take_back(context: &Arc<AppContext>, by: &Visitor, token: String) -> ActionResult<()> {
+    context.rates.token(by.network).map_err(Problem::too_often)?;
+    let nobodys_password = context.passwords.nobodys();
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let request = take_request(tx, MailPurpose::AddressChange, &token)?;
+            let account = request.account_id.ok_or_else(expired)?;
+            store::dialect::lock_account(tx.db, account)?;
+            let person = Person::load(tx, account)?;
+            let old = Email::parse("email", &request_email(tx.vault, &request)?)?;
+            let change = AccountChange {
+                email: Some(person.key.seal_text(person.aad("email"), old.as_str())?),
+                email_index: Some(request.email_index),
+                address_failed_at: Some(None),
+                password_hash: Some(nobodys_password),
+                ..Default::default()
+            };
+            save_address(tx, account, &change)?;
+            end_sessions(tx, account, Which::All)?;
+            void_links(tx, account)?;
+            forget_factors(tx, account, request.created_at)?;
+            tx.tell(&[account], ChangeKind::AccountChanged, account);
+            ask_by_mail(tx, MailPurpose::ResetPassword, None, &old, None::<&()>)
+        })
+        .await
+}
+
+/// Removes what can sign in and was added since an instant.
+fn forget_factors(tx: &mut Transaction<'_>, account: AccountId, since: Ts) -> Result<(), Fault> {
+    store::passkey::delete_since(tx.db, account, since)?;
+    if store::totp::find(tx.db, account)?.is_some_and(|app| app.confirmed_at.is_none_or(|at| at >= since)) {
+        store::totp::delete(tx.db, account)?;
+        store::recovery_code::delete_all(tx.db, account)?;
+    }
+    Ok(())
 }

@@ -60,17 +60,21 @@ pub async fn request(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Don
         .await
 }
 
-/// Cancels the erasure within the grace period. Open check-ins are planned again; ended links stay ended.
+/// Cancels the erasure within the grace period; needs reauthentication. Open check-ins are planned again; ended links stay ended.
 pub async fn cancel(context: &Arc<AppContext>, by: &Caller) -> ActionResult<()> {
-    let account = by.requester.account;
+    let requester = by.requester;
+    let account = requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {
             store::dialect::lock_account(tx.db, account)?;
             let now = tx.ts();
-            if !store::erasure::cancel(tx.db, account, now)? {
+            let open = store::erasure::find(tx.db, account)?.is_some_and(|row| row.erase_at > now);
+            if !open {
                 let sentence = "There is no erasure that could be taken back.";
                 return Err(Problem::new("input", ProblemCode::WrongState, sentence).into());
             }
+            reauthentication::require(tx, requester)?;
+            store::erasure::cancel(tx.db, account, now)?;
             suspension::resume(tx, account)?;
             tx.tell(&[account], ChangeKind::AccountChanged, account);
             Ok(())

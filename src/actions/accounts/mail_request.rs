@@ -17,6 +17,9 @@ use serde::Serialize;
 /// How long the link in a mail works.
 pub const REQUEST_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
+/// How long a change of address can be taken back by the old mailbox, counted from the last moment to confirm it.
+pub const TAKE_BACK_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 /// How soon a mail that was asked for goes out again. Nobody can fill an inbox, and a lost mail is soon replaced.
 pub const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
@@ -37,6 +40,7 @@ pub fn request_token(vault: &Vault, purpose: MailPurpose, id: AddressRequestId) 
 pub(in crate::actions) fn ask_by_mail(
     tx: &mut Transaction<'_>,
     purpose: MailPurpose,
+    account: Option<AccountId>,
     email: &Email,
     details: Option<&impl Serialize>,
 ) -> ActionResult<()> {
@@ -55,10 +59,15 @@ pub(in crate::actions) fn ask_by_mail(
         store::address_request::use_up_all(tx.db, purpose, &index, now)?;
     }
     let id = AddressRequestId::at(tx.now, tx.chance);
-    let expires_at = (tx.now + REQUEST_LIFE).into();
+    let mail_expires_at = (tx.now + REQUEST_LIFE).into();
+    let expires_at = match purpose {
+        MailPurpose::AddressChange => (tx.now + REQUEST_LIFE + TAKE_BACK_LIFE).into(),
+        _ => mail_expires_at,
+    };
     let row = AddressRequestRow {
         id,
         purpose,
+        account_id: account,
         email_index: index,
         email: system.seal_text(request_aad("email", id), email.as_str())?,
         details: seal(id)?,
@@ -68,7 +77,7 @@ pub(in crate::actions) fn ask_by_mail(
         used_at: None,
     };
     store::address_request::insert(tx.db, &row)?;
-    let times = (tx.ts(), expires_at);
+    let times = (tx.ts(), mail_expires_at);
     let about = About::Address(id, purpose);
     let nudge = NudgeRow::waiting(about, Channel::Mail, None, times, tx.now, tx.chance);
     store::nudge::plan(tx.db, &[nudge])?;
@@ -87,7 +96,7 @@ pub(in crate::actions) fn tell_owner(
     purpose: MailPurpose,
 ) -> ActionResult<()> {
     let address = Email::parse("email", &Person::load(tx, account)?.email()?)?;
-    ask_by_mail(tx, purpose, &address, None::<&()>)
+    ask_by_mail(tx, purpose, Some(account), &address, None::<&()>)
 }
 
 /// Tells the owner by mail that something of the account's security changed. A mail that still waits says it already.

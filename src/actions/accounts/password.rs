@@ -27,7 +27,9 @@ pub async fn request_password_reset(
     let limit = context.rates.reset(by.network, &email_index(&context.vault, &email));
     limit.map_err(Problem::too_often)?;
     context
-        .write_tx(by.key.as_ref(), move |tx| ask_by_mail(tx, MailPurpose::ResetPassword, &email, None::<&()>))
+        .write_tx(by.key.as_ref(), move |tx| {
+            ask_by_mail(tx, MailPurpose::ResetPassword, None, &email, None::<&()>)
+        })
         .await
 }
 

@@ -75,7 +75,7 @@ pub async fn sign_up(context: &Arc<AppContext>, by: &Visitor, input: SignUp) -> 
                 quiet: (quiet.from(), quiet.until()),
                 stated_at: tx.now,
             };
-            ask_by_mail(tx, MailPurpose::ConfirmAddress, &email, Some(&details))
+            ask_by_mail(tx, MailPurpose::ConfirmAddress, None, &email, Some(&details))
         })
         .await
 }

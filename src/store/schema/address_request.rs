@@ -11,6 +11,8 @@ diesel::table! {
         id -> Uid,
         /// confirm_address, reset_password, signed_out, confirm_new_address, address_change or security_change.
         purpose -> Text,
+        /// The account that a signed-in person asked for; null: nobody was signed in.
+        account_id -> Nullable<Uid>,
         /// Keyed hash of the normalised address.
         email_index -> Binary,
         /// The address, sealed with a key derived from the house secret.

@@ -1,7 +1,8 @@
 //! Another e-mail address: requested after reauthentication, announced to the old one, confirmed from the new one.
 
-use super::alex;
+use super::{Authenticator as App, alex, passkeys};
 use super::{proof_needed, seconds};
+use crate::support::authenticator::Authenticator;
 use crate::support::people::{PASSWORD, link_in};
 use crate::support::{Person, TestApp};
 use serde_json::{Value, json};
@@ -22,6 +23,11 @@ async fn ask(app: &TestApp, person: &Person, email: &str) -> Value {
 /// The page that the last mail to an address links to.
 fn page(app: &TestApp, email: &str) -> String {
     link_in(&app.mail.inbox(email).pop().expect("a mail"))
+}
+
+/// The latest page of that kind that a mail to an address links to.
+fn page_of(app: &TestApp, email: &str, part: &str) -> String {
+    app.mail.inbox(email).iter().rev().map(link_in).find(|link| link.contains(part)).expect(part)
 }
 
 async fn confirm(app: &TestApp, page: &str) -> Value {
@@ -122,6 +128,53 @@ on_both_databases! {
         assert_eq!(confirm_with(&app, &page(&app, "xandra@people.test"), new).await["status"], "DONE");
         assert_eq!(confirm_with(&app, &first, new).await, expired());
         assert_eq!(address(&app, &alex).await, "xandra@people.test");
+    }
+
+    async fn the_old_mailbox_takes_a_change_of_address_back_for_seven_days(app) {
+        for (name, days, works) in [("Alex", 7, true), ("Sam", 8, false)] {
+            // Somebody who knows the password changes the address, and leaves a passkey and an app behind.
+            let owner = app.person(name, "Europe/Berlin", ("22:00", "08:00")).await;
+            let before = Authenticator::at(&app.url.replace("127.0.0.1", "localhost"));
+            passkeys::register(&app, &owner, &before).await;
+            seconds(&app, 1);
+            let guest = app.another_device(&owner).await;
+            let new = format!("{}.new@people.test", name.to_lowercase());
+            ask(&app, &guest, &new).await;
+            let back = page_of(&app, &owner.email, "/old-address/");
+            assert_eq!(confirm(&app, &page(&app, &new)).await["status"], "DONE");
+            let after = Authenticator::at(&app.url.replace("127.0.0.1", "localhost"));
+            passkeys::register(&app, &guest, &after).await;
+            App::of(&app, &guest).await;
+            let changed = json!({ "currentPassword": PASSWORD, "newPassword": "five calm boats on a lake" });
+            guest.done(&app, "changePassword", changed, "").await;
+            seconds(&app, days * 86_400);
+
+            let looked = app.http.get(&back).send().await.unwrap();
+            assert_eq!(looked.status(), 200);
+            let pressed = app.http.post(&back).send().await.unwrap().status();
+            assert_eq!(pressed == 200, works, "{pressed} after {days} days");
+            if !works {
+                continue;
+            }
+            assert_eq!(app.http.post(&back).send().await.unwrap().status(), 422, "once");
+            for password in [PASSWORD, "five calm boats on a lake"] {
+                for email in [&owner.email, &new] {
+                    let query = "mutation($i: LogInInput!) { logIn(input: $i) { status } }";
+                    let input = json!({ "i": { "email": email, "password": password } });
+                    assert_eq!(app.anonymous(query, input).await["logIn"]["status"], "REFUSED", "{email}");
+                }
+            }
+            assert_ne!(passkeys::log_in(&app, &after).await["status"], "DONE", "what was added since is gone");
+            assert_eq!(passkeys::log_in(&app, &before).await["status"], "DONE", "what was there before is not");
+            app.deliver().await;
+            let reset = page_of(&app, &owner.email, "/reset/");
+            app.set_password(&reset, "six calm boats on a lake").await;
+            let (access, _) = app.log_in(&owner.email, "six calm boats on a lake").await;
+            let query = "{ viewer { account { email } factors { totpSince } devices { id } } }";
+            let data = app.raw(Some(&access), query, json!({})).await;
+            let viewer = json!({ "account": { "email": owner.email }, "factors": { "totpSince": null }, "devices": [] });
+            assert_eq!(data["data"]["viewer"], viewer);
+        }
     }
 
     async fn the_old_mailbox_sets_no_password_once_the_address_is_another(app) {

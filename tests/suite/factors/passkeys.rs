@@ -30,7 +30,7 @@ fn made(ceremony: &str, credential: &str) -> Value {
 }
 
 /// Creates a passkey for a person who has just reauthenticated; returns its id.
-async fn register(app: &TestApp, person: &Person, phone: &Authenticator) -> String {
+pub(super) async fn register(app: &TestApp, person: &Person, phone: &Authenticator) -> String {
     let (ceremony, options) = begin(app, person).await;
     let input = made(&ceremony, &phone.create(&options));
     text(&person.done(app, "finishPasskeyRegistration", input, "passkey { id }").await["passkey"]["id"])
@@ -46,7 +46,7 @@ async fn finish_log_in(app: &TestApp, ceremony: &str, credential: &str) -> Value
     app.anonymous(FINISH_LOG_IN, input).await["finishPasskeyLogIn"].clone()
 }
 
-async fn log_in(app: &TestApp, phone: &Authenticator) -> Value {
+pub(super) async fn log_in(app: &TestApp, phone: &Authenticator) -> Value {
     let (ceremony, options) = begin_log_in(app).await;
     finish_log_in(app, &ceremony, &phone.get(&options)).await
 }

@@ -95,6 +95,8 @@ on_both_databases! {
             let query = "mutation($t: String!) { refreshSession(input: { refreshToken: $t }) { status } }";
             app.anonymous(query, json!({ "t": copied })).await;
         }
+        app.another_device(&couple.alex).await;
+        app.another_device(&couple.alex).await;
         // Every way of reaching out other than a call, each in its own agreement.
         for (number, way) in ["MESSAGE", "VIDEO", "IN_PERSON"].into_iter().enumerate() {
             let other = app.pair(number).await;
@@ -113,7 +115,7 @@ on_both_databases! {
             ("tell_partner_video", "A video call would be welcome."),
             ("tell_partner_visit", "A visit would be welcome."), ("signed_out", "One of your devices was signed out"),
             ("address_change", "asked to have your mails sent to another address"),
-            ("confirm_new_address", "From then on your mails come here"), ("address_in_use", "for another account"),
+            ("security_change", "Something changed in how your account"), ("confirm_new_address", "From then on your mails come here"), ("address_in_use", "for another account"),
         ] {
             let mail = mails.iter().find(|mail| mail.text().unwrap().contains(words)).expect(name);
             let (text, html) = plain(&app, mail);

@@ -1,6 +1,7 @@
 //! Mails to an address: requested by a visitor, or a notice to the owner of the address.
 
 use crate::actions::accounts::mail_request::{request_email, request_token};
+use crate::actions::accounts::people::Person;
 use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload};
 use crate::actions::{Fault, Transaction};
 use crate::domain::nudge::{DropReason, MailFacts, MailPurpose, Verdict, judge_mail};
@@ -39,7 +40,11 @@ pub fn decide(
                 || "open".to_owned(),
                 |page| format!("{page}/{}", request_token(tx.vault, purpose, id)),
             );
-            let to = request_email(tx.vault, &request)?;
+            // The address that the account has, not a spelling of it that somebody typed.
+            let to = match account {
+                Some(row) => Person::open(tx.vault, row)?.email()?,
+                None => request_email(tx.vault, &request)?,
+            };
             let payload = Payload::Mail(Mailing { to, letter, path, choices: None });
             Ok(ClaimDecision::Send { payload, mail_possible: true, refused_before: false, links: Vec::new() })
         }
@@ -57,7 +62,7 @@ fn content(purpose: MailPurpose, known: bool) -> (Letter, Option<&'static str>) 
         (MailPurpose::ConfirmNewAddress, false) => (wording::CONFIRM_NEW_ADDRESS, Some("new-address")),
         (MailPurpose::ConfirmNewAddress, true) => (wording::ADDRESS_IN_USE, None),
         // Also sent to an address that is no longer the account's: it may have been changed meanwhile.
-        (MailPurpose::AddressChange, _) => (wording::ADDRESS_CHANGE, None),
+        (MailPurpose::AddressChange, _) => (wording::ADDRESS_CHANGE, Some("old-address")),
         (MailPurpose::SignedOut, _) => (wording::SIGNED_OUT, None),
         (MailPurpose::SecurityChange, _) => (wording::SECURITY_CHANGE, None),
     }
