@@ -49,10 +49,6 @@ export async function settings({ go, replace }) {
     const { problems } = await change(document, input);
     return problems.length > 0 ? problems : again();
   };
-  const undo = async () => {
-    const { problems } = await proved(() => change(CANCEL_ERASURE));
-    return problems.length > 0 ? problems : again();
-  };
   const profile = async (data) => {
     const quiet = data.get("from") && data.get("until") ? { from: data.get("from"), until: data.get("until") } : null;
     const input = {
@@ -144,7 +140,7 @@ export async function settings({ go, replace }) {
         ),
       ),
       h("section", { class: "card" }, h("h2", {}, "Signing in"), signingIn(viewer, again)),
-      h("section", { class: "card" }, h("h2", {}, "Your data"), takingOut(viewer, does, again, replace)),
+      h("section", { class: "card" }, h("h2", {}, "Your data"), takingOut(viewer, again, replace)),
       h("p", {}, to("/help", "Help")),
       loggingOut(go),
     ],
@@ -257,7 +253,7 @@ function signingIn(viewer, again) {
   ];
 }
 
-function takingOut(viewer, does, again, replace) {
+function takingOut(viewer, again, replace) {
   const request = async () => {
     const { problems } = await proved(() => change(REQUEST_EXPORT));
     return problems.length > 0 ? problems : again();
@@ -268,6 +264,10 @@ function takingOut(viewer, does, again, replace) {
     // Its own page has the button that downloads it.
     location.replace(payload.download.path);
     return [];
+  };
+  const undo = async () => {
+    const { problems } = await proved(() => change(CANCEL_ERASURE));
+    return problems.length > 0 ? problems : again();
   };
   const ready = viewer.export?.state === "READY";
   return [

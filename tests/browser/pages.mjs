@@ -163,6 +163,9 @@ async function newAddress(page, auditor, service, alex) {
   const email = "alexandra@example.org";
   const ask = "mutation($e: String!) { requestAddressChange(input: { email: $e }) { status } }";
   await service.ask(ask, { e: email }, alex.token);
+  await page.goto(await service.link(alex.email, "/old-address/"));
+  await heading(page, "Take it back");
+  await browsers.look(page, "old-address", auditor);
   await page.goto(await service.link(email, "/new-address/"));
   await heading(page, "Confirm the address");
   await browsers.look(page, "new-address", auditor);

@@ -37,7 +37,7 @@ pub struct AddressMutation;
 #[Object]
 impl AddressMutation {
     /// Asks for another address. A mail to it says how to go on; the old address is told, too, and stays until then. A
-    /// new password, or this device signed out, stops it. Needs a fresh proof: see `proveItIsMe`.
+    /// new password, or this device signed out, stops it; the mail to the old address takes it back for seven days. Needs a fresh proof: see `proveItIsMe`.
     async fn request_address_change(
         &self,
         ctx: &Context<'_>,

@@ -72,7 +72,8 @@ impl DataRightsMutation {
         Ok(settle(erasure::request(context(ctx), &caller(ctx)?).await)?.into())
     }
 
-    /// Takes the erasure back. What is still open comes as planned; links that ended stay ended.
+    /// Takes the erasure back. What is still open comes as planned; links that ended stay ended. Needs
+    /// a fresh proof: see `proveItIsMe`.
     async fn cancel_erasure(&self, ctx: &Context<'_>) -> Result<CancelErasurePayload, Failure> {
         Ok(settle_done(erasure::cancel(context(ctx), &caller(ctx)?).await)?.into())
     }
