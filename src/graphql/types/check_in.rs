@@ -6,7 +6,8 @@ use crate::actions::check_ins::check_in::Span;
 use crate::actions::check_ins::check_in::{AnswerView, CheckInView, PartnersCheckIn};
 use crate::domain::account::Share;
 use crate::domain::answer::{Degree, NoticedSign, Sign};
-use crate::domain::check_in::{ANSWERABLE_FOR, CheckInState};
+use crate::domain::check_in::CheckInState;
+use crate::domain::page::answer_ends;
 use crate::graphql::errors::Failure;
 use crate::graphql::loaders;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
@@ -127,7 +128,7 @@ impl CheckIn {
 
     /// Until when an answer counts.
     async fn answerable_until(&self) -> DateTime {
-        (self.0.times.due_at + ANSWERABLE_FOR).into()
+        answer_ends(self.0.times.due_at).into()
     }
 
     /// What was done with it.
