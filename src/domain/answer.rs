@@ -133,6 +133,29 @@ impl Sharing {
         }
     }
 
+    /// The sharing of an edited answer at `now`. What was shared and did not change stays seen, so that an edit of what
+    /// is not shared shows to nobody; what did change waits like a new answer.
+    #[must_use]
+    pub fn edited(
+        self,
+        former: &AnswerContent,
+        content: &AnswerContent,
+        chosen: Share,
+        now: Timestamp,
+    ) -> Self {
+        let unchanged = if former == content {
+            Share::All
+        } else if former.mood == content.mood {
+            Share::Mood
+        } else {
+            Share::Nothing
+        };
+        if unchanged >= chosen.min(self.chosen) {
+            return self.changed(chosen, now);
+        }
+        Self { chosen, before: self.seen(now).min(unchanged), from: now + RELEASE_DELAY }
+    }
+
     /// Until when a share can still be taken back unseen; None: no share waits.
     pub fn unseen_until(&self, now: Timestamp) -> Option<Timestamp> {
         (now < self.from && self.before < self.chosen).then_some(self.from)
@@ -169,6 +192,43 @@ mod tests {
             let waits = (chosen != Share::Nothing).then_some(second(delay));
             assert_eq!((new.unseen_until(second(0)), new.unseen_until(second(delay))), (waits, None));
         }
+    }
+
+    fn noted(mood: i32, note: &str) -> AnswerContent {
+        AnswerContent { mood, signs: Vec::new(), need: String::new(), note: note.to_owned() }
+    }
+
+    #[test]
+    fn r09_r11_an_edit_of_what_is_not_shared_changes_nothing_for_the_partner() {
+        let (old, other, felt) = (noted(2, "old"), noted(2, "new"), noted(4, "old"));
+        let later = second(3 * RELEASE_DELAY.as_secs());
+        let shows = |answer: &AnswerContent, sharing, at| partners_view(Some((answer, sharing)), at);
+        for chosen in LEVELS {
+            for edit in [&old, &other, &felt] {
+                let before = Sharing::of_new(chosen, second(0));
+                let after = before.edited(&old, edit, chosen, later);
+                let (was, at_once) = (shows(&old, before, later), shows(edit, after, later));
+                let at_last = shows(edit, after, later + RELEASE_DELAY);
+                let reference = shows(edit, before, later);
+                assert_eq!(at_last, reference, "{chosen:?} {edit:?}: in the end they see what is shared");
+                if was == reference {
+                    assert_eq!(at_once, was, "{chosen:?} {edit:?}: no blink");
+                    assert_eq!(after.unseen_until(later), None);
+                } else {
+                    assert_eq!(
+                        at_once.as_ref().and_then(|seen| seen.rest.as_ref()),
+                        None,
+                        "nothing new at once"
+                    );
+                    assert!(at_once.is_none_or(|seen| seen.mood == old.mood));
+                }
+            }
+        }
+        // An edit of what waits begins its delay anew, and what is shared more waits its own.
+        let waiting = Sharing::of_new(Share::All, later - RELEASE_DELAY / 2);
+        assert_eq!(waiting.edited(&old, &other, Share::All, later).from, later + RELEASE_DELAY);
+        let mood = Sharing::of_new(Share::Mood, second(0)).edited(&old, &other, Share::All, later);
+        assert_eq!((mood.seen(later), mood.from), (Share::Mood, later + RELEASE_DELAY));
     }
 
     #[test]

@@ -134,8 +134,8 @@ pub async fn new_address(
 pub async fn old_address_form() -> HttpResponse {
     let sentences = [
         "Press the button if you did not ask to have your mails sent to another address.".to_owned(),
-        "They come here again, all your devices are signed out, and what was added to sign in with is removed. A mail \
-         then lets you set a new password."
+        "They come here again, all your devices are signed out, and what was added lately to sign in with is removed. If \
+         your account was to be erased since, it is kept. A mail then lets you set a new password."
             .to_owned(),
     ];
     html::form(OLD_ADDRESS_TITLE, &sentences, OLD_ADDRESS_FORM)

@@ -66,22 +66,42 @@ pub fn use_up(db: &mut Db, id: AddressRequestId, now: Ts) -> QueryResult<bool> {
     Ok(diesel::update(fresh).set(address_requests::used_at.eq(Some(now))).execute(db)? == 1)
 }
 
-/// The latest request of one purpose for an address that still works at `now`.
+/// The latest request of one purpose for an address, of one account or of nobody, that still works at `now`.
 pub fn open(
     db: &mut Db,
     purpose: MailPurpose,
+    account: Option<AccountId>,
     email_index: &[u8],
     now: Ts,
 ) -> QueryResult<Option<AddressRequestRow>> {
-    address_requests::table
+    let rows: Vec<AddressRequestRow> = address_requests::table
         .filter(address_requests::email_index.eq(email_index))
         .filter(address_requests::purpose.eq(purpose))
         .filter(address_requests::used_at.is_null())
         .filter(address_requests::expires_at.gt(now))
         .order((address_requests::created_at.desc(), address_requests::id.desc()))
         .select(AddressRequestRow::as_select())
-        .first(db)
-        .optional()
+        .load(db)?;
+    Ok(rows.into_iter().find(|row| row.account_id == account))
+}
+
+/// The requests about another address of an account that still work at `now` and were made since `since`.
+pub fn of_changes(
+    db: &mut Db,
+    account: AccountId,
+    since: Ts,
+    now: Ts,
+) -> QueryResult<Vec<AddressRequestRow>> {
+    address_requests::table
+        .filter(address_requests::account_id.eq(account))
+        .filter(
+            address_requests::purpose.eq_any([MailPurpose::AddressChange, MailPurpose::ConfirmNewAddress]),
+        )
+        .filter(address_requests::used_at.is_null())
+        .filter(address_requests::created_at.ge(since))
+        .filter(address_requests::expires_at.gt(now))
+        .select(AddressRequestRow::as_select())
+        .load(db)
 }
 
 /// Replaces what was typed with a request.

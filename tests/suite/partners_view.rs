@@ -401,6 +401,35 @@ on_both_databases! {
         }
     }
 
+    async fn r09_r11_an_edit_of_what_is_not_shared_does_not_blink(app) {
+        let couple = app.couple().await;
+        let scene = couple.scene(&app).await;
+        app.pass_minutes(HOUR).await;
+        let check_in = couple.check_ins(&app, &couple.sam, &scene).await.remove(0)["id"].clone();
+        let answer = async |mood: i32, note: &str| {
+            let input = json!({ "checkInId": check_in, "mood": mood, "note": note, "share": "MOOD" });
+            couple.sam.done(&app, "answerCheckIn", input, "").await;
+        };
+        let query = "query($after: String) { viewer { changes(after: $after, first: 50) { cursor changes { kind } } } }";
+        let feed = async |after: Value| {
+            couple.alex.ask(&app, query, json!({ "after": after })).await["viewer"]["changes"].clone()
+        };
+        answer(2, "only mine").await;
+        app.pass_minutes(3).await;
+        let before = couple.partners_view(&app, &couple.alex, &scene).await;
+        assert_eq!(before[0]["shared"]["mood"], 2);
+        let cursor = feed(Value::Null).await["cursor"].clone();
+        answer(2, "only mine, and more").await;
+        assert_eq!(couple.partners_view(&app, &couple.alex, &scene).await, before, "at once");
+        app.pass_minutes(3).await;
+        assert_eq!(couple.partners_view(&app, &couple.alex, &scene).await, before, "and later");
+        assert_eq!(feed(cursor.clone()).await["changes"], json!([]), "nobody hears of it");
+        answer(3, "only mine, and more").await;
+        assert_eq!(couple.partners_view(&app, &couple.alex, &scene).await[0]["shared"], Value::Null);
+        app.pass_minutes(3).await;
+        assert_eq!(couple.partners_view(&app, &couple.alex, &scene).await[0]["shared"]["mood"], 3);
+    }
+
     async fn r12_of_an_ended_link_nothing_of_the_others_later_life_is_seen(app) {
         let answer = |mood: i32| json!({ "checkInId": "CHECK_IN", "mood": mood, "share": "ALL" });
         let profile = json!({ "displayName": "Somebody else", "zone": "Asia/Tokyo", "quietHours": null });

@@ -1,5 +1,6 @@
 //! Changing the e-mail address: needs reauthentication, is announced to the old address, confirmed from the new one.
 
+use crate::actions::accounts::erasure;
 use crate::actions::accounts::mail_request::{
     ask_by_mail, expired, find_request, request_aad, request_email, take_request,
 };
@@ -18,6 +19,7 @@ use crate::store::account::{AccountChange, AccountRow};
 use crate::store::address_request::AddressRequestRow;
 use crate::store::types::Ts;
 use crate::vault::sha256;
+use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -45,14 +47,15 @@ impl AddressPreconditions {
     }
 }
 
-/// Asks for another address; needs reauthentication. The mail to the old address can take the change back. A new address that already has an account gets the same
-/// answer and the same work; only the mail to it differs (R28). The old address is told of the request.
+/// Asks for another address; needs reauthentication. A new address that already has an account gets the same answer and
+/// the same work; only the mail to it differs (R28). The old address is told of the request, and can take it back.
 pub async fn request(context: &Arc<AppContext>, by: &Caller, email: String) -> ActionResult<()> {
     let requester = by.requester;
     let email = Email::parse("email", &email)?;
     context.rates.new_address(requester.account).map_err(Problem::too_often)?;
     context
         .write_tx(by.key.as_ref(), move |tx| {
+            store::dialect::lock_account(tx.db, requester.account)?;
             reauthentication::require(tx, requester)?;
             let person = Person::load(tx, requester.account)?;
             if store::erasure::find(tx.db, requester.account)?.is_some() {
@@ -101,9 +104,9 @@ pub async fn confirm(
     }
     context
         .write_tx(by.key.as_ref(), move |tx| {
+            store::dialect::lock_account(tx.db, account)?;
             let request = take_request(tx, MailPurpose::ConfirmNewAddress, &token)?;
             let asked = details(tx, &request)?;
-            store::dialect::lock_account(tx.db, asked.account)?;
             let stands = stands(tx, &asked)?;
             let taken = store::account::find_by_email(tx.db, &request.email_index)?.is_some();
             if !stands || taken {
@@ -148,9 +151,14 @@ fn stands(tx: &mut Transaction<'_>, asked: &AddressPreconditions) -> Result<bool
     Ok(signed_in && AddressPreconditions::of(&row, asked.session) == *asked)
 }
 
+/// How long before the request somebody may have been in the account already: what was added in that time to sign in with
+/// is taken back, too.
+const INTRUDED_BEFORE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 /// Takes a change of address back by the token of the mail to the old address, for [`TAKE_BACK_LIFE`] after it could be
-/// confirmed. Whoever made the change may know the password: the old one works no more, every session ends, and passkeys
-/// and an authenticator that were added since the request are removed. A mail to the old address sets a new password.
+/// confirmed. Whoever made the change may know the password and have been in the account: the password works no more,
+/// every session ends, later changes and an erasure are taken back with it, and an authenticator or passkey that is not
+/// older than a week before the request is removed. A mail to the old address sets a new password.
 ///
 /// [`TAKE_BACK_LIFE`]: crate::actions::accounts::mail_request::TAKE_BACK_LIFE
 pub async fn take_back(context: &Arc<AppContext>, by: &Visitor, token: String) -> ActionResult<()> {
@@ -158,11 +166,20 @@ pub async fn take_back(context: &Arc<AppContext>, by: &Visitor, token: String) -
     let nobodys_password = context.passwords.nobodys();
     context
         .write_tx(by.key.as_ref(), move |tx| {
-            let request = take_request(tx, MailPurpose::AddressChange, &token)?;
+            let request = find_request(tx, MailPurpose::AddressChange, &token)?.ok_or_else(expired)?;
             let account = request.account_id.ok_or_else(expired)?;
             store::dialect::lock_account(tx.db, account)?;
+            take_request(tx, MailPurpose::AddressChange, &token)?;
             let person = Person::load(tx, account)?;
             let old = Email::parse("email", &request_email(tx.vault, &request)?)?;
+            let now = tx.ts();
+            // Whoever changed it twice has a link of their own: the first one counts.
+            for later in store::address_request::of_changes(tx.db, account, request.created_at, now)? {
+                store::address_request::use_up(tx.db, later.id, now)?;
+            }
+            for index in [&person.row.email_index, &request.email_index] {
+                store::address_request::use_up_all(tx.db, MailPurpose::ResetPassword, index, now)?;
+            }
             let change = AccountChange {
                 email: Some(person.key.seal_text(person.aad("email"), old.as_str())?),
                 email_index: Some(request.email_index),
@@ -173,19 +190,23 @@ pub async fn take_back(context: &Arc<AppContext>, by: &Visitor, token: String) -
             save_address(tx, account, &change)?;
             end_sessions(tx, account, Which::All)?;
             void_links(tx, account)?;
-            forget_factors(tx, account, request.created_at)?;
+            forget_factors(tx, account, (request.created_at.get() - INTRUDED_BEFORE).into())?;
+            erasure::cancel_requested_since(tx, account, request.created_at)?;
             tx.tell(&[account], ChangeKind::AccountChanged, account);
             ask_by_mail(tx, MailPurpose::ResetPassword, None, &old, None::<&()>)
         })
         .await
 }
 
-/// Removes what can sign in and was added since an instant.
+/// Removes an authenticator that was added since an instant, and passkeys: those added since, and all where no older
+/// authenticator protects the account.
 fn forget_factors(tx: &mut Transaction<'_>, account: AccountId, since: Ts) -> Result<(), Fault> {
-    store::passkey::delete_since(tx.db, account, since)?;
-    if store::totp::find(tx.db, account)?.is_some_and(|app| app.confirmed_at.is_none_or(|at| at >= since)) {
-        store::totp::delete(tx.db, account)?;
-        store::recovery_code::delete_all(tx.db, account)?;
+    if store::totp::find(tx.db, account)?.is_some_and(|app| app.confirmed_at.is_some_and(|at| at < since)) {
+        store::passkey::delete_since(tx.db, account, since)?;
+        return Ok(());
     }
+    store::totp::delete(tx.db, account)?;
+    store::recovery_code::delete_all(tx.db, account)?;
+    store::passkey::delete_all(tx.db, account)?;
     Ok(())
 }

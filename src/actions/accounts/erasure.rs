@@ -1,10 +1,11 @@
 //! Erasing an account: requested with reauthentication, cancellable within a grace period, then final (R27).
 
+use crate::actions::accounts::mail_request::{REQUEST_LIFE, TAKE_BACK_LIFE};
 use crate::actions::accounts::suspension;
 use crate::actions::auth::reauthentication;
 use crate::actions::links::{partner_link, revision_snapshot};
 use crate::actions::transaction::startup_tx;
-use crate::actions::{ActionResult, AppContext, Caller, Done, Fault};
+use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::chance::Chance;
 use crate::domain::change::ChangeKind;
 use crate::domain::data_rights::GRACE;
@@ -50,8 +51,13 @@ pub async fn request(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Don
             }
             reauthentication::require(tx, requester)?;
             partner_link::end_all(tx, account)?;
-            let row =
-                ErasureRow { account_id: account, requested_at: tx.ts(), erase_at: (tx.now + GRACE).into() };
+            let now = tx.ts();
+            // As long as a change of address can be taken back, whoever made it erases nothing.
+            let since = (tx.now - REQUEST_LIFE - TAKE_BACK_LIFE).into();
+            let changes = store::address_request::of_changes(tx.db, account, since, now)?;
+            let until = changes.iter().map(|change| change.expires_at.get()).max();
+            let erase_at = (tx.now + GRACE).max(until.unwrap_or(tx.now)).into();
+            let row = ErasureRow { account_id: account, requested_at: now, erase_at };
             store::erasure::insert(tx.db, &row)?;
             suspension::suspend(tx, account)?;
             tx.tell(&[account], ChangeKind::AccountChanged, account);
@@ -80,6 +86,20 @@ pub async fn cancel(context: &Arc<AppContext>, by: &Caller) -> ActionResult<()> 
             Ok(())
         })
         .await
+}
+
+/// Cancels an erasure that was requested since an instant, if there is one.
+pub(in crate::actions) fn cancel_requested_since(
+    tx: &mut Transaction<'_>,
+    account: AccountId,
+    since: Ts,
+) -> Result<(), Fault> {
+    let now = tx.ts();
+    let requested = store::erasure::find(tx.db, account)?.is_some_and(|row| row.requested_at >= since);
+    if requested && store::erasure::cancel(tx.db, account, now)? {
+        suspension::resume(tx, account)?;
+    }
+    Ok(())
 }
 
 /// The erasure that the person requested.

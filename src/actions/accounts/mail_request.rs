@@ -35,7 +35,7 @@ pub fn request_token(vault: &Vault, purpose: MailPurpose, id: AddressRequestId) 
 
 /// Stores an address request and plans its mail, whether or not the address has an account.
 ///
-/// One request of a purpose and address works at a time. Asked for again within [`RESEND_AFTER`], the mail that went out
+/// One request of a purpose, address and account (or visitor) works at a time. Asked for again within [`RESEND_AFTER`], the mail that went out
 /// stands, with what was typed last; asked for later, a new mail goes out and the earlier link stops working.
 pub(in crate::actions) fn ask_by_mail(
     tx: &mut Transaction<'_>,
@@ -51,12 +51,13 @@ pub(in crate::actions) fn ask_by_mail(
         // Several may ask at once.
         store::dialect::lock_index(tx.db, &index)?;
         let now = tx.ts();
-        let open = store::address_request::open(tx.db, purpose, &index, now)?;
-        if let Some(open) = open.filter(|open| tx.now < open.created_at.get() + RESEND_AFTER) {
-            store::address_request::set_details(tx.db, open.id, seal(open.id)?)?;
-            return Ok(());
+        if let Some(open) = store::address_request::open(tx.db, purpose, account, &index, now)? {
+            if tx.now < open.created_at.get() + RESEND_AFTER {
+                store::address_request::set_details(tx.db, open.id, seal(open.id)?)?;
+                return Ok(());
+            }
+            store::address_request::use_up(tx.db, open.id, now)?;
         }
-        store::address_request::use_up_all(tx.db, purpose, &index, now)?;
     }
     let id = AddressRequestId::at(tx.now, tx.chance);
     let mail_expires_at = (tx.now + REQUEST_LIFE).into();

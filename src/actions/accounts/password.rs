@@ -1,6 +1,6 @@
 //! Passwords: set by a mail, or changed with the current one.
 
-use crate::actions::accounts::mail_request::{ask_by_mail, expired, take_request};
+use crate::actions::accounts::mail_request::{ask_by_mail, expired, find_request, take_request};
 use crate::actions::accounts::people::{Person, email_index};
 use crate::actions::auth::sign_out::{Which, end_sessions, void_links};
 use crate::actions::auth::{reauthentication, second_factor};
@@ -65,8 +65,14 @@ pub async fn reset_password(
     let password_hash = hash_new(context, "newPassword", password, &related_words).await?;
     context
         .write_tx(by.key.as_ref(), move |tx| {
-            let request = take_request(tx, MailPurpose::ResetPassword, &token)?;
+            let request = find_request(tx, MailPurpose::ResetPassword, &token)?.ok_or_else(expired)?;
             let account = store::account::find_by_email(tx.db, &request.email_index)?.ok_or_else(expired)?;
+            store::dialect::lock_account(tx.db, account.id)?;
+            // The address may have become another's while this waited for the lock.
+            let account = store::account::find(tx.db, account.id)?
+                .filter(|row| row.email_index == request.email_index)
+                .ok_or_else(expired)?;
+            take_request(tx, MailPurpose::ResetPassword, &token)?;
             let change = AccountChange { password_hash: Some(password_hash), ..Default::default() };
             store::account::update(tx.db, account.id, &change)?;
             close_resets(tx, &account.email_index)?;
@@ -134,6 +140,7 @@ pub async fn change_password(
     let password_hash = hash_new(context, "newPassword", new, &related_words).await?;
     context
         .write_tx(by.key.as_ref(), move |tx| {
+            store::dialect::lock_account(tx.db, requester.account)?;
             let row = store::account::find(tx.db, requester.account)?;
             if row.map(|row| row.password_hash) != stored {
                 let sentence = "The password was changed meanwhile.";

@@ -1,5 +1,6 @@
 //! Passkeys: register, list, remove, log in, reauthenticate.
 
+use crate::actions::accounts::mail_request::tell_of_security;
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::reauthentication;
 use crate::actions::auth::session_tokens::{self, Tokens};
@@ -178,6 +179,10 @@ pub async fn finish_registration(
                 return Ok(Err(not_taken()));
             };
             store::dialect::lock_account(tx.db, requester.account)?;
+            // A reset may have ended the session while this waited for the lock.
+            if !reauthentication::is_live(tx, requester)? {
+                return Ok(Err(over()));
+            }
             let person = Person::load(tx, requester.account)?;
             room(store::passkey::list(tx.db, requester.account)?.len())?;
             let id = PasskeyId::at(tx.now, tx.chance);
@@ -194,6 +199,7 @@ pub async fn finish_registration(
             store::passkey::insert(tx.db, &row).map_err(StoreError::from).map_err(|error| {
                 if error.is_conflict() { Refusal::from(not_taken()) } else { error.into() }
             })?;
+            tell_of_security(tx, requester.account)?;
             Ok(Ok(view(&person, row)?))
         })
         .await?;

@@ -1,6 +1,6 @@
 //! Reauthentication: before a sensitive action, a session must have shown recently that its owner holds it.
 
-use crate::actions::{ActionResult, Transaction};
+use crate::actions::{ActionResult, Fault, Transaction};
 use crate::auth::Requester;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::store;
@@ -27,4 +27,10 @@ pub(in crate::actions) fn note(tx: &mut Transaction<'_>, requester: Requester) -
     let now = tx.ts();
     store::session::note_proof(tx.db, requester.session, now)?;
     Ok(())
+}
+
+/// Whether the session is still live, after its account was locked: something may have ended it in between.
+pub(in crate::actions) fn is_live(tx: &mut Transaction<'_>, requester: Requester) -> Result<bool, Fault> {
+    let session = store::session::find(tx.db, requester.session, requester.account)?;
+    Ok(session.is_some_and(|session| session.ended_at.is_none()))
 }

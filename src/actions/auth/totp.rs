@@ -1,5 +1,6 @@
 //! Authenticator apps (TOTP): begin, confirm, remove, and check a code.
 
+use crate::actions::accounts::mail_request::tell_of_security;
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::{reauthentication, recovery_code};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Transaction};
@@ -85,7 +86,9 @@ pub async fn confirm(
             let step = step_of(&secret, code.expose_secret(), None, tx.now);
             let now = tx.ts();
             store::totp::note_used(tx.db, requester.account, step.ok_or_else(wrong)?, now)?;
-            recovery_code::renew_all(tx, requester.account)
+            let codes = recovery_code::renew_all(tx, requester.account)?;
+            tell_of_security(tx, requester.account)?;
+            Ok(codes)
         })
         .await
 }

@@ -151,10 +151,9 @@ pub(in crate::actions) fn answer_now(
         return Err(Problem::new("answeredAt", ProblemCode::OutOfRange, sentence).into());
     }
     let share = share.unwrap_or(person.row.default_share);
-    // New content is unseen as yet, whatever was shared before; the same content sent twice keeps its sharing.
     let sharing = match open_answer(&person, &row, tx.now)? {
-        Some(former) if former.content == content => row.sharing().changed(share, tx.now),
-        Some(_) | None => Sharing::of_new(share, tx.now),
+        Some(former) => row.sharing().edited(&former.content, &content, share, tx.now),
+        None => Sharing::of_new(share, tx.now),
     };
     let change = CheckInChange {
         state: Some(CheckInState::Answered),

@@ -66,8 +66,9 @@ impl DataRightsMutation {
         Ok(settle_done(export::fetch(context(ctx), &caller(ctx)?).await)?.into())
     }
 
-    /// Asks for one's account to be erased; needs a fresh proof. Links end at once, and nobody is told. For 72 hours it
-    /// can be undone; after that everything of the person is gone for good.
+    /// Asks for one's account to be erased; needs a fresh proof. Links end at once, and nobody is told. For 72 hours, and
+    /// for as long as a change of address can be taken back, it can be undone; after that everything of the person is
+    /// gone for good.
     async fn request_erasure(&self, ctx: &Context<'_>) -> Result<RequestErasurePayload, Failure> {
         Ok(settle(erasure::request(context(ctx), &caller(ctx)?).await)?.into())
     }

@@ -132,22 +132,27 @@ on_both_databases! {
 
     async fn the_old_mailbox_takes_a_change_of_address_back_for_seven_days(app) {
         for (name, days, works) in [("Alex", 7, true), ("Sam", 8, false)] {
-            // Somebody who knows the password changes the address, and leaves a passkey and an app behind.
+            // Somebody who knows the password makes a passkey, sets up an app, changes the address twice and the
+            // password once, and asks for the account to be erased.
             let owner = app.person(name, "Europe/Berlin", ("22:00", "08:00")).await;
-            let before = Authenticator::at(&app.url.replace("127.0.0.1", "localhost"));
-            passkeys::register(&app, &owner, &before).await;
-            seconds(&app, 1);
             let guest = app.another_device(&owner).await;
+            let theirs = Authenticator::at(&app.url.replace("127.0.0.1", "localhost"));
+            passkeys::register(&app, &guest, &theirs).await;
+            let phone = App::of(&app, &guest).await;
+            seconds(&app, 60);
+            let code = phone.code(&app);
+            guest.done(&app, "proveItIsMe", json!({ "password": PASSWORD, "totpCode": code }), "").await;
             let new = format!("{}.new@people.test", name.to_lowercase());
             ask(&app, &guest, &new).await;
             let back = page_of(&app, &owner.email, "/old-address/");
-            assert_eq!(confirm(&app, &page(&app, &new)).await["status"], "DONE");
-            let after = Authenticator::at(&app.url.replace("127.0.0.1", "localhost"));
-            passkeys::register(&app, &guest, &after).await;
-            App::of(&app, &guest).await;
+            assert_eq!(confirm(&app, &page_of(&app, &new, "/new-address/")).await["status"], "DONE");
+            ask(&app, &guest, &format!("{name}.newer@people.test")).await;
+            let theirs_back = page_of(&app, &new, "/old-address/");
             let changed = json!({ "currentPassword": PASSWORD, "newPassword": "five calm boats on a lake" });
             guest.done(&app, "changePassword", changed, "").await;
+            guest.ask(&app, "mutation { requestErasure { status } }", json!({})).await;
             seconds(&app, days * 86_400);
+            evenkeel::actions::accounts::erasure::carry_out_due(&app.app.context).await.unwrap();
 
             let looked = app.http.get(&back).send().await.unwrap();
             assert_eq!(looked.status(), 200);
@@ -156,7 +161,9 @@ on_both_databases! {
             if !works {
                 continue;
             }
-            assert_eq!(app.http.post(&back).send().await.unwrap().status(), 422, "once");
+            for link in [&back, &theirs_back] {
+                assert_eq!(app.http.post(link).send().await.unwrap().status(), 422, "once, and the first one counts");
+            }
             for password in [PASSWORD, "five calm boats on a lake"] {
                 for email in [&owner.email, &new] {
                     let query = "mutation($i: LogInInput!) { logIn(input: $i) { status } }";
@@ -164,17 +171,28 @@ on_both_databases! {
                     assert_eq!(app.anonymous(query, input).await["logIn"]["status"], "REFUSED", "{email}");
                 }
             }
-            assert_ne!(passkeys::log_in(&app, &after).await["status"], "DONE", "what was added since is gone");
-            assert_eq!(passkeys::log_in(&app, &before).await["status"], "DONE", "what was there before is not");
+            assert_ne!(passkeys::log_in(&app, &theirs).await["status"], "DONE");
             app.deliver().await;
-            let reset = page_of(&app, &owner.email, "/reset/");
-            app.set_password(&reset, "six calm boats on a lake").await;
+            app.set_password(&page_of(&app, &owner.email, "/reset/"), "six calm boats on a lake").await;
             let (access, _) = app.log_in(&owner.email, "six calm boats on a lake").await;
-            let query = "{ viewer { account { email } factors { totpSince } devices { id } } }";
+            let query = "{ viewer { account { email } erasure { eraseAt } factors { totpSince passkeys { id } } devices { id } } }";
             let data = app.raw(Some(&access), query, json!({})).await;
-            let viewer = json!({ "account": { "email": owner.email }, "factors": { "totpSince": null }, "devices": [] });
+            let viewer = json!({ "account": { "email": owner.email }, "erasure": null, "devices": [],
+                "factors": { "totpSince": null, "passkeys": [] } });
             assert_eq!(data["data"]["viewer"], viewer);
         }
+    }
+
+    async fn two_who_ask_for_the_same_new_address_do_not_disturb_each_other(app) {
+        let alex = alex(&app).await;
+        let sam = app.person_without_device("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;
+        ask(&app, &alex, NEW).await;
+        let alexs = page_of(&app, NEW, "/new-address/");
+        ask(&app, &sam, NEW).await;
+        assert_eq!(app.mail.inbox(NEW).len(), 2);
+        assert_eq!(confirm(&app, &alexs).await["status"], "DONE");
+        assert_eq!(address(&app, &alex).await, NEW);
+        assert_eq!(confirm(&app, &page_of(&app, NEW, "/new-address/")).await, expired(), "it is Alex's now");
     }
 
     async fn the_old_mailbox_sets_no_password_once_the_address_is_another(app) {
