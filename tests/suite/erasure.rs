@@ -183,6 +183,7 @@ on_both_databases! {
         assert_eq!(links(&app, alex).await[0]["status"], "ENDED");
 
         // Nothing is sent in the meantime, though Alex's check-ins fall due.
+        app.deliver().await;
         let (pushes, mails) = (alex.pushes(&app).len(), alex.mails(&app).len());
         app.pass_minutes(2 * HOUR).await;
         assert_eq!((alex.pushes(&app).len(), alex.mails(&app).len()), (pushes, mails));

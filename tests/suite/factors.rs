@@ -330,6 +330,38 @@ on_both_databases! {
         assert_eq!(alex.refused(&app, "confirmTotp", code).await, ("totpCode".into(), "EXPIRED".into()));
     }
 
+    async fn what_changes_the_security_of_an_account_is_told_to_its_owner_and_not_what_it_is(app) {
+        let alex = alex(&app).await;
+        let told = async |what: &str, so_far: usize| {
+            app.deliver().await;
+            let mails = alex.mails(&app);
+            let told: Vec<_> = mails.iter().filter(|m| m.subject().as_deref() == Some("Something changed")).collect();
+            assert_eq!(told.len(), so_far, "{what}");
+            assert!(told.iter().all(|mail| mail.text() == told[0].text()), "one says what the other says: {what}");
+        };
+        told("signing up and in", 0).await;
+        let theirs = crate::support::authenticator::Authenticator::at(&app.url.replace("127.0.0.1", "localhost"));
+        let passkey = passkeys::register(&app, &alex, &theirs).await;
+        told("a passkey", 1).await;
+        alex.done(&app, "removePasskey", json!({ "passkeyId": passkey }), "").await;
+        told("no passkey", 2).await;
+        Authenticator::of(&app, &alex).await;
+        told("an authenticator", 3).await;
+        alex.ask(&app, "mutation { removeTotp { status } }", json!({})).await;
+        told("no authenticator", 4).await;
+        alex.ask(&app, "mutation { requestExport { status } }", json!({})).await;
+        told("an export", 5).await;
+        let new = "five calm boats on a lake";
+        alex.done(&app, "changePassword", json!({ "currentPassword": PASSWORD, "newPassword": new }), "").await;
+        told("a password", 6).await;
+        reset(&app, &alex.email, "six calm boats on a lake").await;
+        told("a password by mail", 7).await;
+        let (access, _) = app.log_in(&alex.email, "six calm boats on a lake").await;
+        let asked = app.raw(Some(&access), "mutation { requestErasure { status } }", json!({})).await;
+        assert_eq!(asked["data"]["requestErasure"]["status"], "DONE", "{asked}");
+        told("an erasure", 8).await;
+    }
+
     async fn a_new_password_by_mail_takes_no_second_factor_away_and_ends_log_ins_under_way(app) {
         let alex = alex(&app).await;
         let phone = Authenticator::of(&app, &alex).await;

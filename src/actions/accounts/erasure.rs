@@ -1,6 +1,6 @@
 //! Erasing an account: requested with reauthentication, cancellable within a grace period, then final (R27).
 
-use crate::actions::accounts::mail_request::{REQUEST_LIFE, TAKE_BACK_LIFE};
+use crate::actions::accounts::mail_request::{REQUEST_LIFE, TAKE_BACK_LIFE, tell_of_security};
 use crate::actions::accounts::suspension;
 use crate::actions::auth::reauthentication;
 use crate::actions::links::{partner_link, revision_snapshot};
@@ -60,6 +60,7 @@ pub async fn request(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Don
             let row = ErasureRow { account_id: account, requested_at: now, erase_at };
             store::erasure::insert(tx.db, &row)?;
             suspension::suspend(tx, account)?;
+            tell_of_security(tx, account)?;
             tx.tell(&[account], ChangeKind::AccountChanged, account);
             Ok(Done::now(row.into()))
         })

@@ -1,6 +1,8 @@
 //! Passwords: set by a mail, or changed with the current one.
 
-use crate::actions::accounts::mail_request::{ask_by_mail, expired, find_request, take_request};
+use crate::actions::accounts::mail_request::{
+    ask_by_mail, expired, find_request, take_request, tell_of_security,
+};
 use crate::actions::accounts::people::{Person, email_index};
 use crate::actions::auth::sign_out::{Which, end_sessions, void_links};
 use crate::actions::auth::{reauthentication, second_factor};
@@ -78,6 +80,7 @@ pub async fn reset_password(
             close_resets(tx, &account.email_index)?;
             end_sessions(tx, account.id, Which::All)?;
             void_links(tx, account.id)?;
+            tell_of_security(tx, account.id)?;
             remaining(tx, account.id)
         })
         .await
@@ -156,7 +159,7 @@ pub async fn change_password(
             close_resets(tx, &row.email_index)?;
             end_sessions(tx, requester.account, Which::AllBut(requester.session))?;
             void_links(tx, requester.account)?;
-            Ok(())
+            tell_of_security(tx, requester.account)
         })
         .await
 }

@@ -232,11 +232,10 @@ pub async fn remove(context: &Arc<AppContext>, by: &Caller, id: PasskeyId) -> Ac
     context
         .write_tx(by.key.as_ref(), move |tx| {
             reauthentication::require(tx, requester)?;
-            if store::passkey::delete(tx.db, id, requester.account)? {
-                Ok(())
-            } else {
-                Err(Problem::not_found("passkeyId").into())
+            if !store::passkey::delete(tx.db, id, requester.account)? {
+                return Err(Problem::not_found("passkeyId").into());
             }
+            tell_of_security(tx, requester.account)
         })
         .await
 }

@@ -101,8 +101,11 @@ pub async fn remove(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done
             reauthentication::require(tx, requester)?;
             store::dialect::lock_account(tx.db, requester.account)?;
             store::recovery_code::delete_all(tx.db, requester.account)?;
-            let removed = store::totp::delete(tx.db, requester.account)?;
-            Ok(if removed { Done::now(()) } else { Done::already(()) })
+            if !store::totp::delete(tx.db, requester.account)? {
+                return Ok(Done::already(()));
+            }
+            tell_of_security(tx, requester.account)?;
+            Ok(Done::now(()))
         })
         .await
 }

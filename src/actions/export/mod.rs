@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod sections;
 
+use crate::actions::accounts::mail_request::tell_of_security;
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::reauthentication;
 use crate::actions::export::archive::Archive;
@@ -95,6 +96,7 @@ pub async fn request(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Don
                 token_expires_at: None,
             };
             store::export::insert(tx.db, &row)?;
+            tell_of_security(tx, account)?;
             Ok(Done::now(row.into()))
         })
         .await?;

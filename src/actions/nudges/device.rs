@@ -10,7 +10,7 @@ use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::ids::{AccountId, DeviceId, TypedId};
 use crate::store;
 use crate::store::device::DeviceRow;
-use crate::vault::{Aad, VaultError};
+use crate::vault::Aad;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -66,15 +66,14 @@ fn tell_of_ways(tx: &mut Transaction<'_>, account: AccountId) {
     tx.tell(&[account], ChangeKind::AccountChanged, account);
 }
 
-/// Registers a subscription for the session that asks, or renews it. It ends with that session. If another account has the same subscription, that one ends: its
-/// reminders would show to the wrong person.
+/// Registers a subscription for the session that asks, or renews it; it ends with that session. If another account has
+/// the same subscription, that one ends: its reminders would show to the wrong person.
 pub async fn register(
     context: &Arc<AppContext>,
     by: &Caller,
     subscription: Subscription,
     label: String,
 ) -> ActionResult<Done<DeviceView>> {
-    let Requester { account, session } = by.requester;
     let mut checks = Checks::new();
     let label = checks.line("label", label, LABEL_MAX);
     let endpoint = checks.take(context.push_policy.endpoint("endpoint", &subscription.endpoint));
@@ -82,70 +81,72 @@ pub async fn register(
     // The parsed form, not the typed one: one endpoint has one spelling.
     let endpoint = checks.finish_with(endpoint)?.into();
     let subscription = Subscription { endpoint, ..subscription };
-    context
-        .write_tx(by.key.as_ref(), move |tx| {
-            let person = Person::load(tx, account)?;
-            let index = tx.vault.blind_index("endpoint", &subscription.endpoint);
-            let fuller_words = subscription.fuller_words;
-            let now = tx.ts();
-            store::dialect::lock_account(tx.db, account)?;
-            // Another account may register the same endpoint at this moment.
-            store::dialect::lock_index(tx.db, &index)?;
-            let existing = store::device::find_endpoint(tx.db, &index)?;
-            let seal = |id: DeviceId| {
-                let aad = |column| Aad::new("devices", column, id.uuid());
-                let sealed = person.key.seal_json(aad("subscription"), &subscription)?;
-                Ok::<_, VaultError>((sealed, person.key.seal_text(aad("label"), &label)?))
-            };
-            let live = store::device::live(tx.db, &[account])?;
-            let (mine, others) = match existing {
-                Some(row) if row.account_id == account => (Some(row), None),
-                row => (None, row),
-            };
-            if let Some(mine) = mine.as_ref().filter(|mine| live.iter().any(|row| row.id == mine.id)) {
-                store::device::renew(tx.db, mine.id, session, seal(mine.id)?)?;
-                let created_at = mine.created_at.get();
-                return Ok(Done::already(DeviceView { id: mine.id, label, fuller_words, created_at }));
-            }
-            if live.len() >= DEVICES_MAX {
-                let sentence =
-                    format!("At most {DEVICES_MAX} devices can be registered; please remove one first.");
-                return Err(Problem::new("endpoint", ProblemCode::OutOfRange, sentence).into());
-            }
-            if let Some(others) = others {
-                store::device::end(tx.db, others.id, None, now)?;
-                tell_of_ways(tx, others.account_id);
-            }
-            let (id, created_at) = match mine {
-                // Its session ended, and it signed in again.
-                Some(mine) => {
-                    store::device::renew(tx.db, mine.id, session, seal(mine.id)?)?;
-                    (mine.id, mine.created_at)
-                }
-                None => {
-                    let id = DeviceId::at(tx.now, tx.chance);
-                    let (subscription, label) = seal(id)?;
-                    let row = DeviceRow {
-                        id,
-                        account_id: account,
-                        endpoint_index: index,
-                        subscription,
-                        label,
-                        session_id: Some(session),
-                        created_at: now,
-                        ended_at: None,
-                    };
-                    store::device::insert(tx.db, &row)?;
-                    (id, now)
-                }
-            };
-            tell_of_ways(tx, account);
-            if !live.is_empty() {
-                tell_of_security(tx, account)?;
-            }
-            Ok(Done::now(DeviceView { id, label, fuller_words, created_at: created_at.get() }))
-        })
-        .await
+    let requester = by.requester;
+    context.write_tx(by.key.as_ref(), move |tx| save(tx, requester, &subscription, label)).await
+}
+
+fn save(
+    tx: &mut Transaction<'_>,
+    requester: Requester,
+    subscription: &Subscription,
+    label: String,
+) -> ActionResult<Done<DeviceView>> {
+    let account = requester.account;
+    let index = tx.vault.blind_index("endpoint", &subscription.endpoint);
+    let now = tx.ts();
+    store::dialect::lock_account(tx.db, account)?;
+    // Another account may register the same endpoint at this moment.
+    store::dialect::lock_index(tx.db, &index)?;
+    let live = store::device::live(tx.db, &[account])?;
+    let existing = store::device::find_endpoint(tx.db, &index)?;
+    let is_live = existing.as_ref().is_some_and(|row| live.iter().any(|mine| mine.id == row.id));
+    if !is_live && live.len() >= DEVICES_MAX {
+        let sentence = format!("At most {DEVICES_MAX} devices can be registered; please remove one first.");
+        return Err(Problem::new("endpoint", ProblemCode::OutOfRange, sentence).into());
+    }
+    let mine = match existing {
+        Some(row) if row.account_id == account => Some(row),
+        Some(others) => {
+            store::device::end(tx.db, others.id, None, now)?;
+            tell_of_ways(tx, others.account_id);
+            None
+        }
+        None => None,
+    };
+    let (id, created_at) = match &mine {
+        Some(row) => (row.id, row.created_at),
+        None => (DeviceId::at(tx.now, tx.chance), now),
+    };
+    let key = Person::load(tx, account)?.key;
+    let aad = |column| Aad::new("devices", column, id.uuid());
+    let sealed = key.seal_json(aad("subscription"), subscription)?;
+    let sealed_label = key.seal_text(aad("label"), &label)?;
+    if mine.is_some() {
+        store::device::renew(tx.db, id, requester.session, (sealed, sealed_label))?;
+    } else {
+        let row = DeviceRow {
+            id,
+            account_id: account,
+            endpoint_index: index,
+            subscription: sealed,
+            label: sealed_label,
+            session_id: Some(requester.session),
+            created_at: now,
+            ended_at: None,
+        };
+        store::device::insert(tx.db, &row)?;
+    }
+    let fuller_words = subscription.fuller_words;
+    let view = DeviceView { id, label, fuller_words, created_at: created_at.get() };
+    if is_live {
+        return Ok(Done::already(view));
+    }
+    // New, or signed in again after its session had ended.
+    tell_of_ways(tx, account);
+    if !live.is_empty() {
+        tell_of_security(tx, account)?;
+    }
+    Ok(Done::now(view))
 }
 
 /// Checks that the keys can be used for encryption: a P-256 point and 16 bytes (RFC 8291, 2.1 and 3.2).
