@@ -255,6 +255,19 @@ fn at<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
     }
 }
 
+#[test]
+fn the_schema_of_an_export_knows_every_kind_of_nudge() {
+    let schema = include_str!("../../docs/export.schema.json");
+    let lists = schema.split("\"enum\": [").skip(1).map(|rest| rest.split(']').next().unwrap());
+    let kinds: Vec<_> = lists.filter(|list| list.contains("\"reset_password\"")).collect();
+    assert_eq!(kinds.len(), 2, "nudges and address requests");
+    for list in kinds {
+        for kind in evenkeel::domain::nudge::NudgeKind::all() {
+            assert!(list.contains(&format!("\"{}\"", kind.word())), "{} is missing", kind.word());
+        }
+    }
+}
+
 on_both_databases! {
     async fn an_export_holds_all_that_is_kept_of_the_person_and_nothing_that_is_anothers(app) {
         let couple = everything(&app).await;

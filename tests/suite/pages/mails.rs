@@ -13,7 +13,9 @@ use serde_json::json;
 fn plain(app: &TestApp, mail: &evenkeel::demo::smtp_receiver::Mail) -> (String, String) {
     let tidy = |text: String| {
         let mut text = text.replace(&app.url, "https://care.example.org").replace("\r\n", "\n");
-        for page in ["/c/", "/verify/", "/reset/", "/new-address/", "/old-address/", "/unsubscribe/", "/preferences/"] {
+        for page in
+            ["/c/", "/verify/", "/reset/", "/new-address/", "/old-address/", "/unsubscribe/", "/preferences/"]
+        {
             let parts: Vec<&str> = text.split(page).collect();
             let cut = |(n, part): (usize, &&str)| {
                 if n == 0 { part.to_string() } else { format!("TOKEN{}", &part[43..]) }
