@@ -47,6 +47,14 @@ pub enum Refusal {
     Fault(Fault),
 }
 
+impl Refusal {
+    /// A write that failed: the problem if another row was in its way, which may have come at the same moment.
+    pub(super) fn of_write(error: diesel::result::Error, in_its_way: Problem) -> Self {
+        let error = StoreError::from(error);
+        if error.is_conflict() { in_its_way.into() } else { error.into() }
+    }
+}
+
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         Self::Problems(vec![problem])

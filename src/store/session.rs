@@ -103,6 +103,11 @@ pub fn find(db: &mut Db, id: SessionId, account: AccountId) -> QueryResult<Optio
         .optional()
 }
 
+/// A live session of a person.
+pub fn find_live(db: &mut Db, id: SessionId, account: AccountId) -> QueryResult<Option<SessionRow>> {
+    Ok(find(db, id, account)?.filter(|session| session.ended_at.is_none()))
+}
+
 /// A person's live sessions, the last used first.
 pub fn list(db: &mut Db, account: AccountId) -> QueryResult<Vec<SessionRow>> {
     sessions::table

@@ -79,9 +79,9 @@ impl TestApp {
 
     /// Whoever knows a person's password, on another device that takes push too.
     pub async fn another_device(&self, of: &Person) -> Person {
-        let tokens = RefCell::new(self.log_in(&of.email, PASSWORD).await);
-        let (name, email, device) = (of.name.clone(), of.email.clone(), self.push.subscribe());
-        self.add_device(Person { name, email, device, device_id: String::new(), tokens }).await
+        let device = self.push.subscribe();
+        let person = Person { device, ..self.log_in_again(of).await };
+        self.add_device(person).await
     }
 
     /// A person who logs in anew on their own device.

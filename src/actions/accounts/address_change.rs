@@ -2,11 +2,11 @@
 
 use crate::actions::accounts::erasure;
 use crate::actions::accounts::mail_request::{
-    ask_by_mail, expired, find_request, request_aad, request_email, take_request,
+    ask_by_mail, expired, find_request, request_details, request_email, take_request,
 };
 use crate::actions::accounts::people::{Person, email_index};
-use crate::actions::auth::reauthentication;
 use crate::actions::auth::sign_out::{Which, end_sessions, void_links};
+use crate::actions::auth::{factors, reauthentication};
 use crate::actions::{ActionResult, AppContext, Caller, Fault, Refusal, Transaction, Visitor};
 use crate::domain::account::Email;
 use crate::domain::change::ChangeKind;
@@ -14,9 +14,7 @@ use crate::domain::nudge::MailPurpose;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::ids::{AccountId, SessionId};
 use crate::store;
-use crate::store::StoreError;
 use crate::store::account::{AccountChange, AccountRow};
-use crate::store::address_request::AddressRequestRow;
 use crate::store::types::Ts;
 use crate::vault::sha256;
 use jiff::SignedDuration;
@@ -92,7 +90,8 @@ pub async fn confirm(
             let Some(request) = find_request(tx, MailPurpose::ConfirmNewAddress, &sought)? else {
                 return Ok(None);
             };
-            let account = details(tx, &request)?.account;
+            let asked: AddressPreconditions = request_details(tx.vault, &request)?;
+            let account = asked.account;
             Ok(store::account::find(tx.db, account)?.map(|row| (account, row.password_hash)))
         })
         .await?;
@@ -106,7 +105,7 @@ pub async fn confirm(
         .write_tx(by.key.as_ref(), move |tx| {
             store::dialect::lock_account(tx.db, account)?;
             let request = take_request(tx, MailPurpose::ConfirmNewAddress, &token)?;
-            let asked = details(tx, &request)?;
+            let asked: AddressPreconditions = request_details(tx.vault, &request)?;
             let stands = stands(tx, &asked)?;
             let taken = store::account::find_by_email(tx.db, &request.email_index)?.is_some();
             if !stands || taken {
@@ -133,21 +132,13 @@ pub async fn confirm(
 
 /// Another account may have, or confirm, the same address at the same moment; the first one wins.
 fn save_address(tx: &mut Transaction<'_>, account: AccountId, change: &AccountChange) -> ActionResult<()> {
-    store::account::update(tx.db, account, change)
-        .map_err(StoreError::from)
-        .map_err(|error| if error.is_conflict() { Refusal::from(expired()) } else { error.into() })?;
+    store::account::update(tx.db, account, change).map_err(|error| Refusal::of_write(error, expired()))?;
     Ok(())
-}
-
-fn details(tx: &Transaction<'_>, request: &AddressRequestRow) -> Result<AddressPreconditions, Fault> {
-    let sealed = request.details.as_deref().ok_or(Fault::Inconsistent("a change without details"))?;
-    Ok(tx.vault.system().open_json(request_aad("details", request.id), sealed)?)
 }
 
 fn stands(tx: &mut Transaction<'_>, asked: &AddressPreconditions) -> Result<bool, Fault> {
     let Some(row) = store::account::find(tx.db, asked.account)? else { return Ok(false) };
-    let session = store::session::find(tx.db, asked.session, asked.account)?;
-    let signed_in = session.is_some_and(|session| session.ended_at.is_none());
+    let signed_in = store::session::find_live(tx.db, asked.session, asked.account)?.is_some();
     Ok(signed_in && AddressPreconditions::of(&row, asked.session) == *asked)
 }
 
@@ -205,8 +196,5 @@ fn forget_factors(tx: &mut Transaction<'_>, account: AccountId, since: Ts) -> Re
         store::passkey::delete_since(tx.db, account, since)?;
         return Ok(());
     }
-    store::totp::delete(tx.db, account)?;
-    store::recovery_code::delete_all(tx.db, account)?;
-    store::passkey::delete_all(tx.db, account)?;
-    Ok(())
+    factors::forget_all(tx, account)
 }

@@ -13,6 +13,7 @@ use crate::store::nudge::NudgeRow;
 use crate::vault::{Aad, Vault};
 use jiff::SignedDuration;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// How long the link in a mail works.
 pub const REQUEST_LIFE: SignedDuration = SignedDuration::from_hours(24);
@@ -24,7 +25,7 @@ pub const TAKE_BACK_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 pub const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// The AAD of a sealed column of an address request.
-pub(in crate::actions) fn request_aad(column: &'static str, id: AddressRequestId) -> Aad {
+fn request_aad(column: &'static str, id: AddressRequestId) -> Aad {
     Aad::new("address_requests", column, id.uuid())
 }
 
@@ -35,8 +36,9 @@ pub fn request_token(vault: &Vault, purpose: MailPurpose, id: AddressRequestId) 
 
 /// Stores an address request and plans its mail, whether or not the address has an account.
 ///
-/// One request of a purpose, address and account (or visitor) works at a time. Asked for again within [`RESEND_AFTER`], the mail that went out
-/// stands, with what was typed last; asked for later, a new mail goes out and the earlier link stops working.
+/// One request of a purpose, address and account (or visitor) works at a time. Asked for again within [`RESEND_AFTER`],
+/// the mail that went out stands, with what was typed last; asked for later, a new mail goes out and the earlier link
+/// stops working.
 pub(in crate::actions) fn ask_by_mail(
     tx: &mut Transaction<'_>,
     purpose: MailPurpose,
@@ -90,23 +92,32 @@ pub fn request_email(vault: &Vault, row: &AddressRequestRow) -> Result<String, F
     Ok(vault.system().open_text(request_aad("email", row.id), &row.email)?)
 }
 
+/// Opens what was typed with a request.
+pub(in crate::actions) fn request_details<T: DeserializeOwned>(
+    vault: &Vault,
+    row: &AddressRequestRow,
+) -> Result<T, Fault> {
+    let sealed = row.details.as_deref().ok_or(Fault::Inconsistent("a request without details"))?;
+    Ok(vault.system().open_json(request_aad("details", row.id), sealed)?)
+}
+
 /// Sends the owner of an account a mail that says nothing of why, and could be read by others.
 pub(in crate::actions) fn tell_owner(
     tx: &mut Transaction<'_>,
-    account: AccountId,
+    owner: &Person,
     purpose: MailPurpose,
 ) -> ActionResult<()> {
-    let address = Email::parse("email", &Person::load(tx, account)?.email()?)?;
-    ask_by_mail(tx, purpose, Some(account), &address, None::<&()>)
+    let address = Email::parse("email", &owner.email()?)?;
+    ask_by_mail(tx, purpose, Some(owner.row.id), &address, None::<&()>)
 }
 
 /// Tells the owner by mail that something of the account's security changed. A mail that still waits says it already.
 pub(in crate::actions) fn tell_of_security(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<()> {
-    let index = Person::load(tx, account)?.row.email_index;
-    if store::address_request::waits(tx.db, MailPurpose::SecurityChange, &index)? {
+    let owner = Person::load(tx, account)?;
+    if store::address_request::waits(tx.db, MailPurpose::SecurityChange, &owner.row.email_index)? {
         return Ok(());
     }
-    tell_owner(tx, account, MailPurpose::SecurityChange)
+    tell_owner(tx, &owner, MailPurpose::SecurityChange)
 }
 
 pub(in crate::actions) fn expired() -> Problem {

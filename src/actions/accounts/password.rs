@@ -5,7 +5,7 @@ use crate::actions::accounts::mail_request::{
 };
 use crate::actions::accounts::people::{Person, email_index};
 use crate::actions::auth::sign_out::{Which, end_sessions, void_links};
-use crate::actions::auth::{reauthentication, second_factor};
+use crate::actions::auth::{factors, reauthentication, second_factor};
 use crate::actions::{ActionResult, AppContext, Caller, Fault, Transaction, Visitor};
 use crate::auth::tokens::opaque_hash;
 use crate::domain::account::Email;
@@ -81,20 +81,18 @@ pub async fn reset_password(
             end_sessions(tx, account.id, Which::All)?;
             void_links(tx, account.id)?;
             tell_of_security(tx, account.id)?;
-            remaining(tx, account.id)
+            leave_what_is_proved(tx, account.id)
         })
         .await
 }
 
-fn remaining(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<Remaining> {
+/// Takes away what the mailbox alone cannot vouch for; returns what can still sign in.
+fn leave_what_is_proved(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<Remaining> {
     if second_factor::is_asked(tx, account)? {
         let passkeys = store::passkey::list(tx.db, account)?.len();
         return Ok(Remaining { passkeys, authenticator: true });
     }
-    store::passkey::delete_all(tx.db, account)?;
-    // One that was begun and never confirmed.
-    store::totp::delete(tx.db, account)?;
-    store::recovery_code::delete_all(tx.db, account)?;
+    factors::forget_all(tx, account)?;
     Ok(Remaining::default())
 }
 

@@ -2,7 +2,7 @@
 
 use crate::actions::accounts::account::TypedQuietHours;
 use crate::actions::accounts::mail_request::{
-    ask_by_mail, expired, find_request, request_aad, request_email, take_request,
+    ask_by_mail, expired, find_request, request_details, request_email, take_request,
 };
 use crate::actions::accounts::password::hash_new;
 use crate::actions::accounts::people::{account_key_aad, email_index};
@@ -12,9 +12,8 @@ use crate::domain::nudge::MailPurpose;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::quiet_hours::{QuietHours, Zone};
 use crate::ids::{AccountId, ConsentId, TypedId};
+use crate::store;
 use crate::store::account::{AccountRow, ConsentRow};
-use crate::store::address_request::AddressRequestRow;
-use crate::store::{self, StoreError};
 use crate::vault::Aad;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -46,8 +45,8 @@ pub(in crate::actions) struct SignUpDetails {
     stated_at: Timestamp,
 }
 
-/// Asks for a confirmation mail. The password is asked for only there: it belongs to whoever holds the mailbox. An address that already has an account gets the same answer and the same
-/// work; only the mail differs (R28).
+/// Asks for a confirmation mail. The password is asked for only on its page: it belongs to whoever holds the mailbox. An
+/// address that already has an account gets the same answer and the same work; only the mail differs (R28).
 pub async fn sign_up(context: &Arc<AppContext>, by: &Visitor, input: SignUp) -> ActionResult<()> {
     let mut checks = Checks::new();
     let email = checks.take(Email::parse("email", &input.email));
@@ -95,7 +94,8 @@ pub async fn confirm_address(
                 return Ok(None);
             };
             let email = request_email(tx.vault, &request)?;
-            Ok(Some(vec![details(tx, &request)?.display_name, email]))
+            let details: SignUpDetails = request_details(tx.vault, &request)?;
+            Ok(Some(vec![details.display_name, email]))
         })
         .await?
         .ok_or_else(expired)?;
@@ -103,7 +103,7 @@ pub async fn confirm_address(
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let request = take_request(tx, MailPurpose::ConfirmAddress, &token)?;
-            let details = details(tx, &request)?;
+            let details = request_details(tx.vault, &request)?;
             if store::account::find_by_email(tx.db, &request.email_index)?.is_some() {
                 // The address was confirmed through another mail meanwhile; that account stays.
                 return Err(expired().into());
@@ -112,12 +112,6 @@ pub async fn confirm_address(
             create(tx, request.email_index, &email, details, password_hash)
         })
         .await
-}
-
-/// What was typed at sign-up.
-fn details(tx: &Transaction<'_>, request: &AddressRequestRow) -> Result<SignUpDetails, Fault> {
-    let sealed = request.details.as_deref().ok_or(Fault::Inconsistent("a sign-up without details"))?;
-    Ok(tx.vault.system().open_json(request_aad("details", request.id), sealed)?)
 }
 
 fn create(
@@ -153,9 +147,7 @@ fn create(
         link_epoch: 0,
     };
     // Another mail for the same address may be confirmed at the same moment; the first one wins.
-    store::account::insert(tx.db, &row)
-        .map_err(StoreError::from)
-        .map_err(|error| if error.is_conflict() { Refusal::from(expired()) } else { error.into() })?;
+    store::account::insert(tx.db, &row).map_err(|error| Refusal::of_write(error, expired()))?;
     for kind in ConsentKind::ALL.iter().copied() {
         let consent = ConsentRow {
             id: ConsentId::at(tx.now, tx.chance),

@@ -1,7 +1,7 @@
-//! A person's factors, as shown to that person.
+//! A person's factors together: as shown to that person, and taken away at once.
 
 use crate::actions::accounts::people::Person;
-use crate::actions::{AppContext, Fault};
+use crate::actions::{AppContext, Fault, Transaction};
 use crate::ids::AccountId;
 use crate::store;
 use jiff::Timestamp;
@@ -28,4 +28,13 @@ pub async fn of(context: &Arc<AppContext>, account: AccountId) -> Result<Factors
             })
         })
         .await
+}
+
+/// Removes everything besides the password that signs a person in: an authenticator, confirmed or begun, its recovery
+/// codes, and every passkey.
+pub(in crate::actions) fn forget_all(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Fault> {
+    store::totp::delete(tx.db, account)?;
+    store::recovery_code::delete_all(tx.db, account)?;
+    store::passkey::delete_all(tx.db, account)?;
+    Ok(())
 }

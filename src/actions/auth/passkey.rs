@@ -11,7 +11,6 @@ use crate::domain::device::LABEL_MAX;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::ids::{AccountId, PasskeyId, SessionId, TypedId};
 use crate::store;
-use crate::store::StoreError;
 use crate::store::passkey::{CeremonyRow, PasskeyRow};
 use crate::vault::{Aad, Vault};
 use base64::Engine as _;
@@ -180,7 +179,7 @@ pub async fn finish_registration(
             };
             store::dialect::lock_account(tx.db, requester.account)?;
             // A reset may have ended the session while this waited for the lock.
-            if !reauthentication::is_live(tx, requester)? {
+            if store::session::find_live(tx.db, requester.session, requester.account)?.is_none() {
                 return Ok(Err(over()));
             }
             let person = Person::load(tx, requester.account)?;
@@ -196,9 +195,7 @@ pub async fn finish_registration(
                 last_used_at: None,
             };
             // WebAuthn, 7.1: a credential id is registered only once, across all accounts.
-            store::passkey::insert(tx.db, &row).map_err(StoreError::from).map_err(|error| {
-                if error.is_conflict() { Refusal::from(not_taken()) } else { error.into() }
-            })?;
+            store::passkey::insert(tx.db, &row).map_err(|error| Refusal::of_write(error, not_taken()))?;
             tell_of_security(tx, requester.account)?;
             Ok(Ok(view(&person, row)?))
         })

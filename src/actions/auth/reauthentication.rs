@@ -1,6 +1,6 @@
 //! Reauthentication: before a sensitive action, a session must have shown recently that its owner holds it.
 
-use crate::actions::{ActionResult, Fault, Transaction};
+use crate::actions::{ActionResult, Transaction};
 use crate::auth::Requester;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::store;
@@ -12,9 +12,8 @@ pub const PROOF_LIFE: SignedDuration = SignedDuration::from_mins(5);
 /// Refuses with [`ProblemCode::ProofNeeded`] unless this session reauthenticated within [`PROOF_LIFE`]. Call
 /// it in the action's transaction, after the input is checked: nobody types a password in vain.
 pub fn require(tx: &mut Transaction<'_>, requester: Requester) -> ActionResult<()> {
-    let session = store::session::find(tx.db, requester.session, requester.account)?;
-    let proved_at =
-        session.filter(|session| session.ended_at.is_none()).and_then(|session| session.proved_at);
+    let session = store::session::find_live(tx.db, requester.session, requester.account)?;
+    let proved_at = session.and_then(|session| session.proved_at);
     if proved_at.is_some_and(|at| tx.now < at.get() + PROOF_LIFE) {
         return Ok(());
     }
@@ -27,10 +26,4 @@ pub(in crate::actions) fn note(tx: &mut Transaction<'_>, requester: Requester) -
     let now = tx.ts();
     store::session::note_proof(tx.db, requester.session, now)?;
     Ok(())
-}
-
-/// Whether the session is still live, after its account was locked: something may have ended it in between.
-pub(in crate::actions) fn is_live(tx: &mut Transaction<'_>, requester: Requester) -> Result<bool, Fault> {
-    let session = store::session::find(tx.db, requester.session, requester.account)?;
-    Ok(session.is_some_and(|session| session.ended_at.is_none()))
 }

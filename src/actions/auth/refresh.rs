@@ -1,6 +1,7 @@
 //! Refreshing: a refresh token is exchanged for one successor, and later use of a copy ends the session (R31).
 
 use crate::actions::accounts::mail_request::tell_owner;
+use crate::actions::accounts::people::Person;
 use crate::actions::auth::session_tokens::{Tokens, hand_out, issue};
 use crate::actions::auth::sign_out::{Which, end_sessions};
 use crate::actions::{ActionResult, AppContext, Transaction, Visitor};
@@ -56,7 +57,8 @@ pub fn exchange(context: &AppContext, tx: &mut Transaction<'_>, token: &str) -> 
         return hand_out(context, tx, requester, refresh).map(Some);
     }
     if end_sessions(tx, session.account_id, Which::Copied(session.id))? > 0 {
-        tell_owner(tx, session.account_id, MailPurpose::SignedOut)?;
+        let owner = Person::load(tx, session.account_id)?;
+        tell_owner(tx, &owner, MailPurpose::SignedOut)?;
     }
     Ok(None)
 }

@@ -17,7 +17,6 @@ use crate::domain::partner_link::{
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::ids::{AccountId, LinkId, TypedId};
 use crate::store;
-use crate::store::StoreError;
 use crate::store::check_in::Whose;
 use crate::store::partner_link::{LinkChange, LinkRow, MemberChange, MemberRow, pair};
 use crate::vault::Aad;
@@ -276,10 +275,8 @@ pub async fn accept(
                 ..Default::default()
             };
             // Two people who accept each other's codes at once lock different rows; the unique pair decides.
-            let row =
-                store::partner_link::update(tx.db, link.id, &change).map_err(StoreError::from).map_err(
-                    |error| if error.is_conflict() { linked_already().into() } else { Refusal::from(error) },
-                )?;
+            let row = store::partner_link::update(tx.db, link.id, &change)
+                .map_err(|error| Refusal::of_write(error, linked_already()))?;
             Ok(view(tx, row, account)?)
         })
         .await
