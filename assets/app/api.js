@@ -3,8 +3,9 @@
 // The access token lives in memory and nowhere else. The refresh token lies in IndexedDB: whoever can run a script on
 // this origin could read it, so nothing but the service's own scripts can (the policy that the page is sent with), and
 // no text becomes markup. It is exchanged by one tab at a time (Web Locks, which the service worker shares), always
-// from what is kept, and always under the same Idempotency-Key: whoever lost the answer, even a tab that was closed in
-// the middle, gets that answer again and no second use of the token (R31).
+// from what is kept, and with an attempt that is made and kept just before: whoever lost the answer, even a tab that was
+// closed in the middle, sends both again and gets the next token once more. A copy of what was kept before knows no
+// attempt, so its use is noticed (R31).
 import * as desk from "./local_store.js";
 
 /** Nobody is signed in here, or no longer. */
@@ -17,7 +18,7 @@ export class Fault extends Error {}
 /** Marks a document. Each is one whole text: that is how the service knows them where it executes trusted ones only. */
 export const gql = (text) => text[0];
 
-const REFRESH = gql`mutation($refreshToken: String!) { refreshSession(input: { refreshToken: $refreshToken }) {
+const REFRESH = gql`mutation($input: RefreshSessionInput!) { refreshSession(input: $input) {
   status tokens { accessToken accessTokenExpiresAt refreshToken } problems { code sentence } } }`;
 const LOCK = "evenkeel-session";
 const RENEW_BEFORE = 30_000;
@@ -83,10 +84,8 @@ export const signIn = (tokens) =>
 /** Whether a session is kept on this device. */
 export const isSignedIn = async () => Boolean(await desk.get("session"));
 
-/** Keeps the next exchange as it will be sent, to the byte: under one key only that request gets its answer. */
 async function keep({ accessToken, accessTokenExpiresAt, refreshToken }) {
-  const body = JSON.stringify({ query: REFRESH, variables: { refreshToken } });
-  await desk.put("session", { body, key: crypto.randomUUID() });
+  await desk.put("session", { refreshToken });
   access = { token: accessToken, expires: Date.parse(accessTokenExpiresAt) };
 }
 
@@ -105,8 +104,7 @@ async function token(refused) {
   if (good()) return access.token;
   return exclusively(async () => {
     if (good()) return access.token;
-    // Twice: what was kept for whoever lost the answer may hold an access token that is out of date by now.
-    for (let turn = 0; turn < 2 && !good(); turn += 1) await renew();
+    await renew();
     if (!access) throw new SignedOut();
     return access.token;
   });
@@ -118,9 +116,9 @@ async function renew() {
     access = null;
     throw new SignedOut();
   }
-  let answer = await graphql(session.body, { "Idempotency-Key": session.key });
-  // The service stopped before it kept its answer: without the key it gives it again for a few seconds.
-  if (code(answer) === "IDEMPOTENCY_KEY_IN_PROGRESS") answer = await graphql(session.body);
+  const { refreshToken, attempt = crypto.randomUUID() } = session;
+  if (!session.attempt) await desk.put("session", { refreshToken, attempt });
+  const answer = await graphql(JSON.stringify({ query: REFRESH, variables: { input: { refreshToken, attempt } } }));
   const { tokens, problems } = dataOf(answer).refreshSession;
   if (tokens) return keep(tokens);
   if (problems.some((problem) => problem.code === "TRY_LATER")) throw new Offline(problems[0].sentence);

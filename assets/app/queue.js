@@ -19,9 +19,11 @@ const writeDown = (query, input) => ({
 export const answer = (input) => hand(writeDown(ANSWER, { ...input, answeredAt: new Date().toISOString() }));
 /** Lets a check-in pass, likewise. */
 export const skip = (input) => hand(writeDown(SKIP, input));
+const byLink = (path, mood, attempt) => ({ id: path, key: attempt, path, body: JSON.stringify({ mood, attempt }) });
+
 /** Answers by the address that a reminder came with, which needs no session. */
 export const answerAt = (path, mood) =>
-  hand({ id: path, key: crypto.randomUUID(), path, body: JSON.stringify({ mood }) });
+  hand(byLink(path, mood, crypto.randomUUID()));
 
 async function hand(item) {
   // A later answer to the same check-in takes the place of one that still waits.
@@ -56,7 +58,7 @@ export const flush = () =>
 
 async function deliver({ path, body, key }) {
   if (path !== "/graphql") {
-    // The link works once, whatever is sent twice.
+    // The link works once; sent again with its attempt, an answer is what it was.
     const { status } = await post(path, body);
     if (status >= 500 || status === 429) throw new Offline();
     return { status: status < 300 ? "sent" : "refused" };

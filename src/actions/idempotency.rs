@@ -15,7 +15,7 @@ pub enum Remembered {
     New(RequestKey),
     /// The answer to the first request.
     Answer(Vec<u8>),
-    /// The mutation was done, but no answer is stored (yet).
+    /// The mutation was done, but no answer is stored: not yet, or no longer, because it holds a secret.
     Unanswered,
     /// The key belongs to another request.
     Reused,
@@ -70,7 +70,8 @@ async fn find(
             if row.body_hash != key.body_hash {
                 return Ok(Remembered::Reused);
             }
-            match row.response {
+            let given = row.secret_until.is_none_or(|until| tx.now < until.get());
+            match row.response.filter(|_| given) {
                 Some(sealed) => Ok(Remembered::Answer(tx.vault.system().open(aad(&key), &sealed)?)),
                 None => Ok(Remembered::Unanswered),
             }

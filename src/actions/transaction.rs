@@ -5,6 +5,7 @@
 
 use super::context::{AppContext, RequestKey};
 use super::error::{ActionResult, Fault, Refusal};
+use crate::auth::tokens::REFRESH_GRACE;
 use crate::chance::Chance;
 use crate::ids::AccountId;
 use crate::store::change::ChangeEvents;
@@ -29,18 +30,29 @@ pub struct Transaction<'a> {
     pub now: Timestamp,
     /// Randomness: that of the vault.
     pub chance: &'a Chance,
+    /// The request's idempotency key, if the transaction is a person's request with one.
+    key_hash: Option<Vec<u8>>,
     /// Events to save at the end. Private, so that no transaction can be opened without saving its events.
     events: ChangeEvents,
 }
 
 impl<'a> Transaction<'a> {
     fn new(db: &'a mut Db, vault: &'a Vault, now: Timestamp) -> Self {
-        Self { db, vault, now, chance: vault.chance(), events: ChangeEvents::default() }
+        Self { db, vault, now, chance: vault.chance(), key_hash: None, events: ChangeEvents::default() }
     }
 
     /// The transaction's time, as it is stored.
     pub fn ts(&self) -> Ts {
         self.now.into()
+    }
+
+    /// Notes that the answer holds a secret, such as a token: it is kept for a repetition no longer than a refresh
+    /// token may be used again (R31), so that whoever copied the request later gets nothing by it.
+    pub fn answer_is_secret(&mut self) -> Result<(), Fault> {
+        if let Some(key_hash) = &self.key_hash {
+            idempotency::limit_response(self.db, key_hash, (self.now + REFRESH_GRACE).into())?;
+        }
+        Ok(())
     }
 
     /// A new data key, wrapped for its row by the master key in force in this transaction.
@@ -172,9 +184,16 @@ impl AppContext {
 /// Stores the request's idempotency key, and deletes expired keys.
 fn keep_key(tx: &mut Transaction<'_>, key: RequestKey) -> ActionResult<()> {
     let RequestKey { key_hash, body_hash, account } = key;
-    idempotency::forget(tx.db, (tx.now - KEY_LIFE).into())?;
-    let row =
-        idempotency::KeyRow { key_hash, body_hash, response: None, created_at: tx.ts(), account_id: account };
+    idempotency::forget(tx.db, (tx.now - KEY_LIFE).into(), tx.ts())?;
+    tx.key_hash = Some(key_hash.clone());
+    let row = idempotency::KeyRow {
+        key_hash,
+        body_hash,
+        response: None,
+        created_at: tx.ts(),
+        account_id: account,
+        secret_until: None,
+    };
     idempotency::insert(tx.db, &row)
         .map_err(StoreError::from)
         .map_err(|error| if error.is_conflict() { Refusal::Repeated } else { error.into() })?;

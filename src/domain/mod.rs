@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod answer;
+pub mod attempt;
 pub mod change;
 pub mod check_in;
 pub mod copied_code;

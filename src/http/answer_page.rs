@@ -2,12 +2,13 @@
 
 use super::Web;
 use super::html::{self, Fields, Slip};
-use super::problem::{self, ProblemDetails, Wants};
+use super::problem::Wants;
 use super::rest::{self, Asked, Problems, Sent};
 use crate::actions::Refusal;
 use crate::actions::check_ins::page::{
-    self, AnswerContent, Degree, NoticedSign, Problem, ProblemCode, Question, Reply, Share, Sign,
+    self, AnswerContent, Degree, NoticedSign, Problem, ProblemCode, Replied, Reply, Share, Sign,
 };
+use crate::auth::tokens::opaque;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -23,7 +24,7 @@ struct AnswerPage {
     signs: Vec<SignField>,
     texts: [TextField; 2],
     share: Vec<Choice>,
-    can_wait: bool,
+    attempt: String,
 }
 
 /// One of the five moods.
@@ -83,7 +84,7 @@ fn sign_name(sign: Sign) -> String {
 }
 
 /// The page, filled with the fields sent so far.
-fn form(status: StatusCode, written: &Fields, problems: Vec<Problem>, can_wait: bool) -> HttpResponse {
+fn form(web: &Web, status: StatusCode, written: &Fields, problems: Vec<Problem>) -> HttpResponse {
     let signs = Sign::ALL.iter().map(|sign| {
         let name = sign_name(*sign);
         let said = written.get(&name).unwrap_or_default();
@@ -121,11 +122,11 @@ fn form(status: StatusCode, written: &Fields, problems: Vec<Problem>, can_wait: 
     let page = AnswerPage {
         problems: slips.collect(),
         faces: FACES,
-        open: written.iter().any(|(name, value)| name != "mood" && !value.is_empty()),
+        open: written.iter().any(|(name, value)| !matches!(name, "mood" | "attempt") && !value.is_empty()),
         signs: signs.collect(),
         texts,
         share,
-        can_wait,
+        attempt: opaque(web.context.vault.chance()).0,
     };
     html::page(status, &page)
 }
@@ -138,31 +139,18 @@ fn settled() -> HttpResponse {
     html::note(StatusCode::OK, "Thank you", &sentences)
 }
 
-fn leads_to(question: Question) -> HttpResponse {
-    match question {
-        Question::Open { can_wait } => form(StatusCode::OK, &Fields::default(), Vec::new(), can_wait),
-        Question::Settled => settled(),
-        Question::Gone => html::gone(),
-    }
+/// The form again where nothing was done, with what was written: nobody loses their words to a link that was used or is
+/// too old.
+fn nothing_done(web: &Web, written: &Fields) -> HttpResponse {
+    let sentence = "Nothing was changed: this link was used already, it is too late for this, or the link was not copied \
+                    whole. Everything can be done in your app, too.";
+    form(web, StatusCode::NOT_FOUND, written, vec![Problem::new("question", ProblemCode::Expired, sentence)])
 }
 
-/// Where a check-in stands; to a person, the question.
-#[utoipa::path(
-    get, path = "/c/{token}", tag = "check-in", params(("token" = String, Path, description = "The link's token.")),
-    operation_id = "checkInStanding",
-    responses(
-        (status = 200, description = "Where it stands.", content((Asked = "application/json"), (String = "text/html"))),
-        (status = 404, description = "`gone`.", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 500, description = "`internal`.", body = ProblemDetails, content_type = "application/problem+json")
-    )
-)]
-pub async fn show(request: HttpRequest, web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
-    match (page::question(&web.context, token.into_inner()).await, Wants::of(&request)) {
-        (Ok(question), Wants::Page) => leads_to(question),
-        (Ok(question), Wants::Json) => rest::question(question),
-        (Err(fault), Wants::Page) => html::fault(TITLE, &fault),
-        (Err(fault), Wants::Json) => problem::internal(&fault),
-    }
+/// The question. It is the same whatever the link, so that who sees a used one learns nothing by looking again; the
+/// attempt in it is new each time.
+pub async fn show(web: web::Data<Web>) -> HttpResponse {
+    form(&web, StatusCode::OK, &Fields::default(), Vec::new())
 }
 
 /// The reply that the form asks for; `None`: no button was pressed.
@@ -190,14 +178,14 @@ fn asked(written: &Fields) -> Option<Reply> {
 /// Answers a check-in, skips it or puts it off.
 ///
 /// Needs nobody signed in and signs nobody in: the token works for this check-in alone, and
-/// once. The address is what a push's notification leads to (`navigate`), so a service worker can send this when one of
+/// once; only the reply that it was used for hears that it is done, also when it is sent again with the same `attempt`. The address is what a push's notification leads to (`navigate`), so a service worker can send this when one of
 /// a notification's actions is tapped.
 #[utoipa::path(
     post, path = "/c/{token}", tag = "check-in", params(("token" = String, Path, description = "The link's token.")),
     operation_id = "answerCheckIn",
     request_body(content((rest::Reply = "application/json"))),
     responses(
-        (status = 200, description = "Done, now or before.", content((Asked = "application/json"), (String = "text/html"))),
+        (status = 200, description = "Done.", content((Asked = "application/json"), (String = "text/html"))),
         Problems
     )
 )]
@@ -208,16 +196,15 @@ pub async fn answer(
     body: rest::Body,
 ) -> HttpResponse {
     let Some((wants, sent)) = rest::sent::<rest::Reply>(&request, &body) else { return rest::malformed() };
-    let (reply, written) = match sent {
-        Sent::Json(said) => (said.into(), Fields::default()),
-        Sent::Form(written) => (asked(&written), written),
-    };
-    let token = token.into_inner();
-    let outcome = match reply {
-        Some(reply) => {
-            let later = matches!(reply, Reply::Later(_));
-            page::reply(&web.context, token.clone(), reply).await.map(|question| (question, later))
+    let (reply, attempt, written) = match sent {
+        Sent::Json(said) => {
+            let attempt = said.attempt.clone();
+            (said.into(), attempt, Fields::default())
         }
+        Sent::Form(written) => (asked(&written), written.get("attempt").map(str::to_owned), written),
+    };
+    let outcome = match reply {
+        Some(reply) => page::reply(&web.context, token.into_inner(), reply, attempt).await,
         None => {
             let sentence = "Please tap how you are, or skip this one.";
             Err(Problem::new("mood", ProblemCode::Required, sentence).into())
@@ -227,21 +214,13 @@ pub async fn answer(
         return rest::replied(outcome);
     }
     match outcome {
-        Ok((Question::Open { .. }, false)) => settled(),
-        Ok((Question::Open { .. }, true)) => {
+        Ok(Replied::Settled) | Err(Refusal::Repeated) => settled(),
+        Ok(Replied::PutOff) => {
             let sentence = "You will be asked again then. Nothing comes before.".to_owned();
             html::note(StatusCode::OK, "All right", &[sentence])
         }
-        Ok((Question::Settled, _)) => settled(),
-        Ok((Question::Gone, _)) => html::gone(),
-        Err(Refusal::Problems(problems)) => match page::question(&web.context, token).await {
-            Ok(Question::Open { can_wait }) => {
-                form(StatusCode::UNPROCESSABLE_ENTITY, &written, problems, can_wait)
-            }
-            Ok(question @ (Question::Settled | Question::Gone)) => leads_to(question),
-            Err(fault) => html::fault(TITLE, &fault),
-        },
-        Err(Refusal::Repeated) => settled(),
+        Ok(Replied::Nothing) => nothing_done(&web, &written),
+        Err(Refusal::Problems(problems)) => form(&web, StatusCode::UNPROCESSABLE_ENTITY, &written, problems),
         Err(Refusal::Fault(fault)) => html::fault(TITLE, &fault),
     }
 }

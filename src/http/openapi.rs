@@ -24,7 +24,6 @@ use utoipa::OpenApi;
         (name = "service", description = "Whether the service is there, and its keys.")
     ),
     paths(
-        answer_page::show,
         answer_page::answer,
         choices_page::stop,
         choices_page::choose,

@@ -4,7 +4,7 @@
 use super::html::{self, Fields};
 use super::problem::{self, Kind, ProblemDetails, Wants, media_of};
 use crate::actions::accounts::password::Remaining;
-use crate::actions::check_ins::page::{self, AnswerContent, NoticedSign, PauseChoice, Question};
+use crate::actions::check_ins::page::{self, AnswerContent, NoticedSign, PauseChoice, Replied};
 use crate::actions::{ActionResult, Refusal};
 use crate::http::wire_enums::{DegreeWord, ShareWord, SignWord};
 use actix_web::dev::Payload;
@@ -50,6 +50,9 @@ pub(super) struct Reply {
     note: Option<String>,
     /// With `mood`: what the partner sees; left out: as one usually chooses.
     share: Option<ShareWord>,
+    /// A secret that the client makes for this reply, 16 to 64 visible ASCII characters: who lost the response sends the
+    /// reply again with it, and hears that it was done.
+    pub(super) attempt: Option<String>,
 }
 
 impl From<Reply> for Option<page::Reply> {
@@ -68,50 +71,30 @@ impl From<Reply> for Option<page::Reply> {
     }
 }
 
-/// Where a check-in stands.
+/// Where a check-in stands after a reply.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum Standing {
-    /// It waits for an answer, perhaps until later.
+    /// The reply put it off.
     Open,
-    /// It was answered or skipped. To change that needs signing in.
+    /// The reply answered or skipped it. To change that needs signing in.
     Settled,
 }
 
-/// What a program is told of a check-in.
+/// What a program is told of its reply.
 #[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct Asked {
-    /// Where it stands.
+    /// Where the check-in stands now.
     state: Standing,
-    /// Whether it can (still) be put off.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    can_wait: Option<bool>,
 }
 
-fn stands(state: Standing) -> HttpResponse {
-    HttpResponse::Ok().json(Asked { state, can_wait: None })
-}
-
-/// The state of a check-in in JSON.
-pub(super) fn question(question: Question) -> HttpResponse {
-    match question {
-        Question::Open { can_wait } => {
-            HttpResponse::Ok().json(Asked { state: Standing::Open, can_wait: Some(can_wait) })
-        }
-        Question::Settled => stands(Standing::Settled),
-        Question::Gone => problem::plain(Kind::Gone),
-    }
-}
-
-/// The result of a reply in JSON. The `bool`: the reply put the check-in off.
-pub(super) fn replied(outcome: ActionResult<(Question, bool)>) -> HttpResponse {
+/// The result of a reply in JSON.
+pub(super) fn replied(outcome: ActionResult<Replied>) -> HttpResponse {
+    let stands = |state| HttpResponse::Ok().json(Asked { state });
     match outcome {
-        Ok((Question::Open { .. }, true)) => stands(Standing::Open),
-        Ok((Question::Open { .. } | Question::Settled, _)) | Err(Refusal::Repeated) => {
-            stands(Standing::Settled)
-        }
-        Ok((Question::Gone, _)) => problem::plain(Kind::Gone),
+        Ok(Replied::PutOff) => stands(Standing::Open),
+        Ok(Replied::Settled) | Err(Refusal::Repeated) => stands(Standing::Settled),
+        Ok(Replied::Nothing) => problem::plain(Kind::Gone),
         Err(refusal) => problem::refusal(refusal),
     }
 }

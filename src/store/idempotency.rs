@@ -20,6 +20,8 @@ pub struct KeyRow {
     pub created_at: Ts,
     /// The account that sent it; None: nobody was signed in.
     pub account_id: Option<AccountId>,
+    /// Until when the response is given again, where it holds a secret; None: as long as the row is kept.
+    pub secret_until: Option<Ts>,
 }
 
 /// Saves a key. A unique violation means that the mutation was done, or is being done.
@@ -32,6 +34,13 @@ pub fn find(db: &mut Db, key_hash: &[u8]) -> QueryResult<Option<KeyRow>> {
     idempotency_keys::table.find(key_hash).select(KeyRow::as_select()).first(db).optional()
 }
 
+/// Notes that the response to a key holds a secret, and until when it is given again.
+pub fn limit_response(db: &mut Db, key_hash: &[u8], until: Ts) -> QueryResult<usize> {
+    diesel::update(idempotency_keys::table.find(key_hash))
+        .set(idempotency_keys::secret_until.eq(Some(until)))
+        .execute(db)
+}
+
 /// Stores the response, unless there is one.
 pub fn keep_response(db: &mut Db, key_hash: &[u8], response: Vec<u8>) -> QueryResult<usize> {
     diesel::update(idempotency_keys::table.find(key_hash).filter(idempotency_keys::response.is_null()))
@@ -39,7 +48,11 @@ pub fn keep_response(db: &mut Db, key_hash: &[u8], response: Vec<u8>) -> QueryRe
         .execute(db)
 }
 
-/// Deletes keys from before `before`.
-pub fn forget(db: &mut Db, before: Ts) -> QueryResult<usize> {
+/// Deletes keys from before `before`, and responses with a secret that are given no longer at `now`.
+pub fn forget(db: &mut Db, before: Ts, now: Ts) -> QueryResult<usize> {
+    let over = idempotency_keys::table
+        .filter(idempotency_keys::response.is_not_null())
+        .filter(idempotency_keys::secret_until.le(Some(now)));
+    diesel::update(over).set(idempotency_keys::response.eq(None::<Vec<u8>>)).execute(db)?;
     diesel::delete(idempotency_keys::table.filter(idempotency_keys::created_at.lt(before))).execute(db)
 }

@@ -28,6 +28,8 @@ pub struct PageTokenRow {
     pub created_at: Ts,
     /// When it stops working.
     pub expires_at: Ts,
+    /// SHA-256 of the attempt that settled the check-in by this link.
+    pub attempt_hash: Option<Vec<u8>>,
 }
 
 /// Saves tokens that are sent now; existing ones stay unchanged.
@@ -61,6 +63,13 @@ pub fn find(
         .select(PageTokenRow::as_select())
         .first(db)
         .optional()
+}
+
+/// Notes the attempt that settled the check-in by a token.
+pub fn note_attempt(db: &mut Db, token_hash: &[u8], attempt_hash: Vec<u8>) -> QueryResult<usize> {
+    diesel::update(page_tokens::table.find(token_hash))
+        .set(page_tokens::attempt_hash.eq(Some(attempt_hash)))
+        .execute(db)
 }
 
 /// Deletes tokens that expired before `before`.

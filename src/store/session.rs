@@ -46,6 +46,10 @@ pub struct RefreshTokenRow {
     pub replaced_at: Option<Ts>,
     /// The token that was exchanged for this one; null: the first of its family.
     pub predecessor_id: Option<RefreshTokenId>,
+    /// SHA-256 of the attempt by which it was got.
+    pub attempt_hash: Option<Vec<u8>>,
+    /// When it was given out again to who lost the answer.
+    pub given_again_at: Option<Ts>,
 }
 
 /// Saves a new session.
@@ -81,6 +85,15 @@ pub fn find_successor(db: &mut Db, id: RefreshTokenId) -> QueryResult<Option<Ref
         .select(RefreshTokenRow::as_select())
         .first(db)
         .optional()
+}
+
+/// Marks a token given out again; false if it was before, or was exchanged itself.
+pub fn give_again(db: &mut Db, id: RefreshTokenId, now: Ts) -> QueryResult<bool> {
+    let untouched = refresh_tokens::table
+        .find(id)
+        .filter(refresh_tokens::given_again_at.is_null())
+        .filter(refresh_tokens::replaced_at.is_null());
+    Ok(diesel::update(untouched).set(refresh_tokens::given_again_at.eq(Some(now))).execute(db)? == 1)
 }
 
 /// Notes that a session refreshed its tokens.

@@ -64,8 +64,17 @@ async function answering(page, auditor, service, alex, sam, linkId) {
   await page.getByRole("button", { name: "In between" }).first().click();
   await heading(page, "Thank you");
   await browsers.look(page, "question-done", auditor);
-  await page.goto(link);
+  // Loaded again, the browser sends the form again.
+  await page.reload();
   await heading(page, "Thank you");
+  // Opened again, the link looks as before and does nothing more; what was written is still there.
+  await page.goto(link);
+  await heading(page, "How are you right now?");
+  await page.locator("summary").click();
+  await page.locator("#note").fill("tea");
+  await page.locator("details .face[value='4']").click();
+  await page.getByRole("alert").getByText("Nothing was changed").waitFor();
+  assert.equal(await page.locator("#note").inputValue(), "tea");
 
   // By the keyboard alone, with more said and something to mend.
   link = await question(alex);
@@ -102,7 +111,7 @@ async function answering(page, auditor, service, alex, sam, linkId) {
   await page.goto(link);
   await page.getByRole("button", { name: "Skip this one" }).click();
   await heading(page, "Thank you");
-  await page.goto(`${service.url}/c/nothing-like-it`);
+  await page.goto(`${service.url}/preferences/nothing-like-it`);
   await heading(page, "This link does not work");
   await browsers.look(page, "gone", auditor);
 }

@@ -5,7 +5,10 @@ mod passkeys;
 
 use crate::support::people::{PASSWORD, link_in, text, totp_secret};
 use crate::support::{Person, TestApp};
+use diesel::prelude::*;
 use evenkeel::domain::totp::code_at;
+use evenkeel::store::schema::idempotency_keys;
+use evenkeel::store::{Db, StoreError};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -186,6 +189,65 @@ on_both_databases! {
         assert_eq!(refused(&app, &third, "totpCode", &behind).await, wrong("totpCode"));
         let behind = code_at(&phone.secret, app.clock.now() - SignedDuration::from_secs(30));
         assert_eq!(complete(&app, &third, "totpCode", &behind).await["status"], "DONE");
+    }
+
+    async fn r31_an_answer_with_a_secret_is_kept_for_a_repetition_as_long_as_the_grace(app) {
+        let alex = alex(&app).await;
+        let key = "a key that the app made up";
+        let mut kinds = Vec::new();
+        // Sends one, then again after 14 and 15 seconds; returns the first answer.
+        let mut thrice = async |signed_in: bool, query: &str, variables: Value| {
+            let access = signed_in.then(|| alex.access());
+            let key = format!("{key} {}", kinds.len());
+            let send = async || app.exact(access.as_deref(), Some(&key), query, variables.clone()).await;
+            let first = send().await;
+            assert!(first.1.contains("\"status\":\"DONE\""), "{query}: {}", first.1);
+            seconds(&app, 14);
+            assert_eq!(send().await, first, "{query}");
+            seconds(&app, 1);
+            let (status, later) = send().await;
+            assert!(status == 409 && later.contains("IDEMPOTENCY_KEY_IN_PROGRESS"), "{query}: {later}");
+            let answer: Value = serde_json::from_str(&first.1).unwrap();
+            let (name, payload) = answer["data"].as_object().unwrap().iter().next().unwrap();
+            kinds.push(name.clone());
+            payload.clone()
+        };
+        let log_in = json!({ "i": { "email": alex.email, "password": PASSWORD } });
+        let with_refresh = LOG_IN.replace("accessToken", "accessToken refreshToken");
+        let tokens = thrice(false, &with_refresh, log_in.clone()).await["tokens"].clone();
+        let refresh = "mutation($i: RefreshSessionInput!) { refreshSession(input: $i) { status tokens { accessToken } } }";
+        thrice(false, refresh, json!({ "i": { "refreshToken": tokens["refreshToken"] } })).await;
+        let begun = thrice(true, "mutation { beginTotp { status setup { secret uri } } }", json!({})).await;
+        let phone = Authenticator::scan(begun["setup"]["uri"].as_str().unwrap());
+        let confirm = "mutation($i: ConfirmTotpInput!) { confirmTotp(input: $i) { status recoveryCodes } }";
+        thrice(true, confirm, json!({ "i": { "totpCode": phone.code(&app) } })).await;
+        thrice(true, "mutation { renewRecoveryCodes { status recoveryCodes } }", json!({})).await;
+        let step = thrice(false, LOG_IN, log_in).await["secondStep"]["challenge"].clone();
+        thrice(false, COMPLETE, json!({ "i": { "challenge": step, "totpCode": phone.code(&app) } })).await;
+        let passkey = passkeys::phone(&app);
+        passkeys::register(&app, &alex, &passkey).await;
+        let (ceremony, options) = passkeys::begin_log_in(&app).await;
+        let finish = "mutation($i: FinishPasskeyLogInInput!) { finishPasskeyLogIn(input: $i) { status tokens { accessToken } } }";
+        thrice(false, finish, json!({ "i": { "ceremony": ceremony, "credential": passkey.get(&options) } })).await;
+        alex.ask(&app, "mutation { requestExport { status } }", json!({})).await;
+        assert_eq!(evenkeel::actions::export::make_due(&app.app.context).await.unwrap(), 1);
+        thrice(true, "mutation { fetchExport { status download { path } } }", json!({})).await;
+
+        // Whose payload has a field of these names hands a secret out. A new one belongs above.
+        let schema = evenkeel::graphql::print();
+        let secrets = ["tokens: SessionTokens", "recoveryCodes: [String", "setup: TotpSetup", "secondStep: SecondStep", "download: ExportDownload"];
+        let hands_out = schema.split("\ntype ").filter(|text| secrets.iter().any(|field| text.contains(field)));
+        let hands_out = hands_out.filter_map(|text| text.split_once("Payload ")).map(|(name, _)| name.to_lowercase());
+        let tried: std::collections::BTreeSet<_> = kinds.iter().map(|name| name.to_lowercase()).collect();
+        assert_eq!(hands_out.collect::<std::collections::BTreeSet<_>>(), tried);
+        // The next request under a key forgets them.
+        alex.ask(&app, "mutation { endOtherSessions { status } }", json!({})).await;
+        app.exact(Some(&alex.access()), Some(key), "mutation { removeTotp { status } }", json!({})).await;
+        let kept = |db: &mut Db| {
+            let answers = idempotency_keys::table.filter(idempotency_keys::response.is_not_null());
+            Ok::<i64, StoreError>(answers.count().get_result(db)?)
+        };
+        assert_eq!(app.app.context.store.read(kept).await.unwrap(), 1, "the last one's, which holds no secret");
     }
 
     async fn r28_a_wrong_password_looks_the_same_with_and_without_a_second_factor(app) {

@@ -160,15 +160,21 @@ fn no_setting_leads_to_chance_that_can_be_foretold() {
 }
 
 #[test]
-fn the_security_page_names_tests_that_exist() {
+fn the_pages_on_security_name_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     files(&root.join("tests"), &mut found);
     files(&root.join("src"), &mut found);
     let code: Vec<String> = found.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
-    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
-    // The text between backticks in the last column of a table.
-    let shown = page.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.rsplit('|').nth(1));
+    let page = |name| std::fs::read_to_string(root.join(name)).unwrap();
+    let (threats, requirements) = (page("docs/security.md"), page("docs/asvs.md"));
+    // The text between backticks in the last column of a table; the second page has tables without tests, too.
+    let numbered = |line: &&str| {
+        line.strip_prefix("| ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let rows =
+        threats.lines().filter(|line| line.starts_with('|')).chain(requirements.lines().filter(numbered));
+    let shown = rows.filter_map(|line| line.rsplit('|').nth(1));
     let named: Vec<&str> = shown.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
     assert!(named.len() > 40, "{named:?}");
     let exists = |name: &str| match name.strip_prefix("tests/") {
@@ -176,5 +182,5 @@ fn the_security_page_names_tests_that_exist() {
         None => code.iter().any(|text| text.contains(&format!("fn {name}("))),
     };
     let gone: Vec<_> = named.into_iter().filter(|name| !exists(name)).collect();
-    assert!(gone.is_empty(), "docs/security.md names tests that are not there: {gone:?}");
+    assert!(gone.is_empty(), "the pages name tests that are not there: {gone:?}");
 }

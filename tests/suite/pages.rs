@@ -50,9 +50,29 @@ fn choices_of(mail: &evenkeel::demo::smtp_receiver::Mail) -> (String, String) {
     (stop.trim_matches(['<', '>']).to_owned(), preferences.to_owned())
 }
 
+/// The attempt in a page's form, if it has one.
+fn attempt_in(page: &str) -> Option<&str> {
+    let (_, rest) = page.split_once("name=\"attempt\" value=\"")?;
+    Some(rest.split_once('"')?.0)
+}
+
+/// A page without its attempt, which is another each time.
+fn lasting(page: String) -> String {
+    match attempt_in(&page).map(str::to_owned) {
+        Some(attempt) => page.replace(&attempt, "…"),
+        None => page,
+    }
+}
+
 async fn get(app: &TestApp, link: &str) -> (u16, String) {
     let answer = app.http.get(link).send().await.unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
+    (answer.status().as_u16(), lasting(answer.text().await.unwrap()))
+}
+
+/// The attempt of a page that was opened anew.
+async fn attempt(app: &TestApp, link: &str) -> String {
+    let page = app.http.get(link).send().await.unwrap().text().await.unwrap();
+    attempt_in(&page).expect("a form with an attempt").to_owned()
 }
 
 /// Sends a form as a browser does.
@@ -60,7 +80,7 @@ async fn post(app: &TestApp, link: &str, fields: &[(&str, &str)]) -> (u16, Strin
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let request = app.http.post(link).header("Content-Type", "application/x-www-form-urlencoded").body(body);
     let answer = request.send().await.unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
+    (answer.status().as_u16(), lasting(answer.text().await.unwrap()))
 }
 
 /// The first of Sam's check-ins.
@@ -82,7 +102,8 @@ on_both_databases! {
     async fn r30_only_a_button_of_the_page_answers_and_once(app) {
         let (couple, scene, link) = asked(&app).await;
         assert!(link.starts_with(&format!("{}/c/", app.url)));
-        let (status, page) = get(&app, &link).await;
+        let question = get(&app, &link).await;
+        let (status, page) = question.clone();
         assert!(status == 200 && page.contains("<form method=\"post\"") && page.contains("How are you right now?"));
         let button = page.split("<button").nth(1).unwrap();
         assert!(button.starts_with(" type=\"submit\" class=\"enter\""), "Enter on a choice presses it: {button}");
@@ -110,11 +131,72 @@ on_both_databases! {
         let shared = couple.partners_view(&app, &couple.alex, &scene).await[0]["shared"].clone();
         assert_eq!((&shared["mood"], &shared["note"]), (&json!(2), &Value::Null), "as chosen on the page");
 
-        assert_eq!(get(&app, &link).await, (200, page.clone()));
+        assert_eq!(get(&app, &link).await, question, "looking again tells nothing");
         for again in [&[("mood", "5")][..], &[("skip", "yes")], &[("later", "60")]] {
-            assert_eq!(post(&app, &link, again).await, (200, page.clone()), "{again:?}");
+            let (status, page) = post(&app, &link, again).await;
+            assert!(status == 404 && page.contains("Nothing was changed") && !page.contains(DONE), "{again:?}");
         }
         assert_eq!(first(&app, &couple, &scene).await["answer"], kept, "to change it one signs in");
+    }
+
+    async fn r30_a_link_tells_nothing_of_its_check_in_to_who_does_not_answer_it(app) {
+        let (couple, scene, link) = asked(&app).await;
+        // A partner who saw the link once, and looks and tries without answering, before and after each thing that
+        // Sam can do.
+        let unanswering: [&[(&str, &str)]; 6] =
+            [&[], &[("mood", "9")], &[("later", "5")], &[("later", "x")], &[("mood", "3"), ("attempt", "short")], &[("note", "tea")]];
+        let mut seen: Vec<Vec<(u16, String)>> = Vec::new();
+        let mut look = async || {
+            let mut all = vec![get(&app, &link).await];
+            for fields in unanswering {
+                all.push(post(&app, &link, fields).await);
+                let said = serde_json::json!({ "mood": 9, "attempt": "an-attempt-that-is-long-enough" });
+                let request = app.http.post(&link).header("Content-Type", "application/json").body(said.to_string());
+                let answer = request.send().await.unwrap();
+                all.push((answer.status().as_u16(), answer.text().await.unwrap()));
+            }
+            seen.push(all);
+        };
+        let sam = &couple.sam;
+        let id = first(&app, &couple, &scene).await["id"].clone();
+        look().await;
+        sam.done(&app, "snoozeCheckIn", json!({ "checkInId": id, "minutes": 30 }), "").await;
+        look().await;
+        sam.ask(&app, "mutation { withdrawConsent { status } }", json!({})).await;
+        look().await;
+        sam.ask(&app, "mutation { giveConsent { status } }", json!({})).await;
+        sam.done(&app, "skipCheckIn", json!({ "checkInId": id }), "").await;
+        look().await;
+        sam.done(&app, "answerCheckIn", json!({ "checkInId": id, "mood": 2 }), "").await;
+        look().await;
+        sam.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        sam.ask(&app, "mutation { endOtherSessions { status } requestErasure { status } }", json!({})).await;
+        look().await;
+        app.clock.set(minute(HOUR + 15 * DAY));
+        look().await;
+        assert!(seen.iter().all(|all| *all == seen[0]), "{seen:#?}");
+        assert_eq!(seen[0][0].0, 200);
+
+        // What would do something, but comes too late, looks like a link that was used.
+        let nothing = post(&app, &format!("{}/c/nothing", app.url), &[("later", "60")]).await;
+        assert_eq!(post(&app, &link, &[("later", "60")]).await, nothing);
+    }
+
+    async fn r04_who_lost_the_answer_hears_that_it_is_done_and_nobody_else_does(app) {
+        let (couple, scene, link) = asked(&app).await;
+        let (mine, other) = (attempt(&app, &link).await, attempt(&app, &link).await);
+        assert_ne!(mine, other);
+        let tap = [("mood", "2"), ("attempt", mine.as_str())];
+        let done = post(&app, &link, &tap).await;
+        assert!(done.0 == 200 && done.1.contains(DONE));
+        for minutes in [0, 1, 600] {
+            app.clock.set(app.clock.now() + SignedDuration::from_mins(minutes));
+            assert_eq!(post(&app, &link, &tap).await, done, "a page that is loaded again sends the same");
+            let (status, page) = post(&app, &link, &[("mood", "2"), ("note", "my words"), ("attempt", other.as_str())]).await;
+            assert!(status == 404 && page.contains(">\nmy words</textarea>"), "nobody's words are lost: {page}");
+        }
+        couple.sam.refresh(&app).await;
+        assert_eq!(first(&app, &couple, &scene).await["answer"]["mood"], 2);
     }
 
     async fn an_answer_fits_in_any_script_and_a_longer_one_gets_a_page(app) {
@@ -133,13 +215,14 @@ on_both_databases! {
 
     async fn r11_on_hold_a_link_looks_like_one_that_works_no_longer(app) {
         let (couple, scene, link) = asked(&app).await;
-        let gone = get(&app, &format!("{}/c/nothing", app.url)).await;
+        let (nothing, question) = (format!("{}/c/nothing", app.url), get(&app, &link).await);
         couple.sam.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
         for (hold, go_on) in [("withdrawConsent", "giveConsent"), ("requestErasure", "cancelErasure")] {
-            assert_eq!(get(&app, &link).await.0, 200);
             couple.sam.ask(&app, &format!("mutation {{ {hold} {{ status }} }}"), json!({})).await;
-            assert_eq!(get(&app, &link).await, gone, "{hold}");
+            assert_eq!(get(&app, &link).await, question, "{hold}");
             for tap in [("mood", "3"), ("skip", "yes"), ("later", "60")] {
+                let gone = post(&app, &nothing, &[tap]).await;
+                assert_eq!(gone.0, 404);
                 assert_eq!(post(&app, &link, &[tap]).await, gone, "{hold}, {tap:?}");
             }
             let request = app.http.post(&link).header("Content-Type", "application/json").body("{\"mood\":3}");
@@ -183,16 +266,16 @@ on_both_databases! {
         assert_eq!(couple.sam.mails(&app).len(), before + 1, "once, though it was pressed twice");
         assert_eq!(link_in(&reminder(&app, &couple.sam)), link, "every nudge about it has the same link");
         app.clock.set(minute(DAY));
-        let (_, page) = get(&app, &link).await;
-        assert!(!page.contains("name=\"later\"") && page.contains("name=\"skip\""), "it closed: no more putting off");
         let (status, page) = post(&app, &link, &later).await;
-        assert!(status == 422 && page.contains("role=\"alert\""), "{page}");
+        assert!(status == 404 && page.contains("too late for this") && page.contains("role=\"alert\""), "{page}");
         assert_eq!(post(&app, &link, &[("mood", "4")]).await.0, 200, "late answers count");
     }
 
     async fn r04_two_presses_at_once_give_one_answer(app) {
         let (couple, scene, link) = asked(&app).await;
-        let (one, other) = futures::join!(post(&app, &link, &[("mood", "1")]), post(&app, &link, &[("mood", "5")]));
+        let attempt = attempt(&app, &link).await;
+        let tap = async |mood| post(&app, &link, &[("mood", mood), ("attempt", attempt.as_str())]).await;
+        let (one, other) = futures::join!(tap("1"), tap("5"));
         assert_eq!((one.0, &one), (200, &other), "both hear that it is done");
         let kept = first(&app, &couple, &scene).await["answer"]["mood"].clone();
         for mood in ["1", "3", "5"] {
@@ -232,9 +315,9 @@ on_both_databases! {
         assert_eq!(choose, token(&preferences));
         let forged = |token: &str| format!("{}{}", if token.starts_with('A') { 'B' } else { 'A' }, &token[1..]);
         let verify = token(&link_in(&couple.sam.mails(&app)[0]));
-        let mut wrong: Vec<String> = Vec::new();
+        let (mut wrong, mut unanswering) = (Vec::new(), Vec::new());
         for other in [&choose, &forged(&answer), &verify, &"x".repeat(3000), "%00%ff", "'--"] {
-            wrong.push(format!("{}/c/{other}", app.url));
+            unanswering.push(format!("{}/c/{other}", app.url));
         }
         for page in ["unsubscribe", "preferences"] {
             for other in [&answer, &forged(&choose), &verify] {
@@ -249,11 +332,19 @@ on_both_databases! {
                 assert_eq!(post(&app, link, fields).await, shown, "{link} {fields:?}");
             }
         }
-        app.clock.set(minute(HOUR + 14 * DAY) - SignedDuration::from_secs(1));
-        assert_eq!(get(&app, &link).await.0, 200);
+        let question = get(&app, &link).await;
+        for link in &unanswering {
+            assert_eq!(get(&app, link).await, question, "{link}");
+            for fields in [&[("mood", "3")][..], &[("skip", "yes")], &[("later", "60")]] {
+                let answer = post(&app, link, fields).await;
+                assert_eq!(answer.0, 404);
+                assert_eq!(answer, post(&app, &unanswering[0], fields).await, "{link} {fields:?}");
+            }
+        }
         app.clock.set(minute(HOUR + 14 * DAY));
-        assert_eq!(get(&app, &link).await, shown);
-        assert_eq!(post(&app, &link, &[("mood", "3")]).await, shown);
+        assert_eq!(get(&app, &link).await, question);
+        let tap = [("mood", "3")];
+        assert_eq!(post(&app, &link, &tap).await, post(&app, &unanswering[0], &tap).await);
         couple.sam.refresh(&app).await;
         assert_eq!(first(&app, &couple, &scene).await["state"], "UNANSWERED");
         app.clock.set(minute(HOUR + 60 * DAY));

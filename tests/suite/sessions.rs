@@ -21,6 +21,9 @@ const ME: &str = "{ viewer { account { email } } }";
 const SESSIONS: &str = "{ viewer { sessions { id label current createdAt lastUsedAt } } }";
 const REFRESH: &str = "mutation($t: String!) { refreshSession(input: { refreshToken: $t }) {
     status tokens { sessionId accessToken accessTokenExpiresAt refreshToken } problems { field code } } }";
+const REFRESH_WITH: &str =
+    "mutation($t: String!, $a: String) { refreshSession(input: { refreshToken: $t, attempt: $a }) {
+    status tokens { accessToken refreshToken } problems { field code } } }";
 const END: &str =
     "mutation($id: ID!) { endSession(input: { sessionId: $id }) { status problems { field code } } }";
 
@@ -40,6 +43,19 @@ async fn refreshed(app: &TestApp, token: &str) -> (String, String) {
     let answer = refresh(app, token).await;
     assert_eq!(answer["status"], "DONE", "{answer}");
     (text(&answer["tokens"]["accessToken"]), text(&answer["tokens"]["refreshToken"]))
+}
+
+/// As [`refreshed`], with an attempt.
+async fn refreshed_with(app: &TestApp, token: &str, attempt: &str) -> (String, String) {
+    let answer =
+        app.anonymous(REFRESH_WITH, json!({ "t": token, "a": attempt })).await["refreshSession"].clone();
+    assert_eq!(answer["status"], "DONE", "{answer}");
+    (text(&answer["tokens"]["accessToken"]), text(&answer["tokens"]["refreshToken"]))
+}
+
+async fn is_refused_with(app: &TestApp, token: &str, attempt: &str) -> bool {
+    let answer = app.anonymous(REFRESH_WITH, json!({ "t": token, "a": attempt })).await;
+    answer["refreshSession"]["problems"] == json!([{ "field": "refreshToken", "code": "EXPIRED" }])
 }
 
 async fn is_refused(app: &TestApp, token: &str) {
@@ -149,6 +165,60 @@ on_both_databases! {
         seconds(&app, 3600);
         let (access, _) = refreshed(&app, &third).await;
         assert!(works(&app, &access).await);
+    }
+
+    async fn r31_who_lost_an_answer_gets_it_once_more_for_the_same_attempt(app) {
+        let alex = alex(&app).await;
+        let mails = alex.mails(&app).len();
+        let (_, first) = app.log_in(&alex.email, PASSWORD).await;
+        let attempt = "made just before it was sent";
+        let refused = app.anonymous(REFRESH_WITH, json!({ "t": first, "a": attempt })).await;
+        assert_eq!(refused["refreshSession"]["problems"][0], json!({ "field": "attempt", "code": "MALFORMED" }));
+        let attempt = attempt.replace(' ', "-");
+        let (_, second) = refreshed_with(&app, &first, &attempt).await;
+        // Two days in a drawer, and the answer never came.
+        seconds(&app, 2 * 24 * 3600);
+        let (access, again) = refreshed_with(&app, &first, &attempt).await;
+        assert_eq!(again, second, "the family does not fork");
+        seconds(&app, 14);
+        assert_eq!(refreshed_with(&app, &first, &attempt).await.1, second, "that answer may be lost too");
+        let (next, third) = refreshed(&app, &second).await;
+        assert!(works(&app, &access).await && works(&app, &next).await);
+        seconds(&app, 3600);
+        let (access, _) = refreshed(&app, &third).await;
+        assert!(works(&app, &access).await);
+        app.deliver().await;
+        assert_eq!(alex.mails(&app).len(), mails, "nobody is alarmed");
+    }
+
+    async fn r31_a_copy_is_noticed_whatever_attempt_comes_with_it(app) {
+        let alex = alex(&app).await;
+        let (mine, other) = ("the-attempt-of-the-phone", "the-attempt-of-a-thief");
+        // Copied before the attempt was made, and used after the owner did.
+        let (_, first) = app.log_in(&alex.email, PASSWORD).await;
+        let (access, _) = refreshed_with(&app, &first, mine).await;
+        seconds(&app, 15);
+        assert!(is_refused_with(&app, &first, other).await && !works(&app, &access).await);
+        // The same, used before the owner does.
+        let (_, first) = app.log_in(&alex.email, PASSWORD).await;
+        let (access, _) = refreshed_with(&app, &first, other).await;
+        seconds(&app, 15);
+        assert!(is_refused_with(&app, &first, mine).await && !works(&app, &access).await);
+        // Copied with the attempt, while an answer was lost: both ask for it.
+        let (_, first) = app.log_in(&alex.email, PASSWORD).await;
+        refreshed_with(&app, &first, mine).await;
+        seconds(&app, 3600);
+        let (access, _) = refreshed_with(&app, &first, mine).await;
+        seconds(&app, 15);
+        assert!(is_refused_with(&app, &first, mine).await && !works(&app, &access).await);
+        // The same, but the owner had the answer and went on.
+        let (_, first) = app.log_in(&alex.email, PASSWORD).await;
+        let (_, second) = refreshed_with(&app, &first, mine).await;
+        seconds(&app, 3600);
+        let (access, _) = refreshed(&app, &second).await;
+        assert!(is_refused_with(&app, &first, mine).await && !works(&app, &access).await);
+        alex.refresh(&app).await;
+        assert_eq!(copied(&app, &alex).await.as_array().unwrap().len(), 4, "and its owner is told each time");
     }
 
     async fn r31_use_after_the_grace_ends_the_whole_family(app) {
@@ -496,7 +566,7 @@ fn r31_two_exchanges_in_two_processes_make_one_successor() {
             async move {
                 let work = move |tx: &mut Transaction<'_>| {
                     barrier.wait();
-                    match refresh::exchange(&keeper, tx, &token) {
+                    match refresh::exchange(&keeper, tx, &token, None) {
                         Ok(exchanged) => Ok(exchanged.unwrap().refresh),
                         Err(Refusal::Fault(fault)) => Err(fault),
                         Err(_) => Err(Fault::Inconsistent("an exchange is not refused")),

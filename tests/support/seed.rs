@@ -195,6 +195,8 @@ fn person(
             expires_at: (now + REFRESH_LIFE).into(),
             replaced_at: None,
             predecessor_id: None,
+            attempt_hash: None,
+            given_again_at: None,
         };
         let device = DeviceRow {
             id: device,

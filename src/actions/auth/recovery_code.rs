@@ -25,6 +25,7 @@ pub(in crate::actions) fn renew_all(
     tx: &mut Transaction<'_>,
     account: AccountId,
 ) -> ActionResult<Vec<String>> {
+    tx.answer_is_secret()?;
     store::recovery_code::delete_all(tx.db, account)?;
     let mut shown = Vec::with_capacity(COUNT);
     for _ in 0..COUNT {

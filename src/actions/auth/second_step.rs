@@ -49,6 +49,7 @@ pub(in crate::actions) fn begin(
     person: &Person,
     label: &str,
 ) -> ActionResult<Challenge> {
+    tx.answer_is_secret()?;
     let (token, token_hash) = opaque(tx.chance);
     let expires_at = tx.now + CHALLENGE_LIFE;
     let row = ChallengeRow {

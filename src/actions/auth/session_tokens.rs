@@ -4,6 +4,7 @@ use crate::actions::accounts::people::Person;
 use crate::actions::{ActionResult, AppContext, Transaction};
 use crate::auth::Requester;
 use crate::auth::tokens::{REFRESH_LIFE, opaque, opaque_hash};
+use crate::domain::attempt::Attempt;
 use crate::ids::{RefreshTokenId, SessionId, TypedId};
 use crate::store;
 use crate::store::session::{RefreshTokenRow, SessionRow};
@@ -43,17 +44,17 @@ pub(in crate::actions) fn open(
     store::session::insert(tx.db, &session)?;
     let requester = Requester { account: person.row.id, session: id };
     let (refresh, _) = opaque(tx.chance);
-    issue(context, tx, requester, RefreshTokenId::at(tx.now, tx.chance), None, refresh)
+    issue(context, tx, requester, RefreshTokenId::at(tx.now, tx.chance), None, (refresh, None))
 }
 
-/// Saves a refresh token under its id and returns it with an access token.
+/// Saves a refresh token under its id, with the attempt by which it is got, and returns it with an access token.
 pub(in crate::actions) fn issue(
     context: &AppContext,
     tx: &mut Transaction<'_>,
     requester: Requester,
     id: RefreshTokenId,
     predecessor: Option<RefreshTokenId>,
-    refresh: String,
+    (refresh, attempt): (String, Option<&Attempt>),
 ) -> ActionResult<Tokens> {
     let row = RefreshTokenRow {
         id,
@@ -63,6 +64,8 @@ pub(in crate::actions) fn issue(
         expires_at: (tx.now + REFRESH_LIFE).into(),
         replaced_at: None,
         predecessor_id: predecessor,
+        attempt_hash: attempt.map(|attempt| opaque_hash(attempt.as_str())),
+        given_again_at: None,
     };
     store::session::insert_token(tx.db, &row)?;
     hand_out(context, tx, requester, refresh)
@@ -71,10 +74,11 @@ pub(in crate::actions) fn issue(
 /// Issues an access token beside a refresh token that is saved already.
 pub(in crate::actions) fn hand_out(
     context: &AppContext,
-    tx: &Transaction<'_>,
+    tx: &mut Transaction<'_>,
     requester: Requester,
     refresh: String,
 ) -> ActionResult<Tokens> {
+    tx.answer_is_secret()?;
     let (access, access_expires_at) = context.tokens.issue(requester, tx.now)?;
     Ok(Tokens { requester, access, access_expires_at, refresh })
 }

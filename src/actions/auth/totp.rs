@@ -57,6 +57,7 @@ pub async fn begin(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Begun
                 wrong_since: None,
             };
             store::totp::insert(tx.db, &row)?;
+            tx.answer_is_secret()?;
             Ok(Begun { secret: shown_secret(&secret), uri: uri(&secret, &person.email()?) })
         })
         .await

@@ -6,10 +6,12 @@ use crate::actions::nudges::planning;
 use crate::actions::{ActionResult, AppContext, Fault, Refusal, Transaction};
 use crate::auth::tokens::opaque_hash;
 use crate::domain::account::FURTHER_NOTICE;
+use crate::domain::attempt::Attempt;
 use crate::domain::change::ChangeKind;
-use crate::domain::check_in::CheckInState;
+use crate::domain::check_in::{CheckInState, SNOOZE};
 use crate::domain::page::{CHOICES_FOR, PagePurpose, answer_ends};
-use crate::ids::{AccountId, CheckInId, SessionId, TypedId};
+use crate::domain::problem::Checks;
+use crate::ids::{CheckInId, SessionId, TypedId};
 use crate::store;
 use crate::store::account::{AccountChange, AccountRow};
 use crate::store::check_in::CheckInRow;
@@ -75,6 +77,7 @@ impl PageToken {
             link_epoch,
             created_at: tx.ts(),
             expires_at: expires_at.into(),
+            attempt_hash: None,
         };
         Self { token, row }
     }
@@ -85,19 +88,16 @@ fn find(tx: &mut Transaction<'_>, purpose: PagePurpose, token: &str) -> Result<O
     Ok(store::page_token::find(tx.db, purpose, &opaque_hash(token), now)?)
 }
 
-/// The state of a check-in behind a link, and nothing else about the person: a pause or an ended link makes
-/// no difference, and a suspended account looks like one that is gone.
+/// What came of a reply. Whoever did not send it learns nothing of the check-in: where nothing was done, the reasons
+/// look alike (R29).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Question {
-    /// It can be answered or skipped, and perhaps snoozed.
-    Open {
-        /// Whether it can be snoozed.
-        can_wait: bool,
-    },
-    /// It was answered or skipped; changing that needs a log-in.
+pub enum Replied {
+    /// The check-in was answered or skipped by this reply, now or when it was first sent.
     Settled,
-    /// The token is unknown or expired, or the account is gone or suspended: these look alike (R29).
-    Gone,
+    /// It was snoozed.
+    PutOff,
+    /// Nothing was done: the token is unknown or used, it is too late for this, or nothing of the person is worked on.
+    Nothing,
 }
 
 /// What the page does with a check-in.
@@ -110,63 +110,87 @@ pub enum Reply {
     Later(i32),
 }
 
-/// The state of the check-in behind a link. Looking changes nothing (R30).
-pub async fn question(context: &Arc<AppContext>, token: String) -> Result<Question, Fault> {
-    context.read_tx(move |tx| Ok(read(tx, &token)?.0)).await
-}
-
-fn read(tx: &mut Transaction<'_>, token: &str) -> Result<(Question, Option<CheckInRow>), Fault> {
-    let found = find(tx, PagePurpose::Answer, token)?;
-    let named = found.and_then(|token| Some((token.check_in_id?, token.account_id)));
-    let row = match named {
-        // The page must not reveal a withdrawn consent or a pending erasure.
-        Some((_, account)) if !suspension::suspended(tx, &[account])?.is_empty() => None,
-        Some((id, account)) => store::check_in::find_for(tx.db, id, account)?,
-        None => None,
-    };
-    let question = match &row {
-        None => Question::Gone,
-        Some(row) if row.state != CheckInState::Unanswered => Question::Settled,
-        Some(row) => Question::Open { can_wait: tx.now < row.closes_at.get() },
-    };
-    Ok((question, row))
-}
-
-/// Answers, skips or snoozes by a link's token; a settled check-in stays as it is. Returns the state before
-/// the reply: only `Open` means that something may have changed.
-pub async fn reply(context: &Arc<AppContext>, token: String, reply: Reply) -> ActionResult<Question> {
-    context
-        .write_tx(None, move |tx| {
-            let (_, Some(row)) = read(tx, &token)? else { return Ok(Question::Gone) };
-            let (id, account) = (row.id, row.subject_id);
-            store::dialect::lock_account(tx.db, account)?;
-            // Read again under the lock: another press of the button may have come first.
-            let (question, row) = read(tx, &token)?;
-            if let (Question::Open { .. }, Some(row)) = (question, row) {
-                act(tx, id, account, &row, reply)?;
+impl Reply {
+    /// Checks what can be checked without the check-in, so that the problems of a reply tell nothing of it.
+    fn checked(self) -> Result<Self, Refusal> {
+        let mut checks = Checks::new();
+        let checked = match self {
+            Self::Answer(content, share) => Self::Answer(content.checked(&mut checks), share),
+            Self::Later(minutes) => {
+                checks.range("minutes", minutes.into(), (*SNOOZE.start()).into(), (*SNOOZE.end()).into());
+                Self::Later(minutes)
             }
-            Ok(question)
-        })
-        .await
+            Self::Skip => Self::Skip,
+        };
+        Ok(checks.finish(checked)?)
+    }
 }
 
-fn act(
-    tx: &mut Transaction<'_>,
-    id: CheckInId,
-    account: AccountId,
-    row: &CheckInRow,
+/// The row of an answering token, and its check-in; None if nothing may be done by it.
+fn read(tx: &mut Transaction<'_>, token: &str) -> Result<Option<(PageTokenRow, CheckInRow)>, Fault> {
+    let Some(found) = find(tx, PagePurpose::Answer, token)? else { return Ok(None) };
+    // The page must not reveal a withdrawn consent or a pending erasure.
+    if !suspension::suspended(tx, &[found.account_id])?.is_empty() {
+        return Ok(None);
+    }
+    let Some(id) = found.check_in_id else { return Ok(None) };
+    Ok(store::check_in::find_for(tx.db, id, found.account_id)?.map(|row| (found, row)))
+}
+
+/// Answers, skips or snoozes by a link's token; a settled check-in stays as it is. Sent again with the same attempt, a
+/// reply is what it was.
+///
+/// # Errors
+/// The problems of the reply itself, whatever the token.
+pub async fn reply(
+    context: &Arc<AppContext>,
+    token: String,
     reply: Reply,
-) -> ActionResult<()> {
+    attempt: Option<String>,
+) -> ActionResult<Replied> {
+    let reply = reply.checked()?;
+    let attempt = attempt.map(Attempt::parse).transpose()?;
+    let replied = context.write_tx(None, move |tx| {
+        let Some((found, _)) = read(tx, &token)? else { return Ok(Replied::Nothing) };
+        store::dialect::lock_account(tx.db, found.account_id)?;
+        // Read again under the lock: another press of the button may have come first.
+        let Some((found, row)) = read(tx, &token)? else { return Ok(Replied::Nothing) };
+        let attempt = attempt.map(|attempt| opaque_hash(attempt.as_str()));
+        if row.state != CheckInState::Unanswered {
+            let same = attempt.is_some() && attempt == found.attempt_hash;
+            return Ok(if same { Replied::Settled } else { Replied::Nothing });
+        }
+        let replied = act(tx, &row, reply)?;
+        if let (Replied::Settled, Some(attempt)) = (replied, attempt) {
+            store::page_token::note_attempt(tx.db, &found.token_hash, attempt)?;
+        }
+        Ok(replied)
+    });
+    match replied.await {
+        // It is too late for this, which a reply that does nothing must not tell.
+        Err(Refusal::Problems(_)) => Ok(Replied::Nothing),
+        replied => replied,
+    }
+}
+
+fn act(tx: &mut Transaction<'_>, row: &CheckInRow, reply: Reply) -> ActionResult<Replied> {
+    let (id, account) = (row.id, row.subject_id);
     match reply {
-        Reply::Answer(content, share) => answer_now(tx, id, account, content, share, None).map(drop),
-        Reply::Skip => skip_now(tx, id, account).map(drop),
+        Reply::Answer(content, share) => {
+            answer_now(tx, id, account, content, share, None)?;
+            Ok(Replied::Settled)
+        }
+        Reply::Skip => {
+            skip_now(tx, id, account)?;
+            Ok(Replied::Settled)
+        }
         Reply::Later(minutes) => {
             let until = tx.now + SignedDuration::from_mins(minutes.into());
             let same = |at: store::types::Ts| at.get().duration_since(until).abs() < SAME_WISH;
-            if row.snoozed_until.is_some_and(same) {
-                return Ok(());
+            if !row.snoozed_until.is_some_and(same) {
+                put_off_now(tx, id, account, minutes)?;
             }
-            put_off_now(tx, id, account, minutes).map(drop)
+            Ok(Replied::PutOff)
         }
     }
 }

@@ -128,6 +128,7 @@ pub async fn fetch(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Ticke
                 return Err(Problem::new("input", ProblemCode::WrongState, sentence).into());
             };
             reauthentication::require(tx, requester)?;
+            tx.answer_is_secret()?;
             let (token, hash) = opaque(tx.chance);
             let expires_at = tx.now + FETCH_LIFE;
             store::export::set_token(tx.db, row.id, hash, expires_at.into())?;

@@ -20,7 +20,7 @@ const CHANGES_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// How long a session is kept after it ended: for as long as the person sees that it was copied.
 const SESSIONS_KEPT: SignedDuration = COPIES_SHOWN;
 
-/// Ends sessions that nobody can refresh any more. Deletes expired idempotency keys (their answers may hold tokens), address requests, page tokens, refresh
+/// Ends sessions that nobody can refresh any more. Deletes expired idempotency keys, address requests, page tokens, refresh
 /// tokens, log-in challenges and passkey ceremonies, sessions that ended long ago, changes that no cursor can
 /// reach, and nudges and scenes by the operator's retention periods.
 pub async fn sweep(context: &Arc<AppContext>) -> Result<(), Fault> {
@@ -28,7 +28,7 @@ pub async fn sweep(context: &Arc<AppContext>) -> Result<(), Fault> {
     context
         .worker_tx(move |tx| {
             let db = &mut *tx.db;
-            store::idempotency::forget(db, (now - KEY_LIFE).into())?;
+            store::idempotency::forget(db, (now - KEY_LIFE).into(), now.into())?;
             store::address_request::forget(db, (now - REQUESTS_KEPT).into())?;
             store::page_token::forget(db, now.into())?;
             store::session::end_expired(db, now.into(), (now - SESSION_LIFE).into())?;

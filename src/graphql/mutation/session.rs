@@ -41,6 +41,10 @@ struct CompleteLogInInput {
 struct RefreshSessionInput {
     /// The refresh token.
     refresh_token: String,
+    /// A secret that the app makes for this exchange just before it sends it, such as a UUID, and keeps until it has the
+    /// answer; 16 to 64 visible ASCII characters. Whoever lost the answer sends both again: that gives the same new
+    /// refresh token once more, at any time before that is used itself.
+    attempt: Option<String>,
 }
 
 /// Names a session.
@@ -136,14 +140,15 @@ impl SessionMutation {
         Ok(settle_done(outcome.await)?.into())
     }
 
-    /// Exchanges a refresh token for new tokens. If the answer was lost, the same token gives the same refresh token once
-    /// more for 15 seconds; after that another use ends the session, and its owner is told.
+    /// Exchanges a refresh token for new tokens. If the answer was lost, the same token gives the same refresh token for
+    /// 15 seconds, and with the same `attempt` once more at any later time. Any other use of it ends the session, and its
+    /// owner is told.
     async fn refresh_session(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The refresh token.")] input: RefreshSessionInput,
     ) -> Result<RefreshSessionPayload, Failure> {
-        let outcome = refresh::refresh(context(ctx), &visitor(ctx), input.refresh_token).await;
+        let outcome = refresh::refresh(context(ctx), &visitor(ctx), input.refresh_token, input.attempt).await;
         Ok(settle_done(outcome)?.into())
     }
 

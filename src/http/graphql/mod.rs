@@ -277,7 +277,8 @@ async fn idempotency(
         Ok(Remembered::New(key)) => Ok(Some(key)),
         Ok(Remembered::Answer(answer)) => Err(media.executed(has_errors(&answer), answer)),
         Ok(Remembered::Unanswered) => Err(conflict(
-            "This mutation was done under this key, and its answer is not there (yet). Read the state.",
+            "This mutation was done under this key, and its answer is not there: not yet, or no longer, since it held a \
+             secret. Read the state.",
             ErrorCode::IdempotencyKeyInProgress,
         )),
         Ok(Remembered::Reused) => Err(conflict(

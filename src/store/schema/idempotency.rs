@@ -17,5 +17,7 @@ diesel::table! {
         created_at -> Ts,
         /// The account that sent it; null: nobody was signed in.
         account_id -> Nullable<Uid>,
+        /// Until when the response is given again, where it holds a secret; null: as long as the row is kept.
+        secret_until -> Nullable<Ts>,
     }
 }

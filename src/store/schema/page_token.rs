@@ -26,6 +26,8 @@ diesel::table! {
         created_at -> Ts,
         /// When it stops working.
         expires_at -> Ts,
+        /// SHA-256 of the attempt that settled the check-in by this link; null: none did, or it was not named.
+        attempt_hash -> Nullable<Binary>,
     }
 }
 

@@ -47,6 +47,10 @@ diesel::table! {
         replaced_at -> Nullable<Ts>,
         /// The token that was exchanged for this one; null: the first of its family.
         predecessor_id -> Nullable<Uid>,
+        /// SHA-256 of the attempt by which it was got; null: its exchange named none.
+        attempt_hash -> Nullable<Binary>,
+        /// When it was given out again to who lost the answer, which is done once.
+        given_again_at -> Nullable<Ts>,
     }
 }
 

@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 /// Texts that are not free text: each has its own format, and is refused for breaking it.
-pub const NO_FREE_TEXT: [&str; 18] = [
+pub const NO_FREE_TEXT: [&str; 19] = [
+    "attempt",
     "email",
     "password",
     "currentPassword",
@@ -283,7 +284,17 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
     bad.push(("email", json!("nobody@people.test"), "password", "MALFORMED"));
     bad.push(("password", json!("five calm boats on a lake"), "password", "MALFORMED"));
     row("logIn", json!({ "email": world.alex.email, "password": PASSWORD, "deviceLabel": "laptop" }), bad);
-    row("refreshSession", json!({ "refreshToken": world.refresh_token }), vec![]);
+    let bad = [
+        ("short".to_owned(), "TOO_SHORT"),
+        ("a".repeat(65), "TOO_LONG"),
+        ("gaps between the words".to_owned(), "MALFORMED"),
+    ];
+    let bad = bad.map(|(text, code)| ("attempt", json!(text), "attempt", code));
+    row(
+        "refreshSession",
+        json!({ "refreshToken": world.refresh_token, "attempt": "a".repeat(16) }),
+        bad.to_vec(),
+    );
     row("endSession", json!({ "sessionId": world.sessions[0] }), vec![]);
     let bad = vec![("password", json!(new), "password", "MALFORMED")];
     row("proveItIsMe", json!({ "password": PASSWORD }), bad);

@@ -15,7 +15,7 @@ const FINISH_LOG_IN: &str = "mutation($i: FinishPasskeyLogInInput!) { finishPass
 const PASSKEYS: &str = "{ viewer { factors { passkeys { id label createdAt lastUsedAt } } } }";
 
 /// The passkey manager of a person's phone, on the service's own page.
-fn phone(app: &TestApp) -> Authenticator {
+pub(super) fn phone(app: &TestApp) -> Authenticator {
     Authenticator::at(&app.url.replace("127.0.0.1", "localhost"))
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn register(app: &TestApp, person: &Person, phone: &Authenticat
     text(&person.done(app, "finishPasskeyRegistration", input, "passkey { id }").await["passkey"]["id"])
 }
 
-async fn begin_log_in(app: &TestApp) -> (String, String) {
+pub(super) async fn begin_log_in(app: &TestApp) -> (String, String) {
     let begun = app.anonymous(BEGIN_LOG_IN, json!({})).await["beginPasskeyLogIn"]["begun"].clone();
     (text(&begun["ceremony"]), text(&begun["options"]))
 }

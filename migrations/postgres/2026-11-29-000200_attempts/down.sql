@@ -1,0 +1,5 @@
+DROP INDEX idempotency_keys_secret;
+ALTER TABLE idempotency_keys DROP COLUMN secret_until;
+ALTER TABLE page_tokens DROP COLUMN attempt_hash;
+ALTER TABLE refresh_tokens DROP COLUMN given_again_at;
+ALTER TABLE refresh_tokens DROP COLUMN attempt_hash;

@@ -1,0 +1,15 @@
+-- Who lost an answer sends the same attempt again; answers that hold secrets are not kept for that.
+
+-- SHA-256 of the attempt by which the token was got. Null: its exchange named none.
+ALTER TABLE refresh_tokens ADD COLUMN attempt_hash BLOB;
+-- When the token was given out again to who lost the answer, which is done once.
+ALTER TABLE refresh_tokens ADD COLUMN given_again_at INTEGER;
+
+-- SHA-256 of the attempt that settled the check-in by this link. Null: none did, or it was not named.
+ALTER TABLE page_tokens ADD COLUMN attempt_hash BLOB;
+
+-- Until when the response is given again, where it holds a secret. Null: as long as the row is kept.
+ALTER TABLE idempotency_keys ADD COLUMN secret_until INTEGER;
+CREATE INDEX idempotency_keys_secret ON idempotency_keys (secret_until) WHERE response IS NOT NULL;
+-- Nobody knows which of the earlier responses hold a token: none is given again.
+UPDATE idempotency_keys SET secret_until = created_at;
