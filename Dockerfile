@@ -24,6 +24,7 @@ COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/evenkeel/
 # The bundled OpenSSL looks for certificates where it was built, not where Debian keeps them.
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     SSL_CERT_DIR=/etc/ssl/certs \
+    EVENKEEL_MODE=production \
     EVENKEEL_LISTEN=0.0.0.0:8080 \
     EVENKEEL_DATA_DIR=/data
 # Where `evenkeel.toml` may be mounted.

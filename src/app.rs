@@ -18,11 +18,11 @@ use crate::domain::device::PushPolicy;
 use crate::graphql::documents::Documents;
 use crate::graphql::{self, Schema};
 use crate::http::{
-    ConcurrencyLimiter, HttpLimits, Watch, Web, companion_documents, headers, middleware, routes,
+    ConcurrencyLimiter, HttpLimits, Watch, Web, companion_documents, headers, known_host, middleware, routes,
     watch_connection, watch_routes,
 };
 use crate::metrics::Metrics;
-use crate::store::{self, Db, Store, StoreError, house_secret};
+use crate::store::{self, Db, Location, Store, StoreError, house_secret};
 use crate::vault::key_ring::KeyRing;
 use crate::vault::keys::Keys;
 use crate::vault::ledger::Ledger;
@@ -33,7 +33,7 @@ use actix_web::{App as ActixApp, HttpServer};
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use url::Url;
 
@@ -81,6 +81,25 @@ fn open_vault(db: &mut Db, key_ring: &Arc<KeyRing>, chance: &Chance) -> Result<V
     })
 }
 
+/// A sentence about the data folder, or a database of SQLite elsewhere, if others than its owner can look into it.
+pub fn open_to_others(config: &Config) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let open =
+        |path: &Path| std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0);
+    let folder = &config.data_dir;
+    if open(folder) {
+        let shown = folder.display();
+        return Some(format!(
+            "setting data_dir: others can look into {shown}: chmod 700 it, or name a folder inside it that is not there yet"
+        ));
+    }
+    let Location::Sqlite(file) = &config.database else { return None };
+    let file = Path::new(file);
+    let elsewhere = !file.starts_with(folder);
+    (elsewhere && open(file))
+        .then(|| format!("setting database_url: others can read {}: chmod 600 it", file.display()))
+}
+
 /// The folder of written mails, if everybody who reaches the service may read it: in development, without a mail
 /// server.
 fn development_outbox(config: &Config) -> Option<PathBuf> {
@@ -112,10 +131,11 @@ fn senders(config: &Config, vapid: VapidKey, policy: PushPolicy) -> Result<Sende
     Ok(Senders::new(push, mail.signing(signer.transpose()?)))
 }
 
-/// The limits of requests: in production only known names, and TLS for good.
+/// The limits of requests: only known names, and in production TLS for good.
 fn limits(config: &Config) -> HttpLimits {
     HttpLimits {
-        hosts: (config.mode == Mode::Production).then(|| config.all_hosts()),
+        hosts: config.all_hosts(),
+        local: config.mode == Mode::Development,
         origins: config.cors_origins.iter().map(|origin| origin.origin().ascii_serialization()).collect(),
         strict_transport: config.mode == Mode::Production,
         ..HttpLimits::default()
@@ -220,10 +240,13 @@ impl App {
 
     /// The monitoring listener: metrics and readiness.
     pub fn watch_server(&self, listener: TcpListener) -> std::io::Result<Server> {
-        let watch = Watch::new(Arc::clone(&self.context));
+        let watch = Watch::new(Arc::clone(&self.context), self.limits.clone());
         let server = HttpServer::new(move || {
             let watch = watch.clone();
-            ActixApp::new().wrap(headers(false)).configure(move |config| watch_routes(config, &watch))
+            ActixApp::new()
+                .wrap(from_fn(known_host))
+                .wrap(headers(false))
+                .configure(move |config| watch_routes(config, &watch))
         })
         .workers(1)
         .disable_signals()

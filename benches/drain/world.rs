@@ -84,7 +84,10 @@ pub struct World {
 impl World {
     /// An empty database in a new folder.
     pub fn new(backend: Backend, origins: Vec<String>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::Builder::new()
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .tempdir()
+            .unwrap();
         let (database, server) = match backend {
             Backend::Sqlite => (format!("sqlite:{}", folder.path().join("evenkeel.db").display()), None),
             Backend::Postgres => {

@@ -66,6 +66,7 @@ async fn re_encrypt(config: &Config) -> Result<(), StartError> {
 }
 
 fn rotate_tokens(config: &Config) -> Result<(), StartError> {
+    make_folder(config)?;
     let folder = config.data_dir.join("keys");
     token_keys::rotate(&folder, Clock::System.now(), &Chance::system())?;
     println!("A new key in {} signs access tokens from now on.", folder.display());

@@ -60,6 +60,7 @@ enum Command {
 
 /// Runs the command that was asked for.
 pub fn main() -> ExitCode {
+    setup::keep_files_private();
     let command = Arguments::parse().command.unwrap_or(Command::Serve);
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,6 @@
 //! What most commands start with: settings, the log, the data folder, the application.
 
-use evenkeel::app::{App, StartError};
+use evenkeel::app::{App, StartError, open_to_others};
 use evenkeel::chance::Chance;
 use evenkeel::clock::Clock;
 use evenkeel::config::{Config, LogFormat};
@@ -22,11 +22,22 @@ pub(super) fn log(format: LogFormat, level: &str) {
     }
 }
 
+/// Lets nobody but their owner read the files that this process makes, from their first byte.
+pub(super) fn keep_files_private() {
+    use rustix::fs::Mode;
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+}
+
+/// Makes the data folder, and refuses it, or a database elsewhere, where others than the owner can look into it.
 pub(super) fn make_folder(config: &Config) -> Result<(), StartError> {
     use std::os::unix::fs::DirBuilderExt;
     let folder = &config.data_dir;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| format!("setting data_dir: {} cannot be made: {error}", folder.display()).into())
+    made.map_err(|error| format!("setting data_dir: {} cannot be made: {error}", folder.display()))?;
+    match open_to_others(config) {
+        None => Ok(()),
+        Some(sentence) => Err(sentence.into()),
+    }
 }
 
 pub(super) fn build(config: &Config) -> Result<App, StartError> {

@@ -43,12 +43,13 @@ pub enum LogFormat {
 pub struct Config {
     /// `EVENKEEL_MODE`: `development` (default) or `production`.
     pub mode: Mode,
-    /// `EVENKEEL_LISTEN`: address and port, default `127.0.0.1:8080`.
+    /// `EVENKEEL_LISTEN`: address and port, default `127.0.0.1:8080`. In development another address than one of
+    /// loopback needs `EVENKEEL_DEVELOPMENT_ON_NETWORK` to be true.
     pub listen: SocketAddr,
     /// `EVENKEEL_PUBLIC_URL`: how people reach the service; links in mails begin with it.
     pub public_url: Url,
-    /// `EVENKEEL_HOSTS`: names besides the public URL's that requests may be addressed to in production, such as
-    /// `["care.lan:8080"]`.
+    /// `EVENKEEL_HOSTS`: names besides the public URL's that requests may be addressed to, such as
+    /// `["care.lan:8080"]`. In development loopback names and all IP addresses may be used, too.
     pub hosts: Vec<String>,
     /// `EVENKEEL_CORS_ORIGINS`: origins whose pages may call the API, such as `["https://app.example.org"]`; default none.
     pub cors_origins: Vec<Url>,

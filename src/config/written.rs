@@ -26,6 +26,7 @@ const LEASE_SECONDS_MIN: u16 = 5;
 pub(super) struct Written {
     mode: Mode,
     listen: SocketAddr,
+    development_on_network: bool,
     public_url: Option<Url>,
     hosts: Vec<String>,
     cors_origins: Vec<Url>,
@@ -88,6 +89,7 @@ impl Default for Written {
         Self {
             mode: Mode::Development,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            development_on_network: false,
             public_url: None,
             hosts: Vec::new(),
             cors_origins: Vec::new(),
@@ -249,6 +251,8 @@ impl Written {
         let production = self.mode == Mode::Production;
         let database = self.database()?;
         let public_url = checks::public_url(self.public_url.clone(), self.listen, production)?;
+        checks::reach(self.listen, production, self.development_on_network)?;
+        checks::trial_defaults(&database, self.smtp_url.as_ref(), production)?;
         self.check_web(production)?;
         self.check_ways(production)?;
         self.check_numbers(production)?;
@@ -383,6 +387,9 @@ mod tests {
         for (toml, field) in [
             ("listen = 'here'", "listen"),
             ("mode = 'prod'", "mode"),
+            ("listen = '0.0.0.0:8080'", "listen"),
+            ("listen = '[::]:8080'", "listen"),
+            ("listen = '192.0.2.1:8080'", "listen"),
             ("databse_url = 'sqlite:x'", "databse_url"),
             ("database_url = 'mysql://x'", "database_url"),
             ("database_url = 'postgre://x'", "database_url"),

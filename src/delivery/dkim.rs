@@ -15,8 +15,9 @@ use rsa::traits::PublicKeyParts;
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// The smallest RSA key that verifiers must take, in bits (RFC 8301, 3.2).
-const RSA_MIN: usize = 1024;
+/// The smallest RSA key, in bits: signers should have at least that (RFC 8301, 3.2), and shorter ones are too weak for
+/// anything else today (ASVS 5.0, 11.2.3).
+const RSA_MIN: usize = 2048;
 
 /// The signed headers: all that a reader sees, and those that RFC 8058, 4, asks for. A header that the mail lacks is
 /// signed as absent, so that nobody can add it. `Content-Type` is missing here, since lettre keeps it with the body.
@@ -56,7 +57,7 @@ impl Signer {
         let rsa = RsaPrivateKey::from_pkcs8_pem(pem).or_else(|_| RsaPrivateKey::from_pkcs1_pem(pem));
         let (key, kind, public) = if let Ok(key) = rsa {
             if key.size() * 8 < RSA_MIN {
-                return Err("an RSA key needs at least 1024 bits, and should have 2048");
+                return Err("an RSA key needs at least 2048 bits");
             }
             let public = key.to_public_key().to_public_key_der().map_err(|_| FORMS)?;
             let pkcs1 = key.to_pkcs1_pem(LineEnding::LF).map_err(|_| FORMS)?;
@@ -90,5 +91,34 @@ impl Signer {
     /// The DNS name where verifiers look for the public key, and the TXT record to publish there.
     pub fn record(&self) -> (&str, &str) {
         (&self.name, &self.record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of 1024 bits.
+    const SHORT: &str = "-----BEGIN PRIVATE KEY-----\n\
+        MIICeQIBADANBgkqhkiG9w0BAQEFAASCAmMwggJfAgEAAoGBAMcD4Mlo4MASrczG\n\
+        1StUyDvfGe42eYoGnkIjTIqJzf+JipcvVjx+7FTqyh0BznJWktipwQdNp/6aC7su\n\
+        kVdBDB7QYUDOLUJPFBFgrDsCdFSBrRyCj0p2xmrPHj7Z3eWVcf82tlhDZ+yUt+fV\n\
+        RvyG/VMDT54zkLmsfwDICpA5Ik13AgMBAAECgYEArMKOEOlNKQ9N9lSoWgwoIeki\n\
+        /moliY8DNNClsiG8RFbmiyVZi/x2NaT3vMSDrTfAE/sQiMF90wNwqZXcL01VMaUN\n\
+        n2Nm4yaMGoIPN8x5fDbqkErP9wbl10hLO+0qLdi/oQR+oO4jKH/EvafPwfET78Jv\n\
+        xue7EiDBrv1wOU3OVzECQQD3k+FEmMUP/CR0y/De0mP+L4Jko/EFKOASs/uY42oe\n\
+        xm7tPcA8+TjTD3grYLpS/Q0VLPsKimp0gTmp9aguYeb5AkEAzckS6N8rpQACNHI4\n\
+        RrdsUNP4i08iR+32TvMn1/KGyjrcopZc4ociJrWp7fUi26gJY0XFP6r8aLiKPkN1\n\
+        VizD7wJBAPHEgKSbRz2P7g38pnECJdGwlXYwPoraWs8I4fZwhk4dW2/j8JnaiqpZ\n\
+        nfFGWU33fdIjBdhKSSESnLwjgCQjSQkCQQCcQvRl+pkkqPYDpzwOjtfkJKHV/xgz\n\
+        8IGZf9CgjVxHEh1aJL2RkjWfmVDZDc0TaO0AAgn/B7K1PnRTRVxDPKjnAkEAgahP\n\
+        LzMWeR7Cfs4kKisCzJG4oacqJqX4lN78yGMHRYfQQ6/iHj46ZRnI+BYb37zPQBgC\n\
+        0BnlopgdD6CkJENjyw==\n\
+        -----END PRIVATE KEY-----";
+
+    #[test]
+    fn a_short_key_of_rsa_is_refused() {
+        let refused = Signer::new("autumn", "example.org", SHORT).err();
+        assert_eq!(refused, Some("an RSA key needs at least 2048 bits"));
     }
 }

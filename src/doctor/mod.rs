@@ -5,7 +5,7 @@ mod database;
 mod finding;
 mod post;
 
-use crate::app::{App, StartError};
+use crate::app::{App, StartError, open_to_others};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
@@ -49,6 +49,10 @@ pub async fn run(config: &Config, send_to: Option<&str>, out: &mut dyn Write) ->
         Mode::Production => "production",
     };
     report.note(&Finding::ok("settings", format!("they are well-formed, for {mode}")))?;
+    report.note(&match open_to_others(config) {
+        None => Finding::ok("data", format!("only its owner can look into {}", config.data_dir.display())),
+        Some(sentence) => Finding::fail("data", sentence),
+    })?;
     let folder = config.data_dir.join("keys");
     let keys = Keys::load(&folder, &config.master);
     report.note(&checks::keys(&folder, keys.as_ref()))?;

@@ -7,7 +7,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, RETRY_AFTER};
 use actix_web::http::{Method, uri::Authority};
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,8 +17,11 @@ pub const REQUEST_ID: &str = "x-request-id";
 /// The limits of requests and connections.
 #[derive(Clone)]
 pub struct HttpLimits {
-    /// The hosts that requests may name, with the port if it is not the default. `None`: any.
-    pub hosts: Option<Vec<String>>,
+    /// The hosts that requests may name, with the port if it is not the default.
+    pub hosts: Vec<String>,
+    /// Whether requests may also name this machine: by a loopback name, or by any IP address, which no other site can
+    /// have as its name. For development.
+    pub local: bool,
     /// The origins whose pages may call the API.
     pub origins: Vec<String>,
     /// Whether browsers are told to use TLS only from now on (RFC 6797).
@@ -46,7 +49,8 @@ pub struct HttpLimits {
 impl Default for HttpLimits {
     fn default() -> Self {
         Self {
-            hosts: None,
+            hosts: Vec::new(),
+            local: true,
             origins: Vec::new(),
             strict_transport: false,
             head: limits::HEAD,
@@ -69,29 +73,55 @@ fn usual(host: &str) -> String {
     bare.strip_suffix('.').unwrap_or(bare).to_owned()
 }
 
+/// A host's name without its port.
+fn name(host: &str) -> Option<String> {
+    let authority = host.parse::<Authority>().ok().filter(|authority| !authority.as_str().contains('@'))?;
+    Some(authority.host().trim_end_matches('.').to_ascii_lowercase())
+}
+
+fn address(name: &str) -> Option<IpAddr> {
+    name.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
 /// Whether a host is a loopback name or address, with any port.
 fn is_loopback(host: &str) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else { return false };
-    let name = authority.host();
-    name.eq_ignore_ascii_case("localhost")
-        || name == "[::1]"
-        || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+    name(host).is_some_and(|name| name == "localhost" || address(&name).is_some_and(|ip| ip.is_loopback()))
+}
+
+/// Whether a host is a loopback name or any address, with any port. Against DNS rebinding such a name needs no check:
+/// a site that makes its own name lead here keeps that name.
+fn is_local(host: &str) -> bool {
+    is_loopback(host) || name(host).is_some_and(|name| address(&name).is_some())
+}
+
+/// The one host that a request names (RFC 9110, 7.2).
+fn named(request: &HttpRequest) -> Option<&str> {
+    let mut named = request.headers().get_all(HOST);
+    let (Some(host), None) = (named.next(), named.next()) else { return None };
+    let host = host.to_str().ok()?;
+    let elsewhere =
+        request.uri().authority().is_some_and(|authority| usual(authority.as_str()) != usual(host));
+    (!elsewhere).then_some(host)
 }
 
 impl HttpLimits {
     /// Whether a request names an allowed host (RFC 9110, 7.2 and 7.4), against DNS rebinding by other sites. Health
     /// checks on this machine may use a loopback name.
     pub fn serves(&self, request: &HttpRequest) -> bool {
-        let Some(hosts) = &self.hosts else { return true };
-        let mut named = request.headers().get_all(HOST);
-        let (Some(host), None) = (named.next().and_then(|host| host.to_str().ok()), named.next()) else {
-            return false;
-        };
-        if request.uri().authority().is_some_and(|authority| usual(authority.as_str()) != usual(host)) {
-            return false;
-        }
+        let Some(host) = named(request) else { return false };
         let is_health = matches!(request.path(), "/healthz" | "/readyz");
-        hosts.iter().any(|known| usual(known) == usual(host)) || is_health && is_loopback(host)
+        self.hosts.iter().any(|known| usual(known) == usual(host))
+            || self.local && is_local(host)
+            || is_health && is_loopback(host)
+    }
+
+    /// The same for the monitoring listener, whatever the port: it may also be named by an address, as scrapers do, or
+    /// by a single word such as a container's name, which no site on the internet has.
+    pub fn watches(&self, request: &HttpRequest) -> bool {
+        let Some(host) = named(request) else { return false };
+        let known = |host: &str| self.hosts.iter().any(|known| name(known).as_deref() == Some(host));
+        is_local(host)
+            || name(host).is_some_and(|name| !name.is_empty() && !name.contains('.') || known(&name))
     }
 
     /// The CORS rules (Fetch, "CORS protocol"): pages of the allowed origins may call the API with a token. There are

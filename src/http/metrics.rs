@@ -1,11 +1,15 @@
 //! The metrics listener: OpenMetrics text and health checks, on an address apart from the public one.
 
 use super::health;
+use super::limits::HttpLimits;
 use crate::actions::AppContext;
 use crate::actions::operations::watch;
 use crate::metrics::CONTENT_TYPE;
-use actix_web::http::header;
-use actix_web::{HttpResponse, web};
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{StatusCode, header};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse, web};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -17,14 +21,15 @@ const COUNT_LIFE: SignedDuration = SignedDuration::from_secs(5);
 #[derive(Clone)]
 pub struct Watch {
     context: Arc<AppContext>,
+    limits: HttpLimits,
     /// When the queue was last counted. Locked during a count, so that only one runs at a time.
     counted_at: Arc<Mutex<Option<Timestamp>>>,
 }
 
 impl Watch {
     /// The data for the metrics of this context.
-    pub fn new(context: Arc<AppContext>) -> Self {
-        Self { context, counted_at: Arc::default() }
+    pub fn new(context: Arc<AppContext>, limits: HttpLimits) -> Self {
+        Self { context, limits, counted_at: Arc::default() }
     }
 
     async fn count_queue(&self) {
@@ -40,6 +45,22 @@ impl Watch {
         self.context.metrics.queue_counted(depth.ok());
         *counted_at = Some(now);
     }
+}
+
+/// The middleware of the listener: refuses hosts that are not its own, so that no site can read it by a name that leads
+/// here.
+pub async fn known_host<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let known =
+        request.app_data::<web::Data<Watch>>().is_some_and(|watch| watch.limits.watches(request.request()));
+    if !known {
+        let answer =
+            HttpResponse::build(StatusCode::MISDIRECTED_REQUEST).body("This listener has another name.");
+        return Ok(request.into_response(answer.map_into_right_body()));
+    }
+    Ok(next.call(request).await?.map_into_left_body())
 }
 
 /// Registers the routes of the metrics listener.

@@ -23,23 +23,18 @@ mod wire_enums;
 
 pub use companion::documents as companion_documents;
 pub use limits::{ConcurrencyLimiter, HttpLimits};
-pub use metrics::{Watch, watch_routes};
+pub use metrics::{Watch, known_host, watch_routes};
 pub use middleware::middleware;
 pub use slow_clients::watch_connection;
+use web::look;
 pub use web::{Web, headers};
 
 use crate::graphql::limits as query_limits;
-use actix_web::Route;
-use actix_web::guard::{self, fn_guard};
+use actix_web::guard::fn_guard;
 use actix_web::http::Method;
 use actix_web::middleware::Condition;
 use actix_web::web as actix;
 use std::sync::Arc;
-
-/// A route for GET, and so for HEAD too (RFC 9110, section 9.1).
-fn look() -> Route {
-    actix::route().guard(guard::Any(guard::Get()).or(guard::Head()))
-}
 
 /// Registers all routes.
 pub fn routes(config: &mut actix::ServiceConfig, web_data: &Web) {
@@ -114,9 +109,9 @@ pub fn routes(config: &mut actix::ServiceConfig, web_data: &Web) {
         );
     if web_data.outbox.is_some() {
         config
-            .route("/dev/outbox", look().to(outbox::index))
-            .route("/dev/outbox/{mail}", look().to(outbox::letter))
-            .route("/dev/outbox/{mail}/html", look().to(outbox::paper));
+            .route("/dev/outbox", outbox::here().to(outbox::index))
+            .route("/dev/outbox/{mail}", outbox::here().to(outbox::letter))
+            .route("/dev/outbox/{mail}/html", outbox::here().to(outbox::paper));
     }
     if web_data.explorer {
         config

@@ -2,8 +2,10 @@
 
 use super::Web;
 use super::html;
+use super::web::look;
+use actix_web::guard::fn_guard;
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpResponse, Route, web};
 use askama::Template;
 use mail_parser::{MessageParser, PartType};
 use std::path::Path;
@@ -83,6 +85,16 @@ fn list(folder: &Path) -> Vec<Letter> {
     files.iter().filter_map(|file| read(folder, file)).take(LISTED).collect()
 }
 
+/// A route for clients on this machine: it shows mails with their links. What a proxy passes on comes from elsewhere.
+pub(super) fn here() -> Route {
+    look().guard(fn_guard(|guarded| {
+        let head = guarded.head();
+        let passed_on =
+            ["forwarded", "x-forwarded-for"].iter().any(|name| head.headers().contains_key(*name));
+        !passed_on && head.peer_addr.is_some_and(|peer| peer.ip().to_canonical().is_loopback())
+    }))
+}
+
 /// Lists the mails.
 pub async fn index(web: web::Data<Web>) -> HttpResponse {
     let Some(folder) = web.outbox.clone() else { return HttpResponse::NotFound().finish() };
@@ -119,5 +131,32 @@ pub async fn paper(web: web::Data<Web>, file: web::Path<String>) -> HttpResponse
             .content_type("text/html; charset=utf-8")
             .body(html),
         None => html::gone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::App;
+    use actix_web::test::{TestRequest, call_service, init_service};
+
+    #[actix_web::test]
+    async fn the_outbox_is_for_clients_on_this_machine() {
+        let outbox = || here().to(|| async { "here" });
+        let service = init_service(App::new().route("/dev/outbox", outbox())).await;
+        let from = |peer: &str| TestRequest::get().uri("/dev/outbox").peer_addr(peer.parse().unwrap());
+        let passed_on = |name| from("127.0.0.1:1").insert_header((name, "127.0.0.1"));
+        for (request, status) in [
+            (from("127.0.0.1:1"), 200),
+            (from("[::1]:1"), 200),
+            (from("[::ffff:127.0.0.1]:1"), 200),
+            (from("192.0.2.1:1"), 404),
+            (from("[2001:db8::1]:1"), 404),
+            (passed_on("forwarded"), 404),
+            (passed_on("x-forwarded-for"), 404),
+            (TestRequest::get().uri("/dev/outbox"), 404),
+        ] {
+            assert_eq!(call_service(&service, request.to_request()).await.status().as_u16(), status);
+        }
     }
 }

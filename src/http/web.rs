@@ -5,6 +5,8 @@ use crate::actions::AppContext;
 use crate::auth::network::TrustedProxies;
 use crate::graphql::Schema;
 use crate::graphql::documents::Documents;
+use actix_web::Route;
+use actix_web::guard;
 use actix_web::middleware::DefaultHeaders;
 use std::sync::Arc;
 
@@ -37,6 +39,11 @@ pub struct Web {
     pub following: ConcurrencyLimiter,
     /// The folder of mails written to files, shown in development; `None`: no outbox is served.
     pub outbox: Option<std::path::PathBuf>,
+}
+
+/// A route for GET, and so for HEAD too (RFC 9110, section 9.1).
+pub(super) fn look() -> Route {
+    actix_web::web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 /// The headers of every response: no caching, framing, sniffing or referrer, and only the service's own scripts and

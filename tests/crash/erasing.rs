@@ -50,7 +50,10 @@ async fn waiting(app: &App) -> usize {
 
 async fn survive(mut cluster: Option<Cluster>, names: &[&'static str]) {
     let clock = Clock::System;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .tempdir()
+        .unwrap();
     let ticks = clock.clone();
     let mail = SmtpReceiver::start(Arc::new(move || ticks.now())).unwrap();
     let database = match &mut cluster {

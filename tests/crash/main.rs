@@ -116,7 +116,10 @@ async fn until<F: Future<Output = bool>>(what: &str, mut look: impl FnMut() -> F
 impl Scenery {
     async fn set(mut rng: StdRng, mut cluster: Option<Cluster>) -> Self {
         let clock = Clock::System;
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::Builder::new()
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .tempdir()
+            .unwrap();
         let ticks = clock.clone();
         let now: evenkeel::demo::loopback::Now = Arc::new(move || ticks.now());
         let (push, mail) =

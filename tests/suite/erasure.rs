@@ -1,5 +1,6 @@
 //! Erasing an account: what goes at once, what can be undone, what is left, and that nothing brings the account back.
 
+use crate::streams::feed::{cursor, read_on};
 use crate::support::care::{DAY, HOUR};
 use crate::support::people::{PASSWORD, text};
 use crate::support::together::{ALEXS, SAMS, together};
@@ -246,6 +247,19 @@ on_both_databases! {
             assert_eq!(seen[0], seen[1]);
             assert!(seen[0].0.contains("ENDED") && seen[0].0.contains("\"displayName\":\"Alex\""));
             app.pass_minutes(12 * HOUR).await;
+        }
+        // When it is carried out, nothing is said of it either, so that nobody hears of an hour.
+        let mut from = Vec::new();
+        for couple in &couples {
+            couple.sam.refresh(&app).await;
+            from.push(cursor(&app, &couple.sam).await);
+        }
+        app.pass_minutes(GRACE).await;
+        assert_eq!(erasure::carry_out_due(&app.app.context).await.unwrap(), 1);
+        app.pass_minutes(HOUR).await;
+        for (couple, from) in couples.iter().zip(from) {
+            couple.sam.refresh(&app).await;
+            assert_eq!(read_on(&app, &couple.sam, &from).await.0, Vec::<Value>::new());
         }
     }
 

@@ -282,9 +282,43 @@ fn development_suggests_explains_and_does_not_bind_browsers_to_tls() {
     crate::support::run(crate::support::Backend::Sqlite, |app| async move {
         let answer = app.raw(None, "{ viewe }", json!({})).await.to_string();
         assert!(answer.contains("Did you mean"), "{answer}");
-        let request = app.http.get(&app.url).header("Host", "anything.example");
-        let (status, strict, page) = get(request, "strict-transport-security").await;
+        let (status, strict, page) = get(app.http.get(&app.url), "strict-transport-security").await;
         assert!(status == 200 && strict.is_none() && page.contains("graphiql"));
+    });
+}
+
+#[test]
+fn development_answers_to_names_of_this_machine_and_to_addresses_only() {
+    let settings = |config: &mut evenkeel::config::Config| config.hosts = vec!["care.lan:8080".to_owned()];
+    crate::support::live(async {
+        let app = TestApp::start_with(crate::support::Backend::Sqlite, settings, |_| {}).await;
+        let at = |path: &str, host: &str| app.http.get(format!("{}{path}", app.url)).header("Host", host);
+        for host in [
+            "localhost",
+            "LocalHost:1",
+            "127.0.0.1:8080",
+            "127.9.9.9",
+            "[::1]:8080",
+            "192.168.1.7:8080",
+            "[fd00::7]",
+            "care.lan:8080",
+        ] {
+            assert_eq!(get(at("/open", host), "x-request-id").await.0, 200, "{host}");
+        }
+        // A site of somebody else that leads here by its own name.
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.nip.example:8080",
+            "evil",
+            "127.0.0.1@evil.example",
+            "x.localhost",
+            "",
+        ] {
+            for path in ["/open", "/graphql", "/", "/dev/outbox"] {
+                assert_eq!(get(at(path, host), "x-request-id").await.0, 421, "{host}{path}");
+            }
+        }
     });
 }
 

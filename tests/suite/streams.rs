@@ -1,6 +1,6 @@
 //! Streams and the sync of clients: what each is told, when, that nothing is lost, and that no silence can be heard.
 
-mod feed;
+pub mod feed;
 mod worker;
 
 use crate::support::care::HOUR;

@@ -40,6 +40,24 @@ on_both_databases! {
         assert_eq!(get_json(&app, &format!("{url}/healthz")).await, (200, json!({ "status": "ok" })));
     }
 
+    async fn meters_and_readiness_are_read_by_known_names_only(app) {
+        let mut service = app.config.clone();
+        service.hosts = vec!["care.lan:8080".to_owned()];
+        let service = evenkeel::app::App::build(&service, &app.keys, app.clock.clone(), crate::support::chance()).unwrap();
+        let url = watch(&service);
+        let at = async |path: &str, host: &str| {
+            app.http.get(format!("{url}{path}")).header("Host", host).send().await.unwrap().status().as_u16()
+        };
+        for path in ["/metrics", "/healthz", "/readyz"] {
+            for host in ["127.0.0.1:9090", "localhost", "10.1.2.3:9090", "[fd00::1]:9090", "evenkeel:9090", "care.lan", "care.lan:9090"] {
+                assert_ne!(at(path, host).await, 421, "{host}{path}");
+            }
+            for host in ["evil.example", "evenkeel.evil.example:9090", "10.1.2.3.nip.example", "care.lan.evil.example", "a@evenkeel"] {
+                assert_eq!(at(path, host).await, 421, "{host}{path}");
+            }
+        }
+    }
+
     async fn the_queue_is_counted_by_state_and_not_at_every_scrape(app) {
         let couple = app.couple().await;
         let url = watch(&app.app);
@@ -252,7 +270,7 @@ fn r36_a_lost_database_is_told_without_its_cause() {
 #[test]
 fn a_worker_process_can_be_watched() {
     crate::support::run(Backend::Sqlite, |app| async move {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::support::database::private_folder();
         let mut worker = Command::new(env!("CARGO_BIN_EXE_evenkeel"))
             .arg("worker")
             .current_dir(folder.path())

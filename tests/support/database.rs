@@ -27,10 +27,16 @@ pub struct Home {
     database: Option<(String, String)>,
 }
 
+/// A new folder that only its owner can look into, as the program demands of its data folder.
+pub fn private_folder() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o700)).tempdir().unwrap()
+}
+
 impl Home {
     /// An empty, migrated database in a new folder.
     pub fn new(backend: Backend) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = private_folder();
         match backend {
             Backend::Sqlite => {
                 let file = folder.path().join("evenkeel.db");

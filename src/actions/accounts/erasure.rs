@@ -9,6 +9,7 @@ use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction}
 use crate::chance::Chance;
 use crate::domain::change::ChangeKind;
 use crate::domain::data_rights::GRACE;
+use crate::domain::partner_link::LinkStatus;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::ids::{AccountId, RowId, TypedId};
 use crate::store;
@@ -151,8 +152,11 @@ fn erase(
     if store::account::find(db, account)?.is_none() {
         return Ok(false);
     }
-    let mut links: Vec<_> =
-        store::partner_link::list(db, account, true, i64::MAX)?.into_iter().map(|link| link.id).collect();
+    let rows = store::partner_link::list(db, account, true, i64::MAX)?;
+    // All ended when the erasure was requested, unless the database is an older copy.
+    let live: Vec<_> =
+        rows.iter().filter(|link| link.status != LinkStatus::Ended).map(|link| link.id).collect();
+    let mut links: Vec<_> = rows.into_iter().map(|link| link.id).collect();
     links.sort_unstable();
     for link in &links {
         store::dialect::lock_link(db, *link)?;
@@ -161,8 +165,8 @@ fn erase(
     let cancelled = store::erasure::let_go(db, &links, now)?;
     store::erasure::take_away(db, account, &links)?;
     store::erasure::remember(db, &account_hash(account.uuid()), now)?;
-    // The remaining members see their links, and the cancelled scenes, change.
-    for member in store::partner_link::members(db, &links)? {
+    // Whose link was still live sees it end. A former partner is told nothing, and so hears of no time.
+    for member in store::partner_link::members(db, &live)? {
         events.at_once(member.account_id, ChangeKind::LinkChanged, RowId(member.link_id.uuid()), now, chance);
         for (scene, _) in cancelled.iter().filter(|(_, link)| *link == member.link_id) {
             events.at_once(member.account_id, ChangeKind::SceneChanged, RowId(scene.uuid()), now, chance);

@@ -8,7 +8,8 @@ use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use evenkeel::store::Location;
 use serde_json::json;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Everything that the database keeps, as it lies on the disk or in a dump.
@@ -125,4 +126,78 @@ on_both_databases! {
             assert!(!holds(&data, secret), "{secret} is in the database");
         }
     }
+}
+
+/// The program in a folder, started by who lets everybody read their files; whether it succeeded, and what it said.
+fn careless(folder: &Path, command: &str, settings: &[(&str, &str)]) -> (bool, String) {
+    let line = format!("umask 000; exec timeout 20 {} {command}", env!("CARGO_BIN_EXE_evenkeel"));
+    let output = Command::new("sh")
+        .args(["-c", &line])
+        .current_dir(folder)
+        .envs(settings.iter().copied())
+        .output()
+        .unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Every file and folder below one, with its permissions.
+fn permissions(folder: &Path) -> Vec<(PathBuf, u32)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        all.push((path.clone(), std::fs::metadata(&path).unwrap().permissions().mode() & 0o777));
+        if path.is_dir() {
+            all.extend(permissions(&path));
+        }
+    }
+    all
+}
+
+#[test]
+fn r26_what_the_program_writes_is_its_owners_alone_and_an_open_folder_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let set =
+        |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    set(home.path(), 0o755);
+    for command in ["keys", "migrate"] {
+        let (done, said) = careless(home.path(), command, &[]);
+        assert!(done, "{said}");
+    }
+    let data = home.path().join("data");
+    let made = permissions(home.path());
+    assert!(
+        made.iter().any(|(path, _)| path.ends_with("evenkeel.db"))
+            && made.iter().any(|(path, _)| path.ends_with("master.key"))
+    );
+    for (path, mode) in made {
+        assert_eq!(mode & 0o077, 0, "{mode:o} {}", path.display());
+    }
+    for mode in [0o755, 0o750, 0o701, 0o770] {
+        set(&data, mode);
+        for command in [
+            "serve",
+            "worker",
+            "migrate",
+            "keys",
+            "keys rotate",
+            "keys rotate-tokens",
+            "keys re-encrypt",
+            "nudges dead",
+        ] {
+            let (done, said) = careless(home.path(), command, &[("EVENKEEL_LISTEN", "127.0.0.1:0")]);
+            assert!(
+                !done && said.contains("data_dir") && said.contains("chmod 700"),
+                "{command} {mode:o}: {said}"
+            );
+        }
+    }
+    set(&data, 0o700);
+    let elsewhere = home.path().join("elsewhere.db");
+    let url = format!("sqlite:{}", elsewhere.display());
+    let settings = [("DATABASE_URL", url.as_str())];
+    assert!(careless(home.path(), "migrate", &settings).0);
+    assert_eq!(std::fs::metadata(&elsewhere).unwrap().permissions().mode() & 0o777, 0o600);
+    set(&elsewhere, 0o640);
+    let (done, said) = careless(home.path(), "migrate", &settings);
+    assert!(!done && said.contains("database_url") && said.contains("chmod 600"), "{said}");
 }
