@@ -26,6 +26,7 @@ use crate::store::{self, Db, Location, Store, StoreError, house_secret};
 use crate::vault::key_ring::KeyRing;
 use crate::vault::keys::Keys;
 use crate::vault::ledger::Ledger;
+use crate::vault::meter::Pool;
 use crate::vault::{Vault, VaultError};
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
@@ -75,7 +76,8 @@ fn open_vault(db: &mut Db, key_ring: &Arc<KeyRing>, chance: &Chance) -> Result<V
         VaultError::Malformed(_)
         | VaultError::Forged(_)
         | VaultError::Form(_)
-        | VaultError::Unsealable(_) => {
+        | VaultError::Unsealable(_)
+        | VaultError::Spent(_) => {
             format!("the database is damaged, put a backup back: {error}").into()
         }
     })
@@ -168,6 +170,7 @@ impl App {
         let context = Arc::new(AppContext {
             store,
             vault,
+            meters: Pool::default(),
             rates: Rates::new(&clock),
             clock,
             passwords: Passwords::new(chance.clone())?,

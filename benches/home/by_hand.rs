@@ -7,9 +7,10 @@ use evenkeel::actions::accounts::account;
 use evenkeel::actions::auth::session;
 use evenkeel::actions::check_ins::check_in;
 use evenkeel::actions::links::partner_link;
-use evenkeel::actions::links::revisions::{self, Which};
+use evenkeel::actions::links::revisions;
 use evenkeel::actions::scenes::view;
 use evenkeel::domain::keyset_page::KeysetPage;
+use evenkeel::domain::negotiation::RevisionState;
 use evenkeel::store::check_in::Span;
 use serde::Serialize;
 use std::sync::Arc;
@@ -110,12 +111,16 @@ pub async fn home(request: HttpRequest, context: web::Data<Arc<AppContext>>) -> 
     let me = requester.account;
     let person = account::me(&context, me).await.unwrap();
     let links = partner_link::list(&context, me, false).await.unwrap();
-    let asked = links.iter().map(|link| (link.id, Which::Agreed)).collect();
-    let revisions = revisions::of_links(&context, me, asked).await.unwrap();
+    let asked = links.iter().map(|link| link.id).collect();
+    let outlines = revisions::outlines(&context, me, asked).await.unwrap();
+    let agreed = outlines.values().flatten().filter(|revision| revision.state == RevisionState::Agreed);
+    let agreed: std::collections::HashMap<_, _> = agreed.map(|revision| (revision.link, revision)).collect();
+    let asked = agreed.values().map(|revision| (revision.link, revision.id)).collect();
+    let texts = revisions::texts(&context, me, asked).await.unwrap();
     let coming = check_in::page(&context, me, Some(Span::Coming), KeysetPage::first(6, None)).await.unwrap();
     let scenes = view::all(&context, me, KeysetPage::first(2, None)).await.unwrap();
     let partner_links = links.into_iter().map(|link| {
-        let agreed = revisions.get(&(link.id, Which::Agreed)).and_then(|found| found.first());
+        let agreed = agreed.get(&link.id);
         Link {
             id: link.id.to_string(),
             status: word(link.status.word()),
@@ -129,8 +134,8 @@ pub async fn home(request: HttpRequest, context: web::Data<Arc<AppContext>>) -> 
                 state: word(revision.state.word()),
                 content_hash: revision.content_hash.clone(),
                 terms: Terms {
-                    stop_signal: revision.content.terms.stop_signal.clone(),
-                    protocol: revision.content.terms.protocol.minutes().to_vec(),
+                    stop_signal: texts[&revision.id].terms.stop_signal.clone(),
+                    protocol: texts[&revision.id].terms.protocol.minutes().to_vec(),
                 },
             }),
         }

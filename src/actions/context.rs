@@ -17,6 +17,7 @@ use crate::store::Store;
 use crate::store::feeds::Feeds;
 use crate::vault::Vault;
 use crate::vault::ledger::Ledger;
+use crate::vault::meter::Pool;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -36,6 +37,8 @@ pub struct AppContext {
     pub passwords: Passwords,
     /// The relying party of passkeys; None: the service has no domain name.
     pub passkeys: Option<Passkeys>,
+    /// The bytes that the requests under way have in hand.
+    pub meters: Pool,
     /// Rate limits.
     pub rates: Rates,
     /// Which push services may be used.

@@ -9,6 +9,7 @@ pub mod export;
 pub mod feed;
 pub mod idempotency;
 pub mod links;
+pub mod metered;
 pub mod nudges;
 pub mod operations;
 pub mod scenes;

@@ -5,6 +5,7 @@
 
 use super::context::{AppContext, RequestKey};
 use super::error::{ActionResult, Fault, Refusal};
+use super::metered::meter;
 use crate::auth::tokens::REFRESH_GRACE;
 use crate::chance::Chance;
 use crate::ids::AccountId;
@@ -82,9 +83,9 @@ impl AppContext {
         self: &Arc<Self>,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let context = Arc::clone(self);
+        let (context, vault) = (Arc::clone(self), self.vault.metered(meter()));
         let read = move |db: &mut Db| {
-            let mut tx = Transaction::new(db, &context.vault, context.clock.now());
+            let mut tx = Transaction::new(db, &vault, context.clock.now());
             let seen = work(&mut tx)?;
             if !tx.events.is_empty() {
                 return Err(Fault::Inconsistent("a transaction that only reads has something to tell"));
@@ -162,9 +163,9 @@ impl AppContext {
         T: Send + 'static,
         E: From<StoreError> + From<diesel::result::Error> + Send + 'static,
     {
-        let context = Arc::clone(self);
+        let (context, vault) = (Arc::clone(self), self.vault.metered(meter()));
         let write = move |db: &mut Db| {
-            let mut tx = Transaction::new(db, &context.vault, context.clock.now());
+            let mut tx = Transaction::new(db, &vault, context.clock.now());
             let done = work(&mut tx)?;
             let told = tx.events.save(tx.db)?;
             Ok::<_, E>((done, told))

@@ -1,31 +1,59 @@
 //! The client's network, read from trusted proxy headers only and no more exact than a rate limit needs.
 
 use ipnet::IpNet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-/// What one client is counted by: an IPv4 address, or the /64 of an IPv6 address (RFC 6177: a client gets the whole
-/// /64). For counting alone; it never reaches a log (R35).
+/// How many widths a client is counted by at most.
+pub const WIDTHS: usize = 3;
+/// Prefix lengths of IPv6: a client has a /64 (RFC 6177), a home or an office a /56 or a /48.
+const V6_LENGTHS: [u8; WIDTHS] = [64, 56, 48];
+
+/// What one client is counted by: an IPv4 address, or the /64 of an IPv6 address. For counting alone; it never reaches a
+/// log (R35). Without a network, no address is known, or none counts.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Network {
-    /// No address is known.
-    #[default]
-    Unknown,
-    /// One address.
-    V4(Ipv4Addr),
-    /// The first 64 bits.
-    V6([u16; 4]),
-}
+pub struct Network(Option<IpNet>);
 
 impl Network {
+    /// No network.
+    pub const NONE: Self = Self(None);
+
     /// The network of an address.
     pub fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Self::V6([a, b, c, d])
-            }
+        Self(Some(address.to_canonical().into())).widest_of(&V6_LENGTHS[..1])
+    }
+
+    /// The networks that a client may have as a whole, the narrowest first: an IPv4 address alone, or the /64, /56 and
+    /// /48.
+    pub fn widths(self) -> impl Iterator<Item = Self> {
+        let lengths = if self.is_v6() { &V6_LENGTHS[..] } else { &V6_LENGTHS[..1] };
+        lengths.iter().map(move |length| self.widest_of(&[*length]))
+    }
+
+    /// The widest of them.
+    pub fn widest(self) -> Self {
+        self.widest_of(&V6_LENGTHS)
+    }
+
+    /// The network of a provider, in which clients have nothing to do with each other: the /16 of IPv4, the /32 of IPv6.
+    pub fn provider(self) -> Self {
+        let length = if self.is_v6() { 32 } else { 16 };
+        self.cut(length)
+    }
+
+    fn is_v6(self) -> bool {
+        matches!(self.0, Some(IpNet::V6(_)))
+    }
+
+    /// The widest network of IPv6 by these lengths; one of IPv4 has one width.
+    fn widest_of(self, lengths: &[u8]) -> Self {
+        match lengths.iter().min() {
+            Some(length) if self.is_v6() => self.cut(*length),
+            Some(_) | None => self,
         }
+    }
+
+    fn cut(self, length: u8) -> Self {
+        Self(self.0.and_then(|network| IpNet::new(network.addr(), length).ok()).map(|cut| cut.trunc()))
     }
 }
 
@@ -172,6 +200,20 @@ mod tests {
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
         assert_eq!(format!("{:?}", of("192.0.2.1")), "Network(…)");
+        let widths = |text: &str| of(text).widths().collect::<Vec<_>>();
+        let together = |one: &str, other: &str| {
+            widths(one).iter().zip(widths(other)).filter(|(one, other)| **one == *other).count()
+        };
+        assert_eq!(together("2001:db8:0:100::1", "2001:db8:0:100:ffff::1"), 3);
+        assert_eq!(together("2001:db8:0:100::1", "2001:db8:0:1ff::1"), 2);
+        assert_eq!(together("2001:db8:0:100::1", "2001:db8:0:200::1"), 1);
+        assert_eq!(together("2001:db8:0:100::1", "2001:db8:1:100::1"), 0);
+        assert_eq!(of("2001:db8:0:100::1").widest(), of("2001:db8:0:ffff::1").widest());
+        assert_eq!(of("2001:db8:0:100::1").provider(), of("2001:db8:ffff::1").provider());
+        assert_ne!(of("2001:db8::1").provider(), of("2001:db9::1").provider());
+        assert_eq!(widths("192.0.2.1"), [of("192.0.2.1")]);
+        assert_eq!(of("192.0.2.1").provider(), of("192.0.99.1").provider());
+        assert_ne!(of("192.0.2.1").provider(), of("192.1.2.1").provider());
     }
 
     #[test]

@@ -160,7 +160,9 @@ pub fn explain_mail(purpose: MailPurpose, due_at: Timestamp) -> Explanation {
         MailPurpose::SignedOut => {
             "A device of yours was signed out, since its sign-in was used in two places."
         }
-        MailPurpose::SecurityChange => "Something changed in how your account is protected.",
+        MailPurpose::SecurityChange => {
+            "Something changed in how your account is protected, or a device signed in that did not before."
+        }
         MailPurpose::ConfirmNewAddress | MailPurpose::AddressChange => {
             "Somebody, most likely you, asked for another address for an account."
         }

@@ -73,7 +73,8 @@ pub const SIGNED_OUT: Letter = Letter {
 pub const SECURITY_CHANGE: Letter = Letter {
     subject: "Something changed",
     paragraphs: &[
-        "Something changed in how your account is reached or protected. If it was you, you need not do anything.",
+        "Something changed in how your account is reached or protected, or a device signed in that had not before. If \
+         it was you, you need not do anything.",
         "If it was not you, please set a new password now: that signs every device out. Then look in the settings at \
          what can sign in.",
     ],

@@ -1,5 +1,6 @@
 //! Errors and problems with stable codes, as clients get them; the causes of faults go only to the log (R36).
 
+use crate::actions::metered::Spent;
 use crate::actions::{ActionResult, Done, Fault, Refusal};
 use crate::chance::Chance;
 use crate::domain::problem::{Problem, ProblemCode};
@@ -51,6 +52,11 @@ impl ErrorCode {
     }
 }
 
+/// What a client reads whose request opens too much.
+const TOO_MUCH: &str = "This asks for more text than one answer holds. Ask for fewer entries at once.";
+/// The same while others do.
+const BUSY: &str = "The service has much to do. Please ask again in a moment.";
+
 /// Why a field has no value. It has no `Display`, so that `?` cannot turn a cause into text for the client.
 #[derive(Debug)]
 pub enum Failure {
@@ -91,6 +97,13 @@ impl From<Failure> for async_graphql::Error {
             let id = log_fault(fault);
             coded("internal error", ErrorCode::Internal).extend_with(|_, e| e.set("id", id.clone()))
         };
+        let of_fault = |fault: &Fault| match fault.spent() {
+            Some(Spent::Request) => coded(TOO_MUCH, ErrorCode::BadRequest),
+            Some(Spent::Process) => {
+                coded(BUSY, ErrorCode::TryLater).extend_with(|_, e| e.set("retryAfterSeconds", 1))
+            }
+            None => internal(fault),
+        };
         match failure {
             Failure::SignInNeeded => coded("Please sign in.", ErrorCode::Unauthenticated),
             Failure::BadRequest(sentence) => coded(sentence, ErrorCode::BadRequest),
@@ -100,8 +113,8 @@ impl From<Failure> for async_graphql::Error {
             ),
             Failure::TryLater(seconds) => coded("Please wait a little.", ErrorCode::TryLater)
                 .extend_with(|_, e| e.set("retryAfterSeconds", seconds)),
-            Failure::Fault(fault) => internal(&fault),
-            Failure::Shared(fault) => internal(&fault),
+            Failure::Fault(fault) => of_fault(&fault),
+            Failure::Shared(fault) => of_fault(&fault),
         }
     }
 }

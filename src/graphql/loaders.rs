@@ -4,13 +4,15 @@ use super::errors::Failure;
 use crate::actions::check_ins::check_in;
 use crate::actions::check_ins::check_in::{CheckInView, SceneCheckIns};
 use crate::actions::links::partner_link::LinkView;
-use crate::actions::links::revisions::{RevisionView, Which};
+use crate::actions::links::revisions::RevisionOutline;
 use crate::actions::links::{partner_link, promises, revisions};
+use crate::actions::metered::{meter, with_meter};
 use crate::actions::scenes::debrief::DebriefView;
 use crate::actions::scenes::view::SceneView;
 use crate::actions::scenes::{debrief, view};
 use crate::actions::{AppContext, Fault};
-use crate::ids::{AccountId, CheckInId, LinkId, SceneId};
+use crate::domain::negotiation::Content;
+use crate::ids::{AccountId, CheckInId, LinkId, RevisionId, SceneId};
 use async_graphql::dataloader::{DataLoader, Loader};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,7 +29,12 @@ pub struct Loaders(DataLoader<Reader>);
 impl Loaders {
     /// Loaders for one account.
     pub fn new(context: &Arc<AppContext>, account: AccountId) -> Self {
-        Self(DataLoader::new(Reader { context: Arc::clone(context), account }, tokio::spawn))
+        // A batch is read in a task of its own, by the meter of the request that asks for it.
+        let spawn = |batch| match meter() {
+            Some(meter) => tokio::spawn(with_meter(meter, batch)),
+            None => tokio::spawn(batch),
+        };
+        Self(DataLoader::new(Reader { context: Arc::clone(context), account }, spawn))
     }
 
     /// A link of the person.
@@ -55,16 +62,14 @@ impl Loaders {
         self.0.load_one(DebriefOf(id)).await.map_err(Failure::Shared)
     }
 
-    /// The Revisions of a link of the person, the newest first.
-    pub async fn revisions(&self, id: LinkId) -> Result<Vec<RevisionView>, Failure> {
-        let asked = RevisionsOf(id, Which::All);
-        Ok(self.0.load_one(asked).await.map_err(Failure::Shared)?.unwrap_or_default())
+    /// The Revisions of a link of the person, the newest first, without their texts.
+    pub async fn revisions(&self, id: LinkId) -> Result<Vec<RevisionOutline>, Failure> {
+        Ok(self.0.load_one(RevisionsOf(id)).await.map_err(Failure::Shared)?.unwrap_or_default())
     }
 
-    /// One Revision of a link of the person, without decrypting the others.
-    pub async fn revision(&self, id: LinkId, which: Which) -> Result<Option<RevisionView>, Failure> {
-        let found = self.0.load_one(RevisionsOf(id, which)).await.map_err(Failure::Shared)?;
-        Ok(found.and_then(|views| views.into_iter().next()))
+    /// The text of a Revision of a link of the person.
+    pub async fn revision_text(&self, link: LinkId, id: RevisionId) -> Result<Option<Arc<Content>>, Failure> {
+        self.0.load_one(TextOf(link, id)).await.map_err(Failure::Shared)
     }
 
     /// How many promises the partners of a link kept, if both want to see it.
@@ -83,7 +88,11 @@ pub struct SidesOf(SceneId);
 
 /// The key of a link's Revisions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RevisionsOf(LinkId, Which);
+pub struct RevisionsOf(LinkId);
+
+/// The key of a Revision's text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TextOf(LinkId, RevisionId);
 
 /// The key of a link's count of kept promises.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -142,13 +151,26 @@ impl Loader<DebriefOf> for Reader {
 }
 
 impl Loader<RevisionsOf> for Reader {
-    type Value = Vec<RevisionView>;
+    type Value = Vec<RevisionOutline>;
     type Error = Arc<Fault>;
 
     async fn load(&self, keys: &[RevisionsOf]) -> Result<HashMap<RevisionsOf, Self::Value>, Arc<Fault>> {
-        let asked = keys.iter().map(|key| (key.0, key.1)).collect();
-        let found = revisions::of_links(&self.context, self.account, asked).await?;
-        Ok(found.into_iter().map(|((link, which), views)| (RevisionsOf(link, which), views)).collect())
+        let links = keys.iter().map(|key| key.0).collect();
+        let found = revisions::outlines(&self.context, self.account, links).await?;
+        Ok(found.into_iter().map(|(link, outlines)| (RevisionsOf(link), outlines)).collect())
+    }
+}
+
+impl Loader<TextOf> for Reader {
+    type Value = Arc<Content>;
+    type Error = Arc<Fault>;
+
+    async fn load(&self, keys: &[TextOf]) -> Result<HashMap<TextOf, Self::Value>, Arc<Fault>> {
+        let wanted = keys.iter().map(|key| (key.0, key.1)).collect();
+        let found = revisions::texts(&self.context, self.account, wanted).await?;
+        let found: HashMap<_, _> = found.into_iter().map(|(id, text)| (id, Arc::new(text))).collect();
+        let text = |key: &TextOf| Some((*key, Arc::clone(found.get(&key.1)?)));
+        Ok(keys.iter().filter_map(text).collect())
     }
 }
 

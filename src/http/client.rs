@@ -5,7 +5,7 @@ use actix_web::HttpRequest;
 
 /// The client's network, by its address or the headers of trusted proxies.
 pub fn network(request: &HttpRequest, proxies: &TrustedProxies) -> Network {
-    let Some(peer) = request.peer_addr() else { return Network::Unknown };
+    let Some(peer) = request.peer_addr() else { return Network::NONE };
     let lines = |name: &'static str| request.headers().get_all(name).filter_map(|line| line.to_str().ok());
     Network::of(proxies.client(peer.ip(), lines("x-forwarded-for"), lines("forwarded")))
 }

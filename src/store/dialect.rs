@@ -41,6 +41,11 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
+/// The bytes of a table's `content`, summed up: neither backend reads the values themselves for it.
+pub fn total_length() -> diesel::expression::SqlLiteral<diesel::sql_types::BigInt> {
+    diesel::dsl::sql("COALESCE(SUM(LENGTH(content)), 0)")
+}
+
 impl Db {
     /// Opens a connection.
     pub fn open(location: &Location) -> Result<Self, StoreError> {

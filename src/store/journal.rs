@@ -1,5 +1,6 @@
 //! Journal entries.
 
+use super::dialect::total_length;
 use super::schema::journal_entries;
 use super::types::Ts;
 use super::{Db, MultiBackend, columns};
@@ -55,6 +56,14 @@ pub fn find_for(db: &mut Db, id: JournalEntryId, account: AccountId) -> QueryRes
         .select(JournalRow::as_select())
         .first(db)
         .optional()
+}
+
+/// The bytes of all entries of a person, as they are kept.
+pub fn bytes(db: &mut Db, account: AccountId) -> QueryResult<i64> {
+    journal_entries::table
+        .filter(journal_entries::account_id.eq(account))
+        .select(total_length())
+        .get_result(db)
 }
 
 /// How many entries a person saved since `since`.

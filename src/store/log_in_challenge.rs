@@ -22,6 +22,8 @@ pub struct ChallengeRow {
     pub wrong_codes: i32,
     /// When it stops working.
     pub expires_at: Ts,
+    /// Whether the device showed a token of an earlier session of the account.
+    pub known_device: bool,
 }
 
 /// Saves a challenge.

@@ -1,6 +1,6 @@
 //! Revisions and the agreements to them.
 
-use super::dialect::on_both;
+use super::dialect::{on_both, total_length};
 use super::schema::{agreements, link_members, revision_parts, revisions};
 use super::types::Ts;
 use super::{Db, MultiBackend};
@@ -110,6 +110,15 @@ pub fn parts(db: &mut Db, of: &[RevisionId]) -> QueryResult<Vec<PartRow>> {
         .load(db)
 }
 
+/// The bytes of all texts of a link's Revisions, as they are kept.
+pub fn bytes(db: &mut Db, link: LinkId) -> QueryResult<i64> {
+    let of_link = revisions::table.filter(revisions::link_id.eq(link));
+    let shared: i64 = of_link.select(total_length()).get_result(db)?;
+    let ids = of_link.select(revisions::id);
+    let parts = revision_parts::table.filter(revision_parts::revision_id.eq_any(ids));
+    Ok(shared + parts.select(total_length()).get_result::<i64>(db)?)
+}
+
 /// Stores the state of some Revisions, before the agreements that it follows from are deleted.
 pub fn settle(db: &mut Db, ids: &[RevisionId], state: RevisionState) -> QueryResult<usize> {
     diesel::update(revisions::table.filter(revisions::id.eq_any(ids)))
@@ -126,9 +135,23 @@ pub fn heads(db: &mut Db, links: &[LinkId]) -> QueryResult<Vec<RevisionHead>> {
         .load(db)
 }
 
-/// The parts that both share of some Revisions, sealed.
-pub fn contents(db: &mut Db, of: &[RevisionId]) -> QueryResult<Vec<(RevisionId, Vec<u8>)>> {
-    revisions::table.filter(revisions::id.eq_any(of)).select((revisions::id, revisions::content)).load(db)
+/// The part that both share of a Revision.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = revisions, check_for_backend(MultiBackend))]
+pub struct SharedRow {
+    /// Its id.
+    pub id: RevisionId,
+    /// The link.
+    pub link_id: LinkId,
+    /// Sealed with the link's data key.
+    pub content: Vec<u8>,
+    /// SHA-256 of it, opened.
+    pub content_hash: Vec<u8>,
+}
+
+/// The parts that both share of some Revisions.
+pub fn contents(db: &mut Db, of: &[RevisionId]) -> QueryResult<Vec<SharedRow>> {
+    revisions::table.filter(revisions::id.eq_any(of)).select(SharedRow::as_select()).load(db)
 }
 
 /// The link of a Revision, if this person is in it; another's takes as long as a missing one (R29).

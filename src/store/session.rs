@@ -143,6 +143,12 @@ pub fn list_reused(db: &mut Db, account: AccountId, since: Ts) -> QueryResult<Ve
         .load(db)
 }
 
+/// Whether a person has or had any session.
+pub fn any(db: &mut Db, account: AccountId) -> QueryResult<bool> {
+    diesel::select(diesel::dsl::exists(sessions::table.filter(sessions::account_id.eq(account))))
+        .get_result(db)
+}
+
 /// All sessions of a person, ended ones too, the oldest first.
 pub fn all(db: &mut Db, account: AccountId) -> QueryResult<Vec<SessionRow>> {
     sessions::table

@@ -2,6 +2,7 @@
 
 use super::envelope::{Aad, SEALED, VaultError, decrypt, encrypt};
 use super::hashing::random_key;
+use super::meter::Meter;
 use crate::chance::Chance;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,12 +18,14 @@ pub struct DataKey {
     pub(super) chance: Chance,
     /// Counts openings; shared with the vault that the key comes from.
     pub(super) decryptions: Arc<AtomicU64>,
+    /// The meter of the request that opens with it.
+    pub(super) meter: Option<Meter>,
 }
 
 impl DataKey {
     /// A new random key.
     pub fn random(chance: &Chance) -> Self {
-        Self { key: random_key(chance), chance: chance.clone(), decryptions: Arc::default() }
+        Self { key: random_key(chance), chance: chance.clone(), decryptions: Arc::default(), meter: None }
     }
 
     /// Seals bytes for one place. An error, never an empty value, if they cannot be sealed.
@@ -37,6 +40,9 @@ impl DataKey {
     pub fn open(&self, aad: Aad, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
         let body = sealed.strip_prefix(&[SEALED]).ok_or(VaultError::Malformed(aad.column))?;
         self.decryptions.fetch_add(1, Ordering::Relaxed);
+        if let Some(meter) = &self.meter {
+            meter.count(body.len())?;
+        }
         decrypt(&self.key, aad, body)
     }
 

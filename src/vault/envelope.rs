@@ -28,9 +28,21 @@ pub enum VaultError {
     /// It opened, but the content does not have the expected form.
     #[error("{0}: the sealed value has another form than expected")]
     Form(Column),
+    /// A request opened more than it may. No column is to blame.
+    #[error("too many bytes were opened: {0:?}")]
+    Spent(Spent),
     /// The value cannot be serialised, or is longer than the cipher allows.
     #[error("{0}: the value cannot be sealed")]
     Unsealable(Column),
+}
+
+/// Which limit of bytes a request reached: see [`super::meter`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spent {
+    /// The request's own bytes.
+    Request,
+    /// Those of all requests under way.
+    Process,
 }
 
 /// The column of a sealed value, for error messages.

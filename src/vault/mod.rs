@@ -8,6 +8,7 @@ pub(crate) mod key_files;
 pub mod key_ring;
 pub mod keys;
 pub mod ledger;
+pub mod meter;
 pub mod token_keys;
 
 pub use data_key::DataKey;
@@ -18,12 +19,14 @@ use crate::chance::Chance;
 use envelope::{WRAPPED, decrypt, encrypt};
 use hashing::{hmac, random_key};
 use key_ring::{KeyRing, Master, MasterId};
+use meter::Meter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;
 
 /// Wraps data keys with a master key. All other secrets are derived from the house secret: it is random, belongs to one
 /// database and is stored there, wrapped like a data key. So the master key can change, and derived secrets stay.
+#[derive(Clone)]
 pub struct Vault {
     key_ring: Arc<KeyRing>,
     index_key: Zeroizing<[u8; 32]>,
@@ -31,6 +34,7 @@ pub struct Vault {
     system: DataKey,
     chance: Chance,
     decryptions: Arc<AtomicU64>,
+    meter: Option<Meter>,
 }
 
 impl Vault {
@@ -57,8 +61,10 @@ impl Vault {
                 key: derive("evenkeel system data"),
                 chance: chance.clone(),
                 decryptions: Arc::clone(&decryptions),
+                meter: None,
             },
             decryptions,
+            meter: None,
             key_ring,
             chance,
         })
@@ -68,6 +74,12 @@ impl Vault {
     /// costs besides its statements.
     pub fn decryptions(&self) -> u64 {
         self.decryptions.load(Ordering::Relaxed)
+    }
+
+    /// The same vault, for one request: what is opened by it counts against that meter.
+    #[must_use]
+    pub fn metered(&self, meter: Option<Meter>) -> Self {
+        Self { system: DataKey { meter: meter.clone(), ..self.system.clone() }, meter, ..self.clone() }
     }
 
     /// The source of its keys and nonces.
@@ -105,7 +117,11 @@ impl Vault {
     /// # Errors
     /// If that master key is not in the ring.
     pub fn new_data_key(&self, aad: Aad, by: MasterId) -> Result<(DataKey, Vec<u8>), VaultError> {
-        let key = DataKey { decryptions: Arc::clone(&self.decryptions), ..DataKey::random(&self.chance) };
+        let key = DataKey {
+            decryptions: Arc::clone(&self.decryptions),
+            meter: self.meter.clone(),
+            ..DataKey::random(&self.chance)
+        };
         let wrapped = self.wrap(aad, &key, by)?;
         Ok((key, wrapped))
     }
@@ -126,7 +142,12 @@ impl Vault {
     pub fn unwrap(&self, aad: Aad, wrapped: &[u8]) -> Result<DataKey, VaultError> {
         self.decryptions.fetch_add(1, Ordering::Relaxed);
         let key = unwrap(&self.key_ring, aad, wrapped)?;
-        Ok(DataKey { key, chance: self.chance.clone(), decryptions: Arc::clone(&self.decryptions) })
+        Ok(DataKey {
+            key,
+            chance: self.chance.clone(),
+            decryptions: Arc::clone(&self.decryptions),
+            meter: self.meter.clone(),
+        })
     }
 
     /// Wraps the same key by another master key; None if that one wraps it already.

@@ -308,7 +308,7 @@ impl Scenery {
                     .unwrap();
             } else {
                 let text = revisions::read(&context, couple.people[0], couple.link).await.unwrap().remove(0);
-                negotiation::withdraw(&context, &by, text.id).await.unwrap();
+                negotiation::withdraw(&context, &by, text.outline.id).await.unwrap();
             }
             let so_far = arrived.get(&nudge.id).copied().unwrap_or(0);
             self.unwanted.insert(nudge.id, (so_far, DropReason::NotConsented));

@@ -109,7 +109,7 @@ on_both_databases! {
         let key = link_key(&app.app.context.vault, &found).unwrap();
         use evenkeel::ids::TypedId as _;
         assert_eq!(rows.len(), 2);
-        for (revision, sealed) in &rows {
+        for store::negotiation::SharedRow { id: revision, content: sealed, .. } in &rows {
             let aad = evenkeel::vault::Aad::new("revisions", "content", revision.uuid());
             let frame = key.open_text(aad, sealed).unwrap();
             assert!(frame.contains("digests") && ALEXS.iter().all(|words| !frame.contains(words)), "{frame}");

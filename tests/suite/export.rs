@@ -210,7 +210,7 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("recovery_codes.code_hash", SECRET), ("recovery_codes.account_id", KEY),
     ("recovery_codes.created_at", In("factors.createdAt")), ("recovery_codes.used_at", In("factors.usedAt?")),
     ("log_in_challenges.token_hash", SECRET), ("log_in_challenges.account_id", KEY), ("log_in_challenges.label", ASIDE),
-    ("log_in_challenges.password_mark", SECRET), ("log_in_challenges.wrong_codes", ASIDE), ("log_in_challenges.expires_at", ASIDE),
+    ("log_in_challenges.password_mark", SECRET), ("log_in_challenges.wrong_codes", ASIDE), ("log_in_challenges.expires_at", ASIDE), ("log_in_challenges.known_device", ASIDE),
     ("passkeys.id", KEY), ("passkeys.account_id", KEY), ("passkeys.credential_index", SECRET), ("passkeys.credential", SECRET),
     ("passkeys.label", In("factors.label?")), ("passkeys.created_at", In("factors.createdAt")), ("passkeys.last_used_at", In("factors.usedAt?")),
     ("passkey_ceremonies.token_hash", SECRET), ("passkey_ceremonies.account_id", KEY), ("passkey_ceremonies.state", SECRET),

@@ -1,6 +1,6 @@
 //! Limits of a request (R34): each is met exactly, and exceeded by one; and a slow or greedy client delays nobody.
 
-use crate::support::{Backend, Person, TestApp};
+use crate::support::{Backend, Couple, Person, TestApp};
 use diesel::connection::SimpleConnection;
 use evenkeel::graphql::limits;
 use evenkeel::store::Db;
@@ -94,7 +94,105 @@ async fn dribble(app: &TestApp, first: &str, piece: &str) -> String {
     String::from_utf8(said).unwrap()
 }
 
+/// A text of so many characters, each as long in UTF-8 as one can be.
+fn longest(characters: usize) -> String {
+    "\u{1F33F}".repeat(characters)
+}
+
+/// Needs and terms with every text at its limit.
+fn largest() -> (Value, Value) {
+    let needs = json!({
+        "avoid": vec![longest(200); 20], "grounding": longest(500), "foodAndDrink": longest(500), "words": longest(500),
+        "anythingElse": longest(4000),
+    });
+    let terms = json!({ "limits": longest(4000), "stopSignal": longest(200), "contactPlan": longest(4000) });
+    (needs, terms)
+}
+
+const EVERYTHING: &str = "needs { needs { avoid grounding foodAndDrink words anythingElse } } terms { limits stopSignal contactPlan }";
+
+/// As many pages of a link's Revisions as one document may ask for.
+fn greedy(couple: &Couple) -> String {
+    let page = format!("... on PartnerLink {{ revisions(first: 50) {{ nodes {{ {EVERYTHING} }} }} }}");
+    format!("{{ {} }}", numbered(9, |n| format!("n{n}: node(id: \"{}\") {{ {page} }}", couple.link)))
+}
+
+/// Fills a link with the largest Revisions until no more are taken; how many there are.
+async fn fill(app: &TestApp, couple: &Couple) -> usize {
+    let (needs, mut terms) = largest();
+    for person in [&couple.alex, &couple.sam] {
+        person.done(app, "writeNeeds", json!({ "linkId": couple.link, "needs": needs }), "").await;
+    }
+    let query = "mutation($i: ProposeRevisionInput!) { proposeRevision(input: $i) { status revision { id } problems { field code } } }";
+    let (mut based_on, mut count) = (Value::Null, 0);
+    loop {
+        terms["protocol"] = json!([60 + count]);
+        let input = json!({ "i": { "linkId": couple.link, "basedOn": based_on, "terms": terms } });
+        let answer = couple.alex.ask(app, query, input).await["proposeRevision"].clone();
+        if answer["status"] != "DONE" {
+            assert_eq!(answer["problems"], json!([{ "field": "linkId", "code": "WRONG_STATE" }]));
+            return count;
+        }
+        based_on = answer["revision"]["id"].clone();
+        count += 1;
+    }
+}
+
 on_both_databases! {
+    async fn r34_the_largest_content_under_the_largest_document_is_bounded(app) {
+        let couple = app.couple().await;
+        let count = fill(&app, &couple).await;
+        assert!((100..400).contains(&count), "{count} of the largest fill a link");
+        let vault = &app.app.context.vault;
+        let list = |fields: &str, first: usize| {
+            format!("{{ viewer {{ partnerLinks {{ revisions(first: {first}) {{ nodes {{ number state {fields} }} }} }} }} }}")
+        };
+        let before = vault.decryptions();
+        couple.sam.ask(&app, &list("", 50), json!({})).await;
+        let opened = vault.decryptions() - before;
+        assert!(opened < 20, "a list opens no text that was not asked for: {opened}");
+        couple.sam.ask(&app, &list(EVERYTHING, 20), json!({})).await;
+
+        let aliased = greedy(&couple);
+        let same = numbered(40, |n| format!("n{n}: needs {{ needs {{ anythingElse }} }}"));
+        let repeated = format!("... on PartnerLink {{ revisions(first: 40) {{ nodes {{ {same} }} }} }}");
+        let repeated = format!("{{ node(id: \"{}\") {{ {repeated} }} }}", couple.link);
+        for (what, query) in [("many pages", aliased), ("one text many times", repeated)] {
+            let (status, text) = app.exact(Some(&couple.sam.access()), None, &query, json!({})).await;
+            assert!(status == 200 && text.len() < 9 * 1024 * 1024, "{what}: {} bytes", text.len());
+            assert!(text.contains("BAD_REQUEST") && text.contains("fewer entries"), "{what}: {text:.300}");
+        }
+        // The longest journal, page by page, is no such thing.
+        for _ in 0..51 {
+            couple.sam.done(&app, "writeJournalEntry", json!({ "text": longest(10_000) }), "").await;
+        }
+        let journal = "{ viewer { journal(first: 50) { nodes { text } } } }";
+        let read = couple.sam.ask(&app, journal, json!({})).await;
+        assert_eq!(read["viewer"]["journal"]["nodes"].as_array().unwrap().len(), 50);
+    }
+
+    async fn r34_a_person_changes_things_so_often_and_others_go_on(app) {
+        let alex = person(&app).await;
+        let sam = app.person_without_device("Sam", "UTC", ("22:00", "08:00")).await;
+        let mutation = "mutation { resumeNudges { status } }";
+        let mut taken = 0;
+        let refused = loop {
+            let (status, text) = app.exact(Some(&alex.access()), None, mutation, json!({})).await;
+            if status != 200 {
+                break (status, text);
+            }
+            taken += 1;
+        };
+        assert!((500..=600).contains(&taken), "{taken}");
+        let body: Value = serde_json::from_str(&refused.1).unwrap();
+        let said = &body["errors"][0]["extensions"];
+        assert_eq!((refused.0, said), (429, &json!({ "code": "TRY_LATER", "retryAfterSeconds": 1 })));
+        assert_eq!(refusal(&app, &alex, &account("displayName"), json!({})).await, None, "reading goes on");
+        sam.ask(&app, mutation, json!({})).await;
+        app.clock.set(app.clock.now() + jiff::SignedDuration::from_secs(1));
+        alex.ask(&app, mutation, json!({})).await;
+    }
+
     async fn r34_the_text_of_a_document_has_limits(app) {
         let alex = person(&app).await;
         let padded = |bytes: usize| format!("{}{}", "{ vapidPublicKey }", " ".repeat(bytes - 18));
@@ -374,5 +472,59 @@ fn r34_connections_beyond_the_cap_wait_until_one_is_closed() {
         let mut start = [0; 12];
         third.read_exact(&mut start).await.unwrap();
         assert_eq!(&start, b"HTTP/1.1 200", "and is when there is room");
+    });
+}
+
+/// Kibibytes that a process has in memory, at most so far (proc(5)).
+fn peak(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn r34_greedy_requests_at_once_take_bounded_memory_and_strangers_go_on() {
+    crate::support::run(Backend::Sqlite, |app| async move {
+        app.install_keys();
+        app.clock.set(evenkeel::clock::Clock::System.now());
+        let couple = app.couple().await;
+        fill(&app, &couple).await;
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = app.program(&["serve"]);
+        let mut service = command.env("EVENKEEL_LISTEN", format!("127.0.0.1:{port}")).spawn().unwrap();
+        let url = format!("http://127.0.0.1:{port}");
+        while app.http.get(format!("{url}/healthz")).send().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let ask = async |access: &str, query: &str| {
+            let body = json!({ "query": query }).to_string();
+            let request = app.http.post(format!("{url}/graphql")).bearer_auth(access).body(body);
+            let answer = request.header("Content-Type", "application/json").send().await.unwrap();
+            (answer.status().as_u16(), answer.bytes().await.unwrap().len())
+        };
+        let stranger = app.person_without_device("Kim", "UTC", ("22:00", "08:00")).await;
+        let (kims, sams) = (stranger.access(), couple.sam.access());
+        assert_eq!(ask(&kims, "mutation { resumeNudges { status } }").await.0, 200);
+        let before = peak(service.id());
+        let greedy = greedy(&couple);
+        let (greedy, sams) = (greedy.as_str(), sams.as_str());
+        for _ in 0..3 {
+            let all = futures::future::join_all((0..14).map(|_| ask(sams, greedy)));
+            let others = async {
+                for _ in 0..10 {
+                    assert_eq!(
+                        ask(&kims, "mutation { resumeNudges { status } }").await.0,
+                        200,
+                        "a stranger goes on"
+                    );
+                }
+            };
+            let (answers, ()) = futures::join!(all, others);
+            assert!(answers.iter().all(|(_, length)| *length < 9 * 1024 * 1024), "{answers:?}");
+        }
+        let grown = peak(service.id()) - before;
+        service.kill().unwrap();
+        service.wait().unwrap();
+        assert!(grown < 250 * 1024, "{grown} KiB more than at rest");
     });
 }

@@ -251,6 +251,7 @@ on_both_databases! {
         let (_, first) = app.log_in(&alex.email, PASSWORD).await;
         refreshed(&app, &first).await;
         assert_eq!(copied(&app, &alex).await, json!([]));
+        app.deliver().await;
         let before = alex.mails(&app).len();
         // 22:30 in Berlin: quiet hours.
         seconds(&app, 2 * 3600 + 1800);
@@ -278,6 +279,43 @@ on_both_databases! {
         let (access, _) = app.log_in(&alex.email, PASSWORD).await;
         let answer = app.raw(Some(&access), COPIED, json!({})).await;
         assert_eq!(answer["data"]["viewer"]["copiedSessions"], json!([]), "it is not held up to them for ever");
+    }
+
+    async fn a_log_in_on_a_device_that_was_not_signed_in_before_is_told_to_the_owner(app) {
+        let alex = alex(&app).await;
+        let mut told = 0;
+        let mut told_since = async || {
+            app.pass_minutes(1).await;
+            let subject = |mail: &evenkeel::demo::smtp_receiver::Mail| mail.subject().unwrap();
+            let now = alex.mails(&app).iter().filter(|mail| subject(mail) == "Something changed").count();
+            now - std::mem::replace(&mut told, now)
+        };
+        assert_eq!(told_since().await, 0, "the first device is the one on which they signed up");
+        let earlier = alex.refresh_token();
+        let log_in = async |earlier: Option<&str>| {
+            let query = "mutation($i: LogInInput!) { logIn(input: $i) { status tokens { accessToken refreshToken } } }";
+            let input = json!({ "i": { "email": alex.email, "password": PASSWORD, "earlierRefreshToken": earlier } });
+            app.anonymous(query, input).await["logIn"].clone()
+        };
+        let again = log_in(Some(&earlier)).await;
+        assert_eq!((again["status"].as_str(), told_since().await), (Some("DONE"), 0), "the same device");
+        let access = text(&again["tokens"]["accessToken"]);
+        app.raw(Some(&access), "mutation { logOut { status } }", json!({})).await;
+        log_in(again["tokens"]["refreshToken"].as_str()).await;
+        assert_eq!(told_since().await, 0, "signed out, it is still known");
+        let sam = app.person_without_device("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;
+        for unknown in [None, Some("nonsense".to_owned()), Some(sam.refresh_token())] {
+            log_in(unknown.as_deref()).await;
+            assert_eq!(told_since().await, 1, "{unknown:?}");
+        }
+        log_in(None).await;
+        log_in(None).await;
+        assert_eq!(told_since().await, 1, "one mail says it while it waits");
+        let mail = alex.mails(&app).pop().unwrap();
+        let words = mail.text().unwrap().to_lowercase();
+        for word in ["phone", "scene", "partner", "password was"] {
+            assert!(!words.contains(word), "{word}: {words}");
+        }
     }
 
     async fn r31_times_of_sessions_are_coarse(app) {
@@ -434,7 +472,7 @@ on_both_databases! {
             link.rsplit('/').next().unwrap().to_owned()
         };
         let confirm_token = token_of(app.mail.inbox("robin@people.test").pop());
-        let reset_token = token_of(alex.mails(&app).pop());
+        let reset_token = token_of(alex.mails(&app).into_iter().rfind(|mail| link_in(mail).contains("/reset/")));
         let invite = "mutation { invitePartner(input: { role: SWITCH }) { code link { id } } }";
         let invited = sam.ask(&app, invite, json!({})).await["invitePartner"].clone();
         let (code, id) = (text(&invited["code"]), text(&invited["link"]["id"]));

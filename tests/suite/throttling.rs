@@ -64,11 +64,11 @@ on_both_databases! {
     async fn r34_strangers_lock_nobody_out(app) {
         let alex = alex(&app).await;
         let mut answers = Vec::new();
-        for stranger in 0..110 {
+        for stranger in 0..210 {
             answers.push(log_in(&app, &format!("203.0.113.{stranger}"), &alex.email, WRONG, None).await);
         }
         assert_eq!(refused(&answers), 0, "each network has a first try");
-        for stranger in 100..110 {
+        for stranger in 200..210 {
             let answer = log_in(&app, &format!("203.0.113.{stranger}"), &alex.email, WRONG, None).await;
             assert_eq!(outcome(&answer), "TRY_LATER", "and then waits, since they were many");
         }
@@ -82,6 +82,48 @@ on_both_databases! {
         let sams = sam.refresh_token();
         assert_eq!(outcome(&log_in(&app, owner, &alex.email, PASSWORD, Some(&sams)).await), "TRY_LATER", "not Sam's");
         alex.refresh(&app).await;
+    }
+
+    async fn r34_a_whole_48_of_ipv6_locks_nobody_out_and_fills_no_inbox(app) {
+        let alex = alex(&app).await;
+        let mails = app.mail.inbox(&alex.email).len();
+        let reset = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status problems { code } } }";
+        let mut answers = Vec::new();
+        for number in 0..100 {
+            let stranger = format!("2001:db8:1:{number:x}::1");
+            answers.push(log_in(&app, &stranger, &alex.email, WRONG, None).await);
+            app.from(&stranger, reset, json!({ "e": alex.email })).await;
+        }
+        assert!(refused(&answers) > 50, "a whole /56 counts as two clients");
+        for owner in ["2001:db8:2::1", "198.51.100.7"] {
+            assert_eq!(outcome(&log_in(&app, owner, &alex.email, PASSWORD, None).await), "DONE");
+            let asked = app.from(owner, reset, json!({ "e": alex.email })).await;
+            assert_eq!(asked["requestPasswordReset"]["status"], "DONE");
+        }
+        app.deliver().await;
+        let reset_mails = app.mail.inbox(&alex.email).into_iter().filter(|mail| mail.text().unwrap().contains("/reset/"));
+        assert_eq!(reset_mails.count(), 1);
+        assert!(app.mail.inbox(&alex.email).len() <= mails + 2, "that one, and that a device signed in");
+    }
+
+    async fn r34_what_sends_a_mail_or_is_short_is_counted_for_all_processes(app) {
+        let alex = alex(&app).await;
+        let other = app.sibling();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let elsewhere = format!("http://{}", listener.local_addr().unwrap());
+        actix_web::rt::spawn(other.server(listener, 1).unwrap());
+        let ask = async |url: &str, query: &str| {
+            let body = json!({ "query": query }).to_string();
+            let request = app.http.post(format!("{url}/graphql")).header("Content-Type", "application/json").body(body);
+            request.send().await.unwrap().text().await.unwrap()
+        };
+        let before = app.mail.inbox(&alex.email).len();
+        let reset = format!("mutation {{ requestPasswordReset(input: {{ email: \"{}\" }}) {{ status }} }}", alex.email);
+        for url in [&app.url, &elsewhere, &app.url, &elsewhere] {
+            assert!(ask(url, &reset).await.contains("DONE"));
+        }
+        app.deliver().await;
+        assert_eq!(app.mail.inbox(&alex.email).len(), before + 1);
     }
 
     async fn r34_limits_are_the_same_for_addresses_without_an_account(app) {

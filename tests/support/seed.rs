@@ -297,10 +297,12 @@ async fn agree_on_alerts(context: &Arc<AppContext>, couple: &Couple) -> Revision
     };
     let Done { value: revision, .. } = negotiation::propose(context, &callers[0], proposal).await.unwrap();
     for by in &callers {
-        negotiation::agree(context, by, revision.id, revision.content_hash.clone()).await.unwrap();
+        negotiation::agree(context, by, revision.outline.id, revision.outline.content_hash.clone())
+            .await
+            .unwrap();
     }
     partner_link::set_preferences(context, &callers[0], couple.link, None, Some(true), None).await.unwrap();
-    revision.id
+    revision.outline.id
 }
 
 /// Rows of several scenes, in the order in which they refer to each other.

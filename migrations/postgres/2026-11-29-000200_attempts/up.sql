@@ -1,4 +1,5 @@
--- Who lost an answer sends the same attempt again; answers that hold secrets are not kept for that.
+-- Who lost an answer sends the same attempt again; answers that hold secrets are not kept for that; the owner hears of a
+-- log-in on a device that was not signed in before.
 
 -- SHA-256 of the attempt by which the token was got. Null: its exchange named none.
 ALTER TABLE refresh_tokens ADD COLUMN attempt_hash bytea;
@@ -13,3 +14,6 @@ ALTER TABLE idempotency_keys ADD COLUMN secret_until timestamptz;
 CREATE INDEX idempotency_keys_secret ON idempotency_keys (secret_until) WHERE response IS NOT NULL;
 -- Nobody knows which of the earlier responses hold a token: none is given again.
 UPDATE idempotency_keys SET secret_until = created_at;
+
+-- Whether the device showed a token of an earlier session of the account.
+ALTER TABLE log_in_challenges ADD COLUMN known_device boolean NOT NULL DEFAULT FALSE;

@@ -40,6 +40,9 @@ pub struct Edit {
     pub written_at: Option<Timestamp>,
 }
 
+/// Bytes of a journal, as they are kept: more than anybody writes in a life.
+const JOURNAL_BYTES: i64 = 64 * 1024 * 1024;
+
 fn content_aad(id: JournalEntryId) -> Aad {
     Aad::new("journal_entries", "content", id.uuid())
 }
@@ -97,6 +100,11 @@ pub async fn write(
             let since = (tx.now - DAY).into();
             if store::journal::count_since(tx.db, account, since)? >= ENTRIES_A_DAY {
                 let sentence = format!("At most {ENTRIES_A_DAY} entries can be saved within a day.");
+                return Err(Problem::new("input", ProblemCode::OutOfRange, sentence).into());
+            }
+            if store::journal::bytes(tx.db, account)? > JOURNAL_BYTES {
+                let sentence =
+                    "The journal is full. Please take it out, then delete what you no longer need here.";
                 return Err(Problem::new("input", ProblemCode::OutOfRange, sentence).into());
             }
             let person = Person::load(tx, account)?;

@@ -6,7 +6,7 @@ use crate::actions::auth::reauthentication;
 use crate::actions::auth::session_tokens::{self, Tokens};
 use crate::actions::{ActionResult, AppContext, Caller, Fault, Refusal, Transaction, Visitor};
 use crate::auth::passkeys::{Assertion, Attestation, Authentication, Credential, Passkeys, Registration};
-use crate::auth::tokens::{opaque, opaque_hash};
+use crate::auth::tokens::{OPAQUE_MAX, opaque, opaque_hash};
 use crate::domain::device::LABEL_MAX;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::ids::{AccountId, PasskeyId, SessionId, TypedId};
@@ -285,11 +285,12 @@ pub async fn finish_log_in(
     by: &Visitor,
     token: String,
     answer: String,
-    label: String,
+    (label, earlier): (String, Option<String>),
 ) -> ActionResult<Tokens> {
     context.rates.token(by.network).map_err(Problem::too_often)?;
     let mut checks = Checks::new();
     let label = checks.text("deviceLabel", label, LABEL_MAX);
+    let earlier = earlier.map(|token| checks.text("earlierRefreshToken", token, OPAQUE_MAX));
     let answer = checks.take(read_assertion(&answer));
     let answer = checks.finish_with(answer)?;
     let keeper = Arc::clone(context);
@@ -301,7 +302,11 @@ pub async fn finish_log_in(
                 Some(State::Register(..) | State::Prove(..)) | None => return Ok(Err(over())),
             };
             match used(passkeys, tx, &answer, state, None)? {
-                Some(person) => session_tokens::open(&keeper, tx, &person, &label).map(Ok),
+                Some(person) => {
+                    let earlier = session_tokens::earlier_session(tx, earlier.as_deref())?;
+                    let known = earlier.is_some_and(|session| session.account_id == person.row.id);
+                    session_tokens::open(&keeper, tx, &person, (&label, known)).map(Ok)
+                }
                 None => Ok(Err(not_taken())),
             }
         })

@@ -29,6 +29,7 @@ pub async fn prove(
     if !context.passwords.verify(password, stored.clone()).await? {
         return Err(wrong().into());
     }
+    let keeper = Arc::clone(context);
     let proved = context
         .write_tx(by.key.as_ref(), move |tx| {
             let person = Person::load(tx, requester.account)?;
@@ -42,7 +43,8 @@ pub async fn prove(
                 }
                 None => {}
                 Some(given) => {
-                    if let Err(problem) = second_factor::check(tx, &person, &given)? {
+                    let spare = || keeper.rates.spare_code_of(requester.session);
+                    if let Err(problem) = second_factor::check(tx, &person, &given, spare)? {
                         return Ok(Err(problem));
                     }
                 }

@@ -3,6 +3,7 @@
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::{recovery_code, totp};
 use crate::actions::{ActionResult, Transaction};
+use crate::auth::rates::Seconds;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::ids::AccountId;
 use crate::store;
@@ -43,15 +44,17 @@ pub fn is_asked(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<bo
 }
 
 /// Checks a code and uses it up. A wrong code is counted, and that must commit: the problem is therefore a value.
+/// `spare` is asked for one more try when too many codes were wrong, whoever typed them.
 pub fn check(
     tx: &mut Transaction<'_>,
     person: &Person,
     given: &SecondFactor,
+    spare: impl FnOnce() -> Result<(), Seconds>,
 ) -> ActionResult<Result<(), Problem>> {
     // Serialises parallel tries with the same code.
     store::dialect::lock_account(tx.db, person.row.id)?;
     match given {
-        SecondFactor::Totp(code) => totp::check(tx, person, code),
+        SecondFactor::Totp(code) => totp::check(tx, person, code, spare),
         SecondFactor::Recovery(code) => recovery_code::check(tx, person.row.id, code),
     }
 }

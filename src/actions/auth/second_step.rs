@@ -4,6 +4,7 @@ use crate::actions::accounts::people::Person;
 use crate::actions::auth::second_factor::{SecondFactor, check};
 use crate::actions::auth::session_tokens::{self, Tokens};
 use crate::actions::{ActionResult, AppContext, Transaction, Visitor};
+use crate::auth::network::Network;
 use crate::auth::tokens::{opaque, opaque_hash};
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::store;
@@ -47,7 +48,7 @@ fn label_aad(token_hash: &[u8]) -> Aad {
 pub(in crate::actions) fn begin(
     tx: &mut Transaction<'_>,
     person: &Person,
-    label: &str,
+    (label, known_device): (&str, bool),
 ) -> ActionResult<Challenge> {
     tx.answer_is_secret()?;
     let (token, token_hash) = opaque(tx.chance);
@@ -58,6 +59,7 @@ pub(in crate::actions) fn begin(
         password_mark: password_mark(&person.row),
         wrong_codes: 0,
         expires_at: expires_at.into(),
+        known_device,
         token_hash,
     };
     store::log_in_challenge::insert(tx.db, &row)?;
@@ -74,8 +76,9 @@ pub async fn complete(
 ) -> ActionResult<Tokens> {
     context.rates.token(by.network).map_err(Problem::too_often)?;
     let keeper = Arc::clone(context);
+    let network = by.network;
     let completed =
-        context.write_tx(by.key.as_ref(), move |tx| try_once(&keeper, tx, &token, &given)).await?;
+        context.write_tx(by.key.as_ref(), move |tx| try_once(&keeper, tx, &token, &given, network)).await?;
     Ok(completed?)
 }
 
@@ -84,6 +87,7 @@ fn try_once(
     tx: &mut Transaction<'_>,
     token: &str,
     given: &SecondFactor,
+    network: Network,
 ) -> ActionResult<Result<Tokens, Problem>> {
     let (token_hash, now) = (opaque_hash(token), tx.ts());
     let Some(seen) = store::log_in_challenge::find(tx.db, &token_hash, now)? else {
@@ -96,7 +100,8 @@ fn try_once(
     if row.password_mark != password_mark(&person.row) {
         return Ok(Err(over()));
     }
-    if let Err(problem) = check(tx, &person, given)? {
+    let spare = || context.rates.spare_code(network, person.row.id);
+    if let Err(problem) = check(tx, &person, given, spare)? {
         if row.wrong_codes + 1 < GUESSES_PER_CHALLENGE {
             store::log_in_challenge::note_wrong(tx.db, &token_hash, row.wrong_codes + 1)?;
         } else {
@@ -106,7 +111,7 @@ fn try_once(
     }
     store::log_in_challenge::delete(tx.db, &token_hash)?;
     let label = tx.vault.system().open_text(label_aad(&token_hash), &row.label)?;
-    session_tokens::open(context, tx, &person, &label).map(Ok)
+    session_tokens::open(context, tx, &person, (&label, row.known_device)).map(Ok)
 }
 
 fn over() -> Problem {

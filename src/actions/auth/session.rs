@@ -2,13 +2,13 @@
 
 use crate::actions::accounts::people::{Person, email_index};
 use crate::actions::auth::second_step::LogIn;
-use crate::actions::auth::session_tokens::open;
+use crate::actions::auth::session_tokens::{earlier_session, open};
 use crate::actions::auth::sign_out::{Which, end_sessions};
 use crate::actions::auth::{reauthentication, second_factor, second_step};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Visitor};
 use crate::auth::Requester;
 use crate::auth::passwords::is_outdated;
-use crate::auth::tokens::{OPAQUE_MAX, opaque_hash};
+use crate::auth::tokens::OPAQUE_MAX;
 use crate::domain::account::{Email, PASSWORD_MAX_BYTES, whole_hour};
 use crate::domain::device::LABEL_MAX;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
@@ -71,8 +71,7 @@ pub async fn log_in(context: &Arc<AppContext>, by: &Visitor, input: Credentials)
     let (found, device) = context
         .read_tx(move |tx| {
             // Looked up with or without an account, so that both take equally long.
-            let earlier = earlier.map(|token| store::session::find_token(tx.db, &opaque_hash(&token)));
-            let session = earlier.transpose()?.flatten().map(|(_, session)| session);
+            let session = earlier_session(tx, earlier.as_deref())?;
             let found = store::account::find_by_email(tx.db, &sought)?;
             let of_account =
                 |session: &SessionRow| Some(session.account_id) == found.as_ref().map(|row| row.id);
@@ -104,9 +103,9 @@ pub async fn log_in(context: &Arc<AppContext>, by: &Visitor, input: Credentials)
             }
             let person = Person::open(tx.vault, current)?;
             if second_factor::is_asked(tx, person.row.id)? {
-                return second_step::begin(tx, &person, &label).map(LogIn::SecondStep);
+                return second_step::begin(tx, &person, (&label, device.is_some())).map(LogIn::SecondStep);
             }
-            open(&keeper, tx, &person, &label).map(LogIn::Done)
+            open(&keeper, tx, &person, (&label, device.is_some())).map(LogIn::Done)
         })
         .await
 }

@@ -1,7 +1,8 @@
 //! Tokens: opening a session, and issuing its access and refresh tokens.
 
+use crate::actions::accounts::mail_request::tell_of_security;
 use crate::actions::accounts::people::Person;
-use crate::actions::{ActionResult, AppContext, Transaction};
+use crate::actions::{ActionResult, AppContext, Fault, Transaction};
 use crate::auth::Requester;
 use crate::auth::tokens::{REFRESH_LIFE, opaque, opaque_hash};
 use crate::domain::attempt::Attempt;
@@ -23,13 +24,26 @@ pub struct Tokens {
     pub refresh: String,
 }
 
-/// Begins a session for a person who has just authenticated.
+/// The session, live or not, of a token that a device shows to be known. Whose it is, the caller must look at.
+pub(in crate::actions) fn earlier_session(
+    tx: &mut Transaction<'_>,
+    token: Option<&str>,
+) -> Result<Option<SessionRow>, Fault> {
+    let found = token.map(|token| store::session::find_token(tx.db, &opaque_hash(token))).transpose()?;
+    Ok(found.flatten().map(|(_, session)| session))
+}
+
+/// Begins a session for a person who has just authenticated, on a device that is known or not. Its owner is told of one
+/// that is not, unless it is the account's first.
 pub(in crate::actions) fn open(
     context: &AppContext,
     tx: &mut Transaction<'_>,
     person: &Person,
-    label: &str,
+    (label, known): (&str, bool),
 ) -> ActionResult<Tokens> {
+    if !known && store::session::any(tx.db, person.row.id)? {
+        tell_of_security(tx, person.row.id)?;
+    }
     let id = SessionId::at(tx.now, tx.chance);
     let session = SessionRow {
         id,

@@ -4,8 +4,9 @@ use crate::actions::accounts::mail_request::tell_of_security;
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::{reauthentication, recovery_code};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Transaction};
+use crate::auth::rates::Seconds;
 use crate::domain::problem::{Problem, ProblemCode};
-use crate::domain::totp::{BEGUN_LIFE, Guesses, SECRET_BYTES, shown_secret, step_of, uri};
+use crate::domain::totp::{BEGUN_LIFE, GUESSES_MAX, Guesses, SECRET_BYTES, shown_secret, step_of, uri};
 use crate::ids::{AccountId, TypedId};
 use crate::store;
 use crate::store::totp::TotpRow;
@@ -121,13 +122,15 @@ pub(in crate::actions) fn check(
     tx: &mut Transaction<'_>,
     person: &Person,
     code: &SecretString,
+    spare: impl FnOnce() -> Result<(), Seconds>,
 ) -> ActionResult<Result<(), Problem>> {
     let account = person.row.id;
     let Some(row) = store::totp::find(tx.db, account)?.filter(|row| row.confirmed_at.is_some()) else {
         return Ok(Err(wrong()));
     };
     let guesses: Guesses = row.guesses();
-    if !guesses.may_try(tx.now) {
+    // A stranger who has the password cannot lock the owner out: each network has tries of its own.
+    if !guesses.may_try(tx.now) && spare().is_err() {
         let sentence =
             "There were too many wrong codes. Please use a recovery code or a passkey, or wait an hour.";
         return Ok(Err(Problem::new("totpCode", ProblemCode::TooMany, sentence)));
@@ -140,7 +143,11 @@ pub(in crate::actions) fn check(
             Ok(Ok(()))
         }
         None => {
-            store::totp::note_guesses(tx.db, account, guesses.one_more(tx.now))?;
+            let guesses = guesses.one_more(tx.now);
+            store::totp::note_guesses(tx.db, account, guesses)?;
+            if guesses.wrong == GUESSES_MAX {
+                tell_of_security(tx, account)?;
+            }
             Ok(Err(wrong()))
         }
     }

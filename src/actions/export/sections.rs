@@ -329,23 +329,23 @@ impl Reader {
     /// The partner's words in a text that the person never agreed to belong to the partner and are left out.
     fn revision(&self, view: &RevisionView) -> Value {
         let me = Some(self.me());
-        let agreed = view.agreements.iter().any(|yes| Some(yes.account) == me);
+        let agreed = view.outline.agreements.iter().any(|yes| Some(yes.account) == me);
         let part = |own: bool| view.content.needs.iter().find(|part| (part.account == me) == own);
         let words = |part: Option<&PersonsNeeds>| part.and_then(|p| p.needs.as_ref()).map(needs);
         let terms = &view.content.terms;
-        let yeses = view.agreements.iter().map(|yes| {
+        let yeses = view.outline.agreements.iter().map(|yes| {
             json!({ "whose": self.who(yes.account), "agreedAt": yes.agreed_at, "withdrawnAt": yes.withdrawn_at })
         });
         json!({
-            "link": view.link.to_string(),
-            "number": view.number,
-            "proposedBy": view.author.map(|author| self.who(author)),
-            "createdAt": view.created_at,
-            "state": view.state,
-            "contentHash": view.content_hash,
+            "link": view.outline.link.to_string(),
+            "number": view.outline.number,
+            "proposedBy": view.outline.author.map(|author| self.who(author)),
+            "createdAt": view.outline.created_at,
+            "state": view.outline.state,
+            "contentHash": view.outline.content_hash,
             "myNeeds": words(part(true)),
             "partnersNeeds": if agreed { words(part(false)) } else { None },
-            "terms": (agreed || view.author == me).then(|| json!({
+            "terms": (agreed || view.outline.author == me).then(|| json!({
                 "limits": terms.limits,
                 "stopSignal": terms.stop_signal,
                 "protocol": terms.protocol,

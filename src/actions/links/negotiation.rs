@@ -24,6 +24,10 @@ use std::sync::Arc;
 
 /// Maximum number of Revisions per link.
 const REVISIONS_MAX: i32 = 1000;
+/// Bytes of all Revisions of a link, as they are kept: a thousand of usual ones, or two hundred of the longest.
+const LINK_BYTES: i64 = 16 * 1024 * 1024;
+/// Maximum number of agreements to one Revision, withdrawn ones included.
+const AGREEMENTS_MAX: usize = 100;
 
 /// Writes one's own Needs on a link (R07); they go into the next Revision.
 pub async fn write_needs(
@@ -100,9 +104,16 @@ pub async fn propose(
             let mut known = RevisionSnapshot::default();
             known.include(tx, &own)?;
             let latest = latest_read(tx, &known, link, based_on)?;
-            let number = latest.as_ref().map_or(0, |revision| revision.number) + 1;
+            let number = latest.as_ref().map_or(0, |revision| revision.outline.number) + 1;
             if number > REVISIONS_MAX {
                 return Err(Problem::wrong_state("linkId", "This link has too many Revisions.").into());
+            }
+            if store::negotiation::bytes(tx.db, link)? > LINK_BYTES {
+                return Err(Problem::wrong_state(
+                    "linkId",
+                    "The Revisions of this link are too many and too long.",
+                )
+                .into());
             }
             let needs = needs_of_both(tx, &own, latest.as_ref())?;
             let content = Content { link, number, needs, terms, terms_erased: false };
@@ -188,7 +199,7 @@ fn sealed(
 fn says_the_same(latest: &RevisionView, content: &Content) -> bool {
     latest.content.needs == content.needs
         && latest.content.terms == content.terms
-        && matches!(latest.state, RevisionState::Proposed | RevisionState::Agreed)
+        && matches!(latest.outline.state, RevisionState::Proposed | RevisionState::Agreed)
 }
 
 /// Locks the link of one's own Revision and reads the state of its Revisions.
@@ -238,6 +249,10 @@ pub async fn agree(
                     return Err(Problem::new("revisionId", ProblemCode::Changed, sentence).into());
                 }
                 AgreeVerdict::Take => {}
+            }
+            if revision.yeses.len() >= AGREEMENTS_MAX {
+                let sentence = "This was agreed to and withdrawn very often. Please propose it anew.";
+                return Err(Problem::wrong_state("revisionId", sentence).into());
             }
             let row = AgreementRow {
                 id: AgreementId::at(tx.now, tx.chance),

@@ -188,6 +188,11 @@ impl RevisionSnapshot {
         newest_first.iter().find(agreed).filter(|revision| revision.stood_at(at, members))
     }
 
+    /// The keys of the links that were read.
+    pub(in crate::actions) fn keys(&self) -> &HashMap<LinkId, DataKey> {
+        &self.keys
+    }
+
     /// The key of a link that was read.
     pub(in crate::actions) fn key(&self, link: LinkId) -> Result<&DataKey, Fault> {
         self.keys.get(&link).ok_or(Fault::Inconsistent("a Revision of a link that was not read"))
@@ -209,12 +214,13 @@ impl RevisionSnapshot {
             return Ok(());
         }
         let ids: Vec<_> = unknown.keys().copied().collect();
-        for (id, sealed) in store::negotiation::contents(tx.db, &ids)? {
-            let Some(revision) = unknown.get(&id).and_then(|link| self.find(*link, id)) else { continue };
-            let frame = self.key(revision.head.link_id)?.open(content_aad(id), &sealed)?;
-            let terms = shared_terms(&frame, &revision.head.content_hash);
-            self.terms
-                .insert(id, terms.ok_or(Fault::Inconsistent("a Revision that is not what its hash says"))?);
+        for shared in store::negotiation::contents(tx.db, &ids)? {
+            let frame = self.key(shared.link_id)?.open(content_aad(shared.id), &shared.content)?;
+            let terms = shared_terms(&frame, &shared.content_hash);
+            self.terms.insert(
+                shared.id,
+                terms.ok_or(Fault::Inconsistent("a Revision that is not what its hash says"))?,
+            );
         }
         Ok(())
     }

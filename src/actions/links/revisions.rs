@@ -1,17 +1,20 @@
 //! Reading Revisions: opened in full, for the two people of their link.
 
-use crate::actions::accounts::people::Person;
+use crate::actions::accounts::people::{Person, link_key};
 use crate::actions::links::revision_snapshot::{RevisionSnapshot, RevisionSummary, content_aad};
 use crate::actions::{AppContext, Fault, Transaction};
 use crate::domain::negotiation::{Content, RevisionState};
 use crate::domain::revision_text::{KeptPart, join};
 use crate::ids::{AccountId, LinkId, RevisionId, TypedId};
 use crate::store;
-use crate::vault::Aad;
+use crate::vault::{Aad, DataKey};
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// How many texts are read by one statement.
+const TEXTS_AT_ONCE: usize = 50;
 
 /// One person's agreement.
 #[derive(Clone, Debug)]
@@ -24,9 +27,9 @@ pub struct AgreementView {
     pub withdrawn_at: Option<Timestamp>,
 }
 
-/// A Revision, opened.
+/// A Revision without its text.
 #[derive(Clone, Debug)]
-pub struct RevisionView {
+pub struct RevisionOutline {
     /// Its id.
     pub id: RevisionId,
     /// Its link.
@@ -37,8 +40,6 @@ pub struct RevisionView {
     pub author: Option<AccountId>,
     /// When it was proposed.
     pub created_at: Timestamp,
-    /// The whole text.
-    pub content: Content,
     /// The hash that an agreement must name, in lower-case hex.
     pub content_hash: String,
     /// Every agreement, oldest first.
@@ -47,92 +48,91 @@ pub struct RevisionView {
     pub state: RevisionState,
 }
 
-/// Which Revisions of a link are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Which {
-    /// All, newest first.
-    All,
-    /// The newest, whatever its state.
-    Latest,
-    /// The agreed one.
-    Agreed,
-    /// The one of that id.
-    Id(RevisionId),
-    /// The one of that number.
-    Number(i32),
+impl RevisionOutline {
+    fn of(RevisionSummary { head, yeses, state, .. }: &RevisionSummary) -> Self {
+        let agreements = yeses.iter().map(|yes| AgreementView {
+            account: yes.account_id,
+            agreed_at: yes.agreed_at.get(),
+            withdrawn_at: yes.withdrawn_at.map(|at| at.get()),
+        });
+        Self {
+            id: head.id,
+            link: head.link_id,
+            number: head.number,
+            author: head.author_id,
+            created_at: head.created_at.get(),
+            content_hash: HEXLOWER.encode(&head.content_hash),
+            agreements: agreements.collect(),
+            state: *state,
+        }
+    }
 }
 
-impl Which {
-    fn pick(self, snapshot: &RevisionSnapshot, link: LinkId) -> Vec<&RevisionSummary> {
-        let one = match self {
-            Self::All => return snapshot.of(link).iter().collect(),
-            Self::Latest => snapshot.latest(link),
-            Self::Agreed => snapshot.agreed(link),
-            Self::Id(id) => snapshot.find(link, id),
-            Self::Number(number) => snapshot.of(link).iter().find(|revision| revision.head.number == number),
-        };
-        one.into_iter().collect()
-    }
+/// A Revision, opened.
+#[derive(Clone, Debug)]
+pub struct RevisionView {
+    /// All but its text.
+    pub outline: RevisionOutline,
+    /// The whole text.
+    pub content: Content,
 }
 
 pub(in crate::actions) fn part_aad(id: RevisionId, account: AccountId) -> Aad {
     Aad::pair("revision_parts", "content", id.uuid(), account.uuid())
 }
 
-/// Opens some Revisions of a snapshot, in the given order, in a fixed number of statements.
-pub(in crate::actions) fn open(
+/// Opens the texts of some Revisions of links with these keys, in a fixed number of statements; others are left out.
+fn open_texts(
     tx: &mut Transaction<'_>,
-    snapshot: &RevisionSnapshot,
-    wanted: &[&RevisionSummary],
-) -> Result<Vec<RevisionView>, Fault> {
-    if wanted.is_empty() {
-        return Ok(Vec::new());
+    keys: &HashMap<LinkId, DataKey>,
+    ids: &[RevisionId],
+) -> Result<HashMap<RevisionId, Content>, Fault> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
     }
-    let ids: Vec<_> = wanted.iter().map(|revision| revision.head.id).collect();
-    let contents: HashMap<_, _> = store::negotiation::contents(tx.db, &ids)?.into_iter().collect();
     let mut parts: HashMap<_, Vec<_>> = HashMap::new();
-    for part in store::negotiation::parts(tx.db, &ids)? {
+    for part in store::negotiation::parts(tx.db, ids)? {
         parts.entry(part.revision_id).or_default().push(part);
     }
     let mut authors: Vec<_> = parts.values().flatten().map(|part| part.account_id).collect();
     authors.sort_unstable();
     authors.dedup();
     let people = Person::load_all(tx, &authors)?;
-    let mut views = Vec::with_capacity(wanted.len());
-    for RevisionSummary { head, yeses, state, .. } in wanted {
+    let mut texts = HashMap::with_capacity(ids.len());
+    for shared in store::negotiation::contents(tx.db, ids)? {
+        let Some(key) = keys.get(&shared.link_id) else { continue };
         let mut kept = Vec::with_capacity(2);
-        for part in parts.get(&head.id).into_iter().flatten() {
+        for part in parts.get(&shared.id).into_iter().flatten() {
             let author = people.get(&part.account_id);
             let author = author.ok_or(Fault::Inconsistent("words without their author"))?;
             kept.push(KeptPart {
                 side: usize::try_from(part.side).unwrap_or(usize::MAX),
                 account: part.account_id,
-                bytes: author.key.open(part_aad(head.id, part.account_id), &part.content)?,
+                bytes: author.key.open(part_aad(shared.id, part.account_id), &part.content)?,
             });
         }
-        let sealed = contents.get(&head.id).ok_or(Fault::Inconsistent("a Revision that vanished"))?;
-        let frame = snapshot.key(head.link_id)?.open(content_aad(head.id), sealed)?;
-        let content = join(&frame, &head.content_hash, &kept);
-        views.push(RevisionView {
-            id: head.id,
-            link: head.link_id,
-            number: head.number,
-            author: head.author_id,
-            created_at: head.created_at.get(),
-            content: content.ok_or(Fault::Inconsistent("a Revision that is not what its hash says"))?,
-            content_hash: HEXLOWER.encode(&head.content_hash),
-            agreements: yeses
-                .iter()
-                .map(|yes| AgreementView {
-                    account: yes.account_id,
-                    agreed_at: yes.agreed_at.get(),
-                    withdrawn_at: yes.withdrawn_at.map(|at| at.get()),
-                })
-                .collect(),
-            state: *state,
-        });
+        let frame = key.open(content_aad(shared.id), &shared.content)?;
+        let text = join(&frame, &shared.content_hash, &kept);
+        texts
+            .insert(shared.id, text.ok_or(Fault::Inconsistent("a Revision that is not what its hash says"))?);
     }
-    Ok(views)
+    Ok(texts)
+}
+
+/// Opens some Revisions of a snapshot, in the given order, in a fixed number of statements.
+fn open(
+    tx: &mut Transaction<'_>,
+    snapshot: &RevisionSnapshot,
+    wanted: &[&RevisionSummary],
+) -> Result<Vec<RevisionView>, Fault> {
+    let ids: Vec<_> = wanted.iter().map(|revision| revision.head.id).collect();
+    let mut texts = open_texts(tx, snapshot.keys(), &ids)?;
+    let view = |revision: &&RevisionSummary| {
+        let content =
+            texts.remove(&revision.head.id).ok_or(Fault::Inconsistent("a Revision that vanished"))?;
+        Ok(RevisionView { outline: RevisionOutline::of(revision), content })
+    };
+    wanted.iter().map(view).collect()
 }
 
 /// Opens one Revision of a snapshot, which must contain it.
@@ -143,39 +143,51 @@ pub(in crate::actions) fn open_one(
     id: RevisionId,
 ) -> Result<RevisionView, Fault> {
     let gone = Fault::Inconsistent("a Revision that vanished");
-    let wanted = Which::Id(id).pick(snapshot, link);
+    let wanted: Vec<_> = snapshot.find(link, id).into_iter().collect();
     open(tx, snapshot, &wanted)?.pop().ok_or(gone)
 }
 
-/// The Revisions that are wanted of one link.
-pub type Asked = (LinkId, Which);
-
-/// The wanted Revisions of one's own links, in a fixed number of statements; links of others are left out.
-pub async fn of_links(
+/// The Revisions of one's own links without their texts, the newest of each first, in a fixed number of statements; links
+/// of others are left out.
+pub async fn outlines(
     context: &Arc<AppContext>,
     account: AccountId,
-    asked: Vec<Asked>,
-) -> Result<HashMap<Asked, Vec<RevisionView>>, Fault> {
+    links: Vec<LinkId>,
+) -> Result<HashMap<LinkId, Vec<RevisionOutline>>, Fault> {
     context
         .read_tx(move |tx| {
-            let mut links: Vec<_> = asked.iter().map(|(link, _)| *link).collect();
-            links.sort_unstable();
-            links.dedup();
             let rows = store::partner_link::find_all_for(tx.db, &links, account)?;
             let mut snapshot = RevisionSnapshot::default();
             snapshot.include_all(tx, &rows)?;
-            let mut wanted: Vec<_> =
-                asked.iter().flat_map(|(link, which)| which.pick(&snapshot, *link)).collect();
-            wanted.sort_unstable_by_key(|revision| revision.head.id);
-            wanted.dedup_by_key(|revision| revision.head.id);
-            let opened = open(tx, &snapshot, &wanted)?;
-            let opened: HashMap<_, _> = opened.into_iter().map(|view| (view.id, view)).collect();
-            let answer = asked.iter().map(|(link, which)| {
-                let picked = which.pick(&snapshot, *link).into_iter();
-                let views = picked.filter_map(|revision| opened.get(&revision.head.id).cloned());
-                ((*link, *which), views.collect())
-            });
-            Ok(answer.collect())
+            let all = |link| snapshot.of(link).iter().map(RevisionOutline::of).collect();
+            Ok(rows.iter().map(|row| (row.id, all(row.id))).collect())
+        })
+        .await
+}
+
+/// The texts of some Revisions of one's own links, in a fixed number of statements; those of others are left out.
+pub async fn texts(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    ids: Vec<(LinkId, RevisionId)>,
+) -> Result<HashMap<RevisionId, Content>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let mut links: Vec<_> = ids.iter().map(|(link, _)| *link).collect();
+            links.sort_unstable();
+            links.dedup();
+            let rows = store::partner_link::find_all_for(tx.db, &links, account)?;
+            let keys = rows.iter().map(|row| Ok((row.id, link_key(tx.vault, row)?)));
+            let keys = keys.collect::<Result<HashMap<_, _>, Fault>>()?;
+            let mut ids: Vec<_> = ids.into_iter().map(|(_, id)| id).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            let mut texts = HashMap::with_capacity(ids.len());
+            // A few at a time, so that a request with too many of them ends before all are read.
+            for some in ids.chunks(TEXTS_AT_ONCE) {
+                texts.extend(open_texts(tx, &keys, some)?);
+            }
+            Ok(texts)
         })
         .await
 }
@@ -186,24 +198,30 @@ pub async fn read(
     account: AccountId,
     link: LinkId,
 ) -> Result<Vec<RevisionView>, Fault> {
-    let asked = (link, Which::All);
-    Ok(of_links(context, account, vec![asked]).await?.remove(&asked).unwrap_or_default())
+    context
+        .read_tx(move |tx| {
+            let rows = store::partner_link::find_all_for(tx.db, &[link], account)?;
+            let mut snapshot = RevisionSnapshot::default();
+            snapshot.include_all(tx, &rows)?;
+            let wanted: Vec<_> = snapshot.of(link).iter().collect();
+            open(tx, &snapshot, &wanted)
+        })
+        .await
 }
 
-/// One Revision of one's own links.
+/// One Revision of one's own links, without its text.
 pub async fn find(
     context: &Arc<AppContext>,
     account: AccountId,
     id: RevisionId,
-) -> Result<Option<RevisionView>, Fault> {
+) -> Result<Option<RevisionOutline>, Fault> {
     context
         .read_tx(move |tx| {
             let Some(link) = store::negotiation::link_of(tx.db, id, account)? else { return Ok(None) };
             let rows = store::partner_link::find_all(tx.db, &[link])?;
             let mut snapshot = RevisionSnapshot::default();
             snapshot.include_all(tx, &rows)?;
-            let wanted = Which::Id(id).pick(&snapshot, link);
-            Ok(open(tx, &snapshot, &wanted)?.pop())
+            Ok(snapshot.find(link, id).map(RevisionOutline::of))
         })
         .await
 }

@@ -136,7 +136,7 @@ impl NegotiationMutation {
                 partner_alert: terms.partner_alert,
             };
             let Done { value, changed } = negotiation::propose(context(ctx), &by, proposal).await?;
-            Ok(Done { value: Revision::new(value, me), changed })
+            Ok(Done { value: Revision::opened(value, me), changed })
         };
         Ok(settle(outcome.await)?.into())
     }
@@ -153,7 +153,7 @@ impl NegotiationMutation {
             let revision = id("revisionId", &input.revision_id)?;
             let Done { value, changed } =
                 negotiation::agree(context(ctx), &by, revision, input.content_hash).await?;
-            Ok(Done { value: Revision::new(value, me), changed })
+            Ok(Done { value: Revision::opened(value, me), changed })
         };
         Ok(settle(outcome.await)?.into())
     }
@@ -170,7 +170,7 @@ impl NegotiationMutation {
         let outcome = async {
             let revision = id("revisionId", &input.revision_id)?;
             let Done { value, changed } = negotiation::withdraw(context(ctx), &by, revision).await?;
-            Ok(Done { value: Revision::new(value, me), changed })
+            Ok(Done { value: Revision::opened(value, me), changed })
         };
         Ok(settle(outcome.await)?.into())
     }

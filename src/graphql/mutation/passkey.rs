@@ -35,6 +35,9 @@ struct FinishPasskeyLogInInput {
     /// A name for the device, for the list of sessions; at most 60 characters.
     #[graphql(default)]
     device_label: String,
+    /// The last refresh token of an earlier session on this device, if the app still has it: of a device that was not
+    /// signed in before, the owner is told by mail. It has at most 64 characters.
+    earlier_refresh_token: Option<String>,
 }
 
 /// Finishes a proof by a passkey.
@@ -138,9 +141,9 @@ impl PasskeyMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What the authenticator answered.")] input: FinishPasskeyLogInInput,
     ) -> Result<FinishPasskeyLogInPayload, Failure> {
-        let FinishPasskeyLogInInput { ceremony, credential, device_label } = input;
-        let outcome =
-            passkey::finish_log_in(context(ctx), &visitor(ctx), ceremony, credential, device_label).await;
+        let FinishPasskeyLogInInput { ceremony, credential, device_label, earlier_refresh_token } = input;
+        let device = (device_label, earlier_refresh_token);
+        let outcome = passkey::finish_log_in(context(ctx), &visitor(ctx), ceremony, credential, device).await;
         Ok(settle_done(outcome)?.into())
     }
 

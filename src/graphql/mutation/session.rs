@@ -21,7 +21,7 @@ struct LogInInput {
     #[graphql(default)]
     device_label: String,
     /// The last refresh token of an earlier session on this device, if the app still has it: a device that signed in
-    /// before is let through when others try too often. It has at most 64 characters.
+    /// before is let through when others try too often, and of another the owner is told by mail. It has at most 64 characters.
     earlier_refresh_token: Option<String>,
 }
 

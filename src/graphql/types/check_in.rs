@@ -2,6 +2,7 @@
 
 use super::DateTime;
 use super::scene::Scene;
+use super::text::Text;
 use crate::actions::check_ins::check_in::Span;
 use crate::actions::check_ins::check_in::{AnswerView, CheckInView, PartnersCheckIn};
 use crate::domain::account::Share;
@@ -72,9 +73,9 @@ pub struct Answer {
     /// What they noticed in themselves.
     signs: Vec<NoticedSignView>,
     /// What would help now.
-    need: String,
+    need: Text,
     /// A note.
-    note: String,
+    note: Text,
     /// What of it the partner sees.
     share: Share,
     /// Until when what is newly shared can be taken back before the partner has seen it: two minutes from then on.
@@ -89,8 +90,8 @@ impl From<AnswerView> for Answer {
         Self {
             mood: view.content.mood,
             signs: view.content.signs.into_iter().map(Into::into).collect(),
-            need: view.content.need,
-            note: view.content.note,
+            need: view.content.need.into(),
+            note: view.content.note.into(),
             share: view.share,
             unseen_until: view.unseen_until.map(Into::into),
             answered_at: view.answered_at.into(),
@@ -155,9 +156,9 @@ pub struct SharedAnswer {
     /// What they noticed; null unless all is shared.
     signs: Option<Vec<NoticedSignView>>,
     /// What would help them now; null unless all is shared.
-    need: Option<String>,
+    need: Option<Text>,
     /// Their note; null unless all is shared.
-    note: Option<String>,
+    note: Option<Text>,
 }
 
 /// A check-in of the other one. Unanswered, skipped, paused and private look the same here: no update.
@@ -176,8 +177,8 @@ impl From<PartnersCheckIn> for PartnerCheckIn {
             SharedAnswer {
                 mood: shared.mood,
                 signs: rest.as_ref().map(|all| all.signs.iter().copied().map(Into::into).collect()),
-                need: rest.as_ref().map(|all| all.need.clone()),
-                note: rest.map(|all| all.note),
+                need: rest.as_ref().map(|all| all.need.clone().into()),
+                note: rest.map(|all| all.note.into()),
             }
         });
         Self { due_at: view.due_at.into(), shared }

@@ -1,6 +1,7 @@
 //! Debriefs: one's own, and the other's once both have written.
 
 use super::DateTime;
+use super::text::Text;
 use crate::actions::scenes::debrief::DebriefView;
 use crate::domain::debrief::DebriefState;
 use async_graphql::SimpleObject;
@@ -20,7 +21,7 @@ pub struct SceneDebrief {
 #[derive(SimpleObject)]
 pub struct OwnDebrief {
     /// The text.
-    text: String,
+    text: Text,
     /// When it was written, or last replaced. The other does not see it.
     written_at: DateTime,
 }
@@ -29,15 +30,15 @@ pub struct OwnDebrief {
 #[derive(SimpleObject)]
 pub struct PartnersDebrief {
     /// The text.
-    text: String,
+    text: Text,
 }
 
 impl From<DebriefView> for SceneDebrief {
     fn from(view: DebriefView) -> Self {
         Self {
             state: view.state,
-            mine: view.mine.map(|(text, at)| OwnDebrief { text, written_at: at.into() }),
-            partners: view.partners.map(|text| PartnersDebrief { text }),
+            mine: view.mine.map(|(text, at)| OwnDebrief { text: text.into(), written_at: at.into() }),
+            partners: view.partners.map(|text| PartnersDebrief { text: text.into() }),
         }
     }
 }

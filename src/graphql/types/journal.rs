@@ -2,6 +2,7 @@
 
 use super::DateTime;
 use super::scene::Scene;
+use super::text::Text;
 use crate::actions::accounts::journal::JournalView;
 use crate::graphql::errors::Failure;
 use crate::graphql::loaders;
@@ -25,8 +26,8 @@ impl JournalEntry {
     }
 
     /// What was written.
-    async fn text(&self) -> &str {
-        &self.0.text
+    async fn text(&self) -> Text {
+        Text(self.0.text.clone())
     }
 
     /// The scene that it is about; null: none.

@@ -13,6 +13,7 @@ pub mod negotiation;
 pub mod nudge;
 pub mod partner_link;
 pub mod scene;
+pub mod text;
 
 use async_graphql::{Enum, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use jiff::Timestamp;

@@ -1,14 +1,17 @@
 //! Negotiation: Needs, terms, Revisions, agreements and what changed.
 
+use super::text::{Text, texts};
 use super::{DateTime, Who};
-use crate::actions::links::revisions::{RevisionView, Which};
+use crate::actions::Fault;
+use crate::actions::links::revisions::{RevisionOutline, RevisionView};
 use crate::domain::negotiation::{
-    self as rules, Comfort, ContactWay, Nearness, RevisionState, changed_fields,
+    self as rules, Comfort, ContactWay, Content, Nearness, RevisionState, changed_fields,
 };
 use crate::graphql::errors::Failure;
 use crate::graphql::loaders;
 use crate::ids::AccountId;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use std::sync::Arc;
 
 /// What one person needs after a scene. Texts are plain; each has a limit in characters.
 #[derive(Clone, Debug, SimpleObject, InputObject)]
@@ -19,16 +22,16 @@ pub struct Needs {
     pub comforts: Vec<Comfort>,
     /// What to avoid; at most 20 entries of at most 200 characters.
     #[graphql(default)]
-    pub avoid: Vec<String>,
+    pub avoid: Vec<Text>,
     /// What brings one back; at most 500 characters.
     #[graphql(default)]
-    pub grounding: String,
+    pub grounding: Text,
     /// What to eat and drink; at most 500 characters.
     #[graphql(default)]
-    pub food_and_drink: String,
+    pub food_and_drink: Text,
     /// Words that help; at most 500 characters.
     #[graphql(default)]
-    pub words: String,
+    pub words: Text,
     /// How to be contacted, the dearest first; each once.
     #[graphql(default)]
     pub contact: Vec<ContactWay>,
@@ -36,7 +39,7 @@ pub struct Needs {
     pub nearness: Option<Nearness>,
     /// Anything else; at most 4000 characters.
     #[graphql(default)]
-    pub anything_else: String,
+    pub anything_else: Text,
 }
 
 impl From<rules::Needs> for Needs {
@@ -51,7 +54,16 @@ impl From<rules::Needs> for Needs {
             nearness,
             anything_else,
         } = needs;
-        Self { comforts, avoid, grounding, food_and_drink, words, contact, nearness, anything_else }
+        Self {
+            comforts,
+            avoid: texts(avoid),
+            grounding: grounding.into(),
+            food_and_drink: food_and_drink.into(),
+            words: words.into(),
+            contact,
+            nearness,
+            anything_else: anything_else.into(),
+        }
     }
 }
 
@@ -59,7 +71,16 @@ impl From<Needs> for rules::Needs {
     fn from(needs: Needs) -> Self {
         let Needs { comforts, avoid, grounding, food_and_drink, words, contact, nearness, anything_else } =
             needs;
-        Self { comforts, avoid, grounding, food_and_drink, words, contact, nearness, anything_else }
+        Self {
+            comforts,
+            avoid: avoid.into_iter().map(Into::into).collect(),
+            grounding: grounding.into(),
+            food_and_drink: food_and_drink.into(),
+            words: words.into(),
+            contact,
+            nearness,
+            anything_else: anything_else.into(),
+        }
     }
 }
 
@@ -80,13 +101,13 @@ pub struct Terms {
     /// Whether the texts are gone because whoever proposed them erased their account; each then reads `erased`.
     erased: bool,
     /// Limits, in their words.
-    limits: String,
+    limits: Text,
     /// The signal that stops everything.
-    stop_signal: String,
+    stop_signal: Text,
     /// When check-ins fall due, in minutes after a scene's end, rising.
     protocol: Vec<u32>,
     /// How and when they want to be in touch.
-    contact_plan: String,
+    contact_plan: Text,
     /// What a partner may be told would be welcome; null: nothing, and no partner is ever told.
     partner_alert: Option<ContactWay>,
 }
@@ -104,14 +125,29 @@ pub struct Agreement {
 
 /// One immutable text of a negotiation.
 pub struct Revision {
-    view: RevisionView,
+    outline: RevisionOutline,
+    /// The text, where it was opened already; else it is when it is asked for.
+    text: Option<Arc<Content>>,
     me: AccountId,
 }
 
 impl Revision {
     /// A Revision as one of the two reads it.
-    pub fn new(view: RevisionView, me: AccountId) -> Self {
-        Self { view, me }
+    pub fn new(outline: RevisionOutline, me: AccountId) -> Self {
+        Self { outline, text: None, me }
+    }
+
+    /// The same, opened.
+    pub fn opened(view: RevisionView, me: AccountId) -> Self {
+        Self { outline: view.outline, text: Some(Arc::new(view.content)), me }
+    }
+
+    async fn text(&self, ctx: &Context<'_>) -> Result<Arc<Content>, Failure> {
+        if let Some(text) = &self.text {
+            return Ok(Arc::clone(text));
+        }
+        let found = loaders(ctx).revision_text(self.outline.link, self.outline.id).await?;
+        found.ok_or(Failure::Fault(Fault::Inconsistent("a Revision that vanished")))
     }
 }
 
@@ -120,62 +156,62 @@ impl Revision {
 impl Revision {
     /// The opaque id.
     pub async fn id(&self) -> ID {
-        self.view.id.to_string().into()
+        self.outline.id.to_string().into()
     }
 
     /// Its number in the link, from 1.
     async fn number(&self) -> i32 {
-        self.view.number
+        self.outline.number
     }
 
     /// Where it stands.
     async fn state(&self) -> RevisionState {
-        self.view.state
+        self.outline.state
     }
 
     /// Who proposed it; null: an account that is gone.
     async fn author(&self) -> Option<Who> {
-        self.view.author.map(|account| Who::of(account, self.me))
+        self.outline.author.map(|account| Who::of(account, self.me))
     }
 
     /// When it was proposed.
     async fn created_at(&self) -> DateTime {
-        self.view.created_at.into()
+        self.outline.created_at.into()
     }
 
     /// What `agreeToRevision` must name: it covers the whole text, in hex, and stays when somebody's words are erased.
     async fn content_hash(&self) -> &str {
-        &self.view.content_hash
+        &self.outline.content_hash
     }
 
     /// Each one's Needs.
-    async fn needs(&self) -> Vec<PersonsNeeds> {
-        let needs = self.view.content.needs.iter();
-        needs
-            .map(|p| PersonsNeeds {
-                who: p.account.map_or(Who::Partner, |account| Who::of(account, self.me)),
-                needs: p.needs.clone().map(Into::into),
-                erased: p.account.is_none(),
-            })
-            .collect()
+    async fn needs(&self, ctx: &Context<'_>) -> Result<Vec<PersonsNeeds>, Failure> {
+        let text = self.text(ctx).await?;
+        let needs = text.needs.iter().map(|p| PersonsNeeds {
+            who: p.account.map_or(Who::Partner, |account| Who::of(account, self.me)),
+            needs: p.needs.clone().map(Into::into),
+            erased: p.account.is_none(),
+        });
+        Ok(needs.collect())
     }
 
     /// What both agree on together.
-    async fn terms(&self) -> Terms {
-        let terms = &self.view.content.terms;
-        Terms {
-            erased: self.view.content.terms_erased,
-            limits: terms.limits.clone(),
-            stop_signal: terms.stop_signal.clone(),
+    async fn terms(&self, ctx: &Context<'_>) -> Result<Terms, Failure> {
+        let text = self.text(ctx).await?;
+        let terms = &text.terms;
+        Ok(Terms {
+            erased: text.terms_erased,
+            limits: terms.limits.clone().into(),
+            stop_signal: terms.stop_signal.clone().into(),
             protocol: terms.protocol.minutes().to_vec(),
-            contact_plan: terms.contact_plan.clone(),
+            contact_plan: terms.contact_plan.clone().into(),
             partner_alert: terms.partner_alert,
-        }
+        })
     }
 
     /// Every yes that it got, the oldest first.
     async fn agreements(&self) -> Vec<Agreement> {
-        let yeses = self.view.agreements.iter();
+        let yeses = self.outline.agreements.iter();
         yeses
             .map(|yes| Agreement {
                 who: Who::of(yes.account, self.me),
@@ -192,8 +228,11 @@ impl Revision {
         ctx: &Context<'_>,
         #[graphql(desc = "The other Revision's number; default: the one before.")] number: Option<i32>,
     ) -> Result<Option<Vec<String>>, Failure> {
-        let number = number.unwrap_or(self.view.number - 1);
-        let other = loaders(ctx).revision(self.view.link, Which::Number(number)).await?;
-        Ok(other.map(|other| changed_fields(&other.content, &self.view.content, self.me)))
+        let number = number.unwrap_or(self.outline.number - 1);
+        let (loaders, link) = (loaders(ctx), self.outline.link);
+        let outlines = loaders.revisions(link).await?;
+        let Some(other) = outlines.iter().find(|other| other.number == number) else { return Ok(None) };
+        let (other, this) = futures::try_join!(loaders.revision_text(link, other.id), self.text(ctx))?;
+        Ok(other.map(|other| changed_fields(&other, &this, self.me)))
     }
 }

@@ -5,9 +5,10 @@ use super::negotiation::{Needs, Revision};
 use super::scene::Scene;
 use super::{DateTime, Who};
 use crate::actions::links::partner_link::{InvitationView, LinkView, SideView};
-use crate::actions::links::revisions::{RevisionView, Which};
+use crate::actions::links::revisions::RevisionOutline;
 use crate::actions::scenes::view;
 use crate::domain::data_rights;
+use crate::domain::negotiation::RevisionState;
 use crate::domain::partner_link::{LinkStatus, Role};
 use crate::graphql::errors::Failure;
 use crate::graphql::paging::{Connection, ConnectionArgs};
@@ -126,7 +127,7 @@ impl PartnerLink {
         let all = loaders(ctx).revisions(self.0.id).await?;
         Ok(page.connection(
             page.of_all(all, |view| view.id),
-            |view: &RevisionView| (view.created_at, view.id),
+            |view: &RevisionOutline| (view.created_at, view.id),
             |view| Revision::new(view, account),
         ))
     }
@@ -134,15 +135,16 @@ impl PartnerLink {
     /// The newest Revision, whatever its state.
     async fn latest_revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
         let account = requester(ctx)?.account;
-        let latest = loaders(ctx).revision(self.0.id, Which::Latest).await?;
-        Ok(latest.map(|view| Revision::new(view, account)))
+        let all = loaders(ctx).revisions(self.0.id).await?;
+        Ok(all.into_iter().next().map(|outline| Revision::new(outline, account)))
     }
 
     /// The Revision that both agreed to and that new scenes stand under; null: none.
     async fn agreed_revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
         let account = requester(ctx)?.account;
-        let agreed = loaders(ctx).revision(self.0.id, Which::Agreed).await?;
-        Ok(agreed.map(|view| Revision::new(view, account)))
+        let all = loaders(ctx).revisions(self.0.id).await?;
+        let agreed = all.into_iter().find(|outline| outline.state == RevisionState::Agreed);
+        Ok(agreed.map(|outline| Revision::new(outline, account)))
     }
 
     /// The scenes, the newest first. At most 50 at once.

@@ -4,8 +4,8 @@ use super::check_in::{CheckIn, PartnerCheckIn};
 use super::debrief::SceneDebrief;
 use super::negotiation::Revision;
 use super::partner_link::PartnerLink;
+use super::text::Text;
 use super::{DateTime, Who};
-use crate::actions::links::revisions::Which;
 use crate::actions::scenes::view::{AftercareView, GivenBy, OutreachView, SceneView};
 use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::Role;
@@ -68,7 +68,7 @@ pub struct Aftercare {
     /// How long, in minutes.
     minutes: Option<i32>,
     /// A note that both can read; it reads `erased` where its author is gone.
-    note: String,
+    note: Text,
     /// Who wrote it down; null: an account that is gone.
     recorded_by: Option<Who>,
     /// When it was written down.
@@ -82,7 +82,7 @@ fn aftercare(view: &AftercareView, me: AccountId) -> Aftercare {
         given_by: content.map(|content| content.given_by.into()),
         comforts: content.map(|content| content.comforts.clone()).unwrap_or_default(),
         minutes: content.and_then(|content| content.minutes),
-        note: content.map_or_else(|| ERASED.to_owned(), |content| content.note.clone()),
+        note: content.map_or_else(|| ERASED.to_owned(), |content| content.note.clone()).into(),
         recorded_by: view.recorded_by.map(|account| Who::of(account, me)),
         created_at: view.created_at.into(),
     }
@@ -173,8 +173,8 @@ impl Scene {
     async fn revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
         let me = requester(ctx)?.account;
         let Some(id) = self.0.revision else { return Ok(None) };
-        let found = loaders(ctx).revision(self.0.link, Which::Id(id)).await?;
-        Ok(found.map(|view| Revision::new(view, me)))
+        let all = loaders(ctx).revisions(self.0.link).await?;
+        Ok(all.into_iter().find(|outline| outline.id == id).map(|outline| Revision::new(outline, me)))
     }
 
     /// What was given right after it, the oldest first.

@@ -10,6 +10,7 @@ pub mod websocket;
 use crate::actions::Fault;
 use crate::actions::auth::session::{self, Bearer};
 use crate::actions::idempotency::{Remembered, keep, remember};
+use crate::actions::metered::with_meter;
 use crate::auth::Requester;
 use crate::graphql::errors::ErrorCode;
 use crate::graphql::{AccessToken, Asker, limits, prepare};
@@ -24,7 +25,7 @@ use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
 use body::{body_of, error_body, has_code, has_errors};
 use request::{Parameters, Unfit, is_json, token};
-use response::{bad_request, internal, not_acceptable, too_many};
+use response::{bad_request, internal, not_acceptable, too_many, too_often};
 use serde::Deserialize;
 use tracing::Instrument;
 
@@ -143,6 +144,11 @@ async fn answer(
         },
         None => None,
     };
+    if let (Some(_), Some(requester)) = (is_mutation, requester)
+        && let Err(seconds) = web.context.rates.write(requester.account)
+    {
+        return too_often(media, seconds);
+    }
     let network = client::network(request, &web.proxies);
     let mut asker = Asker { requester, network, key: None };
     if let (Some(body), Some(single)) = (body, is_mutation) {
@@ -153,7 +159,8 @@ async fn answer(
     }
     let key = asker.key.clone();
     let by_trusted_id = fit.by_trusted_id;
-    let performing = perform(web.clone(), prepare(fit.request, &web.context, asker), key, permit);
+    let prepared = prepare(fit.request, &web.context, asker);
+    let performing = with_meter(web.context.new_meter(), perform(web.clone(), prepared, key, permit));
     let performing = performing.instrument(tracing::Span::current());
     let limit = web.limits.execution;
     let performed = match is_mutation {
@@ -210,7 +217,7 @@ fn follow(
     let asker = Asker { requester, network: client::network(request, &web.proxies), key: None };
     let token = AccessToken(token(request).unwrap_or_default().to_owned());
     let responses = web.schema.execute_stream(prepare(graphql, &web.context, asker).data(token));
-    sse::stream(request, web.limits.ping, permit, responses)
+    sse::stream(request, web, permit, responses)
 }
 
 /// The result of a request.

@@ -3,6 +3,7 @@
 use super::accept::Media;
 use super::body::error_body;
 use crate::actions::Fault;
+use crate::auth::rates::Seconds;
 use crate::graphql::errors::{ErrorCode, log_fault};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -28,12 +29,20 @@ pub(super) fn internal(media: Media, fault: &Fault) -> HttpResponse {
 pub(super) fn too_many(media: Media) -> HttpResponse {
     let sentence =
         "Too many requests of this account at the same time. Wait for an answer, then send this again.";
+    later(media, sentence, 1)
+}
+
+pub(super) fn too_often(media: Media, seconds: Seconds) -> HttpResponse {
+    later(media, "Too many changes by this account in a short time. Please wait a little.", seconds)
+}
+
+fn later(media: Media, sentence: &str, seconds: Seconds) -> HttpResponse {
     let code = ErrorCode::TryLater.name();
     let error = serde_json::json!({ "errors": [{
         "message": sentence,
-        "extensions": { "code": code, "retryAfterSeconds": 1 },
+        "extensions": { "code": code, "retryAfterSeconds": seconds },
     }] });
     let mut answer = media.refused(StatusCode::TOO_MANY_REQUESTS, error.to_string().into_bytes());
-    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     answer
 }

@@ -3,7 +3,10 @@
 //! A stream that ends because the token expired or the process stops has no `complete`: clients take that for a lost
 //! connection and reconnect, with a new token and from their last cursor.
 
+use crate::actions::AppContext;
+use crate::actions::metered::with_meter;
 use crate::graphql::errors::ErrorCode;
+use crate::http::Web;
 use crate::http::graphql::body::{body_of, has_code};
 use crate::http::limits::Permit;
 use crate::http::slow_clients::Connection;
@@ -15,6 +18,7 @@ use futures::stream::{BoxStream, Stream, StreamExt, unfold};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 const MEDIA: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "text/event-stream; charset=utf-8");
@@ -38,6 +42,7 @@ pub fn single(body: &[u8]) -> HttpResponse {
 struct Streaming {
     responses: BoxStream<'static, Response>,
     ping: Duration,
+    context: Arc<AppContext>,
     connection: Option<Rc<Connection>>,
     gone: Pin<Box<dyn Future<Output = ()>>>,
     /// Whether a response was sent.
@@ -58,7 +63,8 @@ impl Streaming {
             connection.flows();
         }
         let response = tokio::select! {
-            response = self.responses.next() => response,
+            // Each event has a meter of its own: a stream goes on for long.
+            response = with_meter(self.context.new_meter(), self.responses.next()) => response,
             () = &mut self.gone => return None,
             () = tokio::time::sleep(self.ping) => return Some(PING.to_vec()),
         };
@@ -77,7 +83,7 @@ impl Streaming {
 /// A stream of responses that stays open.
 pub fn stream(
     request: &HttpRequest,
-    ping: Duration,
+    web: &Web,
     permit: Option<Permit>,
     responses: impl Stream<Item = Response> + Send + 'static,
 ) -> HttpResponse {
@@ -88,7 +94,8 @@ pub fn stream(
     };
     let streaming = Streaming {
         responses: responses.boxed(),
-        ping,
+        ping: web.limits.ping,
+        context: Arc::clone(&web.context),
         connection,
         gone,
         begun: false,

@@ -5,6 +5,7 @@
 //! then reconnect, with a new token and from their last cursor.
 
 use crate::actions::auth::session::{self, Bearer};
+use crate::actions::metered::with_meter;
 use crate::auth::Requester;
 use crate::auth::network::Network;
 use crate::graphql::errors::{ErrorCode, log_fault};
@@ -163,7 +164,8 @@ impl Socket {
                     }
                     Some(Err(_)) | None => Err(End::Gone),
                 },
-                Some((id, response)) = self.responses.next(), if !self.responses.is_empty() => {
+                // Each event has a meter of its own: a stream goes on for long.
+                Some((id, response)) = with_meter(self.web.context.new_meter(), self.responses.next()), if !self.responses.is_empty() => {
                     self.answer(id, response).await
                 }
                 () = sleep_until(self.init_by), if self.person.is_none() => Err(Close::InitTimeout.into()),

@@ -45,7 +45,7 @@ diesel::table! {
 diesel::table! {
     use crate::ids::Uid;
     use crate::store::types::sql::Ts;
-    use diesel::sql_types::{Binary, Integer};
+    use diesel::sql_types::{Binary, Bool, Integer};
 
     /// A log-in with the right password that waits for the second factor. Deleted when done, or after too many wrong
     /// codes.
@@ -62,6 +62,8 @@ diesel::table! {
         wrong_codes -> Integer,
         /// When it stops working.
         expires_at -> Ts,
+        /// Whether the device showed a token of an earlier session of the account.
+        known_device -> Bool,
     }
 }
 

@@ -24,7 +24,7 @@ async fn test(app: TestApp) {
     let first = couple.agree(&app, Couple::usual_terms(), None).await;
     couple.scene(&app).await;
     let short = cost(&app, &couple).await;
-    assert!((5..30).contains(&short), "{short} statements");
+    assert!((5..32).contains(&short), "{short} statements");
     // More scenes and check-ins, more Revisions, more devices, more links, each of them with an agreement.
     let mut based_on = first;
     for hours in 1..6 {
