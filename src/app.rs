@@ -26,7 +26,7 @@ use crate::store::{self, Db, Location, Store, StoreError, house_secret};
 use crate::vault::key_ring::KeyRing;
 use crate::vault::keys::Keys;
 use crate::vault::ledger::Ledger;
-use crate::vault::meter::Pool;
+use crate::vault::meter::Pools;
 use crate::vault::{Vault, VaultError};
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
@@ -170,7 +170,7 @@ impl App {
         let context = Arc::new(AppContext {
             store,
             vault,
-            meters: Pool::default(),
+            meters: Pools::default(),
             rates: Rates::new(&clock),
             clock,
             passwords: Passwords::new(chance.clone())?,

@@ -17,7 +17,7 @@ use crate::store::Store;
 use crate::store::feeds::Feeds;
 use crate::vault::Vault;
 use crate::vault::ledger::Ledger;
-use crate::vault::meter::Pool;
+use crate::vault::meter::Pools;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -38,7 +38,7 @@ pub struct AppContext {
     /// The relying party of passkeys; None: the service has no domain name.
     pub passkeys: Option<Passkeys>,
     /// The bytes that the requests under way have in hand.
-    pub meters: Pool,
+    pub meters: Pools,
     /// Rate limits.
     pub rates: Rates,
     /// Which push services may be used.

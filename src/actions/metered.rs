@@ -1,10 +1,10 @@
 //! The meter of the request under way: what its transactions open counts against it, wherever they are called from.
 
 use super::{AppContext, Fault};
+use crate::ids::{AccountId, TypedId};
 use crate::vault::VaultError;
-use crate::vault::meter::Meter;
 
-pub use crate::vault::meter::Spent;
+pub use crate::vault::meter::{Meter, Spent};
 
 tokio::task_local! {
     static METER: Meter;
@@ -39,8 +39,8 @@ pub fn count(bytes: usize) -> Result<(), Fault> {
 }
 
 impl AppContext {
-    /// A meter for one request.
-    pub fn new_meter(&self) -> Meter {
-        Meter::new(&self.meters)
+    /// A meter for one request of this account, or of nobody.
+    pub fn new_meter(&self, account: Option<AccountId>) -> Meter {
+        self.meters.meter(account.map(TypedId::uuid))
     }
 }

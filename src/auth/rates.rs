@@ -263,12 +263,12 @@ impl Rates {
     }
 
     /// A signed-in person reauthenticates with the password.
-    pub fn password(&self, by: AccountId) -> Result<(), Seconds> {
+    pub fn password(&self, by: SessionId) -> Result<(), Seconds> {
         self.password.check_alone(*by.uuid().as_bytes())
     }
 
-    /// A signed-in person changes something.
-    pub fn write(&self, by: AccountId) -> Result<(), Seconds> {
+    /// A session changes something. Whoever stole one uses nothing up that the owner's other sessions have.
+    pub fn write(&self, by: SessionId) -> Result<(), Seconds> {
         self.write.check_alone(*by.uuid().as_bytes())
     }
 
@@ -277,9 +277,19 @@ impl Rates {
         self.spare_code.check_widest(*of.uuid().as_bytes(), network)
     }
 
+    /// The same on a device that was signed in before.
+    pub fn spare_code_of_known(&self, of: AccountId) -> Result<(), Seconds> {
+        self.spare_code.check_alone(*of.uuid().as_bytes())
+    }
+
     /// The same in a session.
     pub fn spare_code_of(&self, session: SessionId) -> Result<(), Seconds> {
         self.spare_code.check_alone(*session.uuid().as_bytes())
+    }
+
+    /// The password of an account that confirms a new address by a mail's link, with nobody signed in.
+    pub fn confirming_password(&self, of: AccountId) -> Result<(), Seconds> {
+        self.password.check_alone(*of.uuid().as_bytes())
     }
 
     /// A signed-in person asks for a new address: this sends a mail to any address they name.

@@ -75,8 +75,9 @@ pub(super) fn trial_defaults(
     let Some(mail) = smtp_url.and_then(|url| parsed(url.expose_secret())).filter(|_| production) else {
         return Ok(());
     };
+    // Anywhere in it: there are more ways to write a password than before the host.
     if let Location::Postgres(url) = database
-        && parsed(url).is_some_and(|url| url.password() == Some(TRIAL_PASSWORD))
+        && url.contains(TRIAL_PASSWORD)
     {
         let sentence = "its password is that of docker-compose.yml, which everybody knows; set another one";
         return Err(wrong("database_url", sentence));

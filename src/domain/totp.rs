@@ -14,9 +14,12 @@ const STEP_SECONDS: i64 = 30;
 const DRIFT: i64 = 1;
 /// How long after its set-up began an app can be confirmed.
 pub const BEGUN_LIFE: SignedDuration = SignedDuration::from_mins(15);
-/// Wrong codes allowed per account in one [`GUESS_WINDOW`], whatever the number of log-ins. Three codes in a
-/// million are right at any moment, so an attacker with the password would need years.
+/// Wrong codes allowed per account in one [`GUESS_WINDOW`], whatever the number of log-ins, but for [`SPARE_MAX`].
 pub const GUESSES_MAX: i32 = 10;
+/// Wrong codes allowed per account in the same time if each network tries a few of its own after the others: with the
+/// password and any number of addresses, three in a million times this many an hour are one in three hundred a day, and
+/// the owner hears of it.
+pub const SPARE_MAX: i32 = 40;
 /// The period after which wrong codes are counted from zero.
 pub const GUESS_WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
@@ -94,6 +97,11 @@ impl Guesses {
     /// Whether another code may be tried.
     pub fn may_try(self, now: Timestamp) -> bool {
         self.current(now).wrong < GUESSES_MAX
+    }
+
+    /// Whether so many were wrong, from all networks together, that only devices which are known may try another.
+    pub fn are_many(self, now: Timestamp) -> bool {
+        self.current(now).wrong >= SPARE_MAX
     }
 
     /// One more wrong code.

@@ -99,7 +99,7 @@ impl From<Failure> for async_graphql::Error {
         };
         let of_fault = |fault: &Fault| match fault.spent() {
             Some(Spent::Request) => coded(TOO_MUCH, ErrorCode::BadRequest),
-            Some(Spent::Process) => {
+            Some(Spent::Others) => {
                 coded(BUSY, ErrorCode::TryLater).extend_with(|_, e| e.set("retryAfterSeconds", 1))
             }
             None => internal(fault),

@@ -1,6 +1,7 @@
 //! The page to answer, skip or put off a check-in, by the token of a nudge's link. GET shows, buttons POST (R30).
 
 use super::Web;
+use super::client::visitor;
 use super::html::{self, Fields, Slip};
 use super::problem::Wants;
 use super::rest::{self, Asked, Problems, Sent};
@@ -204,7 +205,9 @@ pub async fn answer(
         Sent::Form(written) => (asked(&written), written.get("attempt").map(str::to_owned), written),
     };
     let outcome = match reply {
-        Some(reply) => page::reply(&web.context, token.into_inner(), reply, attempt).await,
+        Some(reply) => {
+            page::reply(&web.context, &visitor(&request, &web), token.into_inner(), reply, attempt).await
+        }
         None => {
             let sentence = "Please tap how you are, or skip this one.";
             Err(Problem::new("mood", ProblemCode::Required, sentence).into())

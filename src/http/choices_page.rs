@@ -3,6 +3,7 @@
 
 use super::Web;
 use super::answer_page::Choice;
+use super::client::visitor;
 use super::html::{self, Fields, Form, Slip};
 use super::problem::{self, Kind, Wants};
 use super::rest::{self, Done, Problems, Sent};
@@ -67,7 +68,7 @@ pub async fn stop_form(web: web::Data<Web>, token: web::Path<String>) -> HttpRes
 )]
 pub async fn stop(request: HttpRequest, web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {
     let choices = Choices { mail: Some(false), ..Choices::default() };
-    let outcome = page::choose(&web.context, token.into_inner(), choices).await;
+    let outcome = page::choose(&web.context, &visitor(&request, &web), token.into_inner(), choices).await;
     chosen(Wants::of(&request), outcome, STOP_TITLE, "Done. No more reminders come by e-mail.")
 }
 
@@ -122,7 +123,7 @@ pub async fn choose(
         Some((wants, Sent::Form(written))) => (wants, written_choices(&written)),
         None => return rest::malformed(),
     };
-    let outcome = page::choose(&web.context, token.into_inner(), choices).await;
+    let outcome = page::choose(&web.context, &visitor(&request, &web), token.into_inner(), choices).await;
     chosen(wants, outcome, TITLE, "Done. It is as you chose.")
 }
 

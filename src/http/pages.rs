@@ -1,13 +1,13 @@
 //! The pages behind links in mails and pushes, and their shared parts. GET only shows, a button POSTs (R30).
 
-use super::client;
+use super::client::visitor;
 use super::html::{self, Form, PasswordField, Slip};
 use super::problem::Wants;
 use super::rest::{self, Done, Problems};
 use super::web::{SHARED, Web};
 use crate::actions::accounts::password::{self, Remaining};
 use crate::actions::accounts::{address_change, sign_up};
-use crate::actions::{ActionResult, Refusal, Visitor};
+use crate::actions::{ActionResult, Refusal};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -216,10 +216,6 @@ fn what_remains(remaining: &Remaining) -> Vec<String> {
         sentences.push("Nothing else can sign in now; passkeys that there were are removed.".to_owned());
     }
     sentences
-}
-
-fn visitor(request: &HttpRequest, web: &Web) -> Visitor {
-    Visitor { network: client::network(request, &web.proxies), key: None }
 }
 
 /// A form that did its work says so in `done`; one that did not is shown again with the problems, unless its link is

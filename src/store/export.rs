@@ -119,6 +119,13 @@ pub fn set_token(db: &mut Db, id: ExportId, hash: Vec<u8>, until: Ts) -> QueryRe
         .execute(db)
 }
 
+/// Forgets the download token of a person's export.
+pub fn forget_token(db: &mut Db, account: AccountId) -> QueryResult<usize> {
+    diesel::update(exports::table.filter(exports::account_id.eq(account)))
+        .set((exports::token_hash.eq(None::<Vec<u8>>), exports::token_expires_at.eq(None::<Ts>)))
+        .execute(db)
+}
+
 /// Uses a download token up and returns its export; None: it is unknown, used or expired.
 pub fn use_token(db: &mut Db, hash: &[u8], now: Ts) -> QueryResult<Option<ExportRow>> {
     let found = exports::table

@@ -41,8 +41,8 @@ pub enum VaultError {
 pub enum Spent {
     /// The request's own bytes.
     Request,
-    /// Those of all requests under way.
-    Process,
+    /// Those of the account, or of the process, while other requests are under way.
+    Others,
 }
 
 /// The column of a sealed value, for error messages.

@@ -96,7 +96,7 @@ pub async fn confirm(
         })
         .await?;
     let (account, stored) = asked.ok_or_else(expired)?;
-    context.rates.password(account).map_err(Problem::too_often)?;
+    context.rates.confirming_password(account).map_err(Problem::too_often)?;
     if !context.passwords.verify(password, Some(stored)).await? {
         let sentence = "This is not the password of the account that asked for this address.";
         return Err(Problem::new("password", ProblemCode::Malformed, sentence).into());

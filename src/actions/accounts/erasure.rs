@@ -127,7 +127,10 @@ pub async fn carry_out_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
             let gone = context.worker_tx(move |tx| {
                 let chance = tx.chance;
                 let (db, events) = tx.db_and_events();
-                erase(db, events, account, now, chance)
+                store::dialect::lock_account(db, account)?;
+                // Read again under the lock: it may have been cancelled meanwhile.
+                let due = store::erasure::find(db, account)?.is_some_and(|row| row.erase_at <= now);
+                if due { erase(db, events, account, now, chance) } else { Ok(false) }
             });
             erased += usize::from(gone.await?);
         }

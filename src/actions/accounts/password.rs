@@ -130,7 +130,7 @@ pub async fn change_password(
     new: SecretString,
 ) -> ActionResult<()> {
     let requester = by.requester;
-    context.rates.password(requester.account).map_err(Problem::too_often)?;
+    context.rates.password(requester.session).map_err(Problem::too_often)?;
     let person = context.read_tx(move |tx| Person::load(tx, requester.account)).await?;
     let related_words = own_words(&person)?;
     let stored = Some(person.row.password_hash);

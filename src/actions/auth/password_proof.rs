@@ -23,7 +23,7 @@ pub async fn prove(
     if password.expose_secret().len() > PASSWORD_MAX_BYTES {
         return Err(wrong().into());
     }
-    context.rates.password(requester.account).map_err(Problem::too_often)?;
+    context.rates.password(requester.session).map_err(Problem::too_often)?;
     let row = context.read_tx(move |tx| Ok(store::account::find(tx.db, requester.account)?)).await?;
     let stored = row.map(|row| row.password_hash);
     if !context.passwords.verify(password, stored.clone()).await? {
@@ -43,7 +43,7 @@ pub async fn prove(
                 }
                 None => {}
                 Some(given) => {
-                    let spare = || keeper.rates.spare_code_of(requester.session);
+                    let spare = |_| keeper.rates.spare_code_of(requester.session);
                     if let Err(problem) = second_factor::check(tx, &person, &given, spare)? {
                         return Ok(Err(problem));
                     }

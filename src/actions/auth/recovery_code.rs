@@ -1,5 +1,6 @@
 //! Recovery codes: ten of them replace a lost authenticator app, each once.
 
+use crate::actions::accounts::mail_request::tell_of_security;
 use crate::actions::auth::reauthentication;
 use crate::actions::{ActionResult, AppContext, Caller, Transaction};
 use crate::domain::copied_code;
@@ -47,13 +48,15 @@ pub async fn renew(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Vec<S
     let requester = by.requester;
     context
         .write_tx(by.key.as_ref(), move |tx| {
-            reauthentication::require(tx, requester)?;
             store::dialect::lock_account(tx.db, requester.account)?;
+            reauthentication::require(tx, requester)?;
             if !store::totp::counts(tx.db, requester.account)? {
                 let sentence = "There is no authenticator app that such codes could stand in for.";
                 return Err(Problem::wrong_state("input", sentence).into());
             }
-            renew_all(tx, requester.account)
+            let codes = renew_all(tx, requester.account)?;
+            tell_of_security(tx, requester.account)?;
+            Ok(codes)
         })
         .await
 }

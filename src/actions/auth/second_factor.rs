@@ -44,12 +44,13 @@ pub fn is_asked(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<bo
 }
 
 /// Checks a code and uses it up. A wrong code is counted, and that must commit: the problem is therefore a value.
-/// `spare` is asked for one more try when too many codes were wrong, whoever typed them.
+/// `spare` is asked for one more try when too many codes were wrong, whoever typed them, and told whether they were very
+/// many.
 pub fn check(
     tx: &mut Transaction<'_>,
     person: &Person,
     given: &SecondFactor,
-    spare: impl FnOnce() -> Result<(), Seconds>,
+    spare: impl FnOnce(bool) -> Result<(), Seconds>,
 ) -> ActionResult<Result<(), Problem>> {
     // Serialises parallel tries with the same code.
     store::dialect::lock_account(tx.db, person.row.id)?;

@@ -5,6 +5,7 @@ use crate::actions::auth::second_factor::{SecondFactor, check};
 use crate::actions::auth::session_tokens::{self, Tokens};
 use crate::actions::{ActionResult, AppContext, Transaction, Visitor};
 use crate::auth::network::Network;
+use crate::auth::rates::Seconds;
 use crate::auth::tokens::{opaque, opaque_hash};
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::store;
@@ -100,7 +101,11 @@ fn try_once(
     if row.password_mark != password_mark(&person.row) {
         return Ok(Err(over()));
     }
-    let spare = || context.rates.spare_code(network, person.row.id);
+    let spare = |many| match row.known_device {
+        true => context.rates.spare_code_of_known(person.row.id),
+        false if many => Err(Seconds::MAX),
+        false => context.rates.spare_code(network, person.row.id),
+    };
     if let Err(problem) = check(tx, &person, given, spare)? {
         if row.wrong_codes + 1 < GUESSES_PER_CHALLENGE {
             store::log_in_challenge::note_wrong(tx.db, &token_hash, row.wrong_codes + 1)?;

@@ -30,7 +30,8 @@ pub(in crate::actions) fn earlier_session(
     token: Option<&str>,
 ) -> Result<Option<SessionRow>, Fault> {
     let found = token.map(|token| store::session::find_token(tx.db, &opaque_hash(token))).transpose()?;
-    Ok(found.flatten().map(|(_, session)| session))
+    // Of a session that was copied, nobody knows whose device has the token.
+    Ok(found.flatten().map(|(_, session)| session).filter(|session| session.reused_at.is_none()))
 }
 
 /// Begins a session for a person who has just authenticated, on a device that is known or not. Its owner is told of one

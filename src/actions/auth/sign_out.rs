@@ -34,6 +34,8 @@ pub(in crate::actions) fn end_sessions(
         Which::All => store::session::end_others(tx.db, account, None, now)?,
     };
     if ended > 0 {
+        // Whoever asked for a download may be who is signed out.
+        store::export::forget_token(tx.db, account)?;
         tx.wake_followers(account);
     }
     if store::device::live(tx.db, &[account])?.len() != devices {

@@ -38,8 +38,8 @@ pub async fn begin(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Begun
     let requester = by.requester;
     context
         .write_tx(by.key.as_ref(), move |tx| {
-            reauthentication::require(tx, requester)?;
             store::dialect::lock_account(tx.db, requester.account)?;
+            reauthentication::require(tx, requester)?;
             if store::totp::counts(tx.db, requester.account)? {
                 let sentence = "There is an authenticator app already. Please remove it first.";
                 return Err(Problem::wrong_state("input", sentence).into());
@@ -100,8 +100,8 @@ pub async fn remove(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done
     let requester = by.requester;
     context
         .write_tx(by.key.as_ref(), move |tx| {
-            reauthentication::require(tx, requester)?;
             store::dialect::lock_account(tx.db, requester.account)?;
+            reauthentication::require(tx, requester)?;
             store::recovery_code::delete_all(tx.db, requester.account)?;
             if !store::totp::delete(tx.db, requester.account)? {
                 return Ok(Done::already(()));
@@ -122,7 +122,7 @@ pub(in crate::actions) fn check(
     tx: &mut Transaction<'_>,
     person: &Person,
     code: &SecretString,
-    spare: impl FnOnce() -> Result<(), Seconds>,
+    spare: impl FnOnce(bool) -> Result<(), Seconds>,
 ) -> ActionResult<Result<(), Problem>> {
     let account = person.row.id;
     let Some(row) = store::totp::find(tx.db, account)?.filter(|row| row.confirmed_at.is_some()) else {
@@ -130,7 +130,7 @@ pub(in crate::actions) fn check(
     };
     let guesses: Guesses = row.guesses();
     // A stranger who has the password cannot lock the owner out: each network has tries of its own.
-    if !guesses.may_try(tx.now) && spare().is_err() {
+    if !guesses.may_try(tx.now) && spare(guesses.are_many(tx.now)).is_err() {
         let sentence =
             "There were too many wrong codes. Please use a recovery code or a passkey, or wait an hour.";
         return Ok(Err(Problem::new("totpCode", ProblemCode::TooMany, sentence)));

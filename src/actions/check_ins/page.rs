@@ -3,7 +3,7 @@
 use crate::actions::accounts::{account, suspension};
 use crate::actions::check_ins::check_in::{answer_now, put_off_now, skip_now};
 use crate::actions::nudges::planning;
-use crate::actions::{ActionResult, AppContext, Fault, Refusal, Transaction};
+use crate::actions::{ActionResult, AppContext, Fault, Refusal, Transaction, Visitor};
 use crate::auth::tokens::opaque_hash;
 use crate::domain::account::FURTHER_NOTICE;
 use crate::domain::attempt::Attempt;
@@ -144,12 +144,14 @@ fn read(tx: &mut Transaction<'_>, token: &str) -> Result<Option<(PageTokenRow, C
 /// The problems of the reply itself, whatever the token.
 pub async fn reply(
     context: &Arc<AppContext>,
+    by: &Visitor,
     token: String,
     reply: Reply,
     attempt: Option<String>,
 ) -> ActionResult<Replied> {
     let reply = reply.checked()?;
     let attempt = attempt.map(Attempt::parse).transpose()?;
+    context.rates.token(by.network).map_err(Problem::too_often)?;
     let replied = context.write_tx(None, move |tx| {
         let Some((found, _)) = read(tx, &token)? else { return Ok(Replied::Nothing) };
         store::dialect::lock_account(tx.db, found.account_id)?;
@@ -213,7 +215,13 @@ pub async fn can_choose(context: &Arc<AppContext>, token: String) -> Result<bool
 
 /// Changes which nudges come, by the token in a mail's footer; false if the token does not work. Pressing
 /// twice is the same as once.
-pub async fn choose(context: &Arc<AppContext>, token: String, choices: Choices) -> ActionResult<bool> {
+pub async fn choose(
+    context: &Arc<AppContext>,
+    by: &Visitor,
+    token: String,
+    choices: Choices,
+) -> ActionResult<bool> {
+    context.rates.token(by.network).map_err(Problem::too_often)?;
     context
         .write_tx(None, move |tx| {
             let Some(found) = find(tx, PagePurpose::Choices, &token)? else { return Ok(false) };

@@ -2,6 +2,7 @@
 
 pub mod accept;
 mod body;
+mod held;
 mod request;
 mod response;
 pub mod sse;
@@ -10,7 +11,7 @@ pub mod websocket;
 use crate::actions::Fault;
 use crate::actions::auth::session::{self, Bearer};
 use crate::actions::idempotency::{Remembered, keep, remember};
-use crate::actions::metered::with_meter;
+use crate::actions::metered::{Meter, with_meter};
 use crate::auth::Requester;
 use crate::graphql::errors::ErrorCode;
 use crate::graphql::{AccessToken, Asker, limits, prepare};
@@ -24,9 +25,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
 use body::{body_of, error_body, has_code, has_errors};
+use held::Held;
 use request::{Parameters, Unfit, is_json, token};
 use response::{bad_request, internal, not_acceptable, too_many, too_often};
 use serde::Deserialize;
+use std::sync::Arc;
 use tracing::Instrument;
 
 /// The allowed methods.
@@ -145,7 +148,7 @@ async fn answer(
         None => None,
     };
     if let (Some(_), Some(requester)) = (is_mutation, requester)
-        && let Err(seconds) = web.context.rates.write(requester.account)
+        && let Err(seconds) = web.context.rates.write(requester.session)
     {
         return too_often(media, seconds);
     }
@@ -160,7 +163,10 @@ async fn answer(
     let key = asker.key.clone();
     let by_trusted_id = fit.by_trusted_id;
     let prepared = prepare(fit.request, &web.context, asker);
-    let performing = with_meter(web.context.new_meter(), perform(web.clone(), prepared, key, permit));
+    let meter = web.context.new_meter(requester.map(|requester| requester.account));
+    // Held until the answer was sent: whoever does not read it has it in hand.
+    let held = Arc::new((meter.clone(), permit));
+    let performing = with_meter(meter, perform(web.clone(), prepared, key, Arc::clone(&held)));
     let performing = performing.instrument(tracing::Span::current());
     let limit = web.limits.execution;
     let performed = match is_mutation {
@@ -170,7 +176,7 @@ async fn answer(
         }),
         None => tokio::time::timeout(limit, performing).await,
     };
-    answer_with(request, media, by_trusted_id && is_get, performed)
+    Held::until_sent(answer_with(request, media, by_trusted_id && is_get, performed), held)
 }
 
 /// What came of a request, as an answer. `validated`: a document by its trusted id, asked for by GET, gets an ETag.
@@ -234,10 +240,13 @@ async fn perform(
     web: web::Data<Web>,
     request: Request,
     key: Option<crate::actions::RequestKey>,
-    _permit: Option<Permit>,
+    _held: Arc<(Meter, Option<Permit>)>,
 ) -> Result<Performed, Fault> {
     let response = web.schema.execute(request).await;
-    let repeated = has_code(&response, ErrorCode::IdempotencyKeyInProgress);
+    // That the service is busy is no answer to keep either: the mutation was done, and may be read.
+    let repeated = [ErrorCode::IdempotencyKeyInProgress, ErrorCode::TryLater]
+        .map(|code| has_code(&response, code))
+        .contains(&true);
     // Errors of executed fields have a path; without one, the document was not executed and has no data.
     let executed = response.errors.is_empty() || response.errors.iter().any(|error| !error.path.is_empty());
     let errors = !response.errors.is_empty();

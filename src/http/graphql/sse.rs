@@ -64,7 +64,7 @@ impl Streaming {
         }
         let response = tokio::select! {
             // Each event has a meter of its own: a stream goes on for long.
-            response = with_meter(self.context.new_meter(), self.responses.next()) => response,
+            response = with_meter(self.context.new_meter(None), self.responses.next()) => response,
             () = &mut self.gone => return None,
             () = tokio::time::sleep(self.ping) => return Some(PING.to_vec()),
         };

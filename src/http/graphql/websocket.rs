@@ -165,7 +165,7 @@ impl Socket {
                     Some(Err(_)) | None => Err(End::Gone),
                 },
                 // Each event has a meter of its own: a stream goes on for long.
-                Some((id, response)) = with_meter(self.web.context.new_meter(), self.responses.next()), if !self.responses.is_empty() => {
+                Some((id, response)) = with_meter(self.web.context.new_meter(None), self.responses.next()), if !self.responses.is_empty() => {
                     self.answer(id, response).await
                 }
                 () = sleep_until(self.init_by), if self.person.is_none() => Err(Close::InitTimeout.into()),
