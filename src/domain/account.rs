@@ -39,7 +39,7 @@ words! {
     }
 }
 
-/// An e-mail address as stored: trimmed, the domain in lower case.
+/// An e-mail address as stored: trimmed and composed (Unicode NFC), the domain in lower case.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email(String);
 
@@ -48,18 +48,27 @@ impl Email {
     /// address exists is for the confirmation mail to show.
     pub fn parse(field: &str, text: &str) -> Result<Self, Problem> {
         let malformed = || Problem::new(field, ProblemCode::Malformed, "This is not an e-mail address.");
-        let text = text.trim();
-        if text.chars().count() > EMAIL_MAX {
+        // Checked in the form that is kept, since it is read again for each mail. Composed, because a letter and its
+        // accent may be typed as two characters; after the change to lower case too, which makes two of an İ.
+        let composed = |text: &str| ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned();
+        let text = composed(text.trim());
+        let address = match text.rsplit_once('@') {
+            Some((local, domain)) => format!("{local}@{}", composed(&domain.to_lowercase())),
+            None => text,
+        };
+        if address.chars().count() > EMAIL_MAX {
             return Err(Problem::new(
                 field,
                 ProblemCode::TooLong,
                 format!("At most {EMAIL_MAX} characters fit here."),
             ));
         }
-        let (local, domain) = text.rsplit_once('@').ok_or_else(malformed)?;
-        let bad = |c: char| c.is_whitespace() || c.is_control() || "<>()[]\\,;:\"@".contains(c);
-        // Composed first: a letter and its accent may be typed as two characters.
-        let domain = ComposingNormalizerBorrowed::new_nfc().normalize(domain);
+        let (local, domain) = address.rsplit_once('@').ok_or_else(malformed)?;
+        // Beyond ASCII only letters and digits: the mail sender (lettre) takes nothing else.
+        let bad = |c: char| {
+            let unfit = c.is_whitespace() || c.is_control() || "<>()[]\\,;:\"@".contains(c);
+            unfit || (!c.is_ascii() && !c.is_alphanumeric())
+        };
         let labels_ok = domain.split('.').all(|label| {
             !label.is_empty()
                 && label.len() <= 63
@@ -71,7 +80,7 @@ impl Email {
         if local.is_empty() || local.len() > 64 || local.chars().any(bad) || !dots_ok || !labels_ok {
             return Err(malformed());
         }
-        Ok(Self(format!("{local}@{}", domain.to_lowercase())))
+        Ok(Self(address))
     }
 
     /// The address that mail goes to.
@@ -159,6 +168,23 @@ mod tests {
             assert_eq!(normalised(spelling), "ünal@xn--exmple-cua.de", "{spelling}");
         }
         assert_ne!(normalised("unal@example.de"), normalised("ünal@example.de"));
+    }
+
+    #[test]
+    fn an_address_is_taken_in_the_form_that_is_kept_and_written_to() {
+        let kept = |text: &str| Email::parse("email", text).ok().map(|email| email.as_str().to_owned());
+        for (typed, wanted) in [
+            ("u\u{308}nal@exA\u{308}mple.DE", "ünal@exämple.de"),
+            ("\u{5f20}@\u{4f8b}\u{5b50}.example", "\u{5f20}@\u{4f8b}\u{5b50}.example"),
+        ] {
+            assert_eq!(kept(typed).as_deref(), Some(wanted));
+            assert_eq!(kept(wanted).as_deref(), Some(wanted), "it is read again");
+        }
+        // Lower case makes an i and a dot of İ, which no domain has.
+        for bad in ["a@İstanbul.example", "❤@example.org", "a\u{200d}b@example.org", "q\u{308}@example.org"]
+        {
+            assert_eq!(kept(bad), None, "{bad}");
+        }
     }
 
     #[test]

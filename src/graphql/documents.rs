@@ -168,6 +168,7 @@ impl Documents {
         let document = Document::parse(text).map_err(|refused| match refused {
             Unreadable::TooMuch(sentence) => format!("document {id}: {sentence}"),
             Unreadable::Syntax(_) => format!("document {id} is no GraphQL"),
+            Unreadable::UnknownType => format!("document {id}: a variable's type is not in the schema"),
         })?;
         let entry = Arc::new(Trusted { hash: hash_of(text), document: Arc::new(document) });
         self.trusted.insert(entry.hash.clone(), Arc::clone(&entry));

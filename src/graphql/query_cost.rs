@@ -23,6 +23,8 @@ pub enum Unreadable {
     /// It is not GraphQL, with the lines and columns of the error. The parser's message is not kept: it quotes the
     /// text, which may hold a password.
     Syntax(Vec<(usize, usize)>),
+    /// A variable has a type that is not in the schema.
+    UnknownType,
 }
 
 fn within(count: usize, limit: usize, what: &str) -> Result<(), Unreadable> {
@@ -47,6 +49,7 @@ impl Document {
         let parsed = parse_query(text).map_err(|error| {
             Unreadable::Syntax(error.positions().map(|at| (at.line, at.column)).collect())
         })?;
+        check_types(&parsed)?;
         let mut measuring = Measuring::of(&parsed, &serde_json::Value::Null);
         let measured = measuring.measure();
         let varies = measuring.varies;
@@ -169,6 +172,30 @@ struct Shape {
     paged: bool,
     /// Whether it is a list of objects.
     list: bool,
+}
+
+/// The types that a variable may have.
+static VARIABLE_TYPES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let Ok(schema) = parse_schema(super::print()) else { unreachable!("the schema as it prints itself") };
+    let named = schema.definitions.into_iter().filter_map(|definition| {
+        let TypeSystemDefinition::Type(definition) = definition else { return None };
+        match definition.node.kind {
+            TypeKind::Scalar | TypeKind::Enum(_) | TypeKind::InputObject(_) => {
+                Some(definition.node.name.node.to_string())
+            }
+            TypeKind::Object(_) | TypeKind::Interface(_) | TypeKind::Union(_) => None,
+        }
+    });
+    // These are part of GraphQL, and no schema names them.
+    named.chain(["Boolean", "Float", "ID", "Int", "String"].map(str::to_owned)).collect()
+});
+
+/// Refuses variables of unknown types: the library panics at the default value of one that is a list of such a type.
+fn check_types(document: &ExecutableDocument) -> Result<(), Unreadable> {
+    let operations = document.operations.iter().map(|(_, operation)| &operation.node);
+    let mut variables = operations.flat_map(|operation| &operation.variable_definitions);
+    let known = variables.all(|variable| VARIABLE_TYPES.contains(named(&variable.node.var_type.node).0));
+    if known { Ok(()) } else { Err(Unreadable::UnknownType) }
 }
 
 /// The fields of all types, by the names of type and field.

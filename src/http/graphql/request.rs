@@ -51,6 +51,9 @@ impl From<Unreadable> for Unfit {
         Self::Content(match unreadable {
             Unreadable::Syntax(positions) => syntax_error(&positions),
             Unreadable::TooMuch(sentence) => errors(&sentence, ErrorCode::BadRequest),
+            Unreadable::UnknownType => {
+                errors("A variable's type is not in the schema.", ErrorCode::BadRequest)
+            }
         })
     }
 }
