@@ -110,13 +110,15 @@ pub fn parts(db: &mut Db, of: &[RevisionId]) -> QueryResult<Vec<PartRow>> {
         .load(db)
 }
 
-/// The bytes of all texts of a link's Revisions, as they are kept.
-pub fn bytes(db: &mut Db, link: LinkId) -> QueryResult<i64> {
-    let of_link = revisions::table.filter(revisions::link_id.eq(link));
-    let shared: i64 = of_link.select(total_length()).get_result(db)?;
-    let ids = of_link.select(revisions::id);
+/// How many Revisions of a link this person proposed, and the bytes of their texts, as they are kept.
+pub fn proposed(db: &mut Db, link: LinkId, author: AccountId) -> QueryResult<(i64, i64)> {
+    let theirs =
+        revisions::table.filter(revisions::link_id.eq(link)).filter(revisions::author_id.eq(Some(author)));
+    let shared: i64 = theirs.select(total_length()).get_result(db)?;
+    let ids = theirs.select(revisions::id);
     let parts = revision_parts::table.filter(revision_parts::revision_id.eq_any(ids));
-    Ok(shared + parts.select(total_length()).get_result::<i64>(db)?)
+    let parts: i64 = parts.select(total_length()).get_result(db)?;
+    Ok((theirs.count().get_result(db)?, shared + parts))
 }
 
 /// Stores the state of some Revisions, before the agreements that it follows from are deleted.

@@ -28,7 +28,9 @@ pub struct PageTokenRow {
     pub created_at: Ts,
     /// When it stops working.
     pub expires_at: Ts,
-    /// SHA-256 of the attempt that settled the check-in by this link.
+    /// The round of its check-in to which an answering link belongs; 0 for others.
+    pub round: i32,
+    /// SHA-256 of the attempt that settled the check-in or put it off by this link.
     pub attempt_hash: Option<Vec<u8>>,
 }
 
@@ -65,7 +67,7 @@ pub fn find(
         .optional()
 }
 
-/// Notes the attempt that settled the check-in by a token.
+/// Notes the attempt that settled the check-in or put it off by a token.
 pub fn note_attempt(db: &mut Db, token_hash: &[u8], attempt_hash: Vec<u8>) -> QueryResult<usize> {
     diesel::update(page_tokens::table.find(token_hash))
         .set(page_tokens::attempt_hash.eq(Some(attempt_hash)))

@@ -138,9 +138,10 @@ pub fn unfinished(db: &mut Db, link: LinkId) -> QueryResult<Vec<SceneRow>> {
         .load(db)
 }
 
-/// How many scenes of a link were recorded since `since`.
-pub fn count_since(db: &mut Db, link: LinkId, since: Ts) -> QueryResult<i64> {
-    scenes::table.filter(scenes::link_id.eq(link)).filter(scenes::created_at.gt(since)).count().get_result(db)
+/// How many scenes of a link this person recorded since `since`.
+pub fn count_since(db: &mut Db, link: LinkId, by: AccountId, since: Ts) -> QueryResult<i64> {
+    let of_link = scenes::table.filter(scenes::link_id.eq(link)).filter(scenes::created_at.gt(since));
+    of_link.filter(scenes::created_by.eq(Some(by))).count().get_result(db)
 }
 
 /// A page of a link's scenes, the newest first.

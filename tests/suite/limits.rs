@@ -143,6 +143,11 @@ on_both_databases! {
         let couple = app.couple().await;
         let count = fill(&app, &couple).await;
         assert!((100..400).contains(&count), "{count} of the largest fill a link");
+        let latest = "query($id: ID!) { node(id: $id) { ... on PartnerLink { latestRevision { id } } } }";
+        let latest = couple.sam.ask(&app, latest, json!({ "id": couple.link })).await["node"]["latestRevision"]["id"].clone();
+        let terms = json!({ "stopSignal": "amber" });
+        let input = json!({ "linkId": couple.link, "basedOn": latest, "terms": terms });
+        couple.sam.done(&app, "proposeRevision", input, "revision { id }").await;
         let vault = &app.app.context.vault;
         let list = |fields: &str, first: usize| {
             format!("{{ viewer {{ partnerLinks {{ revisions(first: {first}) {{ nodes {{ number state {fields} }} }} }} }} }}")

@@ -255,7 +255,8 @@ on_both_databases! {
 
     async fn r05_later_on_the_page_asks_again_then_and_twice_is_once(app) {
         let (couple, scene, link) = asked(&app).await;
-        let later = [("later", "60")];
+        let attempt = attempt(&app, &link).await;
+        let later = [("later", "60"), ("attempt", attempt.as_str())];
         let (one, other) = futures::join!(post(&app, &link, &later), post(&app, &link, &later));
         assert!(one.0 == 200 && one.1.contains("asked again") && one == other);
         assert_eq!(first(&app, &couple, &scene).await["snoozedUntil"], "2026-10-24T20:00:00Z");
@@ -264,7 +265,11 @@ on_both_databases! {
         assert_eq!(couple.sam.mails(&app).len(), before);
         app.pass_minutes(1).await;
         assert_eq!(couple.sam.mails(&app).len(), before + 1, "once, though it was pressed twice");
-        assert_eq!(link_in(&reminder(&app, &couple.sam)), link, "every nudge about it has the same link");
+        let next = link_in(&reminder(&app, &couple.sam));
+        assert_ne!(next, link, "putting off used the first one up");
+        let again = post(&app, &link, &[("later", "60")]).await;
+        assert_eq!(again, post(&app, &format!("{}/c/nothing", app.url), &[("later", "60")]).await);
+        let link = next;
         app.clock.set(minute(DAY));
         let (status, page) = post(&app, &link, &later).await;
         assert!(status == 404 && page.contains("too late for this") && page.contains("role=\"alert\""), "{page}");

@@ -1,3 +1,4 @@
+ALTER TABLE page_tokens DROP COLUMN round;
 ALTER TABLE log_in_challenges DROP COLUMN known_device;
 DROP INDEX idempotency_keys_secret;
 ALTER TABLE idempotency_keys DROP COLUMN secret_until;

@@ -6,7 +6,7 @@ ALTER TABLE refresh_tokens ADD COLUMN attempt_hash bytea;
 -- When the token was given out again to who lost the answer, which is done once.
 ALTER TABLE refresh_tokens ADD COLUMN given_again_at timestamptz;
 
--- SHA-256 of the attempt that settled the check-in by this link. Null: none did, or it was not named.
+-- SHA-256 of the attempt that settled the check-in or put it off by this link. Null: none did, or it was not named.
 ALTER TABLE page_tokens ADD COLUMN attempt_hash bytea;
 
 -- Until when the response is given again, where it holds a secret. Null: as long as the row is kept.
@@ -17,3 +17,8 @@ UPDATE idempotency_keys SET secret_until = created_at;
 
 -- Whether the device showed a token of an earlier session of the account.
 ALTER TABLE log_in_challenges ADD COLUMN known_device boolean NOT NULL DEFAULT FALSE;
+
+-- The round of its check-in to which an answering link belongs: after a snooze only the next nudge's link works. Links from
+-- before are those of the round that the check-in is in now.
+ALTER TABLE page_tokens ADD COLUMN round integer NOT NULL DEFAULT 0;
+UPDATE page_tokens SET round = COALESCE((SELECT c.round FROM check_ins c WHERE c.id = page_tokens.check_in_id), 0);

@@ -17,16 +17,13 @@ use crate::store::account::{AccountChange, AccountRow};
 use crate::store::check_in::CheckInRow;
 use crate::store::nudge::NudgeRow;
 use crate::store::page_token::PageTokenRow;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::sync::Arc;
 
 pub use crate::domain::account::Share;
 pub use crate::domain::answer::{AnswerContent, Degree, NoticedSign, Sign};
 pub use crate::domain::page::PauseChoice;
 pub use crate::domain::problem::{Problem, ProblemCode};
-
-/// Two snoozes that end within this time of each other count as one, pressed twice.
-const SAME_WISH: SignedDuration = SignedDuration::from_mins(1);
 
 /// A token and the row by which it is found.
 pub struct PageToken {
@@ -37,8 +34,8 @@ pub struct PageToken {
 }
 
 impl PageToken {
-    /// The token to answer a check-in: the same in every push about it to the devices of one session, and in every
-    /// mail (`session` is None). Whoever ends that session ends the token.
+    /// The token to answer a check-in: the same in every push of a round to the devices of one session, and in every mail
+    /// of it (`session` is None). A snooze begins the next round, with another token. Whoever ends that session ends the token.
     pub fn to_answer(
         tx: &Transaction<'_>,
         check_in: &CheckInRow,
@@ -46,7 +43,7 @@ impl PageToken {
         session: Option<SessionId>,
     ) -> Self {
         let ends = answer_ends(check_in.due_at.get());
-        let about = (Some(check_in.id), session);
+        let about = (Some((check_in.id, check_in.round)), session);
         Self::derived(tx, PagePurpose::Answer, check_in.id.uuid(), subject, about, ends)
     }
 
@@ -62,21 +59,23 @@ impl PageToken {
         purpose: PagePurpose,
         id: uuid::Uuid,
         account: &AccountRow,
-        (check_in_id, session_id): (Option<CheckInId>, Option<SessionId>),
+        (check_in, session_id): (Option<(CheckInId, i32)>, Option<SessionId>),
         expires_at: Timestamp,
     ) -> Self {
         let link_epoch = account.link_epoch;
         let sent_to = session_id.map_or_else(|| "mail".to_owned(), |session| session.to_string());
-        let token = tx.vault.derived_token(&format!("{} {link_epoch} {sent_to}", purpose.word()), id);
+        let round = check_in.map_or(0, |(_, round)| round);
+        let token = tx.vault.derived_token(&format!("{} {link_epoch} {sent_to} {round}", purpose.word()), id);
         let row = PageTokenRow {
             token_hash: opaque_hash(&token),
             purpose,
             account_id: account.id,
-            check_in_id,
+            check_in_id: check_in.map(|(id, _)| id),
             session_id,
             link_epoch,
             created_at: tx.ts(),
             expires_at: expires_at.into(),
+            round,
             attempt_hash: None,
         };
         Self { token, row }
@@ -158,12 +157,17 @@ pub async fn reply(
         // Read again under the lock: another press of the button may have come first.
         let Some((found, row)) = read(tx, &token)? else { return Ok(Replied::Nothing) };
         let attempt = attempt.map(|attempt| opaque_hash(attempt.as_str()));
-        if row.state != CheckInState::Unanswered {
+        // A reply uses the link up, putting off included: whoever has it cannot ask again and again.
+        if row.state != CheckInState::Unanswered || row.round != found.round {
             let same = attempt.is_some() && attempt == found.attempt_hash;
-            return Ok(if same { Replied::Settled } else { Replied::Nothing });
+            return Ok(match reply {
+                Reply::Later(_) if same => Replied::PutOff,
+                Reply::Answer(..) | Reply::Skip if same => Replied::Settled,
+                _ => Replied::Nothing,
+            });
         }
         let replied = act(tx, &row, reply)?;
-        if let (Replied::Settled, Some(attempt)) = (replied, attempt) {
+        if let Some(attempt) = attempt {
             store::page_token::note_attempt(tx.db, &found.token_hash, attempt)?;
         }
         Ok(replied)
@@ -187,11 +191,7 @@ fn act(tx: &mut Transaction<'_>, row: &CheckInRow, reply: Reply) -> ActionResult
             Ok(Replied::Settled)
         }
         Reply::Later(minutes) => {
-            let until = tx.now + SignedDuration::from_mins(minutes.into());
-            let same = |at: store::types::Ts| at.get().duration_since(until).abs() < SAME_WISH;
-            if !row.snoozed_until.is_some_and(same) {
-                put_off_now(tx, id, account, minutes)?;
-            }
+            put_off_now(tx, id, account, minutes)?;
             Ok(Replied::PutOff)
         }
     }

@@ -22,9 +22,10 @@ use crate::vault::sha256;
 use data_encoding::HEXLOWER;
 use std::sync::Arc;
 
-/// Maximum number of Revisions per link.
-const REVISIONS_MAX: i32 = 1000;
-/// Bytes of all Revisions of a link, as they are kept: a thousand of usual ones, or two hundred of the longest.
+/// Maximum number of Revisions that one person proposes on a link.
+const REVISIONS_MAX: i64 = 1000;
+/// Bytes of the Revisions that one person proposes on a link, as they are kept: a thousand of usual ones, or two hundred
+/// of the longest.
 const LINK_BYTES: i64 = 16 * 1024 * 1024;
 /// Maximum number of agreements to one Revision, withdrawn ones included.
 const AGREEMENTS_MAX: usize = 100;
@@ -105,15 +106,11 @@ pub async fn propose(
             known.include(tx, &own)?;
             let latest = latest_read(tx, &known, link, based_on)?;
             let number = latest.as_ref().map_or(0, |revision| revision.outline.number) + 1;
-            if number > REVISIONS_MAX {
-                return Err(Problem::wrong_state("linkId", "This link has too many Revisions.").into());
-            }
-            if store::negotiation::bytes(tx.db, link)? > LINK_BYTES {
-                return Err(Problem::wrong_state(
-                    "linkId",
-                    "The Revisions of this link are too many and too long.",
-                )
-                .into());
+            // Each has a share of their own: nobody keeps the other from changing what was agreed.
+            let (count, bytes) = store::negotiation::proposed(tx.db, link, account)?;
+            if count >= REVISIONS_MAX || bytes > LINK_BYTES {
+                let sentence = "You proposed very many or very long Revisions on this link. The other can still propose.";
+                return Err(Problem::wrong_state("linkId", sentence).into());
             }
             let needs = needs_of_both(tx, &own, latest.as_ref())?;
             let content = Content { link, number, needs, terms, terms_erased: false };

@@ -109,6 +109,8 @@ fn save(
         Some(others) => {
             store::device::end(tx.db, others.id, None, now)?;
             tell_of_ways(tx, others.account_id);
+            // It may have been somebody who only once held the phone.
+            tell_of_security(tx, others.account_id)?;
             None
         }
         None => None,

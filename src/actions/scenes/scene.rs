@@ -51,7 +51,8 @@ fn insert(
     planned_for: Option<Timestamp>,
 ) -> ActionResult<SceneRow> {
     let since = (tx.now - SignedDuration::from_hours(24)).into();
-    if store::scene::count_since(tx.db, link.row.id, since)? >= SCENES_A_DAY {
+    // Each has a share of their own: nobody keeps the other from recording what took place.
+    if store::scene::count_since(tx.db, link.row.id, by, since)? >= SCENES_A_DAY {
         let sentence = format!("At most {SCENES_A_DAY} scenes can be recorded within a day.");
         return Err(Problem::new("input", ProblemCode::OutOfRange, sentence).into());
     }

@@ -26,7 +26,9 @@ diesel::table! {
         created_at -> Ts,
         /// When it stops working.
         expires_at -> Ts,
-        /// SHA-256 of the attempt that settled the check-in by this link; null: none did, or it was not named.
+        /// The round of its check-in to which an answering link belongs; 0 for others.
+        round -> Integer,
+        /// SHA-256 of the attempt that settled the check-in or put it off by this link; null: none did, or it was not named.
         attempt_hash -> Nullable<Binary>,
     }
 }

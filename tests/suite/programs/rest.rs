@@ -12,11 +12,17 @@ async fn asked(app: &TestApp) -> (Couple, String, String) {
     let couple = app.couple().await;
     let scene = couple.scene(app).await;
     app.pass_minutes(HOUR).await;
-    let leads_to = couple.sam.pushes(app).into_iter().find_map(|push| {
-        let payload: Value = serde_json::from_slice(&push.payload).unwrap();
-        Some(payload["notification"]["navigate"].as_str()?.to_owned()).filter(|link| link.contains("/c/"))
-    });
+    let leads_to = links(app, &couple).into_iter().next();
     (couple, scene, leads_to.expect("a push that asks"))
+}
+
+/// Where the pushes that ask Sam lead, in order.
+fn links(app: &TestApp, couple: &Couple) -> Vec<String> {
+    let link = |payload: &[u8]| {
+        let payload: Value = serde_json::from_slice(payload).unwrap();
+        Some(payload["notification"]["navigate"].as_str()?.to_owned()).filter(|link| link.contains("/c/"))
+    };
+    couple.sam.pushes(app).iter().filter_map(|push| link(&push.payload)).collect()
 }
 
 /// Status, content type, JSON (or the text).
@@ -63,6 +69,12 @@ on_both_databases! {
 
         let later = post(&app, &link, &json!({ "minutes": 30 })).await;
         assert_eq!((later.0, later.2), (200, json!({ "state": "OPEN" })));
+        // Putting off uses the link up, so that nobody asks by it again and again; the next reminder has another.
+        for minutes in [30, 10] {
+            assert_eq!(post(&app, &link, &json!({ "minutes": minutes })).await.0, 404);
+        }
+        app.pass_minutes(30).await;
+        let link = links(&app, &couple).pop().unwrap();
         let answer = json!({ "mood": 4, "signs": [{ "sign": "TIRED", "degree": "A_LITTLE" }], "need": "tea", "note": "", "share": "MOOD",
             "attempt": "made-for-this-reply" });
         let done = post(&app, &link, &answer).await;
