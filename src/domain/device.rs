@@ -64,7 +64,10 @@ impl ServiceClass {
 /// Whether a host is the known one, or lies below it if `known` begins with a dot.
 fn covers(known: &str, host: &str) -> bool {
     match known.strip_prefix('.') {
-        Some(parent) => host.strip_suffix(parent).is_some_and(|sub| sub.ends_with('.')),
+        Some(parent) => host
+            .strip_suffix(parent)
+            .and_then(|sub| sub.strip_suffix('.'))
+            .is_some_and(|sub| sub.split('.').all(|label| !label.is_empty())),
         None => host == known,
     }
 }
@@ -83,14 +86,18 @@ impl PushPolicy {
     /// address would let a client make the server send requests into its own network (SSRF).
     pub fn endpoint(&self, field: &str, text: &str) -> Result<Url, Problem> {
         let refused = |sentence: &str| Problem::new(field, ProblemCode::Malformed, sentence);
+        let too_long = || {
+            let sentence = format!("At most {ENDPOINT_MAX} characters fit here.");
+            Problem::new(field, ProblemCode::TooLong, sentence)
+        };
         if text.chars().count() > ENDPOINT_MAX {
-            return Err(Problem::new(
-                field,
-                ProblemCode::TooLong,
-                format!("At most {ENDPOINT_MAX} characters fit here."),
-            ));
+            return Err(too_long());
         }
         let url = Url::parse(text).map_err(|_| refused("This is not a URL."))?;
+        // Escapes make it longer, and what is kept is checked again before each push.
+        if url.as_str().len() > ENDPOINT_MAX {
+            return Err(too_long());
+        }
         if self.is_insecure_origin(&url) {
             return Ok(url);
         }
@@ -158,6 +165,7 @@ mod tests {
             "https://fcm.googleapis.com/fcm/send/abc",
             "https://updates.push.services.mozilla.com/wpush/v2/abc",
             "https://web.push.apple.com/abc",
+            "https://a.web.push.apple.com/abc",
             "https://up.example.org/abc",
             "http://127.0.0.1:4000/push/abc",
         ] {
@@ -169,6 +177,10 @@ mod tests {
             "https://fcm.googleapis.com@10.0.0.1/abc",
             "https://user:pw@fcm.googleapis.com/abc",
             "https://evilpush.apple.com/abc",
+            "https://push.apple.com/abc",
+            "https://.push.apple.com/abc",
+            "https://a..push.apple.com/abc",
+            "https://..a.push.apple.com/abc",
             "https://push.apple.com.evil.org/abc",
             "https://example.org/abc",
             "https://127.0.0.1/abc",
@@ -243,6 +255,10 @@ mod tests {
         for more in [1, 2] {
             assert_eq!(code(&of_length(ENDPOINT_MAX + more)), Some(ProblemCode::TooLong));
         }
+        // It is kept with six characters for this letter; those count.
+        let kept = |length: usize| of_length(length - 6) + "é";
+        assert_eq!(policy.endpoint("endpoint", &kept(ENDPOINT_MAX)).unwrap().as_str().len(), ENDPOINT_MAX);
+        assert_eq!(code(&kept(ENDPOINT_MAX + 1)), Some(ProblemCode::TooLong));
     }
 
     #[test]
