@@ -21,11 +21,14 @@ use jiff::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime(pub Timestamp);
 
+/// 2200-01-01T00:00:00Z, the first instant that is too late.
+const END: Timestamp = Timestamp::constant(7_258_118_400, 0);
+
 impl DateTime {
     /// Whether an instant lies from 1970 to 2199. Years far outside would overflow calculations and the range of the
     /// database.
     pub fn is_sayable(at: Timestamp) -> bool {
-        (0..7_258_118_400).contains(&at.as_second())
+        (Timestamp::UNIX_EPOCH..END).contains(&at)
     }
 }
 
@@ -64,5 +67,21 @@ impl Who {
     /// Which of the two an account is.
     pub fn of(account: crate::ids::AccountId, me: crate::ids::AccountId) -> Self {
         if account == me { Self::Me } else { Self::Partner }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_lies_from_1970_to_2199_to_the_fraction_of_a_second() {
+        let parse = |text: &str| DateTime::parse(Value::from(text)).ok().map(|at| at.0.to_string());
+        for good in ["1970-01-01T00:00:00Z", "2199-12-31T23:59:59.999999Z"] {
+            assert_eq!(parse(good).as_deref(), Some(good));
+        }
+        for bad in ["1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
     }
 }
