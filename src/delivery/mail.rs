@@ -10,12 +10,12 @@ use crate::store::nudge::NudgeRow;
 use askama::Template;
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
-use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
+use lettre::{Address, Message};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
-use url::Url;
+use url::{Host, Url};
 
 /// The time-out of a hand-over to the mail server, as long as a lease allows: many servers scan a mail before they
 /// accept it, and a client that gives up earlier sends it twice (RFC 5321, 4.5.3.2.6).
@@ -77,7 +77,13 @@ impl MailSender {
     }
 
     fn new(transport: Transport, from: &str, public_url: Url) -> Result<Self, MailError> {
-        let from = from.parse().map_err(|_| MailError::Settings("mail_from is not an address".to_owned()))?;
+        let wrong = || MailError::Settings("mail_from is not an address".to_owned());
+        let mut from: Mailbox = from.parse().map_err(|_| wrong())?;
+        if !from.email.domain().is_ascii() {
+            // In its DNS form: a Message-ID can hold no other letters, and not every server takes them in an address.
+            let domain = Host::parse(from.email.domain()).map_err(|_| wrong())?;
+            from.email = Address::new(from.email.user(), domain.to_string()).map_err(|_| wrong())?;
+        }
         Ok(Self { transport, from, public_url, signer: None })
     }
 
@@ -180,6 +186,18 @@ impl MailSender {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_senders_domain_is_written_in_its_dns_form() {
+        let folder = tempfile::tempdir().unwrap();
+        let url: Url = "https://example.org".parse().unwrap();
+        let from = |from| {
+            MailSender::files(folder.path(), from, url.clone()).ok().map(|sender| sender.from.to_string())
+        };
+        assert_eq!(from("Sam <sam@exämple.org>").as_deref(), Some("Sam <sam@xn--exmple-cua.org>"));
+        assert_eq!(from("Sam <sam@Example.org>").as_deref(), Some("Sam <sam@Example.org>"));
+        assert_eq!(from("sam"), None);
+    }
 
     #[test]
     fn whatever_a_letter_or_a_link_holds_is_text_in_html_and_plain_in_text() {
