@@ -150,7 +150,9 @@ fn save(
 }
 
 /// Checks that the keys can be used for encryption: a P-256 point and 16 bytes (RFC 8291, 2.1 and 3.2).
-fn check_keys(checks: &mut Checks, subscription: &Subscription) {
+/// Public for `fuzz/` alone.
+#[doc(hidden)]
+pub fn check_keys(checks: &mut Checks, subscription: &Subscription) {
     let decode = |text: &str| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok();
     let malformed = |field: &str, sentence: &str| Problem::new(field, ProblemCode::Malformed, sentence);
     let auth = decode(&subscription.auth).filter(|auth| auth.len() == 16);
