@@ -157,7 +157,9 @@ on_both_databases! {
             assert!(!couple.sam.nudge(&app, push).await.is_null(), "each is Sam's");
             assert!(couple.alex.nudge(&app, push).await.is_null());
         }
-        assert_eq!(couple.alex.mails(&app).len(), 3, "the address was confirmed, then mail takes the pushes' place");
+        let told = couple.alex.mails(&app).iter().filter(|mail| mail.subject().as_deref() == Some("Something changed")).count();
+        assert_eq!(told, 1, "whoever lost the device to another account hears of it");
+        assert_eq!(couple.alex.mails(&app).len(), 4, "the address was confirmed, then mail takes the pushes' place");
     }
 
     async fn an_endpoint_that_several_register_at_once_belongs_to_one_of_them(app) {

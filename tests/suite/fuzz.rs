@@ -188,7 +188,7 @@ on_both_databases! {
                 continue;
             }
             // Slowly enough that each request is read, and none is refused as one too many.
-            app.clock.set(app.clock.now() + jiff::SignedDuration::from_secs(30));
+            app.clock.set(app.clock.now() + jiff::SignedDuration::from_secs(59));
             if number % 10 == 0 {
                 alex.refresh(&app).await;
             }

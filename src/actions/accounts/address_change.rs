@@ -92,6 +92,10 @@ pub async fn confirm(
             };
             let asked: AddressPreconditions = request_details(tx.vault, &request)?;
             let account = asked.account;
+            // A link that works no longer tells nothing of a password.
+            if !stands(tx, &asked)? {
+                return Ok(None);
+            }
             Ok(store::account::find(tx.db, account)?.map(|row| (account, row.password_hash)))
         })
         .await?;

@@ -84,6 +84,7 @@ pub async fn cancel(context: &Arc<AppContext>, by: &Caller) -> ActionResult<()> 
             reauthentication::require(tx, requester)?;
             store::erasure::cancel(tx.db, account, now)?;
             suspension::resume(tx, account)?;
+            tell_of_security(tx, account)?;
             tx.tell(&[account], ChangeKind::AccountChanged, account);
             Ok(())
         })
