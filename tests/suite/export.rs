@@ -376,6 +376,21 @@ on_both_databases! {
         assert_eq!(statuses, [200, 404], "of two at once, one gets it");
     }
 
+    async fn a_download_ends_with_any_session_of_its_owner(app) {
+        let couple = app.couple().await;
+        let alex = &couple.alex;
+        // A thief in another session asked for it; its owner signs that one out, and has the export still.
+        let (thiefs, _) = app.log_in(&alex.email, PASSWORD).await;
+        let first = path(&app, alex).await;
+        let fetched = app.raw(Some(&thiefs), FETCH, json!({})).await["data"]["fetchExport"].clone();
+        let second = format!("{}{}", app.url, text(&fetched["download"]["path"]));
+        assert_eq!(download(&app, &first).await.0, 404);
+        alex.ask(&app, "mutation { endOtherSessions { status } }", json!({})).await;
+        assert_eq!(download(&app, &second).await.0, 404);
+        let third = format!("{}{}", app.url, text(&fetch(&app, alex).await["download"]["path"]));
+        assert_eq!(download(&app, &third).await.0, 200);
+    }
+
     async fn an_export_that_nobody_fetches_is_gone_after_seven_days(app) {
         let couple = app.couple().await;
         path(&app, &couple.alex).await;
