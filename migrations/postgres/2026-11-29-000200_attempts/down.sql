@@ -1,3 +1,5 @@
+ALTER TABLE page_tokens DROP CONSTRAINT page_tokens_attempt_hash_whole;
+ALTER TABLE refresh_tokens DROP CONSTRAINT refresh_tokens_attempt_hash_whole;
 ALTER TABLE page_tokens DROP COLUMN round;
 ALTER TABLE log_in_challenges DROP COLUMN known_device;
 DROP INDEX idempotency_keys_secret;

@@ -22,3 +22,7 @@ ALTER TABLE log_in_challenges ADD COLUMN known_device boolean NOT NULL DEFAULT F
 -- before are those of the round that the check-in is in now.
 ALTER TABLE page_tokens ADD COLUMN round integer NOT NULL DEFAULT 0;
 UPDATE page_tokens SET round = COALESCE((SELECT c.round FROM check_ins c WHERE c.id = page_tokens.check_in_id), 0);
+
+-- What is damaged by hand is refused, as everywhere.
+ALTER TABLE refresh_tokens ADD CONSTRAINT refresh_tokens_attempt_hash_whole CHECK (attempt_hash IS NULL OR length(attempt_hash) = 32);
+ALTER TABLE page_tokens ADD CONSTRAINT page_tokens_attempt_hash_whole CHECK (attempt_hash IS NULL OR length(attempt_hash) = 32);

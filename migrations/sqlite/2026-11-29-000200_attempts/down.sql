@@ -1,3 +1,6 @@
+ALTER TABLE log_in_challenges DROP CONSTRAINT log_in_challenges_known_device_bool;
+ALTER TABLE page_tokens DROP CONSTRAINT page_tokens_attempt_hash_whole;
+ALTER TABLE refresh_tokens DROP CONSTRAINT refresh_tokens_attempt_hash_whole;
 ALTER TABLE page_tokens DROP COLUMN round;
 ALTER TABLE log_in_challenges DROP COLUMN known_device;
 DROP INDEX idempotency_keys_secret;
