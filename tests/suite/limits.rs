@@ -496,7 +496,8 @@ fn r34_greedy_requests_at_once_take_bounded_memory_and_strangers_go_on() {
         fill(&app, &couple).await;
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = app.program(&["serve"]);
-        let mut service = command.env("EVENKEEL_LISTEN", format!("127.0.0.1:{port}")).spawn().unwrap();
+        command.env("EVENKEEL_LISTEN", format!("127.0.0.1:{port}")).stderr(std::process::Stdio::null());
+        let mut service = command.spawn().unwrap();
         let url = format!("http://127.0.0.1:{port}");
         while app.http.get(format!("{url}/healthz")).send().await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -69,10 +69,17 @@ export class Evenkeel {
   }
 }
 
-/** What a service worker does when an action of a notification is tapped: the address is the notification's `navigate`. */
-export async function answerFromNotification(navigate: string, reply: { mood: number } | { skip: true } | { minutes: number }): Promise<"OPEN" | "SETTLED"> {
+/**
+ * What a service worker does when an action of a notification is tapped: the address is the notification's `navigate`. Who
+ * lost the answer sends the same again, with the same attempt.
+ */
+export async function answerFromNotification(
+  navigate: string,
+  reply: { mood: number } | { skip: true } | { minutes: number },
+  attempt: string = crypto.randomUUID(),
+): Promise<"OPEN" | "SETTLED"> {
   const headers = { "Content-Type": "application/json", Accept: "application/json" };
-  const answer = await fetch(navigate, { method: "POST", headers, body: JSON.stringify(reply) });
+  const answer = await fetch(navigate, { method: "POST", headers, body: JSON.stringify({ ...reply, attempt }) });
   const said = await answer.json() as { state: "OPEN" | "SETTLED"; type?: string; title?: string };
   if (!answer.ok) throw new Error(`${said.type}: ${said.title}`);
   return said.state;

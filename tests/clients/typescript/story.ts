@@ -72,8 +72,10 @@ export async function live(url: string, trusted: boolean, inbox: Inbox): Promise
 
   // Both are asked. Sam answers in one tap, without the app; Alex lets it pass.
   const asked = await inbox("sam@example.org", "/c/");
-  assert.equal(await answerFromNotification(asked, { mood: 4 }), "SETTLED");
-  assert.equal(await answerFromNotification(asked, { mood: 1 }), "SETTLED");
+  const attempt = crypto.randomUUID();
+  assert.equal(await answerFromNotification(asked, { mood: 4 }, attempt), "SETTLED");
+  assert.equal(await answerFromNotification(asked, { mood: 4 }, attempt), "SETTLED", "sent again by who lost the answer");
+  await assert.rejects(answerFromNotification(asked, { mood: 1 }), /urn:evenkeel:problem:gone/, "a used link tells nothing");
   await assert.rejects(answerFromNotification(`${url}/c/none`, { skip: true }), /urn:evenkeel:problem:gone/);
   const mine = recorded.myCheckIns[0];
   const skipped = done((await alex.send(api.SkipCheckInDocument, { input: { checkInId: mine.id } })).skipCheckIn);
