@@ -19,37 +19,29 @@ impl Network {
 
     /// The network of an address.
     pub fn of(address: IpAddr) -> Self {
-        Self(Some(address.to_canonical().into())).widest_of(&V6_LENGTHS[..1])
+        let whole = Self(Some(address.to_canonical().into()));
+        whole.widths().next().unwrap_or(whole)
     }
 
     /// The networks that a client may have as a whole, the narrowest first: an IPv4 address alone, or the /64, /56 and
     /// /48.
     pub fn widths(self) -> impl Iterator<Item = Self> {
-        let lengths = if self.is_v6() { &V6_LENGTHS[..] } else { &V6_LENGTHS[..1] };
-        lengths.iter().map(move |length| self.widest_of(&[*length]))
+        let lengths: &[u8] = match self.0 {
+            Some(IpNet::V6(_)) => &V6_LENGTHS,
+            Some(IpNet::V4(_)) => &[32],
+            None => &[0],
+        };
+        lengths.iter().map(move |length| self.cut(*length))
     }
 
     /// The widest of them.
     pub fn widest(self) -> Self {
-        self.widest_of(&V6_LENGTHS)
+        self.widths().last().unwrap_or(self)
     }
 
     /// The network of a provider, in which clients have nothing to do with each other: the /16 of IPv4, the /32 of IPv6.
     pub fn provider(self) -> Self {
-        let length = if self.is_v6() { 32 } else { 16 };
-        self.cut(length)
-    }
-
-    fn is_v6(self) -> bool {
-        matches!(self.0, Some(IpNet::V6(_)))
-    }
-
-    /// The widest network of IPv6 by these lengths; one of IPv4 has one width.
-    fn widest_of(self, lengths: &[u8]) -> Self {
-        match lengths.iter().min() {
-            Some(length) if self.is_v6() => self.cut(*length),
-            Some(_) | None => self,
-        }
+        self.cut(if matches!(self.0, Some(IpNet::V6(_))) { 32 } else { 16 })
     }
 
     fn cut(self, length: u8) -> Self {

@@ -1,6 +1,7 @@
 //! Check-ins: when they fall due and close, and what the subject can do with them.
 
 use super::negotiation::CheckInProtocol;
+use super::problem::Checks;
 use super::words;
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,6 +11,11 @@ pub const OPEN_FOR: SignedDuration = SignedDuration::from_hours(24);
 pub const ANSWERABLE_FOR: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Shortest and longest snooze, in minutes.
 pub const SNOOZE: std::ops::RangeInclusive<i32> = 10..=720;
+
+/// Checks the minutes of a snooze.
+pub fn check_snooze(checks: &mut Checks, minutes: i32) {
+    checks.range("minutes", minutes.into(), (*SNOOZE.start()).into(), (*SNOOZE.end()).into());
+}
 
 words! {
     /// What the subject did with a check-in.
@@ -97,7 +103,6 @@ pub fn judge_event(state: CheckInState, times: Times, event: CheckInEvent, now: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::problem::Checks;
 
     fn hour(hours: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)

@@ -179,8 +179,9 @@ fn asked(written: &Fields) -> Option<Reply> {
 /// Answers a check-in, skips it or puts it off.
 ///
 /// Needs nobody signed in and signs nobody in: the token works for this check-in alone, and
-/// once; only the reply that it was used for hears that it is done, also when it is sent again with the same `attempt`. The address is what a push's notification leads to (`navigate`), so a service worker can send this when one of
-/// a notification's actions is tapped.
+/// once; only the reply that it was used for hears that it is done, also when it is sent again with the same `attempt`.
+/// The address is what a push's notification leads to (`navigate`), so a service worker can send this when one of a
+/// notification's actions is tapped.
 #[utoipa::path(
     post, path = "/c/{token}", tag = "check-in", params(("token" = String, Path, description = "The link's token.")),
     operation_id = "answerCheckIn",

@@ -19,11 +19,9 @@ use std::sync::{Arc, Barrier};
 
 const ME: &str = "{ viewer { account { email } } }";
 const SESSIONS: &str = "{ viewer { sessions { id label current createdAt lastUsedAt } } }";
-const REFRESH: &str = "mutation($t: String!) { refreshSession(input: { refreshToken: $t }) {
-    status tokens { sessionId accessToken accessTokenExpiresAt refreshToken } problems { field code } } }";
-const REFRESH_WITH: &str =
+const REFRESH: &str =
     "mutation($t: String!, $a: String) { refreshSession(input: { refreshToken: $t, attempt: $a }) {
-    status tokens { accessToken refreshToken } problems { field code } } }";
+    status tokens { sessionId accessToken accessTokenExpiresAt refreshToken } problems { field code } } }";
 const END: &str =
     "mutation($id: ID!) { endSession(input: { sessionId: $id }) { status problems { field code } } }";
 
@@ -35,27 +33,33 @@ async fn works(app: &TestApp, access: &str) -> bool {
 }
 
 async fn refresh(app: &TestApp, token: &str) -> Value {
-    app.anonymous(REFRESH, json!({ "t": token })).await["refreshSession"].clone()
+    refresh_by(app, token, None).await
+}
+
+/// As [`refresh`], perhaps with an attempt.
+async fn refresh_by(app: &TestApp, token: &str, attempt: Option<&str>) -> Value {
+    app.anonymous(REFRESH, json!({ "t": token, "a": attempt })).await["refreshSession"].clone()
+}
+
+/// The new access and refresh tokens of an answer that must be good.
+fn tokens(answer: &Value) -> (String, String) {
+    assert_eq!(answer["status"], "DONE", "{answer}");
+    (text(&answer["tokens"]["accessToken"]), text(&answer["tokens"]["refreshToken"]))
 }
 
 /// Exchanges a refresh token that must be good: the new access and refresh tokens.
 async fn refreshed(app: &TestApp, token: &str) -> (String, String) {
-    let answer = refresh(app, token).await;
-    assert_eq!(answer["status"], "DONE", "{answer}");
-    (text(&answer["tokens"]["accessToken"]), text(&answer["tokens"]["refreshToken"]))
+    tokens(&refresh(app, token).await)
 }
 
 /// As [`refreshed`], with an attempt.
 async fn refreshed_with(app: &TestApp, token: &str, attempt: &str) -> (String, String) {
-    let answer =
-        app.anonymous(REFRESH_WITH, json!({ "t": token, "a": attempt })).await["refreshSession"].clone();
-    assert_eq!(answer["status"], "DONE", "{answer}");
-    (text(&answer["tokens"]["accessToken"]), text(&answer["tokens"]["refreshToken"]))
+    tokens(&refresh_by(app, token, Some(attempt)).await)
 }
 
 async fn is_refused_with(app: &TestApp, token: &str, attempt: &str) -> bool {
-    let answer = app.anonymous(REFRESH_WITH, json!({ "t": token, "a": attempt })).await;
-    answer["refreshSession"]["problems"] == json!([{ "field": "refreshToken", "code": "EXPIRED" }])
+    let answer = refresh_by(app, token, Some(attempt)).await;
+    answer["problems"] == json!([{ "field": "refreshToken", "code": "EXPIRED" }])
 }
 
 async fn is_refused(app: &TestApp, token: &str) {
@@ -172,8 +176,8 @@ on_both_databases! {
         let mails = alex.mails(&app).len();
         let (_, first) = app.log_in(&alex.email, PASSWORD).await;
         let attempt = "made just before it was sent";
-        let refused = app.anonymous(REFRESH_WITH, json!({ "t": first, "a": attempt })).await;
-        assert_eq!(refused["refreshSession"]["problems"][0], json!({ "field": "attempt", "code": "MALFORMED" }));
+        let refused = refresh_by(&app, &first, Some(attempt)).await;
+        assert_eq!(refused["problems"][0], json!({ "field": "attempt", "code": "MALFORMED" }));
         let attempt = attempt.replace(' ', "-");
         let (_, second) = refreshed_with(&app, &first, &attempt).await;
         // Two days in a drawer, and the answer never came.

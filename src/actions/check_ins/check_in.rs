@@ -8,7 +8,7 @@ use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction}
 use crate::domain::account::Share;
 use crate::domain::answer::{AnswerContent, SharedAnswer, Sharing, partners_view};
 use crate::domain::change::ChangeKind;
-use crate::domain::check_in::{CheckInEvent, CheckInState, CheckInVerdict, SNOOZE, Times, judge_event};
+use crate::domain::check_in::{CheckInEvent, CheckInState, CheckInVerdict, Times, check_snooze, judge_event};
 use crate::domain::keyset_page::KeysetPage;
 use crate::domain::nudge::DropReason;
 use crate::domain::partner_link::LinkStatus;
@@ -211,7 +211,7 @@ pub(in crate::actions) fn put_off_now(
     minutes: i32,
 ) -> ActionResult<CheckInView> {
     let mut checks = Checks::new();
-    checks.range("minutes", minutes.into(), (*SNOOZE.start()).into(), (*SNOOZE.end()).into());
+    check_snooze(&mut checks, minutes);
     checks.finish(())?;
     let (person, row) = load(tx, id, account)?;
     suspension::refuse_if_suspended(tx, account)?;

@@ -8,7 +8,7 @@ use crate::auth::tokens::opaque_hash;
 use crate::domain::account::FURTHER_NOTICE;
 use crate::domain::attempt::Attempt;
 use crate::domain::change::ChangeKind;
-use crate::domain::check_in::{CheckInState, SNOOZE};
+use crate::domain::check_in::{CheckInState, check_snooze};
 use crate::domain::page::{CHOICES_FOR, PagePurpose, answer_ends};
 use crate::domain::problem::Checks;
 use crate::ids::{CheckInId, SessionId, TypedId};
@@ -35,7 +35,8 @@ pub struct PageToken {
 
 impl PageToken {
     /// The token to answer a check-in: the same in every push of a round to the devices of one session, and in every mail
-    /// of it (`session` is None). A snooze begins the next round, with another token. Whoever ends that session ends the token.
+    /// of it (`session` is None). A snooze begins the next round, with another token. Whoever ends that session ends the
+    /// token.
     pub fn to_answer(
         tx: &Transaction<'_>,
         check_in: &CheckInRow,
@@ -116,7 +117,7 @@ impl Reply {
         let checked = match self {
             Self::Answer(content, share) => Self::Answer(content.checked(&mut checks), share),
             Self::Later(minutes) => {
-                checks.range("minutes", minutes.into(), (*SNOOZE.start()).into(), (*SNOOZE.end()).into());
+                check_snooze(&mut checks, minutes);
                 Self::Later(minutes)
             }
             Self::Skip => Self::Skip,

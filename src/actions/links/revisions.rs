@@ -7,6 +7,7 @@ use crate::domain::negotiation::{Content, RevisionState};
 use crate::domain::revision_text::{KeptPart, join};
 use crate::ids::{AccountId, LinkId, RevisionId, TypedId};
 use crate::store;
+use crate::store::partner_link::LinkRow;
 use crate::vault::{Aad, DataKey};
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
@@ -147,6 +148,18 @@ pub(in crate::actions) fn open_one(
     open(tx, snapshot, &wanted)?.pop().ok_or(gone)
 }
 
+/// One's own links among these, and the state of their Revisions.
+fn own(
+    tx: &mut Transaction<'_>,
+    account: AccountId,
+    links: &[LinkId],
+) -> Result<(Vec<LinkRow>, RevisionSnapshot), Fault> {
+    let rows = store::partner_link::find_all_for(tx.db, links, account)?;
+    let mut snapshot = RevisionSnapshot::default();
+    snapshot.include_all(tx, &rows)?;
+    Ok((rows, snapshot))
+}
+
 /// The Revisions of one's own links without their texts, the newest of each first, in a fixed number of statements; links
 /// of others are left out.
 pub async fn outlines(
@@ -156,9 +169,7 @@ pub async fn outlines(
 ) -> Result<HashMap<LinkId, Vec<RevisionOutline>>, Fault> {
     context
         .read_tx(move |tx| {
-            let rows = store::partner_link::find_all_for(tx.db, &links, account)?;
-            let mut snapshot = RevisionSnapshot::default();
-            snapshot.include_all(tx, &rows)?;
+            let (rows, snapshot) = own(tx, account, &links)?;
             let all = |link| snapshot.of(link).iter().map(RevisionOutline::of).collect();
             Ok(rows.iter().map(|row| (row.id, all(row.id))).collect())
         })
@@ -200,9 +211,7 @@ pub async fn read(
 ) -> Result<Vec<RevisionView>, Fault> {
     context
         .read_tx(move |tx| {
-            let rows = store::partner_link::find_all_for(tx.db, &[link], account)?;
-            let mut snapshot = RevisionSnapshot::default();
-            snapshot.include_all(tx, &rows)?;
+            let (_, snapshot) = own(tx, account, &[link])?;
             let wanted: Vec<_> = snapshot.of(link).iter().collect();
             open(tx, &snapshot, &wanted)
         })
@@ -218,9 +227,7 @@ pub async fn find(
     context
         .read_tx(move |tx| {
             let Some(link) = store::negotiation::link_of(tx.db, id, account)? else { return Ok(None) };
-            let rows = store::partner_link::find_all(tx.db, &[link])?;
-            let mut snapshot = RevisionSnapshot::default();
-            snapshot.include_all(tx, &rows)?;
+            let (_, snapshot) = own(tx, account, &[link])?;
             Ok(snapshot.find(link, id).map(RevisionOutline::of))
         })
         .await

@@ -1,6 +1,6 @@
 //! Negotiation: Needs, terms, Revisions, agreements and what changed.
 
-use super::text::{Text, texts};
+use super::text::Text;
 use super::{DateTime, Who};
 use crate::actions::Fault;
 use crate::actions::links::revisions::{RevisionOutline, RevisionView};
@@ -56,7 +56,7 @@ impl From<rules::Needs> for Needs {
         } = needs;
         Self {
             comforts,
-            avoid: texts(avoid),
+            avoid: avoid.into_iter().map(Into::into).collect(),
             grounding: grounding.into(),
             food_and_drink: food_and_drink.into(),
             words: words.into(),

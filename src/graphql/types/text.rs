@@ -25,11 +25,6 @@ impl From<Text> for String {
     }
 }
 
-/// Each of a list.
-pub fn texts(all: Vec<String>) -> Vec<Text> {
-    all.into_iter().map(Text).collect()
-}
-
 impl OutputType for Text {
     fn type_name() -> Cow<'static, str> {
         <String as OutputType>::type_name()
