@@ -1,5 +1,5 @@
-//! The commands: `serve` (default), `worker`, `migrate`, `schema`, `keys`, `doctor`, `nudges`,
-//! `demo`, `healthcheck`.
+//! The commands: `serve` (default), `worker`, `migrate`, `schema`, `timetable`, `keys`, `doctor`, `nudges`, `demo`,
+//! `healthcheck`.
 
 mod keys;
 mod nudges;
@@ -38,6 +38,8 @@ enum Command {
     Migrate,
     /// Print the GraphQL schema.
     Schema,
+    /// Print what comes when after a scene, as a page.
+    Timetable,
     /// Make the keys that are missing, and print their public halves.
     Keys {
         #[command(subcommand)]
@@ -75,6 +77,10 @@ fn run(command: Command) -> Result<(), StartError> {
     match command {
         Command::Schema => {
             print!("{}", evenkeel::graphql::print());
+            Ok(())
+        }
+        Command::Timetable => {
+            print!("{}", evenkeel::domain::timetable::page());
             Ok(())
         }
         Command::Demo => {

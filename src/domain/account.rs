@@ -130,7 +130,12 @@ pub struct Reach {
 impl Reach {
     /// Whether the person gets no nudges at `at`, by a pause or a suspension.
     pub fn is_silent(&self, at: Timestamp) -> bool {
-        self.held || self.is_paused(at)
+        self.silent_until(at).is_some()
+    }
+
+    /// Until when the person gets no nudges, if they get none at `at`: the end of the pause, or further notice.
+    pub fn silent_until(&self, at: Timestamp) -> Option<Timestamp> {
+        if self.held { Some(FURTHER_NOTICE) } else { self.paused_until.filter(|until| at < *until) }
     }
 
     /// Whether a pause covers `at`.

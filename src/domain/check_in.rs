@@ -9,6 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 pub const OPEN_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// How long after the due time an answer still counts (R05).
 pub const ANSWERABLE_FOR: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// From how long before the due time on a call counts as having reached out for a check-in (R18).
+pub const REACHED_OUT_BEFORE: SignedDuration = SignedDuration::from_hours(1);
 /// Shortest and longest snooze, in minutes.
 pub const SNOOZE: std::ops::RangeInclusive<i32> = 10..=720;
 
@@ -38,6 +40,18 @@ pub struct Times {
     pub due_at: Timestamp,
     /// When its ladder ends: at the next check-in's due time, at most a day after its own.
     pub closes_at: Timestamp,
+}
+
+impl Times {
+    /// When the scene ended.
+    pub fn ended_at(self) -> Timestamp {
+        self.due_at - SignedDuration::from_mins(self.offset.into())
+    }
+
+    /// From when on somebody who reached out did it for this check-in (R18); what is promised counts by the same window.
+    pub fn reached_out_from(self) -> Timestamp {
+        self.due_at - REACHED_OUT_BEFORE
+    }
 }
 
 /// The times of a scene's check-ins (R03, R19). `ended_at` may lie in the past.
@@ -75,18 +89,16 @@ pub enum CheckInVerdict {
     Already,
     /// It is too late for this.
     TooLate,
-    /// It has not fallen due yet.
-    NotDue,
     /// The check-in was answered or skipped already.
     Settled,
 }
 
-/// Decides about an event (R05).
+/// Decides about an event (R05). A check-in exists once its scene has ended, and can be answered, skipped and put off from
+/// then on.
 pub fn judge_event(state: CheckInState, times: Times, event: CheckInEvent, now: Timestamp) -> CheckInVerdict {
     use CheckInState::{Answered, Skipped, Unanswered};
     let answerable = now < times.due_at + ANSWERABLE_FOR;
     match (event, state) {
-        (CheckInEvent::Answer, _) if now < times.due_at => CheckInVerdict::NotDue,
         (CheckInEvent::Answer, _) if !answerable => CheckInVerdict::TooLate,
         (CheckInEvent::Answer, Unanswered | Skipped | Answered) => CheckInVerdict::Do,
         (CheckInEvent::Skip, Skipped) => CheckInVerdict::Already,
@@ -94,7 +106,6 @@ pub fn judge_event(state: CheckInState, times: Times, event: CheckInEvent, now: 
         (CheckInEvent::Skip, Unanswered) if !answerable => CheckInVerdict::TooLate,
         (CheckInEvent::Skip, Unanswered) => CheckInVerdict::Do,
         (CheckInEvent::Snooze, Skipped) => CheckInVerdict::Settled,
-        (CheckInEvent::Snooze, Unanswered) if now < times.due_at => CheckInVerdict::NotDue,
         (CheckInEvent::Snooze, Unanswered) if now >= times.closes_at => CheckInVerdict::TooLate,
         (CheckInEvent::Snooze, Unanswered) => CheckInVerdict::Do,
     }
@@ -127,12 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn r05_a_check_in_is_answered_from_its_due_time_on_for_fourteen_days() {
+    fn r05_a_check_in_is_answered_before_it_falls_due_too_and_for_fourteen_days() {
         assert_eq!(ANSWERABLE_FOR, SignedDuration::from_secs(14 * 86_400));
         let times = Times { offset: 60, due_at: hour(1), closes_at: hour(25) };
         for state in CheckInState::ALL {
             let answer = |now| judge_event(*state, times, CheckInEvent::Answer, now);
-            assert_eq!(answer(hour(1) - second()), CheckInVerdict::NotDue, "{state:?}");
+            assert_eq!(answer(hour(0)), CheckInVerdict::Do, "{state:?}");
             assert_eq!(answer(hour(1)), CheckInVerdict::Do, "{state:?}");
             assert_eq!(answer(hour(1) + ANSWERABLE_FOR - second()), CheckInVerdict::Do, "{state:?}");
             assert_eq!(answer(hour(1) + ANSWERABLE_FOR), CheckInVerdict::TooLate, "{state:?}");
@@ -155,7 +166,7 @@ mod tests {
     fn r05_a_check_in_is_put_off_while_it_is_open_and_nothing_was_said() {
         let times = Times { offset: 60, due_at: hour(1), closes_at: hour(25) };
         let snooze = |state, now| judge_event(state, times, CheckInEvent::Snooze, now);
-        assert_eq!(snooze(CheckInState::Unanswered, hour(1) - second()), CheckInVerdict::NotDue);
+        assert_eq!(snooze(CheckInState::Unanswered, hour(0)), CheckInVerdict::Do);
         assert_eq!(snooze(CheckInState::Unanswered, hour(1)), CheckInVerdict::Do);
         assert_eq!(snooze(CheckInState::Unanswered, hour(25) - second()), CheckInVerdict::Do);
         assert_eq!(snooze(CheckInState::Unanswered, hour(25)), CheckInVerdict::TooLate);

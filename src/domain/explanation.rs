@@ -1,5 +1,6 @@
 //! Why a nudge came, in words for its recipient: the rule, the agreement, and how its time was computed (R25).
 
+use super::account::FURTHER_NOTICE;
 use super::check_in::{CheckInState, Times};
 use super::ladder::{PATIENCE, Situation, plan};
 use super::nudge::{Channel, DropReason, MailPurpose, NudgeKind, NudgeState, Reason, Rung};
@@ -18,8 +19,8 @@ words! {
         CheckInDue = "check_in_due",
         /// A check-in was not answered for three hours: an e-mail follows.
         NoAnswer = "no_answer",
-        /// A check-in was not answered: one more question the next waking morning.
-        NextMorning = "next_morning",
+        /// A check-in was still not answered three hours after the e-mail: one more question.
+        StillNoAnswer = "still_no_answer",
         /// The agreement and the other person's permission allow the recipient to be told what would be welcome.
         PartnerAlert = "partner_alert",
         /// Both agreed to get in touch about now, whatever either of them does.
@@ -45,7 +46,7 @@ impl ExplanationRule {
         match kind {
             NudgeKind::Reminder(Reason::CheckIn(Rung::Ask)) => Self::CheckInDue,
             NudgeKind::Reminder(Reason::CheckIn(Rung::Email)) => Self::NoAnswer,
-            NudgeKind::Reminder(Reason::CheckIn(Rung::AskAgain)) => Self::NextMorning,
+            NudgeKind::Reminder(Reason::CheckIn(Rung::AskAgain)) => Self::StillNoAnswer,
             NudgeKind::Reminder(Reason::CheckIn(Rung::TellPartner)) => Self::PartnerAlert,
             NudgeKind::Reminder(Reason::Prompt) => Self::GetInTouch,
             NudgeKind::Mail(MailPurpose::ConfirmAddress) => Self::AddressToConfirm,
@@ -81,12 +82,14 @@ pub struct CheckInFacts {
     pub made_at: Timestamp,
     /// Whether it was snoozed.
     pub snooze: Snooze,
+    /// Until when a pause of the recipient postponed it; only in explanations to the subject who paused.
+    pub postponed_until: Option<Timestamp>,
 }
 
 impl CheckInFacts {
     /// When the scene ended (R03).
     fn ended_at(&self) -> Timestamp {
-        self.times.due_at - SignedDuration::from_mins(self.times.offset.into())
+        self.times.ended_at()
     }
 }
 
@@ -211,7 +214,7 @@ struct Reckoning {
 /// The sentences of a question: the scene, the protocol, delays, then what its rung adds (`of_rung`).
 /// `of_rung` gets no reckoning if the computation can no longer be reproduced.
 fn question(facts: &Facts<'_>, of_rung: fn(&Facts<'_>, Option<Reckoning>) -> Vec<String>) -> Vec<String> {
-    let CheckInFacts { times, made_at, snooze, .. } = facts.check_in;
+    let CheckInFacts { times, made_at, snooze, postponed_until, .. } = facts.check_in;
     let zone = &facts.recipient.zone;
     let mut sentences = vec![ended(facts), protocol(facts, "asks")];
     let mut from = times.due_at;
@@ -224,11 +227,15 @@ fn question(facts: &Facts<'_>, of_rung: fn(&Facts<'_>, Option<Reckoning>) -> Vec
         from = from.max(until);
         sentences.push(format!("You put it off until {}.", moment(zone, until)));
     }
+    if let Some(until) = postponed_until.filter(|until| *until > from && *until < FURTHER_NOTICE) {
+        from = until;
+        sentences.push(format!("Reminders to you were paused until {}.", moment(zone, until)));
+    }
     let reckoning = asked_at(facts).map(|ask_at| Reckoning { from, ask_at });
     if reckoning.is_none() {
         let before = match snooze {
             Snooze::Earlier => "You put it off, and then",
-            Snooze::Never | Snooze::Until(_) => "By the time zone and quiet hours that you had then,",
+            Snooze::Never | Snooze::Until(_) => "By the time zone, quiet hours and pauses that you had then,",
         };
         sentences.push(format!("{before} its time was {}.", moment(zone, facts.due_at)));
     }
@@ -244,7 +251,7 @@ fn question(facts: &Facts<'_>, of_rung: fn(&Facts<'_>, Option<Reckoning>) -> Vec
 /// When the first question was planned. None if the plan no longer gives this nudge's time: zone, quiet hours
 /// or snooze may have changed since.
 fn asked_at(facts: &Facts<'_>) -> Option<Timestamp> {
-    let CheckInFacts { times, made_at, snooze, .. } = facts.check_in;
+    let CheckInFacts { times, made_at, snooze, postponed_until, .. } = facts.check_in;
     let snoozed_until = match snooze {
         Snooze::Until(until) => Some(until),
         Snooze::Never => None,
@@ -255,6 +262,8 @@ fn asked_at(facts: &Facts<'_>) -> Option<Timestamp> {
         made_at,
         state: CheckInState::Unanswered,
         snoozed_until,
+        postponed_until,
+        heard_from: false,
         subject: facts.recipient,
         partner: None,
         alert_allowed: false,
@@ -283,20 +292,15 @@ fn question_by_mail(facts: &Facts<'_>, reckoning: Option<Reckoning>) -> Vec<Stri
 }
 
 fn question_again(facts: &Facts<'_>, reckoning: Option<Reckoning>) -> Vec<String> {
-    let (sent, recipient) = (is_sent(facts), facts.recipient);
+    let sent = is_sent(facts);
     let Some(Reckoning { from, ask_at }) = reckoning else {
         return vec![format!("{}.", once_more(sent))];
     };
-    let hour = if facts.due_at != recipient.next_morning(ask_at) {
-        "three hours after the e-mail"
-    } else if recipient.quiet.is_some() {
-        "at the end of your quiet hours"
-    } else {
-        "at nine"
-    };
+    let patience = facts.recipient.awake(ask_at + PATIENCE) + PATIENCE;
     let mut sentences: Vec<String> = waited(facts, from, ask_at, "the first question").into_iter().collect();
-    let due = moment(&recipient.zone, facts.due_at);
-    sentences.push(format!("{}, {hour}: {due}.", once_more(sent)));
+    let after = brief(&facts.recipient.zone, patience, ask_at);
+    sentences.push(format!("{}, three hours after the e-mail, {after}.", once_more(sent)));
+    sentences.extend(waited(facts, patience, facts.due_at, "it"));
     sentences
 }
 
@@ -314,9 +318,9 @@ fn by_mail(sent: bool) -> &'static str {
 
 fn once_more(sent: bool) -> &'static str {
     if sent {
-        "Nothing was answered, so it came once more the next morning"
+        "Nothing was answered then either, so it came once more"
     } else {
-        "If nothing is answered, it comes once more the next morning"
+        "If nothing is answered then either, it comes once more"
     }
 }
 

@@ -7,6 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 /// How long a rung waits for an answer before the next one.
 pub const PATIENCE: SignedDuration = SignedDuration::from_hours(3);
+/// How long an alert is of use, from when the partner could first be told: it does not end with the questions (R19).
+pub const ALERT_OPEN_FOR: SignedDuration = SignedDuration::from_hours(14);
 
 /// The recipient of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,16 +30,12 @@ pub struct Step {
     pub channel: Channel,
     /// When: never in the recipient's quiet hours.
     pub send_at: Timestamp,
+    /// From then on it is of no use.
+    pub expires_at: Timestamp,
 }
 
-impl Step {
-    fn new(reason: Reason, to: To, send_at: Timestamp) -> Self {
-        Self { reason, to, channel: reason.channel(), send_at }
-    }
-}
-
-/// What the ladder of one check-in depends on. Pauses, preferences and devices are left out: they are read
-/// when a nudge is about to be sent (R16), and count as they are then.
+/// What the ladder of one check-in depends on. Preferences and devices are left out: they are read when a nudge is
+/// about to be sent (R16), and count as they are then.
 #[derive(Clone, Debug)]
 pub struct Situation<'a> {
     /// When the check-in falls due and closes.
@@ -48,6 +46,10 @@ pub struct Situation<'a> {
     pub state: CheckInState,
     /// Until when the subject snoozed it.
     pub snoozed_until: Option<Timestamp>,
+    /// Until when a pause of the subject postponed it (R05).
+    pub postponed_until: Option<Timestamp>,
+    /// Whether the subject gave a sign of life in the scene since it fell due: then nobody is told of a silence (R19).
+    pub heard_from: bool,
     /// The subject's zone and quiet hours.
     pub subject: &'a Rhythm,
     /// The partner's zone and quiet hours; None once the link has ended (R12).
@@ -69,25 +71,35 @@ pub fn plan(situation: &Situation<'_>, now: Timestamp) -> Vec<Step> {
     steps
 }
 
+impl Situation<'_> {
+    /// When the subject is first asked: not before the due time, the recording of the scene, the end of a snooze and the
+    /// end of a pause.
+    pub fn asked_at(&self) -> Timestamp {
+        let later = [Some(self.made_at), self.snoozed_until, self.postponed_until];
+        let from = later.into_iter().flatten().fold(self.times.due_at, Timestamp::max);
+        self.subject.awake(from)
+    }
+}
+
 fn ask(situation: &Situation<'_>, steps: &mut Vec<Step>) {
     let Situation { times, subject, .. } = situation;
-    let due = situation.snoozed_until.unwrap_or(times.due_at).max(times.due_at).max(situation.made_at);
-    let ask_at = subject.awake(due);
+    let ask_at = situation.asked_at();
     let mail_at = subject.awake(ask_at + PATIENCE);
-    // A mail that quiet hours moved to that morning also gets its three hours before the subject is asked again.
-    let again_at = subject.next_morning(ask_at).max(subject.awake(mail_at + PATIENCE));
-    let mut step = |rung, to, send_at| {
+    let again_at = subject.awake(mail_at + PATIENCE);
+    for (rung, send_at) in [(Rung::Ask, ask_at), (Rung::Email, mail_at), (Rung::AskAgain, again_at)] {
         if send_at < times.closes_at {
-            steps.push(Step::new(Reason::CheckIn(rung), to, send_at));
+            let reason = Reason::CheckIn(rung);
+            let (to, channel) = (To::Subject, reason.channel());
+            steps.push(Step { reason, to, channel, send_at, expires_at: times.closes_at });
         }
-    };
-    step(Rung::Ask, To::Subject, ask_at);
-    step(Rung::Email, To::Subject, mail_at);
-    step(Rung::AskAgain, To::Subject, again_at);
-    if let (Some(partner), true) = (situation.partner, situation.alert_allowed)
+    }
+    let partner = situation.partner.filter(|_| situation.alert_allowed && !situation.heard_from);
+    if let Some(partner) = partner
         && again_at < times.closes_at
     {
-        step(Rung::TellPartner, To::Partner, partner.awake(again_at + PATIENCE));
+        let reason = Reason::CheckIn(Rung::TellPartner);
+        let (to, channel, send_at) = (To::Partner, reason.channel(), partner.awake(again_at + PATIENCE));
+        steps.push(Step { reason, to, channel, send_at, expires_at: send_at + ALERT_OPEN_FOR });
     }
 }
 
@@ -95,10 +107,11 @@ fn ask(situation: &Situation<'_>, steps: &mut Vec<Step>) {
 /// what the partner receives (R11).
 fn reach_out(situation: &Situation<'_>, steps: &mut Vec<Step>) {
     let Some(partner) = situation.partner else { return };
-    let (from, closes_at) = (situation.times.due_at.max(situation.made_at), situation.times.closes_at);
-    let together = partner.both_awake(situation.subject, from, closes_at);
+    let (from, expires_at) = (situation.times.due_at.max(situation.made_at), situation.times.closes_at);
+    let together = partner.both_awake(situation.subject, from, expires_at);
     let send_at = together.unwrap_or_else(|| partner.awake(from));
-    if send_at < closes_at {
-        steps.push(Step::new(Reason::Prompt, To::Partner, send_at));
+    if send_at < expires_at {
+        let reason = Reason::Prompt;
+        steps.push(Step { reason, to: To::Partner, channel: reason.channel(), send_at, expires_at });
     }
 }

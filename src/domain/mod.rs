@@ -29,6 +29,7 @@ pub mod reachability;
 pub mod retention;
 pub mod revision_text;
 pub mod scene;
+pub mod timetable;
 pub mod totp;
 pub mod wording;
 

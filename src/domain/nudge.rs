@@ -120,13 +120,15 @@ pub struct Facts<'a> {
     pub address_works: bool,
     /// What the subject did with the check-in.
     pub state: CheckInState,
+    /// Whether the subject gave a sign of life in the scene since it fell due.
+    pub heard_from: bool,
     /// Whether the subject paused nudges.
     pub subject_paused: bool,
     /// Whether the link is still active.
     pub linked: bool,
     /// Whether the subject allows the partner to be told, and an agreement covers it (R10).
     pub alert_allowed: bool,
-    /// Whether the partner reached out after the check-in fell due.
+    /// Whether the partner reached out for the check-in (R18).
     pub reached_out: bool,
     /// Whether a later rung of the ladder is due as well, or was sent (R21).
     pub later_rung_due: bool,
@@ -152,8 +154,12 @@ pub fn judge(facts: &Facts<'_>, now: Timestamp) -> Verdict {
     if now >= facts.expires_at {
         return Verdict::Drop(DropReason::Expired);
     }
-    if let Some(reason) = unwanted(facts, now) {
+    if let Some(reason) = unwanted(facts) {
         return Verdict::Drop(reason);
+    }
+    // A pause postpones (R05): what is still of use when it ends comes then.
+    if let Some(until) = facts.recipient.silent_until(now) {
+        return move_to(facts, until, DropReason::Paused);
     }
     let channel = match (facts.channel, facts.recipient.push && facts.live_devices > 0, facts.recipient.mail)
     {
@@ -165,20 +171,17 @@ pub fn judge(facts: &Facts<'_>, now: Timestamp) -> Verdict {
     let from = facts.not_before.map_or(now, |at| at.max(now));
     let earliest = NudgeKind::Reminder(facts.reason).earliest(rhythm, from);
     let at = if facts.sent_today >= DAILY_CAP { rhythm.next_morning(earliest) } else { earliest };
-    if at == now {
-        Verdict::Send(channel)
-    } else if at < facts.expires_at {
-        Verdict::Move(at)
-    } else {
-        Verdict::Drop(DropReason::Expired)
-    }
+    if at == now { Verdict::Send(channel) } else { move_to(facts, at, DropReason::Expired) }
 }
 
-fn unwanted(facts: &Facts<'_>, now: Timestamp) -> Option<DropReason> {
+/// Moves a reminder to its recipient's first waking instant from `from` on; it is dropped if it is of no use by then.
+fn move_to(facts: &Facts<'_>, from: Timestamp, too_late: DropReason) -> Verdict {
+    let at = NudgeKind::Reminder(facts.reason).earliest(&facts.recipient.rhythm, from);
+    if at < facts.expires_at { Verdict::Move(at) } else { Verdict::Drop(too_late) }
+}
+
+fn unwanted(facts: &Facts<'_>) -> Option<DropReason> {
     let settled = facts.state != CheckInState::Unanswered;
-    if facts.recipient.is_silent(now) {
-        return Some(DropReason::Paused);
-    }
     match facts.reason {
         Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain) if settled => Some(DropReason::Settled),
         Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain) if facts.later_rung_due => {
@@ -188,7 +191,9 @@ fn unwanted(facts: &Facts<'_>, now: Timestamp) -> Option<DropReason> {
         Reason::CheckIn(Rung::TellPartner) | Reason::Prompt if !facts.linked => Some(DropReason::LinkEnded),
         Reason::CheckIn(Rung::TellPartner) if !facts.alert_allowed => Some(DropReason::NotConsented),
         Reason::CheckIn(Rung::TellPartner) if !facts.asked => Some(DropReason::Unreachable),
-        Reason::CheckIn(Rung::TellPartner) if settled => Some(DropReason::Settled),
+        Reason::CheckIn(Rung::TellPartner) if settled || facts.heard_from || facts.reached_out => {
+            Some(DropReason::Settled)
+        }
         Reason::CheckIn(Rung::TellPartner) if facts.subject_paused => Some(DropReason::Paused),
         // R11: whether the subject answered, skipped or paused makes no difference to this one.
         Reason::Prompt if facts.reached_out => Some(DropReason::Settled),

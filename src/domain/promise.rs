@@ -22,22 +22,20 @@ pub struct ScenePromises {
 }
 
 /// How many promises the two kept together. Each check-in stands for one promise of each person to reach out. It is
-/// kept by an outreach after the previous check-in closed (or the scene ended) and before this one closes.
+/// kept by an outreach within the window in which one ends the prompt of that check-in (R18), before it closes.
 pub fn kept(entries: &[ScenePromises]) -> usize {
     entries.iter().map(kept_of).sum()
 }
 
 fn kept_of(entry: &ScenePromises) -> usize {
-    let mut from = entry.ended_at;
     let mut count = 0;
     for times in &entry.times {
-        let window = from..times.closes_at;
+        let window = times.reached_out_from()..times.closes_at;
         let inside = entry.outreaches.iter().filter(|(_, at)| window.contains(at));
         let mut who: Vec<_> = inside.map(|(account, _)| *account).collect();
         who.sort_unstable();
         who.dedup();
         count += who.len();
-        from = times.closes_at;
     }
     count
 }
@@ -79,9 +77,12 @@ mod tests {
         for (outreaches, expected) in [
             (vec![], 0),
             (vec![(alex, 0)], 1),
-            (vec![(alex, 1), (alex, 2), (alex, 23)], 1),
+            (vec![(alex, 1), (alex, 2), (alex, 22)], 1),
+            // From an hour before the second falls due on, while the first is still open, it counts for both.
+            (vec![(alex, 23)], 2),
             (vec![(alex, 1), (sam, 2)], 2),
             (vec![(alex, 23), (alex, 24), (alex, 48)], 3),
+            (vec![(alex, 22), (alex, 46)], 2),
             (vec![(alex, 71), (sam, 71)], 2),
             (vec![(alex, -1), (sam, 72), (alex, 1000)], 0),
         ] {

@@ -162,7 +162,12 @@ impl QuietHours {
         (zone.earlier(date, self.from), zone.later(end_date, self.until))
     }
 
-    /// The nights that can contain or follow `at`.
+    /// The night that contains `at`, if one does.
+    fn night_around(self, zone: &Zone, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        self.nights(zone, at).take_while(|(from, _)| *from <= at).find(|(_, until)| at < *until)
+    }
+
+    /// The nights that can contain or follow `at`, rising.
     fn nights(self, zone: &Zone, at: Timestamp) -> impl Iterator<Item = (Timestamp, Timestamp)> {
         let first = zone.date(at).saturating_sub(2.days());
         (0..5).map(move |n| self.night(zone, first.saturating_add(n.days())))
@@ -218,8 +223,7 @@ impl Rhythm {
 
     /// Whether `at` lies in the quiet hours.
     pub fn is_quiet(&self, at: Timestamp) -> bool {
-        self.quiet
-            .is_some_and(|quiet| quiet.nights(&self.zone, at).any(|(from, until)| from <= at && at < until))
+        self.quiet.is_some_and(|quiet| quiet.night_around(&self.zone, at).is_some())
     }
 
     /// `at` itself, or the end of the quiet hours that contain it (R17).
@@ -227,9 +231,7 @@ impl Rhythm {
         let Some(quiet) = self.quiet else { return at };
         let mut at = at;
         // In a night with a clock change two nights can touch; each step leaves one of them.
-        while let Some((_, until)) =
-            quiet.nights(&self.zone, at).find(|(from, until)| *from <= at && at < *until)
-        {
+        while let Some((_, until)) = quiet.night_around(&self.zone, at) {
             at = until;
         }
         at

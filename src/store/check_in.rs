@@ -50,6 +50,10 @@ pub struct CheckInRow {
     pub share_before: Option<Share>,
     /// When share takes effect for the partner; null: since it was answered.
     pub shared_from: Option<Ts>,
+    /// Until when a pause of the subject postponed it.
+    pub postponed_until: Option<Ts>,
+    /// Whether the subject gave a sign of life in the scene since it fell due.
+    pub heard_from: bool,
 }
 
 impl CheckInRow {
@@ -92,6 +96,8 @@ pub struct CheckInChange {
     pub shared_from: Option<Option<Ts>>,
     /// When it was answered.
     pub answered_at: Option<Option<Ts>>,
+    /// Whether the subject gave a sign of life since it fell due.
+    pub heard_from: Option<bool>,
 }
 
 impl CheckInChange {
@@ -149,6 +155,8 @@ pub fn of_scenes(db: &mut Db, scenes: &[SceneId], reader: AccountId) -> QueryRes
             check_ins::created_at,
             check_ins::share_before,
             check_ins::shared_from,
+            check_ins::postponed_until,
+            check_ins::heard_from,
         ))
         .load(db)
 }
@@ -228,4 +236,26 @@ pub fn page(
 /// Changes a check-in and returns the changed row.
 pub fn update(db: &mut Db, id: CheckInId, change: &CheckInChange) -> QueryResult<CheckInRow> {
     diesel::update(check_ins::table.find(id)).set(change).returning(columns::<CheckInRow>()).get_result(db)
+}
+
+/// Notes that some check-ins are postponed.
+pub fn postpone(db: &mut Db, ids: &[CheckInId], until: Option<Ts>) -> QueryResult<usize> {
+    diesel::update(check_ins::table.filter(check_ins::id.eq_any(ids)))
+        .set(check_ins::postponed_until.eq(until))
+        .execute(db)
+}
+
+/// Begins the next round of a check-in: it is asked anew.
+pub fn begin_round(db: &mut Db, id: CheckInId) -> QueryResult<usize> {
+    diesel::update(check_ins::table.find(id)).set(check_ins::round.eq(check_ins::round + 1)).execute(db)
+}
+
+/// Notes a sign of life of a scene's subject in their check-ins that fell due; returns those that were still unanswered.
+pub fn hear_from(db: &mut Db, scene: SceneId, subject: AccountId, now: Ts) -> QueryResult<Vec<CheckInId>> {
+    let due = check_ins::table
+        .filter(check_ins::scene_id.eq(scene))
+        .filter(check_ins::subject_id.eq(subject))
+        .filter(check_ins::due_at.le(now))
+        .filter(check_ins::state.eq(CheckInState::Unanswered));
+    diesel::update(due).set(check_ins::heard_from.eq(true)).returning(check_ins::id).get_results(db)
 }

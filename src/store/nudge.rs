@@ -153,7 +153,8 @@ impl NudgeRow {
 }
 
 /// Saves planned nudges. A row with the same key is replanned if it waits and no attempt of it counts, or if it was
-/// dropped for a missing consent before anything was handed over. Otherwise it stays: it may have been sent (R14).
+/// dropped for a missing consent or a pause before anything was handed over. Otherwise it stays: it may have been sent
+/// (R14).
 pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
     use diesel::dsl::{exists, not};
     use diesel::query_dsl::methods::FilterDsl;
@@ -176,11 +177,15 @@ pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
             .filter(
                 // A tried nudge keeps its back-off. One that was being sent when the consent was withdrawn may have
                 // arrived, and must not come twice.
-                nudges::attempts.eq(nudges::attempts_forgiven).and(nudges::state.eq(NudgeState::Waiting).or(
-                    nudges::drop_reason.eq(DropReason::NotConsented).assume_not_null().and(not(exists(
-                        QueryDsl::filter(attempts::table, attempts::nudge_id.eq(nudges::id))
-                    )))
-                ))
+                nudges::attempts.eq(nudges::attempts_forgiven).and(
+                    nudges::state.eq(NudgeState::Waiting).or(nudges::drop_reason
+                        .eq_any([DropReason::NotConsented, DropReason::Paused])
+                        .assume_not_null()
+                        .and(not(exists(QueryDsl::filter(
+                            attempts::table,
+                            attempts::nudge_id.eq(nudges::id)
+                        )))))
+                )
             )
             .execute(c))?;
     }

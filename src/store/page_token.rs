@@ -74,6 +74,14 @@ pub fn note_attempt(db: &mut Db, token_hash: &[u8], attempt_hash: Vec<u8>) -> Qu
         .execute(db)
 }
 
+/// Lets the answering links of a check-in's round count for the next one.
+pub fn carry_over(db: &mut Db, check_in: CheckInId, round: i32) -> QueryResult<usize> {
+    let tokens = page_tokens::table.filter(page_tokens::check_in_id.eq(check_in));
+    diesel::update(tokens.filter(page_tokens::round.eq(round)))
+        .set(page_tokens::round.eq(round + 1))
+        .execute(db)
+}
+
 /// Deletes tokens that expired before `before`.
 pub fn forget(db: &mut Db, before: Ts) -> QueryResult<usize> {
     diesel::delete(page_tokens::table.filter(page_tokens::expires_at.lt(before))).execute(db)

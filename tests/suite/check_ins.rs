@@ -61,7 +61,7 @@ on_both_databases! {
         for (couple, _, step) in &courses {
             let got = couple.sam.timeline(&app).await;
             if *step == "nothing" {
-                assert_eq!(got[2..], [format!("24 22:00 {BY_MAIL}"), "25 14:00 push ASK_AGAIN".to_owned()]);
+                assert_eq!(got[2..], [format!("24 22:00 {BY_MAIL}"), "25 01:00 push ASK_AGAIN".to_owned()]);
             } else {
                 assert_eq!(got, ASKED, "{step}");
             }
@@ -113,7 +113,7 @@ on_both_databases! {
         assert_eq!(look(&app, &couple.sam, &check_in).await["snoozedUntil"], "2026-10-24T20:10:00Z");
         app.pass_until(minute(LAST)).await;
         assert_eq!(couple.sam.timeline(&app).await, [
-            ASKED[0], ASKED[1], "24 20:10 push ASK", &format!("24 23:10 {BY_MAIL}"), "25 14:00 push ASK_AGAIN",
+            ASKED[0], ASKED[1], "24 20:10 push ASK", &format!("24 23:10 {BY_MAIL}"), "25 02:10 push ASK_AGAIN",
         ]);
     }
 
@@ -124,7 +124,7 @@ on_both_databases! {
         let refused = |n, minutes| couple.sam.refused(&app, "snoozeCheckIn", snooze(n, minutes));
         let wrong_state = ("checkInId".to_owned(), "WRONG_STATE".to_owned());
         let out_of_range = ("minutes".to_owned(), "OUT_OF_RANGE".to_owned());
-        assert_eq!(refused(0, 60).await, wrong_state, "not due yet");
+        couple.sam.done(&app, "snoozeCheckIn", snooze(0, 10), "").await;
         app.pass_minutes(HOUR).await;
         for wrong in [9, 721, -60] {
             assert_eq!(refused(0, wrong).await, out_of_range, "{wrong}");
@@ -144,14 +144,18 @@ on_both_databases! {
         }
     }
 
-    async fn r05_an_answer_counts_from_the_due_time_for_fourteen_days(app) {
+    async fn r05_an_answer_counts_from_the_scenes_end_until_fourteen_days_after_the_due_time(app) {
         let couple = app.couple().await;
         let check_ins = sams_check_ins(&app, &couple).await;
         let wrong_state = ("checkInId".to_owned(), "WRONG_STATE".to_owned());
         let due = minute(HOUR);
         let second = SignedDuration::from_secs(1);
-        app.clock.set(due - second);
-        assert_eq!(couple.sam.refused(&app, "answerCheckIn", answer(&check_ins[0], 4)).await, wrong_state);
+        couple.sam.done(&app, "answerCheckIn", answer(&check_ins[0], 2), "").await;
+        let early = json!({ "checkInId": check_ins[0]["id"], "mood": 2, "answeredAt": (minute(0) - second).to_string() });
+        let out_of_range = ("answeredAt".to_owned(), "OUT_OF_RANGE".to_owned());
+        assert_eq!(couple.sam.refused(&app, "answerCheckIn", early).await, out_of_range, "the scene was not over");
+        app.pass_until(due).await;
+        assert_eq!(couple.sam.timeline(&app).await, ["24 19:00 push REACH_OUT"], "who answered is not asked");
         app.clock.set(due + SignedDuration::from_hours(14 * 24) - second);
         couple.sam.done(&app, "answerCheckIn", answer(&check_ins[0], 4), "").await;
         app.clock.set(due + SignedDuration::from_hours(14 * 24));
@@ -186,49 +190,109 @@ on_both_databases! {
         assert_eq!(problem, ("checkInId".into(), "WRONG_STATE".into()));
     }
 
-    async fn r05_a_pause_lets_what_has_not_begun_come_as_planned(app) {
+    async fn r05_what_falls_due_in_a_pause_is_asked_when_it_ends(app) {
         let couple = app.couple().await;
         sams_check_ins(&app, &couple).await;
         let until = json!({ "until": minute(2 * HOUR).to_string() });
         couple.sam.done(&app, "pauseNudges", until, "account { paused }").await;
         app.pass_until(minute(DAY - 1)).await;
-        assert_eq!(couple.sam.timeline(&app).await, Vec::<String>::new(), "due in the pause: not asked later either");
+        let asked = ["24 20:00 push ASK", "24 20:00 push REACH_OUT", &format!("24 23:00 {BY_MAIL}"), "25 02:00 push ASK_AGAIN"];
+        assert_eq!(couple.sam.timeline(&app).await, asked);
         app.pass_until(minute(DAY)).await;
-        assert_eq!(couple.sam.timeline(&app).await, ["25 18:00 push ASK", "25 18:00 push REACH_OUT"]);
+        assert_eq!(couple.sam.timeline(&app).await[4..], ["25 18:00 push ASK", "25 18:00 push REACH_OUT"]);
     }
 
-    async fn r05_resuming_takes_up_nothing_that_the_pause_stopped(app) {
+    async fn r05_a_scene_that_is_recorded_in_a_pause_is_asked_about_when_it_ends(app) {
+        let couple = app.couple().await;
+        let until = json!({ "until": minute(3 * HOUR).to_string() });
+        couple.sam.done(&app, "pauseNudges", until, "").await;
+        sams_check_ins(&app, &couple).await;
+        app.pass_until(minute(4 * HOUR)).await;
+        assert_eq!(couple.sam.timeline(&app).await, ["24 21:00 push ASK", "24 21:00 push REACH_OUT"]);
+    }
+
+    async fn r05_who_was_asked_before_a_pause_is_asked_anew_after_it_and_r19_the_silence_counts_from_then(app) {
         let couple = app.couple().await;
         couple.agree(&app, Couple::usual_terms(), None).await;
-        sams_check_ins(&app, &couple).await;
-        app.pass_minutes(HOUR + 1).await;
+        couple.allow_alert(&app, &couple.sam, true).await;
+        let check_in = sams_check_ins(&app, &couple).await.remove(0);
+        app.pass_minutes(2 * HOUR).await;
         couple.sam.done(&app, "pauseNudges", json!({}), "").await;
+        assert_eq!(couple.sam.rungs(&app, &check_in, "WAITING").await, Vec::<String>::new());
+        app.pass_minutes(2 * HOUR).await;
+        assert_eq!(couple.sam.timeline(&app).await, ASKED, "nothing in the pause");
         let query = "mutation { resumeNudges { status account { paused } } }";
         let resumed = couple.sam.ask(&app, query, json!({})).await["resumeNudges"].clone();
         assert_eq!(resumed, json!({ "status": "DONE", "account": { "paused": false } }));
-        // Planning anew must neither bring the stopped ladder back nor tell the partner that the check-in went
-        // unanswered.
-        couple.allow_alert(&app, &couple.sam, true).await;
-        let profile = json!({ "zone": "America/Denver" });
-        couple.sam.done(&app, "updateProfile", profile, "").await;
+        let again = couple.sam.ask(&app, query, json!({})).await["resumeNudges"]["status"].clone();
+        assert_eq!(again, "UNCHANGED");
         app.pass_until(minute(LAST)).await;
-        assert_eq!(couple.sam.timeline(&app).await, ASKED);
-        assert_eq!(couple.alex.timeline_of(&app, "TELL_PARTNER").await, Vec::<String>::new());
-        app.pass_until(minute(DAY)).await;
-        assert_eq!(couple.sam.timeline_of(&app, "25 18:00 push ASK").await.len(), 1, "the next one comes");
+        assert_eq!(couple.sam.timeline(&app).await[2..], [
+            "24 22:00 push ASK", &format!("25 01:00 {BY_MAIL}"), "25 04:00 push ASK_AGAIN",
+        ]);
+        assert_eq!(couple.alex.timeline_of(&app, "TELL_PARTNER").await, ["25 07:00 push TELL_PARTNER"]);
     }
 
-    async fn r05_a_pause_stops_also_what_would_only_be_planned_later(app) {
+    async fn r05_a_pause_that_outlasts_a_check_in_leaves_nothing_of_it(app) {
         let couple = app.couple().await;
         couple.agree_on(&app, &[60]).await;
-        couple.scene(&app).await;
-        app.pass_until(minute(20 * HOUR + 5)).await;
-        assert_eq!(couple.sam.timeline_of(&app, "ASK_AGAIN").await, ["25 14:00 push ASK_AGAIN"], "nothing waits any more");
-        couple.sam.done(&app, "pauseNudges", json!({}), "").await;
-        couple.sam.ask(&app, "mutation { resumeNudges { status } }", json!({})).await;
         couple.allow_alert(&app, &couple.sam, true).await;
-        app.pass_until(minute(2 * DAY)).await;
+        couple.scene(&app).await;
+        app.pass_minutes(7 * HOUR + 5).await;
+        assert_eq!(couple.sam.timeline_of(&app, "ASK_AGAIN").await, ["25 01:00 push ASK_AGAIN"]);
+        couple.sam.done(&app, "pauseNudges", json!({ "until": minute(26 * HOUR).to_string() }), "").await;
+        app.pass_until(minute(3 * DAY)).await;
+        assert_eq!(couple.sam.timeline(&app).await.len(), 4, "two questions, a mail and a prompt before it");
         assert_eq!(couple.alex.timeline_of(&app, "TELL_PARTNER").await, Vec::<String>::new());
+    }
+
+    async fn r19_any_sign_of_life_ends_what_would_tell_the_partner_of_a_silence(app) {
+        // Each couple: Sam leaves the first check-in without an answer until the second is due, and then does this.
+        let signs = [
+            ("nothing", 0), ("answerCheckIn", 0), ("skipCheckIn", 0), ("answerCheckIn", 1), ("skipCheckIn", 1), ("snoozeCheckIn", 1),
+        ];
+        let mut couples = Vec::new();
+        for (number, (step, which)) in signs.into_iter().enumerate() {
+            let couple = app.pair(number).await;
+            couple.agree_on(&app, &[60, 8 * 60]).await;
+            couple.allow_alert(&app, &couple.sam, true).await;
+            let check_in = sams_check_ins(&app, &couple).await.remove(which);
+            couples.push((couple, check_in, step));
+        }
+        // The first ladder told Alex at 07:00Z; the second check-in fell due at 02:00Z.
+        app.pass_minutes(8 * HOUR + 30).await;
+        for (couple, check_in, step) in &couples {
+            let input = match *step {
+                "nothing" => continue,
+                "answerCheckIn" => answer(check_in, 3),
+                "skipCheckIn" => json!({ "checkInId": check_in["id"] }),
+                _ => json!({ "checkInId": check_in["id"], "minutes": 60 }),
+            };
+            couple.sam.done(&app, step, input, "").await;
+        }
+        app.pass_until(minute(14 * HOUR)).await;
+        for (couple, _, step) in &couples {
+            let told = couple.alex.timeline_of(&app, "TELL_PARTNER").await;
+            let expected: &[&str] = if *step == "nothing" { &["25 07:00 push TELL_PARTNER"] } else { &[] };
+            assert_eq!(told, expected, "{step}");
+        }
+    }
+
+    async fn r18_who_called_is_neither_prompted_nor_told_of_a_silence(app) {
+        for (n, (ago, counts)) in (0..).zip([(61, false), (60, true), (0, true)]) {
+            let couple = app.pair(n).await;
+            couple.agree_on(&app, &[2 * 60]).await;
+            couple.allow_alert(&app, &couple.sam, true).await;
+            let scene = couple.scene(&app).await;
+            let begin = app.clock.now();
+            app.pass_minutes(2 * HOUR - 1).await;
+            let called = begin + SignedDuration::from_mins(2 * HOUR - ago);
+            let input = json!({ "sceneId": scene, "way": "CALL", "happenedAt": called.min(app.clock.now()).to_string() });
+            couple.alex.done(&app, "recordOutreach", input, "").await;
+            app.pass_minutes(DAY + 1).await;
+            let got = [couple.alex.timeline_of(&app, "REACH_OUT").await.len(), couple.alex.timeline_of(&app, "TELL_PARTNER").await.len()];
+            assert_eq!(got, if counts { [0, 0] } else { [1, 1] }, "{ago} minutes before the due time");
+        }
     }
 
     async fn check_ins_are_listed_as_coming_due_and_past(app) {

@@ -1,6 +1,6 @@
 //! Quiet hours, the ladder and the last look at a nudge, by example and at their edges, without a running service.
 
-use evenkeel::domain::account::Reach;
+use evenkeel::domain::account::{FURTHER_NOTICE, Reach};
 use evenkeel::domain::check_in::{CheckInState, Times, times};
 use evenkeel::domain::explanation::{self, CheckInFacts, Snooze};
 use evenkeel::domain::ladder::{Situation, Step, To, plan};
@@ -129,6 +129,8 @@ fn situation<'a>(subject: &'a Rhythm, partner: &'a Rhythm, end: Timestamp) -> Si
         made_at: end,
         state: CheckInState::Unanswered,
         snoozed_until: None,
+        postponed_until: None,
+        heard_from: false,
         subject,
         partner: Some(partner),
         alert_allowed: true,
@@ -142,9 +144,8 @@ fn r19_the_ladder_asks_mails_asks_again_and_tells_the_partner_three_hours_apart(
     let mut asked = situation(&anytime, &anytime, end);
     let ask = ("ask", Subject, Push, 1.0);
     let email = ("email", Subject, Mail, 4.0);
-    // At 09:00: by then the mail has had its three hours.
-    let again = ("ask_again", Subject, Push, 9.0);
-    let tell = ("tell_partner", Partner, Push, 12.0);
+    let again = ("ask_again", Subject, Push, 7.0);
+    let tell = ("tell_partner", Partner, Push, 10.0);
     let prompt = ("reach_out", Partner, Push, 1.0);
     assert_eq!(steps(&asked, end, end), [ask, email, again, tell, prompt]);
     asked.alert_allowed = false;
@@ -155,11 +156,43 @@ fn r19_the_ladder_asks_mails_asks_again_and_tells_the_partner_three_hours_apart(
 }
 
 #[test]
-fn r19_a_mail_has_three_hours_before_the_next_morning_asks_again() {
-    let (anytime, end) = (rhythm("UTC", None), at("2026-07-01T03:30:00Z"));
-    // Asked at 04:30 and by mail at 07:30: nine o'clock would be too soon after the mail.
-    let found = steps(&situation(&anytime, &anytime, end), end, end);
-    assert_eq!(found[2], ("ask_again", To::Subject, Channel::Push, 7.0));
+fn r19_each_rung_has_three_hours_of_the_recipients_waking_time() {
+    use {Channel::*, To::*};
+    let (subject, partner) =
+        (rhythm("UTC", Some(("22:00", "08:00"))), rhythm("UTC", Some(("12:00", "20:00"))));
+    let end = at("2026-07-01T19:30:00Z");
+    // Asked at 20:30; the mail waits for the morning, and the alert for the partner's evening: the questions end at 19:30.
+    let asked = situation(&subject, &partner, end);
+    let alert = steps(&asked, end, end)[3];
+    assert_eq!(
+        steps(&asked, end, end)[..3],
+        [("ask", Subject, Push, 1.0), ("email", Subject, Mail, 12.5), ("ask_again", Subject, Push, 15.5)]
+    );
+    assert_eq!(alert, ("tell_partner", Partner, Push, 24.5));
+    assert!(
+        end + SignedDuration::from_mins(24 * 60 + 30) > asked.times.closes_at,
+        "it outlives the questions"
+    );
+    let expires_at = plan(&asked, end)[3].expires_at;
+    assert_eq!(expires_at, end + SignedDuration::from_mins(24 * 60 + 30 + 14 * 60));
+}
+
+#[test]
+fn r19_after_a_sign_of_life_nobody_is_told_and_r05_a_pause_moves_the_whole_ladder() {
+    let (anytime, end) = (rhythm("UTC", None), at("2026-07-01T00:00:00Z"));
+    let open = situation(&anytime, &anytime, end);
+    let words = |situation: &Situation<'_>| plan(situation, end).iter().map(word).collect::<Vec<_>>();
+    let heard = Situation { heard_from: true, ..open.clone() };
+    assert_eq!(words(&heard), ["ask", "email", "ask_again", "reach_out"]);
+    let hours = |hours| Some(end + SignedDuration::from_hours(hours));
+    let paused = Situation { postponed_until: hours(9), ..open.clone() };
+    let times: Vec<_> = steps(&paused, end, end).iter().map(|step| (step.0, step.3)).collect();
+    assert_eq!(
+        times,
+        [("ask", 9.0), ("email", 12.0), ("ask_again", 15.0), ("tell_partner", 18.0), ("reach_out", 1.0)]
+    );
+    assert_eq!(words(&Situation { postponed_until: hours(24), ..open.clone() }), ["reach_out"]);
+    assert_eq!(words(&Situation { postponed_until: Some(FURTHER_NOTICE), ..open }), ["reach_out"]);
 }
 
 #[test]
@@ -195,16 +228,11 @@ fn r03_what_has_closed_is_not_asked_and_what_fell_due_before_it_was_recorded_cou
 }
 
 #[test]
-fn r19_no_step_is_as_late_as_the_close() {
+fn r19_no_question_is_as_late_as_the_close_and_an_alert_needs_all_three() {
     let (anytime, end) = (rhythm("UTC", None), at("2026-07-01T00:00:00Z"));
     let open = situation(&anytime, &anytime, end);
     let closing = |hours| Times { closes_at: end + SignedDuration::from_hours(hours), ..open.times };
-    for (hours, rungs) in [
-        (12, &["ask", "email", "ask_again", "reach_out"][..]),
-        (9, &["ask", "email", "reach_out"]),
-        (4, &["ask", "reach_out"]),
-        (1, &[]),
-    ] {
+    for (hours, rungs) in [(7, &["ask", "email", "reach_out"][..]), (4, &["ask", "reach_out"]), (1, &[])] {
         let closing = Situation { times: closing(hours), ..open.clone() };
         let found: Vec<_> = plan(&closing, end).iter().map(word).collect();
         assert_eq!(found, rungs, "{hours}");
@@ -263,6 +291,7 @@ fn facts(reason: Reason, recipient: &Reach) -> Facts<'_> {
         linked: true,
         alert_allowed: true,
         reached_out: false,
+        heard_from: false,
         later_rung_due: false,
         asked_by_mail: false,
         sent_today: 0,
@@ -314,7 +343,9 @@ fn r16_each_fact_stops_the_nudges_that_it_is_about_and_no_others() {
     assert_eq!(dropped(|facts| facts.alert_allowed = false), [(TELL_PARTNER, NotConsented)]);
     assert_eq!(dropped(|facts| facts.linked = false), [(TELL_PARTNER, LinkEnded), (REACH_OUT, LinkEnded)]);
     assert_eq!(dropped(|facts| facts.asked = false), [(TELL_PARTNER, Unreachable)]);
-    assert_eq!(dropped(|facts| facts.reached_out = true), [(REACH_OUT, Settled)]);
+    // R18, R19.
+    assert_eq!(dropped(|facts| facts.reached_out = true), [(TELL_PARTNER, Settled), (REACH_OUT, Settled)]);
+    assert_eq!(dropped(|facts| facts.heard_from = true), [(TELL_PARTNER, Settled)]);
     // R21.
     assert_eq!(
         dropped(|facts| facts.later_rung_due = true),
@@ -324,15 +355,25 @@ fn r16_each_fact_stops_the_nudges_that_it_is_about_and_no_others() {
 }
 
 #[test]
-fn r16_a_recipient_who_paused_gets_nothing() {
-    for paused in [Reach { held: true, ..reach() }, Reach { paused_until: Some(noon() + SECOND), ..reach() }]
-    {
-        for rung in ALL {
-            assert_eq!(judge(&facts(rung, &paused), noon()), Verdict::Drop(DropReason::Paused), "{rung:?}");
+fn r05_a_pause_postpones_to_its_end_and_r16_nobody_gets_anything_in_it() {
+    let verdict = |paused_until, held, rung| {
+        let paused = Reach { paused_until, held, ..reach() };
+        judge(&facts(rung, &paused), noon())
+    };
+    for rung in ALL {
+        let soon = noon() + SECOND;
+        assert_eq!(verdict(Some(soon), false, rung), Verdict::Move(soon), "{rung:?}");
+        let night = at("2026-07-01T23:00:00Z");
+        assert_eq!(verdict(Some(night), false, rung), Verdict::Move(at("2026-07-02T08:00:00Z")), "{rung:?}");
+        for (until, held) in [
+            (Some(noon() + SignedDuration::from_hours(48)), false),
+            (Some(FURTHER_NOTICE), false),
+            (None, true),
+        ] {
+            assert_eq!(verdict(until, held, rung), Verdict::Drop(DropReason::Paused), "{rung:?}");
         }
     }
-    let over = Reach { paused_until: Some(noon()), ..reach() };
-    assert_eq!(judge(&facts(ASK, &over), noon()), Verdict::Send(Channel::Push));
+    assert_eq!(verdict(Some(noon()), false, ASK), Verdict::Send(Channel::Push), "it is over");
 }
 
 #[test]
@@ -432,7 +473,13 @@ fn a_rung_is_of_a_check_in_alone() {
 fn r25_a_scene_that_is_recorded_as_its_check_in_falls_due_was_not_recorded_late() {
     let (anytime, now) = (rhythm("UTC", None), noon());
     let times = Times { offset: 0, due_at: now, closes_at: now + SignedDuration::from_hours(24) };
-    let check_in = |made_at| CheckInFacts { revision: None, times, made_at, snooze: Snooze::Never };
+    let check_in = |made_at| CheckInFacts {
+        revision: None,
+        times,
+        made_at,
+        snooze: Snooze::Never,
+        postponed_until: None,
+    };
     let sentences = |made_at, due_at| {
         let facts = explanation::Facts {
             reason: ASK,

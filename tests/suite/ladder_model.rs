@@ -139,13 +139,12 @@ impl World {
             Step::Deliver => self.app.deliver().await,
             Step::Scene(who, ago) => self.scene(who, now - SignedDuration::from_mins(ago)).await,
             Step::Answer(who, which) => {
-                let Some(n) =
-                    self.pick(who, which, |c| c.due <= now && now < c.due + SignedDuration::from_hours(336))
-                else {
+                let Some(n) = self.pick(who, which, |c| now < c.due + SignedDuration::from_hours(336)) else {
                     return;
                 };
                 let input = json!({ "checkInId": self.model.check_ins[n].id, "mood": 3 });
                 self.done(who, "answerCheckIn", input, "").await;
+                self.model.hear_from(n, now);
                 self.model.check_ins[n].settled = true;
             }
             Step::Skip(who, which) => {
@@ -156,30 +155,36 @@ impl World {
                 };
                 let input = json!({ "checkInId": self.model.check_ins[n].id });
                 self.done(who, "skipCheckIn", input, "").await;
+                self.model.hear_from(n, now);
                 self.model.check_ins[n].settled = true;
             }
             Step::Snooze(who, which, minutes) => {
                 let until = now + SignedDuration::from_mins(minutes);
-                let Some(n) = self.pick(who, which, |c| !c.settled && c.due <= now && until < c.closes)
-                else {
+                let Some(n) = self.pick(who, which, |c| !c.settled && until < c.closes) else {
                     return;
                 };
                 let input = json!({ "checkInId": self.model.check_ins[n].id, "minutes": minutes });
                 self.done(who, "snoozeCheckIn", input, "").await;
+                self.model.hear_from(n, now);
                 let check_in = &mut self.model.check_ins[n];
                 check_in.round += 1;
-                check_in.snoozed = Some(until);
-                (check_in.stopped, check_in.disturbed) = (false, true);
+                (check_in.snoozed, check_in.heard) = (Some(until), false);
                 self.learn(n);
             }
             Step::Pause(who, hours) => {
                 let until = hours.map(|hours| now + SignedDuration::from_hours(hours));
                 self.done(who, "pauseNudges", json!({ "until": until.map(|at| at.to_string()) }), "").await;
-                self.model.pause(who, until.unwrap_or(Timestamp::MAX), now);
+                for n in self.model.pause(who, Some(until.unwrap_or(at("2100-01-01T00:00:00Z"))), now) {
+                    self.learn(n);
+                }
             }
             Step::Resume(who) => {
                 self.person(who).ask(&self.app, "mutation { resumeNudges { status } }", json!({})).await;
-                self.model.people[who].paused_until = None;
+                if self.model.people[who].is_paused(now) {
+                    for n in self.model.pause(who, None, now) {
+                        self.learn(n);
+                    }
+                }
             }
             Step::Profile(who, zone, quiet) => {
                 let (zone, quiet) = (ZONES[zone % ZONES.len()], QUIET[quiet % QUIET.len()]);
@@ -234,7 +239,7 @@ impl World {
                 let input = json!({ "sceneId": self.model.scenes[n].id, "way": "CALL" });
                 self.done(who, "recordOutreach", input, "").await;
                 let others = self.model.check_ins.iter_mut().filter(|c| c.scene == n && c.subject != who);
-                others.for_each(|check_in| check_in.reached_out |= check_in.due <= now);
+                others.for_each(|c| c.reached_out |= c.due - SignedDuration::from_hours(1) <= now);
             }
         }
     }
@@ -301,9 +306,9 @@ impl World {
                     round: 0,
                     snoozed: None,
                     settled: false,
-                    stopped: false,
-                    disturbed: self.model.people[subject].is_paused(now)
-                        || self.model.people[subject].paused_until.is_some(),
+                    postponed: self.model.people[subject].paused_until.filter(|until| now < *until),
+                    heard: false,
+                    disturbed: false,
                     reached_out: false,
                 });
                 self.learn(self.model.check_ins.len() - 1);

@@ -55,5 +55,6 @@ mod streams;
 mod throttling;
 mod time_properties;
 mod vault;
+mod waking_hours;
 mod watching;
 mod workers;

@@ -103,10 +103,10 @@ on_both_databases! {
         profile(&app, &couple.alex, json!({ "zone": "America/Los_Angeles" })).await;
         app.pass_until(minute(2 * DAY)).await;
         assert_eq!(couple.sam.timeline(&app).await, [
-            "24 22:00 push ASK", "24 22:00 push REACH_OUT", &format!("25 01:00 {MAIL}"),
+            "24 22:00 push ASK", "24 22:00 push REACH_OUT", &format!("25 01:00 {MAIL}"), "25 04:00 push ASK_AGAIN",
         ]);
         assert_eq!(couple.alex.timeline(&app).await, [
-            "24 19:00 push ASK", &format!("24 22:00 {MAIL}"), "24 22:00 push REACH_OUT", "25 15:00 push ASK_AGAIN",
+            "24 19:00 push ASK", &format!("24 22:00 {MAIL}"), "24 22:00 push REACH_OUT", "25 01:00 push ASK_AGAIN",
         ]);
     }
 
@@ -154,14 +154,15 @@ on_both_databases! {
         }
         couple.scene(&app).await;
         app.pass_minutes(4 * DAY).await;
-        // Alex: the mail waits from 22:00Z for the morning, and gets its three hours then.
+        // Alex: the mail waits from 22:00Z for the morning, and gets its three hours then. The alert about Sam is ready at
+        // 04:00Z and waits for the morning, too.
         assert_eq!(couple.alex.timeline(&app).await, [
-            "24 19:00 push ASK", "24 19:00 push REACH_OUT", &format!("25 07:00 {MAIL}"), "25 10:00 push ASK_AGAIN",
-            "25 17:00 push TELL_PARTNER",
+            "24 19:00 push ASK", "24 19:00 push REACH_OUT", &format!("25 07:00 {MAIL}"), "25 07:00 push TELL_PARTNER",
+            "25 10:00 push ASK_AGAIN",
         ]);
         // Sam: the alert about Alex is ready at 13:00Z and waits for Sam's morning.
         assert_eq!(couple.sam.timeline(&app).await, [
-            "24 19:00 push ASK", "24 19:00 push REACH_OUT", &format!("24 22:00 {MAIL}"), "25 14:00 push ASK_AGAIN",
+            "24 19:00 push ASK", "24 19:00 push REACH_OUT", &format!("24 22:00 {MAIL}"), "25 01:00 push ASK_AGAIN",
             "25 14:00 push TELL_PARTNER",
         ]);
     }
@@ -174,7 +175,7 @@ on_both_databases! {
         let check_in = couple.check_ins(&app, &couple.sam, &scene).await.remove(0);
         app.pass_minutes(2 * DAY).await;
         let asked = couple.sam.timeline_of(&app, "how are you").await;
-        assert_eq!(asked, [format!("24 19:00 {MAIL}"), format!("25 14:00 {MAIL}")]);
+        assert_eq!(asked, [format!("24 19:00 {MAIL}"), format!("25 01:00 {MAIL}")]);
         assert_eq!(couple.sam.rungs(&app, &check_in, "DROPPED").await, ["EMAIL"]);
     }
 
@@ -200,9 +201,8 @@ on_both_databases! {
             app.clock.set(minute(minutes));
             app.deliver().await;
         }).await;
-        assert_eq!(back_after(4 * HOUR + 30).await, [
-            &format!("24 22:30 {MAIL}"), "24 22:30 push REACH_OUT",
-        ], "the mail in place of the first ask");
+        assert_eq!(back_after(4 * HOUR + 30).await, ["24 22:30 push ASK", "24 22:30 push REACH_OUT"],
+            "a first question is a push where there is a device, and the mail has its three hours");
         // Down again until after the alert of the second check-in would have been due.
         let due = 3 * DAY;
         assert_eq!(back_after(due + 23 * HOUR + 30).await, ["28 17:30 push ASK_AGAIN", "28 17:30 push REACH_OUT"]);

@@ -246,8 +246,8 @@ on_both_databases! {
             set_alert(&app, &couple.sam, &scene, for_scene).await;
             let before = alerts(&app, &couple.alex).await.len();
             // The alert falls due meanwhile, and nobody delivers it before Sam has decided again.
-            app.pass_until(minute(begin + 22 * HOUR + 59)).await;
-            app.clock.set(minute(begin + 24 * HOUR + 30));
+            app.pass_until(minute(begin + 12 * HOUR + 59)).await;
+            app.clock.set(minute(begin + 14 * HOUR + 30));
             match last_moment {
                 "takes back on the link" => couple.allow_alert(&app, &couple.sam, false).await,
                 "takes back for the scene" => set_alert(&app, &couple.sam, &scene, Some(false)).await,
@@ -509,7 +509,7 @@ on_both_databases! {
         couple.allow_alert(&app, &couple.sam, true).await;
         couple.alex.done(&app, "removeDevice", json!({ "deviceId": couple.alex.device_id }), "").await;
         couple.scene(&app).await;
-        app.pass_until(minute(23 * HOUR - 1)).await;
+        app.pass_until(minute(13 * HOUR - 1)).await;
         let before = couple.alex.mails(&app).len();
         app.pass_minutes(1).await;
         let mail = couple.alex.mails(&app).split_off(before).pop().unwrap();

@@ -1,7 +1,7 @@
 //! Quiet hours and due times hold in every zone of the tz database, over the years 2020 to 2035, clock changes included.
 
 use evenkeel::domain::check_in::{CheckInState, OPEN_FOR, Times, times};
-use evenkeel::domain::ladder::{PATIENCE, Situation, Step, To, plan};
+use evenkeel::domain::ladder::{ALERT_OPEN_FOR, PATIENCE, Situation, Step, To, plan};
 use evenkeel::domain::negotiation::CheckInProtocol;
 use evenkeel::domain::nudge::{Reason, Rung};
 use evenkeel::domain::problem::Checks;
@@ -266,20 +266,22 @@ struct Course {
     times: Times,
     made_at: Timestamp,
     snoozed_until: Option<Timestamp>,
+    postponed_until: Option<Timestamp>,
     state: CheckInState,
     alert_allowed: bool,
 }
 
 fn courses(place: &Place) -> impl Strategy<Value = Course> + use<> {
-    let snooze = prop::option::weighted(0.3, 0..DAY);
+    let later = || prop::option::weighted(0.3, 0..DAY);
     let state = prop::sample::select(CheckInState::ALL);
-    (instants(place), 0..2 * DAY, 1..=DAY, snooze, state, any::<bool>()).prop_map(
-        |(due_at, late, open_for, snooze, state, alert_allowed)| {
+    (instants(place), 0..2 * DAY, 1..=DAY, (later(), later()), state, any::<bool>()).prop_map(
+        |(due_at, late, open_for, (snooze, pause), state, alert_allowed)| {
             let after = |seconds| due_at + SignedDuration::from_secs(seconds);
             let times = Times { offset: 60, due_at, closes_at: after(open_for) };
             // Half of them are made before they fall due, as most scenes are recorded in time.
             let made_at = if late % 2 == 0 { after(-3600) } else { after(late) };
-            Course { times, made_at, snoozed_until: snooze.map(after), state, alert_allowed }
+            let (snoozed_until, postponed_until) = (snooze.map(after), pause.map(after));
+            Course { times, made_at, snoozed_until, postponed_until, state, alert_allowed }
         },
     )
 }
@@ -288,12 +290,14 @@ fn courses(place: &Place) -> impl Strategy<Value = Course> + use<> {
 fn r19_a_ladder_rises_keeps_everybodys_quiet_hours_and_ends_when_its_check_in_closes() {
     let strategy = |place| (rhythms(place), rhythms(elsewhere(place)), courses(place));
     in_every_zone(CASES, strategy, |_, (subject, partner, course)| {
-        let Course { times, made_at, snoozed_until, state, alert_allowed } = course;
+        let Course { times, made_at, snoozed_until, postponed_until, state, alert_allowed } = course;
         let situation = Situation {
             times,
             made_at,
             state,
             snoozed_until,
+            postponed_until,
+            heard_from: false,
             subject: &subject,
             partner: Some(&partner),
             alert_allowed,
@@ -306,10 +310,15 @@ fn r19_a_ladder_rises_keeps_everybodys_quiet_hours_and_ends_when_its_check_in_cl
             let recipient = if step.to == To::Subject { &subject } else { &partner };
             prop_assert!(!clock_is_in_quiet_hours(recipient, step.send_at), "{:?} is in quiet hours", step);
             prop_assert!(
-                earliest <= step.send_at && step.send_at < times.closes_at,
+                earliest <= step.send_at && step.send_at < step.expires_at,
                 "{:?} is out of time",
                 step
             );
+            let expires_at = match step.reason {
+                Reason::CheckIn(Rung::TellPartner) => step.send_at + ALERT_OPEN_FOR,
+                Reason::CheckIn(_) | Reason::Prompt => times.closes_at,
+            };
+            prop_assert_eq!(step.expires_at, expires_at);
         }
         let send_at =
             |rung| steps.iter().find(|step| step.reason == Reason::CheckIn(rung)).map(|step| step.send_at);
@@ -324,14 +333,20 @@ fn r19_a_ladder_rises_keeps_everybodys_quiet_hours_and_ends_when_its_check_in_cl
             }
         }
         if state == CheckInState::Unanswered && made_at < times.closes_at {
-            let asked = subject.awake(snoozed_until.unwrap_or(earliest).max(earliest));
+            let asked = [snoozed_until, postponed_until].into_iter().flatten().fold(earliest, Timestamp::max);
+            let asked = subject.awake(asked);
             prop_assert_eq!(send_at(Rung::Ask), Some(asked).filter(|at| *at < times.closes_at));
         } else {
             prop_assert_eq!(ladder, [None; 4], "nobody is asked what is settled or closed");
         }
         prop_assert!(alert_allowed || send_at(Rung::TellPartner).is_none(), "an alert without consent");
         // R11: nothing that the subject does shows in what the partner is prompted to.
-        let silent = Situation { state: CheckInState::Unanswered, snoozed_until: None, ..situation.clone() };
+        let silent = Situation {
+            state: CheckInState::Unanswered,
+            snoozed_until: None,
+            postponed_until: None,
+            ..situation.clone()
+        };
         let prompt = |steps: &[Step]| steps.iter().copied().find(|step| step.reason == Reason::Prompt);
         prop_assert_eq!(prompt(&steps), prompt(&plan(&silent, made_at)));
         // R12: once the link has ended, only the subject gets anything.

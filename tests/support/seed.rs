@@ -229,6 +229,8 @@ pub async fn scenes(context: &Arc<AppContext>, of: &[(Couple, Timestamp)]) -> Ve
                 made_at: check_in.created_at.get(),
                 state: CheckInState::Unanswered,
                 snoozed_until: None,
+                postponed_until: None,
+                heard_from: false,
                 subject: &rhythm,
                 partner: Some(&rhythm),
                 alert_allowed: false,
@@ -357,13 +359,15 @@ impl Rows {
             created_at: (due - OFFSET).into(),
             share_before: None,
             shared_from: None,
+            postponed_until: None,
+            heard_from: false,
         }
     }
 
     async fn save(self, context: &Arc<AppContext>) {
         save!(context, schema::scenes::table, 11, self.scenes);
         save!(context, schema::scene_members::table, 4, self.members);
-        save!(context, schema::check_ins::table, 16, self.check_ins);
+        save!(context, schema::check_ins::table, 18, self.check_ins);
         save!(context, schema::nudges::table, 20, self.nudges);
     }
 }

@@ -103,13 +103,12 @@ pub async fn pause(context: &Arc<AppContext>, by: &Caller, until: Option<Timesta
             }
             let until = until.unwrap_or(FURTHER_NOTICE);
             set_paused(tx, account, Some(until))?;
-            planning::stop_for_pause(tx, account)?;
             Ok(Person::load(tx, account)?)
         })
         .await
 }
 
-/// Ends a pause; ladders that did not begin meanwhile run as planned.
+/// Ends a pause: what is still open is asked now (R05).
 pub async fn resume(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<Person>> {
     let account = by.requester.account;
     context
@@ -124,7 +123,7 @@ pub async fn resume(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done
         .await
 }
 
-/// Sets until when the person wants no nudges; None ends the pause.
+/// Sets until when the person wants no nudges; None ends the pause. What is open is planned for its end.
 pub(in crate::actions) fn set_paused(
     tx: &mut Transaction<'_>,
     account: AccountId,
@@ -133,7 +132,7 @@ pub(in crate::actions) fn set_paused(
     let change = AccountChange { paused_until: Some(until.map(Into::into)), ..Default::default() };
     store::account::update(tx.db, account, &change)?;
     tx.tell(&[account], ChangeKind::AccountChanged, account);
-    Ok(())
+    Ok(planning::postpone(tx, account)?)
 }
 
 /// Tells the person's partners that the display name changed.

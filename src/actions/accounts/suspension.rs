@@ -1,6 +1,5 @@
 //! Suspension: without the health-data consent, or with a pending erasure, an account gets no questions and no nudges.
 
-use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning;
 use crate::actions::{ActionResult, Fault, Transaction};
 use crate::domain::account::ConsentKind;
@@ -8,7 +7,6 @@ use crate::domain::problem::{Problem, ProblemCode};
 use crate::ids::AccountId;
 use crate::store;
 use crate::store::account::AccountChange;
-use crate::store::check_in::Whose;
 
 /// Refuses new wellbeing data from a suspended account. Call it in the transaction that writes the data;
 /// actions that only take something back are never refused.
@@ -33,19 +31,18 @@ pub(in crate::actions) fn suspended(
     Ok(rows.filter(|row| row.held_at.is_some()).map(|row| row.id).collect())
 }
 
-/// Suspends an account: its open ladders stop, and nothing that falls due is sent.
+/// Suspends an account: its open ladders are postponed, and nothing that falls due is sent.
 pub(in crate::actions) fn suspend(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Fault> {
     let row = store::account::find(tx.db, account)?.ok_or(Fault::Inconsistent("the account is gone"))?;
     if row.held_at.is_none() {
         let change = AccountChange { held_at: Some(Some(tx.ts())), ..Default::default() };
         store::account::update(tx.db, account, &change)?;
-        planning::stop_for_pause(tx, account)?;
+        planning::postpone(tx, account)?;
     }
     Ok(())
 }
 
-/// Ends the suspension unless another reason for it remains; open check-ins are planned again. Ladders that
-/// the suspension stopped stay stopped, as after a pause.
+/// Ends the suspension unless another reason for it remains; what is still open is asked then, as after a pause.
 pub(in crate::actions) fn resume(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Fault> {
     let consents = store::account::consents(tx.db, account)?;
     let consented =
@@ -55,7 +52,5 @@ pub(in crate::actions) fn resume(tx: &mut Transaction<'_>, account: AccountId) -
     }
     let change = AccountChange { held_at: Some(None), ..Default::default() };
     store::account::update(tx.db, account, &change)?;
-    let now = tx.ts();
-    let open = store::check_in::open(tx.db, Whose::Subject(account), now)?;
-    planning::plan_ladders(tx, open, &mut RevisionSnapshot::default())
+    planning::postpone(tx, account)
 }

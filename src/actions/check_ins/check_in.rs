@@ -106,7 +106,6 @@ fn judge(tx: &Transaction<'_>, row: &CheckInRow, event: CheckInEvent) -> ActionR
         CheckInVerdict::Do => Ok(true),
         CheckInVerdict::Already => Ok(false),
         CheckInVerdict::TooLate => refused("It is too late for this now."),
-        CheckInVerdict::NotDue => refused("This check-in has not fallen due yet."),
         CheckInVerdict::Settled => refused("This check-in was answered or skipped already."),
     }
 }
@@ -146,8 +145,8 @@ pub(in crate::actions) fn answer_now(
         Some(at) => check_past("answeredAt", at, tx.now)?,
         None => tx.now,
     };
-    if answered_at < row.due_at.get() {
-        let sentence = "The check-in had not fallen due then.";
+    if answered_at < row.times().ended_at() {
+        let sentence = "The scene had not ended then.";
         return Err(Problem::new("answeredAt", ProblemCode::OutOfRange, sentence).into());
     }
     let share = share.unwrap_or(person.row.default_share);
@@ -164,6 +163,7 @@ pub(in crate::actions) fn answer_now(
     .sharing(sharing);
     let row = store::check_in::update(tx.db, id, &change)?;
     planning::stop(tx, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
+    planning::note_sign_of_life(tx, &row)?;
     tx.tell_of_check_in(&row)?;
     Ok(view(&person, &row, tx.now)?)
 }
@@ -188,6 +188,7 @@ pub(in crate::actions) fn skip_now(
     let change = CheckInChange { state: Some(CheckInState::Skipped), ..Default::default() };
     let row = store::check_in::update(tx.db, id, &change)?;
     planning::stop(tx, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
+    planning::note_sign_of_life(tx, &row)?;
     tx.tell(&[account], ChangeKind::CheckInChanged, id);
     Ok(Done::now(view(&person, &row, tx.now)?))
 }
@@ -222,9 +223,12 @@ pub(in crate::actions) fn put_off_now(
         return Err(Problem::new("minutes", ProblemCode::OutOfRange, sentence).into());
     }
     planning::stop(tx, &[id], planning::SUBJECTS_LADDER, DropReason::Superseded)?;
+    planning::note_sign_of_life(tx, &row)?;
     let change = CheckInChange {
         snoozed_until: Some(Some(until.into())),
         round: Some(row.round + 1),
+        // The silence of the round that begins now is one of its own.
+        heard_from: Some(false),
         ..Default::default()
     };
     let row = store::check_in::update(tx.db, id, &change)?;

@@ -2,7 +2,6 @@
 
 use crate::actions::accounts::{account, suspension};
 use crate::actions::check_ins::check_in::{answer_now, put_off_now, skip_now};
-use crate::actions::nudges::planning;
 use crate::actions::{ActionResult, AppContext, Fault, Refusal, Transaction, Visitor};
 use crate::auth::tokens::opaque_hash;
 use crate::domain::account::FURTHER_NOTICE;
@@ -240,9 +239,6 @@ pub async fn choose(
                 Some(PauseChoice::FurtherNotice) => Some(FURTHER_NOTICE),
             };
             account::set_paused(tx, account, until)?;
-            if until.is_some() {
-                planning::stop_for_pause(tx, account)?;
-            }
             Ok(true)
         })
         .await

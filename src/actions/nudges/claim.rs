@@ -5,10 +5,9 @@ mod context;
 mod decision;
 mod reminder;
 
-use crate::actions::nudges::planning;
 use crate::actions::{Fault, Transaction};
 use crate::domain::hand_over::ATTEMPTS_MAX;
-use crate::domain::nudge::{About, Channel, DropReason, NudgeState, Rung};
+use crate::domain::nudge::{About, Channel, DropReason, NudgeState};
 use crate::ids::{AccountId, NudgeId, WorkerId};
 use crate::store;
 use crate::store::nudge::{NudgeRow, Release};
@@ -61,14 +60,6 @@ pub fn claim(
                 dead += usize::from(release.state == NudgeState::Dead);
                 moved += usize::from(release.due_at.is_some());
                 store::nudge::release(tx.db, &[row.id], worker, row.attempts, &release)?;
-                if let (Some(Some(DropReason::Paused)), Some(check_in)) =
-                    (release.drop_reason, row.check_in_id)
-                    && row.kind.rung().is_some_and(Rung::is_question)
-                {
-                    // A paused subject is not asked later either, and their partner is not told that an
-                    // answer is missing.
-                    planning::stop(tx, &[check_in], planning::SUBJECTS_LADDER, DropReason::Paused)?;
-                }
             }
         }
     }

@@ -55,6 +55,7 @@ fn explanation(
         Some(_) if own && row.round > 0 => Snooze::Earlier,
         Some(_) | None => Snooze::Never,
     };
+    let postponed_until = check_in.postponed_until.filter(|_| own).map(|at| at.get());
     let (times, made_at) = (check_in.times(), check_in.created_at.get());
     explain(&Facts {
         reason,
@@ -64,7 +65,7 @@ fn explanation(
         due_at: row.due_at.get(),
         send_at: row.send_at.get(),
         recipient: &recipient.reach().rhythm,
-        check_in: CheckInFacts { revision, times, made_at, snooze },
+        check_in: CheckInFacts { revision, times, made_at, snooze, postponed_until },
     })
 }
 

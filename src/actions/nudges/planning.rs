@@ -2,11 +2,10 @@
 
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::{Fault, Transaction};
-use crate::chance::Chance;
 use crate::domain::check_in::CheckInState;
 use crate::domain::ladder::{Situation, Step, To, plan};
 use crate::domain::negotiation::ContactWay;
-use crate::domain::nudge::{About, Channel, DropReason, NudgeState, Reason, Rung};
+use crate::domain::nudge::{About, DropReason, NudgeState, Reason, Rung};
 use crate::domain::partner_link::LinkStatus;
 use crate::ids::{AccountId, CheckInId, LinkId};
 use crate::store;
@@ -15,7 +14,7 @@ use crate::store::check_in::{CheckInRow, Whose};
 use crate::store::nudge::NudgeRow;
 use crate::store::partner_link::{LinkRow, MemberRow};
 use crate::store::scene::{SceneMemberRow, SceneRow};
-use jiff::Timestamp;
+use crate::store::types::Ts;
 use std::collections::HashMap;
 
 /// The rungs that end when the subject answers, skips or pauses (R05).
@@ -74,21 +73,20 @@ impl ScheduleInput {
             times: self.check_in.times(),
             made_at: self.check_in.created_at.get(),
             state: self.check_in.state,
-            snoozed_until: self.check_in.snoozed_until.map(store::types::Ts::get),
+            snoozed_until: self.check_in.snoozed_until.map(Ts::get),
+            // A scene may be recorded during a pause.
+            postponed_until: self
+                .check_in
+                .postponed_until
+                .map(Ts::get)
+                .max(self.subject.reach().silent_until(tx.now)),
+            heard_from: self.check_in.heard_from,
             subject: &subject,
             partner: partner.as_ref(),
             alert_allowed: alert.standing.is_some(),
         };
         plan(&situation, tx.now)
     }
-}
-
-/// Whether this nudge shows that the subject's pause stopped the ladder, in the check-in's current round.
-fn was_stopped_by(nudge: &NudgeRow, check_in: &CheckInRow) -> bool {
-    nudge.check_in_id == Some(check_in.id)
-        && nudge.round == check_in.round
-        && nudge.recipient_id == Some(check_in.subject_id)
-        && nudge.drop_reason == Some(DropReason::Paused)
 }
 
 /// Reads everything that decides about some check-ins, in a fixed number of statements.
@@ -180,8 +178,7 @@ fn alert_allowed(
     link.status == LinkStatus::Active && part.and_then(|part| part.alert_allowed).unwrap_or(on_link)
 }
 
-/// Plans the ladders of some check-ins and saves their nudges. Sent nudges stay sent, and a ladder that a
-/// pause stopped stays stopped: it brings neither a question nor a partner alert (R05).
+/// Plans the ladders of some check-ins and saves their nudges. Sent nudges stay sent.
 pub fn plan_ladders(
     tx: &mut Transaction<'_>,
     check_ins: Vec<CheckInRow>,
@@ -199,23 +196,14 @@ fn save_ladders(
     schedule_inputs: &[&ScheduleInput],
     alerts: &HashMap<CheckInId, Alert>,
 ) -> Result<(), Fault> {
-    let ids: Vec<_> = schedule_inputs.iter().map(|schedule| schedule.check_in.id).collect();
-    let known = store::nudge::of_check_ins(tx.db, &ids)?;
     let mut rows = Vec::new();
     for schedule in schedule_inputs {
         let alert = alerts.get(&schedule.check_in.id).copied().unwrap_or_default();
-        let stopped = known.iter().any(|nudge| was_stopped_by(nudge, &schedule.check_in));
         for step in schedule.steps(alert, tx) {
-            // A suspended subject is not asked, and their partner is not told; the partner's prompts come as
-            // ever (R11).
-            let silent = stopped || schedule.subject.held_at.is_some();
-            if silent && SUBJECTS_LADDER.contains(&step.reason) {
-                continue;
-            }
             let recipient = schedule.recipient(step.to);
             let round = round_of(step.reason, &schedule.check_in);
             let about = About::CheckIn(schedule.check_in.id, round, step.reason);
-            let times = (step.send_at.into(), schedule.check_in.closes_at);
+            let times = (step.send_at.into(), step.expires_at.into());
             // An id contains its creation time. In a partner's nudge that must not be the time at which the
             // subject did something (R11).
             let made_at = match step.to {
@@ -248,32 +236,41 @@ pub fn replan_rhythm(tx: &mut Transaction<'_>, account: AccountId) -> Result<(),
     plan_ladders(tx, open, &mut RevisionSnapshot::default())
 }
 
-/// Stops the ladders of a person's due check-ins, for a pause (R05).
-pub fn stop_for_pause(tx: &mut Transaction<'_>, subject: AccountId) -> Result<(), Fault> {
+/// Plans a person's open check-ins anew when a pause or a suspension begins, changes or ends (R05): what is open when it
+/// is over is asked then. Who was asked already is asked anew, from the first rung.
+pub fn postpone(tx: &mut Transaction<'_>, subject: AccountId) -> Result<(), Fault> {
     let now = tx.ts();
+    let account = store::account::find(tx.db, subject)?.ok_or(Fault::Inconsistent("the account is gone"))?;
+    let until = account.reach().silent_until(tx.now).map_or(now, Ts::from);
     let open = store::check_in::open(tx.db, Whose::Subject(subject), now)?;
-    let is_due = |row: &CheckInRow| row.due_at <= now && row.state == CheckInState::Unanswered;
-    let due: Vec<CheckInRow> = open.into_iter().filter(is_due).collect();
-    let ids: Vec<CheckInId> = due.iter().map(|row| row.id).collect();
+    let open: Vec<_> = open.into_iter().filter(|row| row.state == CheckInState::Unanswered).collect();
+    let ids: Vec<CheckInId> = open.iter().map(|row| row.id).collect();
     stop(tx, &ids, SUBJECTS_LADDER, DropReason::Paused)?;
     let known = store::nudge::of_check_ins(tx.db, &ids)?;
-    let unmarked = due.iter().filter(|row| !known.iter().any(|nudge| was_stopped_by(nudge, row)));
-    let marks: Vec<NudgeRow> = unmarked.map(|row| stopped_mark(row, tx.now, tx.chance)).collect();
-    store::nudge::plan(tx.db, &marks)?;
-    Ok(())
+    let was_asked = |row: &&CheckInRow| {
+        known.iter().any(|nudge| {
+            nudge.check_in_id == Some(row.id)
+                && nudge.round == row.round
+                && nudge.kind.rung().is_some_and(Rung::is_question)
+                // What was on its way may have arrived.
+                && (nudge.state == NudgeState::Sent || nudge.tries() > 0)
+        })
+    };
+    for row in open.iter().filter(was_asked) {
+        store::check_in::begin_round(tx.db, row.id)?;
+        // A pause uses no link up, unlike a reply.
+        store::page_token::carry_over(tx.db, row.id, row.round)?;
+    }
+    store::check_in::postpone(tx.db, &ids, Some(until))?;
+    // The prompts to this person were postponed as well.
+    replan_rhythm(tx, subject)
 }
 
-/// Marks a ladder as stopped that had no waiting nudge: a later rung must not come when new quiet hours or a
-/// new consent make room for it. No ladder plans this rung by mail, so the key is free.
-fn stopped_mark(check_in: &CheckInRow, now: Timestamp, chance: &Chance) -> NudgeRow {
-    let about = About::CheckIn(check_in.id, check_in.round, Reason::CheckIn(Rung::AskAgain));
-    let (recipient, times) = (Some(check_in.subject_id), (now.into(), check_in.closes_at));
-    NudgeRow {
-        state: NudgeState::Dropped,
-        drop_reason: Some(DropReason::Paused),
-        finished_at: Some(now.into()),
-        ..NudgeRow::waiting(about, Channel::Mail, recipient, times, now, chance)
-    }
+/// Drops the partner alerts of a scene's check-ins that fell due, since their subject gave a sign of life in it (R19).
+pub fn note_sign_of_life(tx: &mut Transaction<'_>, check_in: &CheckInRow) -> Result<(), Fault> {
+    let now = tx.ts();
+    let due = store::check_in::hear_from(tx.db, check_in.scene_id, check_in.subject_id, now)?;
+    stop(tx, &due, &[Reason::CheckIn(Rung::TellPartner)], DropReason::Settled)
 }
 
 /// Drops the waiting nudges of some check-ins, for some reasons.

@@ -300,6 +300,8 @@ fn check_ins_of(
                 created_at: tx.ts(),
                 share_before: None,
                 shared_from: None,
+                postponed_until: None,
+                heard_from: false,
             });
         }
     }

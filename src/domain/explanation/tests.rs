@@ -17,7 +17,7 @@ fn check_in(ended_at: &str, offset: u32, revision: Option<i32>) -> CheckInFacts 
     let ended_at = at(ended_at);
     let due_at = ended_at + SignedDuration::from_mins(offset.into());
     let times = Times { offset, due_at, closes_at: due_at + SignedDuration::from_hours(24) };
-    CheckInFacts { revision, times, made_at: ended_at, snooze: Snooze::Never }
+    CheckInFacts { revision, times, made_at: ended_at, snooze: Snooze::Never, postponed_until: None }
 }
 
 /// A nudge sent on time.

@@ -12,7 +12,7 @@ words! {
         Ask = "ask",
         /// Asks by e-mail, when the push was not answered.
         Email = "email",
-        /// Asks once more, the next waking morning.
+        /// Asks once more, three hours after the e-mail.
         AskAgain = "ask_again",
         /// Tells the partner that reaching out would be welcome; only with the subject's consent.
         TellPartner = "tell_partner",

@@ -41,6 +41,10 @@ diesel::table! {
         share_before -> Nullable<Text>,
         /// When share takes effect for the partner; null: since it was answered.
         shared_from -> Nullable<Ts>,
+        /// Until when a pause of the subject postponed it; null: none did.
+        postponed_until -> Nullable<Ts>,
+        /// Whether the subject gave a sign of life in the scene since it fell due.
+        heard_from -> Bool,
     }
 }
 

@@ -54,20 +54,6 @@ impl Somebody {
         let whole = Timestamp::from_second(at.as_second() - at.as_second().rem_euclid(60)).unwrap();
         (1..2880).map(|n| whole + SignedDuration::from_mins(n)).find(|at| !self.is_quiet(*at)).unwrap()
     }
-
-    /// The first morning after `at`: the end of quiet hours, or nine o'clock.
-    fn next_morning(&self, at: Timestamp) -> Timestamp {
-        let whole = Timestamp::from_second(at.as_second() - at.as_second().rem_euclid(60)).unwrap();
-        let minutes = (1..2880).map(|n| whole + SignedDuration::from_mins(n));
-        let begins = |minute: &Timestamp| match self.quiet {
-            Some(_) => self.is_quiet(*minute - SignedDuration::from_mins(1)) && !self.is_quiet(*minute),
-            None => {
-                let local = self.zone.to_datetime(*minute);
-                (local.hour(), local.minute()) == (9, 0)
-            }
-        };
-        minutes.into_iter().find(begins).unwrap()
-    }
 }
 
 /// A check-in and its state.
@@ -83,8 +69,10 @@ pub struct CheckIn {
     pub snoozed: Option<Timestamp>,
     /// Answered or skipped.
     pub settled: bool,
-    /// A pause stopped it in this round.
-    pub stopped: bool,
+    /// Until when a pause postponed it.
+    pub postponed: Option<Timestamp>,
+    /// A sign of life came in the scene since it fell due.
+    pub heard: bool,
     /// Something happened to it, or to the person asked, that changed its ladder from the first plan.
     pub disturbed: bool,
     /// Whether the partner reached out since it fell due.
@@ -124,6 +112,10 @@ pub struct Arrival {
     pub check_in: usize,
     pub round: i32,
     pub reason: Reason,
+}
+
+fn is_question(reason: Reason) -> bool {
+    matches!(reason, Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain))
 }
 
 /// The model of everything.
@@ -169,12 +161,31 @@ impl Model {
         }
     }
 
-    /// A pause stops what has fallen due (R05).
-    pub fn pause(&mut self, who: usize, until: Timestamp, now: Timestamp) {
-        self.people[who].paused_until = Some(until);
-        self.disturb(who);
-        for check_in in self.check_ins.iter_mut().filter(|check_in| check_in.subject == who) {
-            check_in.stopped |= check_in.due <= now && now < check_in.closes && !check_in.settled;
+    /// A pause, or its end, postpones what is open (R05): who was asked already is asked anew. Returns whose round changed.
+    pub fn pause(&mut self, who: usize, until: Option<Timestamp>, now: Timestamp) -> Vec<usize> {
+        self.people[who].paused_until = until;
+        let mut asked_anew = Vec::new();
+        for (n, check_in) in self.check_ins.iter_mut().enumerate() {
+            if check_in.subject != who || check_in.settled || check_in.closes <= now {
+                continue;
+            }
+            check_in.postponed = Some(until.unwrap_or(now));
+            let asked = |a: &&Arrival| {
+                a.check_in == n && a.round == check_in.round && a.recipient == who && is_question(a.reason)
+            };
+            if self.arrivals.iter().any(|arrival| asked(&arrival)) {
+                check_in.round += 1;
+                asked_anew.push(n);
+            }
+        }
+        asked_anew
+    }
+
+    /// A sign of life in a scene: nobody is told of a silence that was before it (R19).
+    pub fn hear_from(&mut self, n: usize, now: Timestamp) {
+        let (scene, subject) = (self.check_ins[n].scene, self.check_ins[n].subject);
+        for check_in in self.check_ins.iter_mut().filter(|c| (c.scene, c.subject) == (scene, subject)) {
+            check_in.heard |= check_in.due <= now && !check_in.settled;
         }
     }
 
@@ -220,8 +231,6 @@ impl Model {
         let check_in = &self.check_ins[arrival.check_in];
         let person = &self.people[recipient];
         let link = &self.links[self.scenes[check_in.scene].link];
-        let is_question =
-            |reason| matches!(reason, Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain));
         let about_oneself = is_question(reason);
         let holds = |rule: &str, is_so: bool| if is_so { Ok(()) } else { Err(rule.to_owned()) };
         let before = || self.arrivals[..n].iter().filter(|other| other.check_in == arrival.check_in);
@@ -232,13 +241,13 @@ impl Model {
         )?;
         holds("R19: to whom", about_oneself == (recipient == check_in.subject))?;
         holds("R03: not before it is due", check_in.due.max(check_in.made) <= at)?;
-        holds("R19: not after it closed", at < check_in.closes)?;
+        let is_alert = reason == Reason::CheckIn(Rung::TellPartner);
+        holds("R19: not after it closed", is_alert || at < check_in.closes)?;
         holds("R16, R17: not in quiet hours", !person.is_quiet(at))?;
         holds("R16: not while paused", !person.is_paused(at))?;
         holds("R22: six a local day", self.that_day(&self.arrivals[..n], arrival) < DAILY)?;
         if reason != Reason::Prompt {
             holds("R05: not after an answer or a skip", !check_in.settled)?;
-            holds("R05: not after a pause", !check_in.stopped)?;
             holds("R05: not after it was put off", round == check_in.round)?;
             holds("R05: not before it was put off to", check_in.snoozed.is_none_or(|until| until <= at))?;
         }
@@ -258,6 +267,8 @@ impl Model {
             }
             Reason::CheckIn(Rung::TellPartner) => {
                 holds("R10: only with consent and agreement", self.may_tell(check_in))?;
+                holds("R19: not after a sign of life", !check_in.heard)?;
+                holds("R18: not after the partner reached out", !check_in.reached_out)?;
                 holds("R05: not while the subject is paused", !self.people[check_in.subject].is_paused(at))?;
                 holds("R19: only about somebody who was asked", !asked.is_empty())?;
                 holds(
@@ -294,9 +305,10 @@ impl Model {
         if check_in.disturbed || check_in.settled || self.is_crowded(check_in, check_in.closes) {
             return Ok(());
         }
-        let ask = person.awake(check_in.due.max(check_in.made));
+        let later = [Some(check_in.made), check_in.snoozed, check_in.postponed];
+        let ask = person.awake(later.into_iter().flatten().fold(check_in.due, Timestamp::max));
         let mail = person.awake(ask + PATIENCE);
-        let again = person.next_morning(ask).max(person.awake(mail + PATIENCE));
+        let again = person.awake(mail + PATIENCE);
         let mut expected = vec![(ask, Reason::CheckIn(Rung::Ask))];
         if person.has_device {
             expected.push((mail, Reason::CheckIn(Rung::Email)));
@@ -306,7 +318,7 @@ impl Model {
         let mut got: Vec<_> = self
             .arrivals
             .iter()
-            .filter(|a| a.check_in == n && a.recipient == check_in.subject)
+            .filter(|a| a.check_in == n && a.recipient == check_in.subject && a.round == check_in.round)
             .map(|a| (a.at, a.reason))
             .collect();
         got.sort_unstable();

@@ -76,13 +76,16 @@ impl Eyes {
                 queries.extend(parts.into_iter().map(whole));
                 continue;
             }
-            // Any other field is read with everything below it, except links, which are read above.
+            if field["name"] == "nudges" {
+                continue;
+            }
+            // Any other field is read with everything below it, except links, which are read above, and nudges, of which
+            // there are too many for everything below them.
             let below = select(types, field, &mut vec!["PartnerLink".to_owned()]).unwrap();
             queries.push(format!("{{ viewer {{ {below} }} }}"));
         }
         let everything = queries.concat();
-        let known =
-            ["partnersCheckIns", "outreaches", "message", "debrief", "promisesKept", "insight", "journal"];
+        let known = ["partnersCheckIns", "outreaches", "debrief", "promisesKept", "insight", "journal"];
         assert!(known.iter().all(|field| everything.contains(field)));
         let mut lists = Vec::new();
         for (owner, above) in
@@ -142,6 +145,10 @@ impl Eyes {
         for query in &self.queries {
             all.push(plain(&person.ask(app, query, json!({})).await, couple).to_string());
         }
+        // All of them: of those of one instant, a shorter list shows any.
+        let nudges = "{ viewer { nudges(first: 50) { nodes { rung channel state sendAt finishedAt message
+            explanation { rule revision dueAt sentences } } } } }";
+        all.push(plain(&person.ask(app, nudges, json!({})).await, couple).to_string());
         // An id tells when its nudge was made. Left out: nudges about the person's own check-ins, which they know of.
         let nudges = "{ viewer { nudges(first: 50) { nodes { id checkIn { id } } } } }";
         let nudges = person.ask(app, nudges, json!({})).await["viewer"]["nudges"]["nodes"].clone();

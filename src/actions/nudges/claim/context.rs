@@ -139,13 +139,13 @@ impl ClaimContext {
         })
     }
 
-    /// Whether the partner reached out after the check-in fell due.
+    /// Whether the partner reached out for the check-in (R18).
     pub fn reached_out(&self, schedule: &ScheduleInput) -> bool {
         let partner = schedule.partner.as_ref().map(|partner| partner.id);
         self.outreaches.iter().any(|outreach| {
             outreach.scene_id == schedule.check_in.scene_id
                 && Some(outreach.account_id) == partner
-                && outreach.happened_at >= schedule.check_in.due_at
+                && outreach.happened_at.get() >= schedule.check_in.times().reached_out_from()
         })
     }
 }

@@ -34,10 +34,11 @@ pub fn decide(
     let Some(recipient) = recipient(schedule, row) else {
         return Ok(ClaimDecision::drop(row, DropReason::LinkEnded, now));
     };
-    let reminder = Reminder { context, row, reason, schedule, recipient, now: tx.now };
     let (devices, refused_before) = context.targets(row, recipient);
+    let live_devices = devices.len();
+    let reminder = Reminder { context, row, reason, schedule, recipient, live_devices, now: tx.now };
     let reach = recipient.reach();
-    match judge(&reminder.facts(&reach, devices.len(), today), tx.now) {
+    match judge(&reminder.facts(&reach, today), tx.now) {
         Verdict::Move(at) => Ok(ClaimDecision::End(Release::moved(row, at))),
         Verdict::Drop(reason) => Ok(ClaimDecision::drop(row, reason, now)),
         Verdict::Send(channel) => {
@@ -59,12 +60,13 @@ struct Reminder<'a> {
     reason: Reason,
     schedule: &'a ScheduleInput,
     recipient: &'a AccountRow,
+    live_devices: usize,
     now: Timestamp,
 }
 
 impl Reminder<'_> {
-    fn facts<'r>(&self, reach: &'r Reach, live_devices: usize, today: &HashMap<AccountId, i64>) -> Facts<'r> {
-        let Self { context, row, schedule, recipient, now, .. } = *self;
+    fn facts<'r>(&self, reach: &'r Reach, today: &HashMap<AccountId, i64>) -> Facts<'r> {
+        let Self { context, row, schedule, recipient, live_devices, now, .. } = *self;
         let straggler = row.device_id.is_some();
         let in_claim = today.get(&recipient.id).copied().unwrap_or(0);
         let asked = |ask: &NudgeRow| matches!(ask.state, NudgeState::Sent | NudgeState::Waiting);
@@ -85,6 +87,7 @@ impl Reminder<'_> {
             // The other devices have it already: a mail would be a second one.
             address_works: recipient.address_failed_at.is_none() && !straggler,
             state: schedule.check_in.state,
+            heard_from: schedule.check_in.heard_from,
             subject_paused: schedule.subject.reach().is_silent(now),
             linked: schedule.linked,
             alert_allowed: self.standing_alert().is_some(),
@@ -105,22 +108,31 @@ impl Reminder<'_> {
     }
 
     /// When the subject has had time to answer the last question: nobody is asked again, and no partner is told that
-    /// an answer is missing, before that (R19, R21). For a partner alert, waiting questions count as well.
+    /// an answer is missing, before that (R19, R21). For a partner alert, waiting questions count as well, and for an
+    /// e-mail a first question that goes as a push, however late it is.
     fn patience_ends(&self, rung: Rung) -> Option<Timestamp> {
+        let waits = !rung.is_question() || (rung == Rung::Email && self.is_pushed());
         let questions = self.context.questions_below(self.schedule, self.row, rung);
         let asked = questions.filter_map(|nudge| match nudge.state {
             NudgeState::Sent => nudge.finished_at.map(|at| at.get()),
-            NudgeState::Waiting => (!rung.is_question()).then(|| nudge.send_at.get().max(self.now)),
+            NudgeState::Waiting => waits.then(|| nudge.send_at.get().max(self.now)),
             NudgeState::Dropped | NudgeState::Dead => None,
         });
         asked.max().map(|at| at + PATIENCE)
+    }
+
+    /// Whether a push can reach the recipient.
+    fn is_pushed(&self) -> bool {
+        self.recipient.push && self.live_devices > 0
     }
 
     /// Whether another nudge of the ladder takes this one's place (R21). A mail rung takes none if no mail
     /// can be sent: otherwise nothing would go out.
     fn gives_way_to(&self, other: &NudgeRow) -> bool {
         let (Reason::CheckIn(lower), Some(upper)) = (self.reason, other.kind.rung()) else { return false };
-        let can_go = self.recipient.mail_works() || other.channel == Channel::Push;
+        // A first question goes as a push where there is a device, and never as a mail only because it is late.
+        let by_mail = self.recipient.mail_works() && !(lower == Rung::Ask && self.is_pushed());
+        let can_go = by_mail || other.channel == Channel::Push;
         upper.supersedes(lower)
             && match other.state {
                 NudgeState::Sent => true,
