@@ -58,10 +58,20 @@ pub fn record(
         }
         recorded.dead += usize::from(disposition == Disposition::Dead);
         recorded.put_off += usize::from(matches!(disposition, Disposition::Again { counts: false, .. }));
-        let release = release(nudge, channel, &disposition, tx.now, tx.chance);
-        match alike.iter_mut().find(|(attempt, other, _)| *attempt == nudge.attempts && *other == release) {
-            Some((_, _, ids)) => ids.push(nudge.id),
-            None => alike.push((nudge.attempts, release, vec![nudge.id])),
+        // One wait for all of a message, so that they come together again.
+        let release = |of: &NudgeRow, named: &Release| match of.id == nudge.id {
+            true => named.clone(),
+            false => {
+                Release { send_at: named.send_at, ..release(of, channel, &disposition, tx.now, tx.chance) }
+            }
+        };
+        let named = self::release(nudge, channel, &disposition, tx.now, tx.chance);
+        for of in finished.ready.nudges() {
+            let release = release(of, &named);
+            match alike.iter_mut().find(|(attempt, other, _)| *attempt == of.attempts && *other == release) {
+                Some((_, _, ids)) => ids.push(of.id),
+                None => alike.push((of.attempts, release, vec![of.id])),
+            }
         }
     }
     // `ours`: this worker's claim still stands. `after_all`: accepted although dropped on the way; not sent again.

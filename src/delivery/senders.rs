@@ -26,8 +26,8 @@ impl Senders {
     /// Hands a nudge to one of its targets.
     pub(super) async fn send(&self, ready: &Ready, index: usize, now: Timestamp) -> SendResult {
         match &ready.payload {
-            Payload::Push { targets, letter } => match targets.get(index) {
-                Some(target) => self.push.send(&ready.nudge, target, letter, now).await,
+            Payload::Push { targets, letter, answers } => match targets.get(index) {
+                Some(target) => self.push.send(&ready.nudge, target, (letter, *answers), now).await,
                 None => SendResult::new(AttemptOutcome::Refused, None),
             },
             Payload::Mail(mailing) => self.mail.send(&ready.nudge, mailing, now).await,

@@ -6,7 +6,7 @@ use crate::actions::nudges::device::Subscription;
 use crate::domain::device::{PushPolicy, is_public};
 use crate::domain::hand_over::SendResult;
 use crate::domain::nudge::{AttemptOutcome, fingerprint};
-use crate::domain::wording::{ASK, Letter, PUSH_ANSWERS, PUSH_BODY, PUSH_TITLE};
+use crate::domain::wording::{Letter, PUSH_ANSWERS, PUSH_BODY, PUSH_TITLE};
 use crate::store::nudge::NudgeRow;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -111,8 +111,14 @@ impl PushSender {
 
     /// Sends one nudge to one device.
     ///
-    /// `letter`: the text for a device whose owner chose fuller words.
-    pub async fn send(&self, nudge: &NudgeRow, to: &Target, letter: &Letter, now: Timestamp) -> SendResult {
+    /// `letter`: the text for a device whose owner chose fuller words, and whether a tap beside it can answer.
+    pub async fn send(
+        &self,
+        nudge: &NudgeRow,
+        to: &Target,
+        letter: (&Letter, bool),
+        now: Timestamp,
+    ) -> SendResult {
         // Checked again: the operator may have narrowed what is allowed since the device was registered (R33).
         let Ok(endpoint) = self.policy.endpoint("endpoint", &to.subscription.endpoint) else {
             return SendResult::new(AttemptOutcome::Refused, None);
@@ -147,7 +153,7 @@ impl PushSender {
         nudge: &NudgeRow,
         to: &Target,
         endpoint: &Url,
-        letter: &Letter,
+        letter: (&Letter, bool),
         now: Timestamp,
     ) -> Result<WebPushMessage, Box<dyn std::error::Error + Send + Sync>> {
         let unpadded = |text: &str| text.trim_end_matches('=').to_owned();
@@ -171,11 +177,11 @@ impl PushSender {
         &self,
         nudge: &NudgeRow,
         path: &str,
-        fuller: Option<&Letter>,
+        fuller: Option<(&Letter, bool)>,
     ) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
         let mut navigate = self.public_url.join(path)?;
         navigate.set_fragment(Some(&nudge.id.to_string()));
-        let words = fuller.and_then(|letter| letter.paragraphs.first());
+        let words = fuller.and_then(|(letter, _)| letter.paragraphs.first());
         let mut message = serde_json::json!({
             "web_push": 8030,
             "notification": {
@@ -187,7 +193,7 @@ impl PushSender {
             },
             "nudge": nudge.id.to_string(),
         });
-        if fuller == Some(&ASK) {
+        if fuller.is_some_and(|(_, answers)| answers) {
             // Without a service worker, each action leads where a tap does.
             let action = |(action, title): &(&str, &str)| serde_json::json!({ "action": action, "title": title, "navigate": navigate.as_str() });
             message["notification"]["actions"] = PUSH_ANSWERS.iter().map(action).collect();

@@ -49,7 +49,7 @@ pub async fn send(app: &App, address: &str) -> Vec<Finding> {
         let sent = app
             .senders
             .push
-            .send(&nudge(recipient.id, Channel::Push, now, chance), device, &wording::ASK, now)
+            .send(&nudge(recipient.id, Channel::Push, now, chance), device, (&wording::ASK, true), now)
             .await;
         findings.push(told(&format!("the push to device {} of {all}", n + 1), sent));
     }

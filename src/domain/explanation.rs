@@ -108,6 +108,8 @@ pub struct Facts<'a> {
     pub due_at: Timestamp,
     /// When it goes out, or went out.
     pub send_at: Timestamp,
+    /// Whether it came in one message with others.
+    pub together: bool,
     /// The recipient's current zone and quiet hours.
     pub recipient: &'a Rhythm,
     /// The check-in that it is about.
@@ -143,6 +145,9 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
     };
     if is_sent(facts) && facts.channel == Channel::Mail && facts.reason.channel() == Channel::Push {
         sentences.push("No device of yours took it, so it came by e-mail.".to_owned());
+    }
+    if is_sent(facts) && facts.together {
+        sentences.push("It came together with what else was for you about then.".to_owned());
     }
     let due_at = match facts.reason {
         // The planned time depends on the subject's nights; the recipient knows the sending time anyway.
@@ -234,6 +239,7 @@ fn question(facts: &Facts<'_>, of_rung: fn(&Facts<'_>, Option<Reckoning>) -> Vec
     let reckoning = asked_at(facts).map(|ask_at| Reckoning { from, ask_at });
     if reckoning.is_none() {
         let before = match snooze {
+            Snooze::Never | Snooze::Until(_) if facts.together => "So that one reminder came and not two,",
             Snooze::Earlier => "You put it off, and then",
             Snooze::Never | Snooze::Until(_) => "By the time zone, quiet hours and pauses that you had then,",
         };

@@ -30,6 +30,7 @@ pub mod retention;
 pub mod revision_text;
 pub mod scene;
 pub mod timetable;
+pub mod together;
 pub mod totp;
 pub mod wording;
 

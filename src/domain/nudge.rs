@@ -12,9 +12,6 @@ use jiff::Timestamp;
 pub use channel::Channel;
 pub use kind::{MailPurpose, NudgeKind, Reason, Rung};
 
-/// Maximum number of nudges to a person in one of their local days (R22).
-pub const DAILY_CAP: i64 = 6;
-
 words! {
     /// Where a nudge stands.
     pub enum NudgeState {
@@ -134,8 +131,6 @@ pub struct Facts<'a> {
     pub later_rung_due: bool,
     /// Whether the subject was asked by mail already, for lack of a device: a second mail would be too much.
     pub asked_by_mail: bool,
-    /// How many nudges the recipient got today (R22).
-    pub sent_today: i64,
 }
 
 /// The decision about a due nudge.
@@ -149,7 +144,8 @@ pub enum Verdict {
     Drop(DropReason),
 }
 
-/// Decides about a reminder when it is about to be sent (R10, R12, R16, R17, R21, R22).
+/// Decides about a reminder when it is about to be sent (R10, R12, R16, R17, R21). What goes out together, and whether the
+/// day has a place for it, is decided in [`super::together`].
 pub fn judge(facts: &Facts<'_>, now: Timestamp) -> Verdict {
     if now >= facts.expires_at {
         return Verdict::Drop(DropReason::Expired);
@@ -169,8 +165,7 @@ pub fn judge(facts: &Facts<'_>, now: Timestamp) -> Verdict {
     };
     let rhythm = &facts.recipient.rhythm;
     let from = facts.not_before.map_or(now, |at| at.max(now));
-    let earliest = NudgeKind::Reminder(facts.reason).earliest(rhythm, from);
-    let at = if facts.sent_today >= DAILY_CAP { rhythm.next_morning(earliest) } else { earliest };
+    let at = NudgeKind::Reminder(facts.reason).earliest(rhythm, from);
     if at == now { Verdict::Send(channel) } else { move_to(facts, at, DropReason::Expired) }
 }
 

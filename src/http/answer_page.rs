@@ -7,12 +7,13 @@ use super::problem::Wants;
 use super::rest::{self, Asked, Problems, Sent};
 use crate::actions::Refusal;
 use crate::actions::check_ins::page::{
-    self, AnswerContent, Degree, NoticedSign, Problem, ProblemCode, Replied, Reply, Share, Sign,
+    self, AnswerContent, Degree, NoticedSign, Offered, Problem, ProblemCode, Replied, Reply, Share, Sign,
 };
 use crate::auth::tokens::opaque;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use serde::Deserialize;
 
 const TITLE: &str = "How are you right now?";
 
@@ -26,7 +27,58 @@ struct AnswerPage {
     texts: [TextField; 2],
     share: Vec<Choice>,
     attempt: String,
+    several: Option<Several>,
+    sentences: Vec<String>,
 }
+
+/// Where a visit stands whose link has several questions.
+struct Several {
+    /// What the question on the page is called, and which one it is, from 0.
+    label: String,
+    number: usize,
+    /// The questions that were replied to in this visit, as the form sends them along: nothing is looked up.
+    done: String,
+    /// Whether the last reply was taken.
+    saved: bool,
+    /// The other questions, by number and name.
+    others: Vec<(usize, String)>,
+}
+
+/// A visit: what its link offers, which question is on the page, and which were replied to before.
+#[derive(Default)]
+struct Visit {
+    offered: Offered,
+    number: usize,
+    done: Vec<usize>,
+}
+
+impl Visit {
+    /// The visit to which a form belongs.
+    fn of(offered: Offered, written: &Fields) -> Self {
+        let number = written.get("question").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let done = written.get("done").unwrap_or_default().split(',').filter_map(|text| text.parse().ok());
+        Self { offered, number, done: done.take(MOST).collect() }
+    }
+
+    /// The visit after the question on the page was replied to; None: none is left.
+    fn next(mut self) -> Option<Self> {
+        self.done.push(self.number);
+        self.number = (0..self.offered.questions.len()).find(|number| !self.done.contains(number))?;
+        Some(self)
+    }
+
+    fn several(&self, saved: bool) -> Option<Several> {
+        let label = self.offered.questions.get(self.number)?.clone();
+        let done: Vec<String> = self.done.iter().map(usize::to_string).collect();
+        let left = self.offered.questions.iter().enumerate();
+        let left = left.filter(|(number, _)| *number != self.number && !self.done.contains(number));
+        let others = left.map(|(number, name)| (number, name.clone())).collect();
+        Some(Several { label, number: self.number, done: done.join(","), saved, others })
+    }
+}
+
+/// More questions than a link ever has.
+const MOST: usize = 100;
 
 /// One of the five moods.
 struct Face {
@@ -85,7 +137,13 @@ fn sign_name(sign: Sign) -> String {
 }
 
 /// The page, filled with the fields sent so far.
-fn form(web: &Web, status: StatusCode, written: &Fields, problems: Vec<Problem>) -> HttpResponse {
+fn form(
+    web: &Web,
+    status: StatusCode,
+    visit: &Visit,
+    written: &Fields,
+    problems: Vec<Problem>,
+) -> HttpResponse {
     let signs = Sign::ALL.iter().map(|sign| {
         let name = sign_name(*sign);
         let said = written.get(&name).unwrap_or_default();
@@ -123,11 +181,15 @@ fn form(web: &Web, status: StatusCode, written: &Fields, problems: Vec<Problem>)
     let page = AnswerPage {
         problems: slips.collect(),
         faces: FACES,
-        open: written.iter().any(|(name, value)| !matches!(name, "mood" | "attempt") && !value.is_empty()),
+        open: written.iter().any(|(name, value)| {
+            !matches!(name, "mood" | "attempt" | "question" | "done") && !value.is_empty()
+        }),
         signs: signs.collect(),
         texts,
         share,
         attempt: opaque(web.context.vault.chance()).0,
+        several: visit.several(status == StatusCode::OK && !visit.done.is_empty()),
+        sentences: visit.offered.sentences.clone(),
     };
     html::page(status, &page)
 }
@@ -142,16 +204,34 @@ fn settled() -> HttpResponse {
 
 /// The form again where nothing was done, with what was written: nobody loses their words to a link that was used or is
 /// too old.
-fn nothing_done(web: &Web, written: &Fields) -> HttpResponse {
+fn nothing_done(web: &Web, visit: &Visit, written: &Fields) -> HttpResponse {
     let sentence = "Nothing was changed: this link was used already, it is too late for this, or the link was not copied \
                     whole. Everything can be done in your app, too.";
-    form(web, StatusCode::NOT_FOUND, written, vec![Problem::new("question", ProblemCode::Expired, sentence)])
+    form(
+        web,
+        StatusCode::NOT_FOUND,
+        visit,
+        written,
+        vec![Problem::new("question", ProblemCode::Expired, sentence)],
+    )
 }
 
-/// The question. It is the same whatever the link, so that who sees a used one learns nothing by looking again; the
-/// attempt in it is new each time.
-pub async fn show(web: web::Data<Web>) -> HttpResponse {
-    form(&web, StatusCode::OK, &Fields::default(), Vec::new())
+/// Which of a link's questions is shown.
+#[derive(Deserialize)]
+pub struct Shown {
+    question: Option<usize>,
+}
+
+/// The question. It is the same whatever became of it, so that who sees a used link learns nothing by looking again; the
+/// attempt in it is new each time. A link with several questions names them by the times that the mail or push stood for.
+pub async fn show(web: web::Data<Web>, token: web::Path<String>, shown: web::Query<Shown>) -> HttpResponse {
+    match page::offered(&web.context, token.into_inner()).await {
+        Ok(offered) => {
+            let visit = Visit { offered, number: shown.question.unwrap_or(0), done: Vec::new() };
+            form(&web, StatusCode::OK, &visit, &Fields::default(), Vec::new())
+        }
+        Err(fault) => html::fault(TITLE, &fault),
+    }
 }
 
 /// The reply that the form asks for; `None`: no button was pressed.
@@ -198,16 +278,21 @@ pub async fn answer(
     body: rest::Body,
 ) -> HttpResponse {
     let Some((wants, sent)) = rest::sent::<rest::Reply>(&request, &body) else { return rest::malformed() };
-    let (reply, attempt, written) = match sent {
+    let token = token.into_inner();
+    let (reply, attempt, question, written) = match sent {
         Sent::Json(said) => {
-            let attempt = said.attempt.clone();
-            (said.into(), attempt, Fields::default())
+            let (attempt, question) = (said.attempt.clone(), said.question.unwrap_or(0));
+            (said.into(), attempt, question, Fields::default())
         }
-        Sent::Form(written) => (asked(&written), written.get("attempt").map(str::to_owned), written),
+        Sent::Form(written) => {
+            let question = written.get("question").and_then(|text| text.parse().ok()).unwrap_or(0);
+            (asked(&written), written.get("attempt").map(str::to_owned), question, written)
+        }
     };
     let outcome = match reply {
         Some(reply) => {
-            page::reply(&web.context, &visitor(&request, &web), token.into_inner(), reply, attempt).await
+            let which = (token.clone(), question);
+            page::reply(&web.context, &visitor(&request, &web), which, reply, attempt).await
         }
         None => {
             let sentence = "Please tap how you are, or skip this one.";
@@ -217,14 +302,29 @@ pub async fn answer(
     if wants == Wants::Json {
         return rest::replied(outcome);
     }
+    let offered = match page::offered(&web.context, token).await {
+        Ok(offered) => offered,
+        Err(fault) => return html::fault(TITLE, &fault),
+    };
+    let visit = Visit::of(offered, &written);
     match outcome {
+        Ok(Replied::Settled | Replied::PutOff) | Err(Refusal::Repeated)
+            if !visit.offered.questions.is_empty() =>
+        {
+            match visit.next() {
+                Some(next) => form(&web, StatusCode::OK, &next, &Fields::default(), Vec::new()),
+                None => settled(),
+            }
+        }
         Ok(Replied::Settled) | Err(Refusal::Repeated) => settled(),
         Ok(Replied::PutOff) => {
             let sentence = "You will be asked again then. Nothing comes before.".to_owned();
             html::note(StatusCode::OK, "All right", &[sentence])
         }
-        Ok(Replied::Nothing) => nothing_done(&web, &written),
-        Err(Refusal::Problems(problems)) => form(&web, StatusCode::UNPROCESSABLE_ENTITY, &written, problems),
+        Ok(Replied::Nothing) => nothing_done(&web, &visit, &written),
+        Err(Refusal::Problems(problems)) => {
+            form(&web, StatusCode::UNPROCESSABLE_ENTITY, &visit, &written, problems)
+        }
         Err(Refusal::Fault(fault)) => html::fault(TITLE, &fault),
     }
 }

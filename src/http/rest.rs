@@ -50,6 +50,10 @@ pub(super) struct Reply {
     note: Option<String>,
     /// With `mood`: what the partner sees; left out: as one usually chooses.
     share: Option<ShareWord>,
+    /// Which of the link's questions is replied to, from 0; left out: the first. A link has several if several check-ins came
+    /// as one reminder.
+    #[schema(minimum = 0)]
+    pub(super) question: Option<i32>,
     /// A secret that the client makes for this reply, 16 to 64 visible ASCII characters: who lost the response sends the
     /// reply again with it, and hears that it was done.
     pub(super) attempt: Option<String>,

@@ -35,7 +35,7 @@ mod threads;
 pub mod totp;
 pub mod types;
 
-pub use claim::claim;
+pub use claim::{claim, claim_early};
 pub use db::{Db, MultiBackend, StoreError, columns};
 pub use location::Location;
 pub use threads::{DatabaseThreads, Store};

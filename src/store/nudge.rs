@@ -58,6 +58,8 @@ pub struct NudgeRow {
     /// Attempts that do not count towards the cap: made on another channel, made before an operator's retry, or never
     /// handed to a provider.
     pub attempts_forgiven: i32,
+    /// The key of the message that it goes out in together with others; None: by itself.
+    pub message_key: Option<String>,
 }
 
 /// One try to hand a nudge to a provider, without its content.
@@ -113,6 +115,7 @@ impl NudgeRow {
             due_at: times.0,
             device_id: None,
             attempts_forgiven: 0,
+            message_key: None,
         }
     }
 
@@ -128,7 +131,7 @@ impl NudgeRow {
     pub fn straggler(&self, device: DeviceId, at: Timestamp, now: Timestamp, chance: &Chance) -> Self {
         Self {
             id: NudgeId::at(now, chance),
-            key: format!("{}/{device}", self.shown_key()),
+            key: format!("{}/{device}", self.own_key()),
             send_at: at.into(),
             device_id: Some(device),
             attempts_forgiven: 0,
@@ -140,8 +143,14 @@ impl NudgeRow {
         }
     }
 
-    /// The key for Topic and Message-ID. A copy for one device has the same one, so that it replaces the message.
+    /// The key for Topic and Message-ID: its message's, if it goes out together with others. A copy for one device has the
+    /// same one, so that it replaces the message.
     pub fn shown_key(&self) -> &str {
+        self.message_key.as_deref().unwrap_or_else(|| self.own_key())
+    }
+
+    /// The key of the need, without the device of a copy for one.
+    fn own_key(&self) -> &str {
         let suffix = self.device_id.map(|device| format!("/{device}")).unwrap_or_default();
         self.key.strip_suffix(suffix.as_str()).unwrap_or(&self.key)
     }
@@ -227,31 +236,102 @@ pub fn drop_waiting(
     }
 }
 
-/// When some people got nudges, since `since`, that count towards the daily cap (R22): one entry for each nudge.
-pub fn sent_since(db: &mut Db, recipients: &[AccountId], since: Ts) -> QueryResult<Vec<(AccountId, Ts)>> {
-    let rows: Vec<(Option<AccountId>, Option<Ts>)> = counted(recipients)
-        .filter(nudges::state.eq(NudgeState::Sent))
-        .filter(nudges::finished_at.ge(since))
-        .select((nudges::recipient_id, nudges::finished_at))
-        .load(db)?;
-    Ok(rows.into_iter().filter_map(|(to, at)| Some((to?, at?))).collect())
+/// A reminder that counts towards its recipient's day (R22).
+#[derive(Clone, Debug, Queryable)]
+pub struct Counted {
+    /// The recipient.
+    pub recipient_id: Option<AccountId>,
+    /// When it went out; None: it is on its way.
+    pub finished_at: Option<Ts>,
+    /// What it is for.
+    pub kind: NudgeKind,
+    /// The round of its check-in.
+    pub round: i32,
+    /// Its own key.
+    pub key: String,
+    /// The key of the message that it came in together with others.
+    pub message_key: Option<String>,
 }
 
-/// The recipients of claimed nudges that count towards the daily cap and may be on their way, except `besides`: one
-/// entry for each nudge.
+impl Counted {
+    /// The key of the message that it came in.
+    pub fn message(&self) -> &str {
+        self.message_key.as_deref().unwrap_or(&self.key)
+    }
+}
+
+type CountedColumns = (
+    nudges::recipient_id,
+    nudges::finished_at,
+    nudges::rung,
+    nudges::round,
+    nudges::key,
+    nudges::message_key,
+);
+
+const COUNTED: CountedColumns = (
+    nudges::recipient_id,
+    nudges::finished_at,
+    nudges::rung,
+    nudges::round,
+    nudges::key,
+    nudges::message_key,
+);
+
+/// What some people got since `since`, as far as it counts towards their day.
+pub fn sent_since(db: &mut Db, recipients: &[AccountId], since: Ts) -> QueryResult<Vec<Counted>> {
+    counted(recipients)
+        .filter(nudges::state.eq(NudgeState::Sent))
+        .filter(nudges::finished_at.ge(since))
+        .select(COUNTED)
+        .load(db)
+}
+
+/// What is on its way to some people, claimed and not yet recorded, except `besides`, as far as it counts towards their
+/// day.
 pub fn held(
     db: &mut Db,
     recipients: &[AccountId],
     besides: &[NudgeId],
     now: Ts,
-) -> QueryResult<Vec<AccountId>> {
-    let rows: Vec<Option<AccountId>> = counted(recipients)
+) -> QueryResult<Vec<Counted>> {
+    counted(recipients)
         .filter(nudges::lease_until.gt(now))
         .filter(nudges::id.ne_all(besides))
         .filter(nudges::state.eq(NudgeState::Waiting))
-        .select(nudges::recipient_id)
-        .load(db)?;
-    Ok(rows.into_iter().flatten().collect())
+        .select(COUNTED)
+        .load(db)
+}
+
+/// What waits for some people, in nobody's hand, and comes after `now` and before `until`, by its time.
+pub fn coming(db: &mut Db, recipients: &[AccountId], now: Ts, until: Ts) -> QueryResult<Vec<NudgeRow>> {
+    counted(recipients)
+        .filter(nudges::state.eq(NudgeState::Waiting))
+        .filter(nudges::send_at.gt(now))
+        .filter(nudges::send_at.lt(until))
+        .filter(nudges::lease_until.is_null().or(nudges::lease_until.le(now)))
+        .order((nudges::send_at.asc(), nudges::id.asc()))
+        .select(NudgeRow::as_select())
+        .load(db)
+}
+
+/// The nudges that went out in some messages.
+pub fn of_messages(db: &mut Db, keys: &[String]) -> QueryResult<Vec<NudgeRow>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    nudges::table
+        .filter(nudges::message_key.eq_any(keys.iter().cloned().map(Some)))
+        .filter(nudges::device_id.is_null())
+        .select(NudgeRow::as_select())
+        .load(db)
+}
+
+/// Notes that some nudges go out in one message.
+pub fn join(db: &mut Db, ids: &[NudgeId], message_key: &str) -> QueryResult<usize> {
+    diesel::update(nudges::table.filter(nudges::id.eq_any(ids)))
+        .set(nudges::message_key.eq(Some(message_key)))
+        .execute(db)
 }
 
 /// The nudges of some people that count towards the daily cap, in any state: not mails that they asked for, and not the

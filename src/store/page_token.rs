@@ -32,6 +32,10 @@ pub struct PageTokenRow {
     pub round: i32,
     /// SHA-256 of the attempt that settled the check-in or put it off by this link.
     pub attempt_hash: Option<Vec<u8>>,
+    /// Which of the questions, or sentences, of its message it is, from 0.
+    pub number: i32,
+    /// What the page calls the question; empty: it is the only one. Without a check-in: a sentence of the same message.
+    pub label: String,
 }
 
 /// Saves tokens that are sent now; existing ones stay unchanged.
@@ -42,18 +46,19 @@ pub fn keep(db: &mut Db, rows: &[PageTokenRow]) -> QueryResult<usize> {
     on_both!(db, |c| diesel::insert_into(page_tokens::table).values(rows).on_conflict_do_nothing().execute(c))
 }
 
-/// The token with this hash and purpose, if it still works at `now`: it has not expired, the session whose device it
-/// was sent to is live, and neither password nor address changed since.
+/// A row of the token with this hash and purpose, if it still works at `now`: it has not expired, the session whose device
+/// it was sent to is live, and neither password nor address changed since.
 pub fn find(
     db: &mut Db,
     purpose: PagePurpose,
-    token_hash: &[u8],
+    (token_hash, number): (&[u8], i32),
     now: Ts,
 ) -> QueryResult<Option<PageTokenRow>> {
     page_tokens::table
         .inner_join(accounts::table)
         .left_join(sessions::table)
         .filter(page_tokens::token_hash.eq(token_hash))
+        .filter(page_tokens::number.eq(number))
         .filter(page_tokens::purpose.eq(purpose))
         .filter(page_tokens::link_epoch.eq(accounts::link_epoch))
         .filter(
@@ -67,9 +72,24 @@ pub fn find(
         .optional()
 }
 
+/// What an answering link stands for, whether or not it still works: for each row, whether it is a question, and its label.
+pub fn labels(db: &mut Db, token_hash: &[u8]) -> QueryResult<Vec<(bool, String)>> {
+    page_tokens::table
+        .filter(page_tokens::token_hash.eq(token_hash))
+        .filter(page_tokens::purpose.eq(PagePurpose::Answer))
+        .order(page_tokens::number.asc())
+        .select((page_tokens::check_in_id.is_not_null(), page_tokens::label))
+        .load(db)
+}
+
 /// Notes the attempt that settled the check-in or put it off by a token.
-pub fn note_attempt(db: &mut Db, token_hash: &[u8], attempt_hash: Vec<u8>) -> QueryResult<usize> {
-    diesel::update(page_tokens::table.find(token_hash))
+pub fn note_attempt(
+    db: &mut Db,
+    token_hash: &[u8],
+    number: i32,
+    attempt_hash: Vec<u8>,
+) -> QueryResult<usize> {
+    diesel::update(page_tokens::table.find((token_hash, number)))
         .set(page_tokens::attempt_hash.eq(Some(attempt_hash)))
         .execute(db)
 }

@@ -68,6 +68,7 @@ const DAMAGE: &[(&str, &[&str])] = &[
     ("nudges_round_range", &["round = -1"]),
     ("nudges_attempts_range", &["attempts = -1"]),
     ("nudges_attempts_forgiven_range", &["attempts_forgiven = -1"]),
+    ("page_tokens_number_range", &["number = -1"]),
     ("page_tokens_expiry", &["expires_at = created_at"]),
     ("partner_links_code_expiry", &["code_expires_at = NULL"]),
     (

@@ -6,8 +6,8 @@ use evenkeel::domain::explanation::{self, CheckInFacts, Snooze};
 use evenkeel::domain::ladder::{Situation, Step, To, plan};
 use evenkeel::domain::negotiation::CheckInProtocol;
 use evenkeel::domain::nudge::{
-    Channel, DAILY_CAP, DropReason, Facts, MailFacts, MailPurpose, NudgeKind, NudgeState, Reason, Rung,
-    Verdict, fingerprint, judge, judge_mail,
+    Channel, DropReason, Facts, MailFacts, MailPurpose, NudgeKind, NudgeState, Reason, Rung, Verdict,
+    fingerprint, judge, judge_mail,
 };
 use evenkeel::domain::quiet_hours::{QuietHours, Rhythm, Zone};
 use jiff::{SignedDuration, Timestamp};
@@ -294,7 +294,6 @@ fn facts(reason: Reason, recipient: &Reach) -> Facts<'_> {
         heard_from: false,
         later_rung_due: false,
         asked_by_mail: false,
-        sent_today: 0,
     }
 }
 
@@ -417,15 +416,6 @@ fn r19_a_nudge_waits_for_the_answer_to_what_was_asked_before_it() {
 }
 
 #[test]
-fn r22_the_seventh_nudge_of_a_day_waits_for_the_next_morning() {
-    assert_eq!(DAILY_CAP, 6);
-    let reach = reach();
-    let verdict = |sent_today| judge(&Facts { sent_today, ..facts(ASK, &reach) }, noon());
-    assert_eq!(verdict(5), Verdict::Send(Channel::Push));
-    assert_eq!([verdict(6), verdict(7)], [Verdict::Move(at("2026-07-02T08:00:00Z")); 2]);
-}
-
-#[test]
 fn r14_what_marks_a_nudge_for_a_provider_stays_the_same_for_its_key() {
     // FIPS 180-2, appendix B.1.
     let digest = fingerprint("abc");
@@ -488,6 +478,7 @@ fn r25_a_scene_that_is_recorded_as_its_check_in_falls_due_was_not_recorded_late(
             drop_reason: None,
             due_at,
             send_at: due_at,
+            together: false,
             recipient: &anytime,
             check_in: check_in(made_at),
         };

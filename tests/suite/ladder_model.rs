@@ -11,6 +11,8 @@ use crate::support::receivers::Answer;
 use crate::support::{Backend, Couple, Person, TestApp, at};
 use evenkeel::domain::nudge::{About, Channel, Reason, Rung, fingerprint, key};
 use evenkeel::ids::{AccountId, CheckInId};
+use evenkeel::store::StoreError;
+use evenkeel::store::types::Ts;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use model::{Arrival, CheckIn, Link, Model, QUIET, Scene, Somebody, Text, ZONES};
@@ -104,27 +106,62 @@ impl World {
         }
     }
 
+    /// What went out in one message with others: the mark of each of them, by the message's mark and time.
+    async fn together(&self) -> HashMap<(String, Timestamp), Vec<String>> {
+        use diesel::prelude::*;
+        use evenkeel::domain::nudge::NudgeState;
+        use evenkeel::store::schema::nudges;
+        let rows = self.app.app.context.store.read(|db| {
+            let sent = nudges::table
+                .filter(nudges::state.eq(NudgeState::Sent))
+                .filter(nudges::message_key.is_not_null());
+            let columns = (nudges::key, nudges::message_key, nudges::finished_at);
+            Ok::<_, StoreError>(sent.select(columns).load::<(String, Option<String>, Option<Ts>)>(db)?)
+        });
+        let mut together: HashMap<_, Vec<String>> = HashMap::new();
+        for (key, message_key, at) in rows.await.unwrap() {
+            for (mark, message) in marks(&key).into_iter().zip(marks(&message_key.unwrap())) {
+                together.entry((message, at.unwrap().get())).or_default().push(mark);
+            }
+        }
+        together
+    }
+
     /// Adds to the model what reached phones and inboxes since the last time.
-    fn take_arrivals(&mut self) {
+    async fn take_arrivals(&mut self) {
         let pushes = self.app.push.received().split_off(self.seen.0);
         let mails = self.app.mail.received().split_off(self.seen.1);
         self.seen = (self.seen.0 + pushes.len(), self.seen.1 + mails.len());
         let mut arrivals = Vec::new();
         for push in pushes {
-            arrivals.push((push.at, self.endpoints[&push.endpoint], push.topic.unwrap()));
+            arrivals.push((push.at, self.endpoints[&push.endpoint], false, push.topic.unwrap()));
         }
         for mail in mails {
             let to = usize::from(mail.to[0] == self.couple.sam.email);
             let id = mail.message_id().unwrap();
-            arrivals.push((mail.at, to, id.split('@').next().unwrap().trim_start_matches('<').to_owned()));
+            let mark = id.split('@').next().unwrap().trim_start_matches('<').to_owned();
+            arrivals.push((mail.at, to, true, mark));
         }
         arrivals.sort();
-        for (at, recipient, mark) in arrivals {
-            let (check_in, round, reason) = *self
-                .known
-                .get(&mark)
-                .unwrap_or_else(|| panic!("what came at {at} is of no check-in that is known"));
-            self.model.arrivals.push(Arrival { at, recipient, check_in, round, reason });
+        let together = self.together().await;
+        for (message, (at, recipient, by_mail, mark)) in (self.model.messages..).zip(arrivals) {
+            self.model.messages = message + 1;
+            let all = together.get(&(mark.clone(), at)).cloned().unwrap_or_else(|| vec![mark]);
+            for mark in all {
+                let (check_in, round, reason) = *self
+                    .known
+                    .get(&mark)
+                    .unwrap_or_else(|| panic!("what came at {at} is of no check-in that is known"));
+                self.model.arrivals.push(Arrival {
+                    at,
+                    recipient,
+                    message,
+                    by_mail,
+                    check_in,
+                    round,
+                    reason,
+                });
+            }
         }
     }
 
@@ -342,6 +379,7 @@ fn reasons() -> impl Iterator<Item = Reason> {
 struct Tally {
     reckoned: Cell<usize>,
     most_a_day: Cell<usize>,
+    together: Cell<usize>,
     reasons: RefCell<HashMap<Reason, usize>>,
 }
 
@@ -349,12 +387,13 @@ async fn live(app: TestApp, course: &[Step], tally: &Tally) -> Result<(), String
     let mut world = World::build(app).await;
     for (n, step) in course.iter().enumerate() {
         world.take(step).await;
-        world.take_arrivals();
+        world.take_arrivals().await;
         let now = world.app.clock.now();
         world.model.check(now).map_err(|broken| format!("at {now}, after step {n} ({step:?}):\n{broken}"))?;
     }
     tally.reckoned.set(tally.reckoned.get() + world.model.reckoned);
     tally.most_a_day.set(tally.most_a_day.get().max(world.model.most_a_day));
+    tally.together.set(tally.together.get() + world.model.together);
     for arrival in &world.model.arrivals {
         *tally.reasons.borrow_mut().entry(arrival.reason).or_default() += 1;
     }
@@ -394,7 +433,12 @@ fn random_courses(backend: Backend) {
         other => other.unwrap(),
     }
     let came = tally.reasons.borrow();
-    println!("{came:?}, {} ladders reckoned, at most {} a day", tally.reckoned.get(), tally.most_a_day.get());
+    println!(
+        "{came:?}, {} ladders reckoned, at most {} a day, {} came together",
+        tally.reckoned.get(),
+        tally.most_a_day.get(),
+        tally.together.get()
+    );
     if cases < u32::try_from(CASES).unwrap() || number("EVENKEEL_MODEL_SEED").is_some() {
         return;
     }
@@ -403,7 +447,8 @@ fn random_courses(backend: Backend) {
         assert!(came.get(&reason).is_some_and(|count| *count > 0), "{reason:?} never came: {came:?}");
     }
     assert!(tally.reckoned.get() >= 5, "too few ladders went undisturbed");
-    assert_eq!(tally.most_a_day.get(), 6, "nobody ever got as many as they may");
+    assert!(tally.most_a_day.get() >= 5, "nobody ever got nearly as many as they may");
+    assert!(tally.together.get() > 50, "next to nothing came together");
 }
 
 mod r05_r10_r12_r16_r19_r21_r22_the_rules_hold_after_every_step {

@@ -26,12 +26,16 @@ impl Person {
         (text(&payload["problems"][0]["field"]), text(&payload["problems"][0]["code"]))
     }
 
-    /// Everything that reached this person about check-ins, as `day hour:minute channel kind` in UTC, sorted.
+    /// Everything that reached this person about check-ins, as `day hour:minute channel kind` in UTC, sorted: a line for
+    /// each reason of a push.
     pub async fn timeline(&self, app: &TestApp) -> Vec<String> {
         let mut lines = Vec::new();
         for push in self.pushes(app) {
             let nudge = self.nudge(app, &push).await;
-            lines.push(format!("{} push {}", stamp(push.at), text(&nudge["rung"])));
+            let others = nudge["otherReasons"].as_array().unwrap();
+            for reason in std::iter::once(&nudge).chain(others) {
+                lines.push(format!("{} push {}", stamp(push.at), text(&reason["rung"])));
+            }
         }
         for mail in self.mails(app) {
             if mail.subject().as_deref() == Some("Your reminder") {

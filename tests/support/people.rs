@@ -188,7 +188,7 @@ impl Person {
     /// The nudge that a push names, as its recipient reads it: `rung`, `message`, `checkIn { id }`.
     pub async fn nudge(&self, app: &TestApp, push: &Received) -> Value {
         let payload: Value = serde_json::from_slice(&push.payload).unwrap();
-        let query = "query($id: ID!) { node(id: $id) { ... on Nudge { id rung message checkIn { id } scene { id } } } }";
+        let query = "query($id: ID!) { node(id: $id) { ... on Nudge { id rung message otherReasons { nudgeId rung message } checkIn { id } scene { id } } } }";
         self.ask(app, query, json!({ "id": payload["nudge"] })).await["node"].clone()
     }
 }

@@ -8,3 +8,50 @@ ALTER TABLE check_ins ADD COLUMN heard_from INTEGER NOT NULL DEFAULT 0;
 
 -- What is damaged by hand is refused, as everywhere.
 ALTER TABLE check_ins ADD CONSTRAINT check_ins_heard_from_bool CHECK (heard_from IN (0, 1));
+
+-- Several reminders to one person go out as one message.
+
+-- The key of the message that the nudge goes out in together with others: Topic and Message-ID are made of it. Null: by itself.
+ALTER TABLE nudges ADD COLUMN message_key TEXT;
+CREATE INDEX nudges_message ON nudges (message_key) WHERE message_key IS NOT NULL;
+
+-- An answering link stands for all questions of its message: one row for each. A primary key cannot be changed in place.
+CREATE TABLE page_tokens_new (
+  -- SHA-256 of the token. The token itself is derived from a row's id and a key, and is not kept.
+  token_hash BLOB NOT NULL,
+  -- answer, choices.
+  purpose TEXT NOT NULL,
+  -- Whose token it is.
+  account_id BLOB NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+  -- The check-in that can be answered with it; null: it is for what comes by mail.
+  check_in_id BLOB REFERENCES check_ins (id) ON DELETE CASCADE,
+  -- When it first went out.
+  created_at INTEGER NOT NULL,
+  -- When it stops working.
+  expires_at INTEGER NOT NULL,
+  -- The session whose device it was sent to; null: it was sent by mail.
+  session_id BLOB REFERENCES sessions (id) ON DELETE CASCADE,
+  -- The account's link_epoch when the link was made.
+  link_epoch INTEGER NOT NULL DEFAULT 0,
+  -- SHA-256 of the attempt that settled the check-in or put it off by this link. Null: none did, or it was not named.
+  attempt_hash BLOB,
+  -- The round of its check-in to which an answering link belongs.
+  round INTEGER NOT NULL DEFAULT 0,
+  -- Which of the questions, or sentences, of its message it is, from 0.
+  number INTEGER NOT NULL DEFAULT 0,
+  -- What the page calls the question: when its occasion ended, where its subject was then. Empty: it is the only one. In a
+  -- row without a check-in, a sentence that came in the same message.
+  label TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (token_hash, number)
+) STRICT;
+INSERT INTO page_tokens_new (token_hash, purpose, account_id, check_in_id, created_at, expires_at, session_id, link_epoch, attempt_hash, round) SELECT token_hash, purpose, account_id, check_in_id, created_at, expires_at, session_id, link_epoch, attempt_hash, round FROM page_tokens;
+DROP TABLE page_tokens;
+ALTER TABLE page_tokens_new RENAME TO page_tokens;
+CREATE INDEX page_tokens_account ON page_tokens (account_id);
+CREATE INDEX page_tokens_check_in ON page_tokens (check_in_id);
+CREATE INDEX page_tokens_expiry ON page_tokens (expires_at);
+CREATE INDEX page_tokens_session ON page_tokens (session_id);
+ALTER TABLE page_tokens ADD CONSTRAINT page_tokens_token_hash_whole CHECK (length(token_hash) = 32);
+ALTER TABLE page_tokens ADD CONSTRAINT page_tokens_expiry CHECK (expires_at > created_at);
+ALTER TABLE page_tokens ADD CONSTRAINT page_tokens_attempt_hash_whole CHECK (attempt_hash IS NULL OR length(attempt_hash) = 32);
+ALTER TABLE page_tokens ADD CONSTRAINT page_tokens_number_range CHECK (number >= 0);

@@ -10,7 +10,8 @@ use crate::domain::change::ChangeKind;
 use crate::domain::check_in::{CheckInState, check_snooze};
 use crate::domain::page::{CHOICES_FOR, PagePurpose, answer_ends};
 use crate::domain::problem::Checks;
-use crate::ids::{CheckInId, SessionId, TypedId};
+use crate::domain::wording;
+use crate::ids::{SessionId, TypedId};
 use crate::store;
 use crate::store::account::{AccountChange, AccountRow};
 use crate::store::check_in::CheckInRow;
@@ -33,58 +34,114 @@ pub struct PageToken {
 }
 
 impl PageToken {
-    /// The token to answer a check-in: the same in every push of a round to the devices of one session, and in every mail
-    /// of it (`session` is None). A snooze begins the next round, with another token. Whoever ends that session ends the
-    /// token.
-    pub fn to_answer(
-        tx: &Transaction<'_>,
-        check_in: &CheckInRow,
-        subject: &AccountRow,
-        session: Option<SessionId>,
-    ) -> Self {
-        let ends = answer_ends(check_in.due_at.get());
-        let about = (Some((check_in.id, check_in.round)), session);
-        Self::derived(tx, PagePurpose::Answer, check_in.id.uuid(), subject, about, ends)
-    }
-
     /// The token in the footer of a mail, to choose which nudges come.
     pub fn to_choose(tx: &Transaction<'_>, nudge: &NudgeRow, recipient: &AccountRow) -> Self {
         let ends = tx.now + CHOICES_FOR;
-        Self::derived(tx, PagePurpose::Choices, nudge.id.uuid(), recipient, (None, None), ends)
+        Self::derived(tx, PagePurpose::Choices, (nudge.id.uuid(), "0"), recipient, None, ends)
     }
 
     /// Derived, so that a resent nudge has the same link (R14) and the token need not be stored.
     fn derived(
         tx: &Transaction<'_>,
         purpose: PagePurpose,
-        id: uuid::Uuid,
+        (id, about): (uuid::Uuid, &str),
         account: &AccountRow,
-        (check_in, session_id): (Option<(CheckInId, i32)>, Option<SessionId>),
+        session_id: Option<SessionId>,
         expires_at: Timestamp,
     ) -> Self {
         let link_epoch = account.link_epoch;
         let sent_to = session_id.map_or_else(|| "mail".to_owned(), |session| session.to_string());
-        let round = check_in.map_or(0, |(_, round)| round);
-        let token = tx.vault.derived_token(&format!("{} {link_epoch} {sent_to} {round}", purpose.word()), id);
+        let token = tx.vault.derived_token(&format!("{} {link_epoch} {sent_to} {about}", purpose.word()), id);
         let row = PageTokenRow {
             token_hash: opaque_hash(&token),
             purpose,
             account_id: account.id,
-            check_in_id: check_in.map(|(id, _)| id),
+            check_in_id: None,
             session_id,
             link_epoch,
             created_at: tx.ts(),
             expires_at: expires_at.into(),
-            round,
+            round: 0,
             attempt_hash: None,
+            number: 0,
+            label: String::new(),
         };
         Self { token, row }
     }
 }
 
-fn find(tx: &mut Transaction<'_>, purpose: PagePurpose, token: &str) -> Result<Option<PageTokenRow>, Fault> {
+/// The token to answer check-ins, at least one: the same in every push of a round to the devices of one session, and in
+/// every mail of it (`session` is None). A snooze begins the next round, with another token. Whoever ends that session ends
+/// the token. `sentences` came in the same message. Returns the token and its rows, one for each question and sentence.
+pub(in crate::actions) fn to_answer(
+    tx: &Transaction<'_>,
+    questions: &[&CheckInRow],
+    sentences: &[&str],
+    subject: &AccountRow,
+    session: Option<SessionId>,
+) -> (String, Vec<PageTokenRow>) {
+    let first = questions.first().map_or_else(uuid::Uuid::nil, |row| row.id.uuid());
+    let others = questions.iter().skip(1).map(|row| format!(" {}:{}", row.id, row.round)).collect::<String>();
+    let about = format!("{}{others}", questions.first().map_or(0, |row| row.round));
+    let ends = questions.iter().map(|row| answer_ends(row.due_at.get())).max().unwrap_or(tx.now);
+    let made = PageToken::derived(tx, PagePurpose::Answer, (first, &about), subject, session, ends);
+    let zone = subject.reach().rhythm.zone;
+    let mut rows = Vec::new();
+    for row in questions {
+        let label = match questions.len() {
+            1 => String::new(),
+            _ => wording::occasion(&zone, row.times().ended_at()),
+        };
+        rows.push(PageTokenRow {
+            check_in_id: Some(row.id),
+            round: row.round,
+            expires_at: answer_ends(row.due_at.get()).into(),
+            label,
+            ..made.row.clone()
+        });
+    }
+    for sentence in sentences {
+        rows.push(PageTokenRow { label: (*sentence).to_owned(), ..made.row.clone() });
+    }
+    for (number, row) in (0..).zip(&mut rows) {
+        row.number = number;
+    }
+    (made.token, rows)
+}
+
+/// What the page of an answering link offers. It is the same for as long as the link is kept, whatever became of it.
+#[derive(Clone, Debug, Default)]
+pub struct Offered {
+    /// What each question is called; none: there is one, without a name.
+    pub questions: Vec<String>,
+    /// What else came in the same message.
+    pub sentences: Vec<String>,
+}
+
+/// What an answering link stands for; empty for an unknown one and for one with a single question.
+pub async fn offered(context: &Arc<AppContext>, token: String) -> Result<Offered, Fault> {
+    context
+        .read_tx(move |tx| {
+            let mut offered = Offered::default();
+            for (is_question, label) in store::page_token::labels(tx.db, &opaque_hash(&token))? {
+                match is_question {
+                    true if label.is_empty() => {}
+                    true => offered.questions.push(label),
+                    false => offered.sentences.push(label),
+                }
+            }
+            Ok(offered)
+        })
+        .await
+}
+
+fn find(
+    tx: &mut Transaction<'_>,
+    purpose: PagePurpose,
+    (token, number): (&str, i32),
+) -> Result<Option<PageTokenRow>, Fault> {
     let now = tx.ts();
-    Ok(store::page_token::find(tx.db, purpose, &opaque_hash(token), now)?)
+    Ok(store::page_token::find(tx.db, purpose, (&opaque_hash(token), number), now)?)
 }
 
 /// What came of a reply. Whoever did not send it learns nothing of the check-in: where nothing was done, the reasons
@@ -126,8 +183,11 @@ impl Reply {
 }
 
 /// The row of an answering token, and its check-in; None if nothing may be done by it.
-fn read(tx: &mut Transaction<'_>, token: &str) -> Result<Option<(PageTokenRow, CheckInRow)>, Fault> {
-    let Some(found) = find(tx, PagePurpose::Answer, token)? else { return Ok(None) };
+fn read(
+    tx: &mut Transaction<'_>,
+    question: (&str, i32),
+) -> Result<Option<(PageTokenRow, CheckInRow)>, Fault> {
+    let Some(found) = find(tx, PagePurpose::Answer, question)? else { return Ok(None) };
     // The page must not reveal a withdrawn consent or a pending erasure.
     if !suspension::suspended(tx, &[found.account_id])?.is_empty() {
         return Ok(None);
@@ -136,15 +196,15 @@ fn read(tx: &mut Transaction<'_>, token: &str) -> Result<Option<(PageTokenRow, C
     Ok(store::check_in::find_for(tx.db, id, found.account_id)?.map(|row| (found, row)))
 }
 
-/// Answers, skips or snoozes by a link's token; a settled check-in stays as it is. Sent again with the same attempt, a
-/// reply is what it was.
+/// Answers, skips or snoozes by a link's token, and which of its questions it is, from 0; a settled check-in stays as it is.
+/// Sent again with the same attempt, a reply is what it was.
 ///
 /// # Errors
 /// The problems of the reply itself, whatever the token.
 pub async fn reply(
     context: &Arc<AppContext>,
     by: &Visitor,
-    token: String,
+    (token, question): (String, i32),
     reply: Reply,
     attempt: Option<String>,
 ) -> ActionResult<Replied> {
@@ -152,10 +212,10 @@ pub async fn reply(
     let attempt = attempt.map(Attempt::parse).transpose()?;
     context.rates.token(by.network).map_err(Problem::too_often)?;
     let replied = context.write_tx(None, move |tx| {
-        let Some((found, _)) = read(tx, &token)? else { return Ok(Replied::Nothing) };
+        let Some((found, _)) = read(tx, (&token, question))? else { return Ok(Replied::Nothing) };
         store::dialect::lock_account(tx.db, found.account_id)?;
         // Read again under the lock: another press of the button may have come first.
-        let Some((found, row)) = read(tx, &token)? else { return Ok(Replied::Nothing) };
+        let Some((found, row)) = read(tx, (&token, question))? else { return Ok(Replied::Nothing) };
         let attempt = attempt.map(|attempt| opaque_hash(attempt.as_str()));
         // A reply uses the link up, putting off included: whoever has it cannot ask again and again.
         if row.state != CheckInState::Unanswered || row.round != found.round {
@@ -168,7 +228,7 @@ pub async fn reply(
         }
         let replied = act(tx, &row, reply)?;
         if let Some(attempt) = attempt {
-            store::page_token::note_attempt(tx.db, &found.token_hash, attempt)?;
+            store::page_token::note_attempt(tx.db, &found.token_hash, found.number, attempt)?;
         }
         Ok(replied)
     });
@@ -210,7 +270,7 @@ pub struct Choices {
 
 /// Whether the token in a mail's footer works. The earlier choices are not shown: the page signs nobody in.
 pub async fn can_choose(context: &Arc<AppContext>, token: String) -> Result<bool, Fault> {
-    context.read_tx(move |tx| Ok(find(tx, PagePurpose::Choices, &token)?.is_some())).await
+    context.read_tx(move |tx| Ok(find(tx, PagePurpose::Choices, (&token, 0))?.is_some())).await
 }
 
 /// Changes which nudges come, by the token in a mail's footer; false if the token does not work. Pressing
@@ -224,7 +284,7 @@ pub async fn choose(
     context.rates.token(by.network).map_err(Problem::too_often)?;
     context
         .write_tx(None, move |tx| {
-            let Some(found) = find(tx, PagePurpose::Choices, &token)? else { return Ok(false) };
+            let Some(found) = find(tx, PagePurpose::Choices, (&token, 0))? else { return Ok(false) };
             let account = found.account_id;
             store::dialect::lock_account(tx.db, account)?;
             if choices.mail.is_some() || choices.push.is_some() {

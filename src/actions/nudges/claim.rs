@@ -3,18 +3,22 @@
 mod address_mail;
 mod context;
 mod decision;
+mod messages;
 mod reminder;
 
 use crate::actions::{Fault, Transaction};
 use crate::domain::hand_over::ATTEMPTS_MAX;
 use crate::domain::nudge::{About, Channel, DropReason, NudgeState};
+use crate::domain::together::QUESTIONS_WITHIN;
 use crate::ids::{AccountId, NudgeId, WorkerId};
 use crate::store;
 use crate::store::nudge::{NudgeRow, Release};
-use context::ClaimContext;
-use decision::ClaimDecision;
+use crate::store::types::Ts;
+use context::{ClaimContext, LONGEST_DAY};
+use decision::{ClaimDecision, Prepared};
 use jiff::SignedDuration;
-use std::collections::HashMap;
+use messages::{arrange, in_order};
+use std::collections::BTreeMap;
 
 pub use decision::{Mailing, Payload, Ready, Target};
 
@@ -22,7 +26,7 @@ pub use decision::{Mailing, Payload, Ready, Target};
 const UNREADABLE_WAIT: SignedDuration = SignedDuration::from_mins(10);
 
 /// Claims due nudges and checks them again in the same transaction (R16): `ready` may be sent, the rest was
-/// moved or dropped.
+/// moved or dropped. What goes out together with them is claimed as well (R22).
 ///
 /// # Errors
 /// A database fault rolls the whole claim back; a single nudge that cannot be read only waits.
@@ -36,38 +40,119 @@ pub fn claim(
     let now = tx.ts();
     let mut rows = store::claim(tx.db, worker, now, until, most)?;
     rows.sort_by_key(|row| (row.send_at, row.id));
-    let total = rows.len();
     let claimed: Vec<NudgeId> = rows.iter().map(|row| row.id).collect();
+    let mut recipients: Vec<AccountId> = rows.iter().filter_map(|row| row.recipient_id).collect();
+    recipients.sort_unstable();
+    recipients.dedup();
+    store::dialect::lock_counts(tx.db, &recipients)?;
+    let coming = store::nudge::coming(tx.db, &recipients, now, (tx.now + LONGEST_DAY).into())?;
+    let near: Ts = (tx.now + QUESTIONS_WITHIN).into();
+    let soon: Vec<NudgeRow> = coming.iter().filter(|row| row.send_at <= near).cloned().collect();
     // One unreadable row must not block the others: without a common context, each is loaded on its own.
-    let together = readable(ClaimContext::load(tx, &rows, &claimed))?.ok();
-    let (mut ready, mut tokens, mut dead, mut moved) = (Vec::new(), Vec::new(), 0, 0);
-    let mut today: HashMap<AccountId, i64> = HashMap::new();
+    let loaded = ClaimContext::load(tx, &[rows.as_slice(), &soon].concat(), &claimed);
+    let together = readable(loaded)?.ok().map(|context| context.with_coming(coming));
+    let mut claim = Claim { worker, until, result: Claimed { total: rows.len(), ..Claimed::default() } };
+    let mut due: BTreeMap<AccountId, Vec<(NudgeRow, Channel)>> = BTreeMap::new();
     for row in rows {
         let decision = if row.tries() > ATTEMPTS_MAX {
             spent(tx, &row, &claimed, together.as_ref())
         } else {
-            decide(tx, &row, &claimed, together.as_ref(), &today)
+            decide(tx, &row, &claimed, together.as_ref())
         };
         match readable(decision)?.unwrap_or_else(|cause| unreadable(tx, &row, &cause)) {
-            ClaimDecision::Send { payload, mail_possible, refused_before, links } => {
-                if let Some(recipient) = row.recipient_id {
-                    *today.entry(recipient).or_default() += i64::from(row.device_id.is_none());
+            ClaimDecision::Send(prepared) => claim.send(tx, vec![row], prepared)?,
+            ClaimDecision::End(release) => claim.end(tx, &row, &release)?,
+            ClaimDecision::Remind(channel) => match (&together, row.recipient_id) {
+                // The copy for one device was arranged, when the other devices took it.
+                (Some(_), Some(recipient)) if row.device_id.is_none() => {
+                    due.entry(recipient).or_default().push((row, channel));
                 }
-                tokens.extend(links);
-                ready.push(Ready { nudge: row, payload, mail_possible, refused_before });
-            }
-            ClaimDecision::End(release) => {
-                dead += usize::from(release.state == NudgeState::Dead);
-                moved += usize::from(release.due_at.is_some());
-                store::nudge::release(tx.db, &[row.id], worker, row.attempts, &release)?;
+                (Some(context), _) => claim.remind(tx, context, vec![row], channel)?,
+                (None, _) => {
+                    let context = ClaimContext::load(tx, std::slice::from_ref(&row), &claimed)?;
+                    claim.remind(tx, &context, vec![row], channel)?;
+                }
+            },
+        }
+    }
+    let Some(context) = together else { return Ok(claim.result) };
+    for (recipient, due) in due {
+        let arranged = arrange(tx, &context, recipient, due, &soon)?;
+        for (row, release) in arranged.ended {
+            claim.end(tx, &row, &release)?;
+        }
+        for message in arranged.messages {
+            let early: Vec<NudgeId> = message.early.iter().map(|row| row.id).collect();
+            let early = store::claim_early(tx.db, worker, now, until, &early)?;
+            claim.remind(tx, &context, message.due.into_iter().chain(early).collect(), message.channel)?;
+        }
+    }
+    Ok(claim.result)
+}
+
+/// One worker's claim, while its nudges are decided about.
+struct Claim {
+    worker: WorkerId,
+    until: Ts,
+    result: Claimed,
+}
+
+impl Claim {
+    /// Ends the claim of one nudge.
+    fn end(&mut self, tx: &mut Transaction<'_>, row: &NudgeRow, release: &Release) -> Result<(), Fault> {
+        self.result.dead += usize::from(release.state == NudgeState::Dead);
+        self.result.moved += usize::from(release.due_at.is_some());
+        store::nudge::release(tx.db, &[row.id], self.worker, row.attempts, release)?;
+        Ok(())
+    }
+
+    /// Prepares claimed reminders as one message. One that cannot be read waits, and with it what was to come with it.
+    fn remind(
+        &mut self,
+        tx: &mut Transaction<'_>,
+        context: &ClaimContext,
+        rows: Vec<NudgeRow>,
+        channel: Channel,
+    ) -> Result<(), Fault> {
+        let mut rows = in_order(rows);
+        if let [first, _, ..] = rows.as_slice() {
+            let key = first.shown_key().to_owned();
+            let ids: Vec<NudgeId> = rows.iter().map(|row| row.id).collect();
+            store::nudge::join(tx.db, &ids, &key)?;
+            rows.iter_mut().for_each(|row| row.message_key = Some(key.clone()));
+        }
+        match readable(reminder::prepare(tx, context, &rows, channel))? {
+            Ok(prepared) => self.send(tx, rows, prepared),
+            Err(cause) => {
+                for row in &rows {
+                    if let ClaimDecision::End(release) = unreadable(tx, row, &cause) {
+                        self.end(tx, row, &release)?;
+                    }
+                }
+                Ok(())
             }
         }
     }
-    store::page_token::keep(tx.db, &tokens)?;
-    Ok(Claimed { total, ready, dead, moved })
+
+    fn send(
+        &mut self,
+        tx: &mut Transaction<'_>,
+        mut rows: Vec<NudgeRow>,
+        Prepared { payload, mail_possible, refused_before, links }: Prepared,
+    ) -> Result<(), Fault> {
+        store::page_token::keep(tx.db, &links)?;
+        // A claim that was taken early has the same lease.
+        rows.iter_mut().for_each(|row| row.lease_until = Some(self.until));
+        let mut rows = rows.into_iter();
+        let Some(nudge) = rows.next() else { return Ok(()) };
+        let with = rows.collect();
+        self.result.ready.push(Ready { nudge, with, payload, mail_possible, refused_before });
+        Ok(())
+    }
 }
 
 /// The result of a claim.
+#[derive(Default)]
 pub struct Claimed {
     /// How many nudges were due.
     pub total: usize,
@@ -126,14 +211,13 @@ fn decide(
     row: &NudgeRow,
     claimed: &[NudgeId],
     together: Option<&ClaimContext>,
-    today: &HashMap<AccountId, i64>,
 ) -> Result<ClaimDecision, Fault> {
     match row.about() {
         Some(About::CheckIn(_, _, reason)) => match together {
-            Some(context) => reminder::decide(tx, context, (row, reason), today),
+            Some(context) => Ok(reminder::decide(tx, context, row, reason)),
             None => {
                 let context = ClaimContext::load(tx, std::slice::from_ref(row), claimed)?;
-                reminder::decide(tx, &context, (row, reason), today)
+                Ok(reminder::decide(tx, &context, row, reason))
             }
         },
         Some(About::Address(request, purpose)) => address_mail::decide(tx, row, (request, purpose)),

@@ -38,6 +38,19 @@ pub struct NudgeView {
     pub message: &'static str,
     /// Why it came, for its recipient alone (R25).
     pub explanation: Explanation,
+    /// What else came in the same message.
+    pub other_reasons: Vec<NudgeReason>,
+}
+
+/// What else came in one message with a nudge.
+#[derive(Clone, Debug)]
+pub struct NudgeReason {
+    /// Its nudge.
+    pub id: NudgeId,
+    /// What it is for.
+    pub kind: NudgeKind,
+    /// Its message, for its recipient alone.
+    pub message: &'static str,
 }
 
 /// Why a reminder came. Snoozes are considered only in the subject's own nudges (R11).
@@ -45,7 +58,7 @@ fn explanation(
     row: &NudgeRow,
     reason: Reason,
     schedule: &ScheduleInput,
-    revision: Option<i32>,
+    (revision, together): (Option<i32>, bool),
     recipient: &AccountRow,
 ) -> Explanation {
     let own = schedule.subject.id == recipient.id;
@@ -63,10 +76,17 @@ fn explanation(
         state: row.state,
         drop_reason: row.drop_reason,
         due_at: row.due_at.get(),
-        send_at: row.send_at.get(),
+        send_at: went_at(row),
+        together,
         recipient: &recipient.reach().rhythm,
         check_in: CheckInFacts { revision, times, made_at, snooze, postponed_until },
     })
+}
+
+/// When a nudge goes out, or went out: early, if it came together with another one.
+fn went_at(row: &NudgeRow) -> Timestamp {
+    let finished_at = row.finished_at.filter(|_| row.state == NudgeState::Sent);
+    finished_at.map_or(row.send_at, |at| at.min(row.send_at)).get()
 }
 
 /// The letter of a mail to an address.
@@ -84,16 +104,32 @@ fn letter(purpose: MailPurpose) -> Letter {
 /// Opens nudges for their recipient. Waiting ones are shown only for the reader's own check-ins: those about
 /// the partner depend on what the partner did (R11).
 fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Result<Vec<NudgeView>, Fault> {
-    let mut ids: Vec<CheckInId> = rows.iter().filter_map(|row| row.check_in_id).collect();
+    let messages: Vec<String> = rows.iter().filter_map(|row| row.message_key.clone()).collect();
+    let together = store::nudge::of_messages(tx.db, &messages)?;
+    let sent = |row: &&NudgeRow| row.state == NudgeState::Sent && row.recipient_id == Some(reader);
+    let together: Vec<NudgeRow> = together.iter().filter(sent).cloned().collect();
+    let mut ids: Vec<CheckInId> = rows.iter().chain(&together).filter_map(|row| row.check_in_id).collect();
     ids.sort_unstable();
     ids.dedup();
     let check_ins = store::check_in::find_all(tx.db, &ids)?;
     let schedule_inputs = schedule_inputs(tx, check_ins)?;
     let alerts = alerts(tx, &schedule_inputs.iter().collect::<Vec<_>>(), &mut RevisionSnapshot::default())?;
     let by_id: HashMap<_, _> = schedule_inputs.into_iter().map(|b| (b.check_in.id, b)).collect();
-    let Some(reader) = store::account::find(tx.db, reader)? else { return Ok(Vec::new()) };
+    let Some(account) = store::account::find(tx.db, reader)? else { return Ok(Vec::new()) };
+    let alert_of =
+        |row: &NudgeRow| row.check_in_id.and_then(|id| alerts.get(&id)).copied().unwrap_or_default();
     let mut views = Vec::new();
     for row in rows {
+        let others = together.iter().filter(|other| {
+            row.state == NudgeState::Sent && other.message_key == row.message_key && other.id != row.id
+        });
+        let other_reasons: Vec<NudgeReason> = others
+            .filter_map(|other| {
+                let letter = wording::reminder(other.kind.reason()?, alert_of(other).agreed);
+                let message = letter.paragraphs.first().copied().unwrap_or_default();
+                Some(NudgeReason { id: other.id, kind: other.kind, message })
+            })
+            .collect();
         let schedule = row.check_in_id.and_then(|id| by_id.get(&id));
         let own = schedule.is_some_and(|schedule| Some(schedule.subject.id) == row.recipient_id);
         if !own && row.state != NudgeState::Sent {
@@ -101,8 +137,9 @@ fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Re
         }
         let (letter, explanation) = match (row.kind, schedule) {
             (NudgeKind::Reminder(reason), Some(schedule)) => {
-                let alert: Alert = alerts.get(&schedule.check_in.id).copied().unwrap_or_default();
-                let explanation = explanation(&row, reason, schedule, alert.revision, &reader);
+                let alert: Alert = alert_of(&row);
+                let about = (alert.revision, !other_reasons.is_empty());
+                let explanation = explanation(&row, reason, schedule, about, &account);
                 // The words as they were sent: a later withdrawal of consent must not show (R10).
                 (wording::reminder(reason, alert.agreed), explanation)
             }
@@ -115,11 +152,12 @@ fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Re
             kind: row.kind,
             channel: row.channel,
             state: row.state,
-            send_at: row.send_at.get(),
+            send_at: went_at(&row),
             finished_at: row.finished_at.map(|at| at.get()),
             check_in: row.check_in_id.filter(|_| own),
             scene: schedule.map(|schedule| schedule.scene.id),
             explanation,
+            other_reasons,
             message: letter.paragraphs.first().copied().unwrap_or_default(),
         });
     }

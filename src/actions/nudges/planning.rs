@@ -7,6 +7,7 @@ use crate::domain::ladder::{Situation, Step, To, plan};
 use crate::domain::negotiation::ContactWay;
 use crate::domain::nudge::{About, DropReason, NudgeState, Reason, Rung};
 use crate::domain::partner_link::LinkStatus;
+use crate::domain::quiet_hours::Rhythm;
 use crate::ids::{AccountId, CheckInId, LinkId};
 use crate::store;
 use crate::store::account::AccountRow;
@@ -15,6 +16,7 @@ use crate::store::nudge::NudgeRow;
 use crate::store::partner_link::{LinkRow, MemberRow};
 use crate::store::scene::{SceneMemberRow, SceneRow};
 use crate::store::types::Ts;
+use jiff::Timestamp;
 use std::collections::HashMap;
 
 /// The rungs that end when the subject answers, skips or pauses (R05).
@@ -69,23 +71,35 @@ impl ScheduleInput {
     fn steps(&self, alert: Alert, tx: &Transaction<'_>) -> Vec<Step> {
         let subject = self.subject.reach().rhythm;
         let partner = self.partner.as_ref().filter(|_| self.linked).map(|partner| partner.reach().rhythm);
-        let situation = Situation {
+        let allowed = alert.standing.is_some();
+        plan(&self.situation(&subject, partner.as_ref(), allowed, tx.now), tx.now)
+    }
+
+    /// When the subject is first asked in the present round, as planned.
+    pub fn asked_at(&self, now: Timestamp) -> Timestamp {
+        self.situation(&self.subject.reach().rhythm, None, false, now).asked_at()
+    }
+
+    fn situation<'a>(
+        &self,
+        subject: &'a Rhythm,
+        partner: Option<&'a Rhythm>,
+        alert_allowed: bool,
+        now: Timestamp,
+    ) -> Situation<'a> {
+        // A scene may be recorded during a pause.
+        let paused_until = self.subject.reach().silent_until(now);
+        Situation {
             times: self.check_in.times(),
             made_at: self.check_in.created_at.get(),
             state: self.check_in.state,
             snoozed_until: self.check_in.snoozed_until.map(Ts::get),
-            // A scene may be recorded during a pause.
-            postponed_until: self
-                .check_in
-                .postponed_until
-                .map(Ts::get)
-                .max(self.subject.reach().silent_until(tx.now)),
+            postponed_until: self.check_in.postponed_until.map(Ts::get).max(paused_until),
             heard_from: self.check_in.heard_from,
-            subject: &subject,
-            partner: partner.as_ref(),
-            alert_allowed: alert.standing.is_some(),
-        };
-        plan(&situation, tx.now)
+            subject,
+            partner,
+            alert_allowed,
+        }
     }
 }
 

@@ -23,7 +23,17 @@ fn check_in(ended_at: &str, offset: u32, revision: Option<i32>) -> CheckInFacts 
 /// A nudge sent on time.
 fn sent<'a>(reason: Reason, due_at: &str, recipient: &'a Rhythm, check_in: CheckInFacts) -> Facts<'a> {
     let (channel, due_at, state) = (reason.channel(), at(due_at), NudgeState::Sent);
-    Facts { reason, channel, state, drop_reason: None, due_at, send_at: due_at, recipient, check_in }
+    Facts {
+        reason,
+        channel,
+        state,
+        drop_reason: None,
+        due_at,
+        send_at: due_at,
+        together: false,
+        recipient,
+        check_in,
+    }
 }
 
 fn words(facts: &Facts<'_>) -> Vec<String> {

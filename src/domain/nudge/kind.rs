@@ -141,6 +141,14 @@ impl NudgeKind {
         }
     }
 
+    /// The reason for a reminder; None: it is a mail to an address.
+    pub fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Reminder(reason) => Some(reason),
+            Self::Mail(_) => None,
+        }
+    }
+
     /// Its rung, if it has one.
     pub fn rung(self) -> Option<Rung> {
         match self {

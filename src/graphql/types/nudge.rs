@@ -3,7 +3,7 @@
 use super::DateTime;
 use super::check_in::CheckIn;
 use super::scene::Scene;
-use crate::actions::nudges::nudge::NudgeView;
+use crate::actions::nudges::nudge::{self, NudgeView};
 use crate::domain::explanation::{Explanation, ExplanationRule};
 use crate::domain::nudge::{Channel, MailPurpose, NudgeKind, NudgeState, Reason, Rung};
 use crate::graphql::errors::Failure;
@@ -56,6 +56,12 @@ impl Nudge {
         self.0.explanation.clone().into()
     }
 
+    /// What else came in the same push or mail: whatever is for one person about the same time is one reminder. Empty
+    /// until it went out, and if it came by itself.
+    async fn other_reasons(&self) -> Vec<NudgeReason> {
+        self.0.other_reasons.iter().map(|reason| NudgeReason::from(reason.clone())).collect()
+    }
+
     /// The check-in to answer; null if it is about reaching out.
     async fn check_in(&self, ctx: &Context<'_>) -> Result<Option<CheckIn>, Failure> {
         let Some(id) = self.0.check_in else { return Ok(None) };
@@ -69,6 +75,24 @@ impl Nudge {
     }
 }
 
+/// What else came in one push or mail with a nudge.
+#[derive(SimpleObject)]
+pub struct NudgeReason {
+    /// Its nudge, to be read with `node`.
+    nudge_id: ID,
+    /// Its rung.
+    rung: NudgeRung,
+    /// What it means, for the signed-in person alone.
+    message: String,
+}
+
+impl From<nudge::NudgeReason> for NudgeReason {
+    fn from(reason: nudge::NudgeReason) -> Self {
+        let nudge::NudgeReason { id, kind, message } = reason;
+        Self { nudge_id: id.to_string().into(), rung: kind.into(), message: message.to_owned() }
+    }
+}
+
 /// The step of the ladder that a nudge stands on, or what else it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(name = "Rung")]
@@ -77,7 +101,7 @@ pub enum NudgeRung {
     Ask,
     /// Asks by e-mail, when the push was not answered.
     Email,
-    /// Asks once more, the next waking morning.
+    /// Asks once more, three hours after the e-mail.
     AskAgain,
     /// Tells the partner that reaching out would be welcome; only with the subject's consent.
     TellPartner,

@@ -48,6 +48,8 @@ diesel::table! {
         device_id -> Nullable<Uid>,
         /// How many of its attempts do not count towards the cap.
         attempts_forgiven -> Integer,
+        /// The key of the message that it goes out in together with others; null: by itself.
+        message_key -> Nullable<Text>,
     }
 }
 

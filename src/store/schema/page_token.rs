@@ -9,7 +9,7 @@ diesel::table! {
     use diesel::sql_types::{Binary, Integer, Nullable, Text};
 
     /// The tokens in the links of nudges and mails. Their pages sign nobody in.
-    page_tokens (token_hash) {
+    page_tokens (token_hash, number) {
         /// SHA-256 of the token. The token itself is derived from a row's id and a key, and is not kept.
         token_hash -> Binary,
         /// answer, choices.
@@ -30,6 +30,10 @@ diesel::table! {
         round -> Integer,
         /// SHA-256 of the attempt that settled the check-in or put it off by this link; null: none did, or it was not named.
         attempt_hash -> Nullable<Binary>,
+        /// Which of the questions, or sentences, of its message it is, from 0.
+        number -> Integer,
+        /// What the page calls the question; empty: it is the only one. Without a check-in: a sentence of the same message.
+        label -> Text,
     }
 }
 

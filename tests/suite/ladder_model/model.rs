@@ -109,6 +109,9 @@ pub struct Link {
 pub struct Arrival {
     pub at: Timestamp,
     pub recipient: usize,
+    /// Which push or mail: several reasons come in one.
+    pub message: usize,
+    pub by_mail: bool,
     pub check_in: usize,
     pub round: i32,
     pub reason: Reason,
@@ -129,6 +132,10 @@ pub struct Model {
     pub reckoned: usize,
     /// The most that a person got in one of their local days.
     pub most_a_day: usize,
+    /// How many pushes and mails came.
+    pub messages: usize,
+    /// How many of them had several reasons.
+    pub together: usize,
     checked_to: usize,
     closed: HashSet<usize>,
 }
@@ -144,6 +151,8 @@ impl Model {
             arrivals: Vec::new(),
             reckoned: 0,
             most_a_day: 0,
+            messages: 0,
+            together: 0,
             checked_to: 0,
             closed: HashSet::new(),
         }
@@ -216,7 +225,8 @@ impl Model {
         }
         self.checked_to = self.arrivals.len();
         for arrival in &new {
-            self.most_a_day = self.most_a_day.max(self.that_day(&self.arrivals, arrival));
+            self.most_a_day = self.most_a_day.max(self.places(self.arrivals.len(), arrival).len());
+            self.together += usize::from(self.message_of(arrival).count() > 1);
         }
         for n in 0..self.check_ins.len() {
             if self.check_ins[n].closes <= now && self.closed.insert(n) {
@@ -240,12 +250,24 @@ impl Model {
             !before().any(|a| (a.reason, a.round, a.recipient) == (reason, round, recipient)),
         )?;
         holds("R19: to whom", about_oneself == (recipient == check_in.subject))?;
-        holds("R03: not before it is due", check_in.due.max(check_in.made) <= at)?;
+        let several = self.message_of(arrival).count() > 1;
+        let early = match reason {
+            Reason::CheckIn(Rung::Ask) if several && round == 0 => self.with_other_questions(arrival),
+            _ if several => SignedDuration::from_mins(30),
+            _ => SignedDuration::ZERO,
+        };
+        holds("R03: not before it is due", (check_in.due - early).max(check_in.made) <= at)?;
         let is_alert = reason == Reason::CheckIn(Rung::TellPartner);
         holds("R19: not after it closed", is_alert || at < check_in.closes)?;
         holds("R16, R17: not in quiet hours", !person.is_quiet(at))?;
         holds("R16: not while paused", !person.is_paused(at))?;
-        holds("R22: six a local day", self.that_day(&self.arrivals[..n], arrival) < DAILY)?;
+        let first = self
+            .message_of(arrival)
+            .next()
+            .is_some_and(|first| first.check_in == arrival.check_in && first.reason == reason);
+        if first {
+            self.check_day(n, arrival)?;
+        }
         if reason != Reason::Prompt {
             holds("R05: not after an answer or a skip", !check_in.settled)?;
             holds("R05: not after it was put off", round == check_in.round)?;
@@ -262,8 +284,8 @@ impl Model {
                 holds("R21: one at a time", asked.iter().all(|a| a.at < at))?;
                 holds("R19: in the order of the ladder", asked.iter().all(|a| a.reason < reason))?;
                 let begin = check_in.snoozed.unwrap_or(check_in.due).max(check_in.due).max(check_in.made);
-                holds("R19: time to answer first", rung == Rung::Ask || begin + PATIENCE <= at)?;
-                holds("R19: three hours between", asked.iter().all(|a| a.at + PATIENCE <= at))?;
+                holds("R19: time to answer first", rung == Rung::Ask || begin + PATIENCE <= at + early)?;
+                holds("R19: three hours between", asked.iter().all(|a| a.at + PATIENCE <= at + early))?;
             }
             Reason::CheckIn(Rung::TellPartner) => {
                 holds("R10: only with consent and agreement", self.may_tell(check_in))?;
@@ -281,28 +303,81 @@ impl Model {
         Ok(())
     }
 
-    /// How many of these arrivals came to the same person on the same day as this one.
-    fn that_day(&self, among: &[Arrival], arrival: &Arrival) -> usize {
+    /// Everything that came in the same push or mail.
+    fn message_of<'a>(&'a self, arrival: &'a Arrival) -> impl Iterator<Item = &'a Arrival> {
+        self.arrivals.iter().filter(move |other| other.message == arrival.message)
+    }
+
+    /// How much earlier a first question may come: two hours if it comes with one about another scene, else half an hour.
+    fn with_other_questions(&self, arrival: &Arrival) -> SignedDuration {
+        let scene = |of: &Arrival| self.check_ins[of.check_in].scene;
+        let mut others = self.message_of(arrival).filter(|other| scene(other) != scene(arrival));
+        let asks = others.any(|other| other.reason == Reason::CheckIn(Rung::Ask));
+        SignedDuration::from_mins(if asks { 120 } else { 30 })
+    }
+
+    /// Whether a message has a first question: of a check-in, and not one that its subject chose the time of.
+    fn has_question(&self, message: usize) -> bool {
+        let mut all = self.arrivals.iter().filter(|arrival| arrival.message == message);
+        all.any(|arrival| arrival.reason == Reason::CheckIn(Rung::Ask) && arrival.round == 0)
+    }
+
+    /// The messages that took a place in the same person's same day, of the first `n` arrivals (R22): not those that only
+    /// tell the partner, or only ask when the person chose.
+    fn places(&self, n: usize, arrival: &Arrival) -> HashSet<usize> {
         let day = |at: Timestamp| self.people[arrival.recipient].zone.to_datetime(at).date();
-        among.iter().filter(|a| a.recipient == arrival.recipient && day(a.at) == day(arrival.at)).count()
+        let takes = |a: &&Arrival| match a.reason {
+            Reason::CheckIn(Rung::TellPartner) => false,
+            Reason::CheckIn(Rung::Ask) => a.round == 0,
+            Reason::CheckIn(_) | Reason::Prompt => true,
+        };
+        let that_day = self.arrivals[..n]
+            .iter()
+            .filter(|a| a.recipient == arrival.recipient && day(a.at) == day(arrival.at));
+        that_day.filter(takes).map(|a| a.message).collect()
+    }
+
+    fn check_day(&self, n: usize, arrival: &Arrival) -> Result<(), String> {
+        let holds = |rule: &str, is_so: bool| if is_so { Ok(()) } else { Err(rule.to_owned()) };
+        let same = |other: &&Arrival| {
+            (other.recipient, other.at, other.by_mail) == (arrival.recipient, arrival.at, arrival.by_mail)
+                && other.message != arrival.message
+        };
+        holds("R22: what comes at once comes as one", !self.arrivals[..n].iter().any(|other| same(&other)))?;
+        let mine: HashSet<usize> = self.places(self.arrivals.len(), arrival);
+        if !mine.contains(&arrival.message) {
+            return Ok(());
+        }
+        let before: Vec<usize> =
+            self.places(n, arrival).into_iter().filter(|message| *message != arrival.message).collect();
+        let questions = before.iter().filter(|message| self.has_question(**message)).count();
+        if self.has_question(arrival.message) {
+            return holds("R22: six first questions a local day", questions < DAILY);
+        }
+        // Zones that changed make another day of what came before.
+        holds("R22: six a local day", before.len() < DAILY)
     }
 
     /// Whether the subject got the daily limit on any day since the check-in fell due: then some nudges waited (R22).
     fn is_crowded(&self, check_in: &CheckIn, until: Timestamp) -> bool {
         let person = &self.people[check_in.subject];
         let date = |at: Timestamp| person.zone.to_datetime(at).date();
-        let mut days: HashMap<_, usize> = HashMap::new();
+        let mut days: HashMap<_, HashSet<usize>> = HashMap::new();
         for arrival in self.arrivals.iter().filter(|arrival| arrival.recipient == check_in.subject) {
-            *days.entry(date(arrival.at)).or_default() += 1;
+            days.entry(date(arrival.at)).or_default().insert(arrival.message);
         }
-        days.iter().any(|(day, count)| *count >= DAILY && date(check_in.due) <= *day && *day <= date(until))
+        // Four of six places are for what is not a first question.
+        days.iter().any(|(day, got)| got.len() >= 4 && date(check_in.due) <= *day && *day <= date(until))
     }
 
     /// Compares the ladder of a closed, undisturbed check-in with the model's own calculation.
     fn reckon(&mut self, n: usize) -> Result<(), String> {
         let check_in = &self.check_ins[n];
         let person = &self.people[check_in.subject];
-        if check_in.disturbed || check_in.settled || self.is_crowded(check_in, check_in.closes) {
+        let of_it = self.arrivals.iter().filter(|a| a.check_in == n && a.recipient == check_in.subject);
+        let scene = |of: &Arrival| self.check_ins[of.check_in].scene;
+        let shifted = of_it.clone().any(|a| self.message_of(a).any(|other| scene(other) != check_in.scene));
+        if check_in.disturbed || check_in.settled || shifted || self.is_crowded(check_in, check_in.closes) {
             return Ok(());
         }
         let later = [Some(check_in.made), check_in.snoozed, check_in.postponed];

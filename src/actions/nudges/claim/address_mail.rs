@@ -2,7 +2,7 @@
 
 use crate::actions::accounts::mail_request::{request_email, request_token};
 use crate::actions::accounts::people::Person;
-use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload};
+use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload, Prepared};
 use crate::actions::{Fault, Transaction};
 use crate::domain::nudge::{DropReason, MailFacts, MailPurpose, Verdict, judge_mail};
 use crate::domain::wording::{self, Letter};
@@ -46,7 +46,12 @@ pub fn decide(
                 None => request_email(tx.vault, &request)?,
             };
             let payload = Payload::Mail(Mailing { to, letter, path, choices: None });
-            Ok(ClaimDecision::Send { payload, mail_possible: true, refused_before: false, links: Vec::new() })
+            Ok(ClaimDecision::Send(Prepared {
+                payload,
+                mail_possible: true,
+                refused_before: false,
+                links: Vec::new(),
+            }))
         }
     }
 }

@@ -3,13 +3,13 @@
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning::{self, Alert, ScheduleInput, schedule_inputs};
 use crate::actions::{Fault, Transaction};
-use crate::domain::nudge::{NudgeKind, Reason, Rung};
-use crate::domain::quiet_hours::Zone;
+use crate::domain::nudge::{NudgeKind, NudgeState, Reason, Rung};
+use crate::domain::together::{Class, Day, Item, count_together};
 use crate::ids::{AccountId, CheckInId, DeviceId, NudgeId};
 use crate::store;
 use crate::store::account::AccountRow;
 use crate::store::device::DeviceRow;
-use crate::store::nudge::NudgeRow;
+use crate::store::nudge::{Counted, NudgeRow};
 use crate::store::scene::OutreachRow;
 use crate::store::types::Ts;
 use jiff::{SignedDuration, Timestamp};
@@ -23,17 +23,25 @@ pub struct ClaimContext {
     outreaches: Vec<OutreachRow>,
     devices: Vec<DeviceRow>,
     refused: HashSet<(NudgeId, DeviceId)>,
-    sent: Vec<(AccountId, Ts)>,
-    held: Vec<AccountId>,
+    sent: Vec<Counted>,
+    held: Vec<Counted>,
+    coming: Vec<NudgeRow>,
+    together: Vec<NudgeRow>,
 }
 
 /// Upper bound of a local day, including clock changes.
-const LONGEST_DAY: SignedDuration = SignedDuration::from_hours(26);
+pub const LONGEST_DAY: SignedDuration = SignedDuration::from_hours(26);
 
 impl ClaimContext {
-    /// Loads the context of `rows`, which are all or some of the nudges of one claim: `claimed`.
+    /// Loads the context of `rows`: all or some of the nudges of one claim, `claimed`, and what may go out with them. The
+    /// daily counts of their recipients are locked.
     pub fn load(tx: &mut Transaction<'_>, rows: &[NudgeRow], claimed: &[NudgeId]) -> Result<Self, Fault> {
-        let mut ids: Vec<CheckInId> = rows.iter().filter_map(|row| row.check_in_id).collect();
+        // The copy for one device offers all that its message did.
+        let copies = rows.iter().filter(|row| row.device_id.is_some());
+        let messages: Vec<String> = copies.filter_map(|row| row.message_key.clone()).collect();
+        let together = store::nudge::of_messages(tx.db, &messages)?;
+        let all = || rows.iter().chain(&together);
+        let mut ids: Vec<CheckInId> = all().filter_map(|row| row.check_in_id).collect();
         ids.sort_unstable();
         ids.dedup();
         let check_ins = store::check_in::find_all(tx.db, &ids)?;
@@ -43,11 +51,9 @@ impl ClaimContext {
         let mut recipients: Vec<AccountId> = rows.iter().filter_map(|row| row.recipient_id).collect();
         recipients.sort_unstable();
         recipients.dedup();
-        store::dialect::lock_counts(tx.db, &recipients)?;
         let now = tx.ts();
         let again: Vec<NudgeId> = rows.iter().filter(|row| row.attempts > 1).map(|row| row.id).collect();
-        let told: HashSet<_> = rows
-            .iter()
+        let told: HashSet<_> = all()
             .filter(|row| row.kind == NudgeKind::Reminder(Reason::CheckIn(Rung::TellPartner)))
             .filter_map(|row| row.check_in_id)
             .collect();
@@ -70,7 +76,78 @@ impl ClaimContext {
             refused: store::nudge::refused(tx.db, &again)?.into_iter().collect(),
             sent,
             held,
+            coming: Vec::new(),
+            together,
         })
+    }
+
+    /// The same context with what comes today for the recipients.
+    #[must_use]
+    pub fn with_coming(self, coming: Vec<NudgeRow>) -> Self {
+        Self { coming, ..self }
+    }
+
+    /// The nudges that go out in the message of a copy for one device; of any other, the nudge itself.
+    pub fn of_message(&self, row: &NudgeRow) -> Vec<NudgeRow> {
+        let same = |other: &&NudgeRow| {
+            row.device_id.is_some()
+                && other.message_key == row.message_key
+                && other.recipient_id == row.recipient_id
+        };
+        let found: Vec<NudgeRow> = self.together.iter().filter(same).cloned().collect();
+        if found.is_empty() { vec![row.clone()] } else { found }
+    }
+
+    /// The account of a person who is part of a loaded check-in.
+    pub fn account(&self, id: AccountId) -> Option<&AccountRow> {
+        let people = self.schedule_inputs.values().flat_map(|it| [Some(&it.subject), it.partner.as_ref()]);
+        people.flatten().find(|account| account.id == id)
+    }
+
+    /// A reminder as its recipient's day sees it; None: its check-in is gone.
+    pub fn item(&self, row: &NudgeRow, now: Timestamp) -> Option<Item> {
+        let (schedule, reason) = (self.schedule(row)?, row.kind.reason()?);
+        let asked = |nudge: &NudgeRow| nudge.state == NudgeState::Sent;
+        let unasked = !self.questions_below(schedule, row, Rung::TellPartner).any(asked);
+        let planned_at = match reason {
+            Reason::CheckIn(Rung::Ask) => schedule.asked_at(now),
+            Reason::CheckIn(_) | Reason::Prompt => row.due_at.get(),
+        };
+        Some(Item {
+            reason,
+            class: Class::of(reason, row.round, unasked),
+            scene: schedule.scene.id,
+            planned_at,
+            send_at: row.send_at.get(),
+            ended_at: schedule.check_in.times().ended_at(),
+        })
+    }
+
+    /// What a person got in their current local day, is about to get, and will still be asked (R22).
+    pub fn day(&self, account: &AccountRow, now: Timestamp) -> Day {
+        let zone = account.reach().rhythm.zone;
+        let today = zone.date(now);
+        let since: Ts = zone.start_of(today).into();
+        let mine = |counted: &&Counted| {
+            counted.recipient_id == Some(account.id) && counted.finished_at.is_none_or(|at| at >= since)
+        };
+        let mut messages: HashMap<&str, Class> = HashMap::new();
+        for counted in self.sent.iter().chain(&self.held).filter(mine) {
+            let Some(reason) = counted.kind.reason() else { continue };
+            let class = Class::of(reason, counted.round, false);
+            let message = messages.entry(counted.message()).or_insert(class);
+            *message = message.heavier(class);
+        }
+        let mut day = Day::default();
+        messages.into_values().for_each(|class| day.count(class));
+        let questions = self.coming.iter().filter(|row| {
+            row.recipient_id == Some(account.id)
+                && row.kind.rung() == Some(Rung::Ask)
+                && row.round == 0
+                && zone.date(row.send_at.get()) == today
+        });
+        day.coming = count_together(questions.map(|row| row.send_at.get()).collect());
+        day
     }
 
     /// The check-in of a nudge, with everything that decides about it.
@@ -81,14 +158,6 @@ impl ClaimContext {
     /// The partner alert of a check-in, if one of the loaded nudges is a partner alert for it.
     pub fn alert(&self, schedule: &ScheduleInput) -> Alert {
         self.alerts.get(&schedule.check_in.id).copied().unwrap_or_default()
-    }
-
-    /// How many nudges a person got, or is about to get, in their current local day (R22).
-    pub fn today(&self, account: &AccountRow, zone: &Zone, now: Timestamp) -> i64 {
-        let since: Ts = zone.start_of(zone.date(now)).into();
-        let sent = self.sent.iter().filter(|(to, at)| *to == account.id && *at >= since).count();
-        let held = self.held.iter().filter(|to| **to == account.id).count();
-        i64::try_from(sent + held).unwrap_or(i64::MAX)
     }
 
     /// Whether a mail could replace this nudge. Not for a copy to one device: the other devices have the

@@ -1,23 +1,32 @@
 //! The decision about a claimed nudge: ready for a sender, or the end of its claim.
 
 use crate::actions::nudges::device::Subscription;
-use crate::domain::nudge::DropReason;
+use crate::domain::nudge::{Channel, DropReason};
 use crate::domain::wording::Letter;
 use crate::ids::DeviceId;
 use crate::store::nudge::{NudgeRow, Release};
 use crate::store::page_token::PageTokenRow;
 use crate::store::types::Ts;
 
-/// A nudge to send now.
+/// A message to send now: a nudge, or several to the same person.
 pub struct Ready {
-    /// The claimed row.
+    /// The claimed row that the message is named after.
     pub nudge: NudgeRow,
+    /// The claimed rows that go out in the same message; what becomes of it becomes of them.
+    pub with: Vec<NudgeRow>,
     /// What a sender needs.
     pub payload: Payload,
     /// Whether a mail could replace a push.
     pub mail_possible: bool,
     /// Whether a live device is left out because its push service refused this nudge for good.
     pub refused_before: bool,
+}
+
+impl Ready {
+    /// All nudges of the message.
+    pub fn nudges(&self) -> impl Iterator<Item = &NudgeRow> {
+        std::iter::once(&self.nudge).chain(&self.with)
+    }
 }
 
 /// What the sender needs.
@@ -28,6 +37,8 @@ pub enum Payload {
         targets: Vec<Target>,
         /// The words for a device whose owner chose fuller words.
         letter: Letter,
+        /// Whether it is one question and nothing else, which a tap beside it can answer.
+        answers: bool,
     },
     /// A mail to an address.
     Mail(Mailing),
@@ -55,19 +66,24 @@ pub struct Mailing {
     pub choices: Option<String>,
 }
 
+/// What goes out, and the page tokens of its links, to be stored.
+pub struct Prepared {
+    /// As in [`Ready`].
+    pub payload: Payload,
+    /// As in [`Ready`].
+    pub mail_possible: bool,
+    /// As in [`Ready`].
+    pub refused_before: bool,
+    /// The page tokens.
+    pub links: Vec<PageTokenRow>,
+}
+
 /// The decision about one claimed nudge.
 pub enum ClaimDecision {
-    /// Send it, as a [`Ready`] nudge.
-    Send {
-        /// As in [`Ready`].
-        payload: Payload,
-        /// As in [`Ready`].
-        mail_possible: bool,
-        /// As in [`Ready`].
-        refused_before: bool,
-        /// The page tokens of its links, to be stored.
-        links: Vec<PageTokenRow>,
-    },
+    /// Send it.
+    Send(Prepared),
+    /// A reminder that may go out on this channel; with which others is decided for its recipient.
+    Remind(Channel),
     /// Do not send it: moved, dropped or dead.
     End(Release),
 }

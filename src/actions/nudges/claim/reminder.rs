@@ -1,9 +1,9 @@
 //! Reminders: decides about a claimed one from current facts, and prepares its payload.
 
 use crate::actions::accounts::people::Person;
-use crate::actions::check_ins::page::PageToken;
+use crate::actions::check_ins::page::{self, PageToken};
 use crate::actions::nudges::claim::context::{ClaimContext, recipient};
-use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload, Target};
+use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload, Prepared, Target};
 use crate::actions::nudges::device::open_subscription;
 use crate::actions::nudges::planning::ScheduleInput;
 use crate::actions::{Fault, Transaction};
@@ -11,49 +11,65 @@ use crate::domain::account::Reach;
 use crate::domain::ladder::PATIENCE;
 use crate::domain::negotiation::ContactWay;
 use crate::domain::nudge::{Channel, DropReason, Facts, NudgeState, Reason, Rung, Verdict, judge};
-use crate::domain::wording;
-use crate::ids::{AccountId, SessionId};
+use crate::domain::together::WITHIN;
+use crate::domain::wording::{self, Letter};
+use crate::ids::SessionId;
 use crate::store::account::AccountRow;
+use crate::store::check_in::CheckInRow;
 use crate::store::device::DeviceRow;
 use crate::store::nudge::{NudgeRow, Release};
 use crate::store::page_token::PageTokenRow;
-use jiff::Timestamp;
-use std::collections::HashMap;
+use jiff::{SignedDuration, Timestamp};
 
-/// Decides about a reminder. `today`: how many reminders each person already gets from this claim.
-pub fn decide(
-    tx: &Transaction<'_>,
-    context: &ClaimContext,
-    (row, reason): (&NudgeRow, Reason),
-    today: &HashMap<AccountId, i64>,
-) -> Result<ClaimDecision, Fault> {
-    let now = tx.ts();
-    let Some(schedule) = context.schedule(row) else {
-        return Ok(ClaimDecision::drop(row, DropReason::Expired, now));
-    };
-    let Some(recipient) = recipient(schedule, row) else {
-        return Ok(ClaimDecision::drop(row, DropReason::LinkEnded, now));
-    };
-    let (devices, refused_before) = context.targets(row, recipient);
-    let live_devices = devices.len();
-    let reminder = Reminder { context, row, reason, schedule, recipient, live_devices, now: tx.now };
-    let reach = recipient.reach();
-    match judge(&reminder.facts(&reach, today), tx.now) {
-        Verdict::Move(at) => Ok(ClaimDecision::End(Release::moved(row, at))),
-        Verdict::Drop(reason) => Ok(ClaimDecision::drop(row, reason, now)),
-        Verdict::Send(channel) => {
-            let person = Person::open(tx.vault, recipient.clone())?;
-            let (payload, links) = match channel {
-                Channel::Push => reminder.by_push(tx, &person, &devices)?,
-                Channel::Mail => reminder.by_mail(tx, &person)?,
-            };
-            let mail_possible = context.mail_possible(row);
-            Ok(ClaimDecision::Send { payload, mail_possible, refused_before, links })
-        }
+/// Decides about a claimed reminder.
+pub fn decide(tx: &Transaction<'_>, context: &ClaimContext, row: &NudgeRow, reason: Reason) -> ClaimDecision {
+    match judged(tx, context, row, reason) {
+        Verdict::Move(at) => ClaimDecision::End(Release::moved(row, at)),
+        Verdict::Drop(reason) => ClaimDecision::drop(row, reason, tx.ts()),
+        Verdict::Send(channel) => ClaimDecision::Remind(channel),
     }
 }
 
-/// A claimed reminder with its check-in and recipient.
+/// The verdict about a reminder now: one that is due, or one that may come early with another.
+pub fn judged(tx: &Transaction<'_>, context: &ClaimContext, row: &NudgeRow, reason: Reason) -> Verdict {
+    let Some(reminder) = Reminder::of(tx, context, row, reason) else {
+        let gone = if context.schedule(row).is_some() { DropReason::LinkEnded } else { DropReason::Expired };
+        return Verdict::Drop(gone);
+    };
+    let reach = reminder.recipient.reach();
+    judge(&reminder.facts(&reach), tx.now)
+}
+
+/// Prepares reminders to one person as one message, named after the first.
+pub fn prepare(
+    tx: &Transaction<'_>,
+    context: &ClaimContext,
+    rows: &[NudgeRow],
+    channel: Channel,
+) -> Result<Prepared, Fault> {
+    let missing = || Fault::Inconsistent("a reminder without its check-in or recipient");
+    let first = rows.first().ok_or_else(missing)?;
+    let offered = if rows.len() > 1 { rows.to_vec() } else { context.of_message(first) };
+    let mut reminders = Vec::new();
+    for row in &offered {
+        let reminder = row.kind.reason().and_then(|reason| Reminder::of(tx, context, row, reason));
+        reminders.extend(reminder);
+    }
+    // Questions first, since the link is to answer them; then what somebody needs, then the rest.
+    reminders.sort_by_key(|it| (it.order(), it.schedule.check_in.due_at, it.row.id));
+    let recipient = reminders.first().ok_or_else(missing)?.recipient;
+    let person = Person::open(tx.vault, recipient.clone())?;
+    let (devices, refused_before) = context.targets(first, recipient);
+    let message = Message { tx, person: &person, named: first, reminders };
+    let (payload, links) = match channel {
+        Channel::Push => message.by_push(&devices)?,
+        Channel::Mail => message.by_mail()?,
+    };
+    Ok(Prepared { payload, mail_possible: context.mail_possible(first), refused_before, links })
+}
+
+/// A reminder with its check-in and recipient.
+#[derive(Clone)]
 struct Reminder<'a> {
     context: &'a ClaimContext,
     row: &'a NudgeRow,
@@ -64,11 +80,32 @@ struct Reminder<'a> {
     now: Timestamp,
 }
 
-impl Reminder<'_> {
-    fn facts<'r>(&self, reach: &'r Reach, today: &HashMap<AccountId, i64>) -> Facts<'r> {
+impl<'a> Reminder<'a> {
+    /// None: its check-in is gone, or its recipient is no longer part of it.
+    fn of(
+        tx: &Transaction<'_>,
+        context: &'a ClaimContext,
+        row: &'a NudgeRow,
+        reason: Reason,
+    ) -> Option<Self> {
+        let schedule = context.schedule(row)?;
+        let recipient = recipient(schedule, row)?;
+        let live_devices = context.targets(row, recipient).0.len();
+        Some(Self { context, row, reason, schedule, recipient, live_devices, now: tx.now })
+    }
+
+    /// Its place among those of one message.
+    fn order(&self) -> u8 {
+        match self.reason {
+            Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain) => 0,
+            Reason::CheckIn(Rung::TellPartner) => 1,
+            Reason::Prompt => 2,
+        }
+    }
+
+    fn facts<'r>(&self, reach: &'r Reach) -> Facts<'r> {
         let Self { context, row, schedule, recipient, live_devices, now, .. } = *self;
         let straggler = row.device_id.is_some();
-        let in_claim = today.get(&recipient.id).copied().unwrap_or(0);
         let asked = |ask: &NudgeRow| matches!(ask.state, NudgeState::Sent | NudgeState::Waiting);
         let (asked, not_before) = match self.reason {
             Reason::CheckIn(rung) => {
@@ -98,12 +135,6 @@ impl Reminder<'_> {
                     && other.state == NudgeState::Sent
                     && other.channel == Channel::Mail
             }),
-            // The nudge itself was counted already, when the other devices took it.
-            sent_today: if straggler {
-                0
-            } else {
-                context.today(recipient, &reach.rhythm.zone, now) + in_claim
-            },
         }
     }
 
@@ -118,7 +149,13 @@ impl Reminder<'_> {
             NudgeState::Waiting => waits.then(|| nudge.send_at.get().max(self.now)),
             NudgeState::Dropped | NudgeState::Dead => None,
         });
-        asked.max().map(|at| at + PATIENCE)
+        // A question that comes early, with another one, need not wait to the minute.
+        let early = if rung.is_question() && row_is_early(self.row, self.now) {
+            WITHIN
+        } else {
+            SignedDuration::ZERO
+        };
+        asked.max().map(|at| at + PATIENCE - early)
     }
 
     /// Whether a push can reach the recipient.
@@ -145,42 +182,67 @@ impl Reminder<'_> {
     fn standing_alert(&self) -> Option<ContactWay> {
         self.context.alert(self.schedule).standing
     }
+}
 
-    /// The link's target: a question opens its answer page; every other reminder opens the app.
-    /// `session`: that of the device; None: it goes by mail.
-    fn way(&self, tx: &Transaction<'_>, session: Option<SessionId>) -> (String, Option<PageTokenRow>) {
-        match self.reason {
-            Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain) => {
-                let PageToken { token, row } =
-                    PageToken::to_answer(tx, &self.schedule.check_in, self.recipient, session);
-                (format!("c/{token}"), Some(row))
-            }
-            Reason::CheckIn(Rung::TellPartner) | Reason::Prompt => ("open".to_owned(), None),
-        }
+/// Whether a reminder is looked at before its time.
+fn row_is_early(row: &NudgeRow, now: Timestamp) -> bool {
+    row.send_at.get() > now
+}
+
+/// Reminders to one person that go out as one.
+struct Message<'a> {
+    tx: &'a Transaction<'a>,
+    person: &'a Person,
+    named: &'a NudgeRow,
+    reminders: Vec<Reminder<'a>>,
+}
+
+impl Message<'_> {
+    fn letter(&self) -> Letter {
+        wording::together(self.reminders.iter().map(|it| wording::reminder(it.reason, it.standing_alert())))
     }
 
-    fn by_push(
-        &self,
-        tx: &Transaction<'_>,
-        person: &Person,
-        devices: &[&DeviceRow],
-    ) -> Result<(Payload, Vec<PageTokenRow>), Fault> {
-        let letter = wording::reminder(self.reason, self.standing_alert());
+    fn questions(&self) -> Vec<&CheckInRow> {
+        let questions = self.reminders.iter().filter(|it| it.order() == 0);
+        let mut rows: Vec<&CheckInRow> = questions.map(|it| &it.schedule.check_in).collect();
+        rows.dedup_by_key(|row| row.id);
+        rows
+    }
+
+    /// The link's target: with a question, the page to answer it, and all others; without one, the app. `session`: that
+    /// of the device; None: it goes by mail.
+    fn way(&self, session: Option<SessionId>) -> (String, Vec<PageTokenRow>) {
+        let questions = self.questions();
+        if questions.is_empty() {
+            return ("open".to_owned(), Vec::new());
+        }
+        let others = self.reminders.iter().filter(|it| it.order() > 0).cloned();
+        let others = wording::together(others.map(|it| wording::reminder(it.reason, it.standing_alert())));
+        let sentences: &[&str] =
+            if self.reminders.iter().any(|it| it.order() > 0) { &others.paragraphs } else { &[] };
+        let (token, rows) = page::to_answer(self.tx, &questions, sentences, &self.person.row, session);
+        (format!("c/{token}"), rows)
+    }
+
+    fn by_push(&self, devices: &[&DeviceRow]) -> Result<(Payload, Vec<PageTokenRow>), Fault> {
+        let letter = self.letter();
         let (mut targets, mut links) = (Vec::new(), Vec::new());
         for device in devices {
-            let (path, link) = self.way(tx, device.session_id);
-            let subscription = open_subscription(person, device)?;
+            let (path, link) = self.way(device.session_id);
+            let subscription = open_subscription(self.person, device)?;
             targets.push(Target { device: device.id, subscription, path });
             links.extend(link);
         }
-        Ok((Payload::Push { targets, letter }, links))
+        let answers = self.reminders.len() == 1 && self.questions().len() == 1;
+        Ok((Payload::Push { targets, letter, answers }, links))
     }
 
-    fn by_mail(&self, tx: &Transaction<'_>, person: &Person) -> Result<(Payload, Vec<PageTokenRow>), Fault> {
-        let (path, link) = self.way(tx, None);
-        let letter = wording::reminder(self.reason, self.standing_alert());
-        let PageToken { token, row } = PageToken::to_choose(tx, self.row, &person.row);
-        let mailing = Mailing { to: person.email()?, letter, path, choices: Some(token) };
-        Ok((Payload::Mail(mailing), link.into_iter().chain([row]).collect()))
+    fn by_mail(&self) -> Result<(Payload, Vec<PageTokenRow>), Fault> {
+        let (path, mut links) = self.way(None);
+        let letter = self.letter();
+        let PageToken { token, row } = PageToken::to_choose(self.tx, self.named, &self.person.row);
+        links.push(row);
+        let mailing = Mailing { to: self.person.email()?, letter, path, choices: Some(token) };
+        Ok((Payload::Mail(mailing), links))
     }
 }
