@@ -2,8 +2,6 @@
 
 use super::negotiation::ContactWay;
 use super::nudge::{Reason, Rung};
-use super::quiet_hours::Zone;
-use jiff::Timestamp;
 use std::borrow::Cow;
 
 /// The title of every push (R24).
@@ -152,18 +150,6 @@ pub fn reminder(reason: Reason, action: Option<ContactWay>) -> Letter {
     }
 }
 
-/// What a page calls an occasion that ended then: by its day and time there, since a name would say whose it was.
-pub fn occasion(zone: &Zone, ended_at: Timestamp) -> String {
-    let local = zone.time_zone().to_datetime(ended_at);
-    let part = match local.hour() {
-        5..12 => "morning",
-        12..17 => "afternoon",
-        17..22 => "evening",
-        _ => "night",
-    };
-    format!("{} {part}, {}", local.strftime("%A"), local.strftime("%H:%M"))
-}
-
 /// The words of several reminders that come as one: each sentence once, in their order, and the first link.
 pub fn together(letters: impl IntoIterator<Item = Letter>) -> Letter {
     let mut letters = letters.into_iter();
@@ -179,7 +165,7 @@ pub fn together(letters: impl IntoIterator<Item = Letter>) -> Letter {
 }
 
 /// Tells the partner what would be welcome (R13).
-fn tell_partner(action: ContactWay) -> Letter {
+pub fn tell_partner(action: ContactWay) -> Letter {
     let paragraphs: &[&str] = match action {
         ContactWay::Message => &["A message would be welcome."],
         ContactWay::Call => &["A call would be welcome."],

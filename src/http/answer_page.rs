@@ -28,7 +28,7 @@ struct AnswerPage {
     share: Vec<Choice>,
     attempt: String,
     several: Option<Several>,
-    sentences: Vec<String>,
+    sentences: Vec<&'static str>,
 }
 
 /// Where a visit stands whose link has several questions.
@@ -40,8 +40,8 @@ struct Several {
     done: String,
     /// Whether the last reply was taken.
     saved: bool,
-    /// The other questions, by number and name.
-    others: Vec<(usize, String)>,
+    /// The links to the other questions, with their names.
+    others: Vec<(String, String)>,
 }
 
 /// A visit: what its link offers, which question is on the page, and which were replied to before.
@@ -68,16 +68,17 @@ impl Visit {
     }
 
     fn several(&self, saved: bool) -> Option<Several> {
-        let label = self.offered.questions.get(self.number)?.clone();
+        let label = self.offered.questions.get(self.number)?.name();
         let done: Vec<String> = self.done.iter().map(usize::to_string).collect();
         let left = self.offered.questions.iter().enumerate();
         let left = left.filter(|(number, _)| *number != self.number && !self.done.contains(number));
-        let others = left.map(|(number, name)| (number, name.clone())).collect();
+        let query = self.offered.query();
+        let others = left.map(|(number, it)| (format!("{query}&question={number}"), it.name())).collect();
         Some(Several { label, number: self.number, done: done.join(","), saved, others })
     }
 }
 
-/// More questions than a link ever has.
+/// More questions than are ever replied to in a visit.
 const MOST: usize = 100;
 
 /// One of the five moods.
@@ -189,16 +190,17 @@ fn form(
         share,
         attempt: opaque(web.context.vault.chance()).0,
         several: visit.several(status == StatusCode::OK && !visit.done.is_empty()),
-        sentences: visit.offered.sentences.clone(),
+        sentences: visit.offered.sentences(),
     };
     html::page(status, &page)
 }
 
-fn settled() -> HttpResponse {
-    let sentences = [
+fn settled(offered: &Offered) -> HttpResponse {
+    let mut sentences = vec![
         "This is done. Nothing more comes about it.".to_owned(),
         "If you want to change it, please sign in to your app.".to_owned(),
     ];
+    sentences.extend(offered.sentences().into_iter().map(str::to_owned));
     html::note(StatusCode::OK, "Thank you", &sentences)
 }
 
@@ -216,22 +218,29 @@ fn nothing_done(web: &Web, visit: &Visit, written: &Fields) -> HttpResponse {
     )
 }
 
-/// Which of a link's questions is shown.
+/// What a link's query says: what the page offers, and which of several questions is shown.
 #[derive(Deserialize)]
 pub struct Shown {
-    question: Option<usize>,
+    #[serde(default)]
+    about: String,
+    #[serde(default)]
+    also: String,
+    #[serde(default)]
+    question: String,
 }
 
-/// The question. It is the same whatever became of it, so that who sees a used link learns nothing by looking again; the
-/// attempt in it is new each time. A link with several questions names them by the times that the mail or push stood for.
-pub async fn show(web: web::Data<Web>, token: web::Path<String>, shown: web::Query<Shown>) -> HttpResponse {
-    match page::offered(&web.context, token.into_inner()).await {
-        Ok(offered) => {
-            let visit = Visit { offered, number: shown.question.unwrap_or(0), done: Vec::new() };
-            form(&web, StatusCode::OK, &visit, &Fields::default(), Vec::new())
-        }
-        Err(fault) => html::fault(TITLE, &fault),
+impl Shown {
+    fn offered(&self) -> Offered {
+        Offered::parse(&self.about, &self.also)
     }
+}
+
+/// The question. Nothing is looked up: the page is the same whatever the link and whatever became of it, so that who sees a
+/// used one learns nothing by looking again; the attempt in it is new each time. What else it offers stands in the link.
+pub async fn show(web: web::Data<Web>, shown: web::Query<Shown>) -> HttpResponse {
+    let number = shown.question.parse().unwrap_or(0);
+    let visit = Visit { offered: shown.offered(), number, done: Vec::new() };
+    form(&web, StatusCode::OK, &visit, &Fields::default(), Vec::new())
 }
 
 /// The reply that the form asks for; `None`: no button was pressed.
@@ -275,10 +284,10 @@ pub async fn answer(
     request: HttpRequest,
     web: web::Data<Web>,
     token: web::Path<String>,
+    shown: web::Query<Shown>,
     body: rest::Body,
 ) -> HttpResponse {
     let Some((wants, sent)) = rest::sent::<rest::Reply>(&request, &body) else { return rest::malformed() };
-    let token = token.into_inner();
     let (reply, attempt, question, written) = match sent {
         Sent::Json(said) => {
             let (attempt, question) = (said.attempt.clone(), said.question.unwrap_or(0));
@@ -291,7 +300,7 @@ pub async fn answer(
     };
     let outcome = match reply {
         Some(reply) => {
-            let which = (token.clone(), question);
+            let which = (token.into_inner(), question);
             page::reply(&web.context, &visitor(&request, &web), which, reply, attempt).await
         }
         None => {
@@ -302,21 +311,18 @@ pub async fn answer(
     if wants == Wants::Json {
         return rest::replied(outcome);
     }
-    let offered = match page::offered(&web.context, token).await {
-        Ok(offered) => offered,
-        Err(fault) => return html::fault(TITLE, &fault),
-    };
-    let visit = Visit::of(offered, &written);
+    let visit = Visit::of(shown.offered(), &written);
     match outcome {
         Ok(Replied::Settled | Replied::PutOff) | Err(Refusal::Repeated)
             if !visit.offered.questions.is_empty() =>
         {
+            let offered = visit.offered.clone();
             match visit.next() {
                 Some(next) => form(&web, StatusCode::OK, &next, &Fields::default(), Vec::new()),
-                None => settled(),
+                None => settled(&offered),
             }
         }
-        Ok(Replied::Settled) | Err(Refusal::Repeated) => settled(),
+        Ok(Replied::Settled) | Err(Refusal::Repeated) => settled(&visit.offered),
         Ok(Replied::PutOff) => {
             let sentence = "You will be asked again then. Nothing comes before.".to_owned();
             html::note(StatusCode::OK, "All right", &[sentence])

@@ -32,10 +32,8 @@ pub struct PageTokenRow {
     pub round: i32,
     /// SHA-256 of the attempt that settled the check-in or put it off by this link.
     pub attempt_hash: Option<Vec<u8>>,
-    /// Which of the questions, or sentences, of its message it is, from 0.
+    /// Which of the questions of its message it is, from 0.
     pub number: i32,
-    /// What the page calls the question; empty: it is the only one. Without a check-in: a sentence of the same message.
-    pub label: String,
 }
 
 /// Saves tokens that are sent now; existing ones stay unchanged.
@@ -70,16 +68,6 @@ pub fn find(
         .select(PageTokenRow::as_select())
         .first(db)
         .optional()
-}
-
-/// What an answering link stands for, whether or not it still works: for each row, whether it is a question, and its label.
-pub fn labels(db: &mut Db, token_hash: &[u8]) -> QueryResult<Vec<(bool, String)>> {
-    page_tokens::table
-        .filter(page_tokens::token_hash.eq(token_hash))
-        .filter(page_tokens::purpose.eq(PagePurpose::Answer))
-        .order(page_tokens::number.asc())
-        .select((page_tokens::check_in_id.is_not_null(), page_tokens::label))
-        .load(db)
 }
 
 /// Notes the attempt that settled the check-in or put it off by a token.

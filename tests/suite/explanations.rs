@@ -6,6 +6,8 @@ use crate::support::{Couple, Person, TestApp};
 use serde_json::{Value, json};
 
 const ENDED: &str = "This scene ended on Saturday 24 October at 20:00 (Europe/Berlin).";
+/// The last sentence about what came with something else.
+const TOGETHER: &str = "It came together with what else was for you about then.";
 const LOOKED: &str = "Then a time was looked for at which both of you are likely awake.";
 
 /// The explanations of a person's nudges on a rung, sent or planned, the earliest first: `sentences` and the rest.
@@ -39,7 +41,7 @@ on_both_databases! {
         let of = |rule: &str, due: &str, sentences: &[&str]| {
             json!({ "rule": rule, "revision": 2, "dueAt": due, "sentences": sentences })
         };
-        assert_eq!(explained(&app, alex, "ASK").await, [of("CHECK_IN_DUE", "2026-10-25T18:00:00Z", &[ENDED, plan])]);
+        assert_eq!(explained(&app, alex, "ASK").await, [of("CHECK_IN_DUE", "2026-10-25T18:00:00Z", &[ENDED, plan, TOGETHER])]);
         assert_eq!(explained(&app, alex, "EMAIL").await, [of("NO_ANSWER", "2026-10-26T07:00:00Z", &[ENDED, plan,
             "Nothing was answered after three hours, at 22:00, so it came by e-mail.",
             "Your quiet hours last from 22:00 to 08:00, so it waited until Monday 26 October at 08:00."])]);
@@ -47,7 +49,7 @@ on_both_databases! {
             "Nothing was answered then either, so it came once more, three hours after the e-mail, on Monday 26 October at 11:00."])]);
         let touch = plan.replace("asks", "has you get in touch");
         assert_eq!(explained(&app, alex, "REACH_OUT").await,
-            [of("GET_IN_TOUCH", "2026-10-25T18:00:00Z", &[ENDED, &touch, LOOKED])]);
+            [of("GET_IN_TOUCH", "2026-10-25T18:00:00Z", &[ENDED, &touch, LOOKED, TOGETHER])]);
         let told = explained(&app, alex, "TELL_PARTNER").await;
         assert_eq!(told[0]["sentences"], json!([
             "Your agreement, revision 2, and the other person's standing permission allow you to be told.",
@@ -62,6 +64,7 @@ on_both_databases! {
         let first = explained(&app, &couple.alex, "ASK").await.remove(0);
         assert_eq!(first, json!({ "rule": "CHECK_IN_DUE", "revision": null, "dueAt": "2026-10-24T19:00:00Z", "sentences": [
             ENDED, "It stood under no agreement, so the usual plan asks after one hour: Saturday 24 October at 21:00.",
+            TOGETHER,
         ] }));
     }
 
@@ -75,7 +78,7 @@ on_both_databases! {
         app.pass_minutes(2 * HOUR).await;
         let asks = explained(&app, &couple.sam, "ASK").await;
         assert_eq!(asks.len(), 2);
-        assert_eq!(asks[0]["sentences"].as_array().unwrap().len(), 2, "the first was not put off");
+        assert_eq!(asks[0]["sentences"].as_array().unwrap().len(), 3, "the first was not put off");
         assert_eq!(asks[1]["sentences"][2], "You put it off until Saturday 24 October at 13:30.");
         change(&app, &couple.sam, "skipCheckIn", json!({ "checkInId": check_in["id"] })).await;
         let mails = explained(&app, &couple.sam, "EMAIL").await;

@@ -28,7 +28,7 @@ on_both_databases! {
         well.scene(&app).await;
         spoil_data_keys(&app, 2);
         app.pass_minutes(HOUR).await;
-        assert_eq!((well.alex.pushes(&app).len(), well.sam.pushes(&app).len()), (2, 2));
+        assert_eq!((well.alex.pushes(&app).len(), well.sam.pushes(&app).len()), (1, 1));
         assert!(spoilt.alex.pushes(&app).is_empty() && spoilt.sam.pushes(&app).is_empty());
         app.pass_minutes(2 * DAY).await;
         assert_eq!(well.sam.timeline_of(&app, "push ASK_AGAIN").await.len(), 2, "and so it goes on");

@@ -25,8 +25,10 @@ async fn alerts(app: &TestApp, person: &Person) -> Vec<String> {
     let mut messages = Vec::new();
     for push in person.pushes(app) {
         let nudge = person.nudge(app, &push).await;
-        if nudge["rung"] == "TELL_PARTNER" {
-            messages.push(text(&nudge["message"]));
+        for reason in std::iter::once(&nudge).chain(nudge["otherReasons"].as_array().unwrap()) {
+            if reason["rung"] == "TELL_PARTNER" {
+                messages.push(text(&reason["message"]));
+            }
         }
     }
     messages

@@ -27,7 +27,7 @@ impl Person {
     }
 
     /// Everything that reached this person about check-ins, as `day hour:minute channel kind` in UTC, sorted: a line for
-    /// each reason of a push.
+    /// each reason.
     pub async fn timeline(&self, app: &TestApp) -> Vec<String> {
         let mut lines = Vec::new();
         for push in self.pushes(app) {
@@ -40,7 +40,12 @@ impl Person {
         for mail in self.mails(app) {
             if mail.subject().as_deref() == Some("Your reminder") {
                 let words = mail.text().unwrap();
-                lines.push(format!("{} mail {}", stamp(mail.at), words.lines().next().unwrap()));
+                // The first sentence of each reason.
+                let says = |line: &&str| {
+                    line.starts_with("You asked to be reminded") || line.ends_with("would be welcome.")
+                };
+                lines
+                    .extend(words.lines().filter(says).map(|line| format!("{} mail {line}", stamp(mail.at))));
             }
         }
         lines.sort();

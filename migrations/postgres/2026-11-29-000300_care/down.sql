@@ -2,7 +2,6 @@ DELETE FROM page_tokens WHERE number > 0;
 ALTER TABLE page_tokens DROP CONSTRAINT page_tokens_number_range;
 ALTER TABLE page_tokens DROP CONSTRAINT page_tokens_pkey;
 ALTER TABLE page_tokens ADD CONSTRAINT page_tokens_pkey PRIMARY KEY (token_hash);
-ALTER TABLE page_tokens DROP COLUMN label;
 ALTER TABLE page_tokens DROP COLUMN number;
 DROP INDEX nudges_message;
 ALTER TABLE nudges DROP COLUMN message_key;

@@ -12,11 +12,8 @@ ALTER TABLE check_ins ADD COLUMN heard_from boolean NOT NULL DEFAULT FALSE;
 ALTER TABLE nudges ADD COLUMN message_key text;
 CREATE INDEX nudges_message ON nudges (message_key) WHERE message_key IS NOT NULL;
 
--- An answering link stands for all questions of its message: one row for each.
+-- An answering link stands for all questions of its message: one row for each, numbered from 0.
 ALTER TABLE page_tokens ADD COLUMN number integer NOT NULL DEFAULT 0;
--- What the page calls the question: when its occasion ended, where its subject was then. Empty: it is the only one. In a row
--- without a check-in, a sentence that came in the same message.
-ALTER TABLE page_tokens ADD COLUMN label text NOT NULL DEFAULT '';
 ALTER TABLE page_tokens DROP CONSTRAINT page_tokens_pkey;
 ALTER TABLE page_tokens ADD CONSTRAINT page_tokens_pkey PRIMARY KEY (token_hash, number);
 ALTER TABLE page_tokens ADD CONSTRAINT page_tokens_number_range CHECK (number >= 0);

@@ -37,11 +37,8 @@ CREATE TABLE page_tokens_new (
   attempt_hash BLOB,
   -- The round of its check-in to which an answering link belongs.
   round INTEGER NOT NULL DEFAULT 0,
-  -- Which of the questions, or sentences, of its message it is, from 0.
+  -- Which of the questions of its message it is, from 0.
   number INTEGER NOT NULL DEFAULT 0,
-  -- What the page calls the question: when its occasion ended, where its subject was then. Empty: it is the only one. In a
-  -- row without a check-in, a sentence that came in the same message.
-  label TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (token_hash, number)
 ) STRICT;
 INSERT INTO page_tokens_new (token_hash, purpose, account_id, check_in_id, created_at, expires_at, session_id, link_epoch, attempt_hash, round) SELECT token_hash, purpose, account_id, check_in_id, created_at, expires_at, session_id, link_epoch, attempt_hash, round FROM page_tokens;

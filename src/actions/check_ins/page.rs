@@ -10,7 +10,6 @@ use crate::domain::change::ChangeKind;
 use crate::domain::check_in::{CheckInState, check_snooze};
 use crate::domain::page::{CHOICES_FOR, PagePurpose, answer_ends};
 use crate::domain::problem::Checks;
-use crate::domain::wording;
 use crate::ids::{SessionId, TypedId};
 use crate::store;
 use crate::store::account::{AccountChange, AccountRow};
@@ -22,7 +21,7 @@ use std::sync::Arc;
 
 pub use crate::domain::account::Share;
 pub use crate::domain::answer::{AnswerContent, Degree, NoticedSign, Sign};
-pub use crate::domain::page::PauseChoice;
+pub use crate::domain::page::{Offered, PauseChoice};
 pub use crate::domain::problem::{Problem, ProblemCode};
 
 /// A token and the row by which it is found.
@@ -64,7 +63,6 @@ impl PageToken {
             round: 0,
             attempt_hash: None,
             number: 0,
-            label: String::new(),
         };
         Self { token, row }
     }
@@ -72,11 +70,10 @@ impl PageToken {
 
 /// The token to answer check-ins, at least one: the same in every push of a round to the devices of one session, and in
 /// every mail of it (`session` is None). A snooze begins the next round, with another token. Whoever ends that session ends
-/// the token. `sentences` came in the same message. Returns the token and its rows, one for each question and sentence.
+/// the token. Returns the token and its rows, one for each question.
 pub(in crate::actions) fn to_answer(
     tx: &Transaction<'_>,
     questions: &[&CheckInRow],
-    sentences: &[&str],
     subject: &AccountRow,
     session: Option<SessionId>,
 ) -> (String, Vec<PageTokenRow>) {
@@ -85,54 +82,15 @@ pub(in crate::actions) fn to_answer(
     let about = format!("{}{others}", questions.first().map_or(0, |row| row.round));
     let ends = questions.iter().map(|row| answer_ends(row.due_at.get())).max().unwrap_or(tx.now);
     let made = PageToken::derived(tx, PagePurpose::Answer, (first, &about), subject, session, ends);
-    let zone = subject.reach().rhythm.zone;
-    let mut rows = Vec::new();
-    for row in questions {
-        let label = match questions.len() {
-            1 => String::new(),
-            _ => wording::occasion(&zone, row.times().ended_at()),
-        };
-        rows.push(PageTokenRow {
-            check_in_id: Some(row.id),
-            round: row.round,
-            expires_at: answer_ends(row.due_at.get()).into(),
-            label,
-            ..made.row.clone()
-        });
-    }
-    for sentence in sentences {
-        rows.push(PageTokenRow { label: (*sentence).to_owned(), ..made.row.clone() });
-    }
-    for (number, row) in (0..).zip(&mut rows) {
-        row.number = number;
-    }
+    let row = |(number, row): (i32, &&CheckInRow)| PageTokenRow {
+        check_in_id: Some(row.id),
+        round: row.round,
+        expires_at: answer_ends(row.due_at.get()).into(),
+        number,
+        ..made.row.clone()
+    };
+    let rows = (0..).zip(questions).map(row).collect();
     (made.token, rows)
-}
-
-/// What the page of an answering link offers. It is the same for as long as the link is kept, whatever became of it.
-#[derive(Clone, Debug, Default)]
-pub struct Offered {
-    /// What each question is called; none: there is one, without a name.
-    pub questions: Vec<String>,
-    /// What else came in the same message.
-    pub sentences: Vec<String>,
-}
-
-/// What an answering link stands for; empty for an unknown one and for one with a single question.
-pub async fn offered(context: &Arc<AppContext>, token: String) -> Result<Offered, Fault> {
-    context
-        .read_tx(move |tx| {
-            let mut offered = Offered::default();
-            for (is_question, label) in store::page_token::labels(tx.db, &opaque_hash(&token))? {
-                match is_question {
-                    true if label.is_empty() => {}
-                    true => offered.questions.push(label),
-                    false => offered.sentences.push(label),
-                }
-            }
-            Ok(offered)
-        })
-        .await
 }
 
 fn find(

@@ -30,10 +30,8 @@ diesel::table! {
         round -> Integer,
         /// SHA-256 of the attempt that settled the check-in or put it off by this link; null: none did, or it was not named.
         attempt_hash -> Nullable<Binary>,
-        /// Which of the questions, or sentences, of its message it is, from 0.
+        /// Which of the questions of its message it is, from 0.
         number -> Integer,
-        /// What the page calls the question; empty: it is the only one. Without a check-in: a sentence of the same message.
-        label -> Text,
     }
 }
 

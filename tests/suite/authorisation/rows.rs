@@ -199,10 +199,12 @@ pub const OBJECTS: &[Object] = &[
             ("finishedAt", Own),
             ("message", Own),
             ("explanation", Own),
+            ("otherReasons", Own),
             ("checkIn", Own),
             ("scene", Own),
         ],
     ),
+    object("NudgeReason", "nudge.otherReasons", &[("nudgeId", Own), ("rung", Own), ("message", Own)]),
     object(
         "NudgeExplanation",
         "nudge.explanation",

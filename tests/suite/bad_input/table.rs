@@ -207,7 +207,7 @@ fn check_ins(world: &World, after: &dyn Fn(i64) -> Value) -> Vec<Row> {
     let answer = Row { mutation: "answerCheckIn", good, bad };
     let skip = json!({ "checkInId": own[1][1] });
     let skip = Row { mutation: "skipCheckIn", good: skip, bad: vec![state(answered)] };
-    let mut bad = vec![state(answered), state(not_due)];
+    let mut bad = vec![state(answered)];
     for minutes in [9, 721, 0, -30] {
         bad.push(("minutes", json!(minutes), "minutes", "OUT_OF_RANGE"));
     }

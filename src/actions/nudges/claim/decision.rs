@@ -37,7 +37,7 @@ pub enum Payload {
         targets: Vec<Target>,
         /// The words for a device whose owner chose fuller words.
         letter: Letter,
-        /// Whether it is one question and nothing else, which a tap beside it can answer.
+        /// Whether it asks one question, which a tap beside it can answer.
         answers: bool,
     },
     /// A mail to an address.

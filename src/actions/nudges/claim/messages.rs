@@ -128,11 +128,12 @@ fn postponed(row: NudgeRow, morning: Timestamp, now: Timestamp) -> (NudgeRow, Re
 }
 
 /// The row that a message is named after, first, and the others in a steady order: one that was tried under the message's
-/// name before stays it.
+/// name before stays it, else it is a question.
 pub fn in_order(mut rows: Vec<NudgeRow>) -> Vec<NudgeRow> {
     rows.sort_by_key(|row| {
         let named = row.message_key.as_ref().is_some_and(|key| *key == row.key);
-        (!named, row.message_key.is_none(), row.send_at, row.id)
+        let asks = row.kind.rung().is_some_and(Rung::is_question);
+        (!named, row.message_key.is_none(), row.tries() <= 1, !asks, row.send_at, row.id)
     });
     rows
 }

@@ -11,6 +11,7 @@ use crate::domain::account::Reach;
 use crate::domain::ladder::PATIENCE;
 use crate::domain::negotiation::ContactWay;
 use crate::domain::nudge::{Channel, DropReason, Facts, NudgeState, Reason, Rung, Verdict, judge};
+use crate::domain::page::{Occasion, Offered};
 use crate::domain::together::WITHIN;
 use crate::domain::wording::{self, Letter};
 use crate::ids::SessionId;
@@ -216,12 +217,20 @@ impl Message<'_> {
         if questions.is_empty() {
             return ("open".to_owned(), Vec::new());
         }
-        let others = self.reminders.iter().filter(|it| it.order() > 0).cloned();
-        let others = wording::together(others.map(|it| wording::reminder(it.reason, it.standing_alert())));
-        let sentences: &[&str] =
-            if self.reminders.iter().any(|it| it.order() > 0) { &others.paragraphs } else { &[] };
-        let (token, rows) = page::to_answer(self.tx, &questions, sentences, &self.person.row, session);
-        (format!("c/{token}"), rows)
+        let zone = self.person.row.reach().rhythm.zone;
+        let occasion = |row: &&CheckInRow| Occasion::new(&zone, row.times().ended_at());
+        let alerts = self.reminders.iter().filter(|it| it.reason == Reason::CheckIn(Rung::TellPartner));
+        let offered = Offered {
+            questions: if questions.len() > 1 {
+                questions.iter().map(occasion).collect()
+            } else {
+                Vec::new()
+            },
+            reach_out: self.reminders.iter().any(|it| it.reason == Reason::Prompt),
+            welcome: alerts.filter_map(Reminder::standing_alert).collect(),
+        };
+        let (token, rows) = page::to_answer(self.tx, &questions, &self.person.row, session);
+        (format!("c/{token}{}", offered.query()), rows)
     }
 
     fn by_push(&self, devices: &[&DeviceRow]) -> Result<(Payload, Vec<PageTokenRow>), Fault> {
@@ -233,7 +242,7 @@ impl Message<'_> {
             targets.push(Target { device: device.id, subscription, path });
             links.extend(link);
         }
-        let answers = self.reminders.len() == 1 && self.questions().len() == 1;
+        let answers = self.questions().len() == 1;
         Ok((Payload::Push { targets, letter, answers }, links))
     }
 
