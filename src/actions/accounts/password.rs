@@ -44,9 +44,9 @@ pub struct Remaining {
     pub authenticator: bool,
 }
 
-/// Sets a new password by the token of a mail and signs out every device. Passkeys go too, unless an authenticator
-/// protects the account: without one, the mailbox is all that its owner can prove, and somebody who was in the account
-/// may have left a passkey there. With one, its owner removes what is not theirs after logging in.
+/// Sets a new password by the token of a mail and signs out every device. Somebody who was in the account may have left a
+/// factor there, and the mailbox is all that its owner can prove: what such a person may have added goes, and passkeys
+/// stay only where an older authenticator protects the account.
 pub async fn reset_password(
     context: &Arc<AppContext>,
     by: &Visitor,
@@ -81,19 +81,15 @@ pub async fn reset_password(
             end_sessions(tx, account.id, Which::All)?;
             void_links(tx, account.id)?;
             tell_of_security(tx, account.id)?;
-            leave_what_is_proved(tx, account.id)
+            factors::forget_unproved(tx, account.id, request.created_at)?;
+            remaining(tx, account.id)
         })
         .await
 }
 
-/// Takes away what the mailbox alone cannot vouch for; returns what can still sign in.
-fn leave_what_is_proved(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<Remaining> {
-    if second_factor::is_asked(tx, account)? {
-        let passkeys = store::passkey::list(tx.db, account)?.len();
-        return Ok(Remaining { passkeys, authenticator: true });
-    }
-    factors::forget_all(tx, account)?;
-    Ok(Remaining::default())
+fn remaining(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<Remaining> {
+    let passkeys = store::passkey::list(tx.db, account)?.len();
+    Ok(Remaining { passkeys, authenticator: second_factor::is_asked(tx, account)? })
 }
 
 /// Uses up the open reset requests: after a password change no earlier reset mail may work.
