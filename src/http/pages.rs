@@ -166,6 +166,7 @@ pub async fn old_address(
 pub async fn reset_form() -> HttpResponse {
     let sentences = [
         "All your devices will be signed out.".to_owned(),
+        "Invitations that nobody has accepted yet end.".to_owned(),
         "An authenticator app that you set up in the last week is removed.".to_owned(),
         "Passkeys are removed, too. If you have used an app for longer, only those of the last week are."
             .to_owned(),

@@ -5,7 +5,7 @@ use crate::actions::accounts::mail_request::{
     ask_by_mail, expired, find_request, request_details, request_email, take_request,
 };
 use crate::actions::accounts::people::{Person, email_index};
-use crate::actions::auth::sign_out::{Which, end_sessions, void_links};
+use crate::actions::auth::sign_out::{Which, shut_out, void_links};
 use crate::actions::auth::{factors, reauthentication};
 use crate::actions::{ActionResult, AppContext, Caller, Fault, Refusal, Transaction, Visitor};
 use crate::domain::account::Email;
@@ -177,8 +177,7 @@ pub async fn take_back(context: &Arc<AppContext>, by: &Visitor, token: String) -
                 ..Default::default()
             };
             save_address(tx, account, &change)?;
-            end_sessions(tx, account, Which::All)?;
-            void_links(tx, account)?;
+            shut_out(tx, account, Which::All)?;
             factors::forget_unproved(tx, account, request.created_at)?;
             erasure::cancel_requested_since(tx, account, request.created_at)?;
             tx.tell(&[account], ChangeKind::AccountChanged, account);

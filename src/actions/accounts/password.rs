@@ -4,7 +4,7 @@ use crate::actions::accounts::mail_request::{
     ask_by_mail, expired, find_request, take_request, tell_of_security,
 };
 use crate::actions::accounts::people::{Person, email_index};
-use crate::actions::auth::sign_out::{Which, end_sessions, void_links};
+use crate::actions::auth::sign_out::{Which, shut_out};
 use crate::actions::auth::{factors, reauthentication, second_factor};
 use crate::actions::{ActionResult, AppContext, Caller, Fault, Transaction, Visitor};
 use crate::auth::tokens::opaque_hash;
@@ -78,8 +78,7 @@ pub async fn reset_password(
             let change = AccountChange { password_hash: Some(password_hash), ..Default::default() };
             store::account::update(tx.db, account.id, &change)?;
             close_resets(tx, &account.email_index)?;
-            end_sessions(tx, account.id, Which::All)?;
-            void_links(tx, account.id)?;
+            shut_out(tx, account.id, Which::All)?;
             tell_of_security(tx, account.id)?;
             factors::forget_unproved(tx, account.id, request.created_at)?;
             remaining(tx, account.id)
@@ -151,8 +150,7 @@ pub async fn change_password(
             let change = AccountChange { password_hash: Some(password_hash), ..Default::default() };
             let row = store::account::update(tx.db, requester.account, &change)?;
             close_resets(tx, &row.email_index)?;
-            end_sessions(tx, requester.account, Which::AllBut(requester.session))?;
-            void_links(tx, requester.account)?;
+            shut_out(tx, requester.account, Which::AllBut(requester.session))?;
             tell_of_security(tx, requester.account)
         })
         .await
