@@ -7,8 +7,12 @@ use crate::support::people::{PASSWORD, link_in, text, totp_secret};
 use crate::support::{Person, TestApp};
 use diesel::prelude::*;
 use evenkeel::domain::totp::code_at;
+use evenkeel::ids::{AccountId, TypedId};
+use evenkeel::store::recovery_code::RecoveryCodeRow;
 use evenkeel::store::schema::idempotency_keys;
+use evenkeel::store::types::Ts;
 use evenkeel::store::{Db, StoreError};
+use evenkeel::vault::sha256;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -321,6 +325,34 @@ on_both_databases! {
         seconds(&app, 3600);
         let rested = challenge(&app, &alex.email).await;
         assert_eq!(complete(&app, &rested, "totpCode", &phone.code(&app)).await["status"], "DONE");
+    }
+
+    async fn a_recovery_code_has_120_bits_and_one_of_before_works_still(app) {
+        let alex = alex(&app).await;
+        let phone = Authenticator::of(&app, &alex).await;
+        let crockford = |c: char| c.is_ascii_digit() || c.is_ascii_uppercase() && !"ILOU".contains(c);
+        for code in &phone.recovery_codes {
+            assert!(code.split('-').all(|group| group.len() == 4 && group.chars().all(crockford)), "{code}");
+            assert_eq!(code.split('-').count(), 6);
+        }
+        let all: std::collections::HashSet<_> = phone.recovery_codes.iter().flat_map(|code| code.split('-')).collect();
+        assert_eq!(all.len(), 60, "each group is chance");
+        let me = alex.ask(&app, "{ viewer { account { id } } }", json!({})).await;
+        let account: AccountId = text(&me["viewer"]["account"]["id"]).parse().unwrap();
+        let former = "0123456789ABCDEF";
+        let hash = sha256(&[account.uuid().as_bytes().as_slice(), former.as_bytes()].concat());
+        let now = Ts::from(app.clock.now());
+        let keep = move |db: &mut Db| {
+            let row = RecoveryCodeRow { code_hash: hash, account_id: account, created_at: now, used_at: None };
+            Ok::<_, StoreError>(evenkeel::store::recovery_code::insert(db, &row)?)
+        };
+        app.app.context.store.write(keep).await.unwrap();
+        for code in ["0123-4567-89ab-cdef", &phone.recovery_codes[0]] {
+            let step = challenge(&app, &alex.email).await;
+            assert_eq!(complete(&app, &step, "recoveryCode", code).await["status"], "DONE", "{code}");
+            let step = challenge(&app, &alex.email).await;
+            assert_eq!(refused(&app, &step, "recoveryCode", code).await, wrong("recoveryCode"), "once");
+        }
     }
 
     async fn r34_of_many_who_use_one_code_at_once_one_gets_in(app) {
