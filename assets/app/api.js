@@ -73,6 +73,15 @@ export async function askOpenly(query, variables = {}) {
   return dataOf(await graphql(JSON.stringify({ query, variables })));
 }
 
+/**
+ * Logs in. Where a session ended by itself, its last refresh token shows that this device is known: then nobody is told
+ * of a new one by mail, and somebody else's tries keep nobody waiting. Whoever logged out left nothing that could.
+ */
+export async function askToLogIn(query, input) {
+  const earlier = await desk.get("earlier");
+  return askOpenly(query, { input: { ...input, ...(earlier && { earlierRefreshToken: earlier.refreshToken }) } });
+}
+
 /** Keeps what a log-in gave. What an earlier session left here goes first. */
 export const signIn = (tokens) =>
   exclusively(async () => {
@@ -123,6 +132,8 @@ async function renew() {
   if (tokens) return keep(tokens);
   if (problems.some((problem) => problem.code === "TRY_LATER")) throw new Offline(problems[0].sentence);
   await forget();
+  // It opens nothing any more.
+  await desk.put("earlier", { refreshToken });
   throw new SignedOut();
 }
 

@@ -1,5 +1,5 @@
 // Signing up and in.
-import { askOpenly, gql, signIn } from "./api.js";
+import { askOpenly, askToLogIn, gql, signIn } from "./api.js";
 import { box, field, form, h, pick, press, to, way } from "./dom.js";
 import * as passkey from "./passkey.js";
 
@@ -56,7 +56,7 @@ async function finish({ tokens, problems }, go) {
 export async function enter({ go, replace }) {
   const logIn = async (data) => {
     const input = { email: data.get("email"), password: data.get("password"), deviceLabel: deviceName() };
-    const answer = (await askOpenly(LOG_IN, { input })).logIn;
+    const answer = (await askToLogIn(LOG_IN, input)).logIn;
     if (answer.secondStep) return replace(secondStep(answer.secondStep.challenge, go));
     return finish(answer, go);
   };

@@ -1,5 +1,6 @@
 // What this device keeps, in IndexedDB: the session, answers that wait to be sent, and the times of open check-ins; and
-// its service worker. Nothing else of anybody is kept, and all of it goes at log-out.
+// its service worker. Where the session ended by itself, its last token is kept until the next log-in, and opens nothing.
+// Nothing else of anybody is kept, and all of it goes at log-out.
 const NAME = "evenkeel";
 const STORES = ["kept", "queue"];
 let opening;

@@ -1,5 +1,5 @@
 // Passkeys, where the browser has them: made, and shown in place of a password.
-import { ask, askOpenly, change, gql } from "./api.js";
+import { ask, askOpenly, askToLogIn, change, gql } from "./api.js";
 
 const { PublicKeyCredential: Credential } = self;
 
@@ -30,7 +30,7 @@ export async function logIn(deviceLabel) {
   if (answer.problems) return answer;
   const finish = gql`mutation($input: FinishPasskeyLogInInput!) { finishPasskeyLogIn(input: $input) {
     tokens { accessToken accessTokenExpiresAt refreshToken } problems { field sentence } } }`;
-  return (await askOpenly(finish, { input: { ...answer, deviceLabel } })).finishPasskeyLogIn;
+  return (await askToLogIn(finish, { ...answer, deviceLabel })).finishPasskeyLogIn;
 }
 
 /** Shows once more who it is; problems, if there are any. */

@@ -4,7 +4,7 @@ use crate::graphql::limits;
 use crate::ids::AccountId;
 use actix_cors::Cors;
 use actix_web::HttpRequest;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, RETRY_AFTER};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, ORIGIN, RETRY_AFTER};
 use actix_web::http::{Method, uri::Authority};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -102,6 +102,15 @@ fn named(request: &HttpRequest) -> Option<&str> {
     let elsewhere =
         request.uri().authority().is_some_and(|authority| usual(authority.as_str()) != usual(host));
     (!elsewhere).then_some(host)
+}
+
+/// Whether a request comes from a page of the very host that it names, or from no page at all: a browser always says
+/// which page asks for a WebSocket (RFC 6455, 10.2), and other programs have none.
+pub fn is_from_here(request: &HttpRequest) -> bool {
+    let Some(origin) = request.headers().get(ORIGIN) else { return true };
+    let place =
+        origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, place)| usual(place));
+    place.is_some() && place == named(request).map(usual)
 }
 
 impl HttpLimits {

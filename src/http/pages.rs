@@ -166,7 +166,10 @@ pub async fn old_address(
 pub async fn reset_form() -> HttpResponse {
     let sentences = [
         "All your devices will be signed out.".to_owned(),
-        "Passkeys are removed, too, unless you use an authenticator app.".to_owned(),
+        "Invitations that nobody has accepted yet end.".to_owned(),
+        "An authenticator app that you set up in the last week is removed.".to_owned(),
+        "Passkeys are removed, too. If you have used an app for longer, only those of the last week are."
+            .to_owned(),
     ];
     html::form(RESET_TITLE, &sentences, RESET_FORM)
 }
@@ -213,7 +216,9 @@ fn what_remains(remaining: &Remaining) -> Vec<String> {
         sentences.push(format!("{sentence} {passkeys}: {advice}"));
     }
     if !authenticator && passkeys == 0 {
-        sentences.push("Nothing else can sign in now; passkeys that there were are removed.".to_owned());
+        sentences.push(
+            "Nothing else can sign in now; passkeys, or a new authenticator app, are removed.".to_owned(),
+        );
     }
     sentences
 }

@@ -125,3 +125,20 @@ export class Browsers {
 
 /** Waits for the page with that heading: a press of a button or a key has not led there yet. */
 export const heading = (page, name) => page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
+
+/** What the device keeps: its names, how many answers wait, and what a page could keep elsewhere. */
+export const kept = (page) =>
+  page.evaluate(async () => {
+    const request = indexedDB.open("evenkeel");
+    const base = await new Promise((resolve) => {
+      request.onsuccess = () => resolve(request.result);
+    });
+    const keys = (name) =>
+      new Promise((resolve) => {
+        const asked = base.transaction(name).objectStore(name).getAllKeys();
+        asked.onsuccess = () => resolve(asked.result);
+      });
+    const [names, queue] = [await keys("kept"), await keys("queue")];
+    base.close();
+    return [names, queue.length, localStorage.length, sessionStorage.length];
+  });

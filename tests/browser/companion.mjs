@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Browsers, heading } from "./browser.mjs";
+import { Browsers, heading, kept } from "./browser.mjs";
 import { choose, keyboardOnly, press, tabTo, tick, write } from "./interactions.mjs";
 import { PushService, Screen } from "./push.mjs";
 import { PASSWORD, Service, until } from "./service.mjs";
@@ -17,6 +17,8 @@ assert(binary && pictures, "usage: node companion.mjs BINARY FOLDER-FOR-PICTURES
 
 const button = (page, name) => page.getByRole("button", { name, exact: true });
 const link = (page, name) => page.getByRole("link", { name, exact: true });
+/** What is kept where nothing is. */
+const NOTHING = [[], 0, 0, 0];
 const place = async (page, name) => {
   await press(page.getByRole("navigation").getByRole("link", { name }));
   await heading(page, name);
@@ -366,23 +368,6 @@ async function days(page) {
   await browsers.look(page, "app-days");
 }
 
-/** How much the device keeps: what stands there, answers that wait, and what a page could keep elsewhere. */
-const left = (page) =>
-  page.evaluate(async () => {
-    const request = indexedDB.open("evenkeel");
-    const base = await new Promise((resolve) => {
-      request.onsuccess = () => resolve(request.result);
-    });
-    const count = (name) =>
-      new Promise((resolve) => {
-        const asked = base.transaction(name).objectStore(name).count();
-        asked.onsuccess = () => resolve(asked.result);
-      });
-    const counts = [await count("kept"), await count("queue"), localStorage.length, sessionStorage.length];
-    base.close();
-    return counts;
-  });
-
 /** A passkey is made, logs in, and proves who takes everything out. */
 async function passkey(page) {
   const cdp = await page.context().newCDPSession(page);
@@ -403,7 +388,7 @@ async function passkey(page) {
   await page.getByText(/^Passkey “/).waitFor();
   await press(button(page, "Log out"));
   await heading(page, "Log in");
-  assert.deepEqual(await left(page), [0, 0, 0, 0], "nothing is left on the device");
+  assert.deepEqual(await kept(page), NOTHING, "nothing is left on the device");
   await press(button(page, "Log in with a passkey"));
   await heading(page, "Today");
 }
@@ -487,12 +472,12 @@ async function leaving(page, devices) {
   await heading(page, "How are you right now?");
   await press(button(page, "Low").first());
   await heading(page, "Thank you");
-  assert.equal((await left(page))[1], 1);
+  assert.equal((await kept(page))[1], 1);
   await place(page, "Settings");
   await press(button(page, "Log out"));
   await heading(page, "Log in");
   await heading(other, "Log in");
-  assert.deepEqual(await left(page), [0, 0, 0, 0]);
+  assert.deepEqual(await kept(page), NOTHING);
   await page.context().setOffline(false);
   const screen = await Screen.of(page, `${browsers.own}/app`);
   const [shown] = await screen.deliver(devices.alex.pushes[0].data);
@@ -504,7 +489,7 @@ async function leaving(page, devices) {
   );
 }
 
-/** A device that was signed out elsewhere says that an answer was not sent. */
+/** A device that was signed out elsewhere says that an answer was not sent, and keeps what shows that it is known. */
 async function signedOut(page) {
   await place(page, "Today");
   await press(link(page, "Answer").first());
@@ -520,7 +505,17 @@ async function signedOut(page) {
   await press(button(page, "Low").first());
   await page.getByRole("alert").getByText("the answer was not sent").waitFor();
   await page.unroute("**/graphql");
-  assert.deepEqual(await left(page), [0, 0, 0, 0]);
+  assert.deepEqual(await kept(page), [["earlier"], 0, 0, 0]);
+}
+
+/** Whoever was signed out shows at the next log-in that this device is known, and keeps nothing of it. */
+async function again(page, email) {
+  await page.goto(`${browsers.own}/app`);
+  const asked = page.waitForRequest((request) => request.postData()?.includes("logIn(input"));
+  await logIn(page, email);
+  const { earlierRefreshToken } = JSON.parse((await asked).postData()).variables.input;
+  assert.match(earlierRefreshToken, /^[\w-]{43}$/);
+  assert(!(await kept(page))[0].includes("earlier"));
 }
 
 /** Where the browser takes no service worker, everything else goes on: above all, logging out empties the device. */
@@ -535,7 +530,7 @@ async function withoutWorker(email) {
   await page.getByRole("alert").getByText("could not reach its push service").waitFor();
   await press(button(page, "Log out"));
   await heading(page, "Log in");
-  assert.deepEqual(await left(page), [0, 0, 0, 0]);
+  assert.deepEqual(await kept(page), NOTHING);
 }
 
 const push = await PushService.start();
@@ -582,8 +577,7 @@ try {
   await days(sam);
   await recordScene(alex, "Sam", 1.05, false);
   await signedOut(alex);
-  await alex.goto(`${browsers.own}/app`);
-  await logIn(alex, alexs);
+  await again(alex, alexs);
   await passkey(sam);
   await takeOut(sam);
   await leaving(alex, devices);

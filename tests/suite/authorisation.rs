@@ -442,9 +442,9 @@ on_both_databases! {
             }
             after_the_end(alex, row, wrong).await;
         };
-        // These mutations end everything, for the partner as well.
-        let (last, rows): (Vec<_>, Vec<_>) =
-            rows.into_iter().partition(|row| ["requestErasure", "cancelErasure", "logOut"].contains(&row.mutation));
+        // These mutations end what others need: a new password the invitation, the rest everything, for the partner as well.
+        let ends = ["changePassword", "requestErasure", "cancelErasure", "logOut"];
+        let (last, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| ends.contains(&row.mutation));
         for row in &rows {
             owned(row, &mut wrong).await;
         }

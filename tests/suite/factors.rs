@@ -7,11 +7,17 @@ use crate::support::people::{PASSWORD, link_in, text, totp_secret};
 use crate::support::{Person, TestApp};
 use diesel::prelude::*;
 use evenkeel::domain::totp::code_at;
+use evenkeel::ids::{AccountId, TypedId};
+use evenkeel::store::recovery_code::RecoveryCodeRow;
 use evenkeel::store::schema::idempotency_keys;
+use evenkeel::store::types::Ts;
 use evenkeel::store::{Db, StoreError};
+use evenkeel::vault::sha256;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+/// Seconds of the age up to which a factor is not believed to be its owner's.
+const WEEK: i64 = 7 * 86_400;
 const END_OTHERS: &str = "mutation { endOtherSessions { status problems { field code } } }";
 
 async fn alex(app: &TestApp) -> Person {
@@ -112,16 +118,28 @@ fn wrong(field: &str) -> (String, String) {
     (field.into(), "MALFORMED".into())
 }
 
-/// Sets a new password by a reset mail.
-async fn reset(app: &TestApp, email: &str, password: &str) {
+/// Sets a new password by a reset mail; returns what can still sign in.
+async fn reset(app: &TestApp, email: &str, password: &str) -> Value {
+    ask_for_reset(app, email).await;
+    reset_by_mail(app, email, password).await
+}
+
+async fn ask_for_reset(app: &TestApp, email: &str) {
     let query = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";
     app.anonymous(query, json!({ "e": email })).await;
     app.deliver().await;
+}
+
+/// Sets a new password by the last reset mail.
+async fn reset_by_mail(app: &TestApp, email: &str, password: &str) -> Value {
     let mails = app.mail.inbox(email);
     let link = mails.iter().rev().map(link_in).find(|link| link.contains("/reset/")).unwrap();
-    let query = "mutation($i: ResetPasswordInput!) { resetPassword(input: $i) { status } }";
+    let query = "mutation($i: ResetPasswordInput!) { resetPassword(input: $i) {
+        status remaining { passkeys authenticator } } }";
     let input = json!({ "i": { "token": link.rsplit_once('/').unwrap().1, "newPassword": password } });
-    assert_eq!(app.anonymous(query, input).await["resetPassword"]["status"], "DONE");
+    let answer = app.anonymous(query, input).await["resetPassword"].clone();
+    assert_eq!(answer["status"], "DONE", "{answer}");
+    answer["remaining"].clone()
 }
 
 on_both_databases! {
@@ -309,6 +327,34 @@ on_both_databases! {
         assert_eq!(complete(&app, &rested, "totpCode", &phone.code(&app)).await["status"], "DONE");
     }
 
+    async fn a_recovery_code_has_120_bits_and_one_of_before_works_still(app) {
+        let alex = alex(&app).await;
+        let phone = Authenticator::of(&app, &alex).await;
+        let crockford = |c: char| c.is_ascii_digit() || c.is_ascii_uppercase() && !"ILOU".contains(c);
+        for code in &phone.recovery_codes {
+            assert!(code.split('-').all(|group| group.len() == 4 && group.chars().all(crockford)), "{code}");
+            assert_eq!(code.split('-').count(), 6);
+        }
+        let all: std::collections::HashSet<_> = phone.recovery_codes.iter().flat_map(|code| code.split('-')).collect();
+        assert_eq!(all.len(), 60, "each group is chance");
+        let me = alex.ask(&app, "{ viewer { account { id } } }", json!({})).await;
+        let account: AccountId = text(&me["viewer"]["account"]["id"]).parse().unwrap();
+        let former = "0123456789ABCDEF";
+        let hash = sha256(&[account.uuid().as_bytes().as_slice(), former.as_bytes()].concat());
+        let now = Ts::from(app.clock.now());
+        let keep = move |db: &mut Db| {
+            let row = RecoveryCodeRow { code_hash: hash, account_id: account, created_at: now, used_at: None };
+            Ok::<_, StoreError>(evenkeel::store::recovery_code::insert(db, &row)?)
+        };
+        app.app.context.store.write(keep).await.unwrap();
+        for code in ["0123-4567-89ab-cdef", &phone.recovery_codes[0]] {
+            let step = challenge(&app, &alex.email).await;
+            assert_eq!(complete(&app, &step, "recoveryCode", code).await["status"], "DONE", "{code}");
+            let step = challenge(&app, &alex.email).await;
+            assert_eq!(refused(&app, &step, "recoveryCode", code).await, wrong("recoveryCode"), "once");
+        }
+    }
+
     async fn r34_of_many_who_use_one_code_at_once_one_gets_in(app) {
         let alex = alex(&app).await;
         let phone = Authenticator::of(&app, &alex).await;
@@ -438,10 +484,10 @@ on_both_databases! {
         told("an erasure", 8).await;
     }
 
-    async fn a_new_password_by_mail_takes_no_second_factor_away_and_ends_log_ins_under_way(app) {
+    async fn a_new_password_by_mail_takes_no_older_second_factor_away_and_ends_log_ins_under_way(app) {
         let alex = alex(&app).await;
         let phone = Authenticator::of(&app, &alex).await;
-        seconds(&app, 30);
+        seconds(&app, WEEK + 1);
         let begun_before = challenge(&app, &alex.email).await;
         let new = "five calm boats on a lake";
         reset(&app, &alex.email, new).await;
@@ -451,5 +497,41 @@ on_both_databases! {
         assert_eq!(answer["tokens"], Value::Null, "the mailbox alone is not enough");
         let step = text(&answer["secondStep"]["challenge"]);
         assert_eq!(complete(&app, &step, "recoveryCode", &phone.recovery_codes[9]).await["status"], "DONE");
+    }
+
+    async fn whoever_adds_an_authenticator_is_out_after_a_new_password_by_mail_for_a_week(app) {
+        for (name, age, later, stays) in [
+            ("Alex", 60, 0, false),
+            ("Robin", WEEK, 0, false),
+            ("Kim", WEEK, 23 * 3600, false),
+            ("Sam", WEEK + 1, 0, true),
+        ] {
+            let owner = app.person_without_device(name, "Europe/Berlin", ("22:00", "08:00")).await;
+            let thief = app.log_in_again(&owner).await;
+            let passkey = passkeys::phone(&app);
+            passkeys::register(&app, &thief, &passkey).await;
+            let phone = Authenticator::of(&app, &thief).await;
+            seconds(&app, age);
+            ask_for_reset(&app, &owner.email).await;
+            // What counts is when its owner asked, not when they came to press the button.
+            seconds(&app, later);
+            let new = "five calm boats on a lake";
+            let left = json!({ "passkeys": usize::from(stays), "authenticator": stays });
+            assert_eq!(reset_by_mail(&app, &owner.email, new).await, left, "{name}");
+            assert_eq!(passkeys::log_in(&app, &passkey).await["status"] == "DONE", stays, "{name}");
+            let input = json!({ "i": { "email": owner.email, "password": new } });
+            let answer = app.anonymous(LOG_IN, input).await["logIn"].clone();
+            assert_eq!(answer["tokens"].is_object(), !stays, "{name}: {answer}");
+            if stays {
+                let step = text(&answer["secondStep"]["challenge"]);
+                assert_eq!(complete(&app, &step, "totpCode", &phone.code(&app)).await["status"], "DONE");
+                continue;
+            }
+            // None of its codes is left to the next app.
+            let access = text(&answer["tokens"]["accessToken"]);
+            let data = app.raw(Some(&access), FACTORS, json!({})).await;
+            let none = json!({ "totpSince": null, "recoveryCodesLeft": 0 });
+            assert_eq!(data["data"]["viewer"]["factors"], none, "{name}");
+        }
     }
 }

@@ -1,11 +1,10 @@
 //! The ladder against a model: random courses of several days over HTTP; the rules must hold after every step.
-//!
-//! The seed is fixed, so that a failure repeats; `EVENKEEL_MODEL_CASES` and `EVENKEEL_MODEL_SEED` (numbers) ask for
-//! more courses and for others, and `EVENKEEL_MODEL_SHRINK` for so many tries to find a shorter one that fails.
+//! `tests/support/courses.rs` says how to ask for other courses.
 
 mod model;
 mod steps;
 
+use crate::support::courses::live_through;
 use crate::support::people::text;
 use crate::support::receivers::Answer;
 use crate::support::{Backend, Couple, Person, TestApp, at};
@@ -16,15 +15,13 @@ use evenkeel::store::types::Ts;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use model::{Arrival, CheckIn, Link, Model, QUIET, Scene, Somebody, Text, ZONES};
-use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use steps::{Step, courses};
 
 /// The number of courses, and the steps in each.
-const CASES: u64 = 7;
+const CASES: u32 = 7;
 const STEPS: usize = 70;
 /// The protocols that people agree on, in minutes.
 const PROTOCOLS: [&[u32]; 4] = [&[60, 24 * 60, 48 * 60], &[60], &[0, 6 * 60, 10 * 60], &[30 * 60, 50 * 60]];
@@ -400,38 +397,14 @@ async fn live(app: TestApp, course: &[Step], tally: &Tally) -> Result<(), String
     Ok(())
 }
 
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable)
-        .ok()
-        .map(|value| value.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
-}
-
 fn random_courses(backend: Backend) {
-    let cases = number("EVENKEEL_MODEL_CASES").unwrap_or(CASES);
-    let rng = match number("EVENKEEL_MODEL_SEED") {
-        None => TestRng::deterministic_rng(RngAlgorithm::ChaCha),
-        Some(seed) => {
-            let mut bytes = [0; 32];
-            bytes[..8].copy_from_slice(&seed.to_le_bytes());
-            TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
-        }
-    };
-    let cases = u32::try_from(cases).unwrap();
-    let shorter = u32::try_from(number("EVENKEEL_MODEL_SHRINK").unwrap_or(0)).unwrap();
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: shorter, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, rng);
     let tally = Tally::default();
-    let result = runner.run(&courses(STEPS), |course| {
+    let usual = live_through(CASES, &courses(STEPS), |course| {
         let mut broken = Ok(());
-        let outcome = &mut broken;
-        let (course, tally) = (&course, &tally);
+        let (outcome, tally) = (&mut broken, &tally);
         crate::support::run(backend, async move |app| *outcome = live(app, course, tally).await);
-        broken.map_err(TestCaseError::fail)
+        broken
     });
-    match result {
-        Err(TestError::Fail(why, course)) => panic!("{why}\nin the course {course:?}"),
-        other => other.unwrap(),
-    }
     let came = tally.reasons.borrow();
     println!(
         "{came:?}, {} ladders reckoned, at most {} a day, {} came together",
@@ -439,7 +412,7 @@ fn random_courses(backend: Backend) {
         tally.most_a_day.get(),
         tally.together.get()
     );
-    if cases < u32::try_from(CASES).unwrap() || number("EVENKEEL_MODEL_SEED").is_some() {
+    if !usual {
         return;
     }
     // The usual courses are known to reach all of these.

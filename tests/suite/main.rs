@@ -48,6 +48,7 @@ mod receivers;
 mod retention;
 mod scenes;
 mod schema;
+mod session_model;
 mod sessions;
 mod sign_outs;
 mod story;

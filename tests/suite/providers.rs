@@ -15,6 +15,7 @@ use evenkeel::store;
 use evenkeel::store::nudge::NudgeRow;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};

@@ -2,7 +2,10 @@
 
 use crate::support::people::{PASSWORD, link_in, text};
 use crate::support::{Couple, Person, TestApp};
+use evenkeel::actions::links::partner_link;
 use evenkeel::actions::operations::retention;
+use evenkeel::actions::{Caller, Refusal};
+use evenkeel::domain::partner_link::Role;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -218,6 +221,62 @@ on_both_databases! {
             // The next evening, so that nobody's day is full.
             app.pass_minutes(DAY - HOUR).await;
         }
+    }
+
+    async fn r31_an_open_invitation_ends_with_a_new_password_and_not_with_a_session(app) {
+        let without = async |name: &str| app.person_without_device(name, "Europe/Berlin", ("22:00", "08:00")).await;
+        let (sam, robin) = (without("Sam").await, without("Robin").await);
+        let ways = [("log-out", true), ("others", true), ("address", true), ("password", false), ("mail", false), ("taken-back", false)];
+        for (way, stays) in ways {
+            let alex = without(&format!("Alex.{way}")).await;
+            app.link(&alex, &sam).await;
+            let guest = app.log_in_again(&alex).await;
+            let invite = "mutation { invitePartner(input: { role: SWITCH }) { code } }";
+            let code = guest.ask(&app, invite, json!({})).await["invitePartner"]["code"].clone();
+            alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+            let page = |inbox: &str, part: &str| {
+                app.mail.inbox(inbox).iter().rev().map(link_in).find(|link| link.contains(part)).unwrap()
+            };
+            let new = format!("{way}.new@people.test");
+            if ["address", "taken-back"].contains(&way) {
+                alex.done(&app, "requestAddressChange", json!({ "email": new }), "").await;
+                app.deliver().await;
+            }
+            match way {
+                "log-out" => drop(guest.ask(&app, "mutation { logOut { status } }", json!({})).await),
+                "others" => drop(alex.ask(&app, "mutation { endOtherSessions { status } }", json!({})).await),
+                "address" => app.set_password(&page(&new, "/new-address/"), PASSWORD).await,
+                "password" => {
+                    let words = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
+                    alex.done(&app, "changePassword", words, "").await;
+                }
+                "mail" => set_by_mail(&app, &alex).await,
+                _ => {
+                    let back = app.http.post(page(&alex.email, "/old-address/")).send().await.unwrap();
+                    assert_eq!(back.status(), 200);
+                    app.deliver().await;
+                }
+            }
+            let accepted = robin.change(&app, "acceptInvitation", json!({ "code": code, "role": "SWITCH" }), "").await;
+            assert_eq!(accepted["status"] == "DONE", stays, "{way}: {accepted}");
+            let links = "{ viewer { partnerLinks(endedToo: true) { status } } }";
+            let kept = sam.ask(&app, links, json!({})).await["viewer"]["partnerLinks"].clone();
+            assert!(kept.as_array().unwrap().iter().all(|link| link["status"] == "ACTIVE"), "who is linked stays: {kept}");
+        }
+    }
+
+    async fn r31_who_was_signed_out_meanwhile_invites_nobody_any_more(app) {
+        let alex = app.person_without_device("Alex", "Europe/Berlin", ("22:00", "08:00")).await;
+        let guest = app.log_in_again(&alex).await;
+        // Let in before the password was changed, and waiting for the account since.
+        let context = &app.app.context;
+        let requester = context.tokens.check(&guest.access(), app.clock.now()).unwrap();
+        let words = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
+        alex.done(&app, "changePassword", words, "").await;
+        let refused = partner_link::invite(context, &Caller { requester, key: None }, Role::Switch).await;
+        assert!(matches!(refused, Err(Refusal::Problems(_))));
+        let links = "{ viewer { partnerLinks(endedToo: true) { status } } }";
+        assert_eq!(alex.ask(&app, links, json!({})).await["viewer"]["partnerLinks"], json!([]));
     }
 
     async fn a_device_that_signs_in_again_goes_on_under_its_new_session(app) {

@@ -392,6 +392,23 @@ on_both_databases! {
         assert!(refused.end().await.contains("UNAUTHENTICATED"));
     }
 
+    async fn a_socket_is_opened_for_a_page_of_this_origin_and_for_programs_and_for_no_other_page(app) {
+        let next_door = "http://127.0.0.1:1".to_owned();
+        let origins = [None, Some(app.url.clone()), Some(next_door), Some("https://elsewhere.test".into()), Some("null".into())];
+        for (origin, expected) in origins.into_iter().zip([101, 101, 403, 403, 403]) {
+            let mut request = app.http.get(format!("{}/graphql", app.url));
+            let key = ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==");
+            let protocol = ("Sec-WebSocket-Protocol", "graphql-transport-ws");
+            for (name, value) in [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"), key, protocol] {
+                request = request.header(name, value);
+            }
+            if let Some(origin) = &origin {
+                request = request.header("Origin", origin);
+            }
+            assert_eq!(request.send().await.unwrap().status().as_u16(), expected, "{origin:?}");
+        }
+    }
+
     async fn an_account_follows_by_so_many_connections_and_not_by_more(app) {
         let alex = app.person("Alex", "UTC", ("22:00", "08:00")).await;
         let mut open = Vec::new();

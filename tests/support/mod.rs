@@ -3,6 +3,7 @@
 pub mod authenticator;
 pub mod care;
 pub mod chance;
+pub mod courses;
 pub mod database;
 pub mod dump;
 pub mod leaves;

@@ -5,7 +5,7 @@ use crate::actions::accounts::mail_request::{
     ask_by_mail, expired, find_request, request_details, request_email, take_request,
 };
 use crate::actions::accounts::people::{Person, email_index};
-use crate::actions::auth::sign_out::{Which, end_sessions, void_links};
+use crate::actions::auth::sign_out::{Which, shut_out, void_links};
 use crate::actions::auth::{factors, reauthentication};
 use crate::actions::{ActionResult, AppContext, Caller, Fault, Refusal, Transaction, Visitor};
 use crate::domain::account::Email;
@@ -15,9 +15,7 @@ use crate::domain::problem::{Problem, ProblemCode};
 use crate::ids::{AccountId, SessionId};
 use crate::store;
 use crate::store::account::{AccountChange, AccountRow};
-use crate::store::types::Ts;
 use crate::vault::sha256;
-use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -146,14 +144,10 @@ fn stands(tx: &mut Transaction<'_>, asked: &AddressPreconditions) -> Result<bool
     Ok(signed_in && AddressPreconditions::of(&row, asked.session) == *asked)
 }
 
-/// How long before the request somebody may have been in the account already: what was added in that time to sign in with
-/// is taken back, too.
-const INTRUDED_BEFORE: SignedDuration = SignedDuration::from_hours(7 * 24);
-
 /// Takes a change of address back by the token of the mail to the old address, for [`TAKE_BACK_LIFE`] after it could be
 /// confirmed. Whoever made the change may know the password and have been in the account: the password works no more,
-/// every session ends, later changes and an erasure are taken back with it, and an authenticator or passkey that is not
-/// older than a week before the request is removed. A mail to the old address sets a new password.
+/// every session ends, later changes and an erasure are taken back with it, and so are factors that are not older than a
+/// week before the request. A mail to the old address sets a new password.
 ///
 /// [`TAKE_BACK_LIFE`]: crate::actions::accounts::mail_request::TAKE_BACK_LIFE
 pub async fn take_back(context: &Arc<AppContext>, by: &Visitor, token: String) -> ActionResult<()> {
@@ -183,22 +177,11 @@ pub async fn take_back(context: &Arc<AppContext>, by: &Visitor, token: String) -
                 ..Default::default()
             };
             save_address(tx, account, &change)?;
-            end_sessions(tx, account, Which::All)?;
-            void_links(tx, account)?;
-            forget_factors(tx, account, (request.created_at.get() - INTRUDED_BEFORE).into())?;
+            shut_out(tx, account, Which::All)?;
+            factors::forget_unproved(tx, account, request.created_at)?;
             erasure::cancel_requested_since(tx, account, request.created_at)?;
             tx.tell(&[account], ChangeKind::AccountChanged, account);
             ask_by_mail(tx, MailPurpose::ResetPassword, None, &old, None::<&()>)
         })
         .await
-}
-
-/// Removes an authenticator that was added since an instant, and passkeys: those added since, and all where no older
-/// authenticator protects the account.
-fn forget_factors(tx: &mut Transaction<'_>, account: AccountId, since: Ts) -> Result<(), Fault> {
-    if store::totp::find(tx.db, account)?.is_some_and(|app| app.confirmed_at.is_some_and(|at| at < since)) {
-        store::passkey::delete_since(tx.db, account, since)?;
-        return Ok(());
-    }
-    factors::forget_all(tx, account)
 }

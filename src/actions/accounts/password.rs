@@ -4,7 +4,7 @@ use crate::actions::accounts::mail_request::{
     ask_by_mail, expired, find_request, take_request, tell_of_security,
 };
 use crate::actions::accounts::people::{Person, email_index};
-use crate::actions::auth::sign_out::{Which, end_sessions, void_links};
+use crate::actions::auth::sign_out::{Which, shut_out};
 use crate::actions::auth::{factors, reauthentication, second_factor};
 use crate::actions::{ActionResult, AppContext, Caller, Fault, Transaction, Visitor};
 use crate::auth::tokens::opaque_hash;
@@ -44,9 +44,9 @@ pub struct Remaining {
     pub authenticator: bool,
 }
 
-/// Sets a new password by the token of a mail and signs out every device. Passkeys go too, unless an authenticator
-/// protects the account: without one, the mailbox is all that its owner can prove, and somebody who was in the account
-/// may have left a passkey there. With one, its owner removes what is not theirs after logging in.
+/// Sets a new password by the token of a mail and signs out every device. Somebody who was in the account may have left a
+/// factor there, and the mailbox is all that its owner can prove: what such a person may have added goes, and passkeys
+/// stay only where an older authenticator protects the account.
 pub async fn reset_password(
     context: &Arc<AppContext>,
     by: &Visitor,
@@ -78,22 +78,17 @@ pub async fn reset_password(
             let change = AccountChange { password_hash: Some(password_hash), ..Default::default() };
             store::account::update(tx.db, account.id, &change)?;
             close_resets(tx, &account.email_index)?;
-            end_sessions(tx, account.id, Which::All)?;
-            void_links(tx, account.id)?;
+            shut_out(tx, account.id, Which::All)?;
             tell_of_security(tx, account.id)?;
-            leave_what_is_proved(tx, account.id)
+            factors::forget_unproved(tx, account.id, request.created_at)?;
+            remaining(tx, account.id)
         })
         .await
 }
 
-/// Takes away what the mailbox alone cannot vouch for; returns what can still sign in.
-fn leave_what_is_proved(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<Remaining> {
-    if second_factor::is_asked(tx, account)? {
-        let passkeys = store::passkey::list(tx.db, account)?.len();
-        return Ok(Remaining { passkeys, authenticator: true });
-    }
-    factors::forget_all(tx, account)?;
-    Ok(Remaining::default())
+fn remaining(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<Remaining> {
+    let passkeys = store::passkey::list(tx.db, account)?.len();
+    Ok(Remaining { passkeys, authenticator: second_factor::is_asked(tx, account)? })
 }
 
 /// Uses up the open reset requests: after a password change no earlier reset mail may work.
@@ -155,8 +150,7 @@ pub async fn change_password(
             let change = AccountChange { password_hash: Some(password_hash), ..Default::default() };
             let row = store::account::update(tx.db, requester.account, &change)?;
             close_resets(tx, &row.email_index)?;
-            end_sessions(tx, requester.account, Which::AllBut(requester.session))?;
-            void_links(tx, requester.account)?;
+            shut_out(tx, requester.account, Which::AllBut(requester.session))?;
             tell_of_security(tx, requester.account)
         })
         .await

@@ -14,8 +14,10 @@ use std::sync::Arc;
 
 /// Number of codes per person.
 pub const COUNT: usize = 10;
-/// Characters of a code, 5 bits each: 80 bits are too many to guess, so a plain hash is enough.
-const LENGTH: usize = 16;
+/// Characters of a code, 5 bits each: 120 bits are too many to guess by a copy of the hashes, so a plain one is enough.
+const LENGTH: usize = 24;
+/// Codes that were made before have 80 bits, and work until their owner renews them.
+const FORMER_LENGTH: usize = 16;
 
 fn hash(account: AccountId, code: &str) -> Vec<u8> {
     sha256(&[account.uuid().as_bytes(), code.as_bytes()].concat())
@@ -68,7 +70,8 @@ pub(in crate::actions) fn check(
     typed: &SecretString,
 ) -> ActionResult<Result<(), Problem>> {
     let now = tx.ts();
-    let used = match copied_code::canonical(typed.expose_secret(), LENGTH) {
+    let read = |length| copied_code::canonical(typed.expose_secret(), length);
+    let used = match read(LENGTH).or_else(|| read(FORMER_LENGTH)) {
         Some(code) => store::recovery_code::use_up(tx.db, account, &hash(account, &code), now)?,
         None => false,
     };

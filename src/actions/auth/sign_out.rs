@@ -1,6 +1,7 @@
 //! Signing out: every way in which a session ends, and what ends with it.
 
-use crate::actions::{Fault, Transaction};
+use crate::actions::links::partner_link;
+use crate::actions::{ActionResult, Fault, Transaction};
 use crate::domain::change::ChangeKind;
 use crate::ids::{AccountId, SessionId};
 use crate::store;
@@ -43,6 +44,18 @@ pub(in crate::actions) fn end_sessions(
         tx.tell(&[account], ChangeKind::AccountChanged, account);
     }
     Ok(ended)
+}
+
+/// Shuts out whoever was in an account until its password became another: those sessions end, earlier links are void,
+/// and so are codes of invitations that somebody else may have passed on.
+pub(in crate::actions) fn shut_out(
+    tx: &mut Transaction<'_>,
+    account: AccountId,
+    which: Which,
+) -> ActionResult<()> {
+    end_sessions(tx, account, which)?;
+    void_links(tx, account)?;
+    partner_link::take_back_invitations(tx, account)
 }
 
 /// Makes the links of earlier nudges and mails useless. A new password or address does that: whoever reads the old

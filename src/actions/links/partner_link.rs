@@ -149,10 +149,15 @@ fn too_many() -> Problem {
 
 /// Creates an invitation. Its code is shown once, here, and the person passes it on.
 pub async fn invite(context: &Arc<AppContext>, by: &Caller, role: Role) -> ActionResult<(LinkView, String)> {
-    let account = by.requester.account;
+    let (account, by_session) = (by.requester.account, by.requester.session);
     context
         .write_tx(by.key.as_ref(), move |tx| {
             store::dialect::lock_account(tx.db, account)?;
+            // A new password, which takes invitations back, may have ended the session while this waited for the lock.
+            if store::session::find_live(tx.db, by_session, account)?.is_none() {
+                let sentence = "This device is signed out. Please log in again.";
+                return Err(Problem::new("input", ProblemCode::Expired, sentence).into());
+            }
             suspension::refuse_if_suspended(tx, account)?;
             let now = tx.ts();
             if store::partner_link::count_open(tx.db, account, now)? >= LINKS_MAX {
@@ -348,13 +353,29 @@ fn end_now(tx: &mut Transaction<'_>, link: &OwnLink) -> ActionResult<LinkRow> {
 
 /// Ends every link and invitation of a person, each as [`end`] does.
 pub(in crate::actions) fn end_all(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<()> {
+    end_each(tx, account, |status| status != LinkStatus::Ended)
+}
+
+/// Takes back every invitation of a person that nobody has accepted; who accepted one stays linked.
+pub(in crate::actions) fn take_back_invitations(
+    tx: &mut Transaction<'_>,
+    account: AccountId,
+) -> ActionResult<()> {
+    end_each(tx, account, |status| status == LinkStatus::Invited)
+}
+
+fn end_each(
+    tx: &mut Transaction<'_>,
+    account: AccountId,
+    ends: impl Fn(LinkStatus) -> bool,
+) -> ActionResult<()> {
     let rows = store::partner_link::list(tx.db, account, false, i64::MAX)?;
-    let mut ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();
+    let mut ids: Vec<_> = rows.into_iter().filter(|row| ends(row.status)).map(|row| row.id).collect();
     // In a fixed order, so that two people who do this at once do not deadlock.
     ids.sort_unstable();
     for id in ids {
         let link = OwnLink::load(tx, "linkId", id, account)?;
-        if link.row.status != LinkStatus::Ended {
+        if ends(link.row.status) {
             end_now(tx, &link)?;
         }
     }

@@ -197,8 +197,9 @@ impl AccountMutation {
             .into())
     }
 
-    /// Sets a new password by the token of a mail, and signs every device out. Passkeys are removed, unless an
-    /// authenticator app protects the account.
+    /// Sets a new password by the token of a mail, signs every device out and takes back invitations that nobody has
+    /// accepted. An authenticator app that is not older than a week is removed, with its recovery codes, and so are
+    /// passkeys: all of them, or where an older app protects the account those of the last week.
     async fn reset_password(
         &self,
         ctx: &Context<'_>,
@@ -208,7 +209,7 @@ impl AccountMutation {
         Ok(settle_done(password::reset_password(context(ctx), &visitor(ctx), input.token, new).await)?.into())
     }
 
-    /// Changes the password and signs every other device out.
+    /// Changes the password, signs every other device out and takes back invitations that nobody has accepted.
     async fn change_password(
         &self,
         ctx: &Context<'_>,

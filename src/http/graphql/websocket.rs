@@ -12,7 +12,7 @@ use crate::graphql::errors::{ErrorCode, log_fault};
 use crate::graphql::{AccessToken, Asker, limits, prepare};
 use crate::http::graphql::body::{body_of, errors, has_code};
 use crate::http::graphql::request::{Parameters, Unfit, bearer_token, token};
-use crate::http::limits::Permit;
+use crate::http::limits::{Permit, is_from_here};
 use crate::http::slow_clients::{Busy, Connection};
 use crate::http::{Web, client};
 use actix_web::guard::GuardContext;
@@ -93,12 +93,15 @@ pub fn is_asked_for(context: &GuardContext<'_>) -> bool {
     upgrade.is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
-/// Opens a socket.
+/// Opens a socket; for a page of another site none.
 pub async fn open(
     request: HttpRequest,
     web: web::Data<Web>,
     body: web::Payload,
 ) -> Result<HttpResponse, Error> {
+    if !is_from_here(&request) {
+        return Ok(HttpResponse::Forbidden().body("A page of another origin follows nothing here."));
+    }
     let (response, session, messages) = actix_ws::handle_with_protocols(&request, body, &[PROTOCOL])?;
     if !response.headers().contains_key(SEC_WEBSOCKET_PROTOCOL) {
         return Ok(HttpResponse::BadRequest().body("The subprotocol is graphql-transport-ws."));

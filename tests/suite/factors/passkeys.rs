@@ -1,7 +1,7 @@
 //! Passkeys: created, used to log in and to reauthenticate, removed; and every way in which one must be refused.
 
 use super::alex;
-use super::{Authenticator as App, end_others, proof_needed, seconds, wrong};
+use super::{Authenticator as App, WEEK, end_others, proof_needed, reset, seconds, wrong};
 use crate::support::authenticator::Authenticator;
 use crate::support::people::{PASSWORD, text};
 use crate::support::{Person, TestApp};
@@ -189,35 +189,28 @@ on_both_databases! {
         assert_eq!(problem(&finish_log_in(&app, &late, &phone.get(&options)).await), over());
     }
 
-    async fn a_password_set_by_mail_removes_passkeys_unless_an_app_protects_the_account(app) {
-        const RESET: &str = "mutation($i: ResetPasswordInput!) { resetPassword(input: $i) { status remaining { passkeys authenticator } } }";
-        let ask = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";
-        let set = async |person: &Person| {
-            app.anonymous(ask, json!({ "e": person.email })).await;
-            app.deliver().await;
-            let mails = app.mail.inbox(&person.email);
-            let links = mails.iter().rev().map(crate::support::people::link_in);
-            let link = links.into_iter().find(|link| link.contains("/reset/")).unwrap();
-            let token = link.rsplit_once('/').unwrap().1.to_owned();
-            let input = json!({ "i": { "token": token, "newPassword": "five calm boats on a lake" } });
-            app.anonymous(RESET, input).await["resetPassword"].clone()
-        };
+    async fn a_password_set_by_mail_removes_passkeys_unless_they_and_an_app_are_older_than_a_week(app) {
         let alex = alex(&app).await;
         let theirs = phone(&app);
         register(&app, &alex, &theirs).await;
         assert_eq!(log_in(&app, &theirs).await["status"], "DONE");
-        let left = json!({ "status": "DONE", "remaining": { "passkeys": 0, "authenticator": false } });
-        assert_eq!(set(&alex).await, left);
-        assert_eq!(problem(&log_in(&app, &theirs).await), wrong("credential"), "whoever made it");
+        seconds(&app, WEEK + 1);
+        let left = json!({ "passkeys": 0, "authenticator": false });
+        assert_eq!(reset(&app, &alex.email, "five calm boats on a lake").await, left);
+        assert_eq!(problem(&log_in(&app, &theirs).await), wrong("credential"), "whoever made it, and when");
         app.log_in(&alex.email, "five calm boats on a lake").await;
 
         let sam = app.person_without_device("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;
-        App::of(&app, &sam).await;
-        let own = phone(&app);
+        let (own, theirs, app_of_sam) = (phone(&app), phone(&app), App::of(&app, &sam).await);
         register(&app, &sam, &own).await;
-        let left = json!({ "status": "DONE", "remaining": { "passkeys": 1, "authenticator": true } });
-        assert_eq!(set(&sam).await, left, "one is shown what can still sign in");
+        seconds(&app, WEEK + 1);
+        let proof = json!({ "password": PASSWORD, "totpCode": app_of_sam.code(&app) });
+        sam.done(&app, "proveItIsMe", proof, "").await;
+        register(&app, &sam, &theirs).await;
+        let left = json!({ "passkeys": 1, "authenticator": true });
+        assert_eq!(reset(&app, &sam.email, "five calm boats on a lake").await, left, "one is shown what can still sign in");
         assert_eq!(log_in(&app, &own).await["status"], "DONE");
+        assert_eq!(problem(&log_in(&app, &theirs).await), wrong("credential"), "it is too young");
     }
 
     async fn a_passkey_that_was_removed_is_nobodys(app) {
