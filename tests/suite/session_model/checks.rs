@@ -74,7 +74,7 @@ impl World {
         let hash = opaque_hash(url.rsplit_once('/').unwrap().1);
         let found = move |db: &mut Db| {
             let check_in: Option<CheckInId> =
-                page_tokens::table.find(hash).select(page_tokens::check_in_id).first(db)?;
+                page_tokens::table.find((hash, 0)).select(page_tokens::check_in_id).first(db)?;
             let about = check_ins::table.find(check_in.unwrap());
             let found: (CheckInId, Ts) = about.select((check_ins::id, check_ins::due_at)).first(db)?;
             Ok::<_, StoreError>(found)
