@@ -41,7 +41,7 @@ fn arrivals(app: &TestApp, person: &Person) -> Vec<i64> {
 async fn claim_and_die(app: &TestApp) -> (WorkerId, Vec<NudgeRow>) {
     let worker = WorkerId::at(app.clock.now(), &crate::support::chance());
     let claimed = app.app.context.worker_tx(move |tx| claim(tx, worker, LEASE, 32));
-    let rows = claimed.await.unwrap().ready.into_iter().map(|ready| ready.nudge).collect();
+    let rows = claimed.await.unwrap().ready.iter().flat_map(|ready| ready.nudges()).cloned().collect();
     (worker, rows)
 }
 
@@ -177,7 +177,7 @@ on_both_databases! {
         let check_in = couple.check_ins(&app, &couple.sam, &scene).await.remove(0);
         app.clock.set(second(0));
         let (dead, rows) = claim_and_die(&app).await;
-        assert_eq!(rows.len(), 2, "a message each");
+        assert_eq!(rows.len(), 4);
         app.pass_until(second(89)).await;
         assert_eq!(app.push.received().len(), 0, "its lease still holds");
         app.pass_until(second(600)).await;
@@ -199,7 +199,7 @@ on_both_databases! {
         let (first, rows) = claim_and_die(&app).await;
         app.clock.set(second(90));
         let (second_one, again) = claim_and_die(&app).await;
-        assert_eq!((rows.len(), again.len()), (2, 2));
+        assert_eq!((rows.len(), again.len()), (4, 4));
         for (old, new) in rows.iter().map(|old| (old, again.iter().find(|new| new.id == old.id).unwrap())) {
             assert!(!release(&app, first, old).await, "another worker's claim");
             assert!(!release(&app, second_one, old).await, "the right worker with the attempt before");
@@ -310,7 +310,7 @@ on_both_databases! {
         let lives = 12;
         for life in 0..lives {
             app.clock.set(second(90 * life));
-            assert_eq!(claim_and_die(&app).await.1.len(), 2);
+            assert_eq!(claim_and_die(&app).await.1.len(), 4);
         }
         app.clock.set(second(90 * lives));
         app.deliver().await;

@@ -212,12 +212,6 @@ async fn listed(app: &TestApp, person: &Person, check_in: &Value, rung: &str) ->
     nudges_of(app, person, check_in, rung).await.iter().map(|nudge| text(&nudge["state"])).collect()
 }
 
-/// The id of the one of [`nudges_of`].
-async fn id_of(app: &TestApp, person: &Person, check_in: &Value, rung: &str) -> NudgeId {
-    let [nudge] = &nudges_of(app, person, check_in, rung).await[..] else { panic!("one nudge") };
-    text(&nudge["id"]).parse().unwrap()
-}
-
 on_both_databases! {
     async fn r20_every_answer_of_a_push_service_does_what_it_means(app) {
         let elsewhere = receiver(&app);

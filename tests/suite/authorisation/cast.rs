@@ -71,10 +71,13 @@ async fn fill(app: &TestApp, couple: &Couple) -> BTreeMap<&'static str, String> 
     let entry = alex.done(app, "writeJournalEntry", entry, "entry { id }").await["entry"]["id"].clone();
     // What is shared becomes visible a little later.
     app.pass_minutes(5).await;
-    let query = "{ viewer { account { id } nudges { nodes { id state checkIn { id } } } } }";
+    let query = "{ viewer { account { id } nudges { nodes { id rung state checkIn { id } } } } }";
     let viewer = alex.ask(app, query, json!({})).await["viewer"].clone();
     let nudges = viewer["nudges"]["nodes"].as_array().unwrap();
-    let nudge = nudges.iter().find(|n| n["checkIn"]["id"] == check_in && n["state"] == "SENT").unwrap();
+    let nudge = nudges
+        .iter()
+        .find(|n| n["checkIn"]["id"] == check_in && n["state"] == "SENT" && n["rung"] == "ASK")
+        .unwrap();
     BTreeMap::from([
         ("account", text(&viewer["account"]["id"])),
         ("journalEntry", text(&entry)),
