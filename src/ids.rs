@@ -114,6 +114,8 @@ ids! {
     AftercareId = "Aftercare",
     /// One question to one person about one scene at one due time.
     CheckInId = "CheckIn",
+    /// One person's wish to hear from the other.
+    PleaId = "Plea",
     /// One record of having reached out.
     OutreachId = "Outreach",
     /// One entry of a person's journal.

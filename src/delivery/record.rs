@@ -163,22 +163,22 @@ fn attempts(tx: &mut Transaction<'_>, finished: &Finished) -> Result<Vec<Attempt
     let now = tx.ts();
     let mut rows = Vec::with_capacity(finished.results.len());
     for (device, result) in &finished.results {
-        let Some(outcome) = result.outcome else { continue };
+        let (Some(outcome), device) = (result.outcome, *device) else { continue };
         if outcome == AttemptOutcome::Gone {
-            match (*device, nudge.recipient_id) {
+            match (device, nudge.recipient_id) {
                 (Some(device), owner) => device::end_gone(tx, device, owner)?,
                 (None, Some(recipient)) => account::note_refusal(tx, recipient)?,
                 (None, None) => {}
             }
         }
-        rows.push(AttemptRow {
+        rows.extend(finished.ready.nudges().map(|of| AttemptRow {
             id: AttemptId::at(tx.now, tx.chance),
-            nudge_id: nudge.id,
-            device_id: *device,
+            nudge_id: of.id,
+            device_id: device,
             outcome,
             status_code: result.code,
             finished_at: now,
-        });
+        }));
     }
     Ok(rows)
 }

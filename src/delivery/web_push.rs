@@ -84,6 +84,10 @@ impl VapidKey {
     }
 }
 
+/// How long a push service keeps a push for a device that is off, in seconds: a night and a day. The same for every kind,
+/// since what is left of a reminder's time would tell the kinds apart (R24); what it leads to can be answered for longer.
+const TTL: u32 = 24 * 60 * 60;
+
 /// Hands pushes to push services.
 pub struct PushSender {
     client: reqwest::Client,
@@ -161,8 +165,7 @@ impl PushSender {
         let info = SubscriptionInfo::new(at.clone(), unpadded(p256dh), unpadded(auth));
         let payload = self.payload(nudge, &to.path, fuller_words.then_some(letter))?;
         let mut builder = WebPushMessageBuilder::new(&info);
-        let left = nudge.expires_at.get().duration_since(now).as_secs().max(0);
-        builder.set_ttl(u32::try_from(left).unwrap_or(u32::MAX));
+        builder.set_ttl(TTL);
         builder.set_urgency(Urgency::Normal);
         builder.set_topic(topic(nudge.shown_key()));
         builder.set_payload(ContentEncoding::Aes128Gcm, &payload);

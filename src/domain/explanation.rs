@@ -25,6 +25,8 @@ words! {
         PartnerAlert = "partner_alert",
         /// Both agreed to get in touch about now, whatever either of them does.
         GetInTouch = "get_in_touch",
+        /// The other person asked by hand to hear from the recipient.
+        AskedToGetInTouch = "asked_to_get_in_touch",
         /// Somebody asked for a mail that confirms an address.
         AddressToConfirm = "address_to_confirm",
         /// Somebody asked for a mail by which a password is set anew.
@@ -49,6 +51,7 @@ impl ExplanationRule {
             NudgeKind::Reminder(Reason::CheckIn(Rung::AskAgain)) => Self::StillNoAnswer,
             NudgeKind::Reminder(Reason::CheckIn(Rung::TellPartner)) => Self::PartnerAlert,
             NudgeKind::Reminder(Reason::Prompt) => Self::GetInTouch,
+            NudgeKind::Plea => Self::AskedToGetInTouch,
             NudgeKind::Mail(MailPurpose::ConfirmAddress) => Self::AddressToConfirm,
             NudgeKind::Mail(MailPurpose::ResetPassword) => Self::PasswordReset,
             NudgeKind::Mail(MailPurpose::SignedOut) => Self::SignInCopied,
@@ -156,6 +159,17 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
     };
     let rule = ExplanationRule::of(NudgeKind::Reminder(facts.reason));
     Explanation { rule, revision: facts.check_in.revision, due_at, sentences }
+}
+
+/// Explains a plea to its recipient, which was sent at `sent_at`.
+pub fn explain_plea(sent_at: Timestamp) -> Explanation {
+    let sentences = vec![
+        "Your partner pressed a button to say that they would like to hear from you.".to_owned(),
+        "It comes by their own wish, whatever was agreed, and tells nothing else. They are not told whether you saw it."
+            .to_owned(),
+    ];
+    let rule = ExplanationRule::of(NudgeKind::Plea);
+    Explanation { rule, revision: None, due_at: sent_at, sentences }
 }
 
 /// Explains a mail to an address, due at `due_at`.

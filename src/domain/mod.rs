@@ -22,6 +22,7 @@ pub mod nudge;
 pub mod page;
 pub mod partner_link;
 pub mod password;
+pub mod plea;
 pub mod problem;
 pub mod promise;
 pub mod quiet_hours;

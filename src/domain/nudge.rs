@@ -6,7 +6,7 @@ mod kind;
 use super::account::Reach;
 use super::check_in::CheckInState;
 use super::words;
-use crate::ids::{AccountId, AddressRequestId, CheckInId};
+use crate::ids::{AccountId, AddressRequestId, CheckInId, PleaId};
 use jiff::Timestamp;
 
 pub use channel::Channel;
@@ -65,6 +65,8 @@ words! {
 pub enum About {
     /// A check-in, its round (a snooze begins a new one), and the reason for the reminder.
     CheckIn(CheckInId, i32, Reason),
+    /// A plea.
+    Plea(PleaId),
     /// An address request, and the purpose of its mail.
     Address(AddressRequestId, MailPurpose),
 }
@@ -74,6 +76,7 @@ impl About {
     pub fn kind(self) -> NudgeKind {
         match self {
             Self::CheckIn(_, _, reason) => NudgeKind::Reminder(reason),
+            Self::Plea(_) => NudgeKind::Plea,
             Self::Address(_, purpose) => NudgeKind::Mail(purpose),
         }
     }
@@ -85,6 +88,8 @@ pub fn key(about: About, recipient: Option<AccountId>, channel: Channel) -> Stri
     match (about, recipient) {
         (About::CheckIn(id, round, _), Some(to)) => format!("{id}/{round}/{kind}/{to}/{channel}"),
         (About::CheckIn(id, round, _), None) => format!("{id}/{round}/{kind}/{channel}"),
+        (About::Plea(id), Some(to)) => format!("{id}/{kind}/{to}/{channel}"),
+        (About::Plea(id), None) => format!("{id}/{kind}/{channel}"),
         (About::Address(id, _), _) => format!("{id}/{kind}/{channel}"),
     }
 }

@@ -141,6 +141,13 @@ pub const REACH_OUT: Letter = Letter {
     link: "Open",
 };
 
+/// To somebody whose partner would like to hear from them, where no words were agreed.
+pub const PLEA: Letter = Letter {
+    subject: MAIL_SUBJECT,
+    paragraphs: Cow::Borrowed(&["Hearing from you would be welcome."]),
+    link: "Open",
+};
+
 /// The words of a reminder. `action`: the way of reaching out that would be welcome, for a partner alert.
 pub fn reminder(reason: Reason, action: Option<ContactWay>) -> Letter {
     match (reason, action) {

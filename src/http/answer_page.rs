@@ -60,21 +60,36 @@ impl Visit {
         Self { offered, number, done: done.take(MOST).collect() }
     }
 
-    /// The visit after the question on the page was replied to; None: none is left.
-    fn next(mut self) -> Option<Self> {
-        self.done.push(self.number);
-        self.number = (0..self.offered.questions.len()).find(|number| !self.done.contains(number))?;
-        Some(self)
+    /// The questions that were not replied to in this visit, without the one on the page.
+    fn left(&self) -> impl Iterator<Item = usize> {
+        let all = 0..self.offered.questions.len();
+        all.filter(|number| *number != self.number && !self.done.contains(number))
+    }
+
+    fn has_next(&self) -> bool {
+        self.left().next().is_some()
+    }
+
+    /// The visit after the question on the page was replied to.
+    fn next(&self) -> Self {
+        let done = self.done.iter().copied().chain([self.number]).collect();
+        Self { offered: self.offered.clone(), number: self.left().next().unwrap_or(self.number), done }
+    }
+
+    /// The links to the other questions, with their names.
+    fn others(&self) -> Vec<(String, String)> {
+        let query = self.offered.query();
+        let link = |number: usize| {
+            let name = self.offered.questions.get(number)?.name();
+            Some((format!("{query}&question={number}"), name))
+        };
+        self.left().filter_map(link).collect()
     }
 
     fn several(&self, saved: bool) -> Option<Several> {
         let label = self.offered.questions.get(self.number)?.name();
         let done: Vec<String> = self.done.iter().map(usize::to_string).collect();
-        let left = self.offered.questions.iter().enumerate();
-        let left = left.filter(|(number, _)| *number != self.number && !self.done.contains(number));
-        let query = self.offered.query();
-        let others = left.map(|(number, it)| (format!("{query}&question={number}"), it.name())).collect();
-        Some(Several { label, number: self.number, done: done.join(","), saved, others })
+        Some(Several { label, number: self.number, done: done.join(","), saved, others: self.others() })
     }
 }
 
@@ -195,13 +210,48 @@ fn form(
     html::page(status, &page)
 }
 
-fn settled(offered: &Offered) -> HttpResponse {
+/// The button that asks the partner to get in touch, after an answer of "very low": it offers, and sends nothing by itself.
+struct Offer {
+    attempt: String,
+    question: usize,
+}
+
+#[derive(Template)]
+#[template(path = "answered.html")]
+struct AnsweredPage {
+    sentences: Vec<String>,
+    offer: Option<Offer>,
+    lines: Vec<String>,
+    others: Vec<(String, String)>,
+}
+
+/// Whether a reply is followed by the offer to ask the partner.
+fn offers(written: &Fields, replied: Replied) -> bool {
+    written.get("mood") == Some(VERY_LOW) && replied == Replied::Settled
+}
+
+/// What was answered as "very low" offers more than a thank-you.
+const VERY_LOW: &str = "1";
+
+fn settled(web: &Web, visit: &Visit, written: &Fields, replied: Replied) -> HttpResponse {
+    let offered = &visit.offered;
+    let attempt = written.get("attempt").map(str::to_owned).filter(|_| offers(written, replied));
+    let offer = attempt.map(|attempt| Offer { attempt, question: visit.number });
+    let low = offer.is_some() || matches!(replied, Replied::Asked | Replied::NotAsked);
+    let lines = if low { page::help_lines(&web.context) } else { Vec::new() };
     let mut sentences = vec![
         "This is done. Nothing more comes about it.".to_owned(),
         "If you want to change it, please sign in to your app.".to_owned(),
     ];
+    match replied {
+        Replied::Asked => sentences.push("They will hear that you would like to hear from them.".to_owned()),
+        Replied::NotAsked => sentences.push(
+            "Your answer is saved. They were not asked again: that can be done three times a day.".to_owned(),
+        ),
+        Replied::Settled | Replied::PutOff | Replied::Nothing => {}
+    }
     sentences.extend(offered.sentences().into_iter().map(str::to_owned));
-    html::note(StatusCode::OK, "Thank you", &sentences)
+    html::page(StatusCode::OK, &AnsweredPage { sentences, offer, lines, others: visit.others() })
 }
 
 /// The form again where nothing was done, with what was written: nobody loses their words to a link that was used or is
@@ -248,6 +298,9 @@ fn asked(written: &Fields) -> Option<Reply> {
     if written.get("skip").is_some() {
         return Some(Reply::Skip);
     }
+    if written.get("plea") == Some("only") {
+        return Some(Reply::Plea);
+    }
     if let Some(minutes) = written.get("later") {
         // A text that is not a number becomes 0, which the domain refuses as out of range.
         return Some(Reply::Later(minutes.parse().unwrap_or(0)));
@@ -262,7 +315,7 @@ fn asked(written: &Fields) -> Option<Reply> {
     let content = AnswerContent { mood, signs: signs.collect(), need: text("need"), note: text("note") };
     let share = written.get("share");
     let share = Share::ALL.iter().find(|choice| Some(choice.word()) == share).copied();
-    Some(Reply::Answer(content, share))
+    Some(Reply::Answer(content, share, written.get("plea").is_some()))
 }
 
 /// Answers a check-in, skips it or puts it off.
@@ -313,16 +366,15 @@ pub async fn answer(
     }
     let visit = Visit::of(shown.offered(), &written);
     match outcome {
-        Ok(Replied::Settled | Replied::PutOff) | Err(Refusal::Repeated)
-            if !visit.offered.questions.is_empty() =>
+        Ok(replied @ (Replied::Settled | Replied::Asked | Replied::NotAsked | Replied::PutOff))
+            if visit.has_next() && !offers(&written, replied) =>
         {
-            let offered = visit.offered.clone();
-            match visit.next() {
-                Some(next) => form(&web, StatusCode::OK, &next, &Fields::default(), Vec::new()),
-                None => settled(&offered),
-            }
+            form(&web, StatusCode::OK, &visit.next(), &Fields::default(), Vec::new())
         }
-        Ok(Replied::Settled) | Err(Refusal::Repeated) => settled(&visit.offered),
+        Ok(replied @ (Replied::Settled | Replied::Asked | Replied::NotAsked)) => {
+            settled(&web, &visit, &written, replied)
+        }
+        Err(Refusal::Repeated) => settled(&web, &visit, &written, Replied::Settled),
         Ok(Replied::PutOff) => {
             let sentence = "You will be asked again then. Nothing comes before.".to_owned();
             html::note(StatusCode::OK, "All right", &[sentence])

@@ -50,6 +50,9 @@ pub(super) struct Reply {
     note: Option<String>,
     /// With `mood`: what the partner sees; left out: as one usually chooses.
     share: Option<ShareWord>,
+    /// With `mood`: also lets the partner know that one would like to hear from them. They get one reminder, in the agreed
+    /// words, two minutes later, and nothing of the answer.
+    plea: Option<bool>,
     /// Which of the link's questions is replied to, from 0; left out: the first. A link has several if several check-ins came
     /// as one reminder.
     #[schema(minimum = 0)]
@@ -66,7 +69,8 @@ impl From<Reply> for Option<page::Reply> {
                 let signs = said.signs.iter().map(|n| NoticedSign { sign: n.sign.0, degree: n.degree.0 });
                 let (need, note) = (said.need.unwrap_or_default(), said.note.unwrap_or_default());
                 let content = AnswerContent { mood, signs: signs.collect(), need, note };
-                Some(page::Reply::Answer(content, said.share.map(|share| share.0)))
+                let share = said.share.map(|share| share.0);
+                Some(page::Reply::Answer(content, share, said.plea.unwrap_or(false)))
             }
             (None, Some(true), None) => Some(page::Reply::Skip),
             (None, None | Some(false), Some(minutes)) => Some(page::Reply::Later(minutes)),
@@ -90,14 +94,20 @@ pub(super) enum Standing {
 pub(super) struct Asked {
     /// Where the check-in stands now.
     state: Standing,
+    /// Whether the partner was asked to get in touch; left out if that was not wished for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<bool>,
 }
 
 /// The result of a reply in JSON.
 pub(super) fn replied(outcome: ActionResult<Replied>) -> HttpResponse {
-    let stands = |state| HttpResponse::Ok().json(Asked { state });
+    let stands = |state| HttpResponse::Ok().json(Asked { state, asked: None });
+    let asked = |asked| HttpResponse::Ok().json(Asked { state: Standing::Settled, asked: Some(asked) });
     match outcome {
         Ok(Replied::PutOff) => stands(Standing::Open),
         Ok(Replied::Settled) | Err(Refusal::Repeated) => stands(Standing::Settled),
+        Ok(Replied::Asked) => asked(true),
+        Ok(Replied::NotAsked) => asked(false),
         Ok(Replied::Nothing) => problem::plain(Kind::Gone),
         Err(refusal) => problem::refusal(refusal),
     }

@@ -7,7 +7,7 @@ use super::{Db, MultiBackend};
 use crate::chance::Chance;
 use crate::domain::keyset_page::KeysetPage;
 use crate::domain::nudge::{About, AttemptOutcome, Channel, DropReason, NudgeKind, NudgeState, Reason, key};
-use crate::ids::{AccountId, AddressRequestId, AttemptId, CheckInId, DeviceId, NudgeId, WorkerId};
+use crate::ids::{AccountId, AddressRequestId, AttemptId, CheckInId, DeviceId, NudgeId, PleaId, WorkerId};
 use crate::store::keyset_page::load_page;
 use diesel::prelude::*;
 use jiff::Timestamp;
@@ -60,6 +60,8 @@ pub struct NudgeRow {
     pub attempts_forgiven: i32,
     /// The key of the message that it goes out in together with others; None: by itself.
     pub message_key: Option<String>,
+    /// The plea that it is about.
+    pub plea_id: Option<PleaId>,
 }
 
 /// One try to hand a nudge to a provider, without its content.
@@ -90,9 +92,10 @@ impl NudgeRow {
         now: Timestamp,
         chance: &Chance,
     ) -> Self {
-        let (check_in_id, address_request_id, round) = match about {
-            About::CheckIn(id, round, _) => (Some(id), None, round),
-            About::Address(id, _) => (None, Some(id), 0),
+        let (check_in_id, address_request_id, plea_id, round) = match about {
+            About::CheckIn(id, round, _) => (Some(id), None, None, round),
+            About::Plea(id) => (None, None, Some(id), 0),
+            About::Address(id, _) => (None, Some(id), None, 0),
         };
         Self {
             id: NudgeId::at(now, chance),
@@ -116,6 +119,7 @@ impl NudgeRow {
             device_id: None,
             attempts_forgiven: 0,
             message_key: None,
+            plea_id,
         }
     }
 
@@ -123,6 +127,7 @@ impl NudgeRow {
     pub fn about(&self) -> Option<About> {
         match self.kind {
             NudgeKind::Reminder(reason) => Some(About::CheckIn(self.check_in_id?, self.round, reason)),
+            NudgeKind::Plea => Some(About::Plea(self.plea_id?)),
             NudgeKind::Mail(purpose) => Some(About::Address(self.address_request_id?, purpose)),
         }
     }
@@ -236,83 +241,18 @@ pub fn drop_waiting(
     }
 }
 
-/// A reminder that counts towards its recipient's day (R22).
-#[derive(Clone, Debug, Queryable)]
-pub struct Counted {
-    /// The recipient.
-    pub recipient_id: Option<AccountId>,
-    /// When it went out; None: it is on its way.
-    pub finished_at: Option<Ts>,
-    /// What it is for.
-    pub kind: NudgeKind,
-    /// The round of its check-in.
-    pub round: i32,
-    /// Its own key.
-    pub key: String,
-    /// The key of the message that it came in together with others.
-    pub message_key: Option<String>,
-}
-
-impl Counted {
-    /// The key of the message that it came in.
-    pub fn message(&self) -> &str {
-        self.message_key.as_deref().unwrap_or(&self.key)
-    }
-}
-
-type CountedColumns = (
-    nudges::recipient_id,
-    nudges::finished_at,
-    nudges::rung,
-    nudges::round,
-    nudges::key,
-    nudges::message_key,
-);
-
-const COUNTED: CountedColumns = (
-    nudges::recipient_id,
-    nudges::finished_at,
-    nudges::rung,
-    nudges::round,
-    nudges::key,
-    nudges::message_key,
-);
-
-/// What some people got since `since`, as far as it counts towards their day.
-pub fn sent_since(db: &mut Db, recipients: &[AccountId], since: Ts) -> QueryResult<Vec<Counted>> {
-    counted(recipients)
-        .filter(nudges::state.eq(NudgeState::Sent))
-        .filter(nudges::finished_at.ge(since))
-        .select(COUNTED)
-        .load(db)
-}
-
-/// What is on its way to some people, claimed and not yet recorded, except `besides`, as far as it counts towards their
-/// day.
-pub fn held(
-    db: &mut Db,
-    recipients: &[AccountId],
-    besides: &[NudgeId],
-    now: Ts,
-) -> QueryResult<Vec<Counted>> {
-    counted(recipients)
-        .filter(nudges::lease_until.gt(now))
-        .filter(nudges::id.ne_all(besides))
-        .filter(nudges::state.eq(NudgeState::Waiting))
-        .select(COUNTED)
-        .load(db)
-}
-
-/// What waits for some people, in nobody's hand, and comes after `now` and before `until`, by its time.
-pub fn coming(db: &mut Db, recipients: &[AccountId], now: Ts, until: Ts) -> QueryResult<Vec<NudgeRow>> {
-    counted(recipients)
-        .filter(nudges::state.eq(NudgeState::Waiting))
-        .filter(nudges::send_at.gt(now))
-        .filter(nudges::send_at.lt(until))
-        .filter(nudges::lease_until.is_null().or(nudges::lease_until.le(now)))
-        .order((nudges::send_at.asc(), nudges::id.asc()))
-        .select(NudgeRow::as_select())
-        .load(db)
+/// Drops the waiting nudge of a plea. If it is being sent it loses its lease.
+pub fn drop_plea(db: &mut Db, id: PleaId, reason: DropReason, now: Ts) -> QueryResult<usize> {
+    let waiting = nudges::table.filter(nudges::plea_id.eq(id)).filter(nudges::state.eq(NudgeState::Waiting));
+    diesel::update(waiting)
+        .set((
+            nudges::state.eq(NudgeState::Dropped),
+            nudges::drop_reason.eq(Some(reason)),
+            nudges::finished_at.eq(Some(now)),
+            nudges::leased_by.eq(None::<WorkerId>),
+            nudges::lease_until.eq(None::<Ts>),
+        ))
+        .execute(db)
 }
 
 /// The nudges that went out in some messages.
@@ -332,16 +272,6 @@ pub fn join(db: &mut Db, ids: &[NudgeId], message_key: &str) -> QueryResult<usiz
     diesel::update(nudges::table.filter(nudges::id.eq_any(ids)))
         .set(nudges::message_key.eq(Some(message_key)))
         .execute(db)
-}
-
-/// The nudges of some people that count towards the daily cap, in any state: not mails that they asked for, and not the
-/// copy for a second device.
-#[diesel::dsl::auto_type(no_type_alias)]
-fn counted<'a>(recipients: &'a [AccountId]) -> _ {
-    nudges::table
-        .filter(nudges::recipient_id.eq_any(recipients))
-        .filter(nudges::check_in_id.is_not_null())
-        .filter(nudges::device_id.is_null())
 }
 
 /// All nudges of some check-ins.

@@ -53,6 +53,8 @@ pub struct MemberRow {
     pub promise_count_wanted: bool,
     /// The person's display name when the link ended, sealed with the link's data key.
     pub name_at_end: Option<Vec<u8>>,
+    /// Whether the person may be woken by a plea of the other.
+    pub pleas_at_night: bool,
 }
 
 /// Both accounts' ids in order: the key of an active pair.
@@ -85,6 +87,8 @@ pub struct MemberChange {
     pub role: Option<Role>,
     /// Whether the partner may be told.
     pub alert_allowed: Option<bool>,
+    /// Whether the person may be woken by a plea of the other.
+    pub pleas_at_night: Option<bool>,
     /// Sealed Needs.
     pub needs: Option<Option<Vec<u8>>>,
     /// When they were written.

@@ -105,8 +105,8 @@ fn generic(world: &World, row: &Row, leaf: &Leaf) -> Vec<Case> {
         let value = if leaf.list { json!([value]) } else { value };
         case(&leaf.path, Some(value), bad());
     }
-    if leaf.named == "ID" {
-        let own = row.good[&leaf.path].as_str().unwrap();
+    // One of several ways to name something may be left out.
+    if let ("ID", Some(own)) = (leaf.named.as_str(), row.good[&leaf.path].as_str()) {
         let (noun, rest) = own.split_once('_').unwrap();
         let unknown = format!("{noun}_{}", "0".repeat(32));
         let wrong =

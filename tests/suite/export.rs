@@ -103,6 +103,7 @@ async fn everything(app: &TestApp) -> Couple {
     let later = (app.clock.now() + jiff::SignedDuration::from_hours(9)).to_string();
     let plan = json!({ "linkId": link, "plannedFor": later, "setting": "ONLINE" });
     let planned = text(&alex.done(app, "planScene", plan, "scene { id }").await["scene"]["id"]);
+    alex.done(app, "askPartner", json!({ "sceneId": planned }), "").await;
     alex.done(app, "setSceneAlert", json!({ "sceneId": planned, "allowed": true }), "").await;
     alex.done(app, "invitePartner", json!({ "role": "SWITCH" }), "").await;
     let reset = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";
@@ -203,7 +204,9 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("attempts.finished_at", In("nudges.attempts.finishedAt")),
     ("link_members.name_at_end", Not("one's own name as the partner goes on reading it after the end: account.displayName of then")),
     ("link_members.promise_count_wanted", In("links.promiseCountWanted")),
-    ("check_ins.postponed_until", ASIDE), ("check_ins.heard_from", ASIDE), ("nudges.message_key", ASIDE),
+    ("link_members.pleas_at_night", In("links.pleasAtNight")), ("nudges.plea_id", KEY), ("pleas.id", KEY), ("pleas.link_id", KEY),
+    ("pleas.scene_id", In("links.myPleas.scene?")), ("pleas.author_id", KEY), ("pleas.created_at", In("links.myPleas.createdAt")),
+    ("pleas.taken_back_at", In("links.myPleas.takenBackAt?")), ("check_ins.postponed_until", ASIDE), ("check_ins.heard_from", ASIDE), ("nudges.message_key", ASIDE),
     ("check_ins.share_before", ASIDE), ("check_ins.shared_from", ASIDE),
     ("totp_factors.account_id", KEY), ("totp_factors.secret", SECRET), ("totp_factors.created_at", In("factors.createdAt")),
     ("totp_factors.confirmed_at", In("factors.confirmedAt?")), ("totp_factors.last_step", ASIDE),

@@ -40,6 +40,7 @@ mod nudges;
 mod ops;
 mod pages;
 mod partners_view;
+mod pleas;
 mod privacy;
 mod programs;
 mod providers;

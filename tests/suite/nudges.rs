@@ -291,7 +291,7 @@ on_both_databases! {
         for scene in &scenes {
             let check_in = couple.check_ins(&app, &couple.sam, scene).await.remove(0);
             let sent = couple.sam.rungs(&app, &check_in, "SENT").await;
-            assert!(sent.contains(&"ASK".to_owned()), "asked at least once: {sent:?}");
+            assert!(sent.iter().any(|rung| rung.starts_with("ASK")), "asked by push at least once: {sent:?}");
         }
     }
 

@@ -131,6 +131,7 @@ pub async fn couples(
             needs_written_at: None,
             promise_count_wanted: false,
             name_at_end: None,
+            pleas_at_night: false,
         }));
         made.push(Couple { link, people });
     }
@@ -139,7 +140,7 @@ pub async fn couples(
     save!(context, schema::refresh_tokens::table, 7, tokens);
     save!(context, schema::devices::table, 8, devices);
     save!(context, schema::partner_links::table, 10, links);
-    save!(context, schema::link_members::table, 8, members);
+    save!(context, schema::link_members::table, 9, members);
     made
 }
 
@@ -303,7 +304,9 @@ async fn agree_on_alerts(context: &Arc<AppContext>, couple: &Couple) -> Revision
             .await
             .unwrap();
     }
-    partner_link::set_preferences(context, &callers[0], couple.link, None, Some(true), None).await.unwrap();
+    partner_link::set_preferences(context, &callers[0], couple.link, None, Some(true), None, None)
+        .await
+        .unwrap();
     revision.outline.id
 }
 
@@ -368,7 +371,7 @@ impl Rows {
         save!(context, schema::scenes::table, 11, self.scenes);
         save!(context, schema::scene_members::table, 4, self.members);
         save!(context, schema::check_ins::table, 18, self.check_ins);
-        save!(context, schema::nudges::table, 20, self.nudges);
+        save!(context, schema::nudges::table, 22, self.nudges);
     }
 }
 

@@ -1,3 +1,8 @@
+DELETE FROM nudges WHERE plea_id IS NOT NULL;
+ALTER TABLE link_members DROP COLUMN pleas_at_night;
+DROP INDEX nudges_plea;
+ALTER TABLE nudges DROP COLUMN plea_id;
+DROP TABLE pleas;
 DELETE FROM page_tokens WHERE number > 0;
 ALTER TABLE page_tokens DROP CONSTRAINT page_tokens_number_range;
 ALTER TABLE page_tokens DROP CONSTRAINT page_tokens_pkey;

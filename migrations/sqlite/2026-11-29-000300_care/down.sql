@@ -1,3 +1,9 @@
+DELETE FROM nudges WHERE plea_id IS NOT NULL;
+ALTER TABLE link_members DROP CONSTRAINT link_members_pleas_at_night_bool;
+ALTER TABLE link_members DROP COLUMN pleas_at_night;
+DROP INDEX nudges_plea;
+ALTER TABLE nudges DROP COLUMN plea_id;
+DROP TABLE pleas;
 CREATE TABLE page_tokens_old (
   -- SHA-256 of the token. The token itself is derived from a row's id and a key, and is not kept.
   token_hash BLOB NOT NULL PRIMARY KEY,

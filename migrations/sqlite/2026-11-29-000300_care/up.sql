@@ -52,3 +52,29 @@ ALTER TABLE page_tokens ADD CONSTRAINT page_tokens_token_hash_whole CHECK (lengt
 ALTER TABLE page_tokens ADD CONSTRAINT page_tokens_expiry CHECK (expires_at > created_at);
 ALTER TABLE page_tokens ADD CONSTRAINT page_tokens_attempt_hash_whole CHECK (attempt_hash IS NULL OR length(attempt_hash) = 32);
 ALTER TABLE page_tokens ADD CONSTRAINT page_tokens_number_range CHECK (number >= 0);
+
+-- "I would like to hear from you": one person asks the other by hand.
+CREATE TABLE pleas (
+  id BLOB PRIMARY KEY NOT NULL,
+  -- The tie of the two.
+  link_id BLOB NOT NULL REFERENCES partner_links (id) ON DELETE CASCADE,
+  -- The scene that it was made from; null: none.
+  scene_id BLOB REFERENCES scenes (id) ON DELETE SET NULL,
+  -- Who would like to hear from the other.
+  author_id BLOB NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+  -- When it was made. It goes out two minutes later.
+  created_at INTEGER NOT NULL,
+  -- When its author took it back, before that. Null: they did not.
+  taken_back_at INTEGER
+) STRICT;
+CREATE INDEX pleas_link ON pleas (link_id, created_at);
+CREATE INDEX pleas_scene ON pleas (scene_id);
+CREATE INDEX pleas_author ON pleas (author_id);
+
+-- The plea that a nudge is about.
+ALTER TABLE nudges ADD COLUMN plea_id BLOB REFERENCES pleas (id) ON DELETE CASCADE;
+CREATE INDEX nudges_plea ON nudges (plea_id);
+
+-- Whether a person may be woken by a plea of the other on this link.
+ALTER TABLE link_members ADD COLUMN pleas_at_night INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE link_members ADD CONSTRAINT link_members_pleas_at_night_bool CHECK (pleas_at_night IN (0, 1));

@@ -2,6 +2,7 @@
 
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
+use crate::actions::links::plea::{self, PleaView};
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning;
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
@@ -111,20 +112,29 @@ fn judge(tx: &Transaction<'_>, row: &CheckInRow, event: CheckInEvent) -> ActionR
 }
 
 /// Answers a check-in, or answers it again; its ladder stops at once (R05). `share` None takes the person's
-/// default (R09). `answered_at` is for an answer given offline; None means now.
+/// default (R09). `answered_at` is for an answer given offline; None means now. `ask_partner`: also asks the partner to get
+/// in touch (R37); the answer stands whatever comes of that.
 pub async fn answer(
     context: &Arc<AppContext>,
     by: &Caller,
     id: CheckInId,
     content: AnswerContent,
-    share: Option<Share>,
-    answered_at: Option<Timestamp>,
-) -> ActionResult<CheckInView> {
+    (share, answered_at): (Option<Share>, Option<Timestamp>),
+    ask_partner: bool,
+) -> ActionResult<(CheckInView, Asked)> {
     let account = by.requester.account;
     context
-        .write_tx(by.key.as_ref(), move |tx| answer_now(tx, id, account, content, share, answered_at))
+        .write_tx(by.key.as_ref(), move |tx| {
+            let answered = answer_now(tx, id, account, content, share, answered_at)?;
+            let from = plea::From::Scene(answered.scene);
+            let asked = ask_partner.then(|| plea::ask_beside(tx, from, account)).transpose()?;
+            Ok((answered, asked))
+        })
         .await
 }
+
+/// What came of asking the partner to get in touch, beside an answer; None: it was not asked for.
+pub type Asked = Option<Result<PleaView, Vec<Problem>>>;
 
 /// As [`answer`], within a transaction.
 pub(in crate::actions) fn answer_now(

@@ -2,12 +2,14 @@
 
 use crate::actions::accounts::{account, suspension};
 use crate::actions::check_ins::check_in::{answer_now, put_off_now, skip_now};
+use crate::actions::links::plea;
 use crate::actions::{ActionResult, AppContext, Fault, Refusal, Transaction, Visitor};
 use crate::auth::tokens::opaque_hash;
 use crate::domain::account::FURTHER_NOTICE;
 use crate::domain::attempt::Attempt;
 use crate::domain::change::ChangeKind;
 use crate::domain::check_in::{CheckInState, check_snooze};
+use crate::domain::help_line::{self, HelpLine};
 use crate::domain::page::{CHOICES_FOR, PagePurpose, answer_ends};
 use crate::domain::problem::Checks;
 use crate::ids::{SessionId, TypedId};
@@ -108,6 +110,10 @@ fn find(
 pub enum Replied {
     /// The check-in was answered or skipped by this reply, now or when it was first sent.
     Settled,
+    /// It was answered, and the partner was asked to get in touch.
+    Asked,
+    /// It was answered, and the partner was not asked: that was done often enough today, or there is nobody to ask.
+    NotAsked,
     /// It was snoozed.
     PutOff,
     /// Nothing was done: the token is unknown or used, it is too late for this, or nothing of the person is worked on.
@@ -116,8 +122,10 @@ pub enum Replied {
 
 /// What the page does with a check-in.
 pub enum Reply {
-    /// Answers it; `share` None takes the person's default (R09).
-    Answer(AnswerContent, Option<Share>),
+    /// Answers it; `share` None takes the person's default (R09). Whether the partner is asked to get in touch (R37).
+    Answer(AnswerContent, Option<Share>, bool),
+    /// Asks the partner to get in touch, after this link and this attempt answered it.
+    Plea,
     /// Skips it.
     Skip,
     /// Snoozes it by so many minutes.
@@ -129,7 +137,8 @@ impl Reply {
     fn checked(self) -> Result<Self, Refusal> {
         let mut checks = Checks::new();
         let checked = match self {
-            Self::Answer(content, share) => Self::Answer(content.checked(&mut checks), share),
+            Self::Answer(content, share, plea) => Self::Answer(content.checked(&mut checks), share, plea),
+            Self::Plea => Self::Plea,
             Self::Later(minutes) => {
                 check_snooze(&mut checks, minutes);
                 Self::Later(minutes)
@@ -178,14 +187,16 @@ pub async fn reply(
         // A reply uses the link up, putting off included: whoever has it cannot ask again and again.
         if row.state != CheckInState::Unanswered || row.round != found.round {
             let same = attempt.is_some() && attempt == found.attempt_hash;
-            return Ok(match reply {
-                Reply::Later(_) if same => Replied::PutOff,
-                Reply::Answer(..) | Reply::Skip if same => Replied::Settled,
-                _ => Replied::Nothing,
-            });
+            return match reply {
+                Reply::Later(_) if same => Ok(Replied::PutOff),
+                Reply::Answer(_, _, true) if same => Ok(Replied::Asked),
+                Reply::Answer(..) | Reply::Skip if same => Ok(Replied::Settled),
+                Reply::Plea if same && row.state == CheckInState::Answered => ask_partner(tx, &row),
+                _ => Ok(Replied::Nothing),
+            };
         }
         let replied = act(tx, &row, reply)?;
-        if let Some(attempt) = attempt {
+        if let Some(attempt) = attempt.filter(|_| replied != Replied::Nothing) {
             store::page_token::note_attempt(tx.db, &found.token_hash, found.number, attempt)?;
         }
         Ok(replied)
@@ -200,10 +211,12 @@ pub async fn reply(
 fn act(tx: &mut Transaction<'_>, row: &CheckInRow, reply: Reply) -> ActionResult<Replied> {
     let (id, account) = (row.id, row.subject_id);
     match reply {
-        Reply::Answer(content, share) => {
+        Reply::Answer(content, share, plea) => {
             answer_now(tx, id, account, content, share, None)?;
-            Ok(Replied::Settled)
+            if plea { ask_partner(tx, row) } else { Ok(Replied::Settled) }
         }
+        // Nothing was answered by this link yet.
+        Reply::Plea => Ok(Replied::Nothing),
         Reply::Skip => {
             skip_now(tx, id, account)?;
             Ok(Replied::Settled)
@@ -213,6 +226,12 @@ fn act(tx: &mut Transaction<'_>, row: &CheckInRow, reply: Reply) -> ActionResult
             Ok(Replied::PutOff)
         }
     }
+}
+
+/// Asks the partner of a check-in's subject to get in touch; the answer stands whatever comes of it.
+fn ask_partner(tx: &mut Transaction<'_>, row: &CheckInRow) -> ActionResult<Replied> {
+    let asked = plea::ask_beside(tx, plea::From::Scene(row.scene_id), row.subject_id)?;
+    Ok(if asked.is_ok() { Replied::Asked } else { Replied::NotAsked })
 }
 
 /// The choices behind the link in a mail's footer; None leaves one as it is.
@@ -260,4 +279,14 @@ pub async fn choose(
             Ok(true)
         })
         .await
+}
+
+/// The help lines that the operator set, a sentence each, for whoever may need somebody now.
+pub fn help_lines(context: &AppContext) -> Vec<String> {
+    let (lines, _) = help_line::shown(&context.help_lines, None);
+    let contact = |line: &HelpLine| {
+        let ways = [line.phone.as_deref(), line.url.as_deref(), line.hours.as_deref()];
+        ways.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    };
+    lines.into_iter().map(|line| format!("{}: {}", line.name, contact(line))).collect()
 }

@@ -293,9 +293,17 @@ impl Reader {
                 let rows = store::partner_link::find_all(tx.db, &ids)?;
                 let written = store::partner_link::members(tx.db, &ids)?;
                 let views = partner_link::views(tx, rows.clone(), me)?;
-                Ok((rows, written, views))
+                let pleas = store::plea::of_author(tx.db, &ids, me, Timestamp::MIN.into(), i64::MAX)?;
+                Ok((rows, written, views, pleas))
             });
-            let (rows, members, views) = views.await?;
+            let (rows, members, views, pleas) = views.await?;
+            let plea = |row: &store::plea::PleaRow| {
+                json!({
+                    "scene": row.scene_id.map(|id| id.to_string()),
+                    "createdAt": row.created_at.get(),
+                    "takenBackAt": row.taken_back_at.map(|at| at.get()),
+                })
+            };
             for view in views {
                 let own = members.iter().find(|m| m.link_id == view.id && m.account_id == me);
                 let row = rows.iter().find(|row| row.id == view.id);
@@ -310,6 +318,8 @@ impl Reader {
                     "partner": view.partners.map(|side| json!({ "displayName": side.display_name, "role": side.role })),
                     "myRole": view.mine.role,
                     "partnerAlertAllowed": view.mine.alert_allowed,
+                    "pleasAtNight": view.mine.pleas_at_night,
+                    "myPleas": pleas.iter().filter(|plea| plea.link_id == view.id).map(plea).collect::<Vec<_>>(),
                     "myNeeds": view.mine.needs.as_ref().map(needs),
                     "promiseCountWanted": own.is_some_and(|own| own.promise_count_wanted),
                     "needsWrittenAt": own.and_then(|own| own.needs_written_at).map(|at| at.get()),

@@ -35,6 +35,8 @@ pub struct SideView {
     pub role: Role,
     /// Whether the partner may be told that reaching out would be welcome; only shown to oneself.
     pub alert_allowed: bool,
+    /// Whether the person may be woken by a plea of the other; false in the partner's.
+    pub pleas_at_night: bool,
     /// Whether the person wants both to see the number of kept promises; only shown to oneself.
     pub promise_count_wanted: bool,
     /// The Needs as last written; only one's own, because the partner's are read in a Revision.
@@ -112,6 +114,7 @@ pub fn views(
                 display_name: name,
                 role: member.role,
                 alert_allowed: own && member.alert_allowed,
+                pleas_at_night: own && member.pleas_at_night,
                 promise_count_wanted: own && member.promise_count_wanted,
                 needs,
             })
@@ -192,6 +195,7 @@ fn new_member(link: LinkId, account: AccountId, role: Role) -> MemberRow {
         account_id: account,
         role,
         alert_allowed: false,
+        pleas_at_night: false,
         needs: None,
         needs_written_at: None,
         promise_count_wanted: false,
@@ -382,8 +386,8 @@ fn end_each(
     Ok(())
 }
 
-/// Sets one's own default role, whether the partner may be told that reaching out would be welcome (R10), and
-/// whether both are to see the number of kept promises. The partner gets no nudge about it.
+/// Sets one's own default role, whether the partner may be told that reaching out would be welcome (R10), whether one may
+/// be woken by a plea (R37), and whether both are to see the number of kept promises. The partner gets no nudge about it.
 pub async fn set_preferences(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -391,6 +395,7 @@ pub async fn set_preferences(
     role: Option<Role>,
     alert_allowed: Option<bool>,
     promise_count_wanted: Option<bool>,
+    pleas_at_night: Option<bool>,
 ) -> ActionResult<LinkView> {
     let account = by.requester.account;
     context
@@ -399,8 +404,15 @@ pub async fn set_preferences(
             if alert_allowed == Some(true) {
                 suspension::refuse_if_suspended(tx, account)?;
             }
-            if role.is_some() || alert_allowed.is_some() || promise_count_wanted.is_some() {
-                let change = MemberChange { role, alert_allowed, promise_count_wanted, ..Default::default() };
+            let choices = [alert_allowed, promise_count_wanted, pleas_at_night];
+            if role.is_some() || choices.iter().any(Option::is_some) {
+                let change = MemberChange {
+                    role,
+                    alert_allowed,
+                    promise_count_wanted,
+                    pleas_at_night,
+                    ..Default::default()
+                };
                 store::partner_link::update_member(tx.db, id, account, &change)?;
                 planning::review_alerts(tx, id, &mut RevisionSnapshot::default())?;
                 tx.tell(&[account], ChangeKind::LinkChanged, id);

@@ -4,6 +4,7 @@ mod address_mail;
 mod context;
 mod decision;
 mod messages;
+pub(in crate::actions::nudges) mod plea;
 mod reminder;
 
 use crate::actions::{Fault, Transaction};
@@ -45,7 +46,7 @@ pub fn claim(
     recipients.sort_unstable();
     recipients.dedup();
     store::dialect::lock_counts(tx.db, &recipients)?;
-    let coming = store::nudge::coming(tx.db, &recipients, now, (tx.now + LONGEST_DAY).into())?;
+    let coming = store::day::coming(tx.db, &recipients, now, (tx.now + LONGEST_DAY).into())?;
     let near: Ts = (tx.now + QUESTIONS_WITHIN).into();
     let soon: Vec<NudgeRow> = coming.iter().filter(|row| row.send_at <= near).cloned().collect();
     // One unreadable row must not block the others: without a common context, each is loaded on its own.
@@ -220,6 +221,7 @@ fn decide(
                 Ok(reminder::decide(tx, &context, row, reason))
             }
         },
+        Some(About::Plea(id)) => plea::decide(tx, row, id),
         Some(About::Address(request, purpose)) => address_mail::decide(tx, row, (request, purpose)),
         None => Ok(ClaimDecision::drop(row, DropReason::Expired, tx.ts())),
     }

@@ -1,16 +1,20 @@
 //! Nudges as their recipient sees them.
 
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
+use crate::actions::nudges::claim::plea;
 use crate::actions::nudges::planning::{Alert, ScheduleInput, alerts, schedule_inputs};
 use crate::actions::{AppContext, Fault, Transaction};
-use crate::domain::explanation::{CheckInFacts, Explanation, Facts, Snooze, explain, explain_mail};
+use crate::domain::explanation::{
+    CheckInFacts, Explanation, Facts, Snooze, explain, explain_mail, explain_plea,
+};
 use crate::domain::keyset_page::KeysetPage;
 use crate::domain::nudge::{Channel, MailPurpose, NudgeKind, NudgeState, Reason};
 use crate::domain::wording::{self, Letter};
-use crate::ids::{AccountId, CheckInId, NudgeId};
+use crate::ids::{AccountId, CheckInId, LinkId, NudgeId, PleaId};
 use crate::store;
 use crate::store::account::AccountRow;
 use crate::store::nudge::NudgeRow;
+use crate::store::plea::PleaRow;
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,6 +38,8 @@ pub struct NudgeView {
     pub check_in: Option<CheckInId>,
     /// The scene that it is about.
     pub scene: Option<crate::ids::SceneId>,
+    /// The link that it is about.
+    pub link: Option<LinkId>,
     /// Its message, for its recipient alone.
     pub message: &'static str,
     /// Why it came, for its recipient alone (R25).
@@ -101,6 +107,24 @@ fn letter(purpose: MailPurpose) -> Letter {
     }
 }
 
+/// The pleas that some nudges are about, with their words.
+fn pleas_of(
+    tx: &mut Transaction<'_>,
+    rows: &[NudgeRow],
+) -> Result<HashMap<PleaId, (PleaRow, Letter)>, Fault> {
+    let ids: Vec<PleaId> = rows.iter().filter_map(|row| row.plea_id).collect();
+    let rows = store::plea::find_all(tx.db, &ids)?;
+    let links: Vec<LinkId> = rows.iter().map(|row| row.link_id).collect();
+    let links = store::partner_link::find_all(tx.db, &links)?;
+    let mut pleas = HashMap::new();
+    for row in rows {
+        let Some(link) = links.iter().find(|link| link.id == row.link_id) else { continue };
+        let letter = plea::letter(tx, link)?;
+        pleas.insert(row.id, (row, letter));
+    }
+    Ok(pleas)
+}
+
 /// Opens nudges for their recipient. Waiting ones are shown only for the reader's own check-ins: those about
 /// the partner depend on what the partner did (R11).
 fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Result<Vec<NudgeView>, Fault> {
@@ -116,6 +140,7 @@ fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Re
     let alerts = alerts(tx, &schedule_inputs.iter().collect::<Vec<_>>(), &mut RevisionSnapshot::default())?;
     let by_id: HashMap<_, _> = schedule_inputs.into_iter().map(|b| (b.check_in.id, b)).collect();
     let Some(account) = store::account::find(tx.db, reader)? else { return Ok(Vec::new()) };
+    let pleas = pleas_of(tx, &rows)?;
     let alert_of =
         |row: &NudgeRow| row.check_in_id.and_then(|id| alerts.get(&id)).copied().unwrap_or_default();
     let mut views = Vec::new();
@@ -143,10 +168,15 @@ fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Re
                 // The words as they were sent: a later withdrawal of consent must not show (R10).
                 (wording::reminder(reason, alert.agreed), explanation)
             }
+            (NudgeKind::Plea, _) => match row.plea_id.and_then(|id| pleas.get(&id)) {
+                Some((_, letter)) => (letter.clone(), explain_plea(went_at(&row))),
+                None => continue,
+            },
             // Its check-in is being deleted.
             (NudgeKind::Reminder(_), None) => continue,
             (NudgeKind::Mail(purpose), _) => (letter(purpose), explain_mail(purpose, row.due_at.get())),
         };
+        let plea = row.plea_id.and_then(|id| pleas.get(&id)).map(|(plea, _)| plea);
         views.push(NudgeView {
             id: row.id,
             kind: row.kind,
@@ -155,7 +185,8 @@ fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Re
             send_at: went_at(&row),
             finished_at: row.finished_at.map(|at| at.get()),
             check_in: row.check_in_id.filter(|_| own),
-            scene: schedule.map(|schedule| schedule.scene.id),
+            scene: schedule.map(|schedule| schedule.scene.id).or(plea.and_then(|plea| plea.scene_id)),
+            link: plea.map(|plea| plea.link_id).or(schedule.map(|schedule| schedule.link.id)),
             explanation,
             other_reasons,
             message: letter.paragraphs.first().copied().unwrap_or_default(),

@@ -22,7 +22,7 @@ const SESSIONS_KEPT: SignedDuration = COPIES_SHOWN;
 
 /// Ends sessions that nobody can refresh any more. Deletes expired idempotency keys, address requests, page tokens, refresh
 /// tokens, log-in challenges and passkey ceremonies, sessions that ended long ago, changes that no cursor can
-/// reach, and nudges and scenes by the operator's retention periods.
+/// reach, and pleas, nudges and scenes by the operator's retention periods.
 pub async fn sweep(context: &Arc<AppContext>) -> Result<(), Fault> {
     let now = context.clock.now();
     context
@@ -39,6 +39,7 @@ pub async fn sweep(context: &Arc<AppContext>) -> Result<(), Fault> {
         })
         .await?;
     forget(context, now - change::KEPT - CHANGES_KEPT, store::change::forget).await?;
+    forget(context, now - context.keep.nudges, store::plea::forget).await?;
     forget(context, now - context.keep.nudges, store::nudge::forget).await?;
     match context.keep.scenes {
         Some(kept) => forget(context, now - kept, store::scene::forget).await,

@@ -106,6 +106,8 @@ impl MailPurpose {
 pub enum NudgeKind {
     /// A reminder to an account.
     Reminder(Reason),
+    /// The wish of the recipient's partner to hear from them.
+    Plea,
     /// A mail to an address.
     Mail(MailPurpose),
 }
@@ -113,17 +115,18 @@ pub enum NudgeKind {
 text_column!(NudgeKind);
 
 impl NudgeKind {
-    /// All values: the rungs in their order, the prompt, the mails.
+    /// All values: the rungs in their order, the prompt, the plea, the mails.
     pub fn all() -> impl Iterator<Item = Self> {
         let rungs = Rung::ALL.iter().copied().map(Reason::CheckIn);
         let mails = MailPurpose::ALL.iter().copied().map(Self::Mail);
-        rungs.chain([Reason::Prompt]).map(Self::Reminder).chain(mails)
+        rungs.chain([Reason::Prompt]).map(Self::Reminder).chain([Self::Plea]).chain(mails)
     }
 
     /// Its word in the database, in keys and in JSON.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Reminder(reason) => reason.word(),
+            Self::Plea => "plea",
             Self::Mail(purpose) => purpose.word(),
         }
     }
@@ -137,6 +140,7 @@ impl NudgeKind {
     pub fn channel(self) -> Channel {
         match self {
             Self::Reminder(reason) => reason.channel(),
+            Self::Plea => Channel::Push,
             Self::Mail(_) => Channel::Mail,
         }
     }
@@ -145,7 +149,7 @@ impl NudgeKind {
     pub fn reason(self) -> Option<Reason> {
         match self {
             Self::Reminder(reason) => Some(reason),
-            Self::Mail(_) => None,
+            Self::Plea | Self::Mail(_) => None,
         }
     }
 
@@ -153,7 +157,7 @@ impl NudgeKind {
     pub fn rung(self) -> Option<Rung> {
         match self {
             Self::Reminder(Reason::CheckIn(rung)) => Some(rung),
-            Self::Reminder(Reason::Prompt) | Self::Mail(_) => None,
+            Self::Reminder(Reason::Prompt) | Self::Plea | Self::Mail(_) => None,
         }
     }
 
@@ -167,7 +171,10 @@ impl NudgeKind {
     /// Everything else can wait until morning.
     fn respects_quiet_hours(self) -> bool {
         match self {
-            Self::Reminder(_) | Self::Mail(MailPurpose::SignedOut | MailPurpose::SecurityChange) => true,
+            // Whether a plea may wake somebody is theirs to say: see `plea::judge`.
+            Self::Reminder(_)
+            | Self::Plea
+            | Self::Mail(MailPurpose::SignedOut | MailPurpose::SecurityChange) => true,
             Self::Mail(
                 MailPurpose::ConfirmAddress
                 | MailPurpose::ResetPassword
@@ -183,12 +190,13 @@ mod tests {
     use super::*;
     use crate::domain::quiet_hours::{QuietHours, Zone};
 
-    const WORDS: [&str; 11] = [
+    const WORDS: [&str; 12] = [
         "ask",
         "email",
         "ask_again",
         "tell_partner",
         "reach_out",
+        "plea",
         "confirm_address",
         "reset_password",
         "signed_out",

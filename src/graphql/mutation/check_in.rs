@@ -3,11 +3,12 @@
 use crate::actions::check_ins::check_in;
 use crate::domain::account::Share;
 use crate::domain::answer::AnswerContent;
-use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
+use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, settle_done};
 use crate::graphql::types::DateTime;
 use crate::graphql::types::check_in::{CheckIn, NoticedSignView};
+use crate::graphql::types::partner_link::Plea;
 use crate::graphql::{caller, context};
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 /// Answers a check-in.
 #[derive(InputObject)]
@@ -27,7 +28,10 @@ struct AnswerCheckInInput {
     note: String,
     /// What of it the partner sees, two minutes from now on; default: one's standing choice.
     share: Option<Share>,
-    /// When that was, if the phone had no network: not before it fell due. What is shared is seen two minutes after it
+    /// Whether the partner is asked to get in touch, too, as by `askPartner`. Default: no.
+    #[graphql(default)]
+    ask_partner: bool,
+    /// When that was, if the phone had no network: not before the scene ended. What is shared is seen two minutes after it
     /// arrives all the same. Default: now.
     answered_at: Option<DateTime>,
 }
@@ -57,13 +61,20 @@ struct ChangeSharingInput {
     share: Share,
 }
 
-payload!(
-    /// The answer to `answerCheckIn`.
-    AnswerCheckInPayload {
-        /// The check-in, answered.
-        check_in: CheckIn
-    }
-);
+/// The answer to `answerCheckIn`.
+#[derive(SimpleObject)]
+pub struct AnswerCheckInPayload {
+    /// What came of it.
+    status: Status,
+    /// The check-in, answered.
+    check_in: Option<CheckIn>,
+    /// The plea, if the partner was asked to get in touch.
+    plea: Option<Plea>,
+    /// Why the partner was not asked, though the answer is saved; empty otherwise.
+    plea_problems: Vec<ProblemView>,
+    /// Why it was refused; empty otherwise.
+    problems: Vec<ProblemView>,
+}
 payload!(
     /// The answer to `skipCheckIn`.
     SkipCheckInPayload {
@@ -108,9 +119,18 @@ impl CheckInMutation {
                 note: input.note,
             };
             let answered_at = input.answered_at.map(|at| at.0);
-            check_in::answer(context(ctx), &by, check_in, content, input.share, answered_at).await
+            let how = (input.share, answered_at);
+            check_in::answer(context(ctx), &by, check_in, content, how, input.ask_partner).await
         };
-        Ok(settle_done(outcome.await)?.into())
+        let (status, answered, problems) = settle_done(outcome.await)?;
+        let (check_in, asked) = answered.unzip();
+        let (plea, refused) = match asked.flatten() {
+            Some(Ok(view)) => (Some(Plea::from(view)), Vec::new()),
+            Some(Err(problems)) => (None, problems),
+            None => (None, Vec::new()),
+        };
+        let plea_problems = refused.into_iter().map(Into::into).collect();
+        Ok(AnswerCheckInPayload { status, check_in: check_in.map(Into::into), plea, plea_problems, problems })
     }
 
     /// Lets a check-in pass. No more nudges come for it; to the partner it looks like any other silence.

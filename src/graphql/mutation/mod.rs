@@ -11,6 +11,7 @@ mod journal;
 mod negotiation;
 mod partner_link;
 mod passkey;
+mod plea;
 mod scene;
 mod session;
 
@@ -27,6 +28,7 @@ pub struct Mutation(
     passkey::PasskeyMutation,
     device::DeviceMutation,
     partner_link::LinkMutation,
+    plea::PleaMutation,
     negotiation::NegotiationMutation,
     scene::SceneMutation,
     check_in::CheckInMutation,

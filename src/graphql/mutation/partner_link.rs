@@ -49,6 +49,8 @@ struct UpdateLinkInput {
     /// Whether one wants to see how many promises the two kept. It is shown once both want it, and to both; taking it
     /// back works at once, and nobody is told.
     promise_count_wanted: Option<bool>,
+    /// Whether one may be woken in one's quiet hours when the partner asks to hear from one. Default of a new link: no.
+    pleas_at_night: Option<bool>,
 }
 
 /// The answer to `invitePartner`.
@@ -148,7 +150,8 @@ impl LinkMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let link = id("linkId", &input.link_id)?;
-            let UpdateLinkInput { role, partner_alert_allowed, promise_count_wanted, .. } = input;
+            let UpdateLinkInput { role, partner_alert_allowed, promise_count_wanted, pleas_at_night, .. } =
+                input;
             partner_link::set_preferences(
                 context(ctx),
                 &by,
@@ -156,6 +159,7 @@ impl LinkMutation {
                 role,
                 partner_alert_allowed,
                 promise_count_wanted,
+                pleas_at_night,
             )
             .await
         };

@@ -2,6 +2,7 @@
 
 use super::DateTime;
 use super::check_in::CheckIn;
+use super::partner_link::PartnerLink;
 use super::scene::Scene;
 use crate::actions::nudges::nudge::{self, NudgeView};
 use crate::domain::explanation::{Explanation, ExplanationRule};
@@ -68,6 +69,12 @@ impl Nudge {
         Ok(loaders(ctx).check_in(id).await?.map(CheckIn))
     }
 
+    /// The link that it is about; null for a mail to an address.
+    async fn partner_link(&self, ctx: &Context<'_>) -> Result<Option<PartnerLink>, Failure> {
+        let Some(id) = self.0.link else { return Ok(None) };
+        Ok(loaders(ctx).link(id).await?.map(PartnerLink))
+    }
+
     /// The scene that it is about.
     async fn scene(&self, ctx: &Context<'_>) -> Result<Option<Scene>, Failure> {
         let Some(id) = self.0.scene else { return Ok(None) };
@@ -107,6 +114,8 @@ pub enum NudgeRung {
     TellPartner,
     /// Reminds the partner to reach out, whatever the subject does.
     ReachOut,
+    /// The partner asked by hand to hear from the person.
+    Plea,
     /// Confirms an address; asked for by the person.
     ConfirmAddress,
     /// Resets a password; asked for by the person.
@@ -129,6 +138,7 @@ impl From<NudgeKind> for NudgeRung {
             NudgeKind::Reminder(Reason::CheckIn(Rung::AskAgain)) => Self::AskAgain,
             NudgeKind::Reminder(Reason::CheckIn(Rung::TellPartner)) => Self::TellPartner,
             NudgeKind::Reminder(Reason::Prompt) => Self::ReachOut,
+            NudgeKind::Plea => Self::Plea,
             NudgeKind::Mail(MailPurpose::ConfirmAddress) => Self::ConfirmAddress,
             NudgeKind::Mail(MailPurpose::ResetPassword) => Self::ResetPassword,
             NudgeKind::Mail(MailPurpose::SignedOut) => Self::SignedOut,

@@ -5,11 +5,13 @@ use super::negotiation::{Needs, Revision};
 use super::scene::Scene;
 use super::{DateTime, Who};
 use crate::actions::links::partner_link::{InvitationView, LinkView, SideView};
+use crate::actions::links::plea::{self, PleaView};
 use crate::actions::links::revisions::RevisionOutline;
 use crate::actions::scenes::view;
 use crate::domain::data_rights;
 use crate::domain::negotiation::RevisionState;
 use crate::domain::partner_link::{LinkStatus, Role};
+use crate::domain::plea::PleaState;
 use crate::graphql::errors::Failure;
 use crate::graphql::paging::{Connection, ConnectionArgs};
 use crate::graphql::{context, loaders, requester};
@@ -70,6 +72,19 @@ impl PartnerLink {
     /// choice; the partner does not see it. It takes effect only under an agreement that says what may be told.
     async fn partner_alert_allowed(&self) -> bool {
         self.0.mine.alert_allowed
+    }
+
+    /// Whether one may be woken in one's quiet hours when the partner asks to hear from one. One's own choice; the partner
+    /// does not see it.
+    async fn pleas_at_night(&self) -> bool {
+        self.0.mine.pleas_at_night
+    }
+
+    /// One's own pleas of the last seven days, the latest first; at most 20. The other's are not here: they come as a
+    /// nudge.
+    async fn my_pleas(&self, ctx: &Context<'_>) -> Result<Vec<Plea>, Failure> {
+        let account = requester(ctx)?.account;
+        Ok(plea::list(context(ctx), account, self.0.id).await?.into_iter().map(Plea::from).collect())
     }
 
     /// Whether one wants to see how many promises the two kept. One's own choice; the partner does not see it.
@@ -160,6 +175,23 @@ impl PartnerLink {
         let account = requester(ctx)?.account;
         let rows = view::page(context(ctx), account, self.0.id, page.keyset()).await?;
         Ok(page.connection(rows, |view| (view.created_at, view.id), Scene))
+    }
+}
+
+/// "I would like to hear from you": one's own wish, as its author sees it.
+#[derive(SimpleObject)]
+pub struct Plea {
+    /// The opaque id.
+    id: ID,
+    /// When it was made.
+    created_at: DateTime,
+    /// Where it stands, by the clock alone: never whether or when it was seen.
+    state: PleaState,
+}
+
+impl From<PleaView> for Plea {
+    fn from(view: PleaView) -> Self {
+        Self { id: view.id.to_string().into(), created_at: view.created_at.into(), state: view.state }
     }
 }
 

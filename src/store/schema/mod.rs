@@ -16,6 +16,7 @@ mod negotiation;
 mod nudge;
 mod page_token;
 mod partner_link;
+mod plea;
 mod scene;
 mod session;
 
@@ -35,6 +36,7 @@ pub use negotiation::{agreements, revision_parts, revisions};
 pub use nudge::{attempts, nudges};
 pub use page_token::page_tokens;
 pub use partner_link::{link_members, partner_links};
+pub use plea::pleas;
 pub use scene::{aftercare, outreaches, scene_members, scenes};
 pub use session::{refresh_tokens, sessions};
 
@@ -54,6 +56,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     aftercare,
     check_ins,
     outreaches,
+    pleas,
     debriefs,
     journal_entries,
     nudges,

@@ -12,7 +12,7 @@ diesel::table! {
         id -> Uid,
         /// Check-in, round, rung, recipient and channel: the same need never makes two (R14).
         key -> Text,
-        /// ask, email, ask_again, tell_partner, reach_out, or the purpose of the address request.
+        /// ask, email, ask_again, tell_partner, reach_out, plea, or the purpose of the address request.
         rung -> Text,
         /// push, mail.
         channel -> Text,
@@ -50,6 +50,8 @@ diesel::table! {
         attempts_forgiven -> Integer,
         /// The key of the message that it goes out in together with others; null: by itself.
         message_key -> Nullable<Text>,
+        /// The plea that it is about.
+        plea_id -> Nullable<Uid>,
     }
 }
 

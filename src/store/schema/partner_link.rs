@@ -54,6 +54,8 @@ diesel::table! {
         promise_count_wanted -> Bool,
         /// The person's display name when the link ended, sealed with the link's data key.
         name_at_end -> Nullable<Binary>,
+        /// Whether the person may be woken by a plea of the other.
+        pleas_at_night -> Bool,
     }
 }
 

@@ -40,6 +40,7 @@ async fn fill(app: &TestApp, couple: &Couple) -> BTreeMap<&'static str, String> 
     }
     couple.allow_alert(app, alex, true).await;
     alex.done(app, "updateLink", json!({ "linkId": link, "promiseCountWanted": true }), "").await;
+    alex.done(app, "askPartner", json!({ "linkId": link }), "").await;
     let terms = |limits: &str| {
         json!({ "limits": limits, "stopSignal": "red", "protocol": [60, 1440], "contactPlan": "a call at ten",
             "partnerAlert": "CALL" })
@@ -76,7 +77,7 @@ async fn fill(app: &TestApp, couple: &Couple) -> BTreeMap<&'static str, String> 
     let nudges = viewer["nudges"]["nodes"].as_array().unwrap();
     let nudge = nudges
         .iter()
-        .find(|n| n["checkIn"]["id"] == check_in && n["state"] == "SENT" && n["rung"] == "ASK")
+        .rfind(|n| n["checkIn"]["id"] == check_in && n["state"] == "SENT" && n["rung"] == "ASK")
         .unwrap();
     BTreeMap::from([
         ("account", text(&viewer["account"]["id"])),

@@ -80,7 +80,10 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     let ended = ("linkId", ex.link.clone(), "", "UNCHANGED");
     rows.push(row("endLink", json!({ "linkId": world.invitation.1 }), vec![ended]));
     let good = json!({ "linkId": own.link, "role": "SWITCH", "partnerAlertAllowed": true,
-        "promiseCountWanted": true });
+        "promiseCountWanted": true, "pleasAtNight": true });
+    rows.push(row("takeBackPlea", json!({ "pleaId": world.plea }), vec![]));
+    let bad = vec![ended_link(), ("sceneId", own.ended[0].clone(), "linkId", "REQUIRED")];
+    rows.push(row("askPartner", json!({ "linkId": own.link }), bad));
     rows.push(row("updateLink", good, vec![ended_link()]));
 
     let needs = json!({ "comforts": ["WATER", "TALK"], "avoid": ["crowds"], "grounding": "breathe",

@@ -56,6 +56,9 @@ pub struct World {
     /// Alex's passkeys.
     pub passkey: Passkeys,
     lees_passkey: Value,
+    /// A plea of Alex's that can be taken back, and one of Sam's.
+    pub plea: Value,
+    sams_plea: Value,
 }
 
 /// A passkey that can be removed, and inputs that finish the ceremonies begun with it and with another.
@@ -232,6 +235,11 @@ impl World {
         let lees_passkey =
             new_passkey(app, &others[2], &Authenticator::at(&app.url.replace("127.0.0.1", "localhost")))
                 .await;
+        let mut pleas = Vec::new();
+        for person in [&alex, &sam] {
+            let input = json!({ "linkId": own.link });
+            pleas.push(person.done(app, "askPartner", input, "plea { id }").await["plea"]["id"].clone());
+        }
         let codes = [invite(app, jo).await.0, invite(app, lee).await.0, invite(app, &sam).await.0];
         Self {
             invitation: invite(app, &alex).await,
@@ -248,6 +256,8 @@ impl World {
             change_token,
             passkey,
             lees_passkey,
+            plea: pleas[0].clone(),
+            sams_plea: pleas[1].clone(),
             own,
             agreed,
             ex,
@@ -291,6 +301,7 @@ impl World {
             "entryId" => vec![strangers.entry.clone(), ex.entry.clone()],
             "deviceId" => vec![json!(self.sam.device_id), json!(self.others[0].device_id)],
             "passkeyId" => vec![self.lees_passkey.clone()],
+            "pleaId" => vec![self.sams_plea.clone()],
             "sessionId" => vec![self.sams_session.clone()],
             "basedOn" => vec![strangers.open["id"].clone(), ex.open["id"].clone()],
             other => panic!("whose {other} could this be? Add it here."),

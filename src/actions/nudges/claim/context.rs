@@ -8,8 +8,9 @@ use crate::domain::together::{Class, Day, Item, count_together};
 use crate::ids::{AccountId, CheckInId, DeviceId, NudgeId};
 use crate::store;
 use crate::store::account::AccountRow;
+use crate::store::day::Counted;
 use crate::store::device::DeviceRow;
-use crate::store::nudge::{Counted, NudgeRow};
+use crate::store::nudge::NudgeRow;
 use crate::store::scene::OutreachRow;
 use crate::store::types::Ts;
 use jiff::{SignedDuration, Timestamp};
@@ -62,8 +63,8 @@ impl ClaimContext {
             schedule_inputs.iter().filter(|schedule| told.contains(&schedule.check_in.id)).collect();
         // Claimed nudges before sent ones: each statement sees earlier commits, so a nudge that is recorded
         // between the two counts twice. In the other order it would not count at all (R22).
-        let held = store::nudge::held(tx.db, &recipients, claimed, now)?;
-        let sent = store::nudge::sent_since(tx.db, &recipients, (tx.now - LONGEST_DAY).into())?;
+        let held = store::day::held(tx.db, &recipients, claimed, now)?;
+        let sent = store::day::sent_since(tx.db, &recipients, (tx.now - LONGEST_DAY).into())?;
         Ok(Self {
             alerts: planning::alerts(tx, &told, &mut RevisionSnapshot::default())?,
             schedule_inputs: schedule_inputs

@@ -3,11 +3,12 @@
 use crate::actions::nudges::claim::context::ClaimContext;
 use crate::actions::nudges::claim::reminder;
 use crate::actions::{Fault, Transaction};
-use crate::domain::nudge::{Channel, DropReason, Reason, Rung, Verdict};
+use crate::domain::nudge::{Channel, DropReason, Rung, Verdict};
 use crate::domain::together::{Class, Item};
 use crate::ids::AccountId;
 use crate::store::nudge::{NudgeRow, Release};
 use jiff::Timestamp;
+use std::collections::HashMap;
 
 /// Reminders that go out as one message.
 pub struct Message {
@@ -51,6 +52,8 @@ pub fn arrange(
         .collect();
     // First questions first: whatever else is due comes with them, and does not wait.
     due.sort_by_key(|(_, _, item)| item.class != Class::Question);
+    // Until when a first question waits: what would have come with it waits, too.
+    let mut waiting: HashMap<Channel, Timestamp> = HashMap::new();
     for (row, channel, item) in due {
         let waits = |later: &&(&NudgeRow, Item)| {
             let (row, later) = **later;
@@ -60,8 +63,12 @@ pub fn arrange(
         };
         let joins = messages.iter().any(|(message, _)| message.channel == channel);
         let later = soon.iter().filter(|(_, later)| !joins && later.reason.channel() == channel);
-        let until = later.filter_map(|later| waits(&later)).min();
+        let with_question = waiting.get(&channel).copied().filter(|_| !joins && item.class == Class::Other);
+        let until = later.filter_map(|later| waits(&later)).chain(with_question).min();
         if let Some(at) = until.filter(|at| *at < row.expires_at.get()) {
+            if item.class == Class::Question {
+                waiting.entry(channel).or_insert(at);
+            }
             arranged.ended.push((row.clone(), Release::moved(&row, at)));
             continue;
         }
@@ -90,7 +97,7 @@ pub fn arrange(
     messages.sort_by_key(|(message, _)| message.class != Class::Question);
     let Some(account) = context.account(recipient) else { return Ok(arranged) };
     let mut day = context.day(account, now);
-    for (message, _) in messages {
+    for (message, items) in messages {
         if day.has_place(message.class) {
             day.count(message.class);
             arranged.messages.push(message);
@@ -98,10 +105,10 @@ pub fn arrange(
         }
         let morning = account.reach().rhythm.next_morning(now);
         // No check-in goes without its question: it goes today, if tomorrow it has closed.
-        let last = |row: &NudgeRow| {
-            row.kind.reason() == Some(Reason::CheckIn(Rung::Ask)) && morning >= row.expires_at.get()
+        let last = |(row, item): (&NudgeRow, &Item)| {
+            item.class == Class::Question && morning >= row.expires_at.get()
         };
-        if message.due.iter().any(last) {
+        if message.due.iter().zip(&items).any(last) {
             day.count(message.class);
             arranged.messages.push(message);
         } else {

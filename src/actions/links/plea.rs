@@ -1,0 +1,165 @@
+//! Pleas: "I would like to hear from you", asked and taken back by hand (R37).
+
+use crate::actions::accounts::suspension;
+use crate::actions::links::locked_link::OwnLink;
+use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Refusal, Transaction};
+use crate::domain::change::ChangeKind;
+use crate::domain::nudge::{About, Channel, DropReason};
+use crate::domain::plea::{A_DAY, OPEN_FOR, PleaState, TAKE_BACK, state};
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::ids::{AccountId, LinkId, PleaId, SceneId};
+use crate::store;
+use crate::store::nudge::NudgeRow;
+use crate::store::plea::PleaRow;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+
+/// How many pleas are listed at once: all of a day and then some.
+const LISTED: i64 = 20;
+
+/// A plea as its author sees it. The other person's side is not in it.
+#[derive(Clone, Debug)]
+pub struct PleaView {
+    /// Its id.
+    pub id: PleaId,
+    /// Its link.
+    pub link: LinkId,
+    /// The scene that it was made from.
+    pub scene: Option<SceneId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Where it stands.
+    pub state: PleaState,
+}
+
+fn view(row: &PleaRow, now: Timestamp) -> PleaView {
+    PleaView {
+        id: row.id,
+        link: row.link_id,
+        scene: row.scene_id,
+        created_at: row.created_at.get(),
+        state: state(row.created_at.get(), row.taken_back_at.is_some(), now),
+    }
+}
+
+/// Where a plea is made from.
+#[derive(Clone, Copy, Debug)]
+pub enum From {
+    /// A link.
+    Link(LinkId),
+    /// A scene, whose link it is then.
+    Scene(SceneId),
+}
+
+/// Asks the partner to get in touch. It goes out in two minutes, and until then it can be taken back; made again before
+/// that, it stays one.
+pub async fn ask(context: &Arc<AppContext>, by: &Caller, from: From) -> ActionResult<Done<PleaView>> {
+    let account = by.requester.account;
+    context.write_tx(by.key.as_ref(), move |tx| ask_now(tx, from, account)).await
+}
+
+/// As [`ask`], within a transaction.
+pub(in crate::actions) fn ask_now(
+    tx: &mut Transaction<'_>,
+    from: From,
+    account: AccountId,
+) -> ActionResult<Done<PleaView>> {
+    let (link, scene) = match from {
+        From::Link(id) => (OwnLink::load_active(tx, "linkId", id, account)?, None),
+        From::Scene(id) => {
+            let (link, row) = OwnLink::load_scene(tx, id, account)?;
+            (link, Some(row.id))
+        }
+    };
+    if link.row.ended_at.is_some() {
+        return Err(Problem::wrong_state("sceneId", "This link is not active.").into());
+    }
+    suspension::refuse_if_suspended(tx, account)?;
+    let other = link.accounts().into_iter().find(|member| *member != account);
+    let recipient = other.ok_or(Fault::Inconsistent("an active link without the other person"))?;
+    let since = tx.now - SignedDuration::from_hours(24);
+    let today = store::plea::of_author(tx.db, &[link.row.id], account, since.into(), LISTED)?;
+    let standing: Vec<_> = today.iter().filter(|row| row.taken_back_at.is_none()).collect();
+    if let Some(waiting) = standing.iter().find(|row| tx.now < row.created_at.get() + TAKE_BACK) {
+        return Ok(Done::already(view(waiting, tx.now)));
+    }
+    if i64::try_from(standing.len()).unwrap_or(A_DAY) >= A_DAY {
+        let sentence = format!(
+            "You can ask {A_DAY} times within a day, and you did. If you need somebody now, please call one of the help lines."
+        );
+        return Err(Problem::new("input", ProblemCode::OutOfRange, sentence).into());
+    }
+    let row = PleaRow {
+        id: PleaId::at(tx.now, tx.chance),
+        link_id: link.row.id,
+        scene_id: scene,
+        author_id: account,
+        created_at: tx.ts(),
+        taken_back_at: None,
+    };
+    store::plea::insert(tx.db, &row)?;
+    let times = ((tx.now + TAKE_BACK).into(), (tx.now + TAKE_BACK + OPEN_FOR).into());
+    let about = About::Plea(row.id);
+    let nudge = NudgeRow::waiting(about, Channel::Push, Some(recipient), times, tx.now, tx.chance);
+    store::nudge::plan(tx.db, &[nudge])?;
+    tx.tell(&[account], ChangeKind::LinkChanged, link.row.id);
+    Ok(Done::now(view(&row, tx.now)))
+}
+
+/// As [`ask_now`], beside something else that is done whatever comes of it: a refusal is a value.
+pub(in crate::actions) fn ask_beside(
+    tx: &mut Transaction<'_>,
+    from: From,
+    account: AccountId,
+) -> ActionResult<Result<PleaView, Vec<Problem>>> {
+    match ask_now(tx, from, account) {
+        Ok(done) => Ok(Ok(done.value)),
+        Err(Refusal::Problems(problems)) => Ok(Err(problems)),
+        Err(other) => Err(other),
+    }
+}
+
+/// Takes a plea back, within two minutes; the other never hears of it.
+pub async fn take_back(context: &Arc<AppContext>, by: &Caller, id: PleaId) -> ActionResult<Done<PleaView>> {
+    let account = by.requester.account;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let own = |row: &PleaRow| row.author_id == account;
+            let missing = || Problem::not_found("pleaId");
+            let link = store::plea::find(tx.db, id)?.filter(own).ok_or_else(missing)?.link_id;
+            OwnLink::load(tx, "pleaId", link, account)?;
+            // Read again under the lock.
+            let row = store::plea::find(tx.db, id)?.filter(own).ok_or_else(missing)?;
+            let now = view(&row, tx.now);
+            match now.state {
+                PleaState::TakenBack => Ok(Done::already(now)),
+                PleaState::Sent => {
+                    let sentence = "It was sent already. What you can do is tell them yourself.";
+                    Err(Problem::wrong_state("pleaId", sentence).into())
+                }
+                PleaState::CanBeTakenBack => {
+                    let at = tx.ts();
+                    store::plea::take_back(tx.db, id, at)?;
+                    store::nudge::drop_plea(tx.db, id, DropReason::NotConsented, at)?;
+                    tx.tell(&[account], ChangeKind::LinkChanged, link);
+                    Ok(Done::now(PleaView { state: PleaState::TakenBack, ..now }))
+                }
+            }
+        })
+        .await
+}
+
+/// A person's own pleas on a link of the last days, the latest first.
+pub async fn list(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    link: LinkId,
+) -> Result<Vec<PleaView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let since = (tx.now - SignedDuration::from_hours(7 * 24)).into();
+            let rows = store::plea::of_author(tx.db, &[link], account, since, LISTED)?;
+            Ok(rows.iter().map(|row| view(row, tx.now)).collect())
+        })
+        .await
+}

@@ -1,0 +1,95 @@
+//! Ask the partner to get in touch, and take it back.
+
+use crate::actions::links::plea;
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle};
+use crate::graphql::types::guidance::Guidance;
+use crate::graphql::types::partner_link::{PartnerLink, Plea};
+use crate::graphql::{caller, context, loaders};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+
+/// Asks the partner to get in touch: exactly one of the two.
+#[derive(InputObject)]
+struct AskPartnerInput {
+    /// One of one's own active links.
+    link_id: Option<ID>,
+    /// A scene of one; its partner is asked.
+    scene_id: Option<ID>,
+}
+
+/// Takes a plea back.
+#[derive(InputObject)]
+struct TakeBackPleaInput {
+    /// One of one's own pleas, of the last two minutes.
+    plea_id: ID,
+}
+
+/// The answer to `askPartner`.
+#[derive(SimpleObject)]
+pub struct AskPartnerPayload {
+    /// What came of it. `UNCHANGED`: one that can still be taken back is under way already.
+    status: Status,
+    /// The plea.
+    plea: Option<Plea>,
+    /// Its link: `myNeeds` is what its author wrote down for themselves, to be shown while they wait.
+    partner_link: Option<PartnerLink>,
+    /// What helps right now, and whom one can call, to be shown while they wait; also where it was refused.
+    guidance: Guidance,
+    /// Why it was refused; empty otherwise.
+    problems: Vec<ProblemView>,
+}
+
+payload!(
+    /// The answer to `takeBackPlea`.
+    TakeBackPleaPayload {
+        /// The plea, taken back.
+        plea: Plea
+    }
+);
+
+/// Pleas.
+#[derive(Default)]
+pub struct PleaMutation;
+
+#[Object]
+impl PleaMutation {
+    /// Says "I would like to hear from you" to the partner of a link or scene. It is one's own word: no agreement is
+    /// needed. It goes out in two minutes, or when the other is awake next, unless they may be woken by it; it carries the
+    /// agreed words and nothing else. Three times within a day; whether and when it was seen is never told.
+    async fn ask_partner(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom.")] input: AskPartnerInput,
+    ) -> Result<AskPartnerPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let from = match (&input.link_id, &input.scene_id) {
+                (Some(link), None) => plea::From::Link(id("linkId", link)?),
+                (None, Some(scene)) => plea::From::Scene(id("sceneId", scene)?),
+                (Some(_), Some(_)) | (None, None) => {
+                    let sentence = "Please name a link or a scene, and not both.";
+                    return Err(Problem::new("linkId", ProblemCode::Required, sentence).into());
+                }
+            };
+            plea::ask(context(ctx), &by, from).await
+        };
+        let (status, view, problems) = settle(outcome.await)?;
+        let partner_link = match &view {
+            Some(view) => loaders(ctx).link(view.link).await?.map(PartnerLink),
+            None => None,
+        };
+        let plea = view.map(Plea::from);
+        Ok(AskPartnerPayload { status, plea, partner_link, guidance: Guidance, problems })
+    }
+
+    /// Takes a plea back within two minutes: the other never hears of it.
+    async fn take_back_plea(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one.")] input: TakeBackPleaInput,
+    ) -> Result<TakeBackPleaPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async { plea::take_back(context(ctx), &by, id("pleaId", &input.plea_id)?).await };
+        Ok(settle(outcome.await)?.into())
+    }
+}
