@@ -293,7 +293,7 @@ impl Reader {
                 let rows = store::partner_link::find_all(tx.db, &ids)?;
                 let written = store::partner_link::members(tx.db, &ids)?;
                 let views = partner_link::views(tx, rows.clone(), me)?;
-                let pleas = store::plea::of_author(tx.db, &ids, me, Timestamp::MIN.into(), i64::MAX)?;
+                let pleas = store::plea::of_author(tx.db, &ids, me, Timestamp::UNIX_EPOCH.into(), i64::MAX)?;
                 Ok((rows, written, views, pleas))
             });
             let (rows, members, views, pleas) = views.await?;

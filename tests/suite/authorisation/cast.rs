@@ -39,7 +39,13 @@ async fn fill(app: &TestApp, couple: &Couple) -> BTreeMap<&'static str, String> 
         write_needs(app, person, link, which).await;
     }
     couple.allow_alert(app, alex, true).await;
-    alex.done(app, "updateLink", json!({ "linkId": link, "promiseCountWanted": true }), "").await;
+    alex.done(
+        app,
+        "updateLink",
+        json!({ "linkId": link, "promiseCountWanted": true, "pleasAtNight": true }),
+        "",
+    )
+    .await;
     alex.done(app, "askPartner", json!({ "linkId": link }), "").await;
     let terms = |limits: &str| {
         json!({ "limits": limits, "stopSignal": "red", "protocol": [60, 1440], "contactPlan": "a call at ten",

@@ -412,6 +412,9 @@ pub const EMPTY_HERE: &[&str] = &[
     "Factors.passkeys",
     // It was never changed.
     "JournalEntry.editedAt",
+    // She called before it was due, so nothing came together with the question.
+    "Nudge.otherReasons",
+    "NudgeReason.*",
     // Only she wants the count.
     "PartnerLink.promisesKept",
     "Passkey.*",
