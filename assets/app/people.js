@@ -1,6 +1,7 @@
 // People: inviting, accepting, one link with one's own choices on it, and one's own needs.
 import { ask, change, gql } from "./api.js";
 import { box, boxes, field, form, h, pick, press, say, to, way, when } from "./dom.js";
+import { hearFrom } from "./plea.js";
 import { COMFORT, NEARNESS, ROLE, SCENE, WAY, optional, options } from "./words.js";
 
 const PEOPLE = gql`{ viewer { partnerLinks { id status invitationExpiresAt partner { displayName } } } }`;
@@ -97,7 +98,7 @@ function accept(code, invitation, go) {
 }
 
 const LINK = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink {
-  id status invitationExpiresAt beforeEnding partnerAlertAllowed
+  id status invitationExpiresAt beforeEnding partnerAlertAllowed pleasAtNight
   me { role } partner { displayName role } myNeeds { comforts }
   latestRevision { number state } agreedRevision { number }
   scenes(first: 10) { nodes { id status plannedFor startedAt endedAt } } } } }`;
@@ -122,7 +123,12 @@ export async function link({ params: [id], go, replace }) {
     };
   }
   const choose = async (data) => {
-    const input = { linkId: id, role: data.get("role"), partnerAlertAllowed: data.has("partnerAlertAllowed") };
+    const input = {
+      linkId: id,
+      role: data.get("role"),
+      partnerAlertAllowed: data.has("partnerAlertAllowed"),
+      pleasAtNight: data.has("pleasAtNight"),
+    };
     const { problems } = await change(
       gql`mutation($input: UpdateLinkInput!) { updateLink(input: $input) {
       status problems { field sentence } } }`,
@@ -140,6 +146,7 @@ export async function link({ params: [id], go, replace }) {
     body: [
       found.status === "ENDED" && h("p", { class: "note" }, "This link has ended."),
       found.status === "ACTIVE" && [
+        hearFrom({ linkId: id }, found.partner.displayName),
         h(
           "section",
           { class: "card" },
@@ -183,6 +190,11 @@ export async function link({ params: [id], go, replace }) {
               "partnerAlertAllowed",
               `After three unanswered reminders ${found.partner.displayName} may be told what we agreed would be welcome.`,
               found.partnerAlertAllowed,
+            ),
+            box(
+              "pleasAtNight",
+              `${found.partner.displayName} may wake me when they would like to hear from me.`,
+              found.pleasAtNight,
             ),
           ],
           "Save",

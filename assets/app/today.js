@@ -2,6 +2,7 @@
 import { Offline, ask, change, gql } from "./api.js";
 import * as desk from "./local_store.js";
 import { degrees, field, form, h, press, radios, say, svg, to, way, when } from "./dom.js";
+import { hearFrom } from "./plea.js";
 import * as queue from "./queue.js";
 import { DEGREE, MOOD, MOUTH, SHARE, SIGN, WAY, optional, options, span } from "./words.js";
 
@@ -283,12 +284,21 @@ function thanks(checkIn) {
       h("p", {}, "What you share can be seen two minutes from now."),
       press("Keep it to myself after all", keep),
     );
-  return { title: "Thank you", body: [h("p", {}, "This is done. Nothing more comes about it."), undo, home()] };
+  const veryLow = checkIn?.answer?.mood === 1 && checkIn.scene;
+  return {
+    title: "Thank you",
+    body: [
+      h("p", {}, "This is done. Nothing more comes about it."),
+      veryLow && hearFrom({ sceneId: checkIn.scene.id }),
+      undo,
+      home(),
+    ],
+  };
 }
 
 const REMINDER = gql`query($id: ID!) { node(id: $id) { ... on Nudge {
-  message explanation { sentences } checkIn { id state }
-  scene { id link { partner { displayName } } } } } }`;
+  message explanation { sentences } checkIn { id state } otherReasons { nudgeId message }
+  partnerLink { id partner { displayName } } scene { id link { partner { displayName } } } } } }`;
 
 /** What a reminder was about: a question leads there at once. */
 export async function reminder({ params: [id], go }) {
@@ -300,13 +310,22 @@ export async function reminder({ params: [id], go }) {
     throw error;
   }
   if (!nudge) return today();
-  if (nudge.checkIn?.state === "UNANSWERED") return go(`/check-in/${nudge.checkIn.id}`);
+  const open = nudge.checkIn?.state === "UNANSWERED";
+  if (open && nudge.otherReasons.length === 0) return go(`/check-in/${nudge.checkIn.id}`);
   closeNotifications();
   return {
     title: "A reminder",
     body: [
       h("p", {}, nudge.message),
-      nudge.scene && h("p", {}, way(`/scene/${nudge.scene.id}`, "Open")),
+      open && h("p", {}, way(`/check-in/${nudge.checkIn.id}`, "Answer")),
+      !open && nudge.scene && h("p", {}, way(`/scene/${nudge.scene.id}`, "Open")),
+      !nudge.scene && nudge.partnerLink && h("p", {}, way(`/people/${nudge.partnerLink.id}`, "Open")),
+      nudge.otherReasons.length > 0 &&
+        h(
+          "ul",
+          { class: "list" },
+          nudge.otherReasons.map((other) => h("li", {}, to(`/reminder/${other.nudgeId}`, other.message))),
+        ),
       h(
         "details",
         {},

@@ -355,6 +355,7 @@ fn unsent(facts: &Facts<'_>) -> Option<&'static str> {
             Some(DropReason::Superseded) => "It was not sent, since another one took its place.",
             Some(DropReason::Unreachable) => "It was not sent, since there was no way to reach you.",
             Some(DropReason::Expired) => "It was not sent, since its time was over.",
+            Some(DropReason::Corrected) => "It was not sent, since the times of the scene were corrected.",
             Some(DropReason::LinkEnded | DropReason::NotConsented) | None => "It was not sent.",
         }),
     }

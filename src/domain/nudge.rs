@@ -41,6 +41,8 @@ words! {
         NotConsented = "not_consented",
         /// A later rung took its place.
         Superseded = "superseded",
+        /// The times of its scene were corrected, and it is planned anew.
+        Corrected = "corrected",
         /// There is neither a live device nor an address that may be used, or there was none to ask its subject.
         Unreachable = "unreachable",
     }

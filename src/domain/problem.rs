@@ -27,6 +27,8 @@ words! {
         Changed = "changed",
         /// The same entry is there twice.
         Duplicate = "duplicate",
+        /// The other person recorded what looks like the same; the answer shows it.
+        SimilarExists = "similar_exists",
         /// This session must first show that it is still its owner who holds it: see `proveItIsMe`.
         ProofNeeded = "proof_needed",
         /// It was tried too often; it can be tried again after a while.

@@ -19,6 +19,33 @@ pub const NOTE_MAX: usize = 2000;
 /// Longest aftercare, in minutes.
 pub const MINUTES_MAX: i64 = 24 * 60;
 
+/// Within this time, what both record of the same hours is likely one occasion (R04).
+pub const SIMILAR_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+/// How long a scene's times can be corrected after it was recorded as ended.
+pub const CORRECTED_WITHIN: SignedDuration = SignedDuration::from_hours(2);
+
+/// When a scene took place; `end` None: it is under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// Its beginning.
+    pub start: Timestamp,
+    /// Its end.
+    pub end: Option<Timestamp>,
+}
+
+impl Span {
+    /// Whether the two overlap at `now`. Many write down only the end, which each remembers a little differently: then the
+    /// hour before it counts.
+    pub fn overlaps(self, other: Self, now: Timestamp) -> bool {
+        let hours = |span: Self| {
+            let end = span.end.unwrap_or(now);
+            (span.start.min(end - SIMILAR_WITHIN), end)
+        };
+        let ((a, b), (c, d)) = (hours(self), hours(other));
+        a <= d && c <= b
+    }
+}
+
 words! {
     /// Where a scene stands.
     pub enum SceneStatus {
@@ -125,6 +152,28 @@ mod tests {
                 [Planned, UnderWay, Ended, Cancelled].map(|status| judge_event(status, event)),
                 verdicts
             );
+        }
+    }
+
+    #[test]
+    fn r04_two_records_of_the_same_hours_overlap_and_those_of_others_do_not() {
+        let minute = |minutes| today() + SignedDuration::from_mins(minutes);
+        let span = |start, end: Option<i64>| Span { start: minute(start), end: end.map(minute) };
+        let now = minute(0);
+        let overlap = |one: Span, other: Span| {
+            assert_eq!(one.overlaps(other, now), other.overlaps(one, now));
+            one.overlaps(other, now)
+        };
+        let evening = span(-120, Some(-60));
+        for (other, expected) in [
+            (span(-120, Some(-60)), true),
+            (span(-50, Some(-50)), true),
+            (span(-10, Some(0)), true),
+            (span(1, Some(61)), false),
+            (span(-300, Some(-121)), false),
+            (span(-30, None), true),
+        ] {
+            assert_eq!(overlap(evening, other), expected, "{other:?}");
         }
     }
 

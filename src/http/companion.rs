@@ -39,6 +39,7 @@ const FILES: &[(&str, &str, &[u8])] = &[
     file!("help.js", SCRIPT),
     file!("passkey.js", SCRIPT),
     file!("people.js", SCRIPT),
+    file!("plea.js", SCRIPT),
     file!("proof.js", SCRIPT),
     file!("push.js", SCRIPT),
     file!("queue.js", SCRIPT),

@@ -238,6 +238,23 @@ pub fn update(db: &mut Db, id: CheckInId, change: &CheckInChange) -> QueryResult
     diesel::update(check_ins::table.find(id)).set(change).returning(columns::<CheckInRow>()).get_result(db)
 }
 
+/// Moves a check-in to other times.
+pub fn retime(db: &mut Db, id: CheckInId, due_at: Ts, closes_at: Ts) -> QueryResult<CheckInRow> {
+    diesel::update(check_ins::table.find(id))
+        .set((check_ins::due_at.eq(due_at), check_ins::closes_at.eq(closes_at)))
+        .returning(columns::<CheckInRow>())
+        .get_result(db)
+}
+
+/// All check-ins of a scene.
+pub fn all_of(db: &mut Db, scene: SceneId) -> QueryResult<Vec<CheckInRow>> {
+    check_ins::table
+        .filter(check_ins::scene_id.eq(scene))
+        .order((check_ins::due_at.asc(), check_ins::id.asc()))
+        .select(CheckInRow::as_select())
+        .load(db)
+}
+
 /// Notes that some check-ins are postponed.
 pub fn postpone(db: &mut Db, ids: &[CheckInId], until: Option<Ts>) -> QueryResult<usize> {
     diesel::update(check_ins::table.filter(check_ins::id.eq_any(ids)))

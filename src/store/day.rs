@@ -75,11 +75,10 @@ pub fn held(
         .load(db)
 }
 
-/// What waits for some people, in nobody's hand, and comes after `now` and before `until`, by its time.
+/// What waits for some people, in nobody's hand, and comes before `until`, by its time; what is due already is among it.
 pub fn coming(db: &mut Db, recipients: &[AccountId], now: Ts, until: Ts) -> QueryResult<Vec<NudgeRow>> {
     counted(recipients)
         .filter(nudges::state.eq(NudgeState::Waiting))
-        .filter(nudges::send_at.gt(now))
         .filter(nudges::send_at.lt(until))
         .filter(nudges::lease_until.is_null().or(nudges::lease_until.le(now)))
         .order((nudges::send_at.asc(), nudges::id.asc()))

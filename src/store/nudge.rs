@@ -167,7 +167,7 @@ impl NudgeRow {
 }
 
 /// Saves planned nudges. A row with the same key is replanned if it waits and no attempt of it counts, or if it was
-/// dropped for a missing consent or a pause before anything was handed over. Otherwise it stays: it may have been sent
+/// dropped for a missing consent, a pause or a correction before anything was handed over. Otherwise it stays: it may have been sent
 /// (R14).
 pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
     use diesel::dsl::{exists, not};
@@ -193,7 +193,7 @@ pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
                 // arrived, and must not come twice.
                 nudges::attempts.eq(nudges::attempts_forgiven).and(
                     nudges::state.eq(NudgeState::Waiting).or(nudges::drop_reason
-                        .eq_any([DropReason::NotConsented, DropReason::Paused])
+                        .eq_any([DropReason::NotConsented, DropReason::Paused, DropReason::Corrected])
                         .assume_not_null()
                         .and(not(exists(QueryDsl::filter(
                             attempts::table,

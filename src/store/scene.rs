@@ -128,6 +128,23 @@ pub fn find_all(db: &mut Db, ids: &[SceneId]) -> QueryResult<Vec<SceneRow>> {
     scenes::table.filter(scenes::id.eq_any(ids)).select(SceneRow::as_select()).load(db)
 }
 
+/// The scenes of a link that somebody else than `account` recorded since `since`, under way or ended.
+pub fn recorded_by_other(
+    db: &mut Db,
+    link: LinkId,
+    account: AccountId,
+    since: Ts,
+) -> QueryResult<Vec<SceneRow>> {
+    scenes::table
+        .filter(scenes::link_id.eq(link))
+        .filter(scenes::created_by.ne(account))
+        .filter(scenes::created_at.ge(since))
+        .filter(scenes::status.eq_any([SceneStatus::UnderWay, SceneStatus::Ended]))
+        .order((scenes::created_at.desc(), scenes::id.desc()))
+        .select(SceneRow::as_select())
+        .load(db)
+}
+
 /// The scenes of a link that are planned or under way.
 pub fn unfinished(db: &mut Db, link: LinkId) -> QueryResult<Vec<SceneRow>> {
     scenes::table

@@ -320,7 +320,7 @@ impl World {
         let select = "scene { id revision { id } }";
         let ended = ended.max(at(crate::support::START));
         let input = json!({ "linkId": self.model.links[link].id, "setting": "ONLINE", "intensity": 4,
-            "startedAt": ended.to_string(), "endedAt": ended.to_string() });
+            "startedAt": ended.to_string(), "endedAt": ended.to_string(), "separate": true });
         let scene = self.done(who, "recordScene", input, select).await["scene"].clone();
         let id = text(&scene["id"]);
         let under = scene["revision"]["id"].as_str();

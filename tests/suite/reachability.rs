@@ -57,7 +57,7 @@ on_both_databases! {
         assert_eq!(reminders(&app, sam), 0, "what was dropped stays dropped");
         couple.scene(&app).await;
         app.pass_minutes(HOUR).await;
-        assert_eq!(reminders(&app, sam), 2);
+        assert_eq!(reminders(&app, sam), 1);
     }
 
     async fn r20_an_address_that_refuses_again_is_not_written_to_again(app) {

@@ -63,8 +63,8 @@ on_both_databases! {
         let due: Value = couple.check_ins(&app, &couple.sam, &scene).await[0]["dueAt"].clone();
         assert_eq!(due, json!("2026-10-24T19:00:00Z"));
         app.pass_until(at("2026-10-24T19:00:00Z")).await;
-        assert_eq!(couple.alex.pushes(&app).len(), 2, "asked, and reminded to reach out");
-        assert_eq!(couple.sam.pushes(&app).len(), 2);
+        assert_eq!(couple.alex.pushes(&app).len(), 1, "asked, and reminded to reach out");
+        assert_eq!(couple.sam.pushes(&app).len(), 1);
     }
 
     async fn r01_whatever_their_roles_and_whoever_records_it(app) {
@@ -72,7 +72,7 @@ on_both_databases! {
         let roles = ["DOMINANT", "SUBMISSIVE", "SWITCH"];
         for (mine, theirs) in roles.into_iter().flat_map(|mine| roles.map(|theirs| (mine, theirs))) {
             for (writer, other) in [(&couple.alex, &couple.sam), (&couple.sam, &couple.alex)] {
-                let rest = json!({ "myRole": mine, "partnersRole": theirs, "endedAt": START });
+                let rest = json!({ "myRole": mine, "partnersRole": theirs, "endedAt": START, "separate": true });
                 let written = writer.done(&app, "recordScene", scene_input(&couple, rest), SCENE).await;
                 let id = text(&written["scene"]["id"]);
                 for (person, my_role, partners_role) in [(writer, mine, theirs), (other, theirs, mine)] {
@@ -82,7 +82,7 @@ on_both_databases! {
                 }
             }
         }
-        let default = record(&app, &couple, json!({})).await;
+        let default = record(&app, &couple, json!({ "separate": true })).await;
         assert_eq!((&default["myRole"], &default["partnersRole"]), (&json!("DOMINANT"), &json!("SUBMISSIVE")));
     }
 
@@ -177,6 +177,45 @@ on_both_databases! {
         let before = json!({ "sceneId": started["id"], "endedAt": minute(-HOUR - 1).to_string() });
         assert_eq!(couple.sam.refused(&app, "endScene", before).await, ("endedAt".into(), "OUT_OF_RANGE".into()));
         assert_eq!(look(&app, &couple.sam, &text(&started["id"]), "status").await["status"], "UNDER_WAY");
+    }
+
+    async fn r04_what_both_record_of_the_same_hours_is_one_scene_unless_it_is_another(app) {
+        let couple = app.couple().await;
+        let input = |minutes: i64| json!({ "linkId": couple.link, "setting": "ONLINE",
+            "endedAt": (app.clock.now() + SignedDuration::from_mins(minutes)).to_string() });
+        let select = "scene { id } similar { id } problems { field code }";
+        let first = couple.alex.done(&app, "recordScene", input(-10), select).await["scene"]["id"].clone();
+        let second = couple.sam.change(&app, "recordScene", input(-25), select).await;
+        assert_eq!(second, json!({ "status": "REFUSED", "scene": null, "similar": { "id": first },
+            "problems": [{ "field": "separate", "code": "SIMILAR_EXISTS" }] }));
+        let mut other = input(-25);
+        other["separate"] = json!(true);
+        assert_eq!(couple.sam.done(&app, "recordScene", other, select).await["similar"], Value::Null);
+        couple.alex.done(&app, "recordScene", input(-400), select).await;
+        app.pass_minutes(61).await;
+        couple.sam.done(&app, "recordScene", input(-70), select).await;
+    }
+
+    async fn r04_times_can_be_corrected_for_two_hours_and_nothing_goes_twice(app) {
+        let couple = app.couple().await;
+        couple.agree_on(&app, &[60, 24 * 60]).await;
+        let scene = couple.scene(&app).await;
+        let at = |minutes: i64| minute(minutes).to_string();
+        // It ended half an hour before: the first question comes at once, and not an hour later.
+        let earlier = json!({ "sceneId": scene, "startedAt": at(-60), "endedAt": at(-30) });
+        app.pass_minutes(5).await;
+        let corrected = couple.sam.done(&app, "correctScene", earlier.clone(), "scene { endedAt }").await;
+        assert_eq!(corrected["scene"]["endedAt"], at(-30));
+        assert_eq!(couple.sam.change(&app, "correctScene", earlier, "").await["status"], "UNCHANGED");
+        app.pass_until(minute(40)).await;
+        assert_eq!(couple.alex.timeline(&app).await, ["24 18:30 push ASK", "24 18:30 push REACH_OUT"]);
+        // And once more, to later: what was asked is not asked again.
+        couple.alex.done(&app, "correctScene", json!({ "sceneId": scene, "endedAt": at(20) }), "").await;
+        app.pass_until(minute(24 * 60 + 20)).await;
+        let asked: Vec<_> = couple.alex.timeline_of(&app, "push ASK").await.into_iter().filter(|line| !line.contains("AGAIN")).collect();
+        assert_eq!(asked, ["24 18:30 push ASK", "25 18:20 push ASK"]);
+        let late = couple.alex.refused(&app, "correctScene", json!({ "sceneId": scene, "endedAt": at(0) })).await;
+        assert_eq!(late, ("sceneId".to_owned(), "WRONG_STATE".to_owned()));
     }
 
     async fn r04_ending_twice_ends_once(app) {

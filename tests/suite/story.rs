@@ -46,8 +46,8 @@ on_both_databases! {
 
         // 6: an hour later each is asked, and each is reminded to reach out.
         app.pass_until(at("2026-10-24T19:00:00Z")).await;
-        assert_eq!(times(&app, &couple.sam), ["2026-10-24T19:00:00Z"; 2]);
-        assert_eq!(times(&app, &couple.alex), ["2026-10-24T19:00:00Z"; 2]);
+        assert_eq!(times(&app, &couple.sam), ["2026-10-24T19:00:00Z"]);
+        assert_eq!(times(&app, &couple.alex), ["2026-10-24T19:00:00Z"]);
         pushes_are_sound(&app);
 
         // 7: Sam taps and answers in one go: the mood is shared, the note is not.
@@ -69,8 +69,8 @@ on_both_databases! {
         app.pass_until(at("2026-10-25T17:59:59Z")).await;
         let mails: Vec<_> = couple.alex.mails(&app).iter().skip(1).map(|mail| mail.at.to_string()).collect();
         assert_eq!(mails, ["2026-10-25T07:00:00Z"], "08:00 CET");
-        assert_eq!(times(&app, &couple.alex)[2..], ["2026-10-25T10:00:00Z"], "11:00 CET, three hours after the mail");
-        assert_eq!(times(&app, &couple.sam)[2..], ["2026-10-25T14:00:00Z"], "07:00 PDT, the end of Sam's night");
+        assert_eq!(times(&app, &couple.alex)[1..], ["2026-10-25T10:00:00Z"], "11:00 CET, three hours after the mail");
+        assert_eq!(times(&app, &couple.sam)[1..], ["2026-10-25T14:00:00Z"], "07:00 PDT, the end of Sam's night");
         let told = couple.sam.pushes(&app).pop().unwrap();
         let nudge = couple.sam.nudge(&app, &told).await;
         assert_eq!((&nudge["rung"], &nudge["message"]), (&json!("TELL_PARTNER"), &json!("A call would be welcome.")));

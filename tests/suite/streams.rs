@@ -119,7 +119,7 @@ on_both_databases! {
         let couple = app.couple().await;
         let scene = couple.scene(&app).await;
         let check_in = due(&app, &couple, &scene).await;
-        let (given, early) = (app.clock.now(), app.clock.now() - SignedDuration::from_secs(1));
+        let (given, early) = (app.clock.now(), app.clock.now() - SignedDuration::from_secs(3601));
         pass(&app, 90);
         let answer = |at: jiff::Timestamp| json!({ "checkInId": check_in, "mood": 4, "answeredAt": at.to_string() });
         let refused = couple.sam.refused(&app, "answerCheckIn", answer(early)).await;

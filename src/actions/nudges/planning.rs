@@ -26,6 +26,14 @@ pub const SUBJECTS_LADDER: &[Reason] = &[
     Reason::CheckIn(Rung::AskAgain),
     Reason::CheckIn(Rung::TellPartner),
 ];
+/// Every reason of a check-in's nudges.
+pub const ALL: &[Reason] = &[
+    Reason::CheckIn(Rung::Ask),
+    Reason::CheckIn(Rung::Email),
+    Reason::CheckIn(Rung::AskAgain),
+    Reason::CheckIn(Rung::TellPartner),
+    Reason::Prompt,
+];
 /// The reasons that end with the link (R12).
 pub const ABOUT_EACH_OTHER: &[Reason] = &[Reason::CheckIn(Rung::TellPartner), Reason::Prompt];
 

@@ -9,11 +9,12 @@ use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction}
 use crate::domain::change::ChangeKind;
 use crate::domain::check_in::{CheckInState, times};
 use crate::domain::negotiation::{CheckInProtocol, ContactWay};
+use crate::domain::nudge::DropReason;
 use crate::domain::partner_link::Role;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::scene::{
-    INTENSITY, SCENES_A_DAY, SceneEvent, SceneStatus, SceneVerdict, Setting, check_past, check_plan,
-    judge_event,
+    CORRECTED_WITHIN, INTENSITY, SCENES_A_DAY, SIMILAR_WITHIN, SceneEvent, SceneStatus, SceneVerdict,
+    Setting, Span, check_past, check_plan, judge_event,
 };
 use crate::ids::{AccountId, CheckInId, LinkId, OutreachId, SceneId};
 use crate::store;
@@ -107,14 +108,23 @@ pub async fn plan(
         .await
 }
 
-/// Records an unplanned scene: one that begins now, or one that is over.
+/// What came of recording a scene.
+pub enum Recorded {
+    /// It is recorded.
+    New(SceneView),
+    /// The other person recorded what looks like the same occasion: this scene. Nothing was recorded.
+    Similar(SceneView),
+}
+
+/// Records an unplanned scene: one that begins now, or one that is over. Both recording the same occasion gives one scene,
+/// unless the second says that theirs is `separate` (R04).
 pub async fn record(
     context: &Arc<AppContext>,
     by: &Caller,
     new: NewScene,
-    started_at: Option<Timestamp>,
-    ended_at: Option<Timestamp>,
-) -> ActionResult<SceneView> {
+    (started_at, ended_at): (Option<Timestamp>, Option<Timestamp>),
+    separate: bool,
+) -> ActionResult<Recorded> {
     let account = by.requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {
@@ -127,6 +137,10 @@ pub async fn record(
             checks.finish(())?;
             let link = OwnLink::load_active(tx, "linkId", new.link, account)?;
             suspension::refuse_if_suspended(tx, account)?;
+            let span = Span { start: started_at, end: ended_at };
+            if let (false, Some(row)) = (separate, similar(tx, &link, account, span)?) {
+                return Ok(Recorded::Similar(view(tx, row, account)?));
+            }
             let row = insert(tx, &link, account, &new, SceneStatus::Planned, None)?;
             let mut known = RevisionSnapshot::default();
             let row = begin(tx, &link, row, started_at, &mut known)?;
@@ -134,7 +148,84 @@ pub async fn record(
                 Some(at) => finish(tx, &link, row, at, &mut known)?,
                 None => row,
             };
-            Ok(view(tx, row, account)?)
+            Ok(Recorded::New(view(tx, row, account)?))
+        })
+        .await
+}
+
+/// The scene that the other person recorded within the last hour and that overlaps in time, if there is one.
+fn similar(
+    tx: &mut Transaction<'_>,
+    link: &OwnLink,
+    account: AccountId,
+    span: Span,
+) -> Result<Option<SceneRow>, Fault> {
+    let since = (tx.now - SIMILAR_WITHIN).into();
+    let recent = store::scene::recorded_by_other(tx.db, link.row.id, account, since)?;
+    let overlaps = |row: &SceneRow| {
+        let start = row.started_at.map(|at| at.get());
+        let other = start.map(|start| Span { start, end: row.ended_at.map(|at| at.get()) });
+        other.is_some_and(|other| span.overlaps(other, tx.now))
+    };
+    Ok(recent.into_iter().find(overlaps))
+}
+
+/// Corrects the times of an ended scene, for two hours after it was recorded. Its check-ins move with its end, and what was
+/// planned is planned anew; nothing that went out goes twice.
+pub async fn correct(
+    context: &Arc<AppContext>,
+    by: &Caller,
+    id: SceneId,
+    started_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+) -> ActionResult<Done<SceneView>> {
+    let account = by.requester.account;
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let mut checks = Checks::new();
+            let started_at = started_at.and_then(|at| checks.take(check_past("startedAt", at, tx.now)));
+            let ended_at = ended_at.and_then(|at| checks.take(check_past("endedAt", at, tx.now)));
+            let (link, row) = OwnLink::load_scene(tx, id, account)?;
+            let (SceneStatus::Ended, Some(old_end), None) = (row.status, row.ended_at, link.row.ended_at)
+            else {
+                return Err(scene_refused().into());
+            };
+            suspension::refuse_if_suspended(tx, account)?;
+            let check_ins = store::check_in::all_of(tx.db, id)?;
+            let recorded_at = check_ins.first().map_or(row.created_at, |check_in| check_in.created_at);
+            if tx.now >= recorded_at.get() + CORRECTED_WITHIN {
+                let sentence = "The times of a scene can be corrected for two hours after it was recorded.";
+                return Err(Problem::wrong_state("sceneId", sentence).into());
+            }
+            checks.finish(())?;
+            let start = started_at.or(row.started_at.map(|at| at.get()));
+            let end = ended_at.unwrap_or(old_end.get());
+            let mut checks = Checks::new();
+            check_order(&mut checks, start, Some(end));
+            checks.finish(())?;
+            if start == row.started_at.map(|at| at.get()) && end == old_end.get() {
+                return Ok(Done::already(view(tx, row, account)?));
+            }
+            let change = SceneChange {
+                started_at: Some(start.map(Into::into)),
+                ended_at: Some(Some(end.into())),
+                ..Default::default()
+            };
+            let row = store::scene::update(tx.db, id, &change)?;
+            let by = end.duration_since(old_end.get());
+            let mut moved = Vec::new();
+            for check_in in check_ins {
+                let (due_at, closes_at) = (check_in.due_at.get() + by, check_in.closes_at.get() + by);
+                moved.push(store::check_in::retime(tx.db, check_in.id, due_at.into(), closes_at.into())?);
+            }
+            let ids: Vec<CheckInId> = moved.iter().map(|check_in| check_in.id).collect();
+            planning::stop(tx, &ids, planning::ALL, DropReason::Corrected)?;
+            for check_in in &moved {
+                tx.tell_when_due(check_in);
+            }
+            planning::plan_ladders(tx, moved, &mut RevisionSnapshot::default())?;
+            tx.tell(&link.accounts(), ChangeKind::SceneChanged, id);
+            Ok(Done::now(view(tx, row, account)?))
         })
         .await
 }

@@ -1,16 +1,17 @@
 //! Plan, record, start, end and cancel scenes; aftercare and outreach.
 
 use crate::actions::scenes::aftercare;
-use crate::actions::scenes::scene::{self, NewScene};
+use crate::actions::scenes::scene::{self, NewScene, Recorded};
 use crate::actions::scenes::view::AftercareContent;
 use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::Role;
+use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::scene::Setting;
-use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
+use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, settle_done};
 use crate::graphql::types::DateTime;
 use crate::graphql::types::scene::{Giver, Scene};
 use crate::graphql::{caller, context};
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 /// Plans a scene.
 #[derive(InputObject)]
@@ -45,6 +46,20 @@ struct RecordSceneInput {
     /// When it began: now (the default) or within the last 30 days.
     started_at: Option<DateTime>,
     /// When it ended, if it is over: then check-ins exist at once. Left out: it is under way.
+    ended_at: Option<DateTime>,
+    /// Whether it is another one than what the other person recorded within the last hour. Default: no.
+    #[graphql(default)]
+    separate: bool,
+}
+
+/// Corrects when a scene took place; what is left out stays.
+#[derive(InputObject)]
+struct CorrectSceneInput {
+    /// An ended scene of one of one's own active links, recorded within the last two hours.
+    scene_id: ID,
+    /// When it began: within the last 30 days.
+    started_at: Option<DateTime>,
+    /// When it ended: within the last 30 days. Its check-ins move with it.
     ended_at: Option<DateTime>,
 }
 
@@ -119,10 +134,22 @@ payload!(
         scene: Scene
     }
 );
+/// The answer to `recordScene`.
+#[derive(SimpleObject)]
+pub struct RecordScenePayload {
+    /// What came of it.
+    status: Status,
+    /// The scene.
+    scene: Option<Scene>,
+    /// With the problem `SIMILAR_EXISTS`: what the other person recorded. If this one is another, say `separate: true`.
+    similar: Option<Scene>,
+    /// Why it was refused; empty otherwise.
+    problems: Vec<ProblemView>,
+}
 payload!(
-    /// The answer to `recordScene`.
-    RecordScenePayload {
-        /// The scene.
+    /// The answer to `correctScene`.
+    CorrectScenePayload {
+        /// The scene as it is now.
         scene: Scene
     }
 );
@@ -200,10 +227,38 @@ impl SceneMutation {
         let outcome = async {
             let RecordSceneInput { link_id, setting, intensity, my_role, partners_role, .. } = input;
             let new = NewScene { link: id("linkId", &link_id)?, setting, intensity, my_role, partners_role };
-            let (started_at, ended_at) = (input.started_at.map(|at| at.0), input.ended_at.map(|at| at.0));
-            scene::record(context(ctx), &by, new, started_at, ended_at).await
+            let times = (input.started_at.map(|at| at.0), input.ended_at.map(|at| at.0));
+            scene::record(context(ctx), &by, new, times, input.separate).await
         };
-        Ok(settle_done(outcome.await)?.into())
+        let (status, recorded, problems) = settle_done(outcome.await)?;
+        Ok(match recorded {
+            Some(Recorded::New(view)) => {
+                RecordScenePayload { status, scene: Some(Scene(view)), similar: None, problems }
+            }
+            Some(Recorded::Similar(view)) => {
+                let sentence = "Your partner recorded this already. If yours is another one, please say so.";
+                let problem = Problem::new("separate", ProblemCode::SimilarExists, sentence);
+                let (status, similar) = (Status::Refused, Some(Scene(view)));
+                RecordScenePayload { status, scene: None, similar, problems: vec![problem.into()] }
+            }
+            None => RecordScenePayload { status, scene: None, similar: None, problems },
+        })
+    }
+
+    /// Corrects when an ended scene took place, within two hours after it was recorded: its check-ins move, and what was
+    /// planned is planned anew. Nothing goes out twice.
+    async fn correct_scene(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which scene, and its times.")] input: CorrectSceneInput,
+    ) -> Result<CorrectScenePayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let scene = id("sceneId", &input.scene_id)?;
+            let (started_at, ended_at) = (input.started_at.map(|at| at.0), input.ended_at.map(|at| at.0));
+            scene::correct(context(ctx), &by, scene, started_at, ended_at).await
+        };
+        Ok(settle(outcome.await)?.into())
     }
 
     /// Starts a planned scene. It stands under what both had agreed on before it began.

@@ -498,6 +498,7 @@ pub const MUTATIONS: &[(&str, Sender)] = &[
     ("withdrawAgreement", Members(true)),
     ("planScene", Members(false)),
     ("recordScene", Members(false)),
+    ("correctScene", Members(false)),
     ("startScene", Members(false)),
     // Every scene ends or is cancelled with the link.
     ("endScene", Members(false)),

@@ -184,6 +184,15 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     rows.push(row("recordOutreach", good, bad));
     rows.extend(check_ins(world, &after));
     rows.extend(long_view(world, &after));
+    let good = json!({ "sceneId": own.ended[0], "startedAt": after(-3), "endedAt": after(-2) });
+    let bad = vec![
+        ("endedAt", after(1), "endedAt", "OUT_OF_RANGE"),
+        ("endedAt", after(-4), "endedAt", "OUT_OF_RANGE"),
+        ("startedAt", after(-31 * 24), "startedAt", "OUT_OF_RANGE"),
+        ("sceneId", own.planned[0].clone(), "sceneId", "WRONG_STATE"),
+        ("sceneId", ex.ended[0].clone(), "sceneId", "WRONG_STATE"),
+    ];
+    rows.push(row("correctScene", good, bad));
     rows.push(row("endOtherSessions", Value::Null, vec![]));
     // Late, since it takes back the invitations of other rows.
     let new = json!("five calm boats on a lake");

@@ -71,7 +71,7 @@ impl World {
 
     /// Which check-in a link answers, and when that fell due.
     async fn check_in(&self, url: &str) -> (String, Timestamp) {
-        let hash = opaque_hash(url.rsplit_once('/').unwrap().1);
+        let hash = opaque_hash(url.rsplit_once('/').unwrap().1.split('?').next().unwrap());
         let found = move |db: &mut Db| {
             let check_in: Option<CheckInId> =
                 page_tokens::table.find((hash, 0)).select(page_tokens::check_in_id).first(db)?;
