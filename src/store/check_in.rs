@@ -255,11 +255,9 @@ pub fn all_of(db: &mut Db, scene: SceneId) -> QueryResult<Vec<CheckInRow>> {
         .load(db)
 }
 
-/// Notes that some check-ins are postponed.
-pub fn postpone(db: &mut Db, ids: &[CheckInId], until: Option<Ts>) -> QueryResult<usize> {
-    diesel::update(check_ins::table.filter(check_ins::id.eq_any(ids)))
-        .set(check_ins::postponed_until.eq(until))
-        .execute(db)
+/// Notes that a check-in is postponed.
+pub fn postpone(db: &mut Db, id: CheckInId, until: Ts) -> QueryResult<usize> {
+    diesel::update(check_ins::table.find(id)).set(check_ins::postponed_until.eq(Some(until))).execute(db)
 }
 
 /// Begins the next round of a check-in: it is asked anew.

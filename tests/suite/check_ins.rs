@@ -233,6 +233,24 @@ on_both_databases! {
         assert_eq!(couple.alex.timeline_of(&app, "TELL_PARTNER").await, ["25 07:00 push TELL_PARTNER"]);
     }
 
+    async fn r05_pausing_again_and_again_brings_no_question_after_question(app) {
+        let couple = app.couple().await;
+        sams_check_ins(&app, &couple).await;
+        app.pass_minutes(HOUR).await;
+        for timed in [false, true, false, true] {
+            let until = timed.then(|| (app.clock.now() + SignedDuration::from_hours(9)).to_string());
+            couple.sam.done(&app, "pauseNudges", json!({ "until": until }), "").await;
+            for _ in 0..2 {
+                couple.sam.ask(&app, "mutation { resumeNudges { status } }", json!({})).await;
+            }
+            app.pass_minutes(5).await;
+        }
+        app.pass_until(minute(2 * HOUR - 1)).await;
+        assert_eq!(couple.sam.timeline(&app).await, ASKED);
+        app.pass_until(minute(3 * HOUR)).await;
+        assert_eq!(couple.sam.timeline(&app).await[2..], ["24 20:00 push ASK"], "an hour after the first");
+    }
+
     async fn r05_a_pause_that_outlasts_a_check_in_leaves_nothing_of_it(app) {
         let couple = app.couple().await;
         couple.agree_on(&app, &[60]).await;

@@ -130,7 +130,12 @@ pub(in crate::actions) fn set_paused(
     until: Option<Timestamp>,
 ) -> ActionResult<()> {
     let change = AccountChange { paused_until: Some(until.map(Into::into)), ..Default::default() };
+    let before = store::account::find(tx.db, account)?.ok_or(Fault::Inconsistent("the account is gone"))?;
     store::account::update(tx.db, account, &change)?;
+    // What was not paused is not asked anew.
+    if until.is_none() && !before.reach().is_paused(tx.now) {
+        return Ok(());
+    }
     tx.tell(&[account], ChangeKind::AccountChanged, account);
     Ok(planning::postpone(tx, account)?)
 }

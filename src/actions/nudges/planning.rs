@@ -16,8 +16,11 @@ use crate::store::nudge::NudgeRow;
 use crate::store::partner_link::{LinkRow, MemberRow};
 use crate::store::scene::{SceneMemberRow, SceneRow};
 use crate::store::types::Ts;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
+
+/// How long after the last question a pause that ends asks anew.
+const ASKED_ANEW_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// The rungs that end when the subject answers, skips or pauses (R05).
 pub const SUBJECTS_LADDER: &[Reason] = &[
@@ -259,7 +262,8 @@ pub fn replan_rhythm(tx: &mut Transaction<'_>, account: AccountId) -> Result<(),
 }
 
 /// Plans a person's open check-ins anew when a pause or a suspension begins, changes or ends (R05): what is open when it
-/// is over is asked then. Who was asked already is asked anew, from the first rung.
+/// is over is asked then. Who was asked already is asked anew, from the first rung, an hour after that at the earliest:
+/// pausing again and again brings nobody question after question.
 pub fn postpone(tx: &mut Transaction<'_>, subject: AccountId) -> Result<(), Fault> {
     let now = tx.ts();
     let account = store::account::find(tx.db, subject)?.ok_or(Fault::Inconsistent("the account is gone"))?;
@@ -278,12 +282,21 @@ pub fn postpone(tx: &mut Transaction<'_>, subject: AccountId) -> Result<(), Faul
                 && (nudge.state == NudgeState::Sent || nudge.tries() > 0)
         })
     };
-    for row in open.iter().filter(was_asked) {
-        store::check_in::begin_round(tx.db, row.id)?;
-        // A pause uses no link up, unlike a reply.
-        store::page_token::carry_over(tx.db, row.id, row.round)?;
+    for row in &open {
+        if was_asked(&row) {
+            store::check_in::begin_round(tx.db, row.id)?;
+            // A pause uses no link up, unlike a reply.
+            store::page_token::carry_over(tx.db, row.id, row.round)?;
+        }
+        let questions = known.iter().filter(|nudge| {
+            nudge.check_in_id == Some(row.id)
+                && nudge.state == NudgeState::Sent
+                && nudge.kind.rung().is_some_and(Rung::is_question)
+        });
+        let last = questions.filter_map(|nudge| nudge.finished_at).max();
+        let again = last.map(|at| Ts::from(at.get() + ASKED_ANEW_AFTER));
+        store::check_in::postpone(tx.db, row.id, again.map_or(until, |at| at.max(until)))?;
     }
-    store::check_in::postpone(tx.db, &ids, Some(until))?;
     // The prompts to this person were postponed as well.
     replan_rhythm(tx, subject)
 }
