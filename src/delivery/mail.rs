@@ -202,8 +202,11 @@ mod tests {
     #[test]
     fn whatever_a_letter_or_a_link_holds_is_text_in_html_and_plain_in_text() {
         let hostile = "\"><script>alert('1')</script>&";
-        let letter =
-            Letter { subject: "</title><script>", paragraphs: &["<b>a</b> & \"b\""], link: "<i>go</i>" };
+        let letter = Letter {
+            subject: "</title><script>",
+            paragraphs: vec!["<b>a</b> & \"b\""].into(),
+            link: "<i>go</i>",
+        };
         let html = HtmlPart { letter: &letter, link: hostile, choices: Some(hostile) }.render().unwrap();
         for raw in ["<script", "<b>", "<i>", "\">\"", "'1'"] {
             assert!(!html.contains(raw), "{raw} in {html}");

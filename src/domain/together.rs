@@ -156,7 +156,6 @@ pub fn count_together(mut times: Vec<Timestamp>) -> i64 {
 mod tests {
     use super::*;
     use crate::chance::Chance;
-    use crate::ids::TypedId;
 
     const ASK: Reason = Reason::CheckIn(Rung::Ask);
 

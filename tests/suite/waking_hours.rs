@@ -23,6 +23,8 @@ const QUIET: [(&str, &str); 3] = [("00:00", "08:00"), ("22:00", "08:00"), ("21:0
 /// An ordinary day, and days before a clock change in one of the zones.
 const DAYS: [&str; 7] =
     ["2026-07-01", "2026-03-07", "2026-03-28", "2026-04-04", "2026-10-03", "2026-10-24", "2026-10-31"];
+/// Two zones, and the quiet hours that both keep.
+type Work = ((&'static str, &'static str), (&'static str, &'static str));
 const MINUTES: i64 = 24 * 60;
 
 fn rhythm(zone: &str, (from, until): (&str, &str)) -> Rhythm {
@@ -98,8 +100,8 @@ fn r19_whoever_is_silent_is_asked_each_time_and_the_partner_is_told_within_36_ho
     let pairs: Vec<_> = ZONES.iter().flat_map(|one| ZONES.map(|other| (*one, other))).collect();
     let all: Vec<_> = pairs.iter().flat_map(|pair| QUIET.map(|quiet| (*pair, quiet))).collect();
     // Of each pair and setting: how many are told within 27 hours, from 0 to 1, whatever the number of its days.
-    let run = |some: &[((&str, &str), (&str, &str))]| -> Vec<f64> {
-        let share = |((one, other), quiet): &((&str, &str), (&str, &str))| {
+    let run = |some: &[Work]| -> Vec<f64> {
+        let share = |((one, other), quiet): &Work| {
             let (subject, partner) = (rhythm(one, *quiet), rhythm(other, *quiet));
             let (mut scenes, mut soon) = (0, 0);
             for day in DAYS {
