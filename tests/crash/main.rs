@@ -291,7 +291,7 @@ impl Scenery {
             if n % 2 == 0 {
                 let content =
                     AnswerContent { mood: 3, signs: Vec::new(), need: String::new(), note: String::new() };
-                check_in::answer(&context, &by, id, content, None, None).await.unwrap();
+                check_in::answer(&context, &by, id, content, (None, None), false).await.unwrap();
             } else {
                 check_in::skip(&context, &by, id).await.unwrap();
             }
@@ -303,7 +303,7 @@ impl Scenery {
             let couple = self.couples.iter().find(|couple| couple.people[1] == told).unwrap();
             let by = caller(couple.people[0], now);
             if n % 2 == 0 {
-                partner_link::set_preferences(&context, &by, couple.link, None, Some(false), None)
+                partner_link::set_preferences(&context, &by, couple.link, None, Some(false), None, None)
                     .await
                     .unwrap();
             } else {
