@@ -76,7 +76,7 @@ on_both_databases! {
         app.push.answer_always(&couple.sam.device.endpoint, Some(late));
         app.clock.set(minute(HOUR));
         let answered = async {
-            gate.arrived(2).await;
+            gate.arrived(1).await;
             couple.sam.done(&app, "answerCheckIn", answer(&check_in, 3), "").await;
             app.push.answer_always(&couple.sam.device.endpoint, None);
             gate.open();
@@ -85,7 +85,7 @@ on_both_databases! {
         app.pass_until(minute(LAST)).await;
         let asked = couple.sam.timeline_of(&app, "ASK").await;
         assert_eq!(asked, Vec::<String>::new(), "the service said to try again, and nobody did");
-        assert_eq!(couple.sam.timeline_of(&app, "REACH_OUT").await.len(), 1, "the other nudge was tried again");
+        assert_eq!(couple.sam.timeline_of(&app, "REACH_OUT").await.len(), 1, "what was to come with it was tried again");
     }
 
     async fn r05_ending_the_link_stops_what_is_about_each_other_and_keeps_ones_own(app) {
