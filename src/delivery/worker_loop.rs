@@ -146,10 +146,7 @@ impl<'a> WorkerLoop<'a> {
             tracing::warn!("what was under way did not end in time");
         }
         let id = self.worker.id;
-        let give_back = self.worker.context.worker_tx(move |tx| {
-            let now = tx.ts();
-            Ok(store::nudge::give_back(tx.db, id, now)?)
-        });
+        let give_back = self.worker.context.worker_tx(move |tx| Ok(store::nudge::give_back(tx.db, id)?));
         match tokio::time::timeout(GIVE_BACK_WITHIN, give_back).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(%error, "claims were not given back; their leases will end"),

@@ -248,14 +248,17 @@ fn question(facts: &Facts<'_>, of_rung: fn(&Facts<'_>, Option<Reckoning>) -> Vec
     }
     if let Some(until) = postponed_until.filter(|until| *until > from && *until < FURTHER_NOTICE) {
         from = until;
-        sentences.push(format!("Reminders to you were paused until {}.", moment(zone, until)));
+        sentences
+            .push(format!("You had paused reminders, so it was asked anew from {}.", moment(zone, until)));
     }
     let reckoning = asked_at(facts).map(|ask_at| Reckoning { from, ask_at });
     if reckoning.is_none() {
         let before = match snooze {
             Snooze::Never | Snooze::Until(_) if facts.together => "So that one reminder came and not two,",
             Snooze::Earlier => "You put it off, and then",
-            Snooze::Never | Snooze::Until(_) => "By the time zone, quiet hours and pauses that you had then,",
+            Snooze::Never | Snooze::Until(_) => {
+                "By the time zone, quiet hours and pauses that you had then, or since the day before it was full,"
+            }
         };
         sentences.push(format!("{before} its time was {}.", moment(zone, facts.due_at)));
     }

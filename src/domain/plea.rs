@@ -10,7 +10,7 @@ pub const TAKE_BACK: SignedDuration = SignedDuration::from_mins(2);
 /// How long it is of use: the longest quiet hours end within it.
 pub const OPEN_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// How many pleas a person can make on one link within a day; those taken back do not count.
-pub const A_DAY: i64 = 3;
+pub const A_DAY: usize = 3;
 
 words! {
     /// Where a plea stands for its author. Whether and when it was seen is not told, nor what kept it.

@@ -35,12 +35,12 @@ impl Class {
         }
     }
 
-    /// The class of a reminder; `round`: that of its check-in, `unasked`: whether no question of that round went out yet.
-    pub fn of(reason: Reason, round: i32, unasked: bool) -> Self {
+    /// The class of a reminder; `snoozed`: whether the person chose when, `unasked`: whether no question of that round went
+    /// out yet.
+    pub fn of(reason: Reason, snoozed: bool, unasked: bool) -> Self {
         match reason {
             Reason::CheckIn(Rung::TellPartner) => Self::Free,
-            // A snooze or the end of a pause: the person chose when.
-            Reason::CheckIn(Rung::Ask) if round > 0 => Self::Free,
+            Reason::CheckIn(Rung::Ask) if snoozed => Self::Free,
             Reason::CheckIn(Rung::Ask) => Self::Question,
             Reason::CheckIn(Rung::Email | Rung::AskAgain) if unasked => Self::Question,
             Reason::CheckIn(Rung::Email | Rung::AskAgain) | Reason::Prompt => Self::Other,
@@ -118,6 +118,8 @@ pub struct Day {
     pub others: i64,
     /// First questions that still come today, those that go out together counted once.
     pub coming: i64,
+    /// When the last first question went out.
+    pub last_question: Option<Timestamp>,
 }
 
 impl Day {
@@ -128,6 +130,13 @@ impl Day {
             Class::Question => self.questions += 1,
             Class::Other => self.others += 1,
         }
+    }
+
+    /// Until when first questions wait that find the day full and close before the next one: two hours from the last one, so
+    /// that they come together, however many there are, and a little before they close.
+    pub fn hold_until(&self, closes_at: Timestamp) -> Timestamp {
+        let apart = self.last_question.map_or(Timestamp::MIN, |at| at + QUESTIONS_WITHIN);
+        apart.min(closes_at - WITHIN)
     }
 
     /// Whether the day has a place for a reminder. First questions are kept out by first questions alone.
@@ -169,7 +178,7 @@ mod tests {
 
     /// A reminder that is planned for `at`, of a scene that ended `after` minutes before.
     fn item(reason: Reason, number: u64, at: i64, after: i64) -> Item {
-        let class = Class::of(reason, 0, false);
+        let class = Class::of(reason, false, false);
         Item {
             reason,
             class,
@@ -190,7 +199,7 @@ mod tests {
             assert_eq!(rides(item(reason, 2, at, 1440)), together, "{reason:?} {at}");
         }
         assert!(!rides(item(ASK, 1, 30, 1440)), "check-ins of one scene come when both agreed");
-        let snoozed = Item { class: Class::of(ASK, 1, false), ..item(ASK, 2, 20, 1440) };
+        let snoozed = Item { class: Class::of(ASK, true, false), ..item(ASK, 2, 20, 1440) };
         assert!(!rides(snoozed), "what somebody put off comes when they said");
     }
 
@@ -220,7 +229,7 @@ mod tests {
 
     #[test]
     fn r22_a_day_has_six_places_and_no_older_reminder_takes_that_of_a_first_question() {
-        let day = |questions, others, coming| Day { questions, others, coming };
+        let day = |questions, others, coming| Day { questions, others, coming, last_question: None };
         for (day, question, other) in [
             (day(0, 0, 0), true, true),
             (day(0, 3, 0), true, true),
@@ -238,6 +247,14 @@ mod tests {
             );
             assert!(day.has_place(Class::Free));
         }
+    }
+
+    #[test]
+    fn r22_questions_that_a_full_day_cannot_put_off_come_together_and_before_they_close() {
+        let day = Day { questions: 6, last_question: Some(minute(0)), ..Day::default() };
+        assert_eq!(day.hold_until(minute(600)), minute(120));
+        assert_eq!(day.hold_until(minute(100)), minute(70));
+        assert_eq!(Day::default().hold_until(minute(600)), Timestamp::MIN, "nothing is waited for");
     }
 
     #[test]

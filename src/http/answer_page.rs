@@ -246,7 +246,7 @@ fn settled(web: &Web, visit: &Visit, written: &Fields, replied: Replied) -> Http
     match replied {
         Replied::Asked => sentences.push("They will hear that you would like to hear from them.".to_owned()),
         Replied::NotAsked => sentences.push(
-            "Your answer is saved. They were not asked again: that can be done three times a day.".to_owned(),
+            "Your answer is saved. They were not asked: that can be done three times a day, while you are linked.".to_owned(),
         ),
         Replied::Settled | Replied::PutOff | Replied::Nothing => {}
     }

@@ -265,9 +265,17 @@ pub fn begin_round(db: &mut Db, id: CheckInId) -> QueryResult<usize> {
     diesel::update(check_ins::table.find(id)).set(check_ins::round.eq(check_ins::round + 1)).execute(db)
 }
 
-/// Notes a sign of life of a scene's subject in their check-ins that fell due; returns those that were still unanswered.
-pub fn hear_from(db: &mut Db, scene: SceneId, subject: AccountId, now: Ts) -> QueryResult<Vec<CheckInId>> {
+/// Notes a sign of life of a scene's subject in their check-ins that fell due, besides one; returns those that were still
+/// unanswered.
+pub fn hear_from(
+    db: &mut Db,
+    scene: SceneId,
+    subject: AccountId,
+    besides: CheckInId,
+    now: Ts,
+) -> QueryResult<Vec<CheckInId>> {
     let due = check_ins::table
+        .filter(check_ins::id.ne(besides))
         .filter(check_ins::scene_id.eq(scene))
         .filter(check_ins::subject_id.eq(subject))
         .filter(check_ins::due_at.le(now))

@@ -52,12 +52,12 @@ pub fn claim(
     take!(db, ready, worker, lease_until)
 }
 
-/// Claims these nudges, though they are not due yet, as far as they wait in nobody's hand: they go out together with one
-/// that is.
+/// Claims these nudges, though they are not due yet, as far as they wait in nobody's hand and were not moved beyond `near`
+/// meanwhile: they go out together with one that is due.
 pub fn claim_early(
     db: &mut Db,
     worker: WorkerId,
-    now: Ts,
+    (now, near): (Ts, Ts),
     lease_until: Ts,
     ids: &[NudgeId],
 ) -> QueryResult<Vec<NudgeRow>> {
@@ -66,6 +66,7 @@ pub fn claim_early(
     }
     let ready = due
         .filter(due.field(nudges::id).eq_any(ids))
+        .filter(due.field(nudges::send_at).le(near))
         .filter(due.field(nudges::state).eq(NudgeState::Waiting))
         .filter(due.field(nudges::lease_until).is_null().or(due.field(nudges::lease_until).le(now)))
         .select(due.field(nudges::id));

@@ -17,8 +17,6 @@ pub struct Counted {
     pub finished_at: Option<Ts>,
     /// What it is for.
     pub kind: NudgeKind,
-    /// The round of its check-in.
-    pub round: i32,
     /// Its own key.
     pub key: String,
     /// The key of the message that it came in together with others.
@@ -32,23 +30,11 @@ impl Counted {
     }
 }
 
-type CountedColumns = (
-    nudges::recipient_id,
-    nudges::finished_at,
-    nudges::rung,
-    nudges::round,
-    nudges::key,
-    nudges::message_key,
-);
+type CountedColumns =
+    (nudges::recipient_id, nudges::finished_at, nudges::rung, nudges::key, nudges::message_key);
 
-const COUNTED: CountedColumns = (
-    nudges::recipient_id,
-    nudges::finished_at,
-    nudges::rung,
-    nudges::round,
-    nudges::key,
-    nudges::message_key,
-);
+const COUNTED: CountedColumns =
+    (nudges::recipient_id, nudges::finished_at, nudges::rung, nudges::key, nudges::message_key);
 
 /// What some people got since `since`, as far as it counts towards their day.
 pub fn sent_since(db: &mut Db, recipients: &[AccountId], since: Ts) -> QueryResult<Vec<Counted>> {

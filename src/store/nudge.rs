@@ -241,6 +241,27 @@ pub fn drop_waiting(
     }
 }
 
+/// Drops the waiting nudges of some check-ins that nobody has tried or holds: they are to be planned anew.
+pub fn withdraw_untried(
+    db: &mut Db,
+    check_ins: &[CheckInId],
+    reason: DropReason,
+    now: Ts,
+) -> QueryResult<usize> {
+    let waiting = nudges::table
+        .filter(nudges::check_in_id.eq_any(check_ins.iter().copied().map(Some)))
+        .filter(nudges::state.eq(NudgeState::Waiting))
+        .filter(nudges::lease_until.is_null())
+        .filter(nudges::attempts.eq(nudges::attempts_forgiven));
+    diesel::update(waiting)
+        .set((
+            nudges::state.eq(NudgeState::Dropped),
+            nudges::drop_reason.eq(Some(reason)),
+            nudges::finished_at.eq(Some(now)),
+        ))
+        .execute(db)
+}
+
 /// Drops the waiting nudge of a plea. If it is being sent it loses its lease.
 pub fn drop_plea(db: &mut Db, id: PleaId, reason: DropReason, now: Ts) -> QueryResult<usize> {
     let waiting = nudges::table.filter(nudges::plea_id.eq(id)).filter(nudges::state.eq(NudgeState::Waiting));
@@ -267,11 +288,16 @@ pub fn of_messages(db: &mut Db, keys: &[String]) -> QueryResult<Vec<NudgeRow>> {
         .load(db)
 }
 
-/// Notes that some nudges go out in one message.
-pub fn join(db: &mut Db, ids: &[NudgeId], message_key: &str) -> QueryResult<usize> {
+/// Notes that some nudges go out in one message; None: each by itself.
+pub fn join(db: &mut Db, ids: &[NudgeId], message_key: Option<&str>) -> QueryResult<usize> {
     diesel::update(nudges::table.filter(nudges::id.eq_any(ids)))
-        .set(nudges::message_key.eq(Some(message_key)))
+        .set(nudges::message_key.eq(message_key))
         .execute(db)
+}
+
+/// Where the nudge with this key stands.
+pub fn state_of(db: &mut Db, key: &str) -> QueryResult<Option<NudgeState>> {
+    nudges::table.filter(nudges::key.eq(key)).select(nudges::state).first(db).optional()
 }
 
 /// All nudges of some check-ins.
@@ -435,8 +461,8 @@ pub fn insert_stragglers(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
 }
 
 /// Gives up the leases of a worker that stops.
-pub fn give_back(db: &mut Db, worker: WorkerId, now: Ts) -> QueryResult<usize> {
-    let held = nudges::table.filter(nudges::send_at.le(now)).filter(nudges::leased_by.eq(worker));
+pub fn give_back(db: &mut Db, worker: WorkerId) -> QueryResult<usize> {
+    let held = nudges::table.filter(nudges::leased_by.eq(worker));
     diesel::update(held.filter(nudges::state.eq(NudgeState::Waiting)))
         .set((nudges::leased_by.eq(None::<WorkerId>), nudges::lease_until.eq(None::<Ts>)))
         .execute(db)

@@ -102,7 +102,7 @@ on_both_databases! {
         assert_eq!(ask["sentences"], json!([
             "This scene ended on Saturday 24 October at 23:30 (Asia/Kolkata).",
             "Your agreement, revision 1, asks after six hours: Sunday 25 October at 05:30.",
-            "By the time zone, quiet hours and pauses that you had then, its time was Sunday 25 October at 12:30.",
+            "By the time zone, quiet hours and pauses that you had then, or since the day before it was full, its time was Sunday 25 October at 12:30.",
             by_mail,
         ]));
     }

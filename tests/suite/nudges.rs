@@ -299,6 +299,21 @@ on_both_databases! {
         assert_eq!(couple.sam.mails(&app).len(), 1, "nothing but the mail to confirm the address");
     }
 
+    async fn r22_a_full_day_keeps_no_alert_back(app) {
+        let couple = app.couple().await;
+        profile(&app, &couple.alex, json!({ "quietHours": null })).await;
+        profile(&app, &couple.sam, json!({ "quietHours": null })).await;
+        couple.agree_on(&app, &[60]).await;
+        couple.allow_alert(&app, &couple.sam, true).await;
+        for number in 0..6 {
+            app.pass_until(minute(number * 150)).await;
+            couple.scene(&app).await;
+        }
+        app.pass_minutes(2 * DAY).await;
+        let told = couple.alex.timeline_of(&app, "TELL_PARTNER").await;
+        assert_eq!(told.len(), 6, "of each silence, whatever else came: {told:?}");
+    }
+
     async fn r22_no_older_reminder_keeps_a_first_question_out_of_its_day(app) {
         let couple = app.couple().await;
         profile(&app, &couple.sam, json!({ "quietHours": null, "mailWanted": true })).await;

@@ -127,6 +127,16 @@ on_both_databases! {
         app.pass_minutes(2).await;
     }
 
+    async fn r37_taking_back_again_and_again_makes_no_room_for_more(app) {
+        let couple = app.couple().await;
+        let mut made = 0;
+        while let Value::String(id) = ask(&app, &couple, &couple.sam).await["plea"]["id"].clone() {
+            made += 1;
+            couple.sam.done(&app, "takeBackPlea", json!({ "pleaId": id }), "").await;
+        }
+        assert_eq!(made, 12);
+    }
+
     async fn r37_an_answer_can_ask_too_and_stands_whatever_comes_of_that(app) {
         let couple = app.couple().await;
         let scene = couple.scene(&app).await;
@@ -161,8 +171,12 @@ on_both_databases! {
         assert_eq!(status, 404, "only who answered can");
         let (status, page) = post(&app, &link, "plea=only&attempt=an-attempt-of-sam").await;
         assert!(status == 200 && page.contains("They will hear that you would like to hear from them."), "{page}");
-        app.pass_minutes(2).await;
+        app.pass_minutes(3).await;
         assert_eq!(heard(&app, &couple.alex).await, [format!("24T19:07 {PLAIN}")]);
+        let (status, again) = post(&app, &link, "plea=only&attempt=an-attempt-of-sam").await;
+        assert_eq!((status, again), (200, page), "a page that is loaded again asks nobody again");
+        app.pass_minutes(3).await;
+        assert_eq!(heard(&app, &couple.alex).await.len(), 1);
         // By a checkbox beside the answer, and not offered to who is well.
         app.pass_until(minute(DAY)).await;
         let next = couple.sam.mails(&app).iter().map(link_in).rfind(|link| link.contains("/c/")).unwrap();

@@ -201,6 +201,9 @@ on_both_databases! {
         couple.agree_on(&app, &[60, 24 * 60]).await;
         let scene = couple.scene(&app).await;
         let at = |minutes: i64| minute(minutes).to_string();
+        let away = json!({ "sceneId": scene, "startedAt": at(-29 * DAY), "endedAt": at(-29 * DAY) });
+        let refused = couple.sam.refused(&app, "correctScene", away).await;
+        assert_eq!(refused, ("endedAt".to_owned(), "OUT_OF_RANGE".to_owned()), "nobody's questions are corrected away");
         // It ended half an hour before: the first question comes at once, and not an hour later.
         let earlier = json!({ "sceneId": scene, "startedAt": at(-60), "endedAt": at(-30) });
         app.pass_minutes(5).await;

@@ -1,3 +1,5 @@
+-- An earlier program does not know this word.
+UPDATE nudges SET drop_reason = 'superseded' WHERE drop_reason = 'corrected';
 DELETE FROM nudges WHERE plea_id IS NOT NULL;
 ALTER TABLE link_members DROP CONSTRAINT link_members_pleas_at_night_bool;
 ALTER TABLE link_members DROP COLUMN pleas_at_night;

@@ -3,7 +3,6 @@
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
 use crate::actions::links::plea::{self, PleaView};
-use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning;
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::account::Share;
@@ -172,8 +171,7 @@ pub(in crate::actions) fn answer_now(
     }
     .sharing(sharing);
     let row = store::check_in::update(tx.db, id, &change)?;
-    planning::stop(tx, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
-    planning::note_sign_of_life(tx, &row)?;
+    planning::settle(tx, &row, DropReason::Settled)?;
     tx.tell_of_check_in(&row)?;
     Ok(view(&person, &row, tx.now)?)
 }
@@ -197,8 +195,7 @@ pub(in crate::actions) fn skip_now(
     }
     let change = CheckInChange { state: Some(CheckInState::Skipped), ..Default::default() };
     let row = store::check_in::update(tx.db, id, &change)?;
-    planning::stop(tx, &[id], planning::SUBJECTS_LADDER, DropReason::Settled)?;
-    planning::note_sign_of_life(tx, &row)?;
+    planning::settle(tx, &row, DropReason::Settled)?;
     tx.tell(&[account], ChangeKind::CheckInChanged, id);
     Ok(Done::now(view(&person, &row, tx.now)?))
 }
@@ -232,8 +229,6 @@ pub(in crate::actions) fn put_off_now(
         let sentence = "The check-in closes before that.";
         return Err(Problem::new("minutes", ProblemCode::OutOfRange, sentence).into());
     }
-    planning::stop(tx, &[id], planning::SUBJECTS_LADDER, DropReason::Superseded)?;
-    planning::note_sign_of_life(tx, &row)?;
     let change = CheckInChange {
         snoozed_until: Some(Some(until.into())),
         round: Some(row.round + 1),
@@ -242,7 +237,8 @@ pub(in crate::actions) fn put_off_now(
         ..Default::default()
     };
     let row = store::check_in::update(tx.db, id, &change)?;
-    planning::plan_ladders(tx, vec![row.clone()], &mut RevisionSnapshot::default())?;
+    planning::settle(tx, &row, DropReason::Superseded)?;
+    planning::plan_own(tx, vec![row.clone()])?;
     tx.tell(&[account], ChangeKind::CheckInChanged, id);
     Ok(view(&person, &row, tx.now)?)
 }

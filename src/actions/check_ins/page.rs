@@ -18,7 +18,7 @@ use crate::store::account::{AccountChange, AccountRow};
 use crate::store::check_in::CheckInRow;
 use crate::store::nudge::NudgeRow;
 use crate::store::page_token::PageTokenRow;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 pub use crate::domain::account::Share;
@@ -189,9 +189,12 @@ pub async fn reply(
             let same = attempt.is_some() && attempt == found.attempt_hash;
             return match reply {
                 Reply::Later(_) if same => Ok(Replied::PutOff),
-                Reply::Answer(_, _, true) if same => Ok(Replied::Asked),
+                Reply::Answer(_, _, true) if same => {
+                    Ok(if was_asked(tx, &row)? { Replied::Asked } else { Replied::NotAsked })
+                }
                 Reply::Answer(..) | Reply::Skip if same => Ok(Replied::Settled),
-                Reply::Plea if same && row.state == CheckInState::Answered => ask_partner(tx, &row),
+                Reply::Plea if same && was_asked(tx, &row)? => Ok(Replied::Asked),
+                Reply::Plea if same && is_fresh(&row, tx.now) => ask_partner(tx, &row),
                 _ => Ok(Replied::Nothing),
             };
         }
@@ -226,6 +229,20 @@ fn act(tx: &mut Transaction<'_>, row: &CheckInRow, reply: Reply) -> ActionResult
             Ok(Replied::PutOff)
         }
     }
+}
+
+/// How long after an answer its page can still ask the partner: a link is not for asking again and again.
+const ASKS_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+
+fn is_fresh(row: &CheckInRow, now: Timestamp) -> bool {
+    let answered = row.answered_at.filter(|_| row.state == CheckInState::Answered);
+    answered.is_some_and(|at| now < at.get() + ASKS_WITHIN)
+}
+
+/// Whether the partner was asked since the check-in was answered.
+fn was_asked(tx: &mut Transaction<'_>, row: &CheckInRow) -> Result<bool, Fault> {
+    let Some(since) = row.answered_at else { return Ok(false) };
+    plea::asked_since(tx, row.link_id, row.subject_id, since.get())
 }
 
 /// Asks the partner of a check-in's subject to get in touch; the answer stands whatever comes of it.

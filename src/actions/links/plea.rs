@@ -14,6 +14,8 @@ use crate::store::plea::PleaRow;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
+/// How many pleas can be made within a day, those that were taken back included.
+const WITH_TAKEN_BACK: usize = 12;
 /// How many pleas are listed at once: all of a day and then some.
 const LISTED: i64 = 20;
 
@@ -78,12 +80,14 @@ pub(in crate::actions) fn ask_now(
     let other = link.accounts().into_iter().find(|member| *member != account);
     let recipient = other.ok_or(Fault::Inconsistent("an active link without the other person"))?;
     let since = tx.now - SignedDuration::from_hours(24);
-    let today = store::plea::of_author(tx.db, &[link.row.id], account, since.into(), LISTED)?;
+    let today = store::plea::of_author(tx.db, &[link.row.id], account, since.into(), i64::MAX)?;
     let standing: Vec<_> = today.iter().filter(|row| row.taken_back_at.is_none()).collect();
     if let Some(waiting) = standing.iter().find(|row| tx.now < row.created_at.get() + TAKE_BACK) {
         return Ok(Done::already(view(waiting, tx.now)));
     }
-    if i64::try_from(standing.len()).unwrap_or(A_DAY) >= A_DAY {
+    // Taking back again and again does not make room for more.
+    let full = standing.len() >= A_DAY || today.len() >= WITH_TAKEN_BACK;
+    if full {
         let sentence = format!(
             "You can ask {A_DAY} times within a day, and you did. If you need somebody now, please call one of the help lines."
         );
@@ -117,6 +121,17 @@ pub(in crate::actions) fn ask_beside(
         Err(Refusal::Problems(problems)) => Ok(Err(problems)),
         Err(other) => Err(other),
     }
+}
+
+/// Whether a person asked the partner of a link since then, and did not take it back.
+pub(in crate::actions) fn asked_since(
+    tx: &mut Transaction<'_>,
+    link: LinkId,
+    author: AccountId,
+    since: Timestamp,
+) -> Result<bool, Fault> {
+    let rows = store::plea::of_author(tx.db, &[link], author, since.into(), i64::MAX)?;
+    Ok(rows.iter().any(|row| row.taken_back_at.is_none()))
 }
 
 /// Takes a plea back, within two minutes; the other never hears of it.

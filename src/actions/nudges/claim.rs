@@ -84,7 +84,7 @@ pub fn claim(
         }
         for message in arranged.messages {
             let early: Vec<NudgeId> = message.early.iter().map(|row| row.id).collect();
-            let early = store::claim_early(tx.db, worker, now, until, &early)?;
+            let early = store::claim_early(tx.db, worker, (now, near), until, &early)?;
             claim.remind(tx, &context, message.due.into_iter().chain(early).collect(), message.channel)?;
         }
     }
@@ -119,8 +119,19 @@ impl Claim {
         if let [first, _, ..] = rows.as_slice() {
             let key = first.shown_key().to_owned();
             let ids: Vec<NudgeId> = rows.iter().map(|row| row.id).collect();
-            store::nudge::join(tx.db, &ids, &key)?;
+            store::nudge::join(tx.db, &ids, Some(&key))?;
             rows.iter_mut().for_each(|row| row.message_key = Some(key.clone()));
+        }
+        if let [alone] = rows.as_mut_slice()
+            && let (Some(key), None) = (alone.message_key.clone(), alone.device_id)
+            && key != alone.key
+        {
+            // It was to go with another one, and goes alone: under its own name, unless this repeats what they went out as.
+            let first = alone.tries() <= 1;
+            if first || store::nudge::state_of(tx.db, &key)? == Some(NudgeState::Sent) {
+                store::nudge::join(tx.db, &[alone.id], None)?;
+                alone.message_key = None;
+            }
         }
         match readable(reminder::prepare(tx, context, &rows, channel))? {
             Ok(prepared) => self.send(tx, rows, prepared),

@@ -185,7 +185,8 @@ fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Re
             send_at: went_at(&row),
             finished_at: row.finished_at.map(|at| at.get()),
             check_in: row.check_in_id.filter(|_| own),
-            scene: schedule.map(|schedule| schedule.scene.id).or(plea.and_then(|plea| plea.scene_id)),
+            // A plea tells nothing else, and so not the scene: one that came with an answer would tell of that.
+            scene: schedule.map(|schedule| schedule.scene.id),
             link: plea.map(|plea| plea.link_id).or(schedule.map(|schedule| schedule.link.id)),
             explanation,
             other_reasons,

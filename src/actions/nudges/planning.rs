@@ -29,14 +29,6 @@ pub const SUBJECTS_LADDER: &[Reason] = &[
     Reason::CheckIn(Rung::AskAgain),
     Reason::CheckIn(Rung::TellPartner),
 ];
-/// Every reason of a check-in's nudges.
-pub const ALL: &[Reason] = &[
-    Reason::CheckIn(Rung::Ask),
-    Reason::CheckIn(Rung::Email),
-    Reason::CheckIn(Rung::AskAgain),
-    Reason::CheckIn(Rung::TellPartner),
-    Reason::Prompt,
-];
 /// The reasons that end with the link (R12).
 pub const ABOUT_EACH_OTHER: &[Reason] = &[Reason::CheckIn(Rung::TellPartner), Reason::Prompt];
 
@@ -212,7 +204,27 @@ pub fn plan_ladders(
     let schedule_inputs = schedule_inputs(tx, check_ins)?;
     let schedule_inputs: Vec<_> = schedule_inputs.iter().collect();
     let alerts = alerts(tx, &schedule_inputs, known)?;
-    save_ladders(tx, &schedule_inputs, &alerts)
+    save_ladders(tx, &schedule_inputs, &alerts, |_| true)
+}
+
+/// As [`plan_ladders`], without the prompts to the partner: what the subject does must not move them (R11).
+pub fn plan_own(tx: &mut Transaction<'_>, check_ins: Vec<CheckInRow>) -> Result<(), Fault> {
+    let schedule_inputs = schedule_inputs(tx, check_ins)?;
+    let schedule_inputs: Vec<_> = schedule_inputs.iter().collect();
+    let alerts = alerts(tx, &schedule_inputs, &mut RevisionSnapshot::default())?;
+    save_ladders(tx, &schedule_inputs, &alerts, |step| step.reason != Reason::Prompt)
+}
+
+/// Plans the prompts to a person anew, which a pause of theirs held back.
+fn plan_prompts_to(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Fault> {
+    let links = store::partner_link::list(tx.db, account, true, i64::MAX)?;
+    let now = tx.ts();
+    let links = links.into_iter().map(|link| link.id).collect();
+    let open = store::check_in::open(tx.db, Whose::Links(links), now)?;
+    let partners = open.into_iter().filter(|row| row.subject_id != account).collect();
+    let schedule_inputs = schedule_inputs(tx, partners)?;
+    let schedule_inputs: Vec<_> = schedule_inputs.iter().collect();
+    save_ladders(tx, &schedule_inputs, &HashMap::new(), |step| step.reason == Reason::Prompt)
 }
 
 /// Saves the nudges of some ladders; see [`plan_ladders`].
@@ -220,11 +232,12 @@ fn save_ladders(
     tx: &mut Transaction<'_>,
     schedule_inputs: &[&ScheduleInput],
     alerts: &HashMap<CheckInId, Alert>,
+    wanted: fn(&Step) -> bool,
 ) -> Result<(), Fault> {
     let mut rows = Vec::new();
     for schedule in schedule_inputs {
         let alert = alerts.get(&schedule.check_in.id).copied().unwrap_or_default();
-        for step in schedule.steps(alert, tx) {
+        for step in schedule.steps(alert, tx).into_iter().filter(wanted) {
             let recipient = schedule.recipient(step.to);
             let round = round_of(step.reason, &schedule.check_in);
             let about = About::CheckIn(schedule.check_in.id, round, step.reason);
@@ -271,7 +284,6 @@ pub fn postpone(tx: &mut Transaction<'_>, subject: AccountId) -> Result<(), Faul
     let open = store::check_in::open(tx.db, Whose::Subject(subject), now)?;
     let open: Vec<_> = open.into_iter().filter(|row| row.state == CheckInState::Unanswered).collect();
     let ids: Vec<CheckInId> = open.iter().map(|row| row.id).collect();
-    stop(tx, &ids, SUBJECTS_LADDER, DropReason::Paused)?;
     let known = store::nudge::of_check_ins(tx.db, &ids)?;
     let was_asked = |row: &&CheckInRow| {
         known.iter().any(|nudge| {
@@ -297,15 +309,21 @@ pub fn postpone(tx: &mut Transaction<'_>, subject: AccountId) -> Result<(), Faul
         let again = last.map(|at| Ts::from(at.get() + ASKED_ANEW_AFTER));
         store::check_in::postpone(tx.db, row.id, again.map_or(until, |at| at.max(until)))?;
     }
+    stop(tx, &ids, SUBJECTS_LADDER, DropReason::Paused)?;
+    let open = store::check_in::open(tx.db, Whose::Subject(subject), now)?;
+    plan_own(tx, open)?;
     // The prompts to this person were postponed as well.
-    replan_rhythm(tx, subject)
+    plan_prompts_to(tx, subject)
 }
 
-/// Drops the partner alerts of a scene's check-ins that fell due, since their subject gave a sign of life in it (R19).
-pub fn note_sign_of_life(tx: &mut Transaction<'_>, check_in: &CheckInRow) -> Result<(), Fault> {
+/// Stops a check-in's ladder because its subject did something with it, and drops the partner alerts of the scene's other
+/// check-ins that fell due: it was a sign of life (R19). Check-ins are changed before nudges, everywhere.
+pub fn settle(tx: &mut Transaction<'_>, check_in: &CheckInRow, reason: DropReason) -> Result<(), Fault> {
     let now = tx.ts();
-    let due = store::check_in::hear_from(tx.db, check_in.scene_id, check_in.subject_id, now)?;
-    stop(tx, &due, &[Reason::CheckIn(Rung::TellPartner)], DropReason::Settled)
+    let (scene, subject) = (check_in.scene_id, check_in.subject_id);
+    let others = store::check_in::hear_from(tx.db, scene, subject, check_in.id, now)?;
+    stop(tx, &[check_in.id], SUBJECTS_LADDER, reason)?;
+    stop(tx, &others, &[Reason::CheckIn(Rung::TellPartner)], DropReason::Settled)
 }
 
 /// Drops the waiting nudges of some check-ins, for some reasons.
@@ -336,5 +354,5 @@ pub fn review_alerts(
     let (allowed, refused): (Vec<_>, Vec<_>) = schedule_inputs.iter().partition(is_allowed);
     let refused: Vec<_> = refused.iter().map(|schedule| schedule.check_in.id).collect();
     stop(tx, &refused, &[Reason::CheckIn(Rung::TellPartner)], DropReason::NotConsented)?;
-    save_ladders(tx, &allowed, &alerts)
+    save_ladders(tx, &allowed, &alerts, |_| true)
 }

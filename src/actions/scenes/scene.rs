@@ -206,20 +206,27 @@ pub async fn correct(
             if start == row.started_at.map(|at| at.get()) && end == old_end.get() {
                 return Ok(Done::already(view(tx, row, account)?));
             }
+            let by = end.duration_since(old_end.get());
+            let closes = |check_in: &CheckInRow| check_in.closes_at.get() > tx.now;
+            if check_ins.iter().any(|row| closes(row) && row.closes_at.get() + by <= tx.now) {
+                let sentence = "With that end a question that is still to be asked would be over already.";
+                return Err(Problem::new("endedAt", ProblemCode::OutOfRange, sentence).into());
+            }
             let change = SceneChange {
                 started_at: Some(start.map(Into::into)),
                 ended_at: Some(Some(end.into())),
                 ..Default::default()
             };
             let row = store::scene::update(tx.db, id, &change)?;
-            let by = end.duration_since(old_end.get());
             let mut moved = Vec::new();
             for check_in in check_ins {
                 let (due_at, closes_at) = (check_in.due_at.get() + by, check_in.closes_at.get() + by);
                 moved.push(store::check_in::retime(tx.db, check_in.id, due_at.into(), closes_at.into())?);
             }
             let ids: Vec<CheckInId> = moved.iter().map(|check_in| check_in.id).collect();
-            planning::stop(tx, &ids, planning::ALL, DropReason::Corrected)?;
+            // What was tried already, or is on its way, stays as it is.
+            let now = tx.ts();
+            store::nudge::withdraw_untried(tx.db, &ids, DropReason::Corrected, now)?;
             for check_in in &moved {
                 tx.tell_when_due(check_in);
             }

@@ -110,13 +110,14 @@ impl ClaimContext {
         let (schedule, reason) = (self.schedule(row)?, row.kind.reason()?);
         let asked = |nudge: &NudgeRow| nudge.state == NudgeState::Sent;
         let unasked = !self.questions_below(schedule, row, Rung::TellPartner).any(asked);
+        let snoozed = row.round > 0 && schedule.check_in.snoozed_until.is_some();
         let planned_at = match reason {
             Reason::CheckIn(Rung::Ask) => schedule.asked_at(now),
             Reason::CheckIn(_) | Reason::Prompt => row.due_at.get(),
         };
         Some(Item {
             reason,
-            class: Class::of(reason, row.round, unasked),
+            class: Class::of(reason, snoozed, unasked),
             scene: schedule.scene.id,
             planned_at,
             send_at: row.send_at.get(),
@@ -135,12 +136,15 @@ impl ClaimContext {
         let mut messages: HashMap<&str, Class> = HashMap::new();
         for counted in self.sent.iter().chain(&self.held).filter(mine) {
             let Some(reason) = counted.kind.reason() else { continue };
-            let class = Class::of(reason, counted.round, false);
+            let class = Class::of(reason, false, false);
             let message = messages.entry(counted.message()).or_insert(class);
             *message = message.heavier(class);
         }
         let mut day = Day::default();
         messages.into_values().for_each(|class| day.count(class));
+        let asked = self.sent.iter().chain(&self.held).filter(mine);
+        let asked = asked.filter(|counted| counted.kind.rung() == Some(Rung::Ask));
+        day.last_question = asked.map(|counted| counted.finished_at.map_or(now, |at| at.get())).max();
         let questions = self.coming.iter().filter(|row| {
             row.recipient_id == Some(account.id)
                 && row.kind.rung() == Some(Rung::Ask)

@@ -57,8 +57,10 @@ pub fn arrange(
     for (row, channel, item) in due {
         let waits = |later: &&(&NudgeRow, Item)| {
             let (row, later) = **later;
-            // What cannot come early, though it is near, is waited for.
-            let near = later.rides_with(&item, now) && !can_go(tx, context, row, channel);
+            // A question of one's own that cannot come early, though it is near, is waited for. What is about the other is
+            // not: whether it comes depends on what the other does (R11).
+            let asks = row.kind.rung().is_some_and(Rung::is_question);
+            let near = asks && later.rides_with(&item, now) && comes_later(tx, context, row);
             if near && item.class == Class::Other { Some(later.send_at) } else { item.waits_for(&later, now) }
         };
         let joins = messages.iter().any(|(message, _)| message.channel == channel);
@@ -84,38 +86,53 @@ pub fn arrange(
             }
         }
     }
-    for (message, items) in &mut messages {
-        for (row, item) in &soon {
-            let rides = items.iter().any(|due| item.rides_with(due, now));
-            if rides && can_go(tx, context, row, message.channel) {
-                message.class = message.class.heavier(item.class);
-                message.early.push((*row).clone());
-            }
-        }
-    }
     // First questions take their places first.
     messages.sort_by_key(|(message, _)| message.class != Class::Question);
     let Some(account) = context.account(recipient) else { return Ok(arranged) };
     let mut day = context.day(account, now);
-    for (message, items) in messages {
-        if day.has_place(message.class) {
-            day.count(message.class);
-            arranged.messages.push(message);
-            continue;
+    let morning = account.reach().rhythm.next_morning(now);
+    for (mut message, mut items) in messages {
+        if !day.has_place(message.class) {
+            // What takes no place goes all the same.
+            let (free, full): (Vec<_>, Vec<_>) =
+                message.due.into_iter().zip(items).partition(|(_, item)| item.class == Class::Free);
+            // No check-in goes without its question: it goes today, if tomorrow it has closed.
+            let last = |(row, item): &&(NudgeRow, Item)| {
+                item.class == Class::Question && morning >= row.expires_at.get()
+            };
+            let until = match full.iter().filter(last).map(|(row, _)| row.expires_at.get()).min() {
+                Some(closes_at) => day.hold_until(closes_at),
+                None => morning,
+            };
+            let goes = if until > now { free } else { free.into_iter().chain(full.clone()).collect() };
+            if until > now {
+                arranged.ended.extend(full.into_iter().map(|(row, _)| postponed(row, until, now)));
+            }
+            (message.due, items) = goes.into_iter().unzip();
+            message.class = items.iter().fold(Class::Free, |class, item| class.heavier(item.class));
+            if message.due.is_empty() {
+                continue;
+            }
         }
-        let morning = account.reach().rhythm.next_morning(now);
-        // No check-in goes without its question: it goes today, if tomorrow it has closed.
-        let last = |(row, item): (&NudgeRow, &Item)| {
-            item.class == Class::Question && morning >= row.expires_at.get()
-        };
-        if message.due.iter().zip(&items).any(last) {
-            day.count(message.class);
-            arranged.messages.push(message);
-        } else {
-            arranged.ended.extend(message.due.into_iter().map(|row| postponed(row, morning, now)));
+        for (row, item) in &soon {
+            let rides = items.iter().any(|due| item.rides_with(due, now));
+            let class = message.class.heavier(item.class);
+            let has_place = class == message.class || day.has_place(class);
+            if rides && has_place && can_go(tx, context, row, message.channel) {
+                message.class = class;
+                message.early.push((*row).clone());
+            }
         }
+        day.count(message.class);
+        arranged.messages.push(message);
     }
     Ok(arranged)
+}
+
+/// Whether a reminder cannot go out now, but later.
+fn comes_later(tx: &Transaction<'_>, context: &ClaimContext, row: &NudgeRow) -> bool {
+    let reason = row.kind.reason();
+    reason.is_some_and(|reason| matches!(reminder::judged(tx, context, row, reason), Verdict::Move(_)))
 }
 
 /// Whether a reminder that comes soon can go out now on a channel.
@@ -124,10 +141,10 @@ fn can_go(tx: &Transaction<'_>, context: &ClaimContext, row: &NudgeRow, channel:
     reason.is_some_and(|reason| reminder::judged(tx, context, row, reason) == Verdict::Send(channel))
 }
 
-/// Moves a reminder to the next morning, or drops it if it is of no use by then.
-fn postponed(row: NudgeRow, morning: Timestamp, now: Timestamp) -> (NudgeRow, Release) {
-    let release = if morning < row.expires_at.get() {
-        Release::moved(&row, morning)
+/// Moves a reminder to a later time, or drops it if it is of no use by then.
+fn postponed(row: NudgeRow, until: Timestamp, now: Timestamp) -> (NudgeRow, Release) {
+    let release = if until < row.expires_at.get() {
+        Release::moved(&row, until)
     } else {
         Release::dropped(&row, DropReason::Expired, now.into())
     };

@@ -147,7 +147,9 @@ impl<'a> Reminder<'a> {
         let questions = self.context.questions_below(self.schedule, self.row, rung);
         let asked = questions.filter_map(|nudge| match nudge.state {
             NudgeState::Sent => nudge.finished_at.map(|at| at.get()),
-            NudgeState::Waiting => waits.then(|| nudge.send_at.get().max(self.now)),
+            // One that was moved beyond this one's own time, for want of a place, holds it back no longer.
+            NudgeState::Waiting => (waits && (rung.is_question() || nudge.send_at <= self.row.due_at))
+                .then(|| nudge.send_at.get().max(self.now)),
             NudgeState::Dropped | NudgeState::Dead => None,
         });
         // A question that comes early, with another one, need not wait to the minute.
