@@ -428,7 +428,7 @@ async fn judge(scenery: &Scenery) {
         }
         // Each repeat has its own claim, and the claims before it died in somebody's hands.
         let mates = rows.values().filter(|other| other.shown_key() == row.shown_key());
-        let lost = mates.map(|other| claims(other.id)).max().unwrap_or(0);
+        let lost: usize = mates.map(|other| claims(other.id)).sum();
         assert!(times <= lost + 1, "sent {times} times, and in hand at {lost} kills: {row:?}");
         repeats += times.saturating_sub(1);
     }

@@ -230,13 +230,13 @@ async fn stays_quiet(app: &TestApp, zone: &str, ended_at: &str, damage: &str, ni
 on_both_databases! {
     async fn r17_quiet_hours_that_say_nothing_are_quiet_at_night_and_not_any_hour(app) {
         // 01:00 in Berlin; the clocks go back an hour that night. The second question is due the night after at 00:00.
-        let night = ("2026-10-25T20:59:00Z", "2026-10-26T07:00:00Z", "26 07:00 mail");
+        let night = ("2026-10-25T20:59:00Z", "2026-10-26T07:00:00Z", "26 07:00 push");
         stays_quiet(&app, "Europe/Berlin", "2026-10-24T23:00:00Z", "quiet_until = 480", night).await;
     }
 
     async fn r17_a_zone_that_nobody_knows_is_quiet_at_night_in_its_last_known_offset(app) {
         // 01:00 in Los Angeles, seven hours behind UTC.
-        let night = ("2026-10-26T04:59:00Z", "2026-10-26T15:00:00Z", "26 15:00 mail");
+        let night = ("2026-10-26T04:59:00Z", "2026-10-26T15:00:00Z", "26 15:00 push");
         let damage = "zone = 'Nowhere/Town'";
         stays_quiet(&app, "America/Los_Angeles", "2026-10-25T08:00:00Z", damage, night).await;
     }
