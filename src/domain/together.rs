@@ -164,7 +164,7 @@ pub fn count_together(mut times: Vec<Timestamp>) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chance::Chance;
+    use uuid::Uuid;
 
     const ASK: Reason = Reason::CheckIn(Rung::Ask);
 
@@ -172,12 +172,12 @@ mod tests {
         Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes)
     }
 
-    fn scene(number: u64) -> SceneId {
-        SceneId::at(minute(0), &Chance::seeded(number))
+    fn scene(number: u128) -> SceneId {
+        SceneId(Uuid::from_u128(number))
     }
 
     /// A reminder that is planned for `at`, of a scene that ended `after` minutes before.
-    fn item(reason: Reason, number: u64, at: i64, after: i64) -> Item {
+    fn item(reason: Reason, number: u128, at: i64, after: i64) -> Item {
         let class = Class::of(reason, false, false);
         Item {
             reason,

@@ -390,6 +390,7 @@ on_both_databases! {
                     "sessionId" => "Session",
                     "passkeyId" => "Passkey",
                     "entryId" => "JournalEntry",
+                    "pleaId" => "Plea",
                     other => panic!("which noun has {other} of {name}? Add it here."),
                 };
                 let number = format!("{:032x}", u128::from_be_bytes(crate::support::chance().bytes()));

@@ -152,13 +152,14 @@ fn r25_each_step_of_the_ladder_says_what_led_to_it() {
         "Nothing was answered after three hours, at 15:00, so it came by e-mail."
     );
     assert_eq!(
-        last(&sent(Reason::CheckIn(Rung::AskAgain), "2026-07-02T14:00:00Z", &la, hour())),
-        "Nothing was answered, so it came once more the next morning, at the end of your quiet hours: Thursday 2 July at 07:00."
+        last(&sent(Reason::CheckIn(Rung::AskAgain), "2026-07-02T01:00:00Z", &la, hour())),
+        "Nothing was answered then either, so it came once more, three hours after the e-mail, at 18:00."
     );
     let always = rhythm("America/Los_Angeles", None);
+    let evening = || check_in("2026-07-02T01:30:00Z", 60, Some(3));
     assert_eq!(
-        last(&sent(Reason::CheckIn(Rung::AskAgain), "2026-07-02T16:00:00Z", &always, hour())),
-        "Nothing was answered, so it came once more the next morning, at nine: Thursday 2 July at 09:00."
+        last(&sent(Reason::CheckIn(Rung::AskAgain), "2026-07-02T08:30:00Z", &always, evening())),
+        "Nothing was answered then either, so it came once more, three hours after the e-mail, on Thursday 2 July at 01:30."
     );
     // Asked at 20:30 in Berlin: the mail waits for the morning, and the person gets three hours from then.
     let berlin = rhythm("Europe/Berlin", Some(("22:00", "08:00")));
@@ -172,7 +173,7 @@ fn r25_each_step_of_the_ladder_says_what_led_to_it() {
     );
     assert_eq!(
         last(&sent(Reason::CheckIn(Rung::AskAgain), "2026-07-02T09:00:00Z", &berlin, evening())),
-        "Nothing was answered, so it came once more the next morning, three hours after the e-mail: Thursday 2 July at 11:00."
+        "Nothing was answered then either, so it came once more, three hours after the e-mail, on Thursday 2 July at 11:00."
     );
 }
 
@@ -232,11 +233,11 @@ fn r25_a_zone_that_changed_since_is_not_reckoned_with_as_if_it_had_been_so() {
         [
             "This scene ended on Thursday 2 July at 06:00 (Asia/Tokyo).",
             "It stood under no agreement, so the usual plan asks after one hour: Thursday 2 July at 07:00.",
-            "By the time zone and quiet hours that you had then, its time was Thursday 2 July at 15:00.",
+            "By the time zone, quiet hours and pauses that you had then, or since the day before it was full, its time was Thursday 2 July at 15:00.",
         ]
     );
     facts.reason = Reason::CheckIn(Rung::AskAgain);
-    assert_eq!(words(&facts).pop().unwrap(), "Nothing was answered, so it came once more the next morning.");
+    assert_eq!(words(&facts).pop().unwrap(), "Nothing was answered then either, so it came once more.");
     facts.check_in.snooze = Snooze::Earlier;
     assert!(words(&facts)[2].starts_with("You put it off, and then its time was "));
 }
