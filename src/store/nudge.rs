@@ -214,6 +214,29 @@ pub fn find(db: &mut Db, id: NudgeId) -> QueryResult<Option<NudgeRow>> {
     nudges::table.find(id).select(NudgeRow::as_select()).first(db).optional()
 }
 
+/// The update that drops waiting nudges. One that is being sent loses its lease.
+#[derive(AsChangeset)]
+#[diesel(table_name = nudges, treat_none_as_null = true)]
+struct Dropping {
+    state: NudgeState,
+    drop_reason: Option<DropReason>,
+    finished_at: Option<Ts>,
+    leased_by: Option<WorkerId>,
+    lease_until: Option<Ts>,
+}
+
+impl Dropping {
+    fn new(reason: DropReason, now: Ts) -> Self {
+        Self {
+            state: NudgeState::Dropped,
+            drop_reason: Some(reason),
+            finished_at: Some(now),
+            leased_by: None,
+            lease_until: None,
+        }
+    }
+}
+
 /// Drops the waiting nudges of some check-ins that have one of some reasons. A nudge that is being sent loses its
 /// lease.
 pub fn drop_waiting(
@@ -228,13 +251,7 @@ pub fn drop_waiting(
         .filter(nudges::check_in_id.eq_any(check_ins.iter().copied().map(Some)))
         .filter(nudges::rung.eq_any(sent_for.iter().copied().map(NudgeKind::Reminder)))
         .filter(nudges::state.eq(NudgeState::Waiting));
-    let dropped = (
-        nudges::state.eq(NudgeState::Dropped),
-        nudges::drop_reason.eq(Some(reason)),
-        nudges::finished_at.eq(Some(now)),
-        nudges::leased_by.eq(None::<WorkerId>),
-        nudges::lease_until.eq(None::<Ts>),
-    );
+    let dropped = Dropping::new(reason, now);
     match recipient {
         Some(to) => diesel::update(waiting.filter(nudges::recipient_id.eq(to))).set(dropped).execute(db),
         None => diesel::update(waiting).set(dropped).execute(db),
@@ -253,27 +270,13 @@ pub fn withdraw_untried(
         .filter(nudges::state.eq(NudgeState::Waiting))
         .filter(nudges::lease_until.is_null())
         .filter(nudges::attempts.eq(nudges::attempts_forgiven));
-    diesel::update(waiting)
-        .set((
-            nudges::state.eq(NudgeState::Dropped),
-            nudges::drop_reason.eq(Some(reason)),
-            nudges::finished_at.eq(Some(now)),
-        ))
-        .execute(db)
+    diesel::update(waiting).set(Dropping::new(reason, now)).execute(db)
 }
 
 /// Drops the waiting nudge of a plea. If it is being sent it loses its lease.
 pub fn drop_plea(db: &mut Db, id: PleaId, reason: DropReason, now: Ts) -> QueryResult<usize> {
     let waiting = nudges::table.filter(nudges::plea_id.eq(id)).filter(nudges::state.eq(NudgeState::Waiting));
-    diesel::update(waiting)
-        .set((
-            nudges::state.eq(NudgeState::Dropped),
-            nudges::drop_reason.eq(Some(reason)),
-            nudges::finished_at.eq(Some(now)),
-            nudges::leased_by.eq(None::<WorkerId>),
-            nudges::lease_until.eq(None::<Ts>),
-        ))
-        .execute(db)
+    diesel::update(waiting).set(Dropping::new(reason, now)).execute(db)
 }
 
 /// The nudges that went out in some messages.
