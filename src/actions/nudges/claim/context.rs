@@ -172,19 +172,9 @@ impl ClaimContext {
         row.device_id.is_none() && recipient.is_some_and(AccountRow::mail_works)
     }
 
-    /// The target devices of a push, and whether a live one is left out because its push service refused this
-    /// nudge for good.
+    /// The target devices of a push; see [`targets`].
     pub fn targets(&self, row: &NudgeRow, recipient: &AccountRow) -> (Vec<&DeviceRow>, bool) {
-        let live = |device: &&DeviceRow| {
-            device.account_id == recipient.id && row.device_id.is_none_or(|only| only == device.id)
-        };
-        let devices: Vec<_> = self.devices.iter().filter(live).collect();
-        // Devices that refused it for good are tried again only if no other is left: the operator may have fixed the
-        // cause and revived a dead nudge.
-        let open = |device: &&DeviceRow| !self.refused.contains(&(row.id, device.id));
-        let still_open: Vec<_> = devices.iter().copied().filter(open).collect();
-        let refused_before = !still_open.is_empty() && still_open.len() < devices.len();
-        (if refused_before { still_open } else { devices }, refused_before)
+        targets(row, recipient, &self.devices, &self.refused)
     }
 
     /// The other nudges to the same recipient about the same check-in and round.
@@ -228,4 +218,24 @@ impl ClaimContext {
 pub fn recipient<'a>(schedule: &'a ScheduleInput, row: &NudgeRow) -> Option<&'a AccountRow> {
     let people = [Some(&schedule.subject), schedule.partner.as_ref()];
     people.into_iter().flatten().find(|account| Some(account.id) == row.recipient_id)
+}
+
+/// The target devices of a push among live ones, and whether one is left out because its push service refused this nudge for
+/// good.
+pub fn targets<'a>(
+    row: &NudgeRow,
+    recipient: &AccountRow,
+    live: &'a [DeviceRow],
+    refused: &HashSet<(NudgeId, DeviceId)>,
+) -> (Vec<&'a DeviceRow>, bool) {
+    let theirs = |device: &&DeviceRow| {
+        device.account_id == recipient.id && row.device_id.is_none_or(|only| only == device.id)
+    };
+    let devices: Vec<_> = live.iter().filter(theirs).collect();
+    // Devices that refused it for good are tried again only if no other is left: the operator may have fixed the
+    // cause and revived a dead nudge.
+    let open = |device: &&DeviceRow| !refused.contains(&(row.id, device.id));
+    let still_open: Vec<_> = devices.iter().copied().filter(open).collect();
+    let refused_before = !still_open.is_empty() && still_open.len() < devices.len();
+    (if refused_before { still_open } else { devices }, refused_before)
 }

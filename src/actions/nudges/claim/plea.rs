@@ -3,6 +3,7 @@
 use crate::actions::accounts::people::Person;
 use crate::actions::check_ins::page::PageToken;
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
+use crate::actions::nudges::claim::context::targets;
 use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload, Prepared, Target};
 use crate::actions::nudges::device::open_subscription;
 use crate::actions::{Fault, Transaction};
@@ -14,7 +15,6 @@ use crate::ids::{NudgeId, PleaId};
 use crate::store;
 use crate::store::nudge::{NudgeRow, Release};
 use crate::store::partner_link::LinkRow;
-use std::collections::HashSet;
 
 /// Decides about a plea.
 pub fn decide(tx: &mut Transaction<'_>, row: &NudgeRow, id: PleaId) -> Result<ClaimDecision, Fault> {
@@ -33,14 +33,9 @@ pub fn decide(tx: &mut Transaction<'_>, row: &NudgeRow, id: PleaId) -> Result<Cl
         return Ok(gone);
     };
     let live = store::device::live(tx.db, &[recipient.id])?;
-    let devices: Vec<_> =
-        live.iter().filter(|device| row.device_id.is_none_or(|only| only == device.id)).collect();
-    let again = row.attempts > 1;
-    let refused: HashSet<_> =
-        if again { store::nudge::refused(tx.db, &[row.id])?.into_iter().collect() } else { HashSet::new() };
-    let open: Vec<_> = devices.iter().copied().filter(|it| !is_refused(&refused, row.id, it.id)).collect();
-    let refused_before = !open.is_empty() && open.len() < devices.len();
-    let devices = if refused_before { open } else { devices };
+    let again: Vec<NudgeId> = (row.attempts > 1).then_some(row.id).into_iter().collect();
+    let refused = store::nudge::refused(tx.db, &again)?.into_iter().collect();
+    let (devices, refused_before) = targets(row, recipient, &live, &refused);
     let reach = recipient.reach();
     let straggler = row.device_id.is_some();
     let facts = Facts {
@@ -80,14 +75,6 @@ pub fn decide(tx: &mut Transaction<'_>, row: &NudgeRow, id: PleaId) -> Result<Cl
     };
     let mail_possible = !straggler && recipient.mail_works();
     Ok(ClaimDecision::Send(Prepared { payload, mail_possible, refused_before, links }))
-}
-
-fn is_refused(
-    refused: &HashSet<(NudgeId, crate::ids::DeviceId)>,
-    nudge: NudgeId,
-    device: crate::ids::DeviceId,
-) -> bool {
-    refused.contains(&(nudge, device))
 }
 
 /// The agreed words, if the two agreed on what may be suggested; else that somebody would like to hear from them (R13).
