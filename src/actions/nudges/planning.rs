@@ -201,18 +201,24 @@ pub fn plan_ladders(
     check_ins: Vec<CheckInRow>,
     known: &mut RevisionSnapshot,
 ) -> Result<(), Fault> {
-    let schedule_inputs = schedule_inputs(tx, check_ins)?;
-    let schedule_inputs: Vec<_> = schedule_inputs.iter().collect();
-    let alerts = alerts(tx, &schedule_inputs, known)?;
-    save_ladders(tx, &schedule_inputs, &alerts, |_| true)
+    plan_steps(tx, check_ins, known, |_| true)
 }
 
 /// As [`plan_ladders`], without the prompts to the partner: what the subject does must not move them (R11).
 pub fn plan_own(tx: &mut Transaction<'_>, check_ins: Vec<CheckInRow>) -> Result<(), Fault> {
+    plan_steps(tx, check_ins, &mut RevisionSnapshot::default(), |step| step.reason != Reason::Prompt)
+}
+
+fn plan_steps(
+    tx: &mut Transaction<'_>,
+    check_ins: Vec<CheckInRow>,
+    known: &mut RevisionSnapshot,
+    wanted: fn(&Step) -> bool,
+) -> Result<(), Fault> {
     let schedule_inputs = schedule_inputs(tx, check_ins)?;
     let schedule_inputs: Vec<_> = schedule_inputs.iter().collect();
-    let alerts = alerts(tx, &schedule_inputs, &mut RevisionSnapshot::default())?;
-    save_ladders(tx, &schedule_inputs, &alerts, |step| step.reason != Reason::Prompt)
+    let alerts = alerts(tx, &schedule_inputs, known)?;
+    save_ladders(tx, &schedule_inputs, &alerts, wanted)
 }
 
 /// Plans the prompts to a person anew, which a pause of theirs held back.
