@@ -71,7 +71,22 @@ pub fn plan(situation: &Situation<'_>, now: Timestamp) -> Vec<Step> {
     steps
 }
 
-impl Situation<'_> {
+impl<'a> Situation<'a> {
+    /// Nothing was done with the check-in yet, and the partner may be told.
+    pub fn silent(times: Times, made_at: Timestamp, subject: &'a Rhythm, partner: &'a Rhythm) -> Self {
+        Self {
+            times,
+            made_at,
+            state: CheckInState::Unanswered,
+            snoozed_until: None,
+            postponed_until: None,
+            heard_from: false,
+            subject,
+            partner: Some(partner),
+            alert_allowed: true,
+        }
+    }
+
     /// When the subject is first asked: not before the due time, the recording of the scene, the end of a snooze and the
     /// end of a pause.
     pub fn asked_at(&self) -> Timestamp {

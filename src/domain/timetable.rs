@@ -1,6 +1,6 @@
 //! The timetable: what goes out when after a scene, for some end times and pairs of zones, as a page for people.
 
-use super::check_in::{CheckInState, Times, times};
+use super::check_in::times;
 use super::ladder::{Situation, Step, plan};
 use super::negotiation::CheckInProtocol;
 use super::nudge::{Reason, Rung};
@@ -56,7 +56,7 @@ fn row(subject: &Rhythm, partner: &Rhythm, hour: i8) -> String {
     let Some(first) = times(ended_at, &CheckInProtocol::default()).first().copied() else {
         return String::new();
     };
-    let steps = ladder(subject, partner, ended_at, first);
+    let steps = plan(&Situation::silent(first, ended_at, subject, partner), ended_at);
     let at = |reason| steps.iter().find(|step: &&Step| step.reason == reason).map(|step| step.send_at);
     let shown = |reason, of: &Rhythm| at(reason).map_or_else(|| "–".to_owned(), |at| clock(of, at));
     let told = Reason::CheckIn(Rung::TellPartner);
@@ -75,21 +75,6 @@ fn row(subject: &Rhythm, partner: &Rhythm, hour: i8) -> String {
         shown(told, partner),
         shown(Reason::Prompt, partner),
     )
-}
-
-fn ladder(subject: &Rhythm, partner: &Rhythm, ended_at: Timestamp, times: Times) -> Vec<Step> {
-    let situation = Situation {
-        times,
-        made_at: ended_at,
-        state: CheckInState::Unanswered,
-        snoozed_until: None,
-        postponed_until: None,
-        heard_from: false,
-        subject,
-        partner: Some(partner),
-        alert_allowed: true,
-    };
-    plan(&situation, ended_at)
 }
 
 /// The time of day there, and how many days after [`DAY`].

@@ -124,17 +124,7 @@ fn word(step: &Step) -> &'static str {
 /// The ladder of the check-in an hour after a scene that ended at `end`, with a day to go.
 fn situation<'a>(subject: &'a Rhythm, partner: &'a Rhythm, end: Timestamp) -> Situation<'a> {
     let times = times(end, &CheckInProtocol::default())[0];
-    Situation {
-        times,
-        made_at: end,
-        state: CheckInState::Unanswered,
-        snoozed_until: None,
-        postponed_until: None,
-        heard_from: false,
-        subject,
-        partner: Some(partner),
-        alert_allowed: true,
-    }
+    Situation::silent(times, end, subject, partner)
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Care comes within waking hours, and soon: every end minute of a day, 49 pairs of zones, three settings of quiet hours, on
 //! an ordinary day and in the nights of clock changes.
 
-use evenkeel::domain::check_in::{CheckInState, Times, times};
-use evenkeel::domain::ladder::{Situation, Step, To, plan};
+use evenkeel::domain::check_in::{Times, times};
+use evenkeel::domain::ladder::{Situation, To, plan};
 use evenkeel::domain::negotiation::CheckInProtocol;
 use evenkeel::domain::nudge::{Reason, Rung};
 use evenkeel::domain::quiet_hours::{QuietHours, Rhythm, Zone};
@@ -41,25 +41,9 @@ fn shows_quiet(rhythm: &Rhythm, at: Timestamp) -> bool {
     if from < until { (from..until).contains(&minute) } else { minute >= from || minute < until }
 }
 
-/// What one check-in of a scene brings while nobody says anything.
-fn ladder(subject: &Rhythm, partner: &Rhythm, made_at: Timestamp, times: Times) -> Vec<Step> {
-    let situation = Situation {
-        times,
-        made_at,
-        state: CheckInState::Unanswered,
-        snoozed_until: None,
-        postponed_until: None,
-        heard_from: false,
-        subject,
-        partner: Some(partner),
-        alert_allowed: true,
-    };
-    plan(&situation, made_at)
-}
-
 /// Checks a check-in's ladder and returns when the partner is told.
 fn checked(subject: &Rhythm, partner: &Rhythm, ended_at: Timestamp, times: Times) -> Timestamp {
-    let steps = ladder(subject, partner, ended_at, times);
+    let steps = plan(&Situation::silent(times, ended_at, subject, partner), ended_at);
     let when = |rung| steps.iter().find(|step| step.reason == Reason::CheckIn(rung)).map(|step| step.send_at);
     assert!(
         when(Rung::Ask).is_some(),
