@@ -29,6 +29,14 @@ pub fn noun(text: &str) -> Option<&str> {
     text.split_once('_').map(|(noun, _)| noun)
 }
 
+/// Each of some ids once, in a fixed order.
+pub fn distinct<I: Ord>(ids: impl IntoIterator<Item = I>) -> Vec<I> {
+    let mut ids: Vec<I> = ids.into_iter().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $noun:literal),* $(,)?) => {
         $(

@@ -4,7 +4,7 @@
 //! Whether a person answered, skipped, paused or kept something private does not matter (R11).
 
 use super::check_in::Times;
-use crate::ids::AccountId;
+use crate::ids::{AccountId, distinct};
 use jiff::{SignedDuration, Timestamp};
 
 /// How far back scenes count, by their ends: short, so that there is no long tally to defend.
@@ -32,9 +32,7 @@ fn kept_of(entry: &ScenePromises) -> usize {
     for times in &entry.times {
         let window = times.reached_out_from()..times.closes_at;
         let inside = entry.outreaches.iter().filter(|(_, at)| window.contains(at));
-        let mut who: Vec<_> = inside.map(|(account, _)| *account).collect();
-        who.sort_unstable();
-        who.dedup();
+        let who = distinct(inside.map(|(account, _)| *account));
         count += who.len();
     }
     count

@@ -14,7 +14,7 @@ use crate::domain::nudge::DropReason;
 use crate::domain::partner_link::LinkStatus;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::scene::check_past;
-use crate::ids::{AccountId, CheckInId, SceneId, TypedId};
+use crate::ids::{AccountId, CheckInId, SceneId, TypedId, distinct};
 use crate::store;
 use crate::store::check_in::{CheckInChange, CheckInRow};
 use crate::vault::Aad;
@@ -326,16 +326,12 @@ pub async fn of_scenes(
             let parts = store::scene::members(tx.db, &scenes)?;
             let own: Vec<_> = parts.iter().filter(|p| p.account_id == reader).map(|p| p.scene_id).collect();
             let mut rows = store::check_in::of_scenes(tx.db, &own, reader)?;
-            let mut link_ids: Vec<_> = rows.iter().map(|row| row.link_id).collect();
-            link_ids.sort_unstable();
-            link_ids.dedup();
+            let link_ids = distinct(rows.iter().map(|row| row.link_id));
             let links = store::partner_link::find_all(tx.db, &link_ids)?;
             let active = |row: &CheckInRow| {
                 links.iter().any(|link| link.id == row.link_id && link.status == LinkStatus::Active)
             };
-            let mut subjects: Vec<_> = rows.iter().map(|row| row.subject_id).collect();
-            subjects.sort_unstable();
-            subjects.dedup();
+            let subjects = distinct(rows.iter().map(|row| row.subject_id));
             let people = Person::load_all(tx, &subjects)?;
             // Private answers are neither read nor opened, so they take no longer than missing ones.
             let seen = |row: &CheckInRow| {

@@ -5,7 +5,7 @@ use crate::actions::links::revision_snapshot::{RevisionSnapshot, RevisionSummary
 use crate::actions::{AppContext, Fault, Transaction};
 use crate::domain::negotiation::{Content, RevisionState};
 use crate::domain::revision_text::{KeptPart, join};
-use crate::ids::{AccountId, LinkId, RevisionId, TypedId};
+use crate::ids::{AccountId, LinkId, RevisionId, TypedId, distinct};
 use crate::store;
 use crate::store::partner_link::LinkRow;
 use crate::vault::{Aad, DataKey};
@@ -95,9 +95,7 @@ fn open_texts(
     for part in store::negotiation::parts(tx.db, ids)? {
         parts.entry(part.revision_id).or_default().push(part);
     }
-    let mut authors: Vec<_> = parts.values().flatten().map(|part| part.account_id).collect();
-    authors.sort_unstable();
-    authors.dedup();
+    let authors = distinct(parts.values().flatten().map(|part| part.account_id));
     let people = Person::load_all(tx, &authors)?;
     let mut texts = HashMap::with_capacity(ids.len());
     for shared in store::negotiation::contents(tx.db, ids)? {
@@ -184,15 +182,11 @@ pub async fn texts(
 ) -> Result<HashMap<RevisionId, Content>, Fault> {
     context
         .read_tx(move |tx| {
-            let mut links: Vec<_> = ids.iter().map(|(link, _)| *link).collect();
-            links.sort_unstable();
-            links.dedup();
+            let links = distinct(ids.iter().map(|(link, _)| *link));
             let rows = store::partner_link::find_all_for(tx.db, &links, account)?;
             let keys = rows.iter().map(|row| Ok((row.id, link_key(tx.vault, row)?)));
             let keys = keys.collect::<Result<HashMap<_, _>, Fault>>()?;
-            let mut ids: Vec<_> = ids.into_iter().map(|(_, id)| id).collect();
-            ids.sort_unstable();
-            ids.dedup();
+            let ids = distinct(ids.into_iter().map(|(_, id)| id));
             let mut texts = HashMap::with_capacity(ids.len());
             // A few at a time, so that a request with too many of them ends before all are read.
             for some in ids.chunks(TEXTS_AT_ONCE) {

@@ -10,7 +10,7 @@ use crate::domain::explanation::{
 use crate::domain::keyset_page::KeysetPage;
 use crate::domain::nudge::{Channel, MailPurpose, NudgeKind, NudgeState, Reason};
 use crate::domain::wording::{self, Letter};
-use crate::ids::{AccountId, CheckInId, LinkId, NudgeId, PleaId};
+use crate::ids::{AccountId, CheckInId, LinkId, NudgeId, PleaId, distinct};
 use crate::store;
 use crate::store::account::AccountRow;
 use crate::store::nudge::NudgeRow;
@@ -132,9 +132,7 @@ fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Re
     let together = store::nudge::of_messages(tx.db, &messages)?;
     let sent = |row: &&NudgeRow| row.state == NudgeState::Sent && row.recipient_id == Some(reader);
     let together: Vec<NudgeRow> = together.iter().filter(sent).cloned().collect();
-    let mut ids: Vec<CheckInId> = rows.iter().chain(&together).filter_map(|row| row.check_in_id).collect();
-    ids.sort_unstable();
-    ids.dedup();
+    let ids = distinct(rows.iter().chain(&together).filter_map(|row| row.check_in_id));
     let check_ins = store::check_in::find_all(tx.db, &ids)?;
     let schedule_inputs = schedule_inputs(tx, check_ins)?;
     let alerts = alerts(tx, &schedule_inputs.iter().collect::<Vec<_>>(), &mut RevisionSnapshot::default())?;

@@ -8,7 +8,7 @@ use crate::domain::negotiation::ContactWay;
 use crate::domain::nudge::{About, DropReason, NudgeState, Reason, Rung};
 use crate::domain::partner_link::LinkStatus;
 use crate::domain::quiet_hours::Rhythm;
-use crate::ids::{AccountId, CheckInId, LinkId};
+use crate::ids::{AccountId, CheckInId, LinkId, distinct};
 use crate::store;
 use crate::store::account::AccountRow;
 use crate::store::check_in::{CheckInRow, Whose};
@@ -114,16 +114,8 @@ pub fn schedule_inputs(
     if check_ins.is_empty() {
         return Ok(Vec::new());
     }
-    let distinct = |ids: Vec<LinkId>| -> Vec<LinkId> {
-        let mut ids = ids;
-        ids.sort_unstable();
-        ids.dedup();
-        ids
-    };
-    let links = distinct(check_ins.iter().map(|row| row.link_id).collect());
-    let mut scene_ids: Vec<_> = check_ins.iter().map(|row| row.scene_id).collect();
-    scene_ids.sort_unstable();
-    scene_ids.dedup();
+    let links = distinct(check_ins.iter().map(|row| row.link_id));
+    let scene_ids = distinct(check_ins.iter().map(|row| row.scene_id));
     let scenes: HashMap<_, _> =
         store::scene::find_all(tx.db, &scene_ids)?.into_iter().map(|row| (row.id, row)).collect();
     let parts = store::scene::members(tx.db, &scene_ids)?;

@@ -9,7 +9,7 @@ use crate::domain::debrief::{DebriefEvent, DebriefState, DebriefVerdict, TEXT_MA
 use crate::domain::partner_link::LinkStatus;
 use crate::domain::problem::{Checks, Problem};
 use crate::domain::scene::SceneStatus;
-use crate::ids::{AccountId, SceneId, TypedId};
+use crate::ids::{AccountId, SceneId, TypedId, distinct};
 use crate::store;
 use crate::store::debrief::DebriefRow;
 use crate::vault::Aad;
@@ -46,9 +46,7 @@ fn views(tx: &mut Transaction<'_>, scenes: &[SceneId], reader: AccountId) -> Res
     let parts = store::scene::members(tx.db, scenes)?;
     let own: Vec<_> = parts.iter().filter(|p| p.account_id == reader).map(|p| p.scene_id).collect();
     let scenes = store::scene::find_all(tx.db, &own)?;
-    let mut links: Vec<_> = scenes.iter().map(|scene| scene.link_id).collect();
-    links.sort_unstable();
-    links.dedup();
+    let links = distinct(scenes.iter().map(|scene| scene.link_id));
     let links = store::partner_link::find_all(tx.db, &links)?;
     let status: HashMap<_, _> = links.iter().map(|link| (link.id, link.status)).collect();
     let status = |id| {

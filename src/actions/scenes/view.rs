@@ -6,7 +6,7 @@ use crate::domain::keyset_page::KeysetPage;
 use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::Role;
 use crate::domain::scene::{SceneStatus, Setting};
-use crate::ids::{AccountId, AftercareId, LinkId, OutreachId, RevisionId, SceneId, TypedId};
+use crate::ids::{AccountId, AftercareId, LinkId, OutreachId, RevisionId, SceneId, TypedId, distinct};
 use crate::store;
 use crate::store::scene::SceneRow;
 use crate::vault::Aad;
@@ -75,9 +75,7 @@ pub(in crate::actions) fn aftercare_of(
     reader: AccountId,
 ) -> Result<HashMap<SceneId, Vec<AftercareView>>, Fault> {
     let rows = store::scene::aftercare(tx.db, scenes)?;
-    let mut authors: Vec<_> = rows.iter().filter_map(|row| row.recorded_by).collect();
-    authors.sort_unstable();
-    authors.dedup();
+    let authors = distinct(rows.iter().filter_map(|row| row.recorded_by));
     let mut people = HashMap::new();
     if !authors.is_empty() {
         for row in store::account::find_all(tx.db, &authors)? {

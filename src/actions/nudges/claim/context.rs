@@ -5,7 +5,7 @@ use crate::actions::nudges::planning::{self, Alert, ScheduleInput, schedule_inpu
 use crate::actions::{Fault, Transaction};
 use crate::domain::nudge::{NudgeKind, NudgeState, Reason, Rung};
 use crate::domain::together::{Class, Day, Item, count_together};
-use crate::ids::{AccountId, CheckInId, DeviceId, NudgeId};
+use crate::ids::{AccountId, CheckInId, DeviceId, NudgeId, distinct};
 use crate::store;
 use crate::store::account::AccountRow;
 use crate::store::day::Counted;
@@ -42,16 +42,10 @@ impl ClaimContext {
         let messages: Vec<String> = copies.filter_map(|row| row.message_key.clone()).collect();
         let together = store::nudge::of_messages(tx.db, &messages)?;
         let all = || rows.iter().chain(&together);
-        let mut ids: Vec<CheckInId> = all().filter_map(|row| row.check_in_id).collect();
-        ids.sort_unstable();
-        ids.dedup();
+        let ids = distinct(all().filter_map(|row| row.check_in_id));
         let check_ins = store::check_in::find_all(tx.db, &ids)?;
-        let mut scenes: Vec<_> = check_ins.iter().map(|row| row.scene_id).collect();
-        scenes.sort_unstable();
-        scenes.dedup();
-        let mut recipients: Vec<AccountId> = rows.iter().filter_map(|row| row.recipient_id).collect();
-        recipients.sort_unstable();
-        recipients.dedup();
+        let scenes = distinct(check_ins.iter().map(|row| row.scene_id));
+        let recipients = distinct(rows.iter().filter_map(|row| row.recipient_id));
         let now = tx.ts();
         let again: Vec<NudgeId> = rows.iter().filter(|row| row.attempts > 1).map(|row| row.id).collect();
         let told: HashSet<_> = all()
