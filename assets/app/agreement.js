@@ -3,13 +3,14 @@ import { ask, change, gql } from "./api.js";
 import { marked } from "./diff.js";
 import { field, form, h, pick, press, way, when } from "./dom.js";
 import { missing } from "./people.js";
-import { COMFORT, NEARNESS, REVISION, WAY, optional, options, protocol } from "./words.js";
+import { TIME, USUAL, pickTimes, timesWritten } from "./protocol.js";
+import { COMFORT, NEARNESS, REVISION, WAY, optional, raised } from "./words.js";
 
 const AGREEMENT = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink {
   id status partner { displayName } myNeeds { nearness }
   revisions(first: 20) { nodes { id number state author createdAt contentHash
     needs { who erased needs { comforts avoid grounding foodAndDrink words contact nearness anythingElse } }
-    terms { limits stopSignal protocol contactPlan partnerAlert }
+    terms { limits stopSignal contactPlan partnerAlert protocol { ${TIME} } }
     agreements { who agreedAt withdrawnAt } } } } } }`;
 
 const list = (words, values) => values.map((value) => words[value]).join(", ");
@@ -31,7 +32,7 @@ function parts(revision, name) {
   return [
     ["Limits", terms.limits],
     ["Stop signal", terms.stopSignal],
-    ["Check-ins after a scene", protocol(terms.protocol)],
+    ["Check-ins after a scene", terms.protocol.map((time) => raised(time.sentence)).join("\n")],
     ["How to be in touch", terms.contactPlan],
     ["What a partner may be told would be welcome", WAY[terms.partnerAlert] ?? "Nothing: no partner is ever told"],
     ...needs(of("ME"), "You"),
@@ -144,43 +145,20 @@ export async function agreement({ params: [id], go, replace }) {
 
 const PROPOSE = gql`mutation($input: ProposeRevisionInput!) { proposeRevision(input: $input) {
   status problems { field code sentence } } }`;
-const [MINUTE, HOUR, DAY] = [1, 60, 1440];
-
-/** "1 h, 24 h, 3 days" as minutes; what cannot be read is no number. */
-export function offsets(written) {
-  return written
-    .split(",")
-    .map((one) => one.trim())
-    .filter(Boolean)
-    .map((one) => {
-      const [, count, unit = "h"] = /^(\d+)\s*(min|m|h|d)?[a-z]*$/i.exec(one) ?? [];
-      return Number(count) * { m: MINUTE, min: MINUTE, h: HOUR, d: DAY }[unit.toLowerCase()];
-    });
-}
-
-const asWritten = (minutes) =>
-  minutes
-    .map((one) =>
-      one % DAY === 0 && one > DAY ? `${one / DAY} d` : one % HOUR === 0 ? `${one / HOUR} h` : `${one} min`,
-    )
-    .join(", ");
-
 /** A proposal, beginning from what stands. */
 export async function propose({ params: [id], go }) {
   const found = (await ask(AGREEMENT, { id })).node;
   if (found?.status !== "ACTIVE") return missing;
   const [latest] = found.revisions.nodes;
-  const terms = latest?.terms ?? { protocol: [60, 1440, 2880] };
+  const terms = latest?.terms ?? { protocol: USUAL };
   const act = async (data) => {
-    const minutes = offsets(data.get("protocol"));
-    if (minutes.some((one) => !Number.isInteger(one))) {
-      return [{ field: "protocol", sentence: "Please write times such as: 1 h, 24 h, 48 h." }];
-    }
+    const { protocol, problems: unread } = timesWritten(data);
+    if (unread.length > 0) return unread;
     const written = {
       limits: data.get("limits"),
       stopSignal: data.get("stopSignal"),
       contactPlan: data.get("contactPlan"),
-      protocol: minutes,
+      protocol,
     };
     if (data.get("partnerAlert")) written.partnerAlert = data.get("partnerAlert");
     const { problems } = await change(PROPOSE, { linkId: id, ...(latest && { basedOn: latest.id }), terms: written });
@@ -205,10 +183,7 @@ export async function propose({ params: [id], go }) {
         [
           field("limits", "Limits", { rows: 4, value: terms.limits }),
           field("stopSignal", "Stop signal", { value: terms.stopSignal, required: true }),
-          field("protocol", "Check-ins after a scene", {
-            value: asWritten(terms.protocol),
-            hint: "Such as: 1 h, 24 h, 48 h, 3 d.",
-          }),
+          pickTimes(terms.protocol),
           field("contactPlan", "How and when to be in touch", { rows: 3, value: terms.contactPlan }),
           pick(
             "partnerAlert",

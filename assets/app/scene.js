@@ -24,6 +24,7 @@ export async function record({ params: [id], go }) {
       partnersRole: data.get("partnersRole"),
     };
     if (data.get("intensity")) input.intensity = Number(data.get("intensity"));
+    if (data.get("partedAt")) input.partedAt = fromLocal(data.get("partedAt"));
     if (button?.value !== "now")
       Object.assign(input, { startedAt: fromLocal(data.get("startedAt")), endedAt: fromLocal(data.get("endedAt")) });
     const { scene, problems } = await change(RECORD, input);
@@ -53,6 +54,10 @@ export async function record({ params: [id], go }) {
           ),
           field("startedAt", "It began", { type: "datetime-local", value: asLocal(new Date(now - HOUR)) }),
           field("endedAt", "It ended", { type: "datetime-local", value: asLocal(now) }),
+          field("partedAt", "We part, if we met in person", {
+            type: "datetime-local",
+            hint: "When you know it. You can also say it later.",
+          }),
           h(
             "div",
             { class: "others" },
@@ -68,11 +73,11 @@ export async function record({ params: [id], go }) {
 }
 
 const SCENE = gql`query($id: ID!) { node(id: $id) { ... on Scene {
-  id status setting intensity plannedFor startedAt endedAt myRole partnersRole partnerAlertAllowed
+  id status setting intensity plannedFor startedAt endedAt partedAt myRole partnersRole partnerAlertAllowed
   link { id status partner { displayName } } revision { number terms { partnerAlert } }
   aftercare { givenBy comforts minutes note createdAt }
   outreaches { who way happenedAt }
-  myCheckIns { id offsetMinutes dueAt state answer { mood signs { sign } need note share answeredAt } }
+  myCheckIns { id dueAt state answer { mood signs { sign } need note share answeredAt } }
   partnersCheckIns { dueAt shared { mood signs { sign degree } need note } } } } }`;
 
 const minutesSince = (end, instant) => Math.max(0, (Date.parse(instant) - Date.parse(end)) / 60_000);
@@ -126,6 +131,7 @@ export async function scene({ params: [id], go }) {
     body: [
       h("p", {}, found.startedAt && `From ${when(found.startedAt)}`, over && ` to ${when(found.endedAt)}`, "."),
       h("p", { class: "hint" }, `${facts.filter(Boolean).join(", ")}.`),
+      found.setting === "IN_PERSON" && found.status !== "CANCELLED" && parting(found, active, again),
       found.status === "UNDER_WAY" && active && press("It is over", end, false),
       over && days(found, name, shared),
       over && active && h("details", {}, h("summary", {}, `I got in touch with ${name}`), outreach(id, again)),
@@ -213,6 +219,43 @@ function aftercare(sceneId, again) {
     "Write it down",
     act,
   );
+}
+
+const TWO_HOURS = 7_200_000;
+
+/** When the two part: said, and to be said or changed until two hours after it. */
+function parting({ id, partedAt }, active, done) {
+  const act = async (data) => {
+    if (!data.get("partedAt")) return [{ field: "partedAt", sentence: "Please choose a day and a time." }];
+    const { problems } = await change(
+      gql`mutation($input: SetPartingInput!) { setParting(input: $input) {
+      status problems { field sentence } } }`,
+      { sceneId: id, partedAt: fromLocal(data.get("partedAt")) },
+    );
+    return problems.length > 0 ? problems : done();
+  };
+  const past = partedAt && Date.parse(partedAt) < Date.now();
+  const open = active && (!partedAt || Date.now() < Date.parse(partedAt) + TWO_HOURS);
+  return [
+    partedAt && h("p", {}, `${past ? "You parted" : "You part"} on ${when(partedAt)}.`),
+    open &&
+      h(
+        "details",
+        {},
+        h("summary", {}, partedAt ? "It is another time" : "Say when you part"),
+        h("p", { class: "hint" }, "From an hour after that on, each of you is reminded to get in touch."),
+        form(
+          [
+            field("partedAt", "We part on", {
+              type: "datetime-local",
+              value: asLocal(partedAt ? new Date(partedAt) : new Date()),
+            }),
+          ],
+          "Save",
+          act,
+        ),
+      ),
+  ];
 }
 
 function alert(found, name) {

@@ -4,7 +4,7 @@ import * as desk from "./local_store.js";
 import { degrees, field, form, h, press, radios, say, svg, to, way, when } from "./dom.js";
 import { hearFrom } from "./plea.js";
 import * as queue from "./queue.js";
-import { DEGREE, MOOD, MOUTH, SHARE, SIGN, WAY, optional, options, span } from "./words.js";
+import { DEGREE, MOOD, MOUTH, SHARE, SIGN, WAY, optional, options, raised } from "./words.js";
 
 const TODAY = gql`{ viewer {
   account { displayName paused pausedUntil onHoldSince reachability { reachable sentence } }
@@ -14,7 +14,7 @@ const TODAY = gql`{ viewer {
   past: checkIns(span: PAST, first: 10) { nodes { ...times } }
   partnerLinks { id status partner { displayName } latestRevision { id state agreements { who withdrawnAt } }
     scenes(first: 1) { nodes { id status endedAt partnersCheckIns { dueAt shared { mood } } } } } } }
-fragment times on CheckIn { id offsetMinutes dueAt closesAt answerableUntil state }`;
+fragment times on CheckIn { id time { sentence } dueAt closesAt answerableUntil state }`;
 
 /** Brings what was asked for up to date, as far as this device can tell by itself. */
 async function offline() {
@@ -53,7 +53,7 @@ const asked = (checkIn) =>
     "section",
     { class: "card" },
     h("h2", {}, "How are you?"),
-    h("p", { class: "hint" }, checkIn.offsetMinutes ? `After ${span(checkIn.offsetMinutes)}` : "At the end"),
+    h("p", { class: "hint" }, raised(checkIn.time.sentence)),
     way(`/check-in/${checkIn.id}`, "Answer"),
   );
 
@@ -67,7 +67,7 @@ export async function today() {
     throw error;
   }
   // Ids and times alone: enough to answer without a network, and nothing to read for anybody else.
-  const kept = ({ id, offsetMinutes, dueAt, answerableUntil }) => ({ id, offsetMinutes, dueAt, answerableUntil });
+  const kept = ({ id, time, dueAt, answerableUntil }) => ({ id, time, dueAt, answerableUntil });
   await desk.put("open", [...viewer.due.nodes, ...viewer.coming.nodes].map(kept));
   closeNotifications();
   const { account, erasure } = viewer;

@@ -47,18 +47,5 @@ export const options = pairs;
 /** The same with a first entry that chooses nothing. */
 export const optional = (object, nothing) => [["", nothing], ...pairs(object)];
 
-/** So many minutes in the largest unit that fits. */
-export function span(minutes) {
-  const say = (count, unit) => `${count} ${unit}${count === 1 ? "" : "s"}`;
-  if (minutes === 0) return "at once";
-  if (minutes % 1440 === 0) return say(minutes / 1440, "day");
-  if (minutes % 60 === 0) return say(minutes / 60, "hour");
-  return say(minutes, "minute");
-}
-
-/** The protocol as a sentence. */
-export const protocol = (offsets) =>
-  `after ${offsets
-    .map(span)
-    .join(", ")
-    .replace(/, ([^,]*)$/, " and $1")}`;
+/** A sentence that stands by itself. */
+export const raised = (sentence) => sentence.charAt(0).toUpperCase() + sentence.slice(1);

@@ -73,7 +73,12 @@ struct Revision {
 #[serde(rename_all = "camelCase")]
 struct Terms {
     stop_signal: String,
-    protocol: Vec<u32>,
+    protocol: Vec<CheckInTime>,
+}
+
+#[derive(Serialize)]
+struct CheckInTime {
+    sentence: String,
 }
 
 #[derive(Serialize)]
@@ -135,7 +140,13 @@ pub async fn home(request: HttpRequest, context: web::Data<Arc<AppContext>>) -> 
                 content_hash: revision.content_hash.clone(),
                 terms: Terms {
                     stop_signal: texts[&revision.id].terms.stop_signal.clone(),
-                    protocol: texts[&revision.id].terms.protocol.minutes().to_vec(),
+                    protocol: texts[&revision.id]
+                        .terms
+                        .protocol
+                        .times()
+                        .iter()
+                        .map(|time| CheckInTime { sentence: time.sentence() })
+                        .collect(),
                 },
             }),
         }

@@ -2,9 +2,10 @@
 
 use super::account::FURTHER_NOTICE;
 use super::check_in::{CheckInState, Times};
-use super::ladder::{PATIENCE, Situation, plan};
+use super::ladder::{AFTER_PARTING, PATIENCE, Situation, plan};
 use super::nudge::{Channel, DropReason, MailPurpose, NudgeKind, NudgeState, Reason, Rung};
-use super::quiet_hours::{Rhythm, Zone};
+use super::protocol::{Since, When, length};
+use super::quiet_hours::{Rhythm, Zone, spelled_minute};
 use super::words;
 use jiff::tz::AmbiguousOffset;
 use jiff::{SignedDuration, Timestamp};
@@ -79,21 +80,16 @@ pub enum Snooze {
 pub struct CheckInFacts {
     /// The number of the Revision that the scene stood under; None: the default protocol.
     pub revision: Option<i32>,
-    /// The check-in's times.
+    /// The check-in's times; of a prompt, those that it goes by.
     pub times: Times,
     /// When the check-in was created: when the scene was recorded.
     pub made_at: Timestamp,
+    /// When the two parted, or part; None: nobody said.
+    pub parted_at: Option<Timestamp>,
     /// Whether it was snoozed.
     pub snooze: Snooze,
     /// Until when a pause of the recipient postponed it; only in explanations to the subject who paused.
     pub postponed_until: Option<Timestamp>,
-}
-
-impl CheckInFacts {
-    /// When the scene ended (R03).
-    fn ended_at(&self) -> Timestamp {
-        self.times.ended_at()
-    }
 }
 
 /// The facts of a reminder to explain.
@@ -140,11 +136,7 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
         Reason::CheckIn(Rung::Email) => question(facts, question_by_mail),
         Reason::CheckIn(Rung::AskAgain) => question(facts, question_again),
         Reason::CheckIn(Rung::TellPartner) => vec![permission(facts)],
-        Reason::Prompt => vec![
-            ended(facts),
-            protocol(facts, "has you get in touch"),
-            "Then a time was looked for at which both of you are likely awake.".to_owned(),
-        ],
+        Reason::Prompt => prompt(facts),
     };
     if is_sent(facts) && facts.channel == Channel::Mail && facts.reason.channel() == Channel::Push {
         sentences.push("No device of yours took it, so it came by e-mail.".to_owned());
@@ -159,6 +151,18 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
     };
     let rule = ExplanationRule::of(NudgeKind::Reminder(facts.reason));
     Explanation { rule, revision: facts.check_in.revision, due_at, sentences }
+}
+
+fn prompt(facts: &Facts<'_>) -> Vec<String> {
+    let CheckInFacts { times, parted_at, .. } = facts.check_in;
+    let waited = parted_at.filter(|parted_at| *parted_at + AFTER_PARTING > times.due_at).map(|parted_at| {
+        let zone = &facts.recipient.zone;
+        format!("You two part on {}, so it waits until an hour after that.", moment(zone, parted_at))
+    });
+    let mut sentences = vec![ended(facts), protocol(facts, "has you get in touch")];
+    sentences.extend(waited);
+    sentences.push("Then a time was looked for at which both of you are likely awake.".to_owned());
+    sentences
 }
 
 /// Explains a plea to its recipient, which was sent at `sent_at`.
@@ -204,20 +208,34 @@ fn permission(facts: &Facts<'_>) -> String {
 
 fn ended(facts: &Facts<'_>) -> String {
     let zone = &facts.recipient.zone;
-    format!("This scene ended on {} ({}).", moment(zone, facts.check_in.ended_at()), zone.name())
+    format!("This scene ended on {} ({}).", moment(zone, facts.check_in.times.ended_at), zone.name())
 }
 
 fn protocol(facts: &Facts<'_>, does: &str) -> String {
-    let (zone, check_in) = (&facts.recipient.zone, &facts.check_in);
-    let after = match check_in.times.offset {
-        0 => "at once".to_owned(),
-        minutes => format!("after {}", length(minutes)),
+    let (zone, CheckInFacts { times, revision, .. }) = (&facts.recipient.zone, &facts.check_in);
+    let due = moment(zone, times.due_at);
+    let when = match times.time.when {
+        When::After { minutes } => {
+            let after = match (minutes, times.time.since) {
+                (0, Since::End) => "at once".to_owned(),
+                (_, Since::End) => format!("after {}", length(minutes)),
+                (_, Since::Parting) => times.time.sentence(),
+            };
+            let clocks = match times.time.since {
+                Since::End => clock_change(zone, times.ended_at, times.due_at),
+                Since::Parting => String::new(),
+            };
+            format!("{after}: {due}{clocks}")
+        }
+        When::OnDay { minute, .. } => {
+            let came = zone.minute(times.due_at) == minute;
+            let sentence = times.time.sentence();
+            if came { format!("{sentence}: {due}") } else { format!("{sentence}, which came to {due}") }
+        }
     };
-    let due = moment(zone, check_in.times.due_at);
-    let clocks = clock_change(zone, check_in.ended_at(), check_in.times.due_at);
-    match check_in.revision {
-        Some(number) => format!("Your agreement, revision {number}, {does} {after}: {due}{clocks}."),
-        None => format!("It stood under no agreement, so the usual plan {does} {after}: {due}{clocks}."),
+    match revision {
+        Some(number) => format!("Your agreement, revision {number}, {does} {when}."),
+        None => format!("It stood under no agreement, so the usual plan {does} {when}."),
     }
 }
 
@@ -282,6 +300,8 @@ fn asked_at(facts: &Facts<'_>) -> Option<Timestamp> {
     };
     let situation = Situation {
         times,
+        promised: times,
+        parted_at: None,
         made_at,
         state: CheckInState::Unanswered,
         snoozed_until,
@@ -374,7 +394,7 @@ fn waited(facts: &Facts<'_>, from: Timestamp, to: Timestamp, what: &str) -> Opti
         NudgeState::Dropped | NudgeState::Dead => "was to wait",
     };
     let until = if zone.date(from) == zone.date(to) { clock(zone, to) } else { moment(zone, to) };
-    let (begin, end) = (of_day(quiet.from()), of_day(quiet.until()));
+    let (begin, end) = (spelled_minute(quiet.from()), spelled_minute(quiet.until()));
     let local = zone.time_zone().to_datetime(to);
     let skipped = if format!("{}", local.strftime("%H:%M")) == end {
         String::new()
@@ -382,10 +402,6 @@ fn waited(facts: &Facts<'_>, from: Timestamp, to: Timestamp, what: &str) -> Opti
         format!(", since the clocks skipped {end}")
     };
     Some(format!("Your quiet hours last from {begin} to {end}, so {what} {waits} until {until}{skipped}."))
-}
-
-fn of_day(minute: u16) -> String {
-    format!("{:02}:{:02}", minute / 60, minute % 60)
 }
 
 /// An instant with date and time in that zone, such as `Saturday 24 October at 20:00`.
@@ -423,24 +439,6 @@ fn clock_change(zone: &Zone, from: Timestamp, to: Timestamp) -> String {
     match minutes.unsigned_abs() {
         0 => String::new(),
         by => format!(", since the clocks went {way} by {} in between", length(by)),
-    }
-}
-
-/// A duration in words, such as `24 hours`, `one hour` or `90 minutes`.
-fn length(minutes: u32) -> String {
-    const WORDS: [&str; 13] = [
-        "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-        "twelve",
-    ];
-    let count = |n: u32, unit: &str| {
-        let number = usize::try_from(n).ok().and_then(|n| WORDS.get(n));
-        let number = number.map_or_else(|| n.to_string(), |word| (*word).to_owned());
-        format!("{number} {unit}{}", if n == 1 { "" } else { "s" })
-    };
-    match (minutes / 60, minutes % 60) {
-        (hours, 0) if hours > 0 => count(hours, "hour"),
-        (hours, rest) if hours > 1 => format!("{} and {}", count(hours, "hour"), count(rest, "minute")),
-        _ => count(minutes, "minute"),
     }
 }
 

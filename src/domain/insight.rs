@@ -3,8 +3,8 @@
 //! It counts, and says what it counted. There is no score and no streak, and nothing about the partner.
 
 use super::answer::MOOD;
-use super::negotiation::{CheckInProtocol, Comfort, OFFSET_MAX_MINUTES, OFFSETS_MAX};
-use super::problem::Checks;
+use super::negotiation::Comfort;
+use super::protocol::{CheckInProtocol, OFFSET_MAX_MINUTES, TIMES_MAX};
 use jiff::Timestamp;
 
 /// Maximum number of scenes considered: the latest with an answer.
@@ -210,7 +210,8 @@ fn too_little(answers: usize, scenes: usize) -> Suggestion {
 /// The default check-ins, plus one wherever lows tend to come and no check-in is near. None is removed: a
 /// time that was good so far need not stay good.
 fn suggest(points: &[Point], lows: &[Stretch]) -> Suggestion {
-    let mut offsets = CheckInProtocol::default().minutes().to_vec();
+    let usual = CheckInProtocol::default();
+    let mut offsets: Vec<u32> = usual.times().iter().filter_map(|time| time.offset()).collect();
     let mut reasons = Vec::new();
     let mut found: Vec<_> = lows.iter().filter(|stretch| stretch.tends_low()).copied().collect();
     found.sort_by_key(|stretch| std::cmp::Reverse(stretch.lows));
@@ -220,7 +221,7 @@ fn suggest(points: &[Point], lows: &[Stretch]) -> Suggestion {
         let near = near.filter(|offset| offset.abs_diff(middle) <= NEAR_MINUTES);
         let offset = match near {
             Some(offset) => offset,
-            None if offsets.len() < OFFSETS_MAX => (middle / 60 * 60).min(OFFSET_MAX_MINUTES),
+            None if offsets.len() < TIMES_MAX => (middle / 60 * 60).min(OFFSET_MAX_MINUTES),
             None => continue,
         };
         let added = near.is_none();
@@ -244,8 +245,7 @@ fn suggest(points: &[Point], lows: &[Stretch]) -> Suggestion {
         (false, false) => "The usual check-ins already ask about the times at which your lows tend to come.",
         (false, true) => "The usual check-ins stay, and the times at which your lows tend to come are added.",
     };
-    let minutes = offsets.into_iter().filter_map(|offset| i32::try_from(offset).ok()).collect();
-    let protocol = CheckInProtocol::parse(&mut Checks::new(), "protocol", minutes);
+    let protocol = CheckInProtocol::of_offsets(&offsets);
     let sentence = format!("{sentence} Nothing changes unless the two of you agree on it.");
     Suggestion { protocol: Some(protocol), sentence, reasons }
 }

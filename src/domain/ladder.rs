@@ -9,6 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 pub const PATIENCE: SignedDuration = SignedDuration::from_hours(3);
 /// How long an alert is of use, from when the partner could first be told: it does not end with the questions (R19).
 pub const ALERT_OPEN_FOR: SignedDuration = SignedDuration::from_hours(14);
+/// How long after two parted the first prompt comes at the earliest: a goodbye may take longer than was planned (R18).
+pub const AFTER_PARTING: SignedDuration = SignedDuration::from_hours(1);
 
 /// The recipient of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,10 @@ pub struct Step {
 pub struct Situation<'a> {
     /// When the check-in falls due and closes.
     pub times: Times,
+    /// When the partner's own check-in of that kind does: by their clock, if it is a local time. The prompt goes by it.
+    pub promised: Times,
+    /// When the two part, or parted, after a scene in person; None: nobody said, or it was online.
+    pub parted_at: Option<Timestamp>,
     /// When it was created: its ladder begins no earlier, even if its due time has passed (R03).
     pub made_at: Timestamp,
     /// What the subject did with it.
@@ -62,10 +68,10 @@ pub struct Situation<'a> {
 /// due time passed before the check-in was created, the ladder begins at its creation.
 pub fn plan(situation: &Situation<'_>, now: Timestamp) -> Vec<Step> {
     let mut steps = Vec::new();
-    if now < situation.times.closes_at {
-        if situation.state == CheckInState::Unanswered {
-            ask(situation, &mut steps);
-        }
+    if now < situation.times.closes_at && situation.state == CheckInState::Unanswered {
+        ask(situation, &mut steps);
+    }
+    if now < situation.promised.closes_at {
         reach_out(situation, &mut steps);
     }
     steps
@@ -76,6 +82,8 @@ impl<'a> Situation<'a> {
     pub fn silent(times: Times, made_at: Timestamp, subject: &'a Rhythm, partner: &'a Rhythm) -> Self {
         Self {
             times,
+            promised: times,
+            parted_at: None,
             made_at,
             state: CheckInState::Unanswered,
             snoozed_until: None,
@@ -122,7 +130,9 @@ fn ask(situation: &Situation<'_>, steps: &mut Vec<Step>) {
 /// what the partner receives (R11).
 fn reach_out(situation: &Situation<'_>, steps: &mut Vec<Step>) {
     let Some(partner) = situation.partner else { return };
-    let (from, expires_at) = (situation.times.due_at.max(situation.made_at), situation.times.closes_at);
+    let Times { due_at, closes_at: expires_at, .. } = situation.promised;
+    let from = due_at.max(situation.made_at);
+    let from = situation.parted_at.map_or(from, |parted_at| from.max(parted_at + AFTER_PARTING));
     let together = partner.both_awake(situation.subject, from, expires_at);
     let send_at = together.unwrap_or_else(|| partner.awake(from));
     if send_at < expires_at {

@@ -25,6 +25,7 @@ pub mod password;
 pub mod plea;
 pub mod problem;
 pub mod promise;
+pub mod protocol;
 pub mod quiet_hours;
 pub mod reachability;
 pub mod retention;

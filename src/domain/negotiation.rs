@@ -1,15 +1,12 @@
 //! Negotiation: each person's Needs, the shared terms, Revisions, and when a Revision is agreed.
 
 use super::problem::{Checks, Problem, ProblemCode};
+use super::protocol::CheckInProtocol;
 use super::words;
 use crate::ids::{AccountId, LinkId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Maximum number of check-ins of a protocol.
-pub const OFFSETS_MAX: usize = 8;
-/// Latest check-in of a protocol: 14 days after the scene's end, in minutes.
-pub const OFFSET_MAX_MINUTES: u32 = 14 * 24 * 60;
 /// Longest long text, in characters.
 pub const LONG_TEXT_MAX: usize = 4000;
 /// Longest short text, in characters.
@@ -139,45 +136,6 @@ fn distinct<T: PartialEq>(checks: &mut Checks, field: &str, values: &[T]) {
     let twice = values.iter().enumerate().any(|(n, value)| values[..n].contains(value));
     if twice {
         checks.note(Problem::new(field, ProblemCode::Duplicate, "The same entry is there twice."));
-    }
-}
-
-/// When check-ins fall due, in minutes after a scene's end, rising.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct CheckInProtocol(Vec<u32>);
-
-impl Default for CheckInProtocol {
-    /// One hour, one day, two days: the times at which delayed drop tends to come.
-    fn default() -> Self {
-        Self(vec![60, 24 * 60, 48 * 60])
-    }
-}
-
-impl CheckInProtocol {
-    /// Parses up to eight different offsets of 0 to 14 days, and sorts them.
-    pub fn parse(checks: &mut Checks, field: &str, minutes: Vec<i32>) -> Self {
-        checks.list(field, &minutes, OFFSETS_MAX);
-        if minutes.is_empty() {
-            checks.note(Problem::new(
-                field,
-                ProblemCode::Required,
-                "A protocol needs at least one check-in.",
-            ));
-        }
-        distinct(checks, field, &minutes);
-        let mut offsets = Vec::new();
-        for (n, value) in (0..).zip(minutes).take(OFFSETS_MAX) {
-            checks.range(&format!("{field}.{n}"), i64::from(value), 0, i64::from(OFFSET_MAX_MINUTES));
-            offsets.push(u32::try_from(value).unwrap_or(0));
-        }
-        offsets.sort_unstable();
-        Self(offsets)
-    }
-
-    /// The offsets in minutes, rising.
-    pub fn minutes(&self) -> &[u32] {
-        &self.0
     }
 }
 

@@ -38,8 +38,7 @@ impl Occasion {
     /// The occasion that ended then.
     pub fn new(zone: &Zone, ended_at: Timestamp) -> Self {
         let local = zone.time_zone().to_datetime(ended_at);
-        let minute = u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
-        Self { weekday: local.weekday().to_monday_one_offset(), minute }
+        Self { weekday: local.weekday().to_monday_one_offset(), minute: zone.minute(ended_at) }
     }
 
     /// Its name, such as `Tuesday evening, 21:10`.

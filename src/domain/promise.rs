@@ -4,7 +4,7 @@
 //! Whether a person answered, skipped, paused or kept something private does not matter (R11).
 
 use super::check_in::Times;
-use crate::ids::{AccountId, distinct};
+use crate::ids::AccountId;
 use jiff::{SignedDuration, Timestamp};
 
 /// How far back scenes count, by their ends: short, so that there is no long tally to defend.
@@ -15,8 +15,8 @@ pub const LATELY: SignedDuration = SignedDuration::from_hours(90 * 24);
 pub struct ScenePromises {
     /// When it ended.
     pub ended_at: Timestamp,
-    /// The times of its check-ins, rising; the same for both people.
-    pub times: Vec<Times>,
+    /// The times of its check-ins, each with whose it is: each one keeps the promises of their own clock.
+    pub times: Vec<(AccountId, Times)>,
     /// Each outreach: who reached out, and when.
     pub outreaches: Vec<(AccountId, Timestamp)>,
 }
@@ -28,14 +28,11 @@ pub fn kept(entries: &[ScenePromises]) -> usize {
 }
 
 fn kept_of(entry: &ScenePromises) -> usize {
-    let mut count = 0;
-    for times in &entry.times {
+    let is_kept = |(who, times): &&(AccountId, Times)| {
         let window = times.reached_out_from()..times.closes_at;
-        let inside = entry.outreaches.iter().filter(|(_, at)| window.contains(at));
-        let who = distinct(inside.map(|(account, _)| *account));
-        count += who.len();
-    }
-    count
+        entry.outreaches.iter().any(|(account, at)| account == who && window.contains(at))
+    };
+    entry.times.iter().filter(is_kept).count()
 }
 
 /// The count in words.
@@ -52,8 +49,10 @@ pub fn sentence(kept: usize) -> String {
 mod tests {
     use super::*;
     use crate::chance::Chance;
-    use crate::domain::check_in::times;
-    use crate::domain::negotiation::CheckInProtocol;
+    use crate::domain::check_in::{Ends, times};
+    use crate::domain::protocol::CheckInProtocol;
+    use crate::domain::quiet_hours::Zone;
+    use crate::ids::distinct;
     use proptest::prelude::*;
 
     fn hour(hours: i64) -> Timestamp {
@@ -61,9 +60,13 @@ mod tests {
     }
 
     fn entry(outreaches: &[(AccountId, i64)]) -> ScenePromises {
+        let ends = Ends { ended_at: hour(0), parted_at: None };
+        let usual =
+            times(CheckInProtocol::default().times(), &[], ends, &Zone::named("zone", "UTC").unwrap());
+        let who = distinct(outreaches.iter().map(|(who, _)| *who));
         ScenePromises {
             ended_at: hour(0),
-            times: times(hour(0), &CheckInProtocol::default()),
+            times: who.into_iter().flat_map(|who| usual.iter().map(move |times| (who, *times))).collect(),
             outreaches: outreaches.iter().map(|(who, hours)| (*who, hour(*hours))).collect(),
         }
     }

@@ -62,10 +62,32 @@ impl Zone {
         self.zone.to_datetime(at).date()
     }
 
+    /// The local time at `at`, in minutes after midnight.
+    pub fn minute(&self, at: Timestamp) -> u16 {
+        let local = self.zone.to_datetime(at);
+        u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs())
+    }
+
     /// The first instant of the local date `date`: its midnight, or where a clock change skips that, the end of the gap.
     pub fn start_of(&self, date: Date) -> Timestamp {
         let midnight = date.to_datetime(Time::midnight());
         self.zone.to_ambiguous_timestamp(midnight).compatible().unwrap_or(Timestamp::MIN)
+    }
+
+    /// The instant of a local time, in minutes after midnight, so many days after `from`; the later one where a clock change
+    /// skips or repeats it (R17). A night belongs to the day before it until `night_ends`.
+    pub fn on_day(&self, from: Timestamp, days: u32, minute: u16, night_ends: u16) -> Timestamp {
+        let local = self.zone.to_datetime(from);
+        let yesterday = local.time() < time_of(night_ends);
+        let days = i64::from(days) + i64::from(minute < night_ends) - i64::from(yesterday);
+        self.later(local.date().saturating_add(days.days()), minute)
+    }
+
+    /// The instant at which it is here the local day and time that it was in `other` at or before `at`, within a day.
+    pub fn same_day(&self, at: Timestamp, minute: u16, other: &Self) -> Timestamp {
+        let date = other.date(at);
+        let date = if other.minute(at) < minute { date.saturating_sub(1.day()) } else { date };
+        self.later(date, minute)
     }
 
     /// The instant of `minute` on `date`; the later one where a clock change skips or repeats it (R17).
@@ -79,6 +101,22 @@ impl Zone {
         let local = date.to_datetime(time_of(minute));
         self.zone.to_ambiguous_timestamp(local).earlier().unwrap_or(Timestamp::MIN)
     }
+}
+
+/// A local time `HH:MM` in minutes after midnight; one of another form is none.
+pub fn clock_minute(text: &str) -> Option<u16> {
+    let (hour, minute) = text.split_once(':')?;
+    let digits = |s: &str| s.len() == 2 && s.bytes().all(|b| b.is_ascii_digit());
+    if !digits(hour) || !digits(minute) {
+        return None;
+    }
+    let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
+    (hour <= 23 && minute <= 59).then_some(hour * 60 + minute)
+}
+
+/// Minutes after midnight as `HH:MM`.
+pub fn spelled_minute(minute: u16) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
 }
 
 fn time_of(minute: u16) -> Time {
@@ -104,22 +142,11 @@ impl QuietHours {
 
     /// Parses local times `HH:MM`. Equal times would mean all day (or never) and are refused.
     pub fn parse(field: &str, from: &str, until: &str) -> Result<Self, Problem> {
-        let minutes = |name: &str, text: &str| -> Result<u16, Problem> {
-            let malformed = || {
-                Problem::new(
-                    format!("{field}.{name}"),
-                    ProblemCode::Malformed,
-                    "This is not a local time such as 22:30.",
-                )
-            };
-            let (h, m) = text.split_once(':').ok_or_else(malformed)?;
-            let digits = |s: &str| s.len() == 2 && s.bytes().all(|b| b.is_ascii_digit());
-            if !digits(h) || !digits(m) {
-                return Err(malformed());
-            }
-            let (h, m): (u16, u16) =
-                (h.parse().map_err(|_| malformed())?, m.parse().map_err(|_| malformed())?);
-            if h > 23 || m > 59 { Err(malformed()) } else { Ok(h * 60 + m) }
+        let minutes = |name: &str, text: &str| {
+            clock_minute(text).ok_or_else(|| {
+                let sentence = "This is not a local time such as 22:30.";
+                Problem::new(format!("{field}.{name}"), ProblemCode::Malformed, sentence)
+            })
         };
         Self::of(field, minutes("from", from)?, minutes("until", until)?)
     }

@@ -1,6 +1,7 @@
 //! The stored text of a Revision: a shared frame, and each person's words apart from it, so that they can be erased.
 
-use super::negotiation::{CheckInProtocol, ContactWay, Content, Needs, PersonsNeeds, Terms};
+use super::negotiation::{ContactWay, Content, Needs, PersonsNeeds, Terms};
+use super::protocol::CheckInProtocol;
 use crate::ids::{AccountId, LinkId};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -8,8 +9,9 @@ use sha2::{Digest, Sha256};
 
 /// Stands in place of the words of an erased account (R27).
 pub const ERASED: &str = "erased";
-/// The version of this format; raise it when fields are added.
-const VERSION: u8 = 2;
+/// The version of this format, which the content hash covers; raise it when something is added. What was agreed in an older one
+/// is kept as it is, byte by byte. Since 3, a protocol has times of other kinds than minutes after the scene's end.
+const VERSION: u8 = 3;
 
 /// The texts of the terms: the proposer's words.
 #[derive(Serialize, Deserialize)]
@@ -102,12 +104,12 @@ pub fn split(
     Ok(Split { frame: serde_json::to_vec(&frame)?, parts })
 }
 
-/// The frame, if it matches the hash.
+/// The frame, if it matches the hash and a version of this format.
 fn read_frame(frame: &[u8], content_hash: &[u8]) -> Option<Frame> {
     if Sha256::digest(frame).as_slice() != content_hash {
         return None;
     }
-    serde_json::from_slice(frame).ok()
+    serde_json::from_slice(frame).ok().filter(|frame: &Frame| frame.version <= VERSION)
 }
 
 /// The shared terms alone, without any person's words. None: the frame does not match the hash that was agreed to.
@@ -218,6 +220,21 @@ mod tests {
         assert_eq!(shared_terms(&frame, &hash), None);
         let terms = SharedTerms { protocol: content.terms.protocol, partner_alert: Some(ContactWay::Call) };
         assert_eq!(shared_terms(&split.frame, &hash), Some(terms));
+    }
+
+    #[test]
+    fn r08_what_was_agreed_in_an_older_version_is_read_as_it_was_and_a_newer_one_is_not_guessed_at() {
+        let (content, alex, _) = text();
+        let frame = split(&content, alex, || [7; 32]).unwrap().frame;
+        let frame = String::from_utf8(frame).unwrap();
+        let of_version = |version: u8| {
+            let frame = frame.replace("\"version\":3", &format!("\"version\":{version}")).into_bytes();
+            let hash = Sha256::digest(&frame);
+            shared_terms(&frame, &hash).map(|terms| terms.protocol)
+        };
+        assert!(frame.contains("\"version\":3") && frame.contains("\"protocol\":[60,1440,2880]"));
+        assert_eq!(of_version(2), Some(content.terms.protocol.clone()));
+        assert_eq!([3, 4].map(|version| of_version(version).is_some()), [true, false]);
     }
 
     #[test]

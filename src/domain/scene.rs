@@ -120,6 +120,35 @@ pub fn check_past(field: &str, at: Timestamp, now: Timestamp) -> Result<Timestam
     Ok(at.min(now))
 }
 
+/// How far ahead a parting may be planned.
+pub const PARTING_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Checks when the two part after a scene: in person, not before the scene's end, and within 30 days.
+pub fn check_parting(
+    field: &str,
+    at: Timestamp,
+    setting: Setting,
+    ended_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Timestamp, Problem> {
+    let refused = |sentence: &str| Err(Problem::new(field, ProblemCode::OutOfRange, sentence));
+    if setting == Setting::Online {
+        return refused("Only after a scene in person do two people part.");
+    }
+    if at < now - PAST_MAX || at > now + PARTING_AHEAD_MAX {
+        return refused("This must lie within 30 days, before or after now.");
+    }
+    if ended_at.is_some_and(|ended_at| at < ended_at) {
+        return refused("A parting does not come before the end of the scene.");
+    }
+    Ok(at)
+}
+
+/// Whether the parting may be said, or said anew: until two hours after it.
+pub fn can_say_parting(said: Option<Timestamp>, now: Timestamp) -> bool {
+    said.is_none_or(|said| now < said + CORRECTED_WITHIN)
+}
+
 /// Checks the time of a plan: from 30 days back to a year ahead.
 pub fn check_plan(field: &str, at: Timestamp, now: Timestamp) -> Result<Timestamp, Problem> {
     if at > now + AHEAD_MAX || at < now - PAST_MAX {

@@ -1,9 +1,9 @@
 //! The timetable: what goes out when after a scene, for some end times and pairs of zones, as a page for people.
 
-use super::check_in::times;
+use super::check_in::{Ends, times};
 use super::ladder::{Situation, Step, plan};
-use super::negotiation::CheckInProtocol;
 use super::nudge::{Reason, Rung};
+use super::protocol::CheckInProtocol;
 use super::quiet_hours::{QuietHours, Rhythm, Zone};
 use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan};
@@ -53,9 +53,9 @@ fn rhythm(zone: &str) -> Option<Rhythm> {
 fn row(subject: &Rhythm, partner: &Rhythm, hour: i8) -> String {
     let local = DAY.at(hour, 0, 0, 0);
     let Ok(ended_at) = subject.zone.time_zone().to_timestamp(local) else { return String::new() };
-    let Some(first) = times(ended_at, &CheckInProtocol::default()).first().copied() else {
-        return String::new();
-    };
+    let ends = Ends { ended_at, parted_at: None };
+    let times = times(CheckInProtocol::default().times(), &[], ends, &subject.zone);
+    let Some(first) = times.first().copied() else { return String::new() };
     let steps = plan(&Situation::silent(first, ended_at, subject, partner), ended_at);
     let at = |reason| steps.iter().find(|step: &&Step| step.reason == reason).map(|step| step.send_at);
     let shown = |reason, of: &Rhythm| at(reason).map_or_else(|| "–".to_owned(), |at| clock(of, at));

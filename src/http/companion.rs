@@ -38,6 +38,7 @@ const FILES: &[(&str, &str, &[u8])] = &[
     file!("enter.js", SCRIPT),
     file!("help.js", SCRIPT),
     file!("passkey.js", SCRIPT),
+    file!("protocol.js", SCRIPT),
     file!("people.js", SCRIPT),
     file!("plea.js", SCRIPT),
     file!("proof.js", SCRIPT),

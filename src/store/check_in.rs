@@ -8,6 +8,7 @@ use crate::domain::account::Share;
 use crate::domain::answer::Sharing;
 use crate::domain::check_in::{CheckInState, Times};
 use crate::domain::keyset_page::KeysetPage;
+use crate::domain::protocol::CheckInTime;
 use crate::ids::{AccountId, CheckInId, LinkId, SceneId};
 use crate::store::keyset_page::load_page;
 use diesel::dsl::case_when;
@@ -26,8 +27,8 @@ pub struct CheckInRow {
     pub link_id: LinkId,
     /// Who is asked.
     pub subject_id: AccountId,
-    /// Minutes from the scene's end until it falls due.
-    pub offset_minutes: i32,
+    /// Minutes from the scene's end until it falls due; null: it has a time of another kind.
+    pub offset_minutes: Option<i32>,
     /// When it falls due.
     pub due_at: Ts,
     /// When its ladder ends.
@@ -54,13 +55,32 @@ pub struct CheckInRow {
     pub postponed_until: Option<Ts>,
     /// Whether the subject gave a sign of life in the scene since it fell due.
     pub heard_from: bool,
+    /// The time of the protocol; null: offset_minutes has it.
+    pub check_in_time: Option<CheckInTime>,
+    /// When the scene ended.
+    pub ended_at: Ts,
+}
+
+/// The columns of a time: its minutes after the scene's end, or what it is else.
+pub fn columns_of(time: CheckInTime) -> (Option<i32>, Option<CheckInTime>) {
+    match time.offset() {
+        Some(minutes) => (Some(i32::try_from(minutes).unwrap_or(i32::MAX)), None),
+        None => (None, Some(time)),
+    }
+}
+
+/// The time of those columns.
+fn time_of(offset_minutes: Option<i32>, other: Option<CheckInTime>) -> CheckInTime {
+    let minutes = offset_minutes.and_then(|minutes| u32::try_from(minutes).ok());
+    other.unwrap_or(CheckInTime::after_end(minutes.unwrap_or(0)))
 }
 
 impl CheckInRow {
-    /// Its offset, due time and closing time.
+    /// When it falls due and closes.
     pub fn times(&self) -> Times {
         Times {
-            offset: u32::try_from(self.offset_minutes).unwrap_or(0),
+            time: time_of(self.offset_minutes, self.check_in_time),
+            ended_at: self.ended_at.get(),
             due_at: self.due_at.get(),
             closes_at: self.closes_at.get(),
         }
@@ -157,6 +177,8 @@ pub fn of_scenes(db: &mut Db, scenes: &[SceneId], reader: AccountId) -> QueryRes
             check_ins::shared_from,
             check_ins::postponed_until,
             check_ins::heard_from,
+            check_ins::check_in_time,
+            check_ins::ended_at,
         ))
         .load(db)
 }
@@ -239,11 +261,39 @@ pub fn update(db: &mut Db, id: CheckInId, change: &CheckInChange) -> QueryResult
 }
 
 /// Moves a check-in to other times.
-pub fn retime(db: &mut Db, id: CheckInId, due_at: Ts, closes_at: Ts) -> QueryResult<CheckInRow> {
+pub fn retime(db: &mut Db, id: CheckInId, times: Times) -> QueryResult<CheckInRow> {
+    let Times { ended_at, due_at, closes_at, .. } = times;
     diesel::update(check_ins::table.find(id))
-        .set((check_ins::due_at.eq(due_at), check_ins::closes_at.eq(closes_at)))
+        .set((
+            check_ins::ended_at.eq(Ts::from(ended_at)),
+            check_ins::due_at.eq(Ts::from(due_at)),
+            check_ins::closes_at.eq(Ts::from(closes_at)),
+        ))
         .returning(columns::<CheckInRow>())
         .get_result(db)
+}
+
+/// Whose check-ins some scenes have, and their times.
+pub fn times_of(db: &mut Db, scenes: &[SceneId]) -> QueryResult<Vec<(SceneId, AccountId, Times)>> {
+    type Row = (SceneId, AccountId, Option<i32>, Option<CheckInTime>, Ts, Ts, Ts);
+    let rows: Vec<Row> = check_ins::table
+        .filter(check_ins::scene_id.eq_any(scenes))
+        .select((
+            check_ins::scene_id,
+            check_ins::subject_id,
+            check_ins::offset_minutes,
+            check_ins::check_in_time,
+            check_ins::ended_at,
+            check_ins::due_at,
+            check_ins::closes_at,
+        ))
+        .load(db)?;
+    let times = |(scene, subject, offset, other, ended_at, due_at, closes_at): Row| {
+        let time = time_of(offset, other);
+        let [ended_at, due_at, closes_at] = [ended_at, due_at, closes_at].map(Ts::get);
+        (scene, subject, Times { time, ended_at, due_at, closes_at })
+    };
+    Ok(rows.into_iter().map(times).collect())
 }
 
 /// All check-ins of a scene.

@@ -4,7 +4,7 @@ use super::dialect::on_both;
 use super::schema::{aftercare, check_ins, link_members, outreaches, scene_members, scenes};
 use super::types::Ts;
 use super::{Db, MultiBackend, columns};
-use crate::domain::check_in::CheckInState;
+use crate::domain::check_in::{CheckInState, Ends};
 use crate::domain::keyset_page::KeysetPage;
 use crate::domain::negotiation::ContactWay;
 use crate::domain::partner_link::Role;
@@ -40,6 +40,16 @@ pub struct SceneRow {
     pub created_by: Option<AccountId>,
     /// When it was recorded.
     pub created_at: Ts,
+    /// When the two part, or parted; null: nobody said.
+    pub parted_at: Option<Ts>,
+}
+
+impl SceneRow {
+    /// When it ended, and when the two part; None: it has not ended.
+    pub fn ends(&self) -> Option<Ends> {
+        let parted_at = self.parted_at.map(Ts::get);
+        self.ended_at.map(|ended_at| Ends { ended_at: ended_at.get(), parted_at })
+    }
 }
 
 /// One person's part in a scene.
@@ -106,6 +116,8 @@ pub struct SceneChange {
     pub ended_at: Option<Option<Ts>>,
     /// The agreed Revision that it stood under.
     pub revision_id: Option<Option<RevisionId>>,
+    /// When the two part.
+    pub parted_at: Option<Option<Ts>>,
 }
 
 /// Saves a new scene with both parts.

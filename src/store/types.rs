@@ -1,15 +1,17 @@
 //! The column types that mean the same on both backends: ids, instants and words.
 
 use super::MultiBackend;
+use crate::domain::protocol::CheckInTime;
 use crate::ids;
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::{BigInt, HasSqlType};
+use diesel::sql_types::{BigInt, HasSqlType, Text};
 use diesel::sqlite::{Sqlite, SqliteValue};
 use jiff::Timestamp;
+use std::io::Write;
 
 /// Our own SQL types.
 pub mod sql {
@@ -128,3 +130,31 @@ impl FromSql<sql::Ts, Sqlite> for Ts {
     }
 }
 multi_value!(Ts => sql::Ts);
+
+impl ToSql<Text, Pg> for CheckInTime {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        out.write_all(self.word().as_bytes())?;
+        Ok(IsNull::No)
+    }
+}
+impl ToSql<Text, Sqlite> for CheckInTime {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(self.word());
+        Ok(IsNull::No)
+    }
+}
+impl FromSql<Text, Pg> for CheckInTime {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        check_in_time(&<String as FromSql<Text, Pg>>::from_sql(value)?)
+    }
+}
+impl FromSql<Text, Sqlite> for CheckInTime {
+    fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        check_in_time(&<String as FromSql<Text, Sqlite>>::from_sql(value)?)
+    }
+}
+multi_value!(CheckInTime => Text);
+
+fn check_in_time(word: &str) -> deserialize::Result<CheckInTime> {
+    CheckInTime::of_word(word).ok_or_else(|| format!("{word:?} is no time of a check-in").into())
+}

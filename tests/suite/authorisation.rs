@@ -57,7 +57,8 @@ fn shape(name: &str) -> Option<&'static [&'static str]> {
 fn selection(schema: &Schema, field: &(String, String, String, bool)) -> String {
     let (name, ty, kind, _) = field;
     if kind == "INTERFACE" {
-        return format!("{name} {{ id }}");
+        let field = if ty == "Node" { "id" } else { "sentence" };
+        return format!("{name} {{ {field} }}");
     }
     if kind != "OBJECT" {
         return name.clone();
@@ -66,7 +67,8 @@ fn selection(schema: &Schema, field: &(String, String, String, bool)) -> String 
         let nodes = schema[ty].iter().find(|(name, ..)| name == "nodes").unwrap();
         return format!("{name} {{ {} }}", selection(schema, nodes));
     }
-    let scalars = schema[ty].iter().filter(|(_, _, kind, needs)| kind != "OBJECT" && !needs);
+    let scalars =
+        schema[ty].iter().filter(|(_, _, kind, needs)| kind != "OBJECT" && kind != "INTERFACE" && !needs);
     let scalars: Vec<_> = scalars.map(|(name, ..)| name.as_str()).collect();
     // If both read some of the scalars alike, only those; otherwise all of them.
     let row = OBJECTS.iter().find(|object| object.name == ty);

@@ -31,10 +31,10 @@ async fn look(app: &TestApp, person: &Person, check_in: &Value) -> Value {
 
 /// The offsets of the check-ins in one part of a person's list.
 async fn listed(app: &TestApp, person: &Person, span: &str) -> Vec<i64> {
-    let query = "query($span: CheckInSpan) { viewer { checkIns(span: $span) { nodes { offsetMinutes } } } }";
+    let query = "query($span: CheckInSpan) { viewer { checkIns(span: $span) { nodes { time { ... on AfterEnd { minutes } } } } } }";
     let data = person.ask(app, query, json!({ "span": span })).await;
     let nodes = data["viewer"]["checkIns"]["nodes"].as_array().unwrap();
-    nodes.iter().map(|node| node["offsetMinutes"].as_i64().unwrap()).collect()
+    nodes.iter().map(|node| node["time"]["minutes"].as_i64().unwrap()).collect()
 }
 
 on_both_databases! {

@@ -1,14 +1,14 @@
 //! Quiet hours, the ladder and the last look at a nudge, by example and at their edges, without a running service.
 
 use evenkeel::domain::account::{FURTHER_NOTICE, Reach};
-use evenkeel::domain::check_in::{CheckInState, Times, times};
+use evenkeel::domain::check_in::{CheckInState, Ends, Times, times};
 use evenkeel::domain::explanation::{self, CheckInFacts, Snooze};
 use evenkeel::domain::ladder::{Situation, Step, To, plan};
-use evenkeel::domain::negotiation::CheckInProtocol;
 use evenkeel::domain::nudge::{
     Channel, DropReason, Facts, MailFacts, MailPurpose, NudgeKind, NudgeState, Reason, Rung, Verdict,
     fingerprint, judge, judge_mail,
 };
+use evenkeel::domain::protocol::{CheckInProtocol, CheckInTime};
 use evenkeel::domain::quiet_hours::{QuietHours, Rhythm, Zone};
 use jiff::{SignedDuration, Timestamp};
 
@@ -123,7 +123,8 @@ fn word(step: &Step) -> &'static str {
 
 /// The ladder of the check-in an hour after a scene that ended at `end`, with a day to go.
 fn situation<'a>(subject: &'a Rhythm, partner: &'a Rhythm, end: Timestamp) -> Situation<'a> {
-    let times = times(end, &CheckInProtocol::default())[0];
+    let ends = Ends { ended_at: end, parted_at: None };
+    let times = times(CheckInProtocol::default().times(), &[], ends, &subject.zone)[0];
     Situation::silent(times, end, subject, partner)
 }
 
@@ -223,11 +224,11 @@ fn r19_no_question_is_as_late_as_the_close_and_an_alert_needs_all_three() {
     let open = situation(&anytime, &anytime, end);
     let closing = |hours| Times { closes_at: end + SignedDuration::from_hours(hours), ..open.times };
     for (hours, rungs) in [(7, &["ask", "email", "reach_out"][..]), (4, &["ask", "reach_out"]), (1, &[])] {
-        let closing = Situation { times: closing(hours), ..open.clone() };
+        let closing = Situation { times: closing(hours), promised: closing(hours), ..open.clone() };
         let found: Vec<_> = plan(&closing, end).iter().map(word).collect();
         assert_eq!(found, rungs, "{hours}");
         let later = Times { closes_at: closing.times.closes_at + SECOND, ..closing.times };
-        let later = plan(&Situation { times: later, ..closing }, end);
+        let later = plan(&Situation { times: later, promised: later, ..closing }, end);
         assert!(later.len() > rungs.len(), "{hours}: {later:?}");
     }
 }
@@ -243,7 +244,10 @@ fn r18_a_prompt_prefers_a_time_at_which_both_are_awake() {
     assert_eq!(prompt(&asked), Some(("reach_out", To::Partner, Channel::Push, 7.0)));
     // There is no such time before the check-in closes: then only the partner's own waking hours count.
     let times = Times { closes_at: end + SignedDuration::from_hours(7), ..asked.times };
-    assert_eq!(prompt(&Situation { times, ..asked }), Some(("reach_out", To::Partner, Channel::Push, 1.0)));
+    assert_eq!(
+        prompt(&Situation { times, promised: times, ..asked }),
+        Some(("reach_out", To::Partner, Channel::Push, 1.0))
+    );
 }
 
 // --- The last look at a nudge ---------------------------------------------------------------------------------------
@@ -452,11 +456,13 @@ fn a_rung_is_of_a_check_in_alone() {
 #[test]
 fn r25_a_scene_that_is_recorded_as_its_check_in_falls_due_was_not_recorded_late() {
     let (anytime, now) = (rhythm("UTC", None), noon());
-    let times = Times { offset: 0, due_at: now, closes_at: now + SignedDuration::from_hours(24) };
+    let closes_at = now + SignedDuration::from_hours(24);
+    let times = Times { time: CheckInTime::after_end(0), ended_at: now, due_at: now, closes_at };
     let check_in = |made_at| CheckInFacts {
         revision: None,
         times,
         made_at,
+        parted_at: None,
         snooze: Snooze::Never,
         postponed_until: None,
     };

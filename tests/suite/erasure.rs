@@ -1,6 +1,7 @@
 //! Erasing an account: what goes at once, what can be undone, what is left, and that nothing brings the account back.
 
 use crate::streams::feed::{cursor, read_on};
+use crate::support::care::minutes_after;
 use crate::support::care::{DAY, HOUR};
 use crate::support::people::{PASSWORD, text};
 use crate::support::together::{ALEXS, SAMS, together};
@@ -19,7 +20,7 @@ const CANCEL: &str = "mutation { cancelErasure { status problems { field code } 
 const LINKS: &str = "{ viewer { partnerLinks(endedToo: true) { status endedAt me { displayName }
     partner { who displayName role } invitationExpiresAt agreedRevision { number }
     revisions(first: 5) { nodes { number state author contentHash agreements { who }
-        needs { who erased needs { words } } terms { erased limits stopSignal contactPlan protocol partnerAlert } } }
+        needs { who erased needs { words } } terms { erased limits stopSignal contactPlan protocol { ... on AfterEnd { minutes } } partnerAlert } } }
     scenes(first: 5) { nodes { status intensity partnersRole aftercare { recordedBy givenBy comforts note } outreaches { who way }
         myCheckIns { state dueAt answer { note } } partnersCheckIns { dueAt shared { mood note } } } } } } }";
 
@@ -133,7 +134,7 @@ on_both_databases! {
         assert_eq!((&second["state"], &first["state"]), (&json!("AGREED"), &json!("SUPERSEDED")));
         assert_eq!(second["terms"], was["revisions"]["nodes"][0]["terms"], "Sam's own words");
         assert_eq!(first["terms"], json!({ "erased": true, "limits": "erased", "stopSignal": "erased",
-            "contactPlan": "erased", "protocol": [60, 1440, 2880], "partnerAlert": "CALL" }));
+            "contactPlan": "erased", "protocol": minutes_after(&[60, 1440, 2880]), "partnerAlert": "CALL" }));
         assert_eq!((&first["author"], &second["author"]), (&Value::Null, &json!("ME")));
 
         let scene = &is["scenes"]["nodes"][0];

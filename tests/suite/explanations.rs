@@ -1,5 +1,6 @@
 //! Explanations: every nudge tells its recipient why it came (R25), and nothing about the other person.
 
+use crate::support::care::after_end;
 use crate::support::care::{DAY, HOUR, minute};
 use crate::support::people::text;
 use crate::support::{Couple, Person, TestApp};
@@ -179,7 +180,7 @@ impl Couple {
     async fn agree_second(&self, app: &TestApp) {
         let query = "query($id: ID!) { node(id: $id) { ... on PartnerLink { agreedRevision { id } } } }";
         let first = self.alex.ask(app, query, json!({ "id": self.link })).await;
-        let terms = json!({ "stopSignal": "red", "partnerAlert": "CALL", "protocol": [24 * 60] });
+        let terms = json!({ "stopSignal": "red", "partnerAlert": "CALL", "protocol": after_end(&[24 * 60]) });
         self.agree(app, terms, first["node"]["agreedRevision"]["id"].as_str()).await;
     }
 }

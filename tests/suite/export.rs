@@ -101,7 +101,7 @@ async fn everything(app: &TestApp) -> Couple {
     prove(app, alex).await;
     alex.ask(app, "mutation { beginTotp { setup { secret } } }", json!({})).await;
     let later = (app.clock.now() + jiff::SignedDuration::from_hours(9)).to_string();
-    let plan = json!({ "linkId": link, "plannedFor": later, "setting": "ONLINE" });
+    let plan = json!({ "linkId": link, "plannedFor": later, "setting": "IN_PERSON", "partedAt": later });
     let planned = text(&alex.done(app, "planScene", plan, "scene { id }").await["scene"]["id"]);
     alex.done(app, "askPartner", json!({ "sceneId": planned }), "").await;
     alex.done(app, "setSceneAlert", json!({ "sceneId": planned, "allowed": true }), "").await;
@@ -176,14 +176,15 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("scenes.id", In("scenes.id")), ("scenes.link_id", In("scenes.link")), ("scenes.status", In("scenes.status")),
     ("scenes.setting", In("scenes.setting")), ("scenes.intensity", In("scenes.intensity")),
     ("scenes.planned_for", In("scenes.plannedFor")), ("scenes.started_at", In("scenes.startedAt")),
-    ("scenes.ended_at", In("scenes.endedAt")), ("scenes.revision_id", In("scenes.revision")),
+    ("scenes.ended_at", In("scenes.endedAt")), ("scenes.parted_at", In("scenes.partedAt")), ("scenes.revision_id", In("scenes.revision")),
     ("scenes.created_by", In("scenes.recordedByMe")), ("scenes.created_at", In("scenes.createdAt")),
     ("scene_members.scene_id", KEY), ("scene_members.account_id", KEY), ("scene_members.role", In("scenes.myRole")),
     ("scene_members.alert_allowed", In("scenes.partnerAlertAllowed")),
     ("aftercare.id", KEY), ("aftercare.scene_id", KEY), ("aftercare.recorded_by", In("scenes.aftercare.recordedBy")),
     ("aftercare.content", In("scenes.aftercare.note")), ("aftercare.created_at", In("scenes.aftercare.createdAt")),
     ("check_ins.id", In("scenes.myCheckIns.id")), ("check_ins.scene_id", KEY), ("check_ins.link_id", KEY),
-    ("check_ins.subject_id", KEY), ("check_ins.offset_minutes", In("scenes.myCheckIns.offsetMinutes")),
+    ("check_ins.subject_id", KEY), ("check_ins.offset_minutes", In("scenes.myCheckIns.time")),
+    ("check_ins.check_in_time", In("scenes.myCheckIns.time")), ("check_ins.ended_at", In("scenes.endedAt")),
     ("check_ins.due_at", In("scenes.myCheckIns.dueAt")), ("check_ins.closes_at", In("scenes.myCheckIns.closesAt")),
     ("check_ins.state", In("scenes.myCheckIns.state")), ("check_ins.snoozed_until", In("scenes.myCheckIns.snoozedUntil?")),
     ("check_ins.round", In("nudges.round")), ("check_ins.answer", In("scenes.myCheckIns.answer.note")),

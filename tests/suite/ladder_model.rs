@@ -4,6 +4,7 @@
 mod model;
 mod steps;
 
+use crate::support::care::after_end;
 use crate::support::courses::live_through;
 use crate::support::people::text;
 use crate::support::receivers::Answer;
@@ -298,7 +299,7 @@ impl World {
             (Step::Agree(protocol, alert), Some(n)) => {
                 let texts = &self.model.links[n].texts;
                 let terms = json!({ "stopSignal": "red", "limits": format!("text {}", texts.len()),
-                    "partnerAlert": alert.then_some("CALL"), "protocol": PROTOCOLS[protocol % PROTOCOLS.len()] });
+                    "partnerAlert": alert.then_some("CALL"), "protocol": after_end(PROTOCOLS[protocol % PROTOCOLS.len()]) });
                 let based_on = texts.last().map(|text| text.id.as_str());
                 let id = self.couple.agree(&self.app, terms, based_on).await;
                 self.model.links[n].texts.push(Text { id, alert: *alert, withdrawn: false });

@@ -1,5 +1,6 @@
 //! Limits of a request (R34): each is met exactly, and exceeded by one; and a slow or greedy client delays nobody.
 
+use crate::support::care::after_end;
 use crate::support::{Backend, Couple, Person, TestApp};
 use diesel::connection::SimpleConnection;
 use evenkeel::graphql::limits;
@@ -126,7 +127,7 @@ async fn fill(app: &TestApp, couple: &Couple) -> usize {
     let query = "mutation($i: ProposeRevisionInput!) { proposeRevision(input: $i) { status revision { id } problems { field code } } }";
     let (mut based_on, mut count) = (Value::Null, 0);
     loop {
-        terms["protocol"] = json!([60 + count]);
+        terms["protocol"] = after_end(&[60 + i64::try_from(count).unwrap()]);
         let input = json!({ "i": { "linkId": couple.link, "basedOn": based_on, "terms": terms } });
         let answer = couple.alex.ask(app, query, input).await["proposeRevision"].clone();
         if answer["status"] != "DONE" {

@@ -31,6 +31,7 @@ mod ladder_model;
 mod layering;
 mod limits;
 mod links;
+mod local_times;
 mod long_view;
 mod migrations;
 mod negotiation;

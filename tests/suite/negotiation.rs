@@ -1,5 +1,6 @@
 //! Negotiation: each person's own words, texts that nobody edits, and an Agreement to exactly what was read.
 
+use crate::support::care::after_end;
 use crate::support::people::text;
 use crate::support::{Couple, Person, TestApp, at};
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ const HISTORY: &str = "query($link: ID!) { node(id: $link) { ... on PartnerLink 
     myNeeds { words } latestRevision { id } agreedRevision { id }
     revisions { nodes { id number state author contentHash changesSince
         agreements { who withdrawnAt } needs { who needs { words } }
-        terms { limits stopSignal protocol contactPlan partnerAlert } } } } } }";
+        terms { limits stopSignal protocol { ... on AfterEnd { minutes } } contactPlan partnerAlert } } } } } }";
 
 async fn write_needs(app: &TestApp, person: &Person, link: &str, words: &str) {
     let input = json!({ "linkId": link, "needs": { "words": words, "comforts": ["WATER", "TALK"] } });
@@ -127,7 +128,7 @@ on_both_databases! {
         let Couple { alex, sam, link } = app.couple().await;
         let first = propose(&app, &alex, &link, None, "none").await;
         let second = propose(&app, &sam, &link, Some(&first), "no photos").await;
-        let terms = json!({ "stopSignal": "stop", "limits": "none", "protocol": [60], "partnerAlert": "CALL" });
+        let terms = json!({ "stopSignal": "stop", "limits": "none", "protocol": after_end(&[60]), "partnerAlert": "CALL" });
         let input = json!({ "input": { "linkId": link, "basedOn": second["id"], "terms": terms } });
         let third = alex.ask(&app, PROPOSE, input).await["proposeRevision"]["revision"].clone();
         let query = "query($id: ID!) { node(id: $id) { ... on Revision {
@@ -288,17 +289,17 @@ on_both_databases! {
 
     async fn the_protocol_of_the_agreed_revision_drives_the_check_ins(app) {
         let couple = app.couple().await;
-        let offsets = json!([20160, 0, 60, 1440, 2880, 30, 4320, 10080]);
+        let offsets = [20160, 0, 60, 1440, 2880, 30, 4320, 10080];
         let rising = [0, 30, 60, 1440, 2880, 4320, 10080, 20160];
-        let first = couple.agree(&app, json!({ "stopSignal": "red", "protocol": offsets }), None).await;
+        let first = couple.agree(&app, json!({ "stopSignal": "red", "protocol": after_end(&offsets) }), None).await;
         // It is proposed but not agreed, so it has no effect yet.
-        let terms = json!({ "stopSignal": "red", "protocol": [5] });
+        let terms = json!({ "stopSignal": "red", "protocol": after_end(&[5]) });
         let input = json!({ "input": { "linkId": couple.link, "basedOn": first, "terms": terms } });
         couple.sam.ask(&app, PROPOSE, input).await;
         let scene = couple.scene(&app).await;
         for person in [&couple.alex, &couple.sam] {
             let check_ins = couple.check_ins(&app, person, &scene).await;
-            let got: Vec<_> = check_ins.iter().map(|c| c["offsetMinutes"].as_i64().unwrap()).collect();
+            let got: Vec<_> = check_ins.iter().map(|c| c["time"]["minutes"].as_i64().unwrap()).collect();
             assert_eq!(got, rising);
             assert_eq!(check_ins[7]["dueAt"], "2026-11-07T18:00:00Z", "14 days later to the minute");
         }

@@ -2,6 +2,7 @@
 
 mod eyes;
 
+use crate::support::care::after_end;
 use crate::support::care::{DAY, HOUR, minute, mutation};
 use crate::support::people::text;
 use crate::support::{Couple, Person, TestApp};
@@ -240,7 +241,7 @@ on_both_databases! {
             let begin = n * 2 * DAY;
             app.pass_until(minute(begin)).await;
             if revision.is_none() || last_moment.contains("paused") {
-                let terms = json!({ "stopSignal": "red", "partnerAlert": "CALL", "protocol": [60] });
+                let terms = json!({ "stopSignal": "red", "partnerAlert": "CALL", "protocol": after_end(&[60]) });
                 revision = Some(couple.agree(&app, terms, revision.as_deref()).await);
             }
             couple.allow_alert(&app, &couple.sam, on_link).await;
@@ -488,7 +489,7 @@ on_both_databases! {
         let ways = WELCOME.map(|(way, _)| Some(way)).into_iter().chain([None]);
         for (n, way) in (0..).zip(ways) {
             app.pass_until(minute(n * 2 * DAY)).await;
-            let terms = json!({ "stopSignal": "red", "partnerAlert": way, "protocol": [60, 120] });
+            let terms = json!({ "stopSignal": "red", "partnerAlert": way, "protocol": after_end(&[60, 120]) });
             revision = Some(couple.agree(&app, terms, revision.as_deref()).await);
             let scene = couple.scene(&app).await;
             let first = couple.check_ins(&app, &couple.sam, &scene).await.remove(0);

@@ -1,5 +1,6 @@
 //! Scenes: how they begin and end, and that every one of them ends in care.
 
+use crate::support::care::after_end;
 use crate::support::care::{DAY, HOUR, minute, mutation};
 use crate::support::people::text;
 use crate::support::race::TwoServers;
@@ -8,7 +9,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 const SCENE: &str = "scene { id status intensity startedAt endedAt plannedFor setting myRole partnersRole
-    myCheckIns { id offsetMinutes dueAt closesAt state } }";
+    myCheckIns { id time { ... on AfterEnd { minutes } } dueAt closesAt state } }";
 
 /// A scene's input with what is given besides the link and the setting.
 fn scene_input(couple: &Couple, rest: Value) -> Value {
@@ -47,7 +48,7 @@ async fn look(app: &TestApp, person: &Person, scene: &str, fields: &str) -> Valu
 }
 
 fn offsets(check_ins: &Value) -> Vec<i64> {
-    check_ins.as_array().unwrap().iter().map(|c| c["offsetMinutes"].as_i64().unwrap()).collect()
+    check_ins.as_array().unwrap().iter().map(|c| c["time"]["minutes"].as_i64().unwrap()).collect()
 }
 
 on_both_databases! {
@@ -76,7 +77,7 @@ on_both_databases! {
                 let written = writer.done(&app, "recordScene", scene_input(&couple, rest), SCENE).await;
                 let id = text(&written["scene"]["id"]);
                 for (person, my_role, partners_role) in [(writer, mine, theirs), (other, theirs, mine)] {
-                    let seen = look(&app, person, &id, "myRole partnersRole myCheckIns { offsetMinutes }").await;
+                    let seen = look(&app, person, &id, "myRole partnersRole myCheckIns { time { ... on AfterEnd { minutes } } }").await;
                     assert_eq!((&seen["myRole"], &seen["partnersRole"]), (&json!(my_role), &json!(partners_role)));
                     assert_eq!(offsets(&seen["myCheckIns"]), [60, 1440, 2880], "{mine} and {theirs}");
                 }
@@ -92,7 +93,7 @@ on_both_databases! {
             couple.allow_alert(&app, person, true).await;
         }
         // Proposed and agreed to by one alone: that is no agreement.
-        let terms = json!({ "stopSignal": "red", "partnerAlert": "CALL", "protocol": [30] });
+        let terms = json!({ "stopSignal": "red", "partnerAlert": "CALL", "protocol": after_end(&[30]) });
         let proposal = json!({ "linkId": couple.link, "terms": terms });
         let proposed =
             couple.alex.done(&app, "proposeRevision", proposal, "revision { id contentHash }").await;
@@ -101,9 +102,9 @@ on_both_databases! {
         couple.alex.done(&app, "agreeToRevision", yes, "").await;
 
         let scene = couple.scene(&app).await;
-        let seen = look(&app, &couple.sam, &scene, "revision { id } myCheckIns { offsetMinutes }").await;
+        let seen = look(&app, &couple.sam, &scene, "revision { id } myCheckIns { time { ... on AfterEnd { minutes } } }").await;
         assert_eq!(seen, json!({ "revision": null, "myCheckIns": [
-            { "offsetMinutes": 60 }, { "offsetMinutes": 1440 }, { "offsetMinutes": 2880 },
+            { "time": { "minutes": 60 } }, { "time": { "minutes": 1440 } }, { "time": { "minutes": 2880 } },
         ] }));
         app.pass_minutes(4 * DAY).await;
         for person in [&couple.alex, &couple.sam] {
@@ -117,7 +118,7 @@ on_both_databases! {
         let couple = app.couple().await;
         let id = scene_that_is(&app, &couple, "UNDER_WAY").await;
         couple.sam.done(&app, "endLink", json!({ "linkId": couple.link }), "").await;
-        let seen = look(&app, &couple.alex, &id, "status myCheckIns { offsetMinutes }").await;
+        let seen = look(&app, &couple.alex, &id, "status myCheckIns { time { ... on AfterEnd { minutes } } }").await;
         assert_eq!(seen["status"], "ENDED");
         assert_eq!(offsets(&seen["myCheckIns"]), [60, 1440, 2880]);
         app.pass_minutes(HOUR).await;
@@ -280,7 +281,7 @@ on_both_databases! {
             if status == "REFUSED" {
                 assert_eq!(payload["problems"], json!([{ "field": "sceneId", "code": "WRONG_STATE" }]));
             }
-            let seen = look(&app, &couple.sam, &id, "status myCheckIns { offsetMinutes }").await;
+            let seen = look(&app, &couple.sam, &id, "status myCheckIns { time { ... on AfterEnd { minutes } } }").await;
             assert_eq!(seen["status"], to, "{step} of {from}");
             let count = if to == "ENDED" { 3 } else { 0 };
             assert_eq!(offsets(&seen["myCheckIns"]).len(), count, "{step} of {from}");

@@ -1,6 +1,7 @@
 //! The story that must always work: Alex in Berlin, Sam in Los Angeles, over the night in which European clocks
 //! change and American ones have not; through HTTP, phones and inboxes alone.
 
+use crate::support::care::{after_end, minutes_after};
 use crate::support::people::{link_in, text};
 use crate::support::story::{come_together, scene_with_aftercare};
 use crate::support::{Person, TestApp, at};
@@ -98,14 +99,14 @@ on_both_databases! {
         let (couple, first) = come_together(&app, alex, sam).await;
         // 10: a new Revision, agreed by both; the old one stays readable.
         let based_on = text(&first["id"]);
-        couple.agree(&app, json!({ "stopSignal": "red", "protocol": [120] }), Some(&based_on)).await;
+        couple.agree(&app, json!({ "stopSignal": "red", "protocol": after_end(&[120]) }), Some(&based_on)).await;
         let query = "query($id: ID!) { node(id: $id) { ... on PartnerLink {
-            revisions { nodes { number state terms { protocol } changesSince } } } } }";
+            revisions { nodes { number state terms { protocol { ... on AfterEnd { minutes } } } changesSince } } } } }";
         let history = couple.alex.ask(&app, query, json!({ "id": couple.link })).await["node"]["revisions"]["nodes"].clone();
         assert_eq!(history[0]["state"], "AGREED");
         assert_eq!(history[0]["changesSince"], json!(["terms.partnerAlert", "terms.protocol"]));
         assert_eq!(history[1]["state"], "SUPERSEDED");
-        assert_eq!(history[1]["terms"]["protocol"], json!([60, 1440, 2880]));
+        assert_eq!(history[1]["terms"]["protocol"], minutes_after(&[60, 1440, 2880]));
         let scene = couple.scene(&app).await;
         let check_ins = couple.check_ins(&app, &couple.sam, &scene).await;
         assert_eq!(check_ins.len(), 1);

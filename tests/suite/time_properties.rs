@@ -1,10 +1,10 @@
 //! Quiet hours and due times hold in every zone of the tz database, over the years 2020 to 2035, clock changes included.
 
-use evenkeel::domain::check_in::{CheckInState, OPEN_FOR, Times, times};
+use evenkeel::domain::check_in::{CheckInState, Ends, OPEN_FOR, Times, times};
 use evenkeel::domain::ladder::{ALERT_OPEN_FOR, PATIENCE, Situation, Step, To, plan};
-use evenkeel::domain::negotiation::CheckInProtocol;
 use evenkeel::domain::nudge::{Reason, Rung};
 use evenkeel::domain::problem::Checks;
+use evenkeel::domain::protocol::{CheckInProtocol, CheckInTime, TimeGiven};
 use evenkeel::domain::quiet_hours::{QuietHours, Rhythm, Zone};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
@@ -225,11 +225,12 @@ fn r18_no_earlier_minute_would_have_done() {
     });
 }
 
-/// Protocols: one to eight different offsets of up to 14 days.
+/// Protocols: one to eight offsets of up to 14 days, half an hour apart.
 fn protocols() -> impl Strategy<Value = CheckInProtocol> {
-    prop::collection::btree_set(0..=20_160, 1..=8).prop_map(|offsets| {
+    prop::collection::btree_set(0..=672, 1..=8).prop_map(|halves| {
         let mut checks = Checks::new();
-        let protocol = CheckInProtocol::parse(&mut checks, "protocol", offsets.into_iter().collect());
+        let given: Vec<_> = halves.into_iter().map(|half| TimeGiven::after_end(half * 30)).collect();
+        let protocol = CheckInProtocol::parse(&mut checks, "protocol", &given);
         checks.finish(protocol).unwrap()
     })
 }
@@ -244,11 +245,15 @@ fn r03_check_ins_fall_due_after_their_offsets_and_close_when_the_next_falls_due_
     in_every_zone(
         4,
         |place| (instants(place), protocols()),
-        |_, (ended_at, protocol)| {
-            let times = times(ended_at, &protocol);
-            prop_assert_eq!(times.iter().map(|t| t.offset).collect::<Vec<_>>(), protocol.minutes().to_vec());
-            for (n, Times { offset, due_at, closes_at }) in times.iter().copied().enumerate() {
-                prop_assert_eq!(due_at, ended_at + SignedDuration::from_mins(offset.into()));
+        |place, (ended_at, protocol)| {
+            let ends = Ends { ended_at, parted_at: None };
+            let times = times(protocol.times(), &[], ends, &place.zone);
+            prop_assert_eq!(
+                times.iter().map(|times| times.time).collect::<Vec<_>>(),
+                protocol.times().to_vec()
+            );
+            for (n, Times { time, due_at, closes_at, .. }) in times.iter().copied().enumerate() {
+                prop_assert_eq!(due_at, ended_at + SignedDuration::from_mins(time.offset().unwrap().into()));
                 prop_assert!(closes_at > due_at && closes_at <= due_at + OPEN_FOR);
                 match times.get(n + 1) {
                     Some(next) => prop_assert_eq!(closes_at, next.due_at.min(due_at + OPEN_FOR)),
@@ -277,7 +282,9 @@ fn courses(place: &Place) -> impl Strategy<Value = Course> + use<> {
     (instants(place), 0..2 * DAY, 1..=DAY, (later(), later()), state, any::<bool>()).prop_map(
         |(due_at, late, open_for, (snooze, pause), state, alert_allowed)| {
             let after = |seconds| due_at + SignedDuration::from_secs(seconds);
-            let times = Times { offset: 60, due_at, closes_at: after(open_for) };
+            let ended_at = after(-3600);
+            let times =
+                Times { time: CheckInTime::after_end(60), ended_at, due_at, closes_at: after(open_for) };
             // Half of them are made before they fall due, as most scenes are recorded in time.
             let made_at = if late % 2 == 0 { after(-3600) } else { after(late) };
             let (snoozed_until, postponed_until) = (snooze.map(after), pause.map(after));
@@ -293,6 +300,8 @@ fn r19_a_ladder_rises_keeps_everybodys_quiet_hours_and_ends_when_its_check_in_cl
         let Course { times, made_at, snoozed_until, postponed_until, state, alert_allowed } = course;
         let situation = Situation {
             times,
+            promised: times,
+            parted_at: None,
             made_at,
             state,
             snoozed_until,

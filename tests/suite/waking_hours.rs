@@ -1,10 +1,10 @@
 //! Care comes within waking hours, and soon: every end minute of a day, 49 pairs of zones, three settings of quiet hours, on
 //! an ordinary day and in the nights of clock changes.
 
-use evenkeel::domain::check_in::{Times, times};
+use evenkeel::domain::check_in::{Ends, Times, times};
 use evenkeel::domain::ladder::{Situation, To, plan};
-use evenkeel::domain::negotiation::CheckInProtocol;
 use evenkeel::domain::nudge::{Reason, Rung};
+use evenkeel::domain::protocol::CheckInProtocol;
 use evenkeel::domain::quiet_hours::{QuietHours, Rhythm, Zone};
 use evenkeel::domain::timetable;
 use jiff::{SignedDuration, Timestamp};
@@ -47,8 +47,8 @@ fn checked(subject: &Rhythm, partner: &Rhythm, ended_at: Timestamp, times: Times
     let when = |rung| steps.iter().find(|step| step.reason == Reason::CheckIn(rung)).map(|step| step.send_at);
     assert!(
         when(Rung::Ask).is_some(),
-        "{ended_at}: nothing is asked of {subject:?} after {} minutes",
-        times.offset
+        "{ended_at}: nothing is asked of {subject:?} {}",
+        times.time.sentence()
     );
     for step in &steps {
         let recipient = if step.to == To::Subject { subject } else { partner };
@@ -65,7 +65,7 @@ fn scenes_of(subject: &Rhythm, partner: &Rhythm, day: &str) -> (i64, i64, i64) {
     let (mut soon, mut latest) = (0, 0);
     for minute in 0..MINUTES {
         let ended_at = midnight + SignedDuration::from_mins(minute);
-        let times = times(ended_at, &protocol);
+        let times = times(protocol.times(), &[], Ends { ended_at, parted_at: None }, &subject.zone);
         let told = checked(subject, partner, ended_at, times[0]).duration_since(ended_at).as_mins();
         soon += i64::from(told <= 27 * 60);
         latest = latest.max(told);

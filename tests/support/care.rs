@@ -90,9 +90,24 @@ pub fn minute(minutes: i64) -> Timestamp {
 impl Couple {
     /// Agrees on a protocol of these offsets (in minutes); the partner may be told that a call is welcome.
     pub async fn agree_on(&self, app: &TestApp, offsets: &[u32]) -> String {
-        let terms = json!({ "stopSignal": "red", "partnerAlert": "CALL", "protocol": offsets });
+        let terms = json!({ "stopSignal": "red", "partnerAlert": "CALL", "protocol": after_end(offsets) });
         self.agree(app, terms, None).await
     }
+}
+
+/// A protocol of these minutes after the scene's end, as an input.
+pub fn after_end<T: Copy + Into<i64>>(minutes: &[T]) -> Value {
+    minutes.iter().map(|minutes| json!({ "afterEnd": { "minutes": (*minutes).into() } })).collect()
+}
+
+/// A protocol of these minutes after the scene's end, as it is read by `... on AfterEnd { minutes }`.
+pub fn minutes_after(minutes: &[i64]) -> Value {
+    minutes.iter().map(|minutes| json!({ "minutes": minutes })).collect()
+}
+
+/// A local time so many days after the scene's end, as an input.
+pub fn on_day(days: i64, local_time: &str) -> Value {
+    json!({ "onDay": { "daysAfter": days, "localTime": local_time } })
 }
 
 /// The text of this mutation, which selects `status`, `problems` and these fields.

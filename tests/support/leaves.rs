@@ -4,7 +4,7 @@ use super::TestApp;
 use serde_json::{Map, Value, json};
 
 const QUERY: &str = "{ __schema { mutationType { fields { name args { type { ofType { name } } } } }
-    types { name kind inputFields { name description defaultValue
+    types { name kind isOneOf inputFields { name description defaultValue
         type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }";
 
 /// The input types of the schema.
@@ -75,7 +75,10 @@ impl Inputs {
     }
 
     fn collect(&self, of: &str, prefix: &str, leaves: &mut Vec<Leaf>) {
-        for field in self.types[of]["inputFields"].as_array().unwrap() {
+        for (number, field) in self.types[of]["inputFields"].as_array().unwrap().iter().enumerate() {
+            // A good input's list has one entry of each kind, in the order of the schema.
+            let of_kind = prefix.strip_suffix("0.").filter(|_| self.types[of]["isOneOf"] == true);
+            let prefix = &of_kind.map_or(prefix.to_owned(), |list| format!("{list}{number}."));
             let mut ty = &field["type"];
             let non_null = ty["kind"] == "NON_NULL";
             let mut list = false;

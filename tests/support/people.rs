@@ -243,7 +243,7 @@ impl Couple {
     /// A person's own check-ins of a scene, by due time: `id dueAt closesAt state`.
     pub async fn check_ins(&self, app: &TestApp, person: &Person, scene: &str) -> Vec<Value> {
         let query = "query($id: ID!) { node(id: $id) { ... on Scene { myCheckIns {
-            id dueAt closesAt state offsetMinutes snoozedUntil answer { mood share note } } } } }";
+            id dueAt closesAt state time { ... on AfterEnd { minutes } } snoozedUntil answer { mood share note } } } } }";
         let data = person.ask(app, query, json!({ "id": scene })).await;
         data["node"]["myCheckIns"].as_array().unwrap().clone()
     }

@@ -225,17 +225,9 @@ pub async fn scenes(context: &Arc<AppContext>, of: &[(Couple, Timestamp)]) -> Ve
         let scene = rows.scene(couple, *at - OFFSET, None);
         for subject in couple.people {
             let check_in = rows.check_in(couple, scene, subject, *at);
-            let situation = Situation {
-                times: check_in.times(),
-                made_at: check_in.created_at.get(),
-                state: CheckInState::Unanswered,
-                snoozed_until: None,
-                postponed_until: None,
-                heard_from: false,
-                subject: &rhythm,
-                partner: Some(&rhythm),
-                alert_allowed: false,
-            };
+            let (times, made_at) = (check_in.times(), check_in.created_at.get());
+            let silent = Situation::silent(times, made_at, &rhythm, &rhythm);
+            let situation = Situation { alert_allowed: false, ..silent };
             for step in plan(&situation, check_in.created_at.get()) {
                 let recipient = match step.to {
                     To::Subject => Some(subject),
@@ -334,6 +326,7 @@ impl Rows {
             revision_id: revision,
             created_by: Some(couple.people[0]),
             created_at: ended_at.into(),
+            parted_at: None,
         });
         self.members.extend(couple.people.map(|account_id| SceneMemberRow {
             scene_id: id,
@@ -350,7 +343,7 @@ impl Rows {
             scene_id: scene,
             link_id: couple.link,
             subject_id: subject,
-            offset_minutes: i32::try_from(OFFSET.as_mins()).unwrap(),
+            offset_minutes: Some(i32::try_from(OFFSET.as_mins()).unwrap()),
             due_at: due.into(),
             closes_at: (due + OPEN_FOR).into(),
             state: CheckInState::Unanswered,
@@ -364,13 +357,15 @@ impl Rows {
             shared_from: None,
             postponed_until: None,
             heard_from: false,
+            check_in_time: None,
+            ended_at: (due - OFFSET).into(),
         }
     }
 
     async fn save(self, context: &Arc<AppContext>) {
-        save!(context, schema::scenes::table, 11, self.scenes);
+        save!(context, schema::scenes::table, 12, self.scenes);
         save!(context, schema::scene_members::table, 4, self.members);
-        save!(context, schema::check_ins::table, 18, self.check_ins);
+        save!(context, schema::check_ins::table, 20, self.check_ins);
         save!(context, schema::nudges::table, 22, self.nudges);
     }
 }

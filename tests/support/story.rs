@@ -1,5 +1,6 @@
 //! The steps of the story that several tests share.
 
+use super::care::{after_end, minutes_after};
 use super::people::text;
 use super::{Couple, Person, TestApp};
 use serde_json::{Value, json};
@@ -32,16 +33,17 @@ pub async fn come_together(app: &TestApp, alex: Person, sam: Person) -> (Couple,
     let input = json!({ "input": { "linkId": couple.link, "needs": needs } });
     assert_eq!(couple.alex.ask(app, query, input).await["writeNeeds"]["status"], "DONE");
 
-    let terms = json!({ "stopSignal": "red", "protocol": [60, 1440, 2880], "partnerAlert": "CALL" });
+    let terms =
+        json!({ "stopSignal": "red", "protocol": after_end(&[60, 1440, 2880]), "partnerAlert": "CALL" });
     couple.agree(app, terms, None).await;
     let query = "query($id: ID!) { node(id: $id) { ... on PartnerLink { agreedRevision { id number state contentHash
-        needs { who needs { comforts words } } terms { stopSignal protocol partnerAlert } agreements { who withdrawnAt } } } } }";
+        needs { who needs { comforts words } } terms { stopSignal protocol { ... on AfterEnd { minutes } } partnerAlert } agreements { who withdrawnAt } } } } }";
     let read =
         couple.sam.ask(app, query, json!({ "id": couple.link })).await["node"]["agreedRevision"].clone();
     assert_eq!(read["state"], "AGREED");
     assert_eq!(
         read["terms"],
-        json!({ "stopSignal": "red", "protocol": [60, 1440, 2880], "partnerAlert": "CALL" })
+        json!({ "stopSignal": "red", "protocol": minutes_after(&[60, 1440, 2880]), "partnerAlert": "CALL" })
     );
     let words = |who: &str| {
         let all = read["needs"].as_array().unwrap();

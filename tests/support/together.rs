@@ -1,6 +1,7 @@
 //! A couple who do everything together that leaves their words in the database.
 
 use super::care::HOUR;
+use super::care::after_end;
 use super::{Couple, TestApp};
 use serde_json::json;
 
@@ -17,7 +18,7 @@ pub async fn together(app: &TestApp, couple: &Couple) -> String {
         person.done(app, "writeNeeds", json!({ "linkId": link, "needs": { "words": words } }), "").await;
     }
     let first = couple.agree(app, Couple::usual_terms(), None).await;
-    let terms = json!({ "stopSignal": "blue", "limits": SAMS[1], "protocol": [60, 1440] });
+    let terms = json!({ "stopSignal": "blue", "limits": SAMS[1], "protocol": after_end(&[60, 1440]) });
     let input = json!({ "linkId": link, "basedOn": first, "terms": terms });
     let second =
         sam.done(app, "proposeRevision", input, "revision { id contentHash }").await["revision"].clone();

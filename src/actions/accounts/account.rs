@@ -1,6 +1,7 @@
 //! Accounts: change the profile, pause, and how the person can be reached.
 
 use crate::actions::accounts::people::Person;
+use crate::actions::check_ins::schedule;
 use crate::actions::nudges::planning;
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::account::{FURTHER_NOTICE, NAME_MAX, Share};
@@ -81,6 +82,7 @@ pub async fn update_profile(
             let rhythm = person.row.reach().rhythm;
             let row = store::account::update(tx.db, account, &change)?;
             if row.reach().rhythm != rhythm {
+                schedule::follow_zone(tx, account, (&rhythm.zone, &row.reach().rhythm.zone))?;
                 planning::replan_rhythm(tx, account)?;
             }
             tx.tell(&[account], ChangeKind::AccountChanged, account);

@@ -58,7 +58,7 @@ pub struct CheckInView {
 /// A partner's check-in: when it fell due, and what they share. Nothing else of it differs (R11).
 #[derive(Clone, Debug)]
 pub struct PartnersCheckIn {
-    /// When it fell due.
+    /// When it fell due, by the reader's clock if it is a local time.
     pub due_at: Timestamp,
     /// None: no update.
     pub shared: Option<SharedAnswer>,
@@ -154,7 +154,7 @@ pub(in crate::actions) fn answer_now(
         Some(at) => check_past("answeredAt", at, tx.now)?,
         None => tx.now,
     };
-    if answered_at < row.times().ended_at() {
+    if answered_at < row.ended_at.get() {
         let sentence = "The scene had not ended then.";
         return Err(Problem::new("answeredAt", ProblemCode::OutOfRange, sentence).into());
     }
@@ -314,6 +314,13 @@ pub struct SceneCheckIns {
     pub partners: Vec<PartnersCheckIn>,
 }
 
+/// When the reader's own check-in of the same kind falls due. A local time of the partner's would tell where they are.
+fn readers_due_at(rows: &[CheckInRow], partners: &CheckInRow) -> Timestamp {
+    let mut own = rows.iter().filter(|row| row.subject_id != partners.subject_id);
+    let same = own.find(|row| row.scene_id == partners.scene_id && row.times().time == partners.times().time);
+    same.unwrap_or(partners).due_at.get()
+}
+
 /// The check-ins of scenes that the reader took part in (R09, R11). After a link ends, nothing of the partner
 /// is shown (R12).
 pub async fn of_scenes(
@@ -363,11 +370,12 @@ pub async fn of_scenes(
                 } else if active(row) {
                     let answer = open_answer(person, row, tx.now)?;
                     let shown = answer.as_ref().map(|answer| (&answer.content, row.sharing()));
-                    side.partners.push(PartnersCheckIn {
-                        due_at: row.due_at.get(),
-                        shared: partners_view(shown, tx.now),
-                    });
+                    let shared = partners_view(shown, tx.now);
+                    side.partners.push(PartnersCheckIn { due_at: readers_due_at(&rows, row), shared });
                 }
+            }
+            for (_, side) in &mut result {
+                side.partners.sort_by_key(|check_in| check_in.due_at);
             }
             Ok(result)
         })

@@ -3,3 +3,4 @@
 pub mod check_in;
 pub mod insight;
 pub mod page;
+pub mod schedule;

@@ -358,7 +358,7 @@ impl Reader {
             "terms": (agreed || view.outline.author == me).then(|| json!({
                 "limits": terms.limits,
                 "stopSignal": terms.stop_signal,
-                "protocol": terms.protocol,
+                "protocol": terms.protocol.times().iter().map(|time| time.word()).collect::<Vec<_>>(),
                 "contactPlan": terms.contact_plan,
                 "partnerAlert": terms.partner_alert,
             })),
@@ -437,6 +437,7 @@ impl Reader {
             "plannedFor": view.planned_for,
             "startedAt": view.started_at,
             "endedAt": view.ended_at,
+            "partedAt": view.parted_at,
             "revision": view.revision.map(|id| id.to_string()),
             "myRole": view.my_role,
             "partnersRole": view.partners_role,
@@ -532,7 +533,7 @@ fn own_check_in(view: &CheckInView) -> Value {
     });
     json!({
         "id": view.id.to_string(),
-        "offsetMinutes": view.times.offset,
+        "time": view.times.time.word(),
         "dueAt": view.times.due_at,
         "closesAt": view.times.closes_at,
         "state": view.state,

@@ -9,10 +9,11 @@ use crate::actions::nudges::planning;
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::change::ChangeKind;
 use crate::domain::negotiation::{
-    AgreeVerdict, CheckInProtocol, ContactWay, Content, Needs, PersonsNeeds, RevisionState, Terms, judge_yes,
+    AgreeVerdict, ContactWay, Content, Needs, PersonsNeeds, RevisionState, Terms, judge_yes,
 };
 use crate::domain::partner_link::LinkStatus;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
+use crate::domain::protocol::{CheckInProtocol, TimeGiven};
 use crate::domain::revision_text::split;
 use crate::ids::{AccountId, AgreementId, LinkId, RevisionId};
 use crate::store;
@@ -68,8 +69,8 @@ pub struct Proposal {
     pub limits: String,
     /// The signal that stops everything.
     pub stop_signal: String,
-    /// Offsets in minutes; None: the default protocol.
-    pub protocol: Option<Vec<i32>>,
+    /// Its times; None: the default protocol.
+    pub protocol: Option<Vec<TimeGiven>>,
     /// How and when to be in touch.
     pub contact_plan: String,
     /// The way of reaching out that an alert may suggest to the partner; None: no alerts.
@@ -85,7 +86,7 @@ pub async fn propose(
     let account = by.requester.account;
     let mut checks = Checks::new();
     let protocol = match input.protocol {
-        Some(minutes) => CheckInProtocol::parse(&mut checks, "terms.protocol", minutes),
+        Some(times) => CheckInProtocol::parse(&mut checks, "terms.protocol", &times),
         None => CheckInProtocol::default(),
     };
     let terms = Terms {

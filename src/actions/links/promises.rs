@@ -34,12 +34,9 @@ pub async fn kept_on(
                 let Some(ended_at) = scene.ended_at else { continue };
                 entries.insert(scene.id, ScenePromises { ended_at: ended_at.get(), ..Default::default() });
             }
-            // Both persons' check-ins have the same times.
-            for row in store::check_in::of_scenes(tx.db, &ids, account)? {
-                if let Some(entry) = entries.get_mut(&row.scene_id)
-                    && row.subject_id == account
-                {
-                    entry.times.push(row.times());
+            for (scene, subject, times) in store::check_in::times_of(tx.db, &ids)? {
+                if let Some(entry) = entries.get_mut(&scene) {
+                    entry.times.push((subject, times));
                 }
             }
             for row in store::scene::outreaches(tx.db, &ids)? {

@@ -75,7 +75,9 @@ fn explanation(
         Some(_) | None => Snooze::Never,
     };
     let postponed_until = check_in.postponed_until.filter(|_| own).map(|at| at.get());
-    let (times, made_at) = (check_in.times(), check_in.created_at.get());
+    let times = if reason == Reason::Prompt { schedule.promised } else { check_in.times() };
+    let made_at = check_in.created_at.get();
+    let parted_at = schedule.scene.parted_at.map(|at| at.get());
     explain(&Facts {
         reason,
         channel: row.channel,
@@ -85,7 +87,7 @@ fn explanation(
         send_at: went_at(row),
         together,
         recipient: &recipient.reach().rhythm,
-        check_in: CheckInFacts { revision, times, made_at, snooze, postponed_until },
+        check_in: CheckInFacts { revision, times, made_at, parted_at, snooze, postponed_until },
     })
 }
 

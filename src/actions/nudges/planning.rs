@@ -2,7 +2,7 @@
 
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::{Fault, Transaction};
-use crate::domain::check_in::CheckInState;
+use crate::domain::check_in::{CheckInState, Times};
 use crate::domain::ladder::{Situation, Step, To, plan};
 use crate::domain::negotiation::ContactWay;
 use crate::domain::nudge::{About, DropReason, NudgeState, Reason, Rung};
@@ -37,6 +37,8 @@ pub const ABOUT_EACH_OTHER: &[Reason] = &[Reason::CheckIn(Rung::TellPartner), Re
 pub struct ScheduleInput {
     /// The check-in.
     pub check_in: CheckInRow,
+    /// The times of the partner's own check-in of that kind, which the prompt to them goes by.
+    pub promised: Times,
     /// Its scene.
     pub scene: SceneRow,
     /// Whether the link is active.
@@ -94,6 +96,8 @@ impl ScheduleInput {
         let paused_until = self.subject.reach().silent_until(now);
         Situation {
             times: self.check_in.times(),
+            promised: self.promised,
+            parted_at: self.scene.parted_at.map(Ts::get),
             made_at: self.check_in.created_at.get(),
             state: self.check_in.state,
             snoozed_until: self.check_in.snoozed_until.map(Ts::get),
@@ -125,6 +129,9 @@ pub fn schedule_inputs(
     let people: Vec<_> = members.iter().map(|row| row.account_id).collect();
     let accounts: HashMap<_, _> =
         store::account::find_all(tx.db, &people)?.into_iter().map(|row| (row.id, row)).collect();
+    // Only local times differ between the two.
+    let local = check_ins.iter().any(|row| row.times().time.is_local());
+    let times = if local { store::check_in::times_of(tx.db, &scene_ids)? } else { Vec::new() };
     check_ins
         .into_iter()
         .map(|check_in| {
@@ -136,7 +143,23 @@ pub fn schedule_inputs(
             let partner = other.and_then(|member| accounts.get(&member.account_id)).cloned();
             let willing = alert_allowed(link, &members, &parts, &check_in);
             let linked = link.status == LinkStatus::Active;
-            Ok(ScheduleInput { check_in, scene, linked, subject, partner, link: link.clone(), willing })
+            let own = check_in.times();
+            let promised = times.iter().find(|(scene, who, times)| {
+                *scene == check_in.scene_id
+                    && times.time == own.time
+                    && partner.as_ref().is_some_and(|partner| partner.id == *who)
+            });
+            let promised = promised.map_or(own, |(.., times)| *times);
+            Ok(ScheduleInput {
+                check_in,
+                promised,
+                scene,
+                linked,
+                subject,
+                partner,
+                link: link.clone(),
+                willing,
+            })
         })
         .collect()
 }
@@ -219,8 +242,12 @@ fn plan_prompts_to(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), F
     let now = tx.ts();
     let links = links.into_iter().map(|link| link.id).collect();
     let open = store::check_in::open(tx.db, Whose::Links(links), now)?;
-    let partners = open.into_iter().filter(|row| row.subject_id != account).collect();
-    let schedule_inputs = schedule_inputs(tx, partners)?;
+    plan_prompts(tx, open.into_iter().filter(|row| row.subject_id != account).collect())
+}
+
+/// Plans the prompts about some check-ins.
+pub fn plan_prompts(tx: &mut Transaction<'_>, check_ins: Vec<CheckInRow>) -> Result<(), Fault> {
+    let schedule_inputs = schedule_inputs(tx, check_ins)?;
     let schedule_inputs: Vec<_> = schedule_inputs.iter().collect();
     save_ladders(tx, &schedule_inputs, &HashMap::new(), |step| step.reason == Reason::Prompt)
 }

@@ -2,5 +2,6 @@
 
 pub mod aftercare;
 pub mod debrief;
+pub mod parting;
 pub mod scene;
 pub mod view;

@@ -1,24 +1,24 @@
 //! Scenes: plan, record, start, end, cancel; outreach.
 
 use crate::actions::accounts::suspension;
+use crate::actions::check_ins::schedule;
 use crate::actions::links::locked_link::{OwnLink, scene_refused};
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning;
+use crate::actions::scenes::parting;
 use crate::actions::scenes::view::{SceneView, view};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::change::ChangeKind;
-use crate::domain::check_in::{CheckInState, times};
-use crate::domain::negotiation::{CheckInProtocol, ContactWay};
-use crate::domain::nudge::DropReason;
+use crate::domain::negotiation::ContactWay;
 use crate::domain::partner_link::Role;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
+use crate::domain::protocol::{CheckInProtocol, Since};
 use crate::domain::scene::{
     CORRECTED_WITHIN, INTENSITY, SCENES_A_DAY, SIMILAR_WITHIN, SceneEvent, SceneStatus, SceneVerdict,
     Setting, Span, check_past, check_plan, judge_event,
 };
-use crate::ids::{AccountId, CheckInId, LinkId, OutreachId, SceneId};
+use crate::ids::{AccountId, LinkId, OutreachId, SceneId, distinct};
 use crate::store;
-use crate::store::check_in::CheckInRow;
 use crate::store::scene::{OutreachRow, SceneChange, SceneMemberRow, SceneRow};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub struct NewScene {
     pub my_role: Option<Role>,
     /// The partner's role; None: their default.
     pub partners_role: Option<Role>,
+    /// When the two part, in person; None: not said.
+    pub parted_at: Option<Timestamp>,
 }
 
 fn check_intensity(checks: &mut Checks, intensity: Option<i32>) {
@@ -69,6 +71,7 @@ fn insert(
         revision_id: None,
         created_by: Some(by),
         created_at: tx.ts(),
+        parted_at: new.parted_at.map(Into::into),
     };
     let parts: Vec<SceneMemberRow> = link
         .members
@@ -98,6 +101,7 @@ pub async fn plan(
             let mut checks = Checks::new();
             check_intensity(&mut checks, new.intensity);
             checks.take(check_plan("plannedFor", planned_for, tx.now));
+            parting::check_with(&mut checks, new.parted_at, new.setting, None, tx.now);
             checks.finish(())?;
             let link = OwnLink::load_active(tx, "linkId", new.link, account)?;
             suspension::refuse_if_suspended(tx, account)?;
@@ -134,6 +138,7 @@ pub async fn record(
             let started_at = started_at.and_then(|at| checks.take(check_past("startedAt", at, tx.now)));
             let started_at = started_at.or(ended_at).unwrap_or(tx.now);
             check_order(&mut checks, Some(started_at), ended_at);
+            parting::check_with(&mut checks, new.parted_at, new.setting, ended_at, tx.now);
             checks.finish(())?;
             let link = OwnLink::load_active(tx, "linkId", new.link, account)?;
             suspension::refuse_if_suspended(tx, account)?;
@@ -206,31 +211,24 @@ pub async fn correct(
             if start == row.started_at.map(|at| at.get()) && end == old_end.get() {
                 return Ok(Done::already(view(tx, row, account)?));
             }
-            let by = end.duration_since(old_end.get());
-            let closes = |check_in: &CheckInRow| check_in.closes_at.get() > tx.now;
-            if check_ins.iter().any(|row| closes(row) && row.closes_at.get() + by <= tx.now) {
-                let sentence = "With that end a question that is still to be asked would be over already.";
-                return Err(Problem::new("endedAt", ProblemCode::OutOfRange, sentence).into());
-            }
             let change = SceneChange {
                 started_at: Some(start.map(Into::into)),
                 ended_at: Some(Some(end.into())),
                 ..Default::default()
             };
+            if row.parted_at.is_some_and(|parted_at| parted_at.get() < end) {
+                let sentence = "A parting does not come before the end of the scene.";
+                return Err(Problem::new("endedAt", ProblemCode::OutOfRange, sentence).into());
+            }
             let row = store::scene::update(tx.db, id, &change)?;
-            let mut moved = Vec::new();
-            for check_in in check_ins {
-                let (due_at, closes_at) = (check_in.due_at.get() + by, check_in.closes_at.get() + by);
-                moved.push(store::check_in::retime(tx.db, check_in.id, due_at.into(), closes_at.into())?);
+            let protocol = distinct(check_ins.iter().map(|row| row.times().time));
+            let rearranged =
+                schedule::rearranged(tx, &row, &link.accounts(), (&protocol, Since::End), &check_ins)?;
+            if rearranged.closes_an_open_one(tx) {
+                let sentence = "With that end a question that is still to be asked would be over already.";
+                return Err(Problem::new("endedAt", ProblemCode::OutOfRange, sentence).into());
             }
-            let ids: Vec<CheckInId> = moved.iter().map(|check_in| check_in.id).collect();
-            // What was tried already, or is on its way, stays as it is.
-            let now = tx.ts();
-            store::nudge::withdraw_untried(tx.db, &ids, DropReason::Corrected, now)?;
-            for check_in in &moved {
-                tx.tell_when_due(check_in);
-            }
-            planning::plan_ladders(tx, moved, &mut RevisionSnapshot::default())?;
+            schedule::rearrange(tx, rearranged, &mut RevisionSnapshot::default())?;
             tx.tell(&link.accounts(), ChangeKind::SceneChanged, id);
             Ok(Done::now(view(tx, row, account)?))
         })
@@ -291,14 +289,23 @@ fn begin(
     Ok(store::scene::update(tx.db, row.id, &change)?)
 }
 
+/// What is said when a scene ends.
+pub struct EndOfScene {
+    /// When it ended; None: now.
+    pub ended_at: Option<Timestamp>,
+    /// 1 to 5; None: as it was.
+    pub intensity: Option<i32>,
+    /// When the two part, in person; None: as it was.
+    pub parted_at: Option<Timestamp>,
+}
+
 /// Ends a scene, also one that ended in the past: both people get their check-ins and the nudges for them in
 /// the same transaction (R01, R03). Ending it again changes nothing (R04).
 pub async fn end(
     context: &Arc<AppContext>,
     by: &Caller,
     id: SceneId,
-    ended_at: Option<Timestamp>,
-    intensity: Option<i32>,
+    EndOfScene { ended_at, intensity, parted_at }: EndOfScene,
 ) -> ActionResult<Done<SceneView>> {
     let account = by.requester.account;
     context
@@ -313,18 +320,23 @@ pub async fn end(
             }
             let ended_at = checks.take(check_past("endedAt", ended_at.unwrap_or(tx.now), tx.now));
             check_order(&mut checks, row.started_at.map(|at| at.get()), ended_at);
+            let said = parted_at.or(row.parted_at.map(|at| at.get()));
+            let parted_at = parting::check_with(&mut checks, said, row.setting, ended_at, tx.now);
             let ended_at = checks.finish(ended_at.unwrap_or(tx.now))?;
             let mut known = RevisionSnapshot::default();
             let row = match row.started_at {
                 Some(_) => row,
                 None => begin(tx, &link, row, ended_at, &mut known)?,
             };
-            let row = match intensity {
-                Some(value) => {
-                    let change = SceneChange { intensity: Some(Some(value)), ..Default::default() };
-                    store::scene::update(tx.db, row.id, &change)?
-                }
-                None => row,
+            let row = if intensity.is_some() || said != row.parted_at.map(|at| at.get()) {
+                let change = SceneChange {
+                    intensity: intensity.map(Some),
+                    parted_at: Some(parted_at.map(Into::into)),
+                    ..Default::default()
+                };
+                store::scene::update(tx.db, row.id, &change)?
+            } else {
+                row
             };
             let row = finish(tx, &link, row, ended_at, &mut known)?;
             Ok(Done::now(view(tx, row, account)?))
@@ -346,18 +358,14 @@ fn finish(
     };
     let row = store::scene::update(tx.db, row.id, &change)?;
     let protocol = protocol_of(tx, link, &row, known)?;
-    let check_ins = check_ins_of(tx, link, &row, ended_at, &protocol);
-    store::check_in::insert(tx.db, &check_ins)?;
+    let made = schedule::rearranged(tx, &row, &link.accounts(), (protocol.times(), Since::End), &[])?;
+    schedule::rearrange(tx, made, known)?;
     tx.tell(&link.accounts(), ChangeKind::SceneChanged, row.id);
-    for check_in in &check_ins {
-        tx.tell_when_due(check_in);
-    }
-    planning::plan_ladders(tx, check_ins, known)?;
     Ok(row)
 }
 
 /// When check-ins about a scene fall due: by the Revision that the scene stood under, else by default (R02).
-fn protocol_of(
+pub(in crate::actions::scenes) fn protocol_of(
     tx: &mut Transaction<'_>,
     link: &OwnLink,
     row: &SceneRow,
@@ -368,42 +376,6 @@ fn protocol_of(
     known.read_terms(tx, [(link.row.id, id)])?;
     let terms = known.terms(id).ok_or(Fault::Inconsistent("a scene without its Revision"))?;
     Ok(terms.protocol.clone())
-}
-
-/// The check-ins about an ended scene, for both people (R01).
-fn check_ins_of(
-    tx: &Transaction<'_>,
-    link: &OwnLink,
-    row: &SceneRow,
-    ended_at: Timestamp,
-    protocol: &CheckInProtocol,
-) -> Vec<CheckInRow> {
-    let mut check_ins = Vec::new();
-    for subject in link.accounts() {
-        for times in times(ended_at, protocol) {
-            check_ins.push(CheckInRow {
-                id: CheckInId::at(tx.now, tx.chance),
-                scene_id: row.id,
-                link_id: row.link_id,
-                subject_id: subject,
-                offset_minutes: i32::try_from(times.offset).unwrap_or(i32::MAX),
-                due_at: times.due_at.into(),
-                closes_at: times.closes_at.into(),
-                state: CheckInState::Unanswered,
-                snoozed_until: None,
-                round: 0,
-                answer: None,
-                share: None,
-                answered_at: None,
-                created_at: tx.ts(),
-                share_before: None,
-                shared_from: None,
-                postponed_until: None,
-                heard_from: false,
-            });
-        }
-    }
-    check_ins
 }
 
 /// Settles open scenes when a link ends: a scene under way ends now, so that both get their check-ins (R01),

@@ -143,6 +143,8 @@ pub struct SceneView {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// When the two part, or parted.
+    pub parted_at: Option<Timestamp>,
     /// The Revision that it stood under.
     pub revision: Option<RevisionId>,
     /// One's own role.
@@ -184,6 +186,7 @@ pub fn views(
             planned_for: scene.planned_for.map(|at| at.get()),
             started_at: scene.started_at.map(|at| at.get()),
             ended_at: scene.ended_at.map(|at| at.get()),
+            parted_at: scene.parted_at.map(|at| at.get()),
             revision: scene.revision_id,
             my_role: mine.role,
             partners_role: part(false).map(|part| part.role),

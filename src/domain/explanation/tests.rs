@@ -1,6 +1,7 @@
 //! Tests of explanations: on ordinary days, in nights with a clock change, and to the partner.
 
 use super::*;
+use crate::domain::protocol::CheckInTime;
 use crate::domain::quiet_hours::QuietHours;
 
 fn at(text: &str) -> Timestamp {
@@ -16,8 +17,16 @@ fn rhythm(zone: &str, quiet: Option<(&str, &str)>) -> Rhythm {
 fn check_in(ended_at: &str, offset: u32, revision: Option<i32>) -> CheckInFacts {
     let ended_at = at(ended_at);
     let due_at = ended_at + SignedDuration::from_mins(offset.into());
-    let times = Times { offset, due_at, closes_at: due_at + SignedDuration::from_hours(24) };
-    CheckInFacts { revision, times, made_at: ended_at, snooze: Snooze::Never, postponed_until: None }
+    let closes_at = due_at + SignedDuration::from_hours(24);
+    let times = Times { time: CheckInTime::after_end(offset), ended_at, due_at, closes_at };
+    CheckInFacts {
+        revision,
+        times,
+        made_at: ended_at,
+        parted_at: None,
+        snooze: Snooze::Never,
+        postponed_until: None,
+    }
 }
 
 /// A nudge sent on time.

@@ -1,9 +1,15 @@
 //! Tests of insight, by example and for arbitrary answers.
 
 use super::*;
+use crate::domain::problem::Checks;
+use crate::domain::protocol::TimeGiven;
 use proptest::prelude::*;
 
 const HOUR: u32 = 60;
+
+fn minutes(protocol: &CheckInProtocol) -> Vec<u32> {
+    protocol.times().iter().filter_map(|time| time.offset()).collect()
+}
 
 fn course(points: &[(u32, i32)], comforts: &[Comfort]) -> SceneCourse {
     let points = points.iter().map(|(hours, mood)| Point { minutes: hours * HOUR, mood: *mood }).collect();
@@ -11,7 +17,7 @@ fn course(points: &[(u32, i32)], comforts: &[Comfort]) -> SceneCourse {
 }
 
 fn protocol(of: &[SceneCourse]) -> Option<Vec<u32>> {
-    insight(of).suggestion.protocol.map(|protocol| protocol.minutes().to_vec())
+    insight(of).suggestion.protocol.as_ref().map(minutes)
 }
 
 #[test]
@@ -121,12 +127,14 @@ proptest! {
             return Ok(());
         };
         let mut checks = Checks::new();
-        let minutes = protocol.minutes().iter().map(|minutes| i32::try_from(*minutes).unwrap()).collect();
-        prop_assert_eq!(&CheckInProtocol::parse(&mut checks, "protocol", minutes), &protocol);
+        let given: Vec<_> =
+            minutes(&protocol).into_iter().map(|minutes| TimeGiven::after_end(minutes.try_into().unwrap())).collect();
+        prop_assert_eq!(&CheckInProtocol::parse(&mut checks, "protocol", &given), &protocol);
         prop_assert!(checks.finish(()).is_ok(), "{:?}", protocol);
-        prop_assert!(CheckInProtocol::default().minutes().iter().all(|usual| protocol.minutes().contains(usual)));
+        let usual = CheckInProtocol::default();
+        prop_assert!(usual.times().iter().all(|usual| protocol.times().contains(usual)));
         let added = found.suggestion.reasons.iter().filter(|reason| reason.added).count();
-        prop_assert_eq!(protocol.minutes().len(), 3 + added);
+        prop_assert_eq!(protocol.times().len(), 3 + added);
     }
 
     #[test]
@@ -189,6 +197,6 @@ fn r34_a_suggestion_has_no_more_check_ins_than_can_be_agreed_on() {
     let last = course(&[&often[..], &[(100, 1)]].concat(), &[]);
     let found = insight(&[course(&often, &[]), last.clone(), last]).suggestion;
     let eight = [60, 5 * 60, 12 * 60, 24 * 60, 30 * 60, 40 * 60, 48 * 60, 70 * 60];
-    assert_eq!(found.protocol.map(|protocol| protocol.minutes().to_vec()), Some(eight.to_vec()));
+    assert_eq!(found.protocol.as_ref().map(minutes), Some(eight.to_vec()));
     assert_eq!(found.reasons.len(), 5, "nothing is said of the one for which there is no place");
 }

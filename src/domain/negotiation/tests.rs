@@ -86,27 +86,6 @@ fn terms_are_checked_and_kept() {
 }
 
 #[test]
-fn a_protocol_has_one_to_eight_different_times_within_fourteen_days_in_order() {
-    assert_eq!(OFFSET_MAX_MINUTES, 20_160);
-    let protocol = |minutes: Vec<i32>| {
-        taken(|checks| CheckInProtocol::parse(checks, "protocol", minutes))
-            .map(|protocol| protocol.minutes().to_vec())
-    };
-    assert_eq!(protocol(vec![2880, 0, 20_160]), Ok(vec![0, 2880, 20_160]));
-    assert_eq!(protocol((0..8).collect()).map(|minutes| minutes.len()), Ok(8));
-    for (wrong, field) in [
-        (vec![], "protocol"),
-        (vec![60, 60], "protocol"),
-        ((0..9).collect(), "protocol"),
-        (vec![60, -1], "protocol.1"),
-        (vec![20_161], "protocol.0"),
-    ] {
-        assert_eq!(protocol(wrong.clone()), Err(vec![field.to_owned()]), "{wrong:?}");
-    }
-    assert_eq!(CheckInProtocol::default().minutes(), [60, 1440, 2880]);
-}
-
-#[test]
 fn r08_a_reader_is_told_which_fields_changed_and_whose() {
     let (alex, sam) = couple();
     let person = |account, needs| PersonsNeeds { account: Some(account), needs };

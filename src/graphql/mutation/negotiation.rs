@@ -5,6 +5,7 @@ use crate::actions::links::negotiation::{self, Proposal};
 use crate::actions::links::partner_link;
 use crate::domain::negotiation::ContactWay;
 use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
+use crate::graphql::types::check_in_time::CheckInTimeInput;
 use crate::graphql::types::negotiation::{Needs, Revision};
 use crate::graphql::types::partner_link::PartnerLink;
 use crate::graphql::{caller, context};
@@ -27,9 +28,9 @@ struct TermsInput {
     limits: String,
     /// The signal that stops everything; needed, at most 200 characters.
     stop_signal: String,
-    /// When check-ins fall due: one to eight different offsets of 0 to 20160 minutes (14 days) after a scene's end.
-    /// Default: 60, 1440, 2880.
-    protocol: Option<Vec<i32>>,
+    /// When check-ins fall due: one to eight times, at least one of them counted from the scene's end; those of one kind are
+    /// at least 30 minutes apart. Default: 60, 1440 and 2880 minutes after the end.
+    protocol: Option<Vec<CheckInTimeInput>>,
     /// How and when they want to be in touch; at most 4000 characters.
     #[graphql(default)]
     contact_plan: String,
@@ -131,7 +132,7 @@ impl NegotiationMutation {
                 based_on: input.based_on.as_ref().map(|text| id("basedOn", text)).transpose()?,
                 limits: terms.limits,
                 stop_signal: terms.stop_signal,
-                protocol: terms.protocol,
+                protocol: terms.protocol.map(|times| times.into_iter().map(Into::into).collect()),
                 contact_plan: terms.contact_plan,
                 partner_alert: terms.partner_alert,
             };

@@ -1,7 +1,8 @@
 //! Plan, record, start, end and cancel scenes; aftercare and outreach.
 
 use crate::actions::scenes::aftercare;
-use crate::actions::scenes::scene::{self, NewScene, Recorded};
+use crate::actions::scenes::parting;
+use crate::actions::scenes::scene::{self, EndOfScene, NewScene, Recorded};
 use crate::actions::scenes::view::AftercareContent;
 use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::Role;
@@ -28,6 +29,8 @@ struct PlanSceneInput {
     my_role: Option<Role>,
     /// The other's role; default: as on the link.
     partners_role: Option<Role>,
+    /// In person: when the two part, if that is known, within the next 30 days.
+    parted_at: Option<DateTime>,
 }
 
 /// Records a scene that was not planned.
@@ -47,6 +50,8 @@ struct RecordSceneInput {
     started_at: Option<DateTime>,
     /// When it ended, if it is over: then check-ins exist at once. Left out: it is under way.
     ended_at: Option<DateTime>,
+    /// In person: when the two part, now or as planned, within 30 days.
+    parted_at: Option<DateTime>,
     /// Whether it is another one than what the other person recorded within the last hour. Default: no.
     #[graphql(default)]
     separate: bool,
@@ -81,6 +86,17 @@ struct EndSceneInput {
     ended_at: Option<DateTime>,
     /// From 1 to 5; left out: as recorded before.
     intensity: Option<i32>,
+    /// In person: when the two part, now or as planned, within 30 days; left out: as said before.
+    parted_at: Option<DateTime>,
+}
+
+/// Says when the two part.
+#[derive(InputObject)]
+struct SetPartingInput {
+    /// A scene in person of one of one's own active links.
+    scene_id: ID,
+    /// When: not before the scene's end, and within 30 days.
+    parted_at: DateTime,
 }
 
 /// Names a scene to cancel.
@@ -168,6 +184,13 @@ payload!(
     }
 );
 payload!(
+    /// The answer to `setParting`.
+    SetPartingPayload {
+        /// The scene as it is now; with the check-ins that are counted from the parting.
+        scene: Scene
+    }
+);
+payload!(
     /// The answer to `cancelScene`.
     CancelScenePayload {
         /// The scene, cancelled.
@@ -210,9 +233,15 @@ impl SceneMutation {
     ) -> Result<PlanScenePayload, Failure> {
         let by = caller(ctx)?;
         let outcome = async {
-            let PlanSceneInput { link_id, planned_for, setting, intensity, my_role, partners_role } = input;
-            let new = NewScene { link: id("linkId", &link_id)?, setting, intensity, my_role, partners_role };
-            scene::plan(context(ctx), &by, new, planned_for.0).await
+            let new = NewScene {
+                link: id("linkId", &input.link_id)?,
+                setting: input.setting,
+                intensity: input.intensity,
+                my_role: input.my_role,
+                partners_role: input.partners_role,
+                parted_at: input.parted_at.map(|at| at.0),
+            };
+            scene::plan(context(ctx), &by, new, input.planned_for.0).await
         };
         Ok(settle_done(outcome.await)?.into())
     }
@@ -225,8 +254,14 @@ impl SceneMutation {
     ) -> Result<RecordScenePayload, Failure> {
         let by = caller(ctx)?;
         let outcome = async {
-            let RecordSceneInput { link_id, setting, intensity, my_role, partners_role, .. } = input;
-            let new = NewScene { link: id("linkId", &link_id)?, setting, intensity, my_role, partners_role };
+            let new = NewScene {
+                link: id("linkId", &input.link_id)?,
+                setting: input.setting,
+                intensity: input.intensity,
+                my_role: input.my_role,
+                partners_role: input.partners_role,
+                parted_at: input.parted_at.map(|at| at.0),
+            };
             let times = (input.started_at.map(|at| at.0), input.ended_at.map(|at| at.0));
             scene::record(context(ctx), &by, new, times, input.separate).await
         };
@@ -284,7 +319,24 @@ impl SceneMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let scene = id("sceneId", &input.scene_id)?;
-            scene::end(context(ctx), &by, scene, input.ended_at.map(|at| at.0), input.intensity).await
+            let (ended_at, parted_at) = (input.ended_at.map(|at| at.0), input.parted_at.map(|at| at.0));
+            let said = EndOfScene { ended_at, intensity: input.intensity, parted_at };
+            scene::end(context(ctx), &by, scene, said).await
+        };
+        Ok(settle(outcome.await)?.into())
+    }
+
+    /// Says when the two part after a scene in person, or says it anew until two hours after it. From an hour after it on each
+    /// is reminded to get in touch, and check-ins that are counted from it fall due.
+    async fn set_parting(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which scene, and when.")] input: SetPartingInput,
+    ) -> Result<SetPartingPayload, Failure> {
+        let by = caller(ctx)?;
+        let outcome = async {
+            let scene = id("sceneId", &input.scene_id)?;
+            parting::say(context(ctx), &by, scene, input.parted_at.0).await
         };
         Ok(settle(outcome.await)?.into())
     }

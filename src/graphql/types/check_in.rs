@@ -1,6 +1,7 @@
 //! Check-ins and answers: one's own in full, the partner's as far as shared.
 
 use super::DateTime;
+use super::check_in_time::CheckInTime;
 use super::scene::Scene;
 use super::text::Text;
 use crate::actions::check_ins::check_in::Span;
@@ -112,9 +113,9 @@ impl CheckIn {
         Ok(loaders(ctx).scene(self.0.scene).await?.map(Scene))
     }
 
-    /// After how many minutes since the scene's end it falls due.
-    async fn offset_minutes(&self) -> u32 {
-        self.0.times.offset
+    /// When it was to fall due, as agreed.
+    async fn time(&self) -> CheckInTime {
+        self.0.times.time.into()
     }
 
     /// When it falls due. The nudge may come later, out of quiet hours.
@@ -164,7 +165,7 @@ pub struct SharedAnswer {
 /// A check-in of the other one. Unanswered, skipped, paused and private look the same here: no update.
 #[derive(SimpleObject)]
 pub struct PartnerCheckIn {
-    /// When it falls due.
+    /// When it falls due; a local time by one's own clock, since the other's would tell where they are.
     due_at: DateTime,
     /// Null: no update.
     shared: Option<SharedAnswer>,

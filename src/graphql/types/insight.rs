@@ -1,6 +1,7 @@
 //! Insights from the signed-in person's own answers, and the count of promises that two partners kept.
 
 use super::DateTime;
+use super::check_in_time::{CheckInTime, times};
 use super::scene::Scene;
 use crate::actions::check_ins::insight::{self, CourseView};
 use crate::domain::insight::{ComfortFound, Insight as Found, Point, Reason, Stretch};
@@ -56,9 +57,8 @@ pub struct LowStretch {
 /// lows tend to come are added.
 #[derive(SimpleObject)]
 pub struct SuggestedProtocol {
-    /// When check-ins would fall due, in minutes after a scene's end, rising, as `proposeRevision` takes them; null: too
-    /// little to say.
-    protocol: Option<Vec<u32>>,
+    /// When check-ins would fall due: all of the kind `AfterEnd`; null: too little to say.
+    protocol: Option<Vec<CheckInTime>>,
     /// What there is to say of it as a whole.
     sentence: String,
     /// Why, by the check-ins' times.
@@ -149,7 +149,7 @@ impl Insight {
     async fn suggestion(&self) -> SuggestedProtocol {
         let suggestion = self.0.suggestion.clone();
         SuggestedProtocol {
-            protocol: suggestion.protocol.map(|protocol| protocol.minutes().to_vec()),
+            protocol: suggestion.protocol.as_ref().map(times),
             sentence: suggestion.sentence,
             reasons: suggestion.reasons.into_iter().map(Into::into).collect(),
         }

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod change;
 pub mod check_in;
+pub mod check_in_time;
 pub mod data_rights;
 pub mod debrief;
 pub mod factor;

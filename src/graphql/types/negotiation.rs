@@ -1,5 +1,6 @@
 //! Negotiation: Needs, terms, Revisions, agreements and what changed.
 
+use super::check_in_time::{CheckInTime, times};
 use super::text::Text;
 use super::{DateTime, Who};
 use crate::actions::Fault;
@@ -104,8 +105,8 @@ pub struct Terms {
     limits: Text,
     /// The signal that stops everything.
     stop_signal: Text,
-    /// When check-ins fall due, in minutes after a scene's end, rising.
-    protocol: Vec<u32>,
+    /// When check-ins fall due, in the order in which they are likely to come.
+    protocol: Vec<CheckInTime>,
     /// How and when they want to be in touch.
     contact_plan: Text,
     /// What a partner may be told would be welcome; null: nothing, and no partner is ever told.
@@ -203,7 +204,7 @@ impl Revision {
             erased: text.terms_erased,
             limits: terms.limits.clone().into(),
             stop_signal: terms.stop_signal.clone().into(),
-            protocol: terms.protocol.minutes().to_vec(),
+            protocol: times(&terms.protocol),
             contact_plan: terms.contact_plan.clone().into(),
             partner_alert: terms.partner_alert,
         })

@@ -153,6 +153,11 @@ impl Scene {
         self.0.ended_at.map(Into::into)
     }
 
+    /// When the two part, or parted, after a scene in person; null: nobody said.
+    async fn parted_at(&self) -> Option<DateTime> {
+        self.0.parted_at.map(Into::into)
+    }
+
     /// One's own role.
     async fn my_role(&self) -> Role {
         self.0.my_role

@@ -17,8 +17,8 @@ diesel::table! {
         link_id -> Uid,
         /// Who is asked.
         subject_id -> Uid,
-        /// Minutes from the scene's end until it falls due.
-        offset_minutes -> Integer,
+        /// Minutes from the scene's end until it falls due; null: it has a time of another kind.
+        offset_minutes -> Nullable<Integer>,
         /// When it falls due.
         due_at -> Ts,
         /// When its ladder ends.
@@ -45,6 +45,10 @@ diesel::table! {
         postponed_until -> Nullable<Ts>,
         /// Whether the subject gave a sign of life in the scene since it fell due.
         heard_from -> Bool,
+        /// The time of the protocol, as an agreement's text spells it; null: offset_minutes has it.
+        check_in_time -> Nullable<Text>,
+        /// When the scene ended.
+        ended_at -> Ts,
     }
 }
 

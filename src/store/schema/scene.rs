@@ -30,6 +30,8 @@ diesel::table! {
         created_by -> Nullable<Uid>,
         /// When it was recorded.
         created_at -> Ts,
+        /// When the two part, or parted; null: nobody said.
+        parted_at -> Nullable<Ts>,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The people of the matrix: Alex, who owns the objects, her partner, her former partner, a stranger, and an erased
 //! person.
 
+use crate::support::care::after_end;
 use crate::support::people::{PASSWORD, text, totp_code};
 use crate::support::{Couple, Person, TestApp};
 use serde_json::{Value, json};
@@ -48,7 +49,7 @@ async fn fill(app: &TestApp, couple: &Couple) -> BTreeMap<&'static str, String> 
     .await;
     alex.done(app, "askPartner", json!({ "linkId": link }), "").await;
     let terms = |limits: &str| {
-        json!({ "limits": limits, "stopSignal": "red", "protocol": [60, 1440], "contactPlan": "a call at ten",
+        json!({ "limits": limits, "stopSignal": "red", "protocol": after_end(&[60, 1440]), "contactPlan": "a call at ten",
             "partnerAlert": "CALL" })
     };
     let first = couple.agree(app, terms("none"), None).await;

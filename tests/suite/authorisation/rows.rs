@@ -164,7 +164,7 @@ pub const OBJECTS: &[Object] = &[
         &[
             ("id", Own),
             ("scene", Own),
-            ("offsetMinutes", Own),
+            ("time", Own),
             ("dueAt", Own),
             ("closesAt", Own),
             ("answerableUntil", Own),
@@ -243,6 +243,11 @@ pub const OBJECTS: &[Object] = &[
         "",
         &[("offsetMinutes", Own), ("added", Own), ("stretch", Own), ("sentence", Own)],
     ),
+    // Below `CheckIn` and `Terms`: when somebody is asked.
+    object("AfterEnd", "", &[("sentence", Both), ("minutes", Both)]),
+    object("OnDay", "", &[("sentence", Both), ("daysAfter", Both), ("localTime", Both)]),
+    object("AfterParting", "", &[("sentence", Both), ("minutes", Both)]),
+    object("OnDayAfterParting", "", &[("sentence", Both), ("daysAfter", Both), ("localTime", Both)]),
     object("SceneCourse", "", &[("scene", Own), ("endedAt", Own), ("points", Own)]),
     object("MoodPoint", "", &[("minutesSince", Own), ("mood", Own)]),
     // The data of two people.
@@ -333,6 +338,7 @@ pub const OBJECTS: &[Object] = &[
             ("plannedFor", Both),
             ("startedAt", Both),
             ("endedAt", Both),
+            ("partedAt", Both),
             ("myRole", Mirror("partnersRole")),
             ("partnersRole", Mirror("myRole")),
             ("partnerAlertAllowed", Own),
@@ -424,6 +430,8 @@ pub const EMPTY_HERE: &[&str] = &[
     "PartnerLink.endedAt",
     "PartnerLink.invitationExpiresAt",
     "Scene.plannedFor",
+    // It was online.
+    "Scene.partedAt",
     "Viewer.erasure",
 ];
 
@@ -499,6 +507,7 @@ pub const MUTATIONS: &[(&str, Sender)] = &[
     ("planScene", Members(false)),
     ("recordScene", Members(false)),
     ("correctScene", Members(false)),
+    ("setParting", Members(false)),
     ("startScene", Members(false)),
     // Every scene ends or is cancelled with the link.
     ("endScene", Members(false)),

@@ -2,12 +2,15 @@
 
 use super::world::World;
 use crate::support::TestApp;
+use crate::support::care::{after_end, on_day};
 use crate::support::people::PASSWORD;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 /// Texts that are not free text: each has its own format, and is refused for breaking it.
-pub const NO_FREE_TEXT: [&str; 19] = [
+pub const NO_FREE_TEXT: [&str; 21] = [
+    "terms.protocol.1.onDay.localTime",
+    "terms.protocol.3.onDayAfterParting.localTime",
     "attempt",
     "email",
     "password",
@@ -106,7 +109,7 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     rows.push(row("agreeToRevision", good, bad));
     let bad = vec![("revisionId", ex.open["id"].clone(), "", "UNCHANGED")];
     rows.push(row("withdrawAgreement", json!({ "revisionId": own.open["id"] }), bad));
-    let terms = json!({ "limits": "none", "stopSignal": "red", "protocol": [60, 1440], "contactPlan": "call at ten",
+    let terms = json!({ "limits": "none", "stopSignal": "red", "protocol": one_of_each_kind(), "contactPlan": "call at ten",
         "partnerAlert": "CALL" });
     let good = json!({ "linkId": own.link, "basedOn": own.open["id"], "terms": terms });
     let bad = vec![
@@ -116,10 +119,34 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
         ("terms.stopSignal", json!(" "), "terms.stopSignal", "REQUIRED"),
         ("terms.stopSignal", json!("red\nyellow"), "terms.stopSignal", "MALFORMED"),
         ("terms.protocol", json!([]), "terms.protocol", "REQUIRED"),
-        ("terms.protocol", json!([1, 2, 3, 4, 5, 6, 7, 8, 9]), "terms.protocol", "TOO_LONG"),
-        ("terms.protocol", json!([60, 60]), "terms.protocol", "DUPLICATE"),
-        ("terms.protocol", json!([60, -1]), "terms.protocol.1", "OUT_OF_RANGE"),
-        ("terms.protocol", json!([20161]), "terms.protocol.0", "OUT_OF_RANGE"),
+        (
+            "terms.protocol",
+            after_end(&[0, 30, 60, 90, 120, 150, 180, 210, 240]),
+            "terms.protocol",
+            "TOO_LONG",
+        ),
+        ("terms.protocol", after_end(&[60, 60]), "terms.protocol", "DUPLICATE"),
+        ("terms.protocol", after_end(&[60, -1]), "terms.protocol.1.afterEnd.minutes", "OUT_OF_RANGE"),
+        ("terms.protocol", after_end(&[20161]), "terms.protocol.0.afterEnd.minutes", "OUT_OF_RANGE"),
+        ("terms.protocol", after_end(&[90, 61]), "terms.protocol.0", "OUT_OF_RANGE"),
+        ("terms.protocol", json!([on_day(1, "9:00")]), "terms.protocol.0.onDay.localTime", "MALFORMED"),
+        ("terms.protocol", json!([on_day(1, "24:00")]), "terms.protocol.0.onDay.localTime", "MALFORMED"),
+        ("terms.protocol", json!([on_day(15, "09:00")]), "terms.protocol.0.onDay.daysAfter", "OUT_OF_RANGE"),
+        ("terms.protocol", json!([on_day(-1, "09:00")]), "terms.protocol.0.onDay.daysAfter", "OUT_OF_RANGE"),
+        (
+            "terms.protocol",
+            json!([on_day(1, "09:00"), on_day(1, "09:29")]),
+            "terms.protocol.1",
+            "OUT_OF_RANGE",
+        ),
+        // The night belongs to the day before it.
+        (
+            "terms.protocol",
+            json!([on_day(1, "03:50"), on_day(2, "04:10")]),
+            "terms.protocol.1",
+            "OUT_OF_RANGE",
+        ),
+        ("terms.protocol", json!([{ "afterParting": { "minutes": 60 } }]), "terms.protocol", "REQUIRED"),
     ];
     rows.push(row("proposeRevision", good, bad));
 
@@ -133,6 +160,7 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
         ("plannedFor", after(-31 * 24), "plannedFor", "OUT_OF_RANGE"),
     ];
     intensity(&mut bad);
+    bad.push(("partedAt", after(25), "partedAt", "OUT_OF_RANGE"));
     rows.push(row("planScene", good, bad));
     let mut good = roles;
     (good["startedAt"], good["endedAt"]) = (after(-2), after(-1));
@@ -143,6 +171,7 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
         ("endedAt", after(-3), "endedAt", "OUT_OF_RANGE"),
     ];
     intensity(&mut bad);
+    bad.push(("partedAt", after(2), "partedAt", "OUT_OF_RANGE"));
     rows.push(row("recordScene", good, bad));
     let bad = vec![
         ("startedAt", after(1), "startedAt", "OUT_OF_RANGE"),
@@ -159,6 +188,7 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
         ("sceneId", ex.ended[0].clone(), "", "UNCHANGED"),
     ];
     intensity(&mut bad);
+    bad.push(("partedAt", after(2), "partedAt", "OUT_OF_RANGE"));
     let good = json!({ "sceneId": own.planned[1], "endedAt": after(-1), "intensity": 3 });
     rows.push(row("endScene", good, bad));
     let bad = vec![("sceneId", own.ended[0].clone(), "sceneId", "WRONG_STATE")];
@@ -193,6 +223,15 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
         ("sceneId", ex.ended[0].clone(), "sceneId", "WRONG_STATE"),
     ];
     rows.push(row("correctScene", good, bad));
+    let bad = vec![
+        ("partedAt", after(31 * 24), "partedAt", "OUT_OF_RANGE"),
+        ("partedAt", after(-31 * 24), "partedAt", "OUT_OF_RANGE"),
+        ("partedAt", after(-2), "partedAt", "OUT_OF_RANGE"),
+        // Online.
+        ("sceneId", own.ended[0].clone(), "partedAt", "OUT_OF_RANGE"),
+        ("sceneId", ex.ended[2].clone(), "sceneId", "WRONG_STATE"),
+    ];
+    rows.push(row("setParting", json!({ "sceneId": own.ended[2], "partedAt": after(5) }), bad));
     rows.push(row("endOtherSessions", Value::Null, vec![]));
     // Late, since it takes back the invitations of other rows.
     let new = json!("five calm boats on a lake");
@@ -206,6 +245,13 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     }
     rows.push(row("logOut", Value::Null, vec![]));
     rows
+}
+
+/// A protocol with a time of each kind, in the order of the schema.
+fn one_of_each_kind() -> Value {
+    let local = json!({ "daysAfter": 1, "localTime": "09:00" });
+    json!([{ "afterEnd": { "minutes": 60 } }, { "onDay": local }, { "afterParting": { "minutes": 60 } },
+        { "onDayAfterParting": local }])
 }
 
 fn check_ins(world: &World, after: &dyn Fn(i64) -> Value) -> Vec<Row> {

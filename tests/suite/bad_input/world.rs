@@ -13,7 +13,7 @@ pub struct Tie {
     /// The Revision that `by` proposed and alone agreed to.
     pub open: Value,
     pub planned: Vec<Value>,
-    /// Two scenes that ended an hour ago.
+    /// Scenes that ended an hour ago, the last in person.
     pub ended: Vec<Value>,
     /// The check-ins of `by` about each scene, by due time: the first is due.
     pub check_ins: Vec<Vec<Value>>,
@@ -73,7 +73,9 @@ async fn tie(app: &TestApp, by: &Person, with: &Person) -> Tie {
     let link = json!(app.link(by, with).await);
     let scene = |name: &'static str, mut input: Value| {
         input["linkId"] = link.clone();
-        input["setting"] = json!("ONLINE");
+        if input["setting"].is_null() {
+            input["setting"] = json!("ONLINE");
+        }
         async move { by.done(app, name, input, "scene { id }").await["scene"]["id"].clone() }
     };
     let later = app.clock.now() + SignedDuration::from_hours(48);
@@ -82,8 +84,9 @@ async fn tie(app: &TestApp, by: &Person, with: &Person) -> Tie {
     for _ in 0..3 {
         planned.push(scene("planScene", json!({ "plannedFor": later.to_string() })).await);
     }
-    for _ in 0..3 {
-        let id = scene("recordScene", json!({ "startedAt": now, "endedAt": now })).await;
+    for setting in ["ONLINE", "ONLINE", "IN_PERSON"] {
+        let input = json!({ "startedAt": now, "endedAt": now, "setting": setting });
+        let id = scene("recordScene", input).await;
         let query = "query($id: ID!) { node(id: $id) { ... on Scene { myCheckIns { id } } } }";
         let own = by.ask(app, query, json!({ "id": id })).await["node"]["myCheckIns"].clone();
         check_ins.push(own.as_array().unwrap().iter().map(|check_in| check_in["id"].clone()).collect());
@@ -318,7 +321,7 @@ const VIEWS: [&str; 6] = [
         partnerAlertAllowed promiseCountWanted promisesKept { count } myNeeds { comforts avoid grounding foodAndDrink words contact nearness anythingElse }
         invitationExpiresAt activeAt endedAt agreedRevision { id } } } }",
     "{ viewer { partnerLinks(endedToo: true) { revisions(first: 10) { nodes { id state contentHash
-        agreements { who withdrawnAt } terms { limits stopSignal protocol } } } } } }",
+        agreements { who withdrawnAt } terms { limits stopSignal protocol { sentence } } } } } } }",
     "{ viewer { partnerLinks(endedToo: true) { scenes(first: 10) { nodes { id status intensity plannedFor startedAt
         endedAt myRole partnersRole partnerAlertAllowed revision { id } aftercare { id } outreaches { id }
         partnersCheckIns { dueAt shared { mood need note } } } } } } }",

@@ -1,5 +1,6 @@
 //! What a person's own answers show, for that person alone.
 use crate::support::care::{DAY, HOUR, minute};
+use crate::support::care::{after_end, minutes_after};
 use crate::support::people::text;
 use crate::support::{Couple, Person, TestApp};
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 const INSIGHT: &str = "{ viewer { insight { scenes answers
     comforts { scenesWell found { comfort whenWell scenes } }
     lows { fromHours untilHours answers lows tendsLow }
-    suggestion { protocol sentence reasons { offsetMinutes added sentence stretch { fromHours answers lows } } }
+    suggestion { protocol { ... on AfterEnd { minutes } } sentence reasons { offsetMinutes added sentence stretch { fromHours answers lows } } }
     courses(first: 2) { nodes { scene { id } endedAt points { minutesSince mood } } pageInfo { hasNextPage endCursor } }
 } } }";
 
@@ -62,13 +63,13 @@ on_both_databases! {
         assert_eq!(seen["lows"], json!([stretch(0, Some(6), 4, 0, false), stretch(6, Some(18), 4, 2, true),
             stretch(18, Some(36), 3, 0, false), stretch(36, Some(60), 0, 0, false), stretch(60, Some(96), 0, 0, false),
             stretch(96, None, 0, 0, false)]));
-        assert_eq!(seen["suggestion"]["protocol"], json!([60, 660, 1440, 2880]));
+        assert_eq!(seen["suggestion"]["protocol"], minutes_after(&[60, 660, 1440, 2880]));
         assert_eq!(seen["suggestion"]["reasons"], json!([{ "offsetMinutes": 660, "added": true,
             "sentence": "2 of your 4 answers between 6 and 18 hours after a scene were low. A check-in after 11 hours \
                 would ask about that time.",
             "stretch": { "fromHours": 6, "answers": 4, "lows": 2 } }]));
         let proposed = json!({ "linkId": couple.link, "basedOn": latest(&app, &couple.sam).await,
-            "terms": { "stopSignal": "red", "protocol": seen["suggestion"]["protocol"] } });
+            "terms": { "stopSignal": "red", "protocol": after_end(&[60, 660, 1440, 2880]) } });
         couple.sam.done(&app, "proposeRevision", proposed, "").await;
 
         let points = |all: &[(i64, i32)]| {

@@ -115,7 +115,7 @@ impl ClaimContext {
             scene: schedule.scene.id,
             planned_at,
             send_at: row.send_at.get(),
-            ended_at: schedule.check_in.times().ended_at(),
+            ended_at: schedule.check_in.ended_at.get(),
         })
     }
 
@@ -198,12 +198,16 @@ impl ClaimContext {
     }
 
     /// Whether the partner reached out for the check-in (R18).
-    pub fn reached_out(&self, schedule: &ScheduleInput) -> bool {
+    pub fn reached_out(&self, schedule: &ScheduleInput, reason: Reason) -> bool {
+        let times = match reason {
+            Reason::Prompt => schedule.promised,
+            Reason::CheckIn(_) => schedule.check_in.times(),
+        };
         let partner = schedule.partner.as_ref().map(|partner| partner.id);
         self.outreaches.iter().any(|outreach| {
             outreach.scene_id == schedule.check_in.scene_id
                 && Some(outreach.account_id) == partner
-                && outreach.happened_at.get() >= schedule.check_in.times().reached_out_from()
+                && outreach.happened_at.get() >= times.reached_out_from()
         })
     }
 }

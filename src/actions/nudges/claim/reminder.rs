@@ -8,7 +8,7 @@ use crate::actions::nudges::device::open_subscription;
 use crate::actions::nudges::planning::ScheduleInput;
 use crate::actions::{Fault, Transaction};
 use crate::domain::account::Reach;
-use crate::domain::ladder::PATIENCE;
+use crate::domain::ladder::{AFTER_PARTING, PATIENCE};
 use crate::domain::negotiation::ContactWay;
 use crate::domain::nudge::{Channel, DropReason, Facts, NudgeState, Reason, Rung, Verdict, judge};
 use crate::domain::page::{Occasion, Offered};
@@ -112,7 +112,7 @@ impl<'a> Reminder<'a> {
             Reason::CheckIn(rung) => {
                 (context.questions_below(schedule, row, rung).any(asked), self.patience_ends(rung))
             }
-            Reason::Prompt => (false, None),
+            Reason::Prompt => (false, schedule.scene.parted_at.map(|at| at.get() + AFTER_PARTING)),
         };
         Facts {
             not_before,
@@ -129,7 +129,7 @@ impl<'a> Reminder<'a> {
             subject_paused: schedule.subject.reach().is_silent(now),
             linked: schedule.linked,
             alert_allowed: self.standing_alert().is_some(),
-            reached_out: context.reached_out(schedule),
+            reached_out: context.reached_out(schedule, self.reason),
             later_rung_due: context.siblings(row).any(|other| self.gives_way_to(other)),
             asked_by_mail: context.siblings(row).any(|other| {
                 other.kind.rung() == Some(Rung::Ask)
@@ -220,7 +220,7 @@ impl Message<'_> {
             return ("open".to_owned(), Vec::new());
         }
         let zone = self.person.row.reach().rhythm.zone;
-        let occasion = |row: &&CheckInRow| Occasion::new(&zone, row.times().ended_at());
+        let occasion = |row: &&CheckInRow| Occasion::new(&zone, row.ended_at.get());
         let alerts = self.reminders.iter().filter(|it| it.reason == Reason::CheckIn(Rung::TellPartner));
         let offered = Offered {
             questions: if questions.len() > 1 {

@@ -1,0 +1,15 @@
+-- A protocol has local times and times counted from the parting, besides minutes after the scene's end.
+
+-- When the two part, or parted, after a scene in person. Null: nobody said.
+ALTER TABLE scenes ADD COLUMN parted_at INTEGER;
+
+-- The time of the protocol, as an agreement's text spells it, such as end+1d@09:00 or parting+60min. Null: offset_minutes has it.
+ALTER TABLE check_ins ADD COLUMN check_in_time TEXT;
+ALTER TABLE check_ins ALTER COLUMN offset_minutes DROP NOT NULL;
+ALTER TABLE check_ins ADD CONSTRAINT check_ins_one_time CHECK ((offset_minutes IS NULL) <> (check_in_time IS NULL));
+CREATE UNIQUE INDEX check_ins_once ON check_ins (scene_id, subject_id, check_in_time);
+
+-- When the scene ended.
+ALTER TABLE check_ins ADD COLUMN ended_at INTEGER;
+UPDATE check_ins SET ended_at = due_at - offset_minutes * 60000000;
+ALTER TABLE check_ins ALTER COLUMN ended_at SET NOT NULL;

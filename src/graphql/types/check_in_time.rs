@@ -1,0 +1,135 @@
+//! The times of a protocol: read as an interface with a sentence, written as one of the kinds that there are.
+
+use crate::domain::protocol::{self as rules, Since, TimeGiven, When, WhenGiven};
+use crate::domain::quiet_hours::spelled_minute;
+use async_graphql::{InputObject, Interface, OneofObject, SimpleObject};
+
+/// When a check-in falls due. An app that does not know a kind shows its sentence.
+#[derive(Clone, Interface)]
+#[graphql(field(
+    name = "sentence",
+    ty = "String",
+    desc = "The time in words, as the end of \"you are asked …\", such as `the next day at 09:00`."
+))]
+pub enum CheckInTime {
+    /// So long after the scene's end.
+    AfterEnd(AfterEnd),
+    /// At a local time, so many days after the scene's end.
+    OnDay(OnDay),
+    /// So long after the two parted.
+    AfterParting(AfterParting),
+    /// At a local time, so many days after the two parted.
+    OnDayAfterParting(OnDayAfterParting),
+}
+
+/// So long after the scene's end.
+#[derive(Clone, SimpleObject)]
+pub struct AfterEnd {
+    /// The time in words.
+    sentence: String,
+    /// From 0 to 20160 (14 days).
+    minutes: u32,
+}
+
+/// At a local time of the person asked, so many days after the scene's end. A scene that ends before 4:00 at night belongs to
+/// the day before, and so does a local time before 4:00. Where clocks change, it is the later instant.
+#[derive(Clone, SimpleObject)]
+pub struct OnDay {
+    /// The time in words.
+    sentence: String,
+    /// From 0 (the same day) to 14.
+    days_after: u32,
+    /// `HH:MM`.
+    local_time: String,
+}
+
+/// So long after the two parted, after a scene in person. As long as nobody said when they part, there is no such check-in.
+#[derive(Clone, SimpleObject)]
+pub struct AfterParting {
+    /// The time in words.
+    sentence: String,
+    /// From 0 to 20160 (14 days).
+    minutes: u32,
+}
+
+/// At a local time of the person asked, so many days after the two parted; else as `OnDay` and `AfterParting`.
+#[derive(Clone, SimpleObject)]
+pub struct OnDayAfterParting {
+    /// The time in words.
+    sentence: String,
+    /// From 0 (the same day) to 14.
+    days_after: u32,
+    /// `HH:MM`.
+    local_time: String,
+}
+
+impl From<rules::CheckInTime> for CheckInTime {
+    fn from(time: rules::CheckInTime) -> Self {
+        let sentence = time.sentence();
+        match (time.since, time.when) {
+            (Since::End, When::After { minutes }) => Self::AfterEnd(AfterEnd { sentence, minutes }),
+            (Since::Parting, When::After { minutes }) => {
+                Self::AfterParting(AfterParting { sentence, minutes })
+            }
+            (Since::End, When::OnDay { days, minute }) => {
+                Self::OnDay(OnDay { sentence, days_after: days, local_time: spelled_minute(minute) })
+            }
+            (Since::Parting, When::OnDay { days, minute }) => Self::OnDayAfterParting(OnDayAfterParting {
+                sentence,
+                days_after: days,
+                local_time: spelled_minute(minute),
+            }),
+        }
+    }
+}
+
+/// The times of a protocol, in order.
+pub fn times(protocol: &rules::CheckInProtocol) -> Vec<CheckInTime> {
+    protocol.times().iter().copied().map(Into::into).collect()
+}
+
+/// So long after.
+#[derive(Clone, InputObject)]
+pub struct AfterInput {
+    /// From 0 to 20160 (14 days).
+    minutes: i32,
+}
+
+/// At a local time of the person asked, so many days after.
+#[derive(Clone, InputObject)]
+pub struct OnDayInput {
+    /// From 0 (the same day) to 14.
+    days_after: i32,
+    /// `HH:MM`, such as `09:00`.
+    local_time: String,
+}
+
+/// When a check-in is to fall due: one of these.
+#[derive(Clone, OneofObject)]
+pub enum CheckInTimeInput {
+    /// So long after the scene's end.
+    AfterEnd(AfterInput),
+    /// At a local time, so many days after the scene's end.
+    OnDay(OnDayInput),
+    /// So long after the two parted.
+    AfterParting(AfterInput),
+    /// At a local time, so many days after the two parted.
+    OnDayAfterParting(OnDayInput),
+}
+
+impl From<CheckInTimeInput> for TimeGiven {
+    fn from(input: CheckInTimeInput) -> Self {
+        let after = |AfterInput { minutes }| WhenGiven::After { minutes };
+        let on_day =
+            |OnDayInput { days_after, local_time }| WhenGiven::OnDay { days: days_after, local_time };
+        let (field, since, when) = match input {
+            CheckInTimeInput::AfterEnd(input) => ("afterEnd", Since::End, after(input)),
+            CheckInTimeInput::OnDay(input) => ("onDay", Since::End, on_day(input)),
+            CheckInTimeInput::AfterParting(input) => ("afterParting", Since::Parting, after(input)),
+            CheckInTimeInput::OnDayAfterParting(input) => {
+                ("onDayAfterParting", Since::Parting, on_day(input))
+            }
+        };
+        Self { field, since, when }
+    }
+}

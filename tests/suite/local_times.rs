@@ -1,0 +1,195 @@
+//! Local times and partings: by the clock of whoever is asked, wherever they are, and from when the two are apart.
+
+use crate::support::care::{HOUR, after_end, minute, on_day};
+use crate::support::people::text;
+use crate::support::{Couple, Person, TestApp};
+use serde_json::{Value, json};
+
+const TIMES: &str = "time { __typename sentence ... on OnDay { daysAfter localTime } ... on AfterEnd { minutes } \
+    ... on AfterParting { minutes } ... on OnDayAfterParting { daysAfter localTime } } dueAt closesAt state";
+
+/// Agrees on these times; the partner may be told that a call is welcome.
+async fn agree_on(app: &TestApp, couple: &Couple, protocol: Value) {
+    let terms = json!({ "stopSignal": "red", "partnerAlert": "CALL", "protocol": protocol });
+    couple.agree(app, terms, None).await;
+}
+
+/// A person's own check-ins of a scene, as `sentence: due time`.
+async fn due(app: &TestApp, person: &Person, scene: &str) -> Vec<String> {
+    let query =
+        format!("query($id: ID!) {{ node(id: $id) {{ ... on Scene {{ myCheckIns {{ {TIMES} }} }} }} }}");
+    let data = person.ask(app, &query, json!({ "id": scene })).await;
+    let line = |one: &Value| format!("{}: {}", text(&one["time"]["sentence"]), text(&one["dueAt"]));
+    data["node"]["myCheckIns"].as_array().unwrap().iter().map(line).collect()
+}
+
+async fn moves_to(app: &TestApp, person: &Person, zone: &str) {
+    person.done(app, "updateProfile", json!({ "zone": zone }), "").await;
+}
+
+/// Records a scene in person that ends now.
+async fn meets(app: &TestApp, couple: &Couple, parted_at: Option<i64>) -> String {
+    let now = app.clock.now().to_string();
+    let input = json!({ "linkId": couple.link, "setting": "IN_PERSON", "startedAt": now, "endedAt": now,
+        "partedAt": parted_at.map(|minutes| minute(minutes).to_string()) });
+    text(&couple.alex.done(app, "recordScene", input, "scene { id }").await["scene"]["id"])
+}
+
+fn after_parting(minutes: i64) -> Value {
+    json!({ "afterParting": { "minutes": minutes } })
+}
+
+fn joined(one: Value, more: &[Value]) -> Value {
+    one.as_array().unwrap().iter().chain(more).cloned().collect()
+}
+
+on_both_databases! {
+    async fn r03_a_local_time_is_by_the_clock_of_whoever_is_asked(app) {
+        let couple = app.couple().await;
+        agree_on(&app, &couple, joined(after_end(&[60]), &[on_day(1, "09:30")])).await;
+        let scene = couple.scene(&app).await;
+        // The scene ends on Saturday at 20:00 in Berlin, in the night of whose next the clocks go back, and at 11:00 in
+        // Los Angeles.
+        assert_eq!(due(&app, &couple.alex, &scene).await,
+            ["one hour after the scene: 2026-10-24T19:00:00Z", "the next day at 09:30: 2026-10-25T08:30:00Z"]);
+        assert_eq!(due(&app, &couple.sam, &scene).await,
+            ["one hour after the scene: 2026-10-24T19:00:00Z", "the next day at 09:30: 2026-10-25T16:30:00Z"]);
+        app.pass_until(minute(50 * HOUR)).await;
+        let asked = |line: &&String| line.ends_with("push ASK");
+        for (person, second) in [(&couple.alex, "25 08:30 push ASK"), (&couple.sam, "25 16:30 push ASK")] {
+            let timeline = person.timeline(&app).await;
+            assert_eq!(timeline.iter().filter(asked).collect::<Vec<_>>(), ["24 19:00 push ASK", second], "{timeline:#?}");
+        }
+    }
+
+    async fn r03_to_the_partner_a_local_time_does_not_tell_where_somebody_is(app) {
+        let couple = app.couple().await;
+        agree_on(&app, &couple, joined(after_end(&[60]), &[on_day(1, "09:30"), on_day(2, "09:30")])).await;
+        let scene = couple.scene(&app).await;
+        let query = "query($id: ID!) { node(id: $id) { ... on Scene { partnersCheckIns { dueAt shared { mood } } } } }";
+        let look = async || couple.alex.ask(&app, query, json!({ "id": scene })).await.to_string();
+        let before = look().await;
+        assert!(before.contains("2026-10-25T08:30:00Z") && !before.contains("2026-10-25T16:30:00Z"), "{before}");
+        for zone in ["Asia/Tokyo", "Europe/Lisbon"] {
+            moves_to(&app, &couple.sam, zone).await;
+            assert_eq!(look().await, before, "{zone}");
+        }
+    }
+
+    async fn r17_what_is_to_come_follows_whoever_travels_and_nothing_goes_twice(app) {
+        let couple = app.couple().await;
+        agree_on(&app, &couple, joined(after_end(&[60]), &[on_day(1, "09:30"), on_day(2, "09:30")])).await;
+        let scene = couple.scene(&app).await;
+        app.pass_until(minute(15 * HOUR)).await;
+        // On Sunday at 10:00 in Berlin, half an hour after the second question, Alex lands in New York.
+        moves_to(&app, &couple.alex, "America/New_York").await;
+        assert_eq!(due(&app, &couple.alex, &scene).await[1..],
+            ["the next day at 09:30: 2026-10-25T08:30:00Z", "2 days later at 09:30: 2026-10-26T13:30:00Z"]);
+        app.pass_until(minute(45 * HOUR)).await;
+        // On Monday at 11:00 in New York he is back in Berlin, as far as his phone says; the third question was asked.
+        moves_to(&app, &couple.alex, "Europe/Berlin").await;
+        app.pass_until(minute(80 * HOUR)).await;
+        let timeline = couple.alex.timeline(&app).await;
+        let asked: Vec<_> = timeline.iter().filter(|line| line.ends_with("push ASK")).collect();
+        assert_eq!(asked, ["24 19:00 push ASK", "25 08:30 push ASK", "26 13:30 push ASK"], "{timeline:#?}");
+    }
+
+    async fn r17_a_local_time_that_is_over_where_somebody_lands_is_asked_at_once(app) {
+        let couple = app.couple().await;
+        agree_on(&app, &couple, joined(after_end(&[60]), &[on_day(1, "09:30")])).await;
+        let scene = couple.scene(&app).await;
+        app.pass_until(minute(20 * HOUR)).await;
+        // On Sunday at 7:00 in Los Angeles Sam is in Berlin, where it is 15:00.
+        moves_to(&app, &couple.sam, "Europe/Berlin").await;
+        assert_eq!(due(&app, &couple.sam, &scene).await[1], "the next day at 09:30: 2026-10-25T14:00:00Z");
+        app.pass_minutes(5).await;
+        assert_eq!(couple.sam.timeline_of(&app, "25 14:00 push ASK").await.len(), 1);
+    }
+
+    async fn r25_a_local_time_is_explained_by_the_clock_of_whoever_reads_it(app) {
+        let couple = app.couple().await;
+        agree_on(&app, &couple, joined(after_end(&[60]), &[on_day(1, "09:30")])).await;
+        couple.scene(&app).await;
+        app.pass_until(minute(30 * HOUR)).await;
+        for (person, words) in [
+            (&couple.alex, "Your agreement, revision 1, asks the next day at 09:30: Sunday 25 October at 09:30."),
+            (&couple.sam, "Your agreement, revision 1, asks the next day at 09:30: Sunday 25 October at 09:30."),
+            (&couple.alex, "Your agreement, revision 1, has you get in touch the next day at 09:30: Sunday 25 October at 09:30."),
+        ] {
+            let mut said = Vec::new();
+            for push in person.pushes(&app) {
+                said.push(person.nudge(&app, &push).await.to_string());
+            }
+            let query = "{ viewer { nudges(first: 50) { nodes { explanation { sentences } } } } }";
+            said.push(person.ask(&app, query, json!({})).await.to_string());
+            assert!(said.iter().any(|said| said.contains(words)), "{words}: {said:#?}");
+        }
+    }
+
+    async fn r18_in_person_nobody_is_reminded_of_the_other_before_they_have_parted(app) {
+        let couple = app.couple().await;
+        agree_on(&app, &couple, after_end(&[60, 24 * 60])).await;
+        // A visit in Berlin: they part the next day at 14:00.
+        moves_to(&app, &couple.sam, "Europe/Berlin").await;
+        let scene = meets(&app, &couple, Some(19 * HOUR)).await;
+        app.pass_until(minute(19 * HOUR + 59)).await;
+        for person in [&couple.alex, &couple.sam] {
+            assert_eq!(person.timeline_of(&app, "REACH_OUT").await, Vec::<String>::new());
+        }
+        app.pass_until(minute(20 * HOUR)).await;
+        for person in [&couple.alex, &couple.sam] {
+            let prompts = person.timeline_of(&app, "REACH_OUT").await;
+            assert_eq!(prompts, ["25 14:00 push REACH_OUT"], "an hour after the goodbye");
+        }
+        let said = couple.alex.ask(&app, "{ viewer { nudges(first: 50) { nodes { rung explanation { sentences } } } } }", json!({})).await;
+        assert!(said.to_string().contains("You two part on Sunday 25 October at 14:00, so it waits until an hour after that."), "{said}");
+        let late = json!({ "sceneId": scene, "partedAt": minute(23 * HOUR).to_string() });
+        app.pass_until(minute(21 * HOUR)).await;
+        assert_eq!(couple.sam.refused(&app, "setParting", late).await, ("sceneId".to_owned(), "WRONG_STATE".to_owned()));
+    }
+
+    async fn r18_a_visit_that_goes_on_moves_the_prompts_and_the_check_ins_with_the_parting(app) {
+        let couple = app.couple().await;
+        let after_we_part = json!({ "onDayAfterParting": { "daysAfter": 1, "localTime": "18:00" } });
+        agree_on(&app, &couple, joined(after_end(&[60]), &[after_parting(2 * HOUR), after_we_part])).await;
+        moves_to(&app, &couple.sam, "Europe/Berlin").await;
+        let scene = meets(&app, &couple, None).await;
+        assert_eq!(due(&app, &couple.sam, &scene).await.len(), 1, "nobody said when they part");
+        let say = |minutes: i64| json!({ "sceneId": scene, "partedAt": minute(minutes).to_string() });
+        let said = couple.sam.done(&app, "setParting", say(16 * HOUR), "scene { partedAt myCheckIns { id } }").await;
+        assert_eq!(said["scene"]["partedAt"], "2026-10-25T10:00:00Z");
+        assert_eq!(couple.alex.change(&app, "setParting", say(16 * HOUR), "").await["status"], "UNCHANGED");
+        let first = due(&app, &couple.sam, &scene).await;
+        assert_eq!(first, ["one hour after the scene: 2026-10-24T19:00:00Z",
+            "two hours after you part: 2026-10-25T12:00:00Z", "the day after you part at 18:00: 2026-10-26T17:00:00Z"]);
+        // They stay another night.
+        couple.alex.done(&app, "setParting", say(40 * HOUR), "").await;
+        assert_eq!(due(&app, &couple.sam, &scene).await[1..],
+            ["two hours after you part: 2026-10-26T12:00:00Z", "the day after you part at 18:00: 2026-10-27T17:00:00Z"]);
+        app.pass_until(minute(40 * HOUR)).await;
+        assert_eq!(couple.sam.timeline_of(&app, "REACH_OUT").await, Vec::<String>::new());
+        // Sam flies home meanwhile: the last question comes at 18:00 there.
+        moves_to(&app, &couple.sam, "America/Los_Angeles").await;
+        app.pass_until(minute(100 * HOUR)).await;
+        let asked = async |person: &Person| {
+            let timeline = person.timeline(&app).await;
+            timeline.into_iter().filter(|line| line.ends_with("push ASK")).collect::<Vec<_>>()
+        };
+        assert_eq!(asked(&couple.alex).await, ["24 19:00 push ASK", "26 12:00 push ASK", "27 17:00 push ASK"]);
+        // Two hours after the goodbye it is 5:00 in Los Angeles: asked when Sam's quiet hours end.
+        assert_eq!(asked(&couple.sam).await, ["24 19:00 push ASK", "26 14:00 push ASK", "28 01:00 push ASK"]);
+        assert!(!couple.alex.timeline_of(&app, "REACH_OUT").await.is_empty());
+    }
+
+    async fn r03_who_never_says_when_they_part_is_asked_all_the_same(app) {
+        let couple = app.couple().await;
+        agree_on(&app, &couple, joined(after_end(&[60]), &[after_parting(0)])).await;
+        let scene = meets(&app, &couple, None).await;
+        app.pass_until(minute(30 * HOUR)).await;
+        assert_eq!(due(&app, &couple.alex, &scene).await, ["one hour after the scene: 2026-10-24T19:00:00Z"]);
+        assert!(!couple.alex.timeline_of(&app, "ASK").await.is_empty() && !couple.alex.timeline_of(&app, "REACH_OUT").await.is_empty());
+        let online = couple.scene(&app).await;
+        let say = json!({ "sceneId": online, "partedAt": minute(31 * HOUR).to_string() });
+        assert_eq!(couple.alex.refused(&app, "setParting", say).await, ("partedAt".to_owned(), "OUT_OF_RANGE".to_owned()));
+    }
+}
