@@ -3,14 +3,15 @@ import { ask, change, gql } from "./api.js";
 import { marked } from "./diff.js";
 import { field, form, h, pick, press, way, when } from "./dom.js";
 import { missing } from "./people.js";
-import { TIME, USUAL, pickTimes, timesWritten } from "./protocol.js";
+import { USUAL, pickTimes, timesWritten } from "./protocol.js";
 import { COMFORT, NEARNESS, REVISION, WAY, optional, raised } from "./words.js";
 
 const AGREEMENT = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink {
   id status partner { displayName } myNeeds { nearness }
   revisions(first: 20) { nodes { id number state author createdAt contentHash
     needs { who erased needs { comforts avoid grounding foodAndDrink words contact nearness anythingElse } }
-    terms { limits stopSignal contactPlan partnerAlert protocol { ${TIME} } }
+    terms { limits stopSignal contactPlan partnerAlert protocol { __typename sentence ... on AfterEnd { minutes } ... on AfterParting { minutes }
+    ... on OnDay { daysAfter localTime } ... on OnDayAfterParting { daysAfter localTime } } }
     agreements { who agreedAt withdrawnAt } } } } } }`;
 
 const list = (words, values) => values.map((value) => words[value]).join(", ");

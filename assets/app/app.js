@@ -12,6 +12,7 @@ import * as push from "./push.js";
 import { flush } from "./queue.js";
 import { record, scene } from "./scene.js";
 import { settings } from "./settings.js";
+import { solo, soloPlan } from "./solo.js";
 import { question, reminder, today } from "./today.js";
 
 // Where anybody may be, signed in or not.
@@ -27,6 +28,8 @@ const ROUTES = [
   [/^\/people\/([^/]+)\/propose$/, propose, "/people"],
   [/^\/people\/([^/]+)\/scene$/, record, "/people"],
   [/^\/scene\/([^/]+)$/, scene, "/people"],
+  [/^\/solo$/, solo, "/people"],
+  [/^\/solo\/plan$/, soloPlan, "/people"],
   [/^\/days$/, days, "/days"],
   [/^\/settings$/, settings, "/settings"],
   [/^\/help$/, help, "/help"],

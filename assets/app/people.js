@@ -1,8 +1,9 @@
 // People: inviting, accepting, one link with one's own choices on it, and one's own needs.
 import { ask, change, gql } from "./api.js";
-import { box, boxes, field, form, h, pick, press, say, to, way, when } from "./dom.js";
+import { box, field, form, h, pick, press, say, to, way, when } from "./dom.js";
+import { needsWritten, pickNeeds } from "./needs.js";
 import { hearFrom } from "./plea.js";
-import { COMFORT, NEARNESS, ROLE, SCENE, WAY, optional, options } from "./words.js";
+import { ROLE, SCENE, options } from "./words.js";
 
 const PEOPLE = gql`{ viewer { partnerLinks { id status invitationExpiresAt partner { displayName } } } }`;
 const role = (chosen = "SWITCH") => pick("role", "My usual role", options(ROLE), chosen);
@@ -43,6 +44,13 @@ export async function people({ go, replace }) {
         form(field("code", "Code", { autocapitalize: "characters", required: true }), "Look at the invitation", find),
       ),
       h("section", { class: "card" }, h("h2", {}, "I invite somebody"), form(role(), "Make a code", invite)),
+      h(
+        "section",
+        { class: "card" },
+        h("h2", {}, "Just me"),
+        h("p", {}, "You can be asked after a scene of your own, too. Nobody else ever sees it."),
+        way("/solo", "A scene of mine", true),
+      ),
     ],
   };
 }
@@ -226,37 +234,17 @@ function ending(found, go) {
   };
 }
 
-const NEEDS = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink { id status myNeeds {
-  comforts avoid grounding foodAndDrink words contact nearness anythingElse } } } }`;
+const NEEDS = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink { id status myNeeds { comforts avoid grounding foodAndDrink words contact nearness anythingElse } } } }`;
 
 /** One's own needs. */
 export async function needs({ params: [id], go }) {
   const found = (await ask(NEEDS, { id })).node;
   if (found?.status !== "ACTIVE") return missing;
-  const mine = found.myNeeds ?? { comforts: [], avoid: [], contact: [] };
   const act = async (data) => {
-    const avoid = data
-      .get("avoid")
-      .split("\n")
-      .map((line) => line.trim())
-      .filter(Boolean);
-    const [grounding, foodAndDrink, words, anythingElse] = ["grounding", "foodAndDrink", "words", "anythingElse"].map(
-      (name) => data.get(name),
-    );
-    const written = {
-      comforts: data.getAll("comforts"),
-      avoid,
-      grounding,
-      foodAndDrink,
-      words,
-      contact: data.getAll("contact"),
-      nearness: data.get("nearness") || null,
-      anythingElse,
-    };
     const { problems } = await change(
       gql`mutation($input: WriteNeedsInput!) { writeNeeds(input: $input) {
       status problems { field sentence } } }`,
-      { linkId: id, needs: written },
+      { linkId: id, needs: needsWritten(data) },
     );
     return problems.length > 0 ? problems : go(`/people/${id}`);
   };
@@ -264,20 +252,7 @@ export async function needs({ params: [id], go }) {
     title: "What I need",
     body: [
       h("p", {}, "Only you write this. Your partner reads it once one of you proposes an agreement."),
-      form(
-        [
-          boxes("comforts", "What helps", options(COMFORT), mine.comforts),
-          field("avoid", "What to avoid", { rows: 3, value: mine.avoid.join("\n"), hint: "One thing a line." }),
-          field("grounding", "What brings me back", { rows: 2, value: mine.grounding }),
-          field("foodAndDrink", "What to eat and drink", { rows: 2, value: mine.foodAndDrink }),
-          field("words", "Words that help", { rows: 2, value: mine.words }),
-          boxes("contact", "How to reach me", options(WAY), mine.contact),
-          pick("nearness", "Space or closeness", optional(NEARNESS, "Not said"), mine.nearness),
-          field("anythingElse", "Anything else", { rows: 3, value: mine.anythingElse }),
-        ],
-        "Save",
-        act,
-      ),
+      form(pickNeeds(found.myNeeds), "Save", act),
     ],
   };
 }

@@ -1,10 +1,6 @@
 // When check-ins are to come: the times of an agreement as fields, and back.
 import { field, h, pick } from "./dom.js";
 
-/** What is read of a time. */
-export const TIME = `__typename sentence ... on AfterEnd { minutes } ... on AfterParting { minutes }
-  ... on OnDay { daysAfter localTime } ... on OnDayAfterParting { daysAfter localTime }`;
-
 /** The usual times, for a first proposal. */
 export const USUAL = [60, 1440, 2880].map((minutes) => ({ __typename: "AfterEnd", minutes }));
 
@@ -32,15 +28,19 @@ const asWritten = (minutes) =>
 /** Days of local times: whether they are counted from the end or from the parting, and how many. */
 const days = (since, first, next, later) =>
   Array.from({ length: 15 }, (_, n) => [`${since} ${n}`, n === 0 ? first : n === 1 ? next : later(n)]);
+const OWN_DAYS = [["", "None"], ...days("onDay", "The same day", "The next day", (n) => `${n} days later`)];
 const DAYS = [
-  ["", "None"],
-  ...days("onDay", "The same day", "The next day", (n) => `${n} days later`),
+  ...OWN_DAYS,
   ...days("onDayAfterParting", "The day we part", "The day after we part", (n) => `${n} days after we part`),
 ];
 const MOST = 4;
 
-/** The fields of a protocol. */
-export function pickTimes(times) {
+/** The fields of a protocol of two. */
+export const pickTimes = (times) => fields(times, DAYS, true);
+/** The fields of a protocol of one's own: without a parting. */
+export const pickOwnTimes = (times) => fields(times, OWN_DAYS, false);
+
+function fields(times, offered, ofTwo) {
   const minutes = (kind) => asWritten(times.filter((time) => time.__typename === kind).map((time) => time.minutes));
   const local = times.filter((time) => time.localTime);
   const day = ({ __typename, daysAfter }) => `${__typename === "OnDay" ? "onDay" : "onDayAfterParting"} ${daysAfter}`;
@@ -48,7 +48,7 @@ export function pickTimes(times) {
     h(
       "div",
       { class: "pair" },
-      h("div", {}, pick(`day${n}`, `Day ${n + 1}`, DAYS, local[n] && day(local[n]))),
+      h("div", {}, pick(`day${n}`, `Day ${n + 1}`, offered, local[n] && day(local[n]))),
       h("div", {}, field(`clock${n}`, `Time ${n + 1}`, { type: "time", value: local[n]?.localTime ?? "" })),
     );
   return [
@@ -59,10 +59,10 @@ export function pickTimes(times) {
     h(
       "details",
       { open: local.length > 0 || minutes("AfterParting") !== "" },
-      h("summary", {}, "At a time of day, or after you part"),
+      h("summary", {}, ofTwo ? "At a time of day, or after you part" : "At a time of day"),
       h("p", { class: "hint" }, "A time of day is by the clock of whoever is asked, wherever they are."),
       Array.from({ length: Math.max(MOST, local.length) }, row),
-      field("afterParting", "So long after we part, if we met in person", {
+      ofTwo && field("afterParting", "So long after we part, if we met in person", {
         value: minutes("AfterParting"),
         hint: "Such as: 1 h. It needs you to say when you part.",
       }),
@@ -74,7 +74,7 @@ export function pickTimes(times) {
 export function timesWritten(data) {
   const problems = [];
   const after = (name, kind) => {
-    const minutes = offsets(data.get(name));
+    const minutes = offsets(data.get(name) ?? "");
     if (minutes.some((one) => !Number.isInteger(one)))
       problems.push({ field: name, sentence: "Please write times such as: 1 h, 24 h, 48 h." });
     return minutes.map((one) => ({ [kind]: { minutes: one } }));

@@ -109,7 +109,8 @@ export async function scene({ params: [id], go }) {
   if (!found) return missing;
   const again = () => go(`/scene/${id}`);
   const name = found.link?.partner?.displayName ?? "Partner";
-  const active = found.link?.status === "ACTIVE";
+  const alone = !found.link;
+  const active = alone || found.link.status === "ACTIVE";
   const over = found.status === "ENDED";
   const end = async () => {
     const { problems } = await change(
@@ -131,10 +132,10 @@ export async function scene({ params: [id], go }) {
     body: [
       h("p", {}, found.startedAt && `From ${when(found.startedAt)}`, over && ` to ${when(found.endedAt)}`, "."),
       h("p", { class: "hint" }, `${facts.filter(Boolean).join(", ")}.`),
-      found.setting === "IN_PERSON" && found.status !== "CANCELLED" && parting(found, active, again),
+      !alone && found.setting === "IN_PERSON" && found.status !== "CANCELLED" && parting(found, active, again),
       found.status === "UNDER_WAY" && active && press("It is over", end, false),
       over && days(found, name, shared),
-      over && active && h("details", {}, h("summary", {}, `I got in touch with ${name}`), outreach(id, again)),
+      over && found.link && active && h("details", {}, h("summary", {}, `I got in touch with ${name}`), outreach(id, again)),
       h("h2", {}, "Aftercare"),
       found.aftercare.length === 0 && h("p", {}, "Nothing was written down yet."),
       h(
@@ -152,7 +153,7 @@ export async function scene({ params: [id], go }) {
           ),
         ),
       ),
-      active && h("details", {}, h("summary", {}, "Write down what was given"), aftercare(id, again)),
+      active && h("details", {}, h("summary", {}, "Write down what was given"), aftercare(id, alone, again)),
       over && active && found.revision?.terms.partnerAlert && alert(found, name),
     ],
   };
@@ -165,8 +166,10 @@ function days(found, name, shared) {
   const signs = said?.signs?.map(({ sign }) => SIGN[sign].toLowerCase()).join(", ");
   return [
     drawn ?? h("p", {}, "No answers yet. Here they will be, as a small chart."),
-    h("h2", {}, name),
-    said
+    found.link && h("h2", {}, name),
+    !found.link
+      ? undefined
+      : said
       ? h(
           "p",
           {},
@@ -198,9 +201,9 @@ function days(found, name, shared) {
   ];
 }
 
-function aftercare(sceneId, again) {
+function aftercare(sceneId, alone, again) {
   const act = async (data) => {
-    const input = { sceneId, givenBy: data.get("givenBy"), comforts: data.getAll("comforts"), note: data.get("note") };
+    const input = { sceneId, givenBy: alone ? "ME" : data.get("givenBy"), comforts: data.getAll("comforts"), note: data.get("note") };
     if (data.get("minutes")) input.minutes = Number(data.get("minutes"));
     const { problems } = await change(
       gql`mutation($input: RecordAftercareInput!) { recordAftercare(input: $input) {
@@ -211,7 +214,7 @@ function aftercare(sceneId, again) {
   };
   return form(
     [
-      radios("givenBy", "Who gave it", options(GIVER), "BOTH"),
+      !alone && radios("givenBy", "Who gave it", options(GIVER), "BOTH"),
       boxes("comforts", "What it was", options(COMFORT)),
       field("minutes", "How long, in minutes", { type: "number", min: 0, inputmode: "numeric" }),
       field("note", "A note that both can read", { rows: 2 }),

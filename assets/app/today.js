@@ -111,6 +111,8 @@ export async function today() {
           h("h2", {}, "Begin"),
           h("p", {}, "Invite somebody, or accept their invitation."),
           way("/people", "People"),
+          h("p", {}, "Or begin alone: you are asked, and nobody else sees it."),
+          way("/solo", "Just me", true),
         ),
       past.length > 0 &&
         h(
@@ -229,6 +231,7 @@ export async function question({ params: [id], replace }) {
             h("h2", { id: "again" }, "Now tap how you are"),
             faces("again"),
           ),
+          h("p", {}, to("/help", "What helps, and whom you can call")),
           h("h2", {}, "Not now?"),
           h(
             "div",
@@ -285,11 +288,13 @@ function thanks(checkIn) {
       press("Keep it to myself after all", keep),
     );
   const veryLow = checkIn?.answer?.mood === 1 && checkIn.scene;
+  const alone = veryLow && !checkIn.scene.link;
   return {
     title: "Thank you",
     body: [
       h("p", {}, "This is done. Nothing more comes about it."),
-      veryLow && hearFrom({ sceneId: checkIn.scene.id }),
+      veryLow && !alone && hearFrom({ sceneId: checkIn.scene.id }),
+      alone && h("p", {}, way("/help", "What helps, and whom you can call", true)),
       undo,
       home(),
     ],

@@ -135,7 +135,7 @@ impl Transaction<'_> {
             return Ok(());
         }
         store::change::take_back(self.db, row.id, Some(now))?;
-        let members = store::partner_link::members(self.db, &[row.link_id])?;
+        let members = store::partner_link::members(self.db, row.link_id.as_slice())?;
         let partner = members.iter().map(|member| member.account_id).find(|id| *id != row.subject_id);
         if let (Some(partner), Some(at)) = (partner, release) {
             let (object, chance) = (RowId(row.scene_id.uuid()), self.chance);
@@ -169,7 +169,7 @@ fn tellable(tx: &mut Transaction<'_>, rows: Vec<ChangeRow>) -> Result<Vec<Change
     }
     let check_ins: HashMap<_, _> =
         store::check_in::find_all(tx.db, &ids)?.into_iter().map(|row| (row.id, row)).collect();
-    let links: Vec<_> = check_ins.values().map(|row| row.link_id).collect();
+    let links: Vec<_> = check_ins.values().filter_map(|row| row.link_id).collect();
     let active: Vec<_> = store::partner_link::find_all(tx.db, &links)?
         .into_iter()
         .filter(|link| link.status == LinkStatus::Active)
@@ -182,7 +182,7 @@ fn tellable(tx: &mut Transaction<'_>, rows: Vec<ChangeRow>) -> Result<Vec<Change
         check_ins.get(id).is_some_and(|row| {
             row.state == CheckInState::Answered
                 && row.sharing().seen(now) != Share::Nothing
-                && active.contains(&row.link_id)
+                && row.link_id.is_some_and(|link| active.contains(&link))
                 && !held.contains(&row.subject_id)
         })
     };

@@ -78,6 +78,8 @@ pub enum Snooze {
 /// explanations to the subject who snoozed.
 #[derive(Clone, Copy, Debug)]
 pub struct CheckInFacts {
+    /// Whether the scene was of its subject alone.
+    pub alone: bool,
     /// The number of the Revision that the scene stood under; None: the default protocol.
     pub revision: Option<i32>,
     /// The check-in's times; of a prompt, those that it goes by.
@@ -212,7 +214,7 @@ fn ended(facts: &Facts<'_>) -> String {
 }
 
 fn protocol(facts: &Facts<'_>, does: &str) -> String {
-    let (zone, CheckInFacts { times, revision, .. }) = (&facts.recipient.zone, &facts.check_in);
+    let (zone, CheckInFacts { times, revision, alone, .. }) = (&facts.recipient.zone, &facts.check_in);
     let due = moment(zone, times.due_at);
     let when = match times.time.when {
         When::After { minutes } => {
@@ -234,6 +236,7 @@ fn protocol(facts: &Facts<'_>, does: &str) -> String {
         }
     };
     match revision {
+        None if *alone => format!("Your own plan {does} {when}."),
         Some(number) => format!("Your agreement, revision {number}, {does} {when}."),
         None => format!("It stood under no agreement, so the usual plan {does} {when}."),
     }

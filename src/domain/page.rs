@@ -79,6 +79,8 @@ pub struct Offered {
     pub reach_out: bool,
     /// What a partner would welcome, by the same message.
     pub welcome: Vec<ContactWay>,
+    /// Whether the questions are about scenes of the person alone: there is nobody to share with.
+    pub alone: bool,
 }
 
 impl Offered {
@@ -89,7 +91,8 @@ impl Offered {
     pub fn query(&self) -> String {
         let questions = self.questions.iter().map(|it| format!("{}-{}", it.weekday, it.minute));
         let reach_out = self.reach_out.then_some("reach_out");
-        let also = self.welcome.iter().copied().map(ContactWay::word).chain(reach_out);
+        let alone = self.alone.then_some("alone");
+        let also = self.welcome.iter().copied().map(ContactWay::word).chain(reach_out).chain(alone);
         let join = |name: &str, parts: Vec<String>| {
             (!parts.is_empty()).then(|| format!("{name}={}", parts.join(".")))
         };
@@ -106,6 +109,7 @@ impl Offered {
             questions: about.split('.').take(Self::MOST).filter_map(Occasion::parse).collect(),
             reach_out: words().any(|word| word == "reach_out"),
             welcome: words().filter_map(way).collect(),
+            alone: words().any(|word| word == "alone"),
         }
     }
 
@@ -143,7 +147,7 @@ mod tests {
         let zone = Zone::named("zone", "Europe/Berlin").unwrap();
         let occasion = |text: &str| Occasion::new(&zone, text.parse().unwrap());
         let questions = vec![occasion("2026-11-24T20:10:00Z"), occasion("2026-11-25T23:30:00Z")];
-        let offered = Offered { questions, reach_out: true, welcome: vec![ContactWay::Call] };
+        let offered = Offered { questions, reach_out: true, welcome: vec![ContactWay::Call], alone: false };
         assert_eq!(offered.query(), "?about=2-1270.4-30&also=call.reach_out");
         assert_eq!(Offered::parse("2-1270.4-30", "call.reach_out"), offered);
         let names: Vec<_> = offered.questions.iter().map(|it| it.name()).collect();
@@ -151,6 +155,8 @@ mod tests {
         let said = ["A call would be welcome.", "You asked to be reminded to get in touch, about now."];
         assert_eq!(offered.sentences(), said);
         assert_eq!(Offered::default().query(), "");
+        let alone = Offered { alone: true, ..Offered::default() };
+        assert_eq!((alone.query().as_str(), Offered::parse("", "alone")), ("?also=alone", alone));
         for wrong in ["", "8-0", "0-0", "1-1440", "1", "x-y", "1--5", "1-70000"] {
             assert_eq!(Offered::parse(wrong, wrong), Offered::default(), "{wrong}");
         }

@@ -13,6 +13,7 @@ use super::types::journal::JournalEntry;
 use super::types::nudge::Nudge;
 use super::types::partner_link::{Invitation, PartnerLink};
 use super::types::scene::Scene;
+use super::types::solo_plan::SoloPlan;
 use super::{context, requester};
 use crate::actions::{self, Refusal};
 use crate::auth::Requester;
@@ -147,7 +148,12 @@ impl Viewer {
         Ok(views.into_iter().map(PartnerLink).collect())
     }
 
-    /// The scenes of all one's links, the newest first. At most 50 at once.
+    /// What one needs after a scene of oneself alone, and when one is asked then.
+    async fn solo_plan(&self, ctx: &Context<'_>) -> Result<SoloPlan, Failure> {
+        Ok(actions::accounts::solo_plan::mine(context(ctx), self.0.account).await?.into())
+    }
+
+    /// The scenes of all one's links and of oneself alone, the newest first. At most 50 at once.
     async fn scenes(
         &self,
         ctx: &Context<'_>,

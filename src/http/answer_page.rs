@@ -29,6 +29,9 @@ struct AnswerPage {
     attempt: String,
     several: Option<Several>,
     sentences: Vec<&'static str>,
+    /// Whether there is a partner to share with, and to hear from.
+    of_two: bool,
+    lines: Vec<String>,
 }
 
 /// Where a visit stands whose link has several questions.
@@ -206,6 +209,8 @@ fn form(
         attempt: opaque(web.context.vault.chance()).0,
         several: visit.several(status == StatusCode::OK && !visit.done.is_empty()),
         sentences: visit.offered.sentences(),
+        of_two: !visit.offered.alone,
+        lines: page::help_lines(&web.context),
     };
     html::page(status, &page)
 }
@@ -235,9 +240,10 @@ const VERY_LOW: &str = "1";
 
 fn settled(web: &Web, visit: &Visit, written: &Fields, replied: Replied) -> HttpResponse {
     let offered = &visit.offered;
-    let attempt = written.get("attempt").map(str::to_owned).filter(|_| offers(written, replied));
+    let very_low = offers(written, replied);
+    let attempt = written.get("attempt").map(str::to_owned).filter(|_| very_low && !offered.alone);
     let offer = attempt.map(|attempt| Offer { attempt, question: visit.number });
-    let low = offer.is_some() || matches!(replied, Replied::Asked | Replied::NotAsked);
+    let low = very_low || matches!(replied, Replied::Asked | Replied::NotAsked);
     let lines = if low { page::help_lines(&web.context) } else { Vec::new() };
     let mut sentences = vec![
         "This is done. Nothing more comes about it.".to_owned(),

@@ -23,8 +23,8 @@ pub struct CheckInRow {
     pub id: CheckInId,
     /// The scene.
     pub scene_id: SceneId,
-    /// The scene's link.
-    pub link_id: LinkId,
+    /// The scene's link; null: it is of one person alone.
+    pub link_id: Option<LinkId>,
     /// Who is asked.
     pub subject_id: AccountId,
     /// Minutes from the scene's end until it falls due; null: it has a time of another kind.

@@ -65,7 +65,7 @@ pub fn let_go(db: &mut Db, links: &[LinkId], now: Ts) -> QueryResult<Vec<(SceneI
         .filter(scenes::status.eq_any([SceneStatus::Planned, SceneStatus::UnderWay]));
     diesel::update(open)
         .set(scenes::status.eq(SceneStatus::Cancelled))
-        .returning((scenes::id, scenes::link_id))
+        .returning((scenes::id, scenes::link_id.assume_not_null()))
         .get_results(db)
 }
 
@@ -88,6 +88,8 @@ pub fn take_away(db: &mut Db, account: AccountId, links: &[LinkId]) -> QueryResu
     diesel::update(idempotency_keys::table.filter(kept))
         .set(idempotency_keys::response.eq(None::<Vec<u8>>))
         .execute(db)?;
+    let alone = scenes::table.filter(scenes::link_id.is_null()).filter(scenes::created_by.eq(account));
+    diesel::delete(alone).execute(db)?;
     diesel::delete(accounts::table.find(account)).execute(db)?;
     let peopled = link_members::table
         .filter(link_members::link_id.eq_any(links))

@@ -33,6 +33,7 @@ pub mod scene;
 pub mod schema;
 pub mod sealed;
 pub mod session;
+pub mod solo_plan;
 mod threads;
 pub mod totp;
 pub mod types;

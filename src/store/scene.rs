@@ -20,8 +20,8 @@ use diesel::prelude::*;
 pub struct SceneRow {
     /// Its id.
     pub id: SceneId,
-    /// The link.
-    pub link_id: LinkId,
+    /// The link; null: it is of created_by alone.
+    pub link_id: Option<LinkId>,
     /// planned, under_way, ended, cancelled.
     pub status: SceneStatus,
     /// in_person, online.
@@ -120,7 +120,7 @@ pub struct SceneChange {
     pub parted_at: Option<Option<Ts>>,
 }
 
-/// Saves a new scene with both parts.
+/// Saves a new scene with each one's part.
 pub fn insert(db: &mut Db, row: &SceneRow, members: &[SceneMemberRow]) -> QueryResult<()> {
     diesel::insert_into(scenes::table).values(row).execute(db)?;
     on_both!(db, |c| diesel::insert_into(scene_members::table).values(members).execute(c)).map(drop)
@@ -167,10 +167,17 @@ pub fn unfinished(db: &mut Db, link: LinkId) -> QueryResult<Vec<SceneRow>> {
         .load(db)
 }
 
-/// How many scenes of a link this person recorded since `since`.
-pub fn count_since(db: &mut Db, link: LinkId, by: AccountId, since: Ts) -> QueryResult<i64> {
-    let of_link = scenes::table.filter(scenes::link_id.eq(link)).filter(scenes::created_at.gt(since));
-    of_link.filter(scenes::created_by.eq(Some(by))).count().get_result(db)
+/// How many scenes of a link, or of theirs alone, this person recorded since `since`.
+pub fn count_since(db: &mut Db, link: Option<LinkId>, by: AccountId, since: Ts) -> QueryResult<i64> {
+    let recorded = scenes::table
+        .filter(scenes::created_by.eq(Some(by)))
+        .filter(scenes::created_at.gt(since))
+        .count()
+        .into_boxed();
+    match link {
+        Some(link) => recorded.filter(scenes::link_id.eq(link)).get_result(db),
+        None => recorded.filter(scenes::link_id.is_null()).get_result(db),
+    }
 }
 
 /// A page of a link's scenes, the newest first.
@@ -179,10 +186,24 @@ pub fn page(db: &mut Db, link: LinkId, page: KeysetPage<SceneId>) -> QueryResult
     load_page!(db, query, page, rising: false, by: (scenes::created_at, scenes::id))
 }
 
-/// A page of the scenes of all links of a person, the newest first.
+/// A page of the scenes of a person alone, the newest first.
+pub fn page_alone(db: &mut Db, account: AccountId, page: KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>> {
+    let query = scenes::table
+        .filter(scenes::link_id.is_null())
+        .filter(scenes::created_by.eq(Some(account)))
+        .select(SceneRow::as_select())
+        .into_boxed();
+    load_page!(db, query, page, rising: false, by: (scenes::created_at, scenes::id))
+}
+
+/// A page of the scenes of all links of a person, and of them alone, the newest first.
 pub fn page_of(db: &mut Db, account: AccountId, page: KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>> {
     let own = link_members::table.filter(link_members::account_id.eq(account)).select(link_members::link_id);
-    let query = scenes::table.filter(scenes::link_id.eq_any(own)).select(SceneRow::as_select()).into_boxed();
+    let alone = scenes::link_id.is_null().and(scenes::created_by.eq(Some(account)));
+    let query = scenes::table
+        .filter(scenes::link_id.eq_any(own.nullable()).or(alone))
+        .select(SceneRow::as_select())
+        .into_boxed();
     load_page!(db, query, page, rising: false, by: (scenes::created_at, scenes::id))
 }
 

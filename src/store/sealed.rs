@@ -91,6 +91,7 @@ pub const SEALED: &[Sealed] = &[
     of_account(column("passkeys", "credential"), "account_id = $1"),
     of_account(column("passkeys", "label"), "account_id = $1"),
     of_account(column("journal_entries", "content"), "account_id = $1"),
+    of_account(keyed("solo_plans", "content", "account_id"), "account_id = $1"),
     of_account(paired("debriefs", "content", "scene_id", "account_id"), "account_id = $1"),
     of_link(paired("link_members", "needs", "link_id", "account_id"), "link_id = $1"),
     of_link(paired("link_members", "name_at_end", "link_id", "account_id"), "link_id = $1"),

@@ -460,6 +460,7 @@ fn r25_a_scene_that_is_recorded_as_its_check_in_falls_due_was_not_recorded_late(
     let times = Times { time: CheckInTime::after_end(0), ended_at: now, due_at: now, closes_at };
     let check_in = |made_at| CheckInFacts {
         revision: None,
+        alone: false,
         times,
         made_at,
         parted_at: None,

@@ -36,7 +36,7 @@ async fn prove(app: &TestApp, person: &Person) {
     person.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
 }
 
-async fn erase(app: &TestApp, person: &Person) {
+pub async fn erase(app: &TestApp, person: &Person) {
     prove(app, person).await;
     assert_eq!(request(app, person).await["status"], "DONE");
     app.pass_minutes(GRACE).await;

@@ -1,5 +1,6 @@
 //! Export: everything that is kept about a person and nothing of anybody else, downloaded once, then deleted.
 
+use crate::support::care::on_day;
 use crate::support::care::{DAY, HOUR};
 use crate::support::dump;
 use crate::support::people::{PASSWORD, text};
@@ -100,6 +101,10 @@ async fn everything(app: &TestApp) -> Couple {
     }
     prove(app, alex).await;
     alex.ask(app, "mutation { beginTotp { setup { secret } } }", json!({})).await;
+    let plan = json!({ "needs": { "words": "Alex is kind to himself" }, "protocol": [on_day(1, "09:00")] });
+    alex.done(app, "writeSoloPlan", plan, "").await;
+    let now = app.clock.now().to_string();
+    alex.done(app, "recordScene", json!({ "solo": true, "setting": "IN_PERSON", "endedAt": now }), "").await;
     let later = (app.clock.now() + jiff::SignedDuration::from_hours(9)).to_string();
     let plan = json!({ "linkId": link, "plannedFor": later, "setting": "IN_PERSON", "partedAt": later });
     let planned = text(&alex.done(app, "planScene", plan, "scene { id }").await["scene"]["id"]);
@@ -173,6 +178,8 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("agreements.id", KEY), ("agreements.revision_id", KEY), ("agreements.account_id", In("revisions.agreements.whose")),
     ("agreements.content_hash", In("revisions.contentHash")), ("agreements.agreed_at", In("revisions.agreements.agreedAt")),
     ("agreements.withdrawn_at", In("revisions.agreements.withdrawnAt?")),
+    ("solo_plans.account_id", KEY), ("solo_plans.content", In("account.soloPlan.needs.words")),
+    ("solo_plans.written_at", ASIDE),
     ("scenes.id", In("scenes.id")), ("scenes.link_id", In("scenes.link")), ("scenes.status", In("scenes.status")),
     ("scenes.setting", In("scenes.setting")), ("scenes.intensity", In("scenes.intensity")),
     ("scenes.planned_for", In("scenes.plannedFor")), ("scenes.started_at", In("scenes.startedAt")),

@@ -66,6 +66,7 @@ fn words(column: &str, row: usize) -> Option<&'static str> {
         "revisions.final_state" => ["withdrawn", "agreed"],
         "scenes.status" => ["ended", "planned"],
         "scenes.setting" => ["in_person", "online"],
+        "check_ins.check_in_time" => ["end+1d@09:00", ""],
         "check_ins.state" => ["answered", "unanswered"],
         "outreaches.way" => ["message", "call"],
         "nudges.rung" => ["ask", "email"],
@@ -105,7 +106,9 @@ fn seconds(column: &str, row: usize) -> i64 {
 
 impl Column {
     fn literal(&self, all: &Catalogue, row: usize, postgres: bool) -> String {
-        if self.nullable && row == 1 {
+        // A check-in has its minutes or a time of another kind, and not both.
+        let empty = if self.name == "offset_minutes" { 0 } else { 1 };
+        if self.nullable && row == empty {
             return "NULL".to_owned();
         }
         if let Some((table, name)) = &self.refers {

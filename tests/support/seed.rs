@@ -316,7 +316,7 @@ impl Rows {
         let id = SceneId::at(ended_at, &chance());
         self.scenes.push(SceneRow {
             id,
-            link_id: couple.link,
+            link_id: Some(couple.link),
             status: SceneStatus::Ended,
             setting: Setting::Online,
             intensity: Some(3),
@@ -341,7 +341,7 @@ impl Rows {
         CheckInRow {
             id: CheckInId::at(due - OFFSET, &chance()),
             scene_id: scene,
-            link_id: couple.link,
+            link_id: Some(couple.link),
             subject_id: subject,
             offset_minutes: Some(i32::try_from(OFFSET.as_mins()).unwrap()),
             due_at: due.into(),

@@ -9,4 +9,5 @@ pub mod mail_request;
 pub mod password;
 pub mod people;
 pub mod sign_up;
+pub mod solo_plan;
 pub mod suspension;

@@ -333,10 +333,10 @@ pub async fn of_scenes(
             let parts = store::scene::members(tx.db, &scenes)?;
             let own: Vec<_> = parts.iter().filter(|p| p.account_id == reader).map(|p| p.scene_id).collect();
             let mut rows = store::check_in::of_scenes(tx.db, &own, reader)?;
-            let link_ids = distinct(rows.iter().map(|row| row.link_id));
+            let link_ids = distinct(rows.iter().filter_map(|row| row.link_id));
             let links = store::partner_link::find_all(tx.db, &link_ids)?;
             let active = |row: &CheckInRow| {
-                links.iter().any(|link| link.id == row.link_id && link.status == LinkStatus::Active)
+                links.iter().any(|link| Some(link.id) == row.link_id && link.status == LinkStatus::Active)
             };
             let subjects = distinct(rows.iter().map(|row| row.subject_id));
             let people = Person::load_all(tx, &subjects)?;

@@ -241,8 +241,8 @@ fn is_fresh(row: &CheckInRow, now: Timestamp) -> bool {
 
 /// Whether the partner was asked since the check-in was answered.
 fn was_asked(tx: &mut Transaction<'_>, row: &CheckInRow) -> Result<bool, Fault> {
-    let Some(since) = row.answered_at else { return Ok(false) };
-    plea::asked_since(tx, row.link_id, row.subject_id, since.get())
+    let (Some(since), Some(link)) = (row.answered_at, row.link_id) else { return Ok(false) };
+    plea::asked_since(tx, link, row.subject_id, since.get())
 }
 
 /// Asks the partner of a check-in's subject to get in touch; the answer stands whatever comes of it.

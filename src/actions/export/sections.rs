@@ -2,6 +2,7 @@
 
 use crate::actions::accounts::journal;
 use crate::actions::accounts::people::Person;
+use crate::actions::accounts::solo_plan;
 use crate::actions::check_ins::check_in::{self, CheckInView, PartnersCheckIn};
 use crate::actions::links::partner_link;
 use crate::actions::links::revisions::{self, RevisionView};
@@ -12,6 +13,7 @@ use crate::actions::{AppContext, Fault};
 use crate::domain::answer::AnswerContent;
 use crate::domain::keyset_page::KeysetPage;
 use crate::domain::negotiation::{Needs, PersonsNeeds};
+use crate::domain::protocol::CheckInProtocol;
 use crate::ids::{AccountId, JournalEntryId, LinkId, NudgeId, SceneId, TypedId};
 use crate::store;
 use crate::store::types::Ts;
@@ -149,7 +151,7 @@ impl Reader {
     pub async fn page(&self, section: Section, at: SectionCursor) -> Result<SectionPage, Fault> {
         let whole = |values| Ok((values, None));
         match section {
-            Section::Account => whole(vec![self.account()?]),
+            Section::Account => whole(vec![self.account().await?]),
             Section::Statements => whole(self.statements().await?),
             Section::Sessions => whole(self.sessions().await?),
             Section::Devices => whole(self.devices().await?),
@@ -164,7 +166,8 @@ impl Reader {
         }
     }
 
-    fn account(&self) -> Result<Value, Fault> {
+    async fn account(&self) -> Result<Value, Fault> {
+        let plan = solo_plan::mine(&self.context, self.me()).await?;
         let row = &self.person.row;
         let reach = row.reach();
         let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
@@ -184,6 +187,7 @@ impl Reader {
             "pausedUntil": reach.paused_until,
             "addressFailedAt": row.address_failed_at.map(|at| at.get()),
             "onHoldSince": row.held_at.map(|at| at.get()),
+            "soloPlan": { "needs": plan.needs.as_ref().map(needs), "protocol": spelled(&plan.protocol) },
             "createdAt": row.created_at.get(),
         }))
     }
@@ -358,7 +362,7 @@ impl Reader {
             "terms": (agreed || view.outline.author == me).then(|| json!({
                 "limits": terms.limits,
                 "stopSignal": terms.stop_signal,
-                "protocol": terms.protocol.times().iter().map(|time| time.word()).collect::<Vec<_>>(),
+                "protocol": spelled(&terms.protocol),
                 "contactPlan": terms.contact_plan,
                 "partnerAlert": terms.partner_alert,
             })),
@@ -367,10 +371,18 @@ impl Reader {
     }
 
     async fn scenes(&self, at: SectionCursor) -> Result<SectionPage, Fault> {
-        let Some(link) = self.links.get(at.link).copied() else { return Ok((Vec::new(), None)) };
+        // Those of each link, and at last those of the person alone.
+        let link = self.links.get(at.link).copied();
+        if link.is_none() && at.link > self.links.len() {
+            return Ok((Vec::new(), None));
+        }
         let (me, after) = (self.me(), at.scene);
         let page = self.context.read_tx(move |tx| {
-            let rows = store::scene::page(tx.db, link, KeysetPage::first(PAGE, after))?;
+            let page = KeysetPage::first(PAGE, after);
+            let rows = match link {
+                Some(link) => store::scene::page(tx.db, link, page)?,
+                None => store::scene::page_alone(tx.db, me, page)?,
+            };
             // `views` fails on a scene without the reader; both people of a link are in each of its scenes.
             let authors: Vec<_> = rows.iter().map(|row| (row.id, row.created_by)).collect();
             Ok((authors, view::views(tx, rows, me)?))
@@ -428,7 +440,7 @@ impl Reader {
         });
         json!({
             "id": view.id.to_string(),
-            "link": view.link.to_string(),
+            "link": view.link.map(|id| id.to_string()),
             "recordedByMe": by == Some(self.me()),
             "createdAt": view.created_at,
             "status": view.status,
@@ -505,6 +517,11 @@ impl Reader {
         };
         Ok((rows.iter().map(nudge).collect(), Some(SectionCursor { nudge: Some(last), ..at })))
     }
+}
+
+/// The times of a protocol.
+fn spelled(protocol: &CheckInProtocol) -> Vec<String> {
+    protocol.times().iter().map(|time| time.word()).collect()
 }
 
 fn needs(needs: &Needs) -> Value {

@@ -45,23 +45,94 @@ impl OwnLink {
         }
     }
 
-    /// A scene of one's own links; locks its link.
+    /// A scene of one's own links, which it locks; what is done with it needs the other person.
     pub fn load_scene(
         tx: &mut Transaction<'_>,
         id: SceneId,
         account: AccountId,
     ) -> ActionResult<(Self, SceneRow)> {
-        let missing = || Problem::not_found("sceneId");
-        let link = store::scene::find_for(tx.db, id, account)?.ok_or_else(missing)?.link_id;
-        let own = Self::load(tx, "sceneId", link, account)?;
-        // Read again under the lock: the scene may have ended meanwhile.
-        let row = store::scene::find_for(tx.db, id, account)?.ok_or_else(missing)?;
-        Ok((own, row))
+        match OwnScene::load(tx, id, account)? {
+            OwnScene { participants: Participants::Both(link), row } => Ok((link, row)),
+            OwnScene { participants: Participants::Alone(_), .. } => {
+                Err(Problem::wrong_state("sceneId", "This scene is of you alone.").into())
+            }
+        }
     }
 
     /// Both people's ids.
     pub fn accounts(&self) -> Vec<AccountId> {
         self.members.iter().map(|member| member.account_id).collect()
+    }
+}
+
+/// Participants a scene is.
+pub enum Participants {
+    /// Of the two people of a link, which is locked.
+    Both(OwnLink),
+    /// Of one person alone, who is locked.
+    Alone(AccountId),
+}
+
+impl Participants {
+    /// Loads and locks an active link; None: the scene is to be of the person alone.
+    pub fn load_active(
+        tx: &mut Transaction<'_>,
+        link: Option<LinkId>,
+        account: AccountId,
+    ) -> ActionResult<Self> {
+        match link {
+            Some(link) => OwnLink::load_active(tx, "linkId", link, account).map(Self::Both),
+            None => {
+                store::dialect::lock_account(tx.db, account)?;
+                Ok(Self::Alone(account))
+            }
+        }
+    }
+
+    /// The link, if there is one.
+    pub fn link(&self) -> Option<&OwnLink> {
+        match self {
+            Self::Both(link) => Some(link),
+            Self::Alone(_) => None,
+        }
+    }
+
+    /// The ids of those who took part.
+    pub fn accounts(&self) -> Vec<AccountId> {
+        match self {
+            Self::Both(link) => link.accounts(),
+            Self::Alone(account) => vec![*account],
+        }
+    }
+
+    /// Whether it is of a link that has ended.
+    pub fn has_ended(&self) -> bool {
+        self.link().is_some_and(|link| link.row.ended_at.is_some())
+    }
+}
+
+/// A scene that a person took part in.
+pub struct OwnScene {
+    /// Participants it is.
+    pub participants: Participants,
+    /// The row.
+    pub row: SceneRow,
+}
+
+impl OwnScene {
+    /// Loads a scene and locks whose it is; one without this person counts as missing (R29).
+    pub fn load(tx: &mut Transaction<'_>, id: SceneId, account: AccountId) -> ActionResult<Self> {
+        let missing = || Problem::not_found("sceneId");
+        let participants = match store::scene::find_for(tx.db, id, account)?.ok_or_else(missing)?.link_id {
+            Some(link) => Participants::Both(OwnLink::load(tx, "sceneId", link, account)?),
+            None => {
+                store::dialect::lock_account(tx.db, account)?;
+                Participants::Alone(account)
+            }
+        };
+        // Read again under the lock: the scene may have ended meanwhile.
+        let row = store::scene::find_for(tx.db, id, account)?.ok_or_else(missing)?;
+        Ok(Self { participants, row })
     }
 }
 

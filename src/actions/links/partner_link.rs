@@ -336,17 +336,17 @@ pub async fn end(context: &Arc<AppContext>, by: &Caller, id: LinkId) -> ActionRe
             if link.row.status == LinkStatus::Ended {
                 return Ok(Done::already(view(tx, link.row, account)?));
             }
-            let row = end_now(tx, &link)?;
+            let row = end_now(tx, link)?;
             Ok(Done::now(view(tx, row, account)?))
         })
         .await
 }
 
-fn end_now(tx: &mut Transaction<'_>, link: &OwnLink) -> ActionResult<LinkRow> {
+fn end_now(tx: &mut Transaction<'_>, link: OwnLink) -> ActionResult<LinkRow> {
     let id = link.row.id;
     let row = end_row(tx, id)?;
     tx.tell(&link.accounts(), ChangeKind::LinkChanged, id);
-    keep_names(tx, link)?;
+    keep_names(tx, &link)?;
     scene::finish_with_link(tx, link)?;
     let now = tx.ts();
     let open = store::check_in::open(tx.db, Whose::Links(vec![id]), now)?;
@@ -380,7 +380,7 @@ fn end_each(
     for id in ids {
         let link = OwnLink::load(tx, "linkId", id, account)?;
         if ends(link.row.status) {
-            end_now(tx, &link)?;
+            end_now(tx, link)?;
         }
     }
     Ok(())

@@ -46,7 +46,9 @@ pub async fn kept_on(
             }
             let mut of_link: HashMap<LinkId, Vec<ScenePromises>> = HashMap::new();
             for scene in scenes {
-                of_link.entry(scene.link_id).or_default().extend(entries.remove(&scene.id));
+                if let Some(link) = scene.link_id {
+                    of_link.entry(link).or_default().extend(entries.remove(&scene.id));
+                }
             }
             let count = |id: &LinkId| (*id, kept(&of_link.remove(id).unwrap_or_default()));
             Ok(shown.iter().map(count).collect())

@@ -87,7 +87,15 @@ fn explanation(
         send_at: went_at(row),
         together,
         recipient: &recipient.reach().rhythm,
-        check_in: CheckInFacts { revision, times, made_at, parted_at, snooze, postponed_until },
+        check_in: CheckInFacts {
+            alone: schedule.link.is_none(),
+            revision,
+            times,
+            made_at,
+            parted_at,
+            snooze,
+            postponed_until,
+        },
     })
 }
 
@@ -187,7 +195,7 @@ fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Re
             check_in: row.check_in_id.filter(|_| own),
             // A plea tells nothing else, and so not the scene: one that came with an answer would tell of that.
             scene: schedule.map(|schedule| schedule.scene.id),
-            link: plea.map(|plea| plea.link_id).or(schedule.map(|schedule| schedule.link.id)),
+            link: plea.map(|plea| plea.link_id).or(schedule.and_then(|schedule| schedule.check_in.link_id)),
             explanation,
             other_reasons,
             message: letter.paragraphs.first().copied().unwrap_or_default(),

@@ -47,8 +47,8 @@ pub struct ScheduleInput {
     pub subject: AccountRow,
     /// The partner; None if their account is gone.
     pub partner: Option<AccountRow>,
-    /// Its link.
-    pub link: LinkRow,
+    /// Its link; None: the subject is alone.
+    pub link: Option<LinkRow>,
     /// Whether the subject allows the partner to be told, apart from what both agreed (R10).
     pub willing: bool,
 }
@@ -118,7 +118,7 @@ pub fn schedule_inputs(
     if check_ins.is_empty() {
         return Ok(Vec::new());
     }
-    let links = distinct(check_ins.iter().map(|row| row.link_id));
+    let links = distinct(check_ins.iter().filter_map(|row| row.link_id));
     let scene_ids = distinct(check_ins.iter().map(|row| row.scene_id));
     let scenes: HashMap<_, _> =
         store::scene::find_all(tx.db, &scene_ids)?.into_iter().map(|row| (row.id, row)).collect();
@@ -126,7 +126,8 @@ pub fn schedule_inputs(
     let link_rows: HashMap<_, _> =
         store::partner_link::find_all(tx.db, &links)?.into_iter().map(|row| (row.id, row)).collect();
     let members = store::partner_link::members(tx.db, &links)?;
-    let people: Vec<_> = members.iter().map(|row| row.account_id).collect();
+    let alone = check_ins.iter().filter(|row| row.link_id.is_none()).map(|row| row.subject_id);
+    let people = distinct(members.iter().map(|row| row.account_id).chain(alone));
     let accounts: HashMap<_, _> =
         store::account::find_all(tx.db, &people)?.into_iter().map(|row| (row.id, row)).collect();
     // Only local times differ between the two.
@@ -137,12 +138,16 @@ pub fn schedule_inputs(
         .map(|check_in| {
             let missing = || Fault::Inconsistent("a check-in without its scene, link or subject");
             let scene = scenes.get(&check_in.scene_id).cloned().ok_or_else(missing)?;
-            let link = link_rows.get(&check_in.link_id).ok_or_else(missing)?;
+            let link = match check_in.link_id {
+                Some(id) => Some(link_rows.get(&id).cloned().ok_or_else(missing)?),
+                None => None,
+            };
             let subject = accounts.get(&check_in.subject_id).cloned().ok_or_else(missing)?;
-            let other = members.iter().find(|m| m.link_id == link.id && m.account_id != subject.id);
+            let of_link = |m: &&MemberRow| Some(m.link_id) == check_in.link_id;
+            let other = members.iter().filter(of_link).find(|m| m.account_id != subject.id);
             let partner = other.and_then(|member| accounts.get(&member.account_id)).cloned();
-            let willing = alert_allowed(link, &members, &parts, &check_in);
-            let linked = link.status == LinkStatus::Active;
+            let linked = link.as_ref().is_some_and(|link| link.status == LinkStatus::Active);
+            let willing = linked && alert_allowed(&members, &parts, &check_in);
             let own = check_in.times();
             let promised = times.iter().find(|(scene, who, times)| {
                 *scene == check_in.scene_id
@@ -150,16 +155,7 @@ pub fn schedule_inputs(
                     && partner.as_ref().is_some_and(|partner| partner.id == *who)
             });
             let promised = promised.map_or(own, |(.., times)| *times);
-            Ok(ScheduleInput {
-                check_in,
-                promised,
-                scene,
-                linked,
-                subject,
-                partner,
-                link: link.clone(),
-                willing,
-            })
+            Ok(ScheduleInput { check_in, promised, scene, linked, subject, partner, link, willing })
         })
         .collect()
 }
@@ -173,16 +169,16 @@ pub fn alerts(
 ) -> Result<HashMap<CheckInId, Alert>, Fault> {
     let under: Vec<_> = schedule_inputs
         .iter()
-        .filter_map(|schedule| schedule.scene.revision_id.map(|revision| (*schedule, revision)))
+        .filter_map(|schedule| Some((*schedule, schedule.link.as_ref()?, schedule.scene.revision_id?)))
         .collect();
-    known.include_all(tx, under.iter().map(|(schedule, _)| &schedule.link))?;
-    let mut wanted: Vec<_> = under.iter().map(|(schedule, revision)| (schedule.link.id, *revision)).collect();
-    let agreed = under.iter().filter_map(|(schedule, _)| known.agreed(schedule.link.id));
+    known.include_all(tx, under.iter().map(|(_, link, _)| *link))?;
+    let mut wanted: Vec<_> = under.iter().map(|(_, link, revision)| (link.id, *revision)).collect();
+    let agreed = under.iter().filter_map(|(_, link, _)| known.agreed(link.id));
     wanted.extend(agreed.map(|revision| (revision.head.link_id, revision.head.id)));
     known.read_terms(tx, wanted)?;
     let mut alerts = HashMap::new();
-    for (schedule, revision) in under {
-        let link = schedule.link.id;
+    for (schedule, link, revision) in under {
+        let link = link.id;
         let (Some(stood), Some(terms)) = (known.find(link, revision), known.terms(revision)) else {
             continue;
         };
@@ -197,17 +193,12 @@ pub fn alerts(
     Ok(alerts)
 }
 
-/// Whether the subject allows the partner to be told: by the scene's setting, else by the link's (R10).
-fn alert_allowed(
-    link: &LinkRow,
-    members: &[MemberRow],
-    parts: &[SceneMemberRow],
-    check_in: &CheckInRow,
-) -> bool {
+/// Whether the subject allows the partner to be told: by the scene's setting, else by the link's (R10). The link is active.
+fn alert_allowed(members: &[MemberRow], parts: &[SceneMemberRow], check_in: &CheckInRow) -> bool {
     let part = parts.iter().find(|p| p.scene_id == check_in.scene_id && p.account_id == check_in.subject_id);
-    let member = members.iter().find(|m| m.link_id == link.id && m.account_id == check_in.subject_id);
-    let on_link = member.is_some_and(|member| member.alert_allowed);
-    link.status == LinkStatus::Active && part.and_then(|part| part.alert_allowed).unwrap_or(on_link)
+    let own = |m: &&MemberRow| Some(m.link_id) == check_in.link_id && m.account_id == check_in.subject_id;
+    let on_link = members.iter().find(own).is_some_and(|member| member.alert_allowed);
+    part.and_then(|part| part.alert_allowed).unwrap_or(on_link)
 }
 
 /// Plans the ladders of some check-ins and saves their nudges. Sent nudges stay sent.
@@ -295,7 +286,9 @@ pub fn replan_rhythm(tx: &mut Transaction<'_>, account: AccountId) -> Result<(),
     let links = store::partner_link::list(tx.db, account, true, i64::MAX)?;
     let now = tx.ts();
     let links = links.into_iter().map(|link| link.id).collect();
-    let open = store::check_in::open(tx.db, Whose::Links(links), now)?;
+    let mut open = store::check_in::open(tx.db, Whose::Links(links), now)?;
+    let own = store::check_in::open(tx.db, Whose::Subject(account), now)?;
+    open.extend(own.into_iter().filter(|row| row.link_id.is_none()));
     plan_ladders(tx, open, &mut RevisionSnapshot::default())
 }
 

@@ -2,12 +2,12 @@
 
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
-use crate::actions::links::locked_link::{OwnLink, scene_refused};
-use crate::actions::scenes::view::{AftercareContent, SceneView, aftercare_aad, view};
+use crate::actions::links::locked_link::{OwnScene, scene_refused};
+use crate::actions::scenes::view::{AftercareContent, GivenBy, SceneView, aftercare_aad, view};
 use crate::actions::{ActionResult, AppContext, Caller};
 use crate::domain::change::ChangeKind;
 use crate::domain::negotiation::Comfort;
-use crate::domain::problem::{Checks, Problem};
+use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::scene::{MINUTES_MAX, NOTE_MAX, SceneStatus};
 use crate::ids::{AftercareId, SceneId};
 use crate::store;
@@ -34,11 +34,13 @@ pub async fn record(
     checks.finish(())?;
     context
         .write_tx(by.key.as_ref(), move |tx| {
-            let (link, row) = OwnLink::load_scene(tx, id, account)?;
+            let OwnScene { participants, row } = OwnScene::load(tx, id, account)?;
+            if participants.link().is_none() && content.given_by != GivenBy::Me {
+                let sentence = "In a scene of your own there is nobody else.";
+                return Err(Problem::new("givenBy", ProblemCode::OutOfRange, sentence).into());
+            }
             suspension::refuse_if_suspended(tx, account)?;
-            if !matches!(row.status, SceneStatus::UnderWay | SceneStatus::Ended)
-                || link.row.ended_at.is_some()
-            {
+            if !matches!(row.status, SceneStatus::UnderWay | SceneStatus::Ended) || participants.has_ended() {
                 return Err(scene_refused().into());
             }
             if store::scene::aftercare(tx.db, &[id])?.len() >= ENTRIES_MAX {
@@ -55,7 +57,7 @@ pub async fn record(
                 created_at: tx.ts(),
             };
             store::scene::insert_aftercare(tx.db, &sealed)?;
-            tx.tell(&link.accounts(), ChangeKind::SceneChanged, id);
+            tx.tell(&participants.accounts(), ChangeKind::SceneChanged, id);
             Ok(view(tx, row, account)?)
         })
         .await

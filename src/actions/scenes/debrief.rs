@@ -46,11 +46,12 @@ fn views(tx: &mut Transaction<'_>, scenes: &[SceneId], reader: AccountId) -> Res
     let parts = store::scene::members(tx.db, scenes)?;
     let own: Vec<_> = parts.iter().filter(|p| p.account_id == reader).map(|p| p.scene_id).collect();
     let scenes = store::scene::find_all(tx.db, &own)?;
-    let links = distinct(scenes.iter().map(|scene| scene.link_id));
+    let links = distinct(scenes.iter().filter_map(|scene| scene.link_id));
     let links = store::partner_link::find_all(tx.db, &links)?;
     let status: HashMap<_, _> = links.iter().map(|link| (link.id, link.status)).collect();
     let status = |id| {
-        let found = scenes.iter().find(|scene| scene.id == id).and_then(|scene| status.get(&scene.link_id));
+        let link = scenes.iter().find(|scene| scene.id == id).and_then(|scene| scene.link_id);
+        let found = link.and_then(|link| status.get(&link));
         found.copied().unwrap_or(LinkStatus::Ended)
     };
     let mine: HashMap<_, _> =

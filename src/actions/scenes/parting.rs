@@ -2,31 +2,20 @@
 
 use crate::actions::accounts::suspension;
 use crate::actions::check_ins::schedule;
-use crate::actions::links::locked_link::{OwnLink, scene_refused};
+use crate::actions::links::locked_link::{OwnLink, Participants, scene_refused};
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::scenes::scene::protocol_of;
 use crate::actions::scenes::view::{SceneView, view};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::change::ChangeKind;
-use crate::domain::problem::{Checks, Problem};
+use crate::domain::problem::Problem;
 use crate::domain::protocol::Since;
-use crate::domain::scene::{SceneStatus, Setting, can_say_parting, check_parting};
+use crate::domain::scene::{SceneStatus, can_say_parting, check_parting};
 use crate::ids::SceneId;
 use crate::store;
 use crate::store::scene::{SceneChange, SceneRow};
 use jiff::Timestamp;
 use std::sync::Arc;
-
-/// Checks a parting that is said with a new scene, or when one ends.
-pub fn check_with(
-    checks: &mut Checks,
-    parted_at: Option<Timestamp>,
-    setting: Setting,
-    ended_at: Option<Timestamp>,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    parted_at.and_then(|at| checks.take(check_parting("partedAt", at, setting, ended_at, now)))
-}
 
 /// Says when the two part, now or as planned, or says it anew until two hours after it. Check-ins that are counted from it are
 /// made, or move with it.
@@ -40,7 +29,9 @@ pub async fn say(
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let (link, row) = OwnLink::load_scene(tx, id, account)?;
-            if row.status == SceneStatus::Cancelled || link.row.ended_at.is_some() {
+            let ended = link.row.ended_at.is_some();
+            let participants = Participants::Both(link);
+            if row.status == SceneStatus::Cancelled || ended {
                 return Err(scene_refused().into());
             }
             suspension::refuse_if_suspended(tx, account)?;
@@ -57,21 +48,26 @@ pub async fn say(
             let change = SceneChange { parted_at: Some(Some(at.into())), ..Default::default() };
             let row = store::scene::update(tx.db, id, &change)?;
             if row.status == SceneStatus::Ended {
-                follow(tx, &link, &row)?;
+                follow(tx, &participants, &row)?;
             }
-            tx.tell(&link.accounts(), ChangeKind::SceneChanged, id);
+            tx.tell(&participants.accounts(), ChangeKind::SceneChanged, id);
             Ok(Done::now(view(tx, row, account)?))
         })
         .await
 }
 
 /// Makes and moves the check-ins of an ended scene as its parting has it, and plans the prompts that wait for it.
-fn follow(tx: &mut Transaction<'_>, link: &OwnLink, row: &SceneRow) -> Result<(), Fault> {
+fn follow(tx: &mut Transaction<'_>, participants: &Participants, row: &SceneRow) -> Result<(), Fault> {
     let mut known = RevisionSnapshot::default();
-    let protocol = protocol_of(tx, link, row, &mut known)?;
+    let protocol = protocol_of(tx, participants, row, &mut known)?;
     let check_ins = store::check_in::all_of(tx.db, row.id)?;
-    let rearranged =
-        schedule::rearranged(tx, row, &link.accounts(), (protocol.times(), Since::Parting), &check_ins)?;
+    let rearranged = schedule::rearranged(
+        tx,
+        row,
+        &participants.accounts(),
+        (protocol.times(), Since::Parting),
+        &check_ins,
+    )?;
     schedule::rearrange(tx, rearranged, &mut known)?;
     schedule::replan_prompts(tx, row.id)
 }

@@ -1,11 +1,10 @@
 //! Scenes: plan, record, start, end, cancel; outreach.
 
-use crate::actions::accounts::suspension;
+use crate::actions::accounts::{solo_plan, suspension};
 use crate::actions::check_ins::schedule;
-use crate::actions::links::locked_link::{OwnLink, scene_refused};
+use crate::actions::links::locked_link::{OwnLink, OwnScene, Participants, scene_refused};
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning;
-use crate::actions::scenes::parting;
 use crate::actions::scenes::view::{SceneView, view};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::change::ChangeKind;
@@ -15,7 +14,7 @@ use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::protocol::{CheckInProtocol, Since};
 use crate::domain::scene::{
     CORRECTED_WITHIN, INTENSITY, SCENES_A_DAY, SIMILAR_WITHIN, SceneEvent, SceneStatus, SceneVerdict,
-    Setting, Span, check_past, check_plan, judge_event,
+    Setting, Span, check_parting, check_past, check_plan, judge_event,
 };
 use crate::ids::{AccountId, LinkId, OutreachId, SceneId, distinct};
 use crate::store;
@@ -25,13 +24,13 @@ use std::sync::Arc;
 
 /// The details of a new scene.
 pub struct NewScene {
-    /// The link.
-    pub link: LinkId,
+    /// The link; None: the scene is of its author alone.
+    pub link: Option<LinkId>,
     /// In person or online.
     pub setting: Setting,
     /// 1 to 5.
     pub intensity: Option<i32>,
-    /// One's own role; None: the link's default.
+    /// One's own role; None: the link's default, or switch.
     pub my_role: Option<Role>,
     /// The partner's role; None: their default.
     pub partners_role: Option<Role>,
@@ -47,21 +46,22 @@ fn check_intensity(checks: &mut Checks, intensity: Option<i32>) {
 
 fn insert(
     tx: &mut Transaction<'_>,
-    link: &OwnLink,
+    participants: &Participants,
     by: AccountId,
     new: &NewScene,
     status: SceneStatus,
     planned_for: Option<Timestamp>,
 ) -> ActionResult<SceneRow> {
     let since = (tx.now - SignedDuration::from_hours(24)).into();
+    let link_id = participants.link().map(|link| link.row.id);
     // Each has a share of their own: nobody keeps the other from recording what took place.
-    if store::scene::count_since(tx.db, link.row.id, by, since)? >= SCENES_A_DAY {
+    if store::scene::count_since(tx.db, link_id, by, since)? >= SCENES_A_DAY {
         let sentence = format!("At most {SCENES_A_DAY} scenes can be recorded within a day.");
         return Err(Problem::new("input", ProblemCode::OutOfRange, sentence).into());
     }
     let row = SceneRow {
         id: SceneId::at(tx.now, tx.chance),
-        link_id: link.row.id,
+        link_id,
         status,
         setting: new.setting,
         intensity: new.intensity,
@@ -73,19 +73,42 @@ fn insert(
         created_at: tx.ts(),
         parted_at: new.parted_at.map(Into::into),
     };
-    let parts: Vec<SceneMemberRow> = link
-        .members
-        .iter()
-        .map(|member| SceneMemberRow {
-            scene_id: row.id,
-            account_id: member.account_id,
-            role: if member.account_id == by { new.my_role } else { new.partners_role }
-                .unwrap_or(member.role),
-            alert_allowed: None,
-        })
-        .collect();
+    let part = |account_id: AccountId, usual: Role| SceneMemberRow {
+        scene_id: row.id,
+        account_id,
+        role: if account_id == by { new.my_role } else { new.partners_role }.unwrap_or(usual),
+        alert_allowed: None,
+    };
+    let parts: Vec<SceneMemberRow> = match participants {
+        Participants::Both(link) => {
+            link.members.iter().map(|member| part(member.account_id, member.role)).collect()
+        }
+        Participants::Alone(account) => vec![part(*account, Role::Switch)],
+    };
     store::scene::insert(tx.db, &row, &parts)?;
     Ok(row)
+}
+
+/// What only a scene of two can have.
+fn check_alone(checks: &mut Checks, new: &NewScene) {
+    let of_two = [("partnersRole", new.partners_role.is_some()), ("partedAt", new.parted_at.is_some())];
+    for (field, given) in of_two {
+        if given && new.link.is_none() {
+            let sentence = "A scene of your own has no other person.";
+            checks.note(Problem::new(field, ProblemCode::OutOfRange, sentence));
+        }
+    }
+}
+
+/// Takes a parting that is said with a new scene, or when one ends.
+fn take_parting(
+    checks: &mut Checks,
+    parted_at: Option<Timestamp>,
+    setting: Setting,
+    ended_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    parted_at.and_then(|at| checks.take(check_parting("partedAt", at, setting, ended_at, now)))
 }
 
 /// Plans a scene.
@@ -101,12 +124,13 @@ pub async fn plan(
             let mut checks = Checks::new();
             check_intensity(&mut checks, new.intensity);
             checks.take(check_plan("plannedFor", planned_for, tx.now));
-            parting::check_with(&mut checks, new.parted_at, new.setting, None, tx.now);
+            take_parting(&mut checks, new.parted_at, new.setting, None, tx.now);
+            check_alone(&mut checks, &new);
             checks.finish(())?;
-            let link = OwnLink::load_active(tx, "linkId", new.link, account)?;
+            let participants = Participants::load_active(tx, new.link, account)?;
             suspension::refuse_if_suspended(tx, account)?;
-            let row = insert(tx, &link, account, &new, SceneStatus::Planned, Some(planned_for))?;
-            tx.tell(&link.accounts(), ChangeKind::SceneChanged, row.id);
+            let row = insert(tx, &participants, account, &new, SceneStatus::Planned, Some(planned_for))?;
+            tx.tell(&participants.accounts(), ChangeKind::SceneChanged, row.id);
             Ok(view(tx, row, account)?)
         })
         .await
@@ -138,19 +162,22 @@ pub async fn record(
             let started_at = started_at.and_then(|at| checks.take(check_past("startedAt", at, tx.now)));
             let started_at = started_at.or(ended_at).unwrap_or(tx.now);
             check_order(&mut checks, Some(started_at), ended_at);
-            parting::check_with(&mut checks, new.parted_at, new.setting, ended_at, tx.now);
+            take_parting(&mut checks, new.parted_at, new.setting, ended_at, tx.now);
+            check_alone(&mut checks, &new);
             checks.finish(())?;
-            let link = OwnLink::load_active(tx, "linkId", new.link, account)?;
+            let participants = Participants::load_active(tx, new.link, account)?;
             suspension::refuse_if_suspended(tx, account)?;
             let span = Span { start: started_at, end: ended_at };
-            if let (false, Some(row)) = (separate, similar(tx, &link, account, span)?) {
+            if let (false, Some(link)) = (separate, participants.link())
+                && let Some(row) = similar(tx, link, account, span)?
+            {
                 return Ok(Recorded::Similar(view(tx, row, account)?));
             }
-            let row = insert(tx, &link, account, &new, SceneStatus::Planned, None)?;
+            let row = insert(tx, &participants, account, &new, SceneStatus::Planned, None)?;
             let mut known = RevisionSnapshot::default();
-            let row = begin(tx, &link, row, started_at, &mut known)?;
+            let row = begin(tx, &participants, row, started_at, &mut known)?;
             let row = match ended_at {
-                Some(at) => finish(tx, &link, row, at, &mut known)?,
+                Some(at) => finish(tx, &participants, row, at, &mut known)?,
                 None => row,
             };
             Ok(Recorded::New(view(tx, row, account)?))
@@ -190,8 +217,9 @@ pub async fn correct(
             let mut checks = Checks::new();
             let started_at = started_at.and_then(|at| checks.take(check_past("startedAt", at, tx.now)));
             let ended_at = ended_at.and_then(|at| checks.take(check_past("endedAt", at, tx.now)));
-            let (link, row) = OwnLink::load_scene(tx, id, account)?;
-            let (SceneStatus::Ended, Some(old_end), None) = (row.status, row.ended_at, link.row.ended_at)
+            let OwnScene { participants, row } = OwnScene::load(tx, id, account)?;
+            let (SceneStatus::Ended, Some(old_end), false) =
+                (row.status, row.ended_at, participants.has_ended())
             else {
                 return Err(scene_refused().into());
             };
@@ -222,14 +250,19 @@ pub async fn correct(
             }
             let row = store::scene::update(tx.db, id, &change)?;
             let protocol = distinct(check_ins.iter().map(|row| row.times().time));
-            let rearranged =
-                schedule::rearranged(tx, &row, &link.accounts(), (&protocol, Since::End), &check_ins)?;
+            let rearranged = schedule::rearranged(
+                tx,
+                &row,
+                &participants.accounts(),
+                (&protocol, Since::End),
+                &check_ins,
+            )?;
             if rearranged.closes_an_open_one(tx) {
                 let sentence = "With that end a question that is still to be asked would be over already.";
                 return Err(Problem::new("endedAt", ProblemCode::OutOfRange, sentence).into());
             }
             schedule::rearrange(tx, rearranged, &mut RevisionSnapshot::default())?;
-            tx.tell(&link.accounts(), ChangeKind::SceneChanged, id);
+            tx.tell(&participants.accounts(), ChangeKind::SceneChanged, id);
             Ok(Done::now(view(tx, row, account)?))
         })
         .await
@@ -253,15 +286,15 @@ pub async fn start(
     let account = by.requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {
-            let (link, row) = OwnLink::load_scene(tx, id, account)?;
+            let OwnScene { participants, row } = OwnScene::load(tx, id, account)?;
             match judge_event(row.status, SceneEvent::Start) {
                 SceneVerdict::Already => Ok(Done::already(view(tx, row, account)?)),
                 SceneVerdict::Refused => Err(scene_refused().into()),
-                SceneVerdict::Go(_) if link.row.ended_at.is_some() => Err(scene_refused().into()),
+                SceneVerdict::Go(_) if participants.has_ended() => Err(scene_refused().into()),
                 SceneVerdict::Go(_) => {
                     suspension::refuse_if_suspended(tx, account)?;
                     let at = check_past("startedAt", started_at.unwrap_or(tx.now), tx.now)?;
-                    let row = begin(tx, &link, row, at, &mut RevisionSnapshot::default())?;
+                    let row = begin(tx, &participants, row, at, &mut RevisionSnapshot::default())?;
                     Ok(Done::now(view(tx, row, account)?))
                 }
             }
@@ -272,14 +305,19 @@ pub async fn start(
 /// Starts a scene under the Revision that both had agreed to before it began, unless one has withdrawn (R06).
 fn begin(
     tx: &mut Transaction<'_>,
-    link: &OwnLink,
+    participants: &Participants,
     row: SceneRow,
     at: Timestamp,
     known: &mut RevisionSnapshot,
 ) -> ActionResult<SceneRow> {
-    known.include(tx, link)?;
-    let revision = known.standing_at(link.row.id, at).map(|revision| revision.head.id);
-    tx.tell(&link.accounts(), ChangeKind::SceneChanged, row.id);
+    let revision = match participants {
+        Participants::Both(link) => {
+            known.include(tx, link)?;
+            known.standing_at(link.row.id, at).map(|revision| revision.head.id)
+        }
+        Participants::Alone(_) => None,
+    };
+    tx.tell(&participants.accounts(), ChangeKind::SceneChanged, row.id);
     let change = SceneChange {
         status: Some(SceneStatus::UnderWay),
         started_at: Some(Some(at.into())),
@@ -312,7 +350,7 @@ pub async fn end(
         .write_tx(by.key.as_ref(), move |tx| {
             let mut checks = Checks::new();
             check_intensity(&mut checks, intensity);
-            let (link, row) = OwnLink::load_scene(tx, id, account)?;
+            let OwnScene { participants, row } = OwnScene::load(tx, id, account)?;
             match judge_event(row.status, SceneEvent::End) {
                 SceneVerdict::Already => return Ok(Done::already(view(tx, row, account)?)),
                 SceneVerdict::Refused => return Err(scene_refused().into()),
@@ -321,12 +359,12 @@ pub async fn end(
             let ended_at = checks.take(check_past("endedAt", ended_at.unwrap_or(tx.now), tx.now));
             check_order(&mut checks, row.started_at.map(|at| at.get()), ended_at);
             let said = parted_at.or(row.parted_at.map(|at| at.get()));
-            let parted_at = parting::check_with(&mut checks, said, row.setting, ended_at, tx.now);
+            let parted_at = take_parting(&mut checks, said, row.setting, ended_at, tx.now);
             let ended_at = checks.finish(ended_at.unwrap_or(tx.now))?;
             let mut known = RevisionSnapshot::default();
             let row = match row.started_at {
                 Some(_) => row,
-                None => begin(tx, &link, row, ended_at, &mut known)?,
+                None => begin(tx, &participants, row, ended_at, &mut known)?,
             };
             let row = if intensity.is_some() || said != row.parted_at.map(|at| at.get()) {
                 let change = SceneChange {
@@ -338,7 +376,7 @@ pub async fn end(
             } else {
                 row
             };
-            let row = finish(tx, &link, row, ended_at, &mut known)?;
+            let row = finish(tx, &participants, row, ended_at, &mut known)?;
             Ok(Done::now(view(tx, row, account)?))
         })
         .await
@@ -346,7 +384,7 @@ pub async fn end(
 
 fn finish(
     tx: &mut Transaction<'_>,
-    link: &OwnLink,
+    participants: &Participants,
     row: SceneRow,
     ended_at: Timestamp,
     known: &mut RevisionSnapshot,
@@ -357,40 +395,47 @@ fn finish(
         ..Default::default()
     };
     let row = store::scene::update(tx.db, row.id, &change)?;
-    let protocol = protocol_of(tx, link, &row, known)?;
-    let made = schedule::rearranged(tx, &row, &link.accounts(), (protocol.times(), Since::End), &[])?;
+    let protocol = protocol_of(tx, participants, &row, known)?;
+    let made = schedule::rearranged(tx, &row, &participants.accounts(), (protocol.times(), Since::End), &[])?;
     schedule::rearrange(tx, made, known)?;
-    tx.tell(&link.accounts(), ChangeKind::SceneChanged, row.id);
+    tx.tell(&participants.accounts(), ChangeKind::SceneChanged, row.id);
     Ok(row)
 }
 
-/// When check-ins about a scene fall due: by the Revision that the scene stood under, else by default (R02).
+/// When check-ins about a scene fall due: by the Revision that the scene stood under, or the plan of who is alone; else by
+/// default (R02).
 pub(in crate::actions::scenes) fn protocol_of(
     tx: &mut Transaction<'_>,
-    link: &OwnLink,
+    participants: &Participants,
     row: &SceneRow,
     known: &mut RevisionSnapshot,
 ) -> Result<CheckInProtocol, Fault> {
-    let Some(id) = row.revision_id else { return Ok(CheckInProtocol::default()) };
-    known.include(tx, link)?;
-    known.read_terms(tx, [(link.row.id, id)])?;
-    let terms = known.terms(id).ok_or(Fault::Inconsistent("a scene without its Revision"))?;
-    Ok(terms.protocol.clone())
+    match (participants, row.revision_id) {
+        (Participants::Alone(account), _) => Ok(solo_plan::of(tx, *account)?.protocol),
+        (Participants::Both(_), None) => Ok(CheckInProtocol::default()),
+        (Participants::Both(link), Some(id)) => {
+            known.include(tx, link)?;
+            known.read_terms(tx, [(link.row.id, id)])?;
+            let terms = known.terms(id).ok_or(Fault::Inconsistent("a scene without its Revision"))?;
+            Ok(terms.protocol.clone())
+        }
+    }
 }
 
 /// Settles open scenes when a link ends: a scene under way ends now, so that both get their check-ins (R01),
 /// and a planned one is cancelled. After that neither can cause nudges to the other (R12).
-pub fn finish_with_link(tx: &mut Transaction<'_>, link: &OwnLink) -> ActionResult<()> {
-    let (now, mut known) = (tx.now, RevisionSnapshot::default());
-    for row in store::scene::unfinished(tx.db, link.row.id)? {
+pub fn finish_with_link(tx: &mut Transaction<'_>, link: OwnLink) -> ActionResult<()> {
+    let (now, mut known, id) = (tx.now, RevisionSnapshot::default(), link.row.id);
+    let participants = Participants::Both(link);
+    for row in store::scene::unfinished(tx.db, id)? {
         match row.status {
             SceneStatus::UnderWay => {
-                finish(tx, link, row, now, &mut known)?;
+                finish(tx, &participants, row, now, &mut known)?;
             }
             SceneStatus::Planned | SceneStatus::Ended | SceneStatus::Cancelled => {
                 let change = SceneChange { status: Some(SceneStatus::Cancelled), ..Default::default() };
                 store::scene::update(tx.db, row.id, &change)?;
-                tx.tell(&link.accounts(), ChangeKind::SceneChanged, row.id);
+                tx.tell(&participants.accounts(), ChangeKind::SceneChanged, row.id);
             }
         }
     }
@@ -402,14 +447,14 @@ pub async fn cancel(context: &Arc<AppContext>, by: &Caller, id: SceneId) -> Acti
     let account = by.requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {
-            let (link, row) = OwnLink::load_scene(tx, id, account)?;
+            let OwnScene { participants, row } = OwnScene::load(tx, id, account)?;
             match judge_event(row.status, SceneEvent::Cancel) {
                 SceneVerdict::Already => Ok(Done::already(view(tx, row, account)?)),
                 SceneVerdict::Refused => Err(scene_refused().into()),
                 SceneVerdict::Go(status) => {
                     let change = SceneChange { status: Some(status), ..Default::default() };
                     let row = store::scene::update(tx.db, id, &change)?;
-                    tx.tell(&link.accounts(), ChangeKind::SceneChanged, id);
+                    tx.tell(&participants.accounts(), ChangeKind::SceneChanged, id);
                     Ok(Done::now(view(tx, row, account)?))
                 }
             }
@@ -428,12 +473,12 @@ pub async fn set_alert(
     let account = by.requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {
-            let (_, row) = OwnLink::load_scene(tx, id, account)?;
+            let (link, row) = OwnLink::load_scene(tx, id, account)?;
             if allowed != Some(false) {
                 suspension::refuse_if_suspended(tx, account)?;
             }
             store::scene::set_alert(tx.db, id, account, allowed)?;
-            planning::review_alerts(tx, row.link_id, &mut RevisionSnapshot::default())?;
+            planning::review_alerts(tx, link.row.id, &mut RevisionSnapshot::default())?;
             tx.tell(&[account], ChangeKind::SceneChanged, id);
             Ok(view(tx, row, account)?)
         })

@@ -129,8 +129,8 @@ pub struct OutreachView {
 pub struct SceneView {
     /// Its id.
     pub id: SceneId,
-    /// Its link.
-    pub link: LinkId,
+    /// Its link; None: it is of the reader alone.
+    pub link: Option<LinkId>,
     /// Its status.
     pub status: SceneStatus,
     /// In person or online.
@@ -233,7 +233,7 @@ pub async fn page(
         .await
 }
 
-/// A page of the scenes of all one's links, newest first.
+/// A page of the scenes of all one's links and of oneself alone, newest first.
 pub async fn all(
     context: &Arc<AppContext>,
     account: AccountId,

@@ -20,6 +20,7 @@ fn check_in(ended_at: &str, offset: u32, revision: Option<i32>) -> CheckInFacts 
     let closes_at = due_at + SignedDuration::from_hours(24);
     let times = Times { time: CheckInTime::after_end(offset), ended_at, due_at, closes_at };
     CheckInFacts {
+        alone: false,
         revision,
         times,
         made_at: ended_at,

@@ -14,6 +14,7 @@ mod passkey;
 mod plea;
 mod scene;
 mod session;
+mod solo_plan;
 
 use async_graphql::MergedObject;
 
@@ -31,6 +32,7 @@ pub struct Mutation(
     plea::PleaMutation,
     negotiation::NegotiationMutation,
     scene::SceneMutation,
+    solo_plan::SoloPlanMutation,
     check_in::CheckInMutation,
     debrief::DebriefMutation,
     journal::JournalMutation,

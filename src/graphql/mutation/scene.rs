@@ -1,5 +1,6 @@
 //! Plan, record, start, end and cancel scenes; aftercare and outreach.
 
+use crate::actions::Refusal;
 use crate::actions::scenes::aftercare;
 use crate::actions::scenes::parting;
 use crate::actions::scenes::scene::{self, EndOfScene, NewScene, Recorded};
@@ -12,20 +13,24 @@ use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, 
 use crate::graphql::types::DateTime;
 use crate::graphql::types::scene::{Giver, Scene};
 use crate::graphql::{caller, context};
+use crate::ids::LinkId;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 /// Plans a scene.
 #[derive(InputObject)]
 struct PlanSceneInput {
-    /// One of one's own active links.
-    link_id: ID,
+    /// One of one's own active links; left out for a scene of oneself alone, which then says `solo: true`.
+    link_id: Option<ID>,
+    /// Whether it is a scene of oneself alone: nobody else ever sees it, and one's own plan says when one is asked. Default: no.
+    #[graphql(default)]
+    solo: bool,
     /// When it is to begin: within the next year, or the last 30 days.
     planned_for: DateTime,
     /// Where it takes place.
     setting: Setting,
     /// From 1 to 5.
     intensity: Option<i32>,
-    /// One's own role; default: as on the link.
+    /// One's own role; default: as on the link, or `SWITCH`.
     my_role: Option<Role>,
     /// The other's role; default: as on the link.
     partners_role: Option<Role>,
@@ -36,13 +41,16 @@ struct PlanSceneInput {
 /// Records a scene that was not planned.
 #[derive(InputObject)]
 struct RecordSceneInput {
-    /// One of one's own active links.
-    link_id: ID,
+    /// One of one's own active links; left out for a scene of oneself alone, which then says `solo: true`.
+    link_id: Option<ID>,
+    /// Whether it is a scene of oneself alone: nobody else ever sees it, and one's own plan says when one is asked. Default: no.
+    #[graphql(default)]
+    solo: bool,
     /// Where it takes place.
     setting: Setting,
     /// From 1 to 5.
     intensity: Option<i32>,
-    /// One's own role; default: as on the link.
+    /// One's own role; default: as on the link, or `SWITCH`.
     my_role: Option<Role>,
     /// The other's role; default: as on the link.
     partners_role: Option<Role>,
@@ -111,7 +119,7 @@ struct CancelSceneInput {
 struct RecordAftercareInput {
     /// A scene of one of one's own active links, under way or ended.
     scene_id: ID,
-    /// From whom it came.
+    /// From whom it came; for a scene of oneself alone, `ME`.
     given_by: Giver,
     /// What it was.
     #[graphql(default)]
@@ -219,6 +227,22 @@ payload!(
     }
 );
 
+/// The link of a new scene; None: it is of its author alone, who says so.
+fn link_of(link: Option<&ID>, solo: bool) -> Result<Option<LinkId>, Refusal> {
+    match (link, solo) {
+        (Some(link), false) => Ok(Some(id("linkId", link)?)),
+        (None, true) => Ok(None),
+        (None, false) => {
+            let sentence = "Please name a link, or say that the scene is of you alone.";
+            Err(Problem::new("linkId", ProblemCode::Required, sentence).into())
+        }
+        (Some(_), true) => {
+            let sentence = "A scene is of the two of a link or of you alone, and not both.";
+            Err(Problem::new("solo", ProblemCode::OutOfRange, sentence).into())
+        }
+    }
+}
+
 /// Changes to scenes.
 #[derive(Default)]
 pub struct SceneMutation;
@@ -234,7 +258,7 @@ impl SceneMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let new = NewScene {
-                link: id("linkId", &input.link_id)?,
+                link: link_of(input.link_id.as_ref(), input.solo)?,
                 setting: input.setting,
                 intensity: input.intensity,
                 my_role: input.my_role,
@@ -255,7 +279,7 @@ impl SceneMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let new = NewScene {
-                link: id("linkId", &input.link_id)?,
+                link: link_of(input.link_id.as_ref(), input.solo)?,
                 setting: input.setting,
                 intensity: input.intensity,
                 my_role: input.my_role,

@@ -117,6 +117,24 @@ pub enum CheckInTimeInput {
     OnDayAfterParting(OnDayInput),
 }
 
+/// When a check-in of oneself alone is to fall due: one of these.
+#[derive(Clone, OneofObject)]
+pub enum SoloCheckInTimeInput {
+    /// So long after the scene's end.
+    AfterEnd(AfterInput),
+    /// At a local time, so many days after the scene's end.
+    OnDay(OnDayInput),
+}
+
+impl From<SoloCheckInTimeInput> for TimeGiven {
+    fn from(input: SoloCheckInTimeInput) -> Self {
+        match input {
+            SoloCheckInTimeInput::AfterEnd(input) => CheckInTimeInput::AfterEnd(input).into(),
+            SoloCheckInTimeInput::OnDay(input) => CheckInTimeInput::OnDay(input).into(),
+        }
+    }
+}
+
 impl From<CheckInTimeInput> for TimeGiven {
     fn from(input: CheckInTimeInput) -> Self {
         let after = |AfterInput { minutes }| WhenGiven::After { minutes };

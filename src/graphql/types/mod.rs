@@ -14,6 +14,7 @@ pub mod negotiation;
 pub mod nudge;
 pub mod partner_link;
 pub mod scene;
+pub mod solo_plan;
 pub mod text;
 
 use async_graphql::{Enum, InputValueError, InputValueResult, Scalar, ScalarType, Value};

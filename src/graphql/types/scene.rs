@@ -118,9 +118,12 @@ impl Scene {
         self.0.id.to_string().into()
     }
 
-    /// The link that it belongs to.
+    /// The link that it belongs to; null: it is of oneself alone.
     async fn link(&self, ctx: &Context<'_>) -> Result<Option<PartnerLink>, Failure> {
-        Ok(loaders(ctx).link(self.0.link).await?.map(PartnerLink))
+        match self.0.link {
+            Some(link) => Ok(loaders(ctx).link(link).await?.map(PartnerLink)),
+            None => Ok(None),
+        }
     }
 
     /// Where it stands.
@@ -174,11 +177,12 @@ impl Scene {
         self.0.alert_allowed
     }
 
-    /// The agreed Revision that it stood under; null: none, and the default protocol holds.
+    /// The agreed Revision that it stood under; null: none, and the default protocol holds, or one's own plan if it is of
+    /// oneself alone.
     async fn revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
         let me = requester(ctx)?.account;
-        let Some(id) = self.0.revision else { return Ok(None) };
-        let all = loaders(ctx).revisions(self.0.link).await?;
+        let (Some(id), Some(link)) = (self.0.revision, self.0.link) else { return Ok(None) };
+        let all = loaders(ctx).revisions(link).await?;
         Ok(all.into_iter().find(|outline| outline.id == id).map(|outline| Revision::new(outline, me)))
     }
 

@@ -13,8 +13,8 @@ diesel::table! {
         id -> Uid,
         /// The scene.
         scene_id -> Uid,
-        /// The scene's link.
-        link_id -> Uid,
+        /// The scene's link; null: it is of one person alone.
+        link_id -> Nullable<Uid>,
         /// Who is asked.
         subject_id -> Uid,
         /// Minutes from the scene's end until it falls due; null: it has a time of another kind.

@@ -19,6 +19,7 @@ mod partner_link;
 mod plea;
 mod scene;
 mod session;
+mod solo_plan;
 
 pub use account::{accounts, consents};
 pub use address_request::address_requests;
@@ -39,6 +40,7 @@ pub use partner_link::{link_members, partner_links};
 pub use plea::pleas;
 pub use scene::{aftercare, outreaches, scene_members, scenes};
 pub use session::{refresh_tokens, sessions};
+pub use solo_plan::solo_plans;
 
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
@@ -57,6 +59,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     check_ins,
     outreaches,
     pleas,
+    solo_plans,
     debriefs,
     journal_entries,
     nudges,

@@ -10,8 +10,8 @@ diesel::table! {
     /// One occasion.
     scenes (id) {
         id -> Uid,
-        /// The link.
-        link_id -> Uid,
+        /// The link; null: it is of created_by alone.
+        link_id -> Nullable<Uid>,
         /// planned, under_way, ended, cancelled.
         status -> Text,
         /// in_person, online.

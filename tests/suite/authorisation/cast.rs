@@ -31,6 +31,7 @@ async fn write_needs(app: &TestApp, by: &Person, link: &str, which: usize) {
         "grounding": format!("{}'s breath", by.name), "foodAndDrink": format!("{}'s tea", by.name),
         "words": format!("well done, {}", by.name), "anythingElse": format!("{} likes quiet", by.name) });
     by.done(app, "writeNeeds", json!({ "linkId": link, "needs": needs }), "").await;
+    by.done(app, "writeSoloPlan", json!({ "needs": needs, "protocol": after_end(&[45]) }), "").await;
 }
 
 /// Fills a link with one of everything, and returns the ids of Alex's objects on it.

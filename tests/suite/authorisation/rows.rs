@@ -248,6 +248,7 @@ pub const OBJECTS: &[Object] = &[
     object("OnDay", "", &[("sentence", Both), ("daysAfter", Both), ("localTime", Both)]),
     object("AfterParting", "", &[("sentence", Both), ("minutes", Both)]),
     object("OnDayAfterParting", "", &[("sentence", Both), ("daysAfter", Both), ("localTime", Both)]),
+    object("SoloPlan", "viewer.soloPlan", &[("needs", Own), ("protocol", Own)]),
     object("SceneCourse", "", &[("scene", Own), ("endedAt", Own), ("points", Own)]),
     object("MoodPoint", "", &[("minutesSince", Own), ("mood", Own)]),
     // The data of two people.
@@ -508,6 +509,7 @@ pub const MUTATIONS: &[(&str, Sender)] = &[
     ("recordScene", Members(false)),
     ("correctScene", Members(false)),
     ("setParting", Members(false)),
+    ("writeSoloPlan", Self_),
     ("startScene", Members(false)),
     // Every scene ends or is cancelled with the link.
     ("endScene", Members(false)),

@@ -8,7 +8,8 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 /// Texts that are not free text: each has its own format, and is refused for breaking it.
-pub const NO_FREE_TEXT: [&str; 21] = [
+pub const NO_FREE_TEXT: [&str; 22] = [
+    "protocol.1.onDay.localTime",
     "terms.protocol.1.onDay.localTime",
     "terms.protocol.3.onDayAfterParting.localTime",
     "attempt",
@@ -98,7 +99,13 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
         ("needs.avoid.0", json!(""), "needs.avoid.0", "REQUIRED"),
         ("needs.avoid.0", json!("one\ntwo"), "needs.avoid.0", "MALFORMED"),
     ];
+    let mut alone = bad.clone();
+    alone.retain(|(path, ..)| path.starts_with("needs"));
+    alone.push(("protocol", json!([]), "protocol", "REQUIRED"));
+    alone.push(("protocol", after_end(&[60, 89]), "protocol.1", "OUT_OF_RANGE"));
     rows.push(row("writeNeeds", json!({ "linkId": own.link, "needs": needs }), bad));
+    let protocol = json!([{ "afterEnd": { "minutes": 60 } }, on_day(1, "09:00")]);
+    rows.push(row("writeSoloPlan", json!({ "needs": needs, "protocol": protocol }), alone));
     let good = json!({ "revisionId": own.open["id"], "contentHash": own.open["contentHash"] });
     let bad = vec![
         ("contentHash", world.agreed["contentHash"].clone(), "contentHash", "CHANGED"),
@@ -161,6 +168,8 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     ];
     intensity(&mut bad);
     bad.push(("partedAt", after(25), "partedAt", "OUT_OF_RANGE"));
+    bad.push(("solo", json!(true), "solo", "OUT_OF_RANGE"));
+    bad.push(("linkId", Value::Null, "linkId", "REQUIRED"));
     rows.push(row("planScene", good, bad));
     let mut good = roles;
     (good["startedAt"], good["endedAt"]) = (after(-2), after(-1));
@@ -172,6 +181,8 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     ];
     intensity(&mut bad);
     bad.push(("partedAt", after(2), "partedAt", "OUT_OF_RANGE"));
+    bad.push(("solo", json!(true), "solo", "OUT_OF_RANGE"));
+    bad.push(("linkId", Value::Null, "linkId", "REQUIRED"));
     rows.push(row("recordScene", good, bad));
     let bad = vec![
         ("startedAt", after(1), "startedAt", "OUT_OF_RANGE"),

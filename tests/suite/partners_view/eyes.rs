@@ -34,7 +34,8 @@ fn select(types: &[Value], field: &Value, done: &mut Vec<String>) -> Option<Stri
         inner = &inner["ofType"];
     }
     if inner["kind"] == "INTERFACE" {
-        return Some(format!("{name} {{ __typename id }}"));
+        let field = if inner["name"] == "Node" { "id" } else { "sentence" };
+        return Some(format!("{name} {{ __typename {field} }}"));
     }
     if inner["kind"] != "OBJECT" {
         return Some(name);

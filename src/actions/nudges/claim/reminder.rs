@@ -230,6 +230,7 @@ impl Message<'_> {
             },
             reach_out: self.reminders.iter().any(|it| it.reason == Reason::Prompt),
             welcome: alerts.filter_map(Reminder::standing_alert).collect(),
+            alone: questions.iter().all(|row| row.link_id.is_none()),
         };
         let (token, rows) = page::to_answer(self.tx, &questions, &self.person.row, session);
         (format!("c/{token}{}", offered.query()), rows)
