@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 const QUEUE: usize = 512;
 /// The most nudges that a worker has in hand, which bounds its memory.
 const IN_HAND: usize = 2048;
-/// Nudges per claim; with room for fewer, the worker does not claim.
+/// Nudges per claim, and what is due for the same people; with room for fewer, the worker does not claim.
 pub const BATCH: usize = 256;
 /// How long a finished nudge may wait to be recorded together with others.
 const RECORD_WITHIN: Duration = Duration::from_millis(20);
@@ -237,7 +237,7 @@ impl<'a> WorkerLoop<'a> {
                 let recorded = record(tx, id, &finished)?;
                 let most = i64::try_from(room).unwrap_or(0);
                 let claimed = (room > 0).then(|| claim(tx, id, lease, most)).transpose()?;
-                let more = claimed.as_ref().is_some_and(|claimed| claimed.total == room);
+                let more = claimed.as_ref().is_some_and(|claimed| claimed.total >= room);
                 let next = if more { Some(tx.ts()) } else { store::nudge::next_due(tx.db)? };
                 Ok(Passed { recorded, claimed, next })
             };

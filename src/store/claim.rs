@@ -1,32 +1,41 @@
 //! The claim of nudges: the one statement that each backend needs in a form of its own.
 
 use super::Db;
+use super::dialect;
 use super::nudge::NudgeRow;
 use super::schema::nudges;
 use super::types::Ts;
 use crate::domain::nudge::NudgeState;
-use crate::ids::{NudgeId, Uid, WorkerId};
+use crate::ids::{AccountId, NudgeId, Uid, WorkerId, distinct};
 use diesel::prelude::*;
 
 diesel::alias!(nudges as due: Due);
 
-/// Gives a worker the nudges that a query finds; on PostgreSQL without those that another transaction has locked.
+/// Gives a worker those of some nudges that wait in nobody's hand and come until `near`; on PostgreSQL without those that
+/// another transaction has locked.
 macro_rules! take {
-    ($db:expr, $ready:expr, $worker:expr, $lease_until:expr) => {{
+    ($db:expr, $which:expr, ($now:expr, $near:expr), $worker:expr, $lease_until:expr) => {{
+        let free = due.field(nudges::lease_until).is_null().or(due.field(nudges::lease_until).le($now));
+        let ready = due
+            .filter($which)
+            .filter(due.field(nudges::state).eq(NudgeState::Waiting))
+            .filter(due.field(nudges::send_at).le($near))
+            .filter(free)
+            .select(due.field(nudges::id));
         let lease = (
             nudges::attempts.eq(nudges::attempts + 1),
             nudges::leased_by.eq(Some($worker)),
             nudges::lease_until.eq(Some($lease_until)),
         );
         match $db {
-            // ANY(ARRAY(…)) runs the subquery once; IN (… LIMIT …) may run it again and claim more than asked.
+            // ANY(ARRAY(…)) runs the subquery once, so that nothing is locked in vain.
             Db::Postgres(connection) => diesel::update(nudges::table)
-                .filter(nudges::id.eq_any(diesel::dsl::array::<Uid, _>($ready.for_update().skip_locked())))
+                .filter(nudges::id.eq_any(diesel::dsl::array::<Uid, _>(ready.for_update().skip_locked())))
                 .set(lease)
                 .returning(nudges::all_columns)
                 .get_results(connection),
             Db::Sqlite(connection) => diesel::update(nudges::table)
-                .filter(nudges::id.eq_any($ready))
+                .filter(nudges::id.eq_any(ready))
                 .set(lease)
                 .returning(nudges::all_columns)
                 .get_results(connection),
@@ -34,7 +43,8 @@ macro_rules! take {
     }};
 }
 
-/// Claims up to `most` due nudges: gives `worker` a lease until `lease_until` and counts one attempt more (R15).
+/// Claims about `most` due nudges: gives `worker` a lease until `lease_until` and counts one attempt more (R15). What is due
+/// for one person goes to one worker, all of it, so that no two send a part each (R22).
 pub fn claim(
     db: &mut Db,
     worker: WorkerId,
@@ -42,19 +52,33 @@ pub fn claim(
     lease_until: Ts,
     most: i64,
 ) -> QueryResult<Vec<NudgeRow>> {
-    let ready = due
-        .filter(due.field(nudges::state).eq(NudgeState::Waiting))
-        .filter(due.field(nudges::send_at).le(now))
-        .filter(due.field(nudges::lease_until).is_null().or(due.field(nudges::lease_until).le(now)))
-        .order((due.field(nudges::send_at).asc(), due.field(nudges::id).asc()))
-        .select(due.field(nudges::id))
-        .limit(most);
-    take!(db, ready, worker, lease_until)
+    let found = dialect::lock_due(db, now, most)?;
+    let recipients = distinct(found.iter().filter_map(|nudge| nudge.recipient_id));
+    let to_addresses = found.iter().filter(|nudge| nudge.recipient_id.is_none()).map(|nudge| nudge.id);
+    let to_addresses: Vec<NudgeId> = to_addresses.collect();
+    // Looked at anew, since the locks came after the first look: another worker may have claimed and committed between.
+    let mut claimed = claim_for(db, worker, now, lease_until, &recipients)?;
+    claimed.extend(claim_these(db, worker, (now, now), lease_until, &to_addresses)?);
+    Ok(claimed)
 }
 
-/// Claims these nudges, though they are not due yet, as far as they wait in nobody's hand and were not moved beyond `near`
-/// meanwhile: they go out together with one that is due.
-pub fn claim_early(
+/// Claims all that is due for some people, who are locked.
+fn claim_for(
+    db: &mut Db,
+    worker: WorkerId,
+    now: Ts,
+    lease_until: Ts,
+    recipients: &[AccountId],
+) -> QueryResult<Vec<NudgeRow>> {
+    if recipients.is_empty() {
+        return Ok(Vec::new());
+    }
+    take!(db, due.field(nudges::recipient_id).eq_any(recipients), (now, now), worker, lease_until)
+}
+
+/// Claims these nudges as far as they wait in nobody's hand and come until `near`; also such as are not due yet, but go out
+/// together with one that is.
+pub fn claim_these(
     db: &mut Db,
     worker: WorkerId,
     (now, near): (Ts, Ts),
@@ -64,11 +88,5 @@ pub fn claim_early(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let ready = due
-        .filter(due.field(nudges::id).eq_any(ids))
-        .filter(due.field(nudges::send_at).le(near))
-        .filter(due.field(nudges::state).eq(NudgeState::Waiting))
-        .filter(due.field(nudges::lease_until).is_null().or(due.field(nudges::lease_until).le(now)))
-        .select(due.field(nudges::id));
-    take!(db, ready, worker, lease_until)
+    take!(db, due.field(nudges::id).eq_any(ids), (now, near), worker, lease_until)
 }

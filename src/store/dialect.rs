@@ -1,8 +1,11 @@
 //! Everything that differs between the two backends: opening, migrating, transactions, locks.
 
+use super::types::{Ts, sql};
 use super::{Db, Location, StoreError};
+use crate::ids::{AccountId, NudgeId, Uid};
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
+use diesel::sql_types::Nullable;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 /// PostgreSQL's migrations.
@@ -17,6 +20,8 @@ const MIGRATION_LOCK: &str = "7315001";
 const WRITERS_LOCK: &str = "7315002";
 /// How long [`Purpose::WriteAlone`] waits for transactions under way, while others queue up behind it.
 const ALONE_WITHIN: &str = "3s";
+/// The seed of the hash that makes an advisory lock of a recipient. The number is arbitrary.
+const RECIPIENTS: &str = "7315003";
 
 /// What a transaction is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +151,7 @@ pub fn lock_link(db: &mut Db, id: crate::ids::LinkId) -> QueryResult<()> {
 }
 
 /// Locks one row of `accounts` against others that lock it. Rows that refer to it can still be inserted.
-pub fn lock_account(db: &mut Db, id: crate::ids::AccountId) -> QueryResult<()> {
+pub fn lock_account(db: &mut Db, id: AccountId) -> QueryResult<()> {
     use super::schema::accounts;
     match db {
         Db::Sqlite(_) => Ok(()),
@@ -154,7 +159,7 @@ pub fn lock_account(db: &mut Db, id: crate::ids::AccountId) -> QueryResult<()> {
             .find(id)
             .select(accounts::id)
             .for_no_key_update()
-            .first::<crate::ids::AccountId>(connection)
+            .first::<AccountId>(connection)
             .optional()
             .map(drop),
     }
@@ -176,27 +181,37 @@ pub fn lock_index(db: &mut Db, index: &[u8]) -> QueryResult<()> {
     }
 }
 
-/// Locks the daily counts of some recipients until the transaction ends, so that workers which claimed nudges of the
-/// same people count one after the other (R22). Only workers take it, and in one order, so that none deadlocks.
-pub fn lock_counts(db: &mut Db, recipients: &[crate::ids::AccountId]) -> QueryResult<()> {
-    use crate::ids::TypedId as _;
+/// Due and not leased: the condition of the claim, on `$1`, an instant.
+pub(super) const FREE: &str =
+    "state = 'waiting' AND send_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)";
+
+/// A nudge that may be claimed.
+#[derive(Clone, Copy, Debug, QueryableByName)]
+pub struct Claimable {
+    /// The nudge.
+    #[diesel(sql_type = Uid)]
+    pub id: NudgeId,
+    /// Its recipient, who is locked.
+    #[diesel(sql_type = Nullable<Uid>)]
+    pub recipient_id: Option<AccountId>,
+}
+
+/// Finds up to `most` due nudges, the oldest first, and locks their recipients until the transaction ends: one worker at
+/// a time claims for a person and counts that person's day (R22). Leaves out whom another worker has locked, and never
+/// waits, so that no two workers deadlock. SQLite's writers are alone anyway.
+pub fn lock_due(db: &mut Db, now: Ts, most: i64) -> QueryResult<Vec<Claimable>> {
+    let due = format!("SELECT id, recipient_id FROM nudges WHERE {FREE} ORDER BY send_at, id");
     match db {
-        Db::Sqlite(_) => Ok(()),
-        Db::Postgres(connection) => {
-            let number = |id: &crate::ids::AccountId| {
-                let (high, low) = id.uuid().as_u64_pair();
-                (high ^ low).cast_signed()
-            };
-            let mut numbers: Vec<i64> = recipients.iter().map(number).collect();
-            numbers.sort_unstable();
-            numbers.dedup();
-            diesel::sql_query(
-                "SELECT pg_advisory_xact_lock(n) FROM unnest($1) WITH ORDINALITY AS t(n, o) ORDER BY o",
-            )
-            .bind::<diesel::sql_types::Array<diesel::sql_types::BigInt>, _>(numbers)
-            .execute(connection)
-            .map(drop)
+        Db::Sqlite(connection) => {
+            diesel::sql_query(format!("{due} LIMIT {most}")).bind::<sql::Ts, _>(now).load(connection)
         }
+        // OFFSET 0 keeps the lock out of the inner query, which may sort all due rows: none beyond `most` is locked.
+        Db::Postgres(connection) => diesel::sql_query(format!(
+            "SELECT id, recipient_id FROM ({due} OFFSET 0) AS due WHERE recipient_id IS NULL \
+             OR pg_try_advisory_xact_lock(uuid_hash_extended(recipient_id, {RECIPIENTS})) LIMIT {most}"
+        ))
+        .bind::<sql::Ts, _>(now)
+        .load(connection),
     }
 }
 

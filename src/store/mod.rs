@@ -38,7 +38,7 @@ mod threads;
 pub mod totp;
 pub mod types;
 
-pub use claim::{claim, claim_early};
+pub use claim::{claim, claim_these};
 pub use db::{Db, MultiBackend, StoreError, columns};
 pub use location::Location;
 pub use threads::{DatabaseThreads, Store};

@@ -1,7 +1,7 @@
 //! The depth of the queue: bounded counts along the partial indexes, so that they cost the same at any depth.
 
 use super::Db;
-use super::dialect::on_both;
+use super::dialect::{FREE, on_both};
 use super::types::{Ts, sql};
 use crate::metrics::{COUNTED_MOST, QueueDepth};
 use diesel::prelude::*;
@@ -19,9 +19,6 @@ struct At {
     #[diesel(sql_type = sql::Ts)]
     send_at: Ts,
 }
-
-/// Due and not leased: the condition of the claim.
-const FREE: &str = "state = 'waiting' AND send_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)";
 
 /// Counts the nudges that meet a condition on `$1`, an instant, up to [`COUNTED_MOST`]. Raw SQL, since the query
 /// builder has no count of a bounded subquery. `order` is that of the index to use.

@@ -429,10 +429,7 @@ async fn judge(scenery: &Scenery) {
         // Each repeat has its own claim, and the claims before it died in somebody's hands.
         let mates: Vec<_> = rows.values().filter(|other| other.shown_key() == row.shown_key()).collect();
         let lost: usize = mates.iter().map(|other| claims(other.id)).sum();
-        // Two workers that take parts of one message in the same instant send it once each, under one name. On SQLite
-        // there is no same instant: one claims after the other.
-        let whole = if scenery.cluster.is_some() { mates.len() } else { 1 };
-        assert!(times <= lost + whole, "sent {times} times as {whole}, and in hand at {lost} kills: {row:?}");
+        assert!(times <= lost + 1, "sent {times} times, and in hand at {lost} kills: {row:?}");
         repeats += times.saturating_sub(1);
     }
     assert!(repeats <= scenery.in_hand.len());

@@ -216,10 +216,11 @@ on_both_databases! {
         // The service answers late, with a request to try again.
         let late = Answer { status: 503, headers: Vec::new(), after: Behaviour::Gate(gate.clone()) };
         app.push.answer_next(&couple.sam.device.endpoint, late);
+        app.push.answer_next(&couple.alex.device.endpoint, Answer::behaving(Behaviour::Gate(gate.clone())));
         app.clock.set(second(0));
         let (slow, sibling) = (app.app.worker(), app.sibling());
         let other = async {
-            gate.arrived(1).await;
+            gate.arrived(2).await;
             app.clock.set(second(90));
             sibling.worker().deliver_due().await.unwrap();
             assert_eq!(couple.sam.timeline(&app).await, ["24 19:01 push ASK", "24 19:01 push REACH_OUT"]);

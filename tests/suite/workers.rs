@@ -1,21 +1,23 @@
 //! Workers: one that stops hands over what it holds, another's bell wakes it, and two at once keep to one measure.
 
 use crate::support::care::{HOUR, minute};
+use crate::support::race::ClaimGate;
 use crate::support::receivers::{Answer, Behaviour, Gate};
 use crate::support::seed;
 use crate::support::{Backend, TestApp};
-use evenkeel::actions::Transaction;
-use evenkeel::actions::nudges::claim::{Ready, claim};
+use evenkeel::actions::nudges::claim::{Claimed, Ready, claim};
 use evenkeel::actions::nudges::device::Subscription;
+use evenkeel::actions::{Fault, Transaction};
+use evenkeel::app::App;
 use evenkeel::demo::push_receiver::{self, Received};
 use evenkeel::domain::nudge::NudgeState;
-use evenkeel::ids::{NudgeId, WorkerId};
+use evenkeel::ids::{AccountId, NudgeId, WorkerId};
 use evenkeel::store;
 use evenkeel::store::nudge::NudgeRow;
 use jiff::SignedDuration;
 use serde_json::json;
-use std::collections::BTreeSet;
-use std::sync::{Arc, Barrier};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How often a worker looks without a bell.
 const POLL: Duration = Duration::from_secs(5);
+/// How long the lease of a claim lasts.
+const LEASE: SignedDuration = SignedDuration::from_secs(90);
 
 fn own(agent: push_receiver::Subscription) -> Subscription {
     let push_receiver::Subscription { endpoint, p256dh, auth } = agent;
@@ -69,7 +73,135 @@ async fn nothing_waits(app: &TestApp) {
     }
 }
 
+/// Has a worker claim up to about `most` nudges, in a transaction that can be at work together with others.
+fn claiming(app: &App, most: i64) -> tokio::task::JoinHandle<Claimed> {
+    let context = Arc::clone(&app.context);
+    let work = move |tx: &mut Transaction<'_>| claim(tx, WorkerId::at(tx.now, tx.chance), LEASE, most);
+    tokio::spawn(async move { context.worker_tx(work).await.unwrap() })
+}
+
+/// Has two workers claim at the same moment: neither commits before both have taken what they take. Returns the name of
+/// each message and the number of its nudges, by recipient.
+async fn claim_at_once(
+    apps: [&App; 2],
+    gate: &mut ClaimGate,
+    most: i64,
+) -> BTreeMap<AccountId, Vec<(String, usize)>> {
+    let claims = apps.map(|app| claiming(app, most));
+    let began = Instant::now();
+    while claims.iter().filter(|claim| claim.is_finished()).count() + gate.waiting() < claims.len() {
+        assert!(began.elapsed() < PATIENCE, "a claim comes to no end");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    gate.open();
+    let mut messages: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for claim in claims {
+        for ready in claim.await.unwrap().ready {
+            let message = (ready.nudge.shown_key().to_owned(), Ready::nudges(&ready).count());
+            messages.entry(ready.nudge.recipient_id.unwrap()).or_default().push(message);
+        }
+    }
+    messages
+}
+
 on_both_databases! {
+    async fn r22_two_claims_at_the_same_moment_leave_what_is_for_one_person_together(app) {
+        let (sibling, mut gate) = (app.sibling(), ClaimGate::new(&app));
+        let couples = seed::couples(&app.app.context, 0, 3, |_| Some(own(app.push.subscribe()))).await;
+        let second = |n: usize| minute(HOUR) - SignedDuration::from_secs(i64::try_from(n).unwrap());
+        let scenes = couples.iter().enumerate().flat_map(|(n, couple)| [(*couple, second(n)); 3]);
+        let due = seed::scenes(&app.app.context, &scenes.collect::<Vec<_>>()).await;
+        // Each worker has room for one couple and a half.
+        let most = i64::try_from(due.len() / 2).unwrap();
+        app.clock.set(minute(HOUR));
+        let first = claim_at_once([&app.app, &sibling], &mut gate, most).await;
+        let people: Vec<_> = couples.iter().flat_map(|couple| couple.people).collect();
+        for person in &people {
+            assert!(matches!(first[person].as_slice(), [(_, 6)]), "three questions and three prompts: {first:?}");
+        }
+        // Both die. When the leases end, what went out together comes back together, under the same name.
+        gate.close();
+        app.clock.set(minute(HOUR) + LEASE);
+        assert_eq!(claim_at_once([&app.app, &sibling], &mut gate, most).await, first);
+        app.clock.set(minute(HOUR) + LEASE + LEASE);
+        let workers = [app.app.worker(), sibling.worker()];
+        for done in futures::future::join_all(workers.iter().map(|worker| worker.deliver_due())).await {
+            done.unwrap();
+        }
+        assert_eq!((app.push.received().len(), different(&app.push.received())), (6, 6), "one for each person");
+        assert!(now(&app, &due).await.iter().all(|nudge| nudge.state == NudgeState::Sent && nudge.tries() == 3));
+    }
+
+    async fn r22_two_workers_at_once_make_one_reminder_of_all_that_is_due_for_a_person(app) {
+        let context = &app.app.context;
+        let sibling = app.sibling();
+        let mut endpoints = Vec::new();
+        let device = |_| {
+            let agent = app.push.subscribe();
+            endpoints.push(agent.endpoint.clone());
+            Some(own(agent))
+        };
+        let couples = seed::couples(context, 0, 12, device).await;
+        let at = minute(HOUR);
+        // Three scenes' questions and prompts, and an alert about the other one: seven for the second of the two.
+        let three: Vec<_> = couples.iter().flat_map(|couple| [(*couple, at); 3]).collect();
+        let mut due = seed::scenes(context, &three).await;
+        due.extend(seed::alerts(context, &couples, at).await);
+        assert_eq!(due.len(), 13 * couples.len());
+        app.clock.set(at);
+        let workers = [app.app.worker(), sibling.worker()];
+        let both = workers.iter().map(|worker| worker.deliver_due());
+        for done in futures::future::join_all(both).await {
+            done.unwrap();
+        }
+        assert!(now(&app, &due).await.iter().all(|nudge| nudge.state == NudgeState::Sent));
+        for endpoint in endpoints {
+            let arrived = app.push.received().iter().filter(|push| push.endpoint == endpoint).count();
+            assert_eq!(arrived, 1);
+        }
+    }
+
+    async fn r23_what_another_worker_took_and_did_not_keep_comes_at_once(app) {
+        let sibling = app.sibling();
+        let device = |_| Some(own(app.push.subscribe()));
+        let couples = seed::couples(&app.app.context, 0, 4, device).await;
+        let due = |round: usize| minute(HOUR + i64::try_from(round).unwrap());
+        let scenes = couples.iter().enumerate().map(|(round, couple)| (*couple, due(round)));
+        seed::scenes(&app.app.context, &scenes.collect::<Vec<_>>()).await;
+        let stop = CancellationToken::new();
+        let running = tokio::spawn({
+            let (worker, stop) = (sibling.worker(), stop.clone());
+            async move { worker.run(stop).await }
+        });
+        let mut late = Duration::ZERO;
+        for round in 0..couples.len() {
+            let ((took, taken), (give, given)) = (mpsc::channel(), mpsc::channel());
+            let now = due(round);
+            let fails = move |tx: &mut Transaction<'_>| -> Result<(), Fault> {
+                // Before the other worker's clock says that they are due.
+                let worker = WorkerId::at(now, tx.chance);
+                took.send(store::claim(tx.db, worker, now.into(), (now + LEASE).into(), 50)?.len()).unwrap();
+                given.recv().unwrap();
+                Err(Fault::Inconsistent("a worker that dies"))
+            };
+            let context = Arc::clone(&app.app.context);
+            let failing = tokio::spawn(async move { context.worker_tx(fails).await });
+            assert_eq!(tokio::task::spawn_blocking(move || taken.recv().unwrap()).await.unwrap(), 4);
+            app.clock.set(now);
+            sibling.context.planned.notify_one();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            give.send(()).unwrap();
+            assert!(failing.await.unwrap().is_err());
+            let began = Instant::now();
+            app.push.received_at_least(2 * (round + 1)).await;
+            late += began.elapsed();
+        }
+        assert!(late < POLL * 2, "by polls alone each round takes nearly one: {late:?}");
+        stop.cancel();
+        running.await.unwrap();
+        assert_eq!(app.push.received().len(), 2 * couples.len());
+    }
+
     async fn r22_what_comes_soon_is_taken_along_and_comes_no_second_time(app) {
         let couple = app.couple().await;
         let gate = Gate::new();
@@ -205,84 +337,5 @@ fn r15_a_worker_that_is_idle_hears_what_another_process_plans() {
         stop.cancel();
         running.await.unwrap();
         assert_eq!(app.mail.received().len(), rounds + 1);
-    });
-}
-
-#[test]
-fn r22_two_workers_at_once_make_no_more_of_it_than_one_reminder_each() {
-    crate::support::run(Backend::Postgres, |app| async move {
-        let context = &app.app.context;
-        let sibling = app.sibling();
-        let mut endpoints = Vec::new();
-        let device = |_| {
-            let agent = app.push.subscribe();
-            endpoints.push(agent.endpoint.clone());
-            Some(own(agent))
-        };
-        let couples = seed::couples(context, 0, 12, device).await;
-        let at = minute(HOUR);
-        // Three scenes' questions and prompts, and an alert about the other one: seven for the second of the two.
-        let three: Vec<_> = couples.iter().flat_map(|couple| [(*couple, at); 3]).collect();
-        let mut due = seed::scenes(context, &three).await;
-        due.extend(seed::alerts(context, &couples, at).await);
-        let people: BTreeSet<_> = couples.iter().map(|couple| couple.people[1]).collect();
-        due.retain(|nudge| nudge.recipient_id.is_some_and(|to| people.contains(&to)));
-        assert_eq!(due.len(), 7 * couples.len());
-        app.clock.set(at);
-        let workers = [app.app.worker(), sibling.worker()];
-        let both = workers.iter().map(|worker| worker.deliver_due());
-        for done in futures::future::join_all(both).await {
-            done.unwrap();
-        }
-        assert!(now(&app, &due).await.iter().all(|nudge| nudge.state == NudgeState::Sent));
-        for endpoints in endpoints.chunks(2) {
-            let arrived = app.push.received().iter().filter(|push| push.endpoint == endpoints[1]).count();
-            // Each worker makes one of what it has; none takes what another has locked.
-            assert!((1..=2).contains(&arrived), "{arrived}");
-            assert_eq!(app.push.displayed(&endpoints[1]).len(), arrived);
-        }
-    });
-}
-
-#[test]
-fn r22_two_claims_at_the_same_moment_make_one_reminder_each_of_what_they_have() {
-    crate::support::run(Backend::Postgres, |app| async move {
-        let sibling = app.sibling();
-        let couples = seed::couples(&app.app.context, 0, 6, |_| Some(own(app.push.subscribe()))).await;
-        let at = minute(HOUR);
-        let three: Vec<_> = couples.iter().flat_map(|couple| [(*couple, at); 3]).collect();
-        seed::scenes(&app.app.context, &three).await;
-        seed::alerts(&app.app.context, &couples, at).await;
-        app.clock.set(at);
-        let barrier = Arc::new(Barrier::new(2));
-        let claims = [&app.app.context, &sibling.context].map(|context| {
-            let (context, barrier) = (Arc::clone(context), Arc::clone(&barrier));
-            async move {
-                let work = move |tx: &mut Transaction<'_>| {
-                    barrier.wait();
-                    claim(tx, WorkerId::at(at, tx.chance), SignedDuration::from_secs(90), 50)
-                };
-                context.worker_tx(work).await.unwrap()
-            }
-        });
-        app.leaves_undone("what the two claim is looked at and never sent");
-        let claimed = futures::future::join_all(claims).await;
-        for person in couples.iter().flat_map(|couple| couple.people) {
-            let mine = |ready: &&Ready| ready.nudge.recipient_id == Some(person);
-            let of_each = claimed.iter().map(|claimed| claimed.ready.iter().filter(mine).count());
-            let of_each: Vec<_> = of_each.collect();
-            assert!(
-                of_each.iter().all(|count| *count <= 1) && of_each.iter().sum::<usize>() >= 1,
-                "{of_each:?}"
-            );
-        }
-        let ids: Vec<_> = claimed
-            .iter()
-            .flat_map(|claimed| &claimed.ready)
-            .flat_map(Ready::nudges)
-            .map(|row| row.id)
-            .collect();
-        let different: BTreeSet<_> = ids.iter().collect();
-        assert_eq!((ids.len(), different.len()), (6 * 13, 6 * 13), "nothing is in two hands");
     });
 }

@@ -1,7 +1,12 @@
-//! Concurrent requests: several people ask at the same moment, through two servers on one database.
+//! What happens at the same moment: requests through two servers on one database, and claims of two workers.
 
 use super::{Person, TestApp};
 use actix_web::dev::ServerHandle;
+use diesel::PgConnection;
+use diesel::connection::{Connection, SimpleConnection};
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use evenkeel::store::Location;
 use serde_json::{Value, json};
 use std::net::TcpListener;
 
@@ -39,5 +44,63 @@ impl TwoServers {
     /// Stops the second server.
     pub async fn stop(self) {
         self.second.stop(true).await;
+    }
+}
+
+/// The advisory lock that stands for the gate. Any number will do.
+const GATE_LOCK: i64 = 7_315_902;
+
+/// Holds back every claim that has taken nudges and has not committed yet. SQLite's claims come one after the other
+/// anyway, and pass.
+pub struct ClaimGate(Option<PgConnection>);
+
+#[derive(QueryableByName)]
+struct Waiting {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+impl ClaimGate {
+    /// A closed gate.
+    pub fn new(app: &TestApp) -> Self {
+        let Location::Postgres(url) = &app.config.database else { return Self(None) };
+        let mut connection = PgConnection::establish(url).unwrap();
+        let gate = format!(
+            "CREATE FUNCTION claim_gate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                PERFORM pg_advisory_xact_lock_shared({GATE_LOCK}); RETURN NULL; END $$;
+             CREATE TRIGGER claim_gate AFTER UPDATE OF attempts ON nudges
+                FOR EACH STATEMENT EXECUTE FUNCTION claim_gate();"
+        );
+        connection.batch_execute(&gate).unwrap();
+        let mut gate = Self(Some(connection));
+        gate.close();
+        gate
+    }
+
+    /// Holds back the claims that come from now on.
+    pub fn close(&mut self) {
+        self.execute("SELECT pg_advisory_lock");
+    }
+
+    /// Lets every claim through from now on.
+    pub fn open(&mut self) {
+        self.execute("SELECT pg_advisory_unlock");
+    }
+
+    fn execute(&mut self, call: &str) {
+        if let Some(connection) = &mut self.0 {
+            connection.batch_execute(&format!("{call}({GATE_LOCK})")).unwrap();
+        }
+    }
+
+    /// The number of claims that are held back.
+    pub fn waiting(&mut self) -> usize {
+        let Some(connection) = &mut self.0 else { return 0 };
+        let waiting = "SELECT count(*) AS count FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND objid::bigint = $1";
+        let waiting: Waiting =
+            diesel::sql_query(waiting).bind::<BigInt, _>(GATE_LOCK).get_result(connection).unwrap();
+        usize::try_from(waiting.count).unwrap()
     }
 }

@@ -137,7 +137,7 @@ pub async fn couples(
     }
     save!(context, schema::accounts::table, 18, accounts);
     save!(context, schema::sessions::table, 8, sessions);
-    save!(context, schema::refresh_tokens::table, 7, tokens);
+    save!(context, schema::refresh_tokens::table, 9, tokens);
     save!(context, schema::devices::table, 8, devices);
     save!(context, schema::partner_links::table, 10, links);
     save!(context, schema::link_members::table, 9, members);

@@ -26,8 +26,8 @@ pub use decision::{Mailing, Payload, Ready, Target};
 /// How long a nudge that cannot be read waits before its next try.
 const UNREADABLE_WAIT: SignedDuration = SignedDuration::from_mins(10);
 
-/// Claims due nudges and checks them again in the same transaction (R16): `ready` may be sent, the rest was
-/// moved or dropped. What goes out together with them is claimed as well (R22).
+/// Claims about `most` due nudges and checks them again in the same transaction (R16): `ready` may be sent, the rest was
+/// moved or dropped. What is due for the same people and what goes out early with it is claimed as well (R22).
 ///
 /// # Errors
 /// A database fault rolls the whole claim back; a single nudge that cannot be read only waits.
@@ -43,7 +43,6 @@ pub fn claim(
     rows.sort_by_key(|row| (row.send_at, row.id));
     let claimed: Vec<NudgeId> = rows.iter().map(|row| row.id).collect();
     let recipients = distinct(rows.iter().filter_map(|row| row.recipient_id));
-    store::dialect::lock_counts(tx.db, &recipients)?;
     let coming = store::day::coming(tx.db, &recipients, now, (tx.now + LONGEST_DAY).into())?;
     let near: Ts = (tx.now + QUESTIONS_WITHIN).into();
     let soon: Vec<NudgeRow> = coming.iter().filter(|row| row.send_at <= near).cloned().collect();
@@ -82,7 +81,7 @@ pub fn claim(
         }
         for message in arranged.messages {
             let early: Vec<NudgeId> = message.early.iter().map(|row| row.id).collect();
-            let early = store::claim_early(tx.db, worker, (now, near), until, &early)?;
+            let early = store::claim_these(tx.db, worker, (now, near), until, &early)?;
             claim.remind(tx, &context, message.due.into_iter().chain(early).collect(), message.channel)?;
         }
     }
