@@ -287,7 +287,8 @@ pub async fn alerts(context: &Arc<AppContext>, couples: &[Couple], at: Timestamp
     alerts
 }
 
-async fn agree_on_alerts(context: &Arc<AppContext>, couple: &Couple) -> RevisionId {
+/// Lets a couple agree that the second person may be told when the first does not answer; returns the Revision.
+pub async fn agree_on_alerts(context: &Arc<AppContext>, couple: &Couple) -> RevisionId {
     let callers = couple.people.map(|account| caller(account, context.clock.now()));
     let proposal = Proposal {
         link: couple.link,
@@ -312,15 +313,16 @@ async fn agree_on_alerts(context: &Arc<AppContext>, couple: &Couple) -> Revision
 
 /// Rows of several scenes, in the order in which they refer to each other.
 #[derive(Default)]
-struct Rows {
+pub struct Rows {
     scenes: Vec<SceneRow>,
     members: Vec<SceneMemberRow>,
-    check_ins: Vec<CheckInRow>,
-    nudges: Vec<NudgeRow>,
+    pub check_ins: Vec<CheckInRow>,
+    pub nudges: Vec<NudgeRow>,
 }
 
 impl Rows {
-    fn scene(&mut self, couple: &Couple, ended_at: Timestamp, revision: Option<RevisionId>) -> SceneId {
+    /// Adds a scene.
+    pub fn scene(&mut self, couple: &Couple, ended_at: Timestamp, revision: Option<RevisionId>) -> SceneId {
         let id = SceneId::at(ended_at, &chance());
         self.scenes.push(SceneRow {
             id,
@@ -344,13 +346,31 @@ impl Rows {
         id
     }
 
-    fn check_in(&self, couple: &Couple, scene: SceneId, subject: AccountId, due: Timestamp) -> CheckInRow {
+    /// The check-in of a scene that falls due an hour after its end; not added.
+    pub fn check_in(
+        &self,
+        couple: &Couple,
+        scene: SceneId,
+        subject: AccountId,
+        due: Timestamp,
+    ) -> CheckInRow {
+        self.check_in_after(couple, scene, subject, (due, OFFSET))
+    }
+
+    /// The check-in of a scene that falls due so long after its end; not added.
+    pub fn check_in_after(
+        &self,
+        couple: &Couple,
+        scene: SceneId,
+        subject: AccountId,
+        (due, offset): (Timestamp, SignedDuration),
+    ) -> CheckInRow {
         CheckInRow {
-            id: CheckInId::at(due - OFFSET, &chance()),
+            id: CheckInId::at(due - offset, &chance()),
             scene_id: scene,
             link_id: couple.link,
             subject_id: subject,
-            offset_minutes: i32::try_from(OFFSET.as_mins()).unwrap(),
+            offset_minutes: i32::try_from(offset.as_mins()).unwrap(),
             due_at: due.into(),
             closes_at: (due + OPEN_FOR).into(),
             state: CheckInState::Unanswered,
@@ -359,7 +379,7 @@ impl Rows {
             answer: None,
             share: None,
             answered_at: None,
-            created_at: (due - OFFSET).into(),
+            created_at: (due - offset).into(),
             share_before: None,
             shared_from: None,
             postponed_until: None,
@@ -367,7 +387,8 @@ impl Rows {
         }
     }
 
-    async fn save(self, context: &Arc<AppContext>) {
+    /// Saves them.
+    pub async fn save(self, context: &Arc<AppContext>) {
         save!(context, schema::scenes::table, 11, self.scenes);
         save!(context, schema::scene_members::table, 4, self.members);
         save!(context, schema::check_ins::table, 18, self.check_ins);
