@@ -53,6 +53,7 @@ mod schema;
 mod session_model;
 mod sessions;
 mod sign_outs;
+mod silence;
 mod solo;
 mod story;
 mod streams;

@@ -1,5 +1,8 @@
 //! Both migration trees: the same names, up, down and up again, and the same tables at the end.
 
+mod earlier;
+mod old_nudges;
+
 use crate::support::rows::{Catalogue, ROWS};
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::sql_types::Text;

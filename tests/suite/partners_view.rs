@@ -1,12 +1,16 @@
 //! What the partner learns: an alert only with consent and without its reason, and the same of every silence.
 
+mod case;
+mod courses;
 mod eyes;
+mod matrix;
 
-use crate::support::care::after_end;
-use crate::support::care::{DAY, HOUR, minute, mutation};
+use crate::support::care::{DAY, HOUR, after_end, minute};
 use crate::support::people::text;
 use crate::support::{Couple, Person, TestApp};
-use eyes::{Eyes, assert_same, plain};
+use case::{Course, DUE, LATER, cases, live};
+use courses::silences;
+use eyes::{Eyes, assert_same};
 use serde_json::{Value, json};
 
 /// All that an alert says.
@@ -33,191 +37,6 @@ async fn alerts(app: &TestApp, person: &Person) -> Vec<String> {
         }
     }
     messages
-}
-
-/// What Sam does, and when: before the first check-in falls due, when it has, and ten minutes after that.
-struct Silence {
-    name: &'static str,
-    early: Vec<(&'static str, Value)>,
-    due: Vec<(&'static str, Value)>,
-    later: Vec<(&'static str, Value)>,
-}
-
-/// Every way of telling the partner nothing. `CHECK_IN`, `LINK` and `SCENE` stand for the ids of Sam's own.
-fn silences() -> Vec<Silence> {
-    let of = |name, early, due, later| Silence { name, early, due, later };
-    let check_in = |more: Value| {
-        let mut input = json!({ "checkInId": "CHECK_IN" });
-        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        input
-    };
-    let answer =
-        |share: &str| ("answerCheckIn", check_in(json!({ "mood": 1, "note": "low", "share": share })));
-    let sharing = |share: &str| ("changeSharing", check_in(json!({ "share": share })));
-    let allow = |allowed: bool| ("updateLink", json!({ "linkId": "LINK", "partnerAlertAllowed": allowed }));
-    let for_scene = |allowed: Value| ("setSceneAlert", json!({ "sceneId": "SCENE", "allowed": allowed }));
-    let profile = |input: Value| vec![("updateProfile", input)];
-    vec![
-        of("nothing", vec![], vec![], vec![]),
-        of(
-            "writes for Sam alone",
-            vec![
-                ("writeJournalEntry", json!({ "sceneId": "SCENE", "text": "heliotrope" })),
-                ("writeDebrief", json!({ "sceneId": "SCENE", "text": "heliotrope" })),
-                ("updateLink", json!({ "linkId": "LINK", "promiseCountWanted": true })),
-            ],
-            vec![],
-            vec![],
-        ),
-        of("skips early", vec![("skipCheckIn", check_in(json!({})))], vec![], vec![]),
-        of("skips", vec![], vec![("skipCheckIn", check_in(json!({})))], vec![]),
-        of("pauses early", vec![("pauseNudges", json!({}))], vec![], vec![]),
-        of("pauses", vec![], vec![("pauseNudges", json!({}))], vec![]),
-        of("mutes all", profile(json!({ "pushWanted": false, "mailWanted": false })), vec![], vec![]),
-        of("mutes push", profile(json!({ "pushWanted": false })), vec![], vec![]),
-        of("mutes mail", profile(json!({ "mailWanted": false })), vec![], vec![]),
-        of("has no device", vec![("removeDevice", json!({ "deviceId": "DEVICE" }))], vec![], vec![]),
-        of("snoozes", vec![], vec![("snoozeCheckIn", check_in(json!({ "minutes": 90 })))], vec![]),
-        of("answers", vec![], vec![answer("NOTHING")], vec![]),
-        of("answers twice", vec![], vec![answer("NOTHING")], vec![answer("NOTHING")]),
-        of("shares and takes it back at once", vec![], vec![answer("ALL"), sharing("NOTHING")], vec![]),
-        of(
-            "shares later and takes it back",
-            vec![],
-            vec![answer("NOTHING")],
-            vec![sharing("ALL"), sharing("NOTHING")],
-        ),
-        of("allows an alert and takes it back", vec![allow(true)], vec![allow(false)], vec![]),
-        of(
-            "allows it for the scene and takes it back",
-            vec![for_scene(json!(true))],
-            vec![],
-            vec![for_scene(Value::Null)],
-        ),
-        of(
-            "allows it, answers, takes it back",
-            vec![allow(true)],
-            vec![answer("NOTHING")],
-            vec![allow(false)],
-        ),
-        of(
-            "allows it, skips, takes it back",
-            vec![allow(true), ("skipCheckIn", check_in(json!({})))],
-            vec![],
-            vec![allow(false)],
-        ),
-        of("allows it, and is paused", vec![allow(true), ("pauseNudges", json!({}))], vec![], vec![]),
-        of(
-            "shares by default, and skips",
-            profile(json!({ "defaultShare": "ALL" })),
-            vec![("skipCheckIn", check_in(json!({})))],
-            vec![],
-        ),
-    ]
-}
-
-/// A couple in which Sam is silent in one way.
-struct Case {
-    couple: Couple,
-    revision: String,
-    scene: String,
-    check_in: String,
-    /// The cursor of Alex's feed before anything happened.
-    cursor: Value,
-    silence: Silence,
-}
-
-impl Case {
-    /// What Alex's feed has told since then.
-    async fn feed(&self, app: &TestApp) -> String {
-        let query = "query($after: String) { viewer { changes(after: $after, first: 50) {
-            startOver more cursor changes { kind nodeId node { __typename id } } } } }";
-        let data = self.couple.alex.ask(app, query, json!({ "after": self.cursor })).await;
-        assert_eq!(data["viewer"]["changes"]["startOver"], false);
-        plain(&data, &self.couple).to_string()
-    }
-
-    /// Carries some of Sam's steps out.
-    async fn act(&self, app: &TestApp, steps: &[(&'static str, Value)]) {
-        for (step, input) in steps {
-            let ids = [
-                ("REVISION", &self.revision),
-                ("CHECK_IN", &self.check_in),
-                ("LINK", &self.couple.link),
-                ("SCENE", &self.scene),
-                ("DEVICE", &self.couple.sam.device_id),
-            ];
-            let input = ids.iter().fold(input.to_string(), |text, (word, id)| {
-                text.replace(&format!("\"{word}\""), &format!("\"{id}\""))
-            });
-            let input = serde_json::from_str(&input).unwrap();
-            let came = self.couple.sam.change(app, step, input, "").await;
-            // On an ended link there is nothing to withdraw: it is withdrawn already.
-            assert_ne!(came["status"], "REFUSED", "{step}: {came}");
-        }
-    }
-
-    /// Everything that Alex can try with shared objects and with Sam's own ids; returns the answers.
-    async fn provoke(&self, app: &TestApp, but: &[&str]) -> Vec<String> {
-        let Couple { alex, link, .. } = &self.couple;
-        let look = "{ viewer { partnerLinks(endedToo: true) { latestRevision { id contentHash } } } }";
-        let revision =
-            alex.ask(app, look, json!({})).await["viewer"]["partnerLinks"][0]["latestRevision"].clone();
-        let (scene, check_in) = (json!(self.scene), json!(self.check_in));
-        let later = (app.clock.now() + jiff::SignedDuration::from_hours(90)).to_string();
-        let terms = json!({ "stopSignal": "red", "partnerAlert": "VIDEO" });
-        let tries = [
-            ("answerCheckIn", json!({ "checkInId": check_in, "mood": 3 })),
-            ("skipCheckIn", json!({ "checkInId": check_in })),
-            ("snoozeCheckIn", json!({ "checkInId": check_in, "minutes": 10 })),
-            ("changeSharing", json!({ "checkInId": check_in, "share": "ALL" })),
-            ("removeDevice", json!({ "deviceId": self.couple.sam.device_id })),
-            ("recordAftercare", json!({ "sceneId": scene, "givenBy": "ME", "note": "tea" })),
-            ("setSceneAlert", json!({ "sceneId": scene, "allowed": true })),
-            ("recordOutreach", json!({ "sceneId": scene, "way": "CALL" })),
-            ("endScene", json!({ "sceneId": scene })),
-            ("startScene", json!({ "sceneId": scene })),
-            ("cancelScene", json!({ "sceneId": scene })),
-            ("updateLink", json!({ "linkId": link, "role": "SWITCH", "partnerAlertAllowed": true })),
-            ("writeNeeds", json!({ "linkId": link, "needs": { "words": "well done" } })),
-            (
-                "agreeToRevision",
-                json!({ "revisionId": revision["id"], "contentHash": revision["contentHash"] }),
-            ),
-            ("proposeRevision", json!({ "linkId": link, "basedOn": revision["id"], "terms": terms })),
-            ("withdrawAgreement", json!({ "revisionId": revision["id"] })),
-            ("planScene", json!({ "linkId": link, "plannedFor": later, "setting": "ONLINE" })),
-            ("recordScene", json!({ "linkId": link, "setting": "ONLINE" })),
-            ("endLink", json!({ "linkId": link })),
-        ];
-        let mut came = Vec::new();
-        for (name, input) in tries.into_iter().filter(|(name, _)| !but.contains(name)) {
-            let query = mutation(name, "").replace("field code", "field code sentence");
-            let (status, text) =
-                app.exact(Some(&alex.access()), None, &query, json!({ "input": input })).await;
-            came.push(format!("{name}: {status} {text}"));
-        }
-        came
-    }
-}
-
-/// A couple for each silence, with an agreement and a scene that ended just now.
-async fn cases(app: &TestApp, silences: Vec<Silence>) -> Vec<Case> {
-    let mut couples = Vec::new();
-    for (number, silence) in silences.into_iter().enumerate() {
-        let couple = app.pair(number + 10).await;
-        let revision = couple.agree(app, Couple::usual_terms(), None).await;
-        couples.push((couple, revision, silence));
-    }
-    let mut cases = Vec::new();
-    for (couple, revision, silence) in couples {
-        let scene = couple.scene(app).await;
-        let check_in = text(&couple.check_ins(app, &couple.sam, &scene).await[0]["id"]);
-        let cursor = couple.alex.ask(app, "{ viewer { changes { cursor } } }", json!({})).await;
-        let cursor = cursor["viewer"]["changes"]["cursor"].clone();
-        cases.push(Case { couple, revision, scene, check_in, cursor, silence });
-    }
-    cases
 }
 
 on_both_databases! {
@@ -313,28 +132,18 @@ on_both_databases! {
 
     async fn r11_to_the_partner_every_silence_is_the_same_whatever_the_partner_tries(app) {
         let shares = json!({ "checkInId": "CHECK_IN", "mood": 1, "share": "MOOD" });
-        let shares = Silence { name: "shares", early: vec![], due: vec![("answerCheckIn", shares)], later: vec![] };
+        let shares = Course::of("shares", vec![], vec![("answerCheckIn", shares)], vec![]);
         let cases = cases(&app, silences().into_iter().chain([shares]).collect()).await;
         let eyes = Eyes::open(&app).await;
-        for case in &cases {
-            case.act(&app, &case.silence.early).await;
-        }
-        app.pass_minutes(HOUR + 5).await;
-        for case in &cases {
-            case.act(&app, &case.silence.due).await;
-        }
-        app.pass_minutes(10).await;
-        for case in &cases {
-            case.act(&app, &case.silence.later).await;
-        }
+        live(&app, &cases, -1, LATER).await;
         let (shares, silent) = cases.split_last().unwrap();
         let look = async |when: &str| {
             let first = eyes.all(&app, &silent[0].couple, &silent[0].couple.alex).await;
             let told = silent[0].feed(&app).await;
             for case in &silent[1..] {
                 let view = eyes.all(&app, &case.couple, &case.couple.alex).await;
-                assert_same(&view, &first, &format!("Sam {} {when}", case.silence.name));
-                assert_eq!(case.feed(&app).await, told, "Sam {} {when}", case.silence.name);
+                assert_same(&view, &first, &format!("Sam {} {when}", case.course.name));
+                assert_eq!(case.feed(&app).await, told, "Sam {} {when}", case.course.name);
             }
             assert_ne!(shares.feed(&app).await, told, "an update would be told");
             let update = eyes.all(&app, &shares.couple, &shares.couple.alex).await;
@@ -347,7 +156,7 @@ on_both_databases! {
         let pages = eyes.pages(&app, &silent[0].couple, &silent[0].couple.alex).await;
         for case in &silent[1..] {
             let walked = eyes.pages(&app, &case.couple, &case.couple.alex).await;
-            assert_same(&walked, &pages, &format!("Sam {}, page by page", case.silence.name));
+            assert_same(&walked, &pages, &format!("Sam {}, page by page", case.course.name));
         }
         // Whatever Alex does about it has the same result, and afterwards Alex sees the same.
         for case in silent {
@@ -358,15 +167,15 @@ on_both_databases! {
             assert!(found.contains("NOT_FOUND"), "somebody else's looks missing: {found}");
         }
         for case in &silent[1..] {
-            assert_same(&case.provoke(&app, &[]).await, &first, &format!("Sam {}, Alex tries", case.silence.name));
+            assert_same(&case.provoke(&app, &[]).await, &first, &format!("Sam {}, Alex tries", case.course.name));
         }
         app.deliver().await;
         let first = eyes.all(&app, &silent[0].couple, &silent[0].couple.alex).await;
         let told = silent[0].feed(&app).await;
         for case in &silent[1..] {
             let view = eyes.all(&app, &case.couple, &case.couple.alex).await;
-            assert_same(&view, &first, &format!("Sam {}, after the end", case.silence.name));
-            assert_eq!(case.feed(&app).await, told, "Sam {}, after the end", case.silence.name);
+            assert_same(&view, &first, &format!("Sam {}, after the end", case.course.name));
+            assert_eq!(case.feed(&app).await, told, "Sam {}, after the end", case.course.name);
         }
     }
 
@@ -374,21 +183,18 @@ on_both_databases! {
         let allow = |allowed: bool| ("updateLink", json!({ "linkId": "LINK", "partnerAlertAllowed": allowed }));
         let for_scene = ("setSceneAlert", json!({ "sceneId": "SCENE", "allowed": false }));
         let withdraw = ("withdrawAgreement", json!({ "revisionId": "REVISION" }));
-        let of = |name, later| Silence { name, early: vec![allow(true)], due: vec![], later };
+        let of = |name, later| Course::of(name, vec![allow(true)], vec![], later);
         let silences = vec![of("takes it back", vec![allow(false)]), of("takes it back for the scene", vec![for_scene]),
             of("withdraws the agreement", vec![withdraw]), of("leaves it so", vec![])];
         let cases = cases(&app, silences).await;
+        live(&app, &cases, -1, DUE).await;
         for case in &cases {
-            case.act(&app, &case.silence.early).await;
-        }
-        app.pass_minutes(HOUR + 5).await;
-        for case in &cases {
-            case.act(&app, &case.silence.later).await;
+            case.act_at(&app, LATER).await;
             case.couple.alex.refresh(&app).await;
             // Not tried: what would end the alert for Alex's own reasons.
             let tried = case.provoke(&app, &["endLink", "withdrawAgreement", "recordOutreach"]).await;
             assert!(tried.iter().filter(|came| came.contains("\"DONE\"")).count() > 5, "{tried:#?}");
-            if !["leaves it so", "takes it back for the scene"].contains(&case.silence.name) {
+            if !["leaves it so", "takes it back for the scene"].contains(&case.course.name) {
                 // A scene said to have begun while the alert was still allowed.
                 let (began, ended) = (app.clock.now() - jiff::SignedDuration::from_mins(30), app.clock.now());
                 let scene = json!({ "linkId": case.couple.link, "setting": "ONLINE", "startedAt": began.to_string(),
@@ -399,8 +205,8 @@ on_both_databases! {
         app.pass_minutes(2 * DAY).await;
         for case in &cases {
             let told = alerts(&app, &case.couple.alex).await;
-            let expected = if case.silence.name == "leaves it so" { vec!["A call would be welcome."; 2] } else { vec![] };
-            assert_eq!(told, expected, "Sam {}", case.silence.name);
+            let expected = if case.course.name == "leaves it so" { vec!["A call would be welcome."; 2] } else { vec![] };
+            assert_eq!(told, expected, "Sam {}", case.course.name);
         }
     }
 
@@ -444,13 +250,10 @@ on_both_databases! {
             ("removeDevice", json!({ "deviceId": "DEVICE" })),
             ("pauseNudges", json!({})),
         ];
-        let of = |name, later| Silence { name, early: vec![], due: vec![("answerCheckIn", answer(4))], later };
+        let of = |name, later| Course::of(name, vec![], vec![("answerCheckIn", answer(4))], later);
         let cases = cases(&app, vec![of("does nothing", vec![]), of("lives on", life)]).await;
         let eyes = Eyes::open(&app).await;
-        app.pass_minutes(HOUR + 5).await;
-        for case in &cases {
-            case.act(&app, &case.silence.due).await;
-        }
+        live(&app, &cases, -1, DUE).await;
         app.pass_minutes(5).await;
         let told = eyes.all(&app, &cases[0].couple, &cases[0].couple.alex).await.concat();
         assert!(told.contains("\"mood\":4"), "before the end it is seen");
@@ -464,9 +267,9 @@ on_both_databases! {
             assert_same(&eyes.all(&app, &busy.couple, &busy.couple.alex).await, &before, when);
         };
         look("at the end").await;
-        for step in &busy.silence.later {
-            busy.act(&app, std::slice::from_ref(step)).await;
-            look(step.0).await;
+        for (_, step, input) in busy.course.steps.iter().filter(|(at, ..)| *at == LATER) {
+            busy.act(&app, step, input).await;
+            look(step).await;
         }
         let robin = app.person("Robin", "UTC", ("22:00", "08:00")).await;
         let link = app.link(&busy.couple.sam, &robin).await;

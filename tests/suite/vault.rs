@@ -106,6 +106,7 @@ async fn written(app: &TestApp) -> Couple {
     for person in [&couple.alex, &couple.sam] {
         let needs = json!({ "comforts": ["WARMTH"], "words": "zephyr of praise" });
         person.done(app, "writeNeeds", json!({ "linkId": couple.link, "needs": needs }), "").await;
+        person.done(app, "writeSoloPlan", json!({ "needs": needs }), "").await;
     }
     let first = couple.agree(app, json!({ "stopSignal": "zirconium" }), None).await;
     couple.agree(app, json!({ "stopSignal": "zirconium", "limits": "zeppelins" }), Some(&first)).await;
@@ -143,6 +144,7 @@ fn reading(of: Column) -> &'static str {
         ("partner_links", "data_key") | ("link_members", "needs") => {
             "{ viewer { partnerLinks { myNeeds { words } } } }"
         }
+        ("solo_plans", "content") => "{ viewer { soloPlan { needs { words } } } }",
         ("revision_parts", "content") => {
             "{ viewer { partnerLinks { latestRevision { terms { limits } } } } }"
         }

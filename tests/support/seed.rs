@@ -279,7 +279,8 @@ pub async fn alerts(context: &Arc<AppContext>, couples: &[Couple], at: Timestamp
     alerts
 }
 
-async fn agree_on_alerts(context: &Arc<AppContext>, couple: &Couple) -> RevisionId {
+/// Lets a couple agree that the second person may be told when the first does not answer; returns the Revision.
+pub async fn agree_on_alerts(context: &Arc<AppContext>, couple: &Couple) -> RevisionId {
     let callers = couple.people.map(|account| caller(account, context.clock.now()));
     let proposal = Proposal {
         link: couple.link,
@@ -304,15 +305,16 @@ async fn agree_on_alerts(context: &Arc<AppContext>, couple: &Couple) -> Revision
 
 /// Rows of several scenes, in the order in which they refer to each other.
 #[derive(Default)]
-struct Rows {
+pub struct Rows {
     scenes: Vec<SceneRow>,
     members: Vec<SceneMemberRow>,
-    check_ins: Vec<CheckInRow>,
-    nudges: Vec<NudgeRow>,
+    pub check_ins: Vec<CheckInRow>,
+    pub nudges: Vec<NudgeRow>,
 }
 
 impl Rows {
-    fn scene(&mut self, couple: &Couple, ended_at: Timestamp, revision: Option<RevisionId>) -> SceneId {
+    /// Adds a scene.
+    pub fn scene(&mut self, couple: &Couple, ended_at: Timestamp, revision: Option<RevisionId>) -> SceneId {
         let id = SceneId::at(ended_at, &chance());
         self.scenes.push(SceneRow {
             id,
@@ -337,13 +339,31 @@ impl Rows {
         id
     }
 
-    fn check_in(&self, couple: &Couple, scene: SceneId, subject: AccountId, due: Timestamp) -> CheckInRow {
+    /// The check-in of a scene that falls due an hour after its end; not added.
+    pub fn check_in(
+        &self,
+        couple: &Couple,
+        scene: SceneId,
+        subject: AccountId,
+        due: Timestamp,
+    ) -> CheckInRow {
+        self.check_in_after(couple, scene, subject, (due, OFFSET))
+    }
+
+    /// The check-in of a scene that falls due so long after its end; not added.
+    pub fn check_in_after(
+        &self,
+        couple: &Couple,
+        scene: SceneId,
+        subject: AccountId,
+        (due, offset): (Timestamp, SignedDuration),
+    ) -> CheckInRow {
         CheckInRow {
-            id: CheckInId::at(due - OFFSET, &chance()),
+            id: CheckInId::at(due - offset, &chance()),
             scene_id: scene,
             link_id: Some(couple.link),
             subject_id: subject,
-            offset_minutes: Some(i32::try_from(OFFSET.as_mins()).unwrap()),
+            offset_minutes: Some(i32::try_from(offset.as_mins()).unwrap()),
             due_at: due.into(),
             closes_at: (due + OPEN_FOR).into(),
             state: CheckInState::Unanswered,
@@ -352,17 +372,18 @@ impl Rows {
             answer: None,
             share: None,
             answered_at: None,
-            created_at: (due - OFFSET).into(),
+            created_at: (due - offset).into(),
             share_before: None,
             shared_from: None,
             postponed_until: None,
             heard_from: false,
             check_in_time: None,
-            ended_at: (due - OFFSET).into(),
+            ended_at: (due - offset).into(),
         }
     }
 
-    async fn save(self, context: &Arc<AppContext>) {
+    /// Saves them.
+    pub async fn save(self, context: &Arc<AppContext>) {
         save!(context, schema::scenes::table, 12, self.scenes);
         save!(context, schema::scene_members::table, 4, self.members);
         save!(context, schema::check_ins::table, 20, self.check_ins);

@@ -80,6 +80,7 @@ pub const OBJECTS: &[Object] = &[
             ("insight", Own),
             ("journal", Own),
             ("partnerLinks", Own),
+            ("soloPlan", Own),
             ("scenes", Own),
             ("checkIns", Own),
             ("nudges", Own),

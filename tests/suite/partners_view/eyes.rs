@@ -150,6 +150,12 @@ impl Eyes {
         let nudges = "{ viewer { nudges(first: 50) { nodes { rung channel state sendAt finishedAt message
             explanation { rule revision dueAt sentences } } } } }";
         all.push(plain(&person.ask(app, nudges, json!({})).await, couple).to_string());
+        all.extend(self.got(app, couple, person).await);
+        all
+    }
+
+    /// Every nudge that is not about the person's own check-ins, every push and every mail, with times and sizes.
+    pub async fn got(&self, app: &TestApp, couple: &Couple, person: &Person) -> Vec<String> {
         // An id tells when its nudge was made. Left out: nudges about the person's own check-ins, which they know of.
         let nudges = "{ viewer { nudges(first: 50) { nodes { id checkIn { id } } } } }";
         let nudges = person.ask(app, nudges, json!({})).await["viewer"]["nudges"]["nodes"].clone();
@@ -170,8 +176,7 @@ impl Eyes {
             got.push(format!("{} mail {words} {}", mail.at, mail.raw.len()));
         }
         got.sort();
-        all.extend(got);
-        all
+        got
     }
 }
 
