@@ -23,7 +23,7 @@ pub struct Course {
 }
 
 /// All of them, in the order in which they are told.
-pub const ALL: [Course; 4] = [
+pub const ALL: &[Course] = &[
     // The evening before Berlin's clocks go back an hour; Los Angeles follows a week later.
     Course {
         heading: "An evening, and the days after",

@@ -62,10 +62,10 @@ pub async fn answer_all(story: &mut Story<'_>, who: Who, mood: i32) -> Result<()
     Ok(())
 }
 
-/// One of the two calls the other.
-pub async fn call(story: &mut Story<'_>, who: Who, scene: &Value) -> Result<(), StartError> {
+/// One of the two reaches out to the other in this way.
+pub async fn reach_out(story: &mut Story<'_>, who: Who, scene: &Value, way: &str) -> Result<(), StartError> {
     let query = "mutation($input: RecordOutreachInput!) { recordOutreach(input: $input) { status } }";
-    story.does(who, query, json!({ "sceneId": scene, "way": "CALL" })).await?;
+    story.does(who, query, json!({ "sceneId": scene, "way": way })).await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! An evening's scene: one answers, the other does not, and the partner is told.
 
 use crate::app::StartError;
-use crate::demo::steps::{answer_all, call, come_together, record};
+use crate::demo::steps::{answer_all, come_together, reach_out, record};
 use crate::demo::story::{Story, Who};
 use crate::domain::answer::RELEASE_DELAY;
 use jiff::SignedDuration;
@@ -28,7 +28,7 @@ pub async fn live(story: &mut Story<'_>) -> Result<(), StartError> {
 
     story.says("Alex does not answer.")?;
     story.until(ended_at + SignedDuration::from_hours(23)).await?;
-    call(story, Who::Sam, &scene).await?;
+    reach_out(story, Who::Sam, &scene, "CALL").await?;
     story.says("Sam was told, because Alex allowed it, and calls Alex.")?;
 
     story.until(ended_at + SignedDuration::from_hours(25)).await?;

@@ -1,7 +1,7 @@
 //! A scene that ends at eleven in Berlin, at night in Los Angeles: the one there never answers, and the other is told.
 
 use crate::app::StartError;
-use crate::demo::steps::{answer_all, call, come_together, record};
+use crate::demo::steps::{answer_all, come_together, reach_out, record};
 use crate::demo::story::{Story, Who};
 use jiff::SignedDuration;
 
@@ -16,8 +16,10 @@ pub async fn live(story: &mut Story<'_>) -> Result<(), StartError> {
     answer_all(story, Who::Alex, 4).await?;
     story.says("Alex answers. Sam will not.")?;
     story.until(ended_at + SignedDuration::from_hours(22)).await?;
-    call(story, Who::Alex, &scene).await?;
-    story.says("Alex was told, because Sam allowed it, and calls.")?;
+    reach_out(story, Who::Alex, &scene, "MESSAGE").await?;
+    story.says(
+        "Alex was told, because Sam allowed it. Sam sleeps by now: Alex writes a message for the morning.",
+    )?;
     story.until(ended_at + SignedDuration::from_hours(24)).await?;
     answer_all(story, Who::Alex, 4).await?;
     story.says("Alex answers.")?;
