@@ -72,6 +72,10 @@ pub struct Arrival {
     pub place: &'static str,
     /// What a glance at it shows.
     pub shown: String,
+    /// The id of its nudge, by which the app shows what it is about; None: it is a mail.
+    pub nudge: Option<Value>,
+    /// The first line of a mail.
+    pub words: String,
 }
 
 impl Stage {
@@ -189,23 +193,17 @@ impl Stage {
                 at: push.at,
                 place: "phone",
                 shown: format!("{}: {}", words("title"), words("body")),
+                nudge: Some(payload["nudge"].clone()),
+                words: String::new(),
             });
         }
         for mail in self.mail.inbox(&actor.email) {
             let shown = format!("from {}: {}", mail.from, mail.subject().unwrap_or_default());
-            arrivals.push(Arrival { at: mail.at, place: "inbox", shown });
+            let text = mail.text().unwrap_or_default();
+            let words = text.lines().next().unwrap_or_default().to_owned();
+            arrivals.push(Arrival { at: mail.at, place: "inbox", shown, nudge: None, words });
         }
         arrivals.sort_by_key(|arrival| arrival.at);
         Ok(arrivals)
-    }
-
-    /// The nudge of the newest push on a phone, as its owner reads it in the app.
-    pub async fn reads(&self, actor: &mut Actor) -> Result<Value, StartError> {
-        let own = self.push.displayed(&actor.phone.endpoint);
-        let newest = own.last().ok_or("no push came")?;
-        let payload: Value = serde_json::from_slice(&newest.payload)?;
-        let query =
-            "query($input: ID!) { node(id: $input) { ... on Nudge { rung message checkIn { id } } } }";
-        self.does(actor, query, payload["nudge"].clone()).await
     }
 }

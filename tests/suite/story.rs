@@ -1,10 +1,13 @@
 //! The story that must always work: Alex in Berlin, Sam in Los Angeles, over the night in which European clocks
 //! change and American ones have not; through HTTP, phones and inboxes alone.
 
+use crate::support::care::{DAY, HOUR};
 use crate::support::people::{link_in, text};
 use crate::support::story::{come_together, scene_with_aftercare};
-use crate::support::{Person, TestApp, at};
+use crate::support::{Couple, Person, TestApp, at};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Every push must have been decrypted and its VAPID token verified, and must look like every other (R24).
 fn pushes_are_sound(app: &TestApp) {
@@ -122,6 +125,115 @@ on_both_databases! {
         assert!(app.push.received().is_empty());
         assert_eq!(couple.alex.mails(&app).len() + couple.sam.mails(&app).len(), 2, "the two confirmations");
     }
+
+    async fn r19_a_forenoon_of_which_the_one_in_the_other_zone_says_nothing(app) {
+        let couple = app.couple().await;
+        couple.agree(&app, Couple::usual_terms(), None).await;
+        couple.allow_alert(&app, &couple.sam, true).await;
+        // 11:00 in Berlin, 03:00 in Los Angeles: Sam sleeps until 07:00, which is 14:00 in UTC.
+        app.pass_until(at("2026-10-26T10:00:00Z")).await;
+        couple.scene(&app).await;
+        app.pass_minutes(HOUR).await;
+        answer_all(&app, &couple.alex, "NOTHING").await;
+        app.pass_until(at("2026-10-27T09:59:00Z")).await;
+        let mail = "26 17:00 mail You asked to be reminded: how are you today?";
+        let asked = ["26 14:00 push ASK", "26 14:00 push REACH_OUT", mail, "26 20:00 push ASK_AGAIN"];
+        assert_eq!(couple.sam.timeline(&app).await, asked);
+        assert_eq!(couple.sam.pushes(&app).len(), 2, "the question and the prompt are one push");
+        // Three hours after the last question it is midnight in Berlin. Alex is told in the morning, 21 hours after the end.
+        let told = ["26 11:00 push ASK", "26 14:00 push REACH_OUT", "27 07:00 push TELL_PARTNER"];
+        assert_eq!(couple.alex.timeline(&app).await, told);
+        pushes_are_sound(&app);
+    }
+
+    async fn r37_at_two_in_the_morning_a_plea_wakes_only_who_allowed_it(app) {
+        let couples = [app.pair(0).await, app.pair(1).await];
+        let allow = json!({ "linkId": couples[1].link, "pleasAtNight": true });
+        couples[1].alex.done(&app, "updateLink", allow, "").await;
+        // 02:00 in Berlin, 18:00 in Los Angeles.
+        app.pass_until(at("2026-10-26T01:00:00Z")).await;
+        for couple in &couples {
+            couple.sam.done(&app, "askPartner", json!({ "linkId": couple.link }), "").await;
+        }
+        app.pass_minutes(30).await;
+        // Who cannot sleep is heard where it is day.
+        couples[0].alex.done(&app, "askPartner", json!({ "linkId": couples[0].link }), "").await;
+        app.pass_minutes(DAY).await;
+        assert_eq!(couples[0].alex.timeline(&app).await, ["26 07:00 push PLEA"], "08:00 in Berlin");
+        assert_eq!(couples[1].alex.timeline(&app).await, ["26 01:02 push PLEA"]);
+        assert_eq!(couples[0].sam.timeline(&app).await, ["26 01:32 push PLEA"]);
+        assert_eq!(couples[1].sam.timeline(&app).await, [""; 0]);
+        pushes_are_sound(&app);
+    }
+
+    async fn r21_r22_five_evenings_of_which_every_question_is_answered(app) {
+        let couple = app.couple().await;
+        couple.agree(&app, Couple::usual_terms(), None).await;
+        // About 20:00 in Berlin and noon in Los Angeles, sooner or later.
+        let eight = at("2026-10-26T19:00:00Z");
+        let mut scenes = Vec::new();
+        for (day, shift) in (0..).zip([0, -40, 20, -25, 35]) {
+            app.pass_until(eight + SignedDuration::from_mins(day * DAY + shift)).await;
+            let scene = couple.scene(&app).await;
+            app.pass_minutes(HOUR).await;
+            for person in [&couple.alex, &couple.sam] {
+                answer_all(&app, person, "MOOD").await;
+            }
+            scenes.push(scene);
+        }
+        for _ in 0..2 {
+            app.pass_minutes(DAY).await;
+            for person in [&couple.alex, &couple.sam] {
+                answer_all(&app, person, "MOOD").await;
+            }
+        }
+        app.pass_minutes(DAY).await;
+        for (person, zone) in [(&couple.alex, "Europe/Berlin"), (&couple.sam, "America/Los_Angeles")] {
+            for scene in &scenes {
+                let first = couple.check_ins(&app, person, scene).await.remove(0);
+                assert_eq!(first["state"], "ANSWERED");
+                let asked = asked_at(&app, person, &first).await;
+                // An hour after the scene, or with another question, but not before half of that hour.
+                let early = at(&text(&first["dueAt"])).duration_since(asked).as_mins();
+                assert!((0..=30).contains(&early), "{} was asked {early} minutes early", person.name);
+            }
+            assert_eq!(person.mails(&app).len(), 1, "of the sign-up alone: nobody is asked by mail who answers");
+            let mut days = BTreeMap::new();
+            for push in person.pushes(&app) {
+                let day = push.at.in_tz(zone).unwrap().date();
+                *days.entry(day).or_insert(0) += 1;
+            }
+            assert!(days.len() >= 7 && days.values().all(|count| *count <= 6), "{}: {days:?}", person.name);
+        }
+        pushes_are_sound(&app);
+    }
+}
+
+/// When a person's phone showed the first question of a check-in of theirs.
+async fn asked_at(app: &TestApp, person: &Person, check_in: &Value) -> jiff::Timestamp {
+    for push in person.pushes(app) {
+        let nudge = person.nudge(app, &push).await;
+        let mut ids = vec![nudge["id"].clone()];
+        ids.extend(nudge["otherReasons"].as_array().unwrap().iter().map(|reason| reason["nudgeId"].clone()));
+        for id in ids {
+            let query = "query($id: ID!) { node(id: $id) { ... on Nudge { rung checkIn { id } } } }";
+            let found = person.ask(app, query, json!({ "id": id })).await["node"].clone();
+            if found["rung"] == "ASK" && found["checkIn"]["id"] == check_in["id"] {
+                return push.at;
+            }
+        }
+    }
+    panic!("{} was never asked by push: {check_in}", person.name);
+}
+
+/// A person answers whatever is due.
+async fn answer_all(app: &TestApp, person: &Person, share: &str) {
+    let query = "{ viewer { checkIns(span: DUE, first: 20) { nodes { id state } } } }";
+    let due = person.ask(app, query, json!({})).await["viewer"]["checkIns"]["nodes"].clone();
+    for check_in in due.as_array().unwrap().iter().filter(|check_in| check_in["state"] == "UNANSWERED") {
+        let input = json!({ "checkInId": check_in["id"], "mood": 4, "share": share });
+        person.done(app, "answerCheckIn", input, "").await;
+    }
 }
 
 #[test]
@@ -135,13 +247,28 @@ fn the_demo_tells_the_story() {
     };
     let order = [
         after("A scene has ended"),
-        after("Sat 24 Oct 21:00 CEST    Alex's phone shows “Reminder: You have a reminder.”"),
+        after(
+            "Sat 24 Oct 21:00 CEST    Alex's phone shows “Reminder: You have a reminder.” Inside: “You asked",
+        ),
         after("Sam answers in one tap"),
         after("{\"mood\":2,\"note\":null}"),
         after("Sun 25 Oct 08:00 CET    Alex's inbox shows"),
         after("Sun 25 Oct 11:00 CET    Alex's phone shows"),
         after("“A call would be welcome.”"),
         after("withdraws the agreement"),
+        after("== A forenoon"),
+        after("Tue 13 Oct 12:00 CEST    Alex's phone"),
+        after("Tue 13 Oct 07:00 PDT    Sam's phone"),
+        after("Tue 13 Oct 10:00 PDT    Sam's inbox"),
+        after("Tue 13 Oct 13:00 PDT    Sam's phone"),
+        after("Wed 14 Oct 08:00 CEST    Alex's phone"),
+        after("== Two in the morning"),
+        after("Thu 15 Oct 02:02 CEST    Alex's phone"),
+        after("Wed 14 Oct 17:32 PDT    Sam's phone"),
+        after("== Five evenings"),
+        after("-- Friday"),
+        after("Fri 16 Oct 21:35 CEST    Alex's phone"),
+        after("At most 3 messages came to one person on one day."),
     ];
     assert!(order.is_sorted(), "{order:?}\n{told}");
 }
