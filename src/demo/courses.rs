@@ -3,6 +3,7 @@
 mod evening;
 mod forenoon;
 mod night;
+mod visit;
 mod week;
 
 use super::story::Story;
@@ -44,5 +45,10 @@ pub const ALL: &[Course] = &[
         heading: "Five evenings in a row, and everything is answered",
         start: "2026-10-12T17:30:00Z",
         live: |story| Box::pin(week::live(story)),
+    },
+    Course {
+        heading: "A visit that ends at an airport",
+        start: "2026-10-16T17:30:00Z",
+        live: |story| Box::pin(visit::live(story)),
     },
 ];

@@ -8,6 +8,15 @@ use serde_json::{Value, json};
 /// The two link, write their Needs, and agree on a Revision. Who is named allows the other to be told of a silence.
 /// Returns the ids of the link and the Revision.
 pub async fn come_together(story: &mut Story<'_>, allowed_by: Who) -> Result<(Value, Value), StartError> {
+    come_together_on(story, allowed_by, &Value::Null).await
+}
+
+/// As [`come_together`], with check-ins at these times; null: the usual ones.
+pub async fn come_together_on(
+    story: &mut Story<'_>,
+    allowed_by: Who,
+    protocol: &Value,
+) -> Result<(Value, Value), StartError> {
     let query = "mutation($input: InvitePartnerInput!) { invitePartner(input: $input) { status code } }";
     let code = story.does(Who::Alex, query, json!({ "role": "DOMINANT" })).await?["code"].clone();
     let query =
@@ -22,8 +31,8 @@ pub async fn come_together(story: &mut Story<'_>, allowed_by: Who) -> Result<(Va
     story.does(Who::Alex, query, json!({ "linkId": link, "needs": needs })).await?;
     let query = "mutation($input: ProposeRevisionInput!) { proposeRevision(input: $input) {
         status revision { id contentHash } } }";
-    let terms =
-        json!({ "stopSignal": "red", "partnerAlert": "CALL", "contactPlan": "A call the next evening." });
+    let terms = json!({ "stopSignal": "red", "partnerAlert": "CALL", "contactPlan": "A call the next evening.",
+        "protocol": protocol });
     let proposed = story.does(Who::Alex, query, json!({ "linkId": link, "terms": terms })).await?;
     let revision = proposed["revision"].clone();
     let yes = json!({ "revisionId": revision["id"], "contentHash": revision["contentHash"] });

@@ -1,6 +1,6 @@
 //! The ladder: which nudges a check-in needs, for whom, on which channel, and when (R17 to R19).
 
-use super::check_in::{CheckInState, Times};
+use super::check_in::{CheckInState, OPEN_FOR, Times};
 use super::nudge::{Channel, Reason, Rung};
 use super::quiet_hours::Rhythm;
 use jiff::{SignedDuration, Timestamp};
@@ -71,9 +71,7 @@ pub fn plan(situation: &Situation<'_>, now: Timestamp) -> Vec<Step> {
     if now < situation.times.closes_at && situation.state == CheckInState::Unanswered {
         ask(situation, &mut steps);
     }
-    if now < situation.promised.closes_at {
-        reach_out(situation, &mut steps);
-    }
+    steps.extend(reach_out(situation).filter(|step| now < step.expires_at));
     steps
 }
 
@@ -127,16 +125,20 @@ fn ask(situation: &Situation<'_>, steps: &mut Vec<Step>) {
 }
 
 /// The prompt to the partner. It ignores what the subject did: an answer, a skip or a pause must not show in
-/// what the partner receives (R11).
-fn reach_out(situation: &Situation<'_>, steps: &mut Vec<Step>) {
-    let Some(partner) = situation.partner else { return };
-    let Times { due_at, closes_at: expires_at, .. } = situation.promised;
-    let from = due_at.max(situation.made_at);
-    let from = situation.parted_at.map_or(from, |parted_at| from.max(parted_at + AFTER_PARTING));
+/// what the partner receives (R11). One that fell due while the two were together waits for the parting, though its check-in
+/// may have closed by then: that is when the distance begins (R18).
+fn reach_out(situation: &Situation<'_>) -> Option<Step> {
+    let partner = situation.partner?;
+    let Times { due_at, closes_at, .. } = situation.promised;
+    let due = due_at.max(situation.made_at);
+    let apart_from = situation.parted_at.map(|parted_at| parted_at + AFTER_PARTING).filter(|at| *at > due);
+    let (from, expires_at) = match apart_from {
+        Some(at) => (at, closes_at.max(at + OPEN_FOR)),
+        None => (due, closes_at),
+    };
     let together = partner.both_awake(situation.subject, from, expires_at);
     let send_at = together.unwrap_or_else(|| partner.awake(from));
-    if send_at < expires_at {
-        let reason = Reason::Prompt;
-        steps.push(Step { reason, to: To::Partner, channel: reason.channel(), send_at, expires_at });
-    }
+    let reason = Reason::Prompt;
+    let step = Step { reason, to: To::Partner, channel: reason.channel(), send_at, expires_at };
+    (send_at < expires_at).then_some(step)
 }

@@ -148,6 +148,21 @@ on_both_databases! {
         assert_eq!(couple.sam.refused(&app, "setParting", late).await, ("sceneId".to_owned(), "WRONG_STATE".to_owned()));
     }
 
+    async fn r18_what_fell_due_while_they_were_together_waits_for_the_goodbye(app) {
+        let couple = app.couple().await;
+        agree_on(&app, &couple, joined(after_end(&[60]), &[on_day(1, "10:00")])).await;
+        moves_to(&app, &couple.sam, "Europe/Berlin").await;
+        // They part on the third day at 14:00, when both check-ins have closed.
+        meets(&app, &couple, Some(42 * HOUR + 60)).await;
+        app.pass_until(minute(80 * HOUR)).await;
+        for person in [&couple.alex, &couple.sam] {
+            let prompts = person.timeline_of(&app, "REACH_OUT").await;
+            assert_eq!(prompts, ["26 14:00 push REACH_OUT", "26 14:00 push REACH_OUT"], "two reasons");
+            let pushes = person.pushes(&app).into_iter().filter(|push| push.at > minute(40 * HOUR)).count();
+            assert_eq!(pushes, 1, "and one message");
+        }
+    }
+
     async fn r18_a_visit_that_goes_on_moves_the_prompts_and_the_check_ins_with_the_parting(app) {
         let couple = app.couple().await;
         let after_we_part = json!({ "onDayAfterParting": { "daysAfter": 1, "localTime": "18:00" } });
