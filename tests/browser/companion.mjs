@@ -131,6 +131,15 @@ async function agree(alex, sam) {
   await press(button(alex, "Propose it"));
   await alex.getByRole("alert").getByText("1 h, 24 h, 48 h").waitFor();
   await write(alex.getByLabel("Check-ins after a scene"), "1 h, 24 h, 2 d");
+  await press(alex.getByText("At a time of day, or after you part"));
+  await choose(alex.getByLabel("Day 1"), "The next day");
+  await press(button(alex, "Propose it"));
+  await alex.getByRole("alert").getByText("Please choose a time for that day.").waitFor();
+  await write(alex.getByLabel("Time 1"), "09:30");
+  await choose(alex.getByLabel("Day 2"), "The day after we part");
+  await write(alex.getByLabel("Time 2"), "18:00");
+  await write(alex.getByLabel("So long after we part"), "2 h");
+  await browsers.look(alex, "app-propose-times");
   await write(alex.getByLabel("How and when to be in touch"), "A message in the morning.");
   await choose(alex.getByLabel("the other may be told"), "A call");
   await browsers.look(alex, "app-propose");
@@ -139,6 +148,8 @@ async function agree(alex, sam) {
   await press(link(sam, "Read it"));
   await heading(sam, "Agreement, number 1");
   await sam.getByText("Nothing that leaves marks. No surprises.").waitFor();
+  for (const time of ["One hour after the scene", "The next day at 09:30", "The day after you part at 18:00"])
+    await sam.getByText(time).waitFor();
   await press(button(sam, "Agree to number 1"));
   await sam.getByText(/^You agreed on/).waitFor();
   await press(button(alex, "Agree to number 1"));
@@ -197,6 +208,50 @@ async function writeAftercare(page) {
   await write(given.getByLabel("A note that both can read"), "Tea and a blanket, on the phone all along.");
   await press(button(given, "Write it down"));
   await page.getByText("40 minutes").waitFor();
+}
+
+/** A scene in person, of which the two say later when they part. */
+async function part(page, partner) {
+  await place(page, "People");
+  await press(link(page, partner));
+  await press(link(page, "Record a scene"));
+  await heading(page, "Record a scene");
+  await tick(page.getByLabel("In one room"));
+  await press(button(page, "It begins now"));
+  await heading(page, "Scene");
+  await press(page.getByText("Say when you part"));
+  await browsers.look(page, "app-parting");
+  await press(button(page, "Save"));
+  await page.getByText(/^You part(ed)? on /).waitFor();
+  await press(button(page, "It is over"));
+  await heading(page, "The days after");
+}
+
+/** A plan of one's own, and a scene of oneself alone, which nobody else sees. */
+async function alone(page) {
+  await place(page, "People");
+  await press(link(page, "A scene of mine"));
+  await heading(page, "Just me");
+  await browsers.look(page, "app-solo");
+  await press(link(page, "Write down what I need"));
+  await heading(page, "My own plan");
+  await tick(page.getByLabel("Warmth", { exact: true }));
+  await write(page.getByLabel("Check-ins after a scene"), "1 h");
+  await press(page.getByText("At a time of day"));
+  await choose(page.getByLabel("Day 1"), "The next day");
+  await write(page.getByLabel("Time 1"), "10:00");
+  await browsers.look(page, "app-solo-plan");
+  await press(button(page, "Save"));
+  await page.getByText("The next day at 10:00.").waitFor();
+  await press(button(page, "Record it"));
+  await heading(page, "The days after");
+  assert.equal(await page.getByText("No update.").count(), 0, "there is no partner");
+  await press(page.getByText("Write down what was given"));
+  const given = page.locator("details", { hasText: "Write down what was given" });
+  await tick(given.getByLabel("Water"));
+  await press(button(given, "Write it down"));
+  await page.getByText("From me: water").waitFor();
+  await browsers.look(page, "app-solo-scene");
 }
 
 const pushes = (device) => device.pushes.map(({ data }) => JSON.parse(data));
@@ -575,6 +630,8 @@ try {
   await races(alex);
   await recordScene(sam, "Alex", 49, false);
   await days(sam);
+  await part(alex, "Sam");
+  await alone(alex);
   await recordScene(alex, "Sam", 1.05, false);
   await signedOut(alex);
   await again(alex, alexs);

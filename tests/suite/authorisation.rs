@@ -67,14 +67,13 @@ fn selection(schema: &Schema, field: &(String, String, String, bool)) -> String 
         let nodes = schema[ty].iter().find(|(name, ..)| name == "nodes").unwrap();
         return format!("{name} {{ {} }}", selection(schema, nodes));
     }
-    let scalars =
-        schema[ty].iter().filter(|(_, _, kind, needs)| kind != "OBJECT" && kind != "INTERFACE" && !needs);
-    let scalars: Vec<_> = scalars.map(|(name, ..)| name.as_str()).collect();
+    let scalars = schema[ty].iter().filter(|(_, _, kind, needs)| kind != "OBJECT" && !needs);
     // If both read some of the scalars alike, only those; otherwise all of them.
     let row = OBJECTS.iter().find(|object| object.name == ty);
-    let alike = |name: &&&str| row.is_some_and(|row| row.fields.contains(&(**name, Reader::Both)));
-    let both: Vec<_> = scalars.iter().filter(alike).copied().collect();
-    let scalars = if both.is_empty() { scalars } else { both };
+    let alike = |name: &str| row.is_some_and(|row| row.fields.contains(&(name, Reader::Both)));
+    let (both, all): (Vec<_>, Vec<_>) = scalars.partition(|(name, ..)| alike(name));
+    let chosen = if both.is_empty() { all } else { both };
+    let scalars: Vec<_> = chosen.into_iter().map(|field| selection(schema, field)).collect();
     format!("{name} {{ __typename {} }}", scalars.join(" "))
 }
 

@@ -196,6 +196,19 @@ on_both_databases! {
         assert!(!couple.alex.timeline_of(&app, "REACH_OUT").await.is_empty());
     }
 
+    async fn r02_a_parting_that_was_planned_too_early_keeps_nobody_from_ending_the_scene(app) {
+        let couple = app.couple().await;
+        agree_on(&app, &couple, joined(after_end(&[60]), &[after_parting(0)])).await;
+        let begun = json!({ "linkId": couple.link, "setting": "IN_PERSON", "partedAt": minute(30).to_string() });
+        let scene = text(&couple.alex.done(&app, "recordScene", begun, "scene { id }").await["scene"]["id"]);
+        app.pass_minutes(90).await;
+        let early = json!({ "sceneId": scene, "partedAt": minute(80).to_string() });
+        assert_eq!(couple.alex.refused(&app, "endScene", early).await, ("partedAt".to_owned(), "OUT_OF_RANGE".to_owned()));
+        let ended = couple.alex.done(&app, "endScene", json!({ "sceneId": scene }), "scene { endedAt partedAt }").await;
+        assert_eq!(ended["scene"], json!({ "endedAt": minute(90).to_string(), "partedAt": minute(90).to_string() }));
+        assert_eq!(due(&app, &couple.sam, &scene).await.len(), 2);
+    }
+
     async fn r03_who_never_says_when_they_part_is_asked_all_the_same(app) {
         let couple = app.couple().await;
         agree_on(&app, &couple, joined(after_end(&[60]), &[after_parting(0)])).await;

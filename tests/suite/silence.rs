@@ -93,7 +93,7 @@ async fn two_sided(backend: Backend) {
         .unwrap();
     let before = page(&app, &link_in(&reminder)).await;
     let (token, _) = app.log_in(&couple.sam.email, PASSWORD).await;
-    let open = "{ viewer { checkIns(span: DUE, first: 1) { nodes { id } } } }";
+    let open = "{ viewer { checkIns(span: PAST, first: 1) { nodes { id } } } }";
     let found = app.raw(Some(&token), open, json!({})).await;
     let answer = "mutation($input: AnswerCheckInInput!) { answerCheckIn(input: $input) { status } }";
     let input =

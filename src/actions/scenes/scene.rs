@@ -358,15 +358,17 @@ pub async fn end(
             }
             let ended_at = checks.take(check_past("endedAt", ended_at.unwrap_or(tx.now), tx.now));
             check_order(&mut checks, row.started_at.map(|at| at.get()), ended_at);
-            let said = parted_at.or(row.parted_at.map(|at| at.get()));
-            let parted_at = take_parting(&mut checks, said, row.setting, ended_at, tx.now);
+            let parted_at = match (parted_at, row.parted_at, ended_at) {
+                (None, Some(planned), Some(end)) => Some(planned.get().max(end)),
+                (said, ..) => take_parting(&mut checks, said, row.setting, ended_at, tx.now),
+            };
             let ended_at = checks.finish(ended_at.unwrap_or(tx.now))?;
             let mut known = RevisionSnapshot::default();
             let row = match row.started_at {
                 Some(_) => row,
                 None => begin(tx, &participants, row, ended_at, &mut known)?,
             };
-            let row = if intensity.is_some() || said != row.parted_at.map(|at| at.get()) {
+            let row = if intensity.is_some() || parted_at != row.parted_at.map(|at| at.get()) {
                 let change = SceneChange {
                     intensity: intensity.map(Some),
                     parted_at: Some(parted_at.map(Into::into)),
