@@ -62,7 +62,7 @@ function fields(times, offered, ofTwo) {
       h("summary", {}, ofTwo ? "At a time of day, or after you part" : "At a time of day"),
       h("p", { class: "hint" }, "A time of day is by the clock of whoever is asked, wherever they are."),
       Array.from({ length: Math.max(MOST, local.length) }, row),
-      ofTwo && field("afterParting", "So long after we part, if we met in person", {
+      ofTwo && field("afterParting", "After we part, if we met in person", {
         value: minutes("AfterParting"),
         hint: "Such as: 1 h. It needs you to say when you part.",
       }),

@@ -138,7 +138,7 @@ async function agree(alex, sam) {
   await write(alex.getByLabel("Time 1"), "09:30");
   await choose(alex.getByLabel("Day 2"), "The day after we part");
   await write(alex.getByLabel("Time 2"), "18:00");
-  await write(alex.getByLabel("So long after we part"), "2 h");
+  await write(alex.getByLabel("After we part, if"), "2 h");
   await browsers.look(alex, "app-propose-times");
   await write(alex.getByLabel("How and when to be in touch"), "A message in the morning.");
   await choose(alex.getByLabel("the other may be told"), "A call");

@@ -31,7 +31,13 @@ async function signUp(url: string, trusted: boolean, inbox: Inbox, displayName: 
 }
 
 async function agree(alex: Evenkeel, sam: Evenkeel, link: string, stopSignal: string, basedOn?: string): Promise<string> {
-  const terms = { stopSignal, protocol: [60, 1440, 2880] };
+  // Of each time exactly one kind is given, which the types know too.
+  const protocol: api.CheckInTimeInput[] = [
+    { afterEnd: { minutes: 60 } },
+    { onDay: { daysAfter: 1, localTime: "09:30" } },
+    { afterParting: { minutes: 60 } },
+  ];
+  const terms = { stopSignal, protocol };
   const proposed = done((await alex.send(api.ProposeRevisionDocument, { input: { linkId: link, basedOn, terms } })).proposeRevision);
   // Each agrees to exactly the text that they were shown.
   for (const client of [sam, alex]) {
@@ -66,7 +72,8 @@ export async function live(url: string, trusted: boolean, inbox: Inbox): Promise
   const recorded = done((await alex.send(api.RecordSceneDocument, { input: scene })).recordScene).scene!;
   // It began before they agreed, so it stands under nothing; care is not refused for that.
   assert.equal(recorded.revision, null);
-  assert.deepEqual(recorded.myCheckIns.map((checkIn) => checkIn.offsetMinutes), [60, 1440, 2880]);
+  const minutes = recorded.myCheckIns.map(({ time }) => (time.__typename === "AfterEnd" ? time.minutes : time.sentence));
+  assert.deepEqual(minutes, [60, 1440, 2880]);
   const aftercare: api.RecordAftercareInput = { sceneId: recorded.id, givenBy: "BOTH", comforts: ["TALK"], minutes: 30 };
   done((await alex.send(api.RecordAftercareDocument, { input: aftercare })).recordAftercare);
 
