@@ -217,7 +217,7 @@ function aftercare(sceneId, alone, again) {
       !alone && radios("givenBy", "Who gave it", options(GIVER), "BOTH"),
       boxes("comforts", "What it was", options(COMFORT)),
       field("minutes", "How long, in minutes", { type: "number", min: 0, inputmode: "numeric" }),
-      field("note", "A note that both can read", { rows: 2 }),
+      field("note", alone ? "A note" : "A note that both can read", { rows: 2 }),
     ],
     "Write it down",
     act,

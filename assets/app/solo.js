@@ -7,13 +7,13 @@ import { ROLE, SCENE, SETTING, optional, options, raised } from "./words.js";
 
 const SOLO = gql`{ viewer { soloPlan { needs { comforts avoid grounding foodAndDrink words contact nearness anythingElse } protocol { __typename sentence ... on AfterEnd { minutes } ... on AfterParting { minutes }
     ... on OnDay { daysAfter localTime } ... on OnDayAfterParting { daysAfter localTime } } }
-  scenes(first: 50) { nodes { id status plannedFor startedAt endedAt link { id } } } } }`;
+  soloScenes(first: 50) { nodes { id status plannedFor startedAt endedAt } } } }`;
 const HOUR = 3_600_000;
 
 /** One's own plan, and the scenes of oneself alone. */
 export async function solo({ go }) {
-  const { soloPlan, scenes } = (await ask(SOLO)).viewer;
-  const own = scenes.nodes.filter(({ link }) => !link);
+  const { soloPlan, soloScenes } = (await ask(SOLO)).viewer;
+  const own = soloScenes.nodes;
   const at = ({ plannedFor, startedAt, endedAt }) => when(endedAt ?? startedAt ?? plannedFor);
   const act = async (data) => {
     const input = {

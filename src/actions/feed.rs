@@ -119,6 +119,15 @@ impl Transaction<'_> {
         }
     }
 
+    /// As [`Transaction::tell_when_due`], for one whose due time moved: what was to be told at another time is not.
+    pub(super) fn tell_when_moved(&mut self, row: &CheckInRow) -> Result<(), Fault> {
+        let opened = (ChangeKind::CheckInOpened, RowId(row.id.uuid()));
+        let now = self.ts();
+        store::change::untell(self.db, row.subject_id, opened, now)?;
+        self.tell_when_due(row);
+        Ok(())
+    }
+
     /// Tells the subject that a check-in changed. The partner gets an event when a share becomes visible, and
     /// none for a share that was taken back (R09).
     pub(super) fn tell_of_check_in(&mut self, row: &CheckInRow) -> Result<(), Fault> {

@@ -159,7 +159,12 @@ fn prompt(facts: &Facts<'_>) -> Vec<String> {
     let CheckInFacts { times, parted_at, .. } = facts.check_in;
     let waited = parted_at.filter(|parted_at| *parted_at + AFTER_PARTING > times.due_at).map(|parted_at| {
         let zone = &facts.recipient.zone;
-        format!("You two part on {}, so it waits until an hour after that.", moment(zone, parted_at))
+        let at = moment(zone, parted_at);
+        if is_sent(facts) {
+            format!("You two parted on {at}, so it waited until an hour after that.")
+        } else {
+            format!("You two part on {at}, so it waits until an hour after that.")
+        }
     });
     let mut sentences = vec![ended(facts), protocol(facts, "has you get in touch")];
     sentences.extend(waited);
@@ -381,7 +386,7 @@ fn unsent(facts: &Facts<'_>) -> Option<&'static str> {
             Some(DropReason::Superseded) => "It was not sent, since another one took its place.",
             Some(DropReason::Unreachable) => "It was not sent, since there was no way to reach you.",
             Some(DropReason::Expired) => "It was not sent, since its time was over.",
-            Some(DropReason::Corrected) => "It was not sent, since the times of the scene were corrected.",
+            Some(DropReason::Corrected) => "It was not sent, since its time was moved.",
             Some(DropReason::LinkEnded | DropReason::NotConsented) | None => "It was not sent.",
         }),
     }

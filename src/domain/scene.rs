@@ -123,12 +123,13 @@ pub fn check_past(field: &str, at: Timestamp, now: Timestamp) -> Result<Timestam
 /// How far ahead a parting may be planned.
 pub const PARTING_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Checks when the two part after a scene: in person, not before the scene's end, and within 30 days.
+/// Checks when the two part: in person, not before the scene's end or beginning, whichever is known, and within 30 days. A
+/// device's clock may be behind: a little before that is then.
 pub fn check_parting(
     field: &str,
     at: Timestamp,
     setting: Setting,
-    ended_at: Option<Timestamp>,
+    not_before: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Timestamp, Problem> {
     let refused = |sentence: &str| Err(Problem::new(field, ProblemCode::OutOfRange, sentence));
@@ -138,15 +139,18 @@ pub fn check_parting(
     if at < now - PAST_MAX || at > now + PARTING_AHEAD_MAX {
         return refused("This must lie within 30 days, before or after now.");
     }
-    if ended_at.is_some_and(|ended_at| at < ended_at) {
-        return refused("A parting does not come before the end of the scene.");
+    match not_before {
+        Some(not_before) if at < not_before - SKEW => {
+            refused("Two people do not part before the scene is over.")
+        }
+        Some(not_before) => Ok(at.max(not_before)),
+        None => Ok(at),
     }
-    Ok(at)
 }
 
-/// Whether the parting may be said, or said anew: until two hours after it.
-pub fn can_say_parting(said: Option<Timestamp>, now: Timestamp) -> bool {
-    said.is_none_or(|said| now < said + CORRECTED_WITHIN)
+/// Whether the parting of an ended scene may be said, or said anew: until two hours after it, and after it was said.
+pub fn can_say_parting(said: Option<(Timestamp, Timestamp)>, now: Timestamp) -> bool {
+    said.is_none_or(|(parted_at, said_at)| now < parted_at.max(said_at) + CORRECTED_WITHIN)
 }
 
 /// Checks the time of a plan: from 30 days back to a year ahead.

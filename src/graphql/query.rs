@@ -153,6 +153,20 @@ impl Viewer {
         Ok(actions::accounts::solo_plan::mine(context(ctx), self.0.account).await?.into())
     }
 
+    /// The scenes of oneself alone, the newest first. At most 50 at once.
+    async fn solo_scenes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, from 1 to 50, from the beginning on; default 20.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Scene>, Failure> {
+        let page = ConnectionArgs::read((first, after, last, before))?;
+        let rows = actions::scenes::view::alone(context(ctx), self.0.account, page.keyset()).await?;
+        Ok(page.connection(rows, |view| (view.created_at, view.id), Scene))
+    }
+
     /// The scenes of all one's links and of oneself alone, the newest first. At most 50 at once.
     async fn scenes(
         &self,

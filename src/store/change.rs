@@ -200,6 +200,22 @@ pub fn take_back(db: &mut Db, check_in: CheckInId, after: Option<Ts>) -> QueryRe
     }
 }
 
+/// Deletes the changes of that kind about an object that the account is told later than `now`.
+pub fn untell(
+    db: &mut Db,
+    account: AccountId,
+    (kind, object): (ChangeKind, RowId),
+    now: Ts,
+) -> QueryResult<usize> {
+    let waiting = changes::table
+        .filter(changes::account_id.eq(account))
+        .filter(changes::number.is_null())
+        .filter(changes::told_at.gt(now))
+        .filter(changes::kind.eq(kind))
+        .filter(changes::object_id.eq(object));
+    diesel::delete(waiting).execute(db)
+}
+
 /// Deletes up to `most` changes that were told before `before`, the oldest first.
 pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
     let old: Vec<ChangeId> = changes::table

@@ -269,7 +269,10 @@ pub fn withdraw_untried(
         .filter(nudges::check_in_id.eq_any(check_ins.iter().copied().map(Some)))
         .filter(nudges::state.eq(NudgeState::Waiting))
         .filter(nudges::lease_until.is_null())
-        .filter(nudges::attempts.eq(nudges::attempts_forgiven));
+        .filter(nudges::attempts.eq(nudges::attempts_forgiven))
+        .filter(diesel::dsl::not(diesel::dsl::exists(
+            attempts::table.filter(attempts::nudge_id.eq(nudges::id)),
+        )));
     diesel::update(waiting).set(Dropping::new(reason, now)).execute(db)
 }
 

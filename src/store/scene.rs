@@ -1,7 +1,7 @@
 //! Scenes, each person's part in them, aftercare and outreach.
 
 use super::dialect::on_both;
-use super::schema::{aftercare, check_ins, link_members, outreaches, scene_members, scenes};
+use super::schema::{aftercare, check_ins, outreaches, scene_members, scenes};
 use super::types::Ts;
 use super::{Db, MultiBackend, columns};
 use crate::domain::check_in::{CheckInState, Ends};
@@ -42,6 +42,8 @@ pub struct SceneRow {
     pub created_at: Ts,
     /// When the two part, or parted; null: nobody said.
     pub parted_at: Option<Ts>,
+    /// When that was said last; null: nobody said.
+    pub parting_said_at: Option<Ts>,
 }
 
 impl SceneRow {
@@ -118,6 +120,8 @@ pub struct SceneChange {
     pub revision_id: Option<Option<RevisionId>>,
     /// When the two part.
     pub parted_at: Option<Option<Ts>>,
+    /// When that was said.
+    pub parting_said_at: Option<Option<Ts>>,
 }
 
 /// Saves a new scene with each one's part.
@@ -196,14 +200,11 @@ pub fn page_alone(db: &mut Db, account: AccountId, page: KeysetPage<SceneId>) ->
     load_page!(db, query, page, rising: false, by: (scenes::created_at, scenes::id))
 }
 
-/// A page of the scenes of all links of a person, and of them alone, the newest first.
+/// A page of the scenes that a person took part in, of all links and alone, the newest first.
 pub fn page_of(db: &mut Db, account: AccountId, page: KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>> {
-    let own = link_members::table.filter(link_members::account_id.eq(account)).select(link_members::link_id);
-    let alone = scenes::link_id.is_null().and(scenes::created_by.eq(Some(account)));
-    let query = scenes::table
-        .filter(scenes::link_id.eq_any(own.nullable()).or(alone))
-        .select(SceneRow::as_select())
-        .into_boxed();
+    let own =
+        scene_members::table.filter(scene_members::account_id.eq(account)).select(scene_members::scene_id);
+    let query = scenes::table.filter(scenes::id.eq_any(own)).select(SceneRow::as_select()).into_boxed();
     load_page!(db, query, page, rising: false, by: (scenes::created_at, scenes::id))
 }
 

@@ -183,7 +183,7 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("scenes.id", In("scenes.id")), ("scenes.link_id", In("scenes.link")), ("scenes.status", In("scenes.status")),
     ("scenes.setting", In("scenes.setting")), ("scenes.intensity", In("scenes.intensity")),
     ("scenes.planned_for", In("scenes.plannedFor")), ("scenes.started_at", In("scenes.startedAt")),
-    ("scenes.ended_at", In("scenes.endedAt")), ("scenes.parted_at", In("scenes.partedAt")), ("scenes.revision_id", In("scenes.revision")),
+    ("scenes.ended_at", In("scenes.endedAt")), ("scenes.parted_at", In("scenes.partedAt")), ("scenes.parting_said_at", ASIDE), ("scenes.revision_id", In("scenes.revision")),
     ("scenes.created_by", In("scenes.recordedByMe")), ("scenes.created_at", In("scenes.createdAt")),
     ("scene_members.scene_id", KEY), ("scene_members.account_id", KEY), ("scene_members.role", In("scenes.myRole")),
     ("scene_members.alert_allowed", In("scenes.partnerAlertAllowed")),

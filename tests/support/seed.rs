@@ -329,6 +329,7 @@ impl Rows {
             created_by: Some(couple.people[0]),
             created_at: ended_at.into(),
             parted_at: None,
+            parting_said_at: None,
         });
         self.members.extend(couple.people.map(|account_id| SceneMemberRow {
             scene_id: id,
@@ -384,7 +385,7 @@ impl Rows {
 
     /// Saves them.
     pub async fn save(self, context: &Arc<AppContext>) {
-        save!(context, schema::scenes::table, 12, self.scenes);
+        save!(context, schema::scenes::table, 13, self.scenes);
         save!(context, schema::scene_members::table, 4, self.members);
         save!(context, schema::check_ins::table, 20, self.check_ins);
         save!(context, schema::nudges::table, 22, self.nudges);

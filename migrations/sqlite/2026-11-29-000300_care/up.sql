@@ -9,11 +9,6 @@ ALTER TABLE check_ins ADD COLUMN heard_from INTEGER NOT NULL DEFAULT 0;
 -- What is damaged by hand is refused, as everywhere.
 ALTER TABLE check_ins ADD CONSTRAINT check_ins_heard_from_bool CHECK (heard_from IN (0, 1));
 
--- An answer that was given before counts as such a sign, as it would now. When a check-in was skipped or put off is not known.
-UPDATE check_ins SET heard_from = 1 WHERE state = 'unanswered' AND EXISTS (SELECT 1 FROM check_ins AS other
-  WHERE other.scene_id = check_ins.scene_id AND other.subject_id = check_ins.subject_id AND other.id <> check_ins.id
-  AND other.answered_at >= check_ins.due_at);
-
 -- Several reminders to one person go out as one message.
 
 -- The key of the message that the nudge goes out in together with others: Topic and Message-ID are made of it. Null: by itself.

@@ -1,82 +1,134 @@
 //! When a scene's check-ins fall due: they are made when it ends, and move with its end, its parting and each one's zone.
 
+use crate::actions::accounts::solo_plan;
+use crate::actions::links::locked_link::Participants;
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning;
 use crate::actions::{Fault, Transaction};
 use crate::domain::check_in::{CheckInState, Times, times, times_in_zone};
 use crate::domain::nudge::{DropReason, Reason};
-use crate::domain::protocol::{CheckInTime, Since};
+use crate::domain::protocol::{CheckInProtocol, CheckInTime, Since};
 use crate::domain::quiet_hours::Zone;
-use crate::ids::{AccountId, CheckInId, SceneId, distinct};
+use crate::ids::{AccountId, CheckInId, LinkId, SceneId, distinct};
 use crate::store;
 use crate::store::check_in::{CheckInRow, Whose, columns_of};
 use crate::store::scene::SceneRow;
+use jiff::Timestamp;
+
+/// When check-ins about a scene fall due: by the Revision that the scene stood under, or the plan of who is alone; else by
+/// default (R02).
+pub fn protocol_of(
+    tx: &mut Transaction<'_>,
+    participants: &Participants,
+    row: &SceneRow,
+    known: &mut RevisionSnapshot,
+) -> Result<CheckInProtocol, Fault> {
+    match (participants, row.revision_id) {
+        (Participants::Alone(account), _) => Ok(solo_plan::of(tx, *account)?.protocol),
+        (Participants::Both(_), None) => Ok(CheckInProtocol::default()),
+        (Participants::Both(link), Some(id)) => {
+            known.include(tx, link)?;
+            known.read_terms(tx, [(link.row.id, id)])?;
+            let terms = known.terms(id).ok_or(Fault::Inconsistent("a scene without its Revision"))?;
+            Ok(terms.protocol.clone())
+        }
+    }
+}
 
 /// What a scene's check-ins lack to be as its protocol has them.
 pub struct Rearranged {
     missing: Vec<CheckInRow>,
     moved: Vec<(CheckInRow, Times)>,
+    closes_open: bool,
 }
 
 impl Rearranged {
-    /// Whether a check-in that is open now would be over already.
-    pub fn closes_an_open_one(&self, tx: &Transaction<'_>) -> bool {
-        let open = |row: &CheckInRow| row.closes_at.get() > tx.now;
-        self.moved.iter().any(|(row, times)| open(row) && times.closes_at <= tx.now)
+    /// Whether a check-in that moves, that nobody answered yet and that is open or to come, would be over already.
+    pub fn closes_an_open_one(&self) -> bool {
+        self.closes_open
     }
 }
 
-/// Compares the check-ins that an ended scene has, `rows`, with those that its protocol has for these people (R01, R03). What is
-/// counted from `since` moves; the others stay as they are.
+/// Which check-ins of a scene move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moving {
+    /// The scene's end was corrected: all that are counted from it.
+    End,
+    /// The parting was said: those counted from it that are still to come. What fell due stays, so that nothing which was
+    /// asked is put off again and again.
+    Parting,
+}
+
+impl Moving {
+    fn moves(self, row: &CheckInRow, now: Timestamp) -> bool {
+        let coming = row.due_at.get() > now && row.state == CheckInState::Unanswered;
+        match (self, row.times().time.since) {
+            (Self::End, since) => since == Since::End,
+            (Self::Parting, since) => since == Since::Parting && coming,
+        }
+    }
+}
+
+/// Compares the check-ins that an ended scene has, `rows`, with those that its protocol has for these people (R01, R03). What does
+/// not move stays as it is.
 pub fn rearranged(
     tx: &mut Transaction<'_>,
     scene: &SceneRow,
     people: &[AccountId],
-    (protocol, since): (&[CheckInTime], Since),
+    (protocol, moving): (&[CheckInTime], Moving),
     rows: &[CheckInRow],
 ) -> Result<Rearranged, Fault> {
     let ends = scene.ends().ok_or(Fault::Inconsistent("a scene that has not ended"))?;
     let accounts = store::account::find_all(tx.db, people)?;
-    let (mut missing, mut moved) = (Vec::new(), Vec::new());
+    let (mut missing, mut moved, mut closes_open) = (Vec::new(), Vec::new(), false);
     for subject in people {
         let Some(account) = accounts.iter().find(|account| account.id == *subject) else { continue };
         let own: Vec<&CheckInRow> = rows.iter().filter(|row| row.subject_id == *subject).collect();
-        let kept = own.iter().map(|row| row.times()).filter(|times| times.time.since != since);
+        let kept = own.iter().filter(|row| !moving.moves(row, tx.now)).map(|row| row.times());
         // Whatever stays is about the same scene, whose end may have moved.
         let kept: Vec<Times> = kept.map(|times| Times { ended_at: ends.ended_at, ..times }).collect();
         for times in times(protocol, &kept, ends, &account.reach().rhythm.zone) {
             match own.iter().find(|row| row.times().time == times.time) {
                 Some(row) if row.times() == times => {}
-                Some(row) => moved.push(((*row).clone(), times)),
+                Some(row) if !moving.moves(row, tx.now) && row.closes_at.get() <= tx.now => {}
+                Some(row) => {
+                    let open = row.closes_at.get() > tx.now && row.state == CheckInState::Unanswered;
+                    closes_open |= moving.moves(row, tx.now) && open && times.closes_at <= tx.now;
+                    moved.push(((*row).clone(), times));
+                }
                 None => missing.push(unanswered(tx, scene, *subject, times)),
             }
         }
     }
-    Ok(Rearranged { missing, moved })
+    Ok(Rearranged { missing, moved, closes_open })
 }
 
 /// Saves what is missing and what moved, and plans its nudges. What was tried already, or is on its way, stays as it is:
 /// nothing goes twice.
 pub fn rearrange(
     tx: &mut Transaction<'_>,
-    Rearranged { missing, moved }: Rearranged,
+    Rearranged { missing, moved, .. }: Rearranged,
     known: &mut RevisionSnapshot,
 ) -> Result<(), Fault> {
     if !missing.is_empty() {
         store::check_in::insert(tx.db, &missing)?;
     }
-    let mut changed = move_all(tx, moved)?;
-    changed.extend(missing);
-    for check_in in &changed {
+    for check_in in &missing {
         tx.tell_when_due(check_in);
     }
+    let mut changed = move_all(tx, moved)?;
+    changed.extend(missing);
     planning::plan_ladders(tx, changed, known)
 }
 
 fn move_all(tx: &mut Transaction<'_>, moved: Vec<(CheckInRow, Times)>) -> Result<Vec<CheckInRow>, Fault> {
     let mut rows = Vec::with_capacity(moved.len());
     for (row, times) in moved {
-        rows.push(store::check_in::retime(tx.db, row.id, times)?);
+        let now = store::check_in::retime(tx.db, row.id, times)?;
+        if now.due_at != row.due_at {
+            tx.tell_when_moved(&now)?;
+        }
+        rows.push(now);
     }
     if !rows.is_empty() {
         let ids: Vec<CheckInId> = rows.iter().map(|row| row.id).collect();
@@ -93,6 +145,13 @@ pub fn follow_zone(
     account: AccountId,
     (from, to): (&Zone, &Zone),
 ) -> Result<(), Fault> {
+    // A link's check-ins are made and moved under its lock, for the zone that stands there.
+    let links = store::partner_link::list(tx.db, account, true, i64::MAX)?;
+    let mut links: Vec<LinkId> = links.into_iter().map(|link| link.id).collect();
+    links.sort_unstable();
+    for link in links {
+        store::dialect::lock_link(tx.db, link)?;
+    }
     let now = tx.ts();
     let open = store::check_in::open(tx.db, Whose::Subject(account), now)?;
     let coming = open.iter().filter(|row| row.due_at > now && row.times().time.is_local());
@@ -105,9 +164,7 @@ pub fn follow_zone(
             let row = rows.iter().find(|row| row.times().time == times.time && row.times() != times);
             moved.extend(row.map(|row| (row.clone(), times)));
         }
-        for check_in in move_all(tx, moved)? {
-            tx.tell_when_due(&check_in);
-        }
+        move_all(tx, moved)?;
     }
     Ok(())
 }

@@ -130,9 +130,7 @@ pub fn schedule_inputs(
     let people = distinct(members.iter().map(|row| row.account_id).chain(alone));
     let accounts: HashMap<_, _> =
         store::account::find_all(tx.db, &people)?.into_iter().map(|row| (row.id, row)).collect();
-    // Only local times differ between the two.
-    let local = check_ins.iter().any(|row| row.times().time.is_local());
-    let times = if local { store::check_in::times_of(tx.db, &scene_ids)? } else { Vec::new() };
+    let times = if links.is_empty() { Vec::new() } else { store::check_in::times_of(tx.db, &scene_ids)? };
     check_ins
         .into_iter()
         .map(|check_in| {

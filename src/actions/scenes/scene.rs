@@ -1,17 +1,17 @@
 //! Scenes: plan, record, start, end, cancel; outreach.
 
-use crate::actions::accounts::{solo_plan, suspension};
-use crate::actions::check_ins::schedule;
+use crate::actions::accounts::suspension;
+use crate::actions::check_ins::schedule::{self, Moving};
 use crate::actions::links::locked_link::{OwnLink, OwnScene, Participants, scene_refused};
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning;
+use crate::actions::scenes::parting;
 use crate::actions::scenes::view::{SceneView, view};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::change::ChangeKind;
 use crate::domain::negotiation::ContactWay;
 use crate::domain::partner_link::Role;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
-use crate::domain::protocol::{CheckInProtocol, Since};
 use crate::domain::scene::{
     CORRECTED_WITHIN, INTENSITY, SCENES_A_DAY, SIMILAR_WITHIN, SceneEvent, SceneStatus, SceneVerdict,
     Setting, Span, check_parting, check_past, check_plan, judge_event,
@@ -19,6 +19,7 @@ use crate::domain::scene::{
 use crate::ids::{AccountId, LinkId, OutreachId, SceneId, distinct};
 use crate::store;
 use crate::store::scene::{OutreachRow, SceneChange, SceneMemberRow, SceneRow};
+use crate::store::types::Ts;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
@@ -72,6 +73,7 @@ fn insert(
         created_by: Some(by),
         created_at: tx.ts(),
         parted_at: new.parted_at.map(Into::into),
+        parting_said_at: new.parted_at.map(|_| tx.ts()),
     };
     let part = |account_id: AccountId, usual: Role| SceneMemberRow {
         scene_id: row.id,
@@ -89,27 +91,22 @@ fn insert(
     Ok(row)
 }
 
-/// What only a scene of two can have.
-fn check_alone(checks: &mut Checks, new: &NewScene) {
-    let of_two = [("partnersRole", new.partners_role.is_some()), ("partedAt", new.parted_at.is_some())];
-    for (field, given) in of_two {
-        if given && new.link.is_none() {
-            let sentence = "A scene of your own has no other person.";
-            checks.note(Problem::new(field, ProblemCode::OutOfRange, sentence));
+impl NewScene {
+    /// Checks what only a scene of two can have; they do not part before `not_before`.
+    fn with_parting(self, checks: &mut Checks, not_before: Option<Timestamp>, now: Timestamp) -> Self {
+        let of_two = [("partnersRole", self.partners_role.is_some()), ("partedAt", self.parted_at.is_some())];
+        for (field, given) in of_two {
+            if given && self.link.is_none() {
+                checks.note(Problem::new(field, ProblemCode::OutOfRange, ALONE));
+            }
         }
+        let check = |at| check_parting("partedAt", at, self.setting, not_before, now);
+        Self { parted_at: self.parted_at.and_then(|at| checks.take(check(at))), ..self }
     }
 }
 
-/// Takes a parting that is said with a new scene, or when one ends.
-fn take_parting(
-    checks: &mut Checks,
-    parted_at: Option<Timestamp>,
-    setting: Setting,
-    ended_at: Option<Timestamp>,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    parted_at.and_then(|at| checks.take(check_parting("partedAt", at, setting, ended_at, now)))
-}
+/// What a scene of one person alone is told that asks for another one.
+const ALONE: &str = "A scene of your own has no other person.";
 
 /// Plans a scene.
 pub async fn plan(
@@ -124,8 +121,7 @@ pub async fn plan(
             let mut checks = Checks::new();
             check_intensity(&mut checks, new.intensity);
             checks.take(check_plan("plannedFor", planned_for, tx.now));
-            take_parting(&mut checks, new.parted_at, new.setting, None, tx.now);
-            check_alone(&mut checks, &new);
+            let new = new.with_parting(&mut checks, Some(planned_for), tx.now);
             checks.finish(())?;
             let participants = Participants::load_active(tx, new.link, account)?;
             suspension::refuse_if_suspended(tx, account)?;
@@ -162,8 +158,7 @@ pub async fn record(
             let started_at = started_at.and_then(|at| checks.take(check_past("startedAt", at, tx.now)));
             let started_at = started_at.or(ended_at).unwrap_or(tx.now);
             check_order(&mut checks, Some(started_at), ended_at);
-            take_parting(&mut checks, new.parted_at, new.setting, ended_at, tx.now);
-            check_alone(&mut checks, &new);
+            let new = new.with_parting(&mut checks, ended_at.or(Some(started_at)), tx.now);
             checks.finish(())?;
             let participants = Participants::load_active(tx, new.link, account)?;
             suspension::refuse_if_suspended(tx, account)?;
@@ -225,7 +220,8 @@ pub async fn correct(
             };
             suspension::refuse_if_suspended(tx, account)?;
             let check_ins = store::check_in::all_of(tx.db, id)?;
-            let recorded_at = check_ins.first().map_or(row.created_at, |check_in| check_in.created_at);
+            let made = check_ins.iter().map(|check_in| check_in.created_at).min();
+            let recorded_at = made.unwrap_or(row.created_at);
             if tx.now >= recorded_at.get() + CORRECTED_WITHIN {
                 let sentence = "The times of a scene can be corrected for two hours after it was recorded.";
                 return Err(Problem::wrong_state("sceneId", sentence).into());
@@ -254,10 +250,10 @@ pub async fn correct(
                 tx,
                 &row,
                 &participants.accounts(),
-                (&protocol, Since::End),
+                (&protocol, Moving::End),
                 &check_ins,
             )?;
-            if rearranged.closes_an_open_one(tx) {
+            if rearranged.closes_an_open_one() {
                 let sentence = "With that end a question that is still to be asked would be over already.";
                 return Err(Problem::new("endedAt", ProblemCode::OutOfRange, sentence).into());
             }
@@ -352,26 +348,39 @@ pub async fn end(
             check_intensity(&mut checks, intensity);
             let OwnScene { participants, row } = OwnScene::load(tx, id, account)?;
             match judge_event(row.status, SceneEvent::End) {
-                SceneVerdict::Already => return Ok(Done::already(view(tx, row, account)?)),
+                SceneVerdict::Already => {
+                    // Both end it, and the second knows when they part.
+                    let unsaid = parted_at.filter(|_| row.parted_at.is_none());
+                    let row = match unsaid {
+                        Some(at) => parting::say_now(tx, &participants, row, at)?,
+                        None => row,
+                    };
+                    let value = view(tx, row, account)?;
+                    return Ok(if unsaid.is_some() { Done::now(value) } else { Done::already(value) });
+                }
                 SceneVerdict::Refused => return Err(scene_refused().into()),
                 SceneVerdict::Go(_) => {}
             }
             let ended_at = checks.take(check_past("endedAt", ended_at.unwrap_or(tx.now), tx.now));
             check_order(&mut checks, row.started_at.map(|at| at.get()), ended_at);
-            let parted_at = match (parted_at, row.parted_at, ended_at) {
-                (None, Some(planned), Some(end)) => Some(planned.get().max(end)),
-                (said, ..) => take_parting(&mut checks, said, row.setting, ended_at, tx.now),
-            };
+            if parted_at.is_some() && participants.link().is_none() {
+                checks.note(Problem::new("partedAt", ProblemCode::OutOfRange, ALONE));
+            }
+            // Nobody is kept from ending a scene because they part a little before what counts as its end.
+            let after_end = |at: Timestamp| ended_at.map_or(at, |end| at.max(end));
+            let check = |at| check_parting("partedAt", after_end(at), row.setting, ended_at, tx.now);
+            let parted_at = parted_at.and_then(|at| checks.take(check(at)));
             let ended_at = checks.finish(ended_at.unwrap_or(tx.now))?;
             let mut known = RevisionSnapshot::default();
             let row = match row.started_at {
                 Some(_) => row,
                 None => begin(tx, &participants, row, ended_at, &mut known)?,
             };
-            let row = if intensity.is_some() || parted_at != row.parted_at.map(|at| at.get()) {
+            let row = if intensity.is_some() || parted_at.is_some() {
                 let change = SceneChange {
                     intensity: intensity.map(Some),
-                    parted_at: Some(parted_at.map(Into::into)),
+                    parted_at: parted_at.map(|at| Some(at.into())),
+                    parting_said_at: parted_at.map(|_| Some(tx.ts())),
                     ..Default::default()
                 };
                 store::scene::update(tx.db, row.id, &change)?
@@ -391,37 +400,21 @@ fn finish(
     ended_at: Timestamp,
     known: &mut RevisionSnapshot,
 ) -> ActionResult<SceneRow> {
+    // A parting that was planned for earlier than the scene lasted is at its end.
+    let parted_at = row.parted_at.map(|at| Some(Ts::from(at.get().max(ended_at))));
     let change = SceneChange {
         status: Some(SceneStatus::Ended),
         ended_at: Some(Some(ended_at.into())),
+        parted_at,
         ..Default::default()
     };
     let row = store::scene::update(tx.db, row.id, &change)?;
-    let protocol = protocol_of(tx, participants, &row, known)?;
-    let made = schedule::rearranged(tx, &row, &participants.accounts(), (protocol.times(), Since::End), &[])?;
+    let protocol = schedule::protocol_of(tx, participants, &row, known)?;
+    let made =
+        schedule::rearranged(tx, &row, &participants.accounts(), (protocol.times(), Moving::End), &[])?;
     schedule::rearrange(tx, made, known)?;
     tx.tell(&participants.accounts(), ChangeKind::SceneChanged, row.id);
     Ok(row)
-}
-
-/// When check-ins about a scene fall due: by the Revision that the scene stood under, or the plan of who is alone; else by
-/// default (R02).
-pub(in crate::actions::scenes) fn protocol_of(
-    tx: &mut Transaction<'_>,
-    participants: &Participants,
-    row: &SceneRow,
-    known: &mut RevisionSnapshot,
-) -> Result<CheckInProtocol, Fault> {
-    match (participants, row.revision_id) {
-        (Participants::Alone(account), _) => Ok(solo_plan::of(tx, *account)?.protocol),
-        (Participants::Both(_), None) => Ok(CheckInProtocol::default()),
-        (Participants::Both(link), Some(id)) => {
-            known.include(tx, link)?;
-            known.read_terms(tx, [(link.row.id, id)])?;
-            let terms = known.terms(id).ok_or(Fault::Inconsistent("a scene without its Revision"))?;
-            Ok(terms.protocol.clone())
-        }
-    }
 }
 
 /// Settles open scenes when a link ends: a scene under way ends now, so that both get their check-ins (R01),

@@ -247,6 +247,20 @@ pub async fn all(
         .await
 }
 
+/// A page of the scenes of oneself alone, newest first.
+pub async fn alone(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    page: KeysetPage<SceneId>,
+) -> Result<Vec<SceneView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let rows = store::scene::page_alone(tx.db, account, page)?;
+            views(tx, rows, account)
+        })
+        .await
+}
+
 /// One's own scenes among these ids; those of others are left out.
 pub async fn find(
     context: &Arc<AppContext>,

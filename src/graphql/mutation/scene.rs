@@ -68,7 +68,7 @@ struct RecordSceneInput {
 /// Corrects when a scene took place; what is left out stays.
 #[derive(InputObject)]
 struct CorrectSceneInput {
-    /// An ended scene of one of one's own active links, recorded within the last two hours.
+    /// An ended scene that one took part in, recorded within the last two hours.
     scene_id: ID,
     /// When it began: within the last 30 days.
     started_at: Option<DateTime>,
@@ -79,7 +79,7 @@ struct CorrectSceneInput {
 /// Starts a planned scene.
 #[derive(InputObject)]
 struct StartSceneInput {
-    /// A scene of one of one's own links.
+    /// A scene that one takes part in.
     scene_id: ID,
     /// When it began: now (the default) or within the last 30 days.
     started_at: Option<DateTime>,
@@ -88,7 +88,7 @@ struct StartSceneInput {
 /// Ends a scene.
 #[derive(InputObject)]
 struct EndSceneInput {
-    /// A scene of one of one's own links.
+    /// A scene that one takes part in.
     scene_id: ID,
     /// When it ended: now (the default) or within the last 30 days.
     ended_at: Option<DateTime>,
@@ -103,21 +103,21 @@ struct EndSceneInput {
 struct SetPartingInput {
     /// A scene in person of one of one's own active links.
     scene_id: ID,
-    /// When: not before the scene's end, and within 30 days.
+    /// When: not before the scene's end, or its beginning if it has not ended, and within 30 days.
     parted_at: DateTime,
 }
 
 /// Names a scene to cancel.
 #[derive(InputObject)]
 struct CancelSceneInput {
-    /// A scene of one of one's own links.
+    /// A scene that one takes part in.
     scene_id: ID,
 }
 
 /// Writes aftercare down.
 #[derive(InputObject)]
 struct RecordAftercareInput {
-    /// A scene of one of one's own active links, under way or ended.
+    /// A scene that one takes part in, under way or ended.
     scene_id: ID,
     /// From whom it came; for a scene of oneself alone, `ME`.
     given_by: Giver,
@@ -134,7 +134,7 @@ struct RecordAftercareInput {
 /// One's own choice for one scene.
 #[derive(InputObject)]
 struct SetSceneAlertInput {
-    /// A scene of one of one's own links.
+    /// A scene that one takes part in.
     scene_id: ID,
     /// Whether the partner may be told, for this scene; null: as on the link.
     allowed: Option<bool>,

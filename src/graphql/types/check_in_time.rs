@@ -32,7 +32,8 @@ pub struct AfterEnd {
 }
 
 /// At a local time of the person asked, so many days after the scene's end. A scene that ends before 4:00 at night belongs to
-/// the day before, and so does a local time before 4:00. Where clocks change, it is the later instant.
+/// the day before, and so does a local time before 4:00. Where clocks change, it is the later instant. One that is over when
+/// the scene ends comes half an hour after that, and each keeps half an hour from the check-ins before it.
 #[derive(Clone, SimpleObject)]
 pub struct OnDay {
     /// The time in words.

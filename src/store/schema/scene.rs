@@ -32,6 +32,8 @@ diesel::table! {
         created_at -> Ts,
         /// When the two part, or parted; null: nobody said.
         parted_at -> Nullable<Ts>,
+        /// When that was said last; null: nobody said.
+        parting_said_at -> Nullable<Ts>,
     }
 }
 

@@ -32,6 +32,9 @@ async fn write_needs(app: &TestApp, by: &Person, link: &str, which: usize) {
         "words": format!("well done, {}", by.name), "anythingElse": format!("{} likes quiet", by.name) });
     by.done(app, "writeNeeds", json!({ "linkId": link, "needs": needs }), "").await;
     by.done(app, "writeSoloPlan", json!({ "needs": needs, "protocol": after_end(&[45]) }), "").await;
+    let ended_at = (app.clock.now() - jiff::SignedDuration::from_hours(200)).to_string();
+    by.done(app, "recordScene", json!({ "solo": true, "setting": "IN_PERSON", "endedAt": ended_at }), "")
+        .await;
 }
 
 /// Fills a link with one of everything, and returns the ids of Alex's objects on it.

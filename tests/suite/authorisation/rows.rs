@@ -81,6 +81,7 @@ pub const OBJECTS: &[Object] = &[
             ("journal", Own),
             ("partnerLinks", Own),
             ("soloPlan", Own),
+            ("soloScenes", Own),
             ("scenes", Own),
             ("checkIns", Own),
             ("nudges", Own),
