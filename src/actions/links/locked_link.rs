@@ -52,7 +52,7 @@ impl OwnLink {
         account: AccountId,
     ) -> ActionResult<(Self, SceneRow)> {
         match OwnScene::load(tx, id, account)? {
-            OwnScene { participants: Participants::Both(link), row } => Ok((link, row)),
+            OwnScene { participants: Participants::Both(link), row } => Ok((*link, row)),
             OwnScene { participants: Participants::Alone(_), .. } => {
                 Err(Problem::wrong_state("sceneId", "This scene is of you alone.").into())
             }
@@ -68,9 +68,15 @@ impl OwnLink {
 /// Participants a scene is.
 pub enum Participants {
     /// Of the two people of a link, which is locked.
-    Both(OwnLink),
+    Both(Box<OwnLink>),
     /// Of one person alone, who is locked.
     Alone(AccountId),
+}
+
+impl From<OwnLink> for Participants {
+    fn from(link: OwnLink) -> Self {
+        Self::Both(Box::new(link))
+    }
 }
 
 impl Participants {
@@ -81,7 +87,7 @@ impl Participants {
         account: AccountId,
     ) -> ActionResult<Self> {
         match link {
-            Some(link) => OwnLink::load_active(tx, "linkId", link, account).map(Self::Both),
+            Some(link) => OwnLink::load_active(tx, "linkId", link, account).map(Self::from),
             None => {
                 store::dialect::lock_account(tx.db, account)?;
                 Ok(Self::Alone(account))
@@ -124,7 +130,7 @@ impl OwnScene {
     pub fn load(tx: &mut Transaction<'_>, id: SceneId, account: AccountId) -> ActionResult<Self> {
         let missing = || Problem::not_found("sceneId");
         let participants = match store::scene::find_for(tx.db, id, account)?.ok_or_else(missing)?.link_id {
-            Some(link) => Participants::Both(OwnLink::load(tx, "sceneId", link, account)?),
+            Some(link) => OwnLink::load(tx, "sceneId", link, account)?.into(),
             None => {
                 store::dialect::lock_account(tx.db, account)?;
                 Participants::Alone(account)

@@ -27,7 +27,7 @@ pub async fn say(
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let (link, row) = OwnLink::load_scene(tx, id, account)?;
-            let participants = Participants::Both(link);
+            let participants = Participants::from(link);
             if row.status == SceneStatus::Cancelled || participants.has_ended() {
                 return Err(scene_refused().into());
             }

@@ -421,7 +421,7 @@ fn finish(
 /// and a planned one is cancelled. After that neither can cause nudges to the other (R12).
 pub fn finish_with_link(tx: &mut Transaction<'_>, link: OwnLink) -> ActionResult<()> {
     let (now, mut known, id) = (tx.now, RevisionSnapshot::default(), link.row.id);
-    let participants = Participants::Both(link);
+    let participants = Participants::from(link);
     for row in store::scene::unfinished(tx.db, id)? {
         match row.status {
             SceneStatus::UnderWay => {
