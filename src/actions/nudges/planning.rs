@@ -85,6 +85,11 @@ impl ScheduleInput {
         self.situation(&self.subject.reach().rhythm, None, false, now).asked_at()
     }
 
+    /// When the subject is asked in the present round, as planned.
+    pub fn questions(&self, now: Timestamp) -> [(Rung, Timestamp); 3] {
+        self.situation(&self.subject.reach().rhythm, None, false, now).questions()
+    }
+
     fn situation<'a>(
         &self,
         subject: &'a Rhythm,
