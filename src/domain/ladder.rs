@@ -112,6 +112,17 @@ impl<'a> Situation<'a> {
         let again_at = self.subject.awake(mail_at + PATIENCE);
         [(Rung::Ask, ask_at), (Rung::Email, mail_at), (Rung::AskAgain, again_at)]
     }
+
+    /// When the partner is prompted, as planned; None once the link has ended. It ignores what the subject did: an answer, a
+    /// skip or a pause must not show in what the partner receives (R11).
+    pub fn prompted_at(&self) -> Option<Timestamp> {
+        let partner = self.partner?;
+        let Times { due_at, closes_at, .. } = self.promised;
+        let from = due_at.max(self.made_at);
+        let from = self.parted_at.map_or(from, |parted_at| from.max(parted_at + AFTER_PARTING));
+        let together = partner.both_awake(self.subject, from, closes_at);
+        Some(together.unwrap_or_else(|| partner.awake(from)))
+    }
 }
 
 /// A question of a ladder that went out, or waits.
@@ -162,15 +173,9 @@ fn ask(situation: &Situation<'_>, steps: &mut Vec<Step>) {
     }
 }
 
-/// The prompt to the partner. It ignores what the subject did: an answer, a skip or a pause must not show in
-/// what the partner receives (R11).
+/// The prompt to the partner.
 fn reach_out(situation: &Situation<'_>, steps: &mut Vec<Step>) {
-    let Some(partner) = situation.partner else { return };
-    let Times { due_at, closes_at: expires_at, .. } = situation.promised;
-    let from = due_at.max(situation.made_at);
-    let from = situation.parted_at.map_or(from, |parted_at| from.max(parted_at + AFTER_PARTING));
-    let together = partner.both_awake(situation.subject, from, expires_at);
-    let send_at = together.unwrap_or_else(|| partner.awake(from));
+    let (Some(send_at), expires_at) = (situation.prompted_at(), situation.promised.closes_at) else { return };
     if send_at < expires_at {
         let reason = Reason::Prompt;
         steps.push(Step { reason, to: To::Partner, channel: reason.channel(), send_at, expires_at });
