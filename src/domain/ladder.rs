@@ -9,6 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 pub const PATIENCE: SignedDuration = SignedDuration::from_hours(3);
 /// How long an alert is of use, from when the partner could first be told: it does not end with the questions (R19).
 pub const ALERT_OPEN_FOR: SignedDuration = SignedDuration::from_hours(14);
+/// A question that waits for longer than this after it was due is held up: sending takes a moment.
+const LATE: SignedDuration = SignedDuration::from_mins(1);
 /// How long after two parted the first prompt comes at the earliest: a goodbye may take longer than was planned (R18).
 pub const AFTER_PARTING: SignedDuration = SignedDuration::from_hours(1);
 
@@ -100,14 +102,69 @@ impl<'a> Situation<'a> {
         let from = later.into_iter().flatten().fold(self.times.due_at, Timestamp::max);
         self.subject.awake(from)
     }
+
+    /// When the questions are asked, as planned.
+    pub fn questions(&self) -> [(Rung, Timestamp); 3] {
+        let ask_at = self.asked_at();
+        let mail_at = self.subject.awake(ask_at + PATIENCE);
+        let again_at = self.subject.awake(mail_at + PATIENCE);
+        [(Rung::Ask, ask_at), (Rung::Email, mail_at), (Rung::AskAgain, again_at)]
+    }
+
+    /// When the partner is prompted, as planned; None once the link has ended.
+    pub fn prompted_at(&self) -> Option<Timestamp> {
+        self.prompt().map(|(send_at, _)| send_at)
+    }
+
+    /// When the prompt to the partner goes out and expires. It ignores what the subject did: an answer, a skip or a pause must
+    /// not show in what the partner receives (R11). One that fell due while the two were together waits for the parting, though
+    /// its check-in may have closed by then: that is when the distance begins (R18).
+    fn prompt(&self) -> Option<(Timestamp, Timestamp)> {
+        let partner = self.partner?;
+        let Times { due_at, closes_at, .. } = self.promised;
+        let due = due_at.max(self.made_at);
+        let apart_from = self.parted_at.map(|parted_at| parted_at + AFTER_PARTING).filter(|at| *at > due);
+        let (from, expires_at) = match apart_from {
+            Some(at) => (at, closes_at.max(at + OPEN_FOR)),
+            None => (due, closes_at),
+        };
+        let together = partner.both_awake(self.subject, from, expires_at);
+        Some((together.unwrap_or_else(|| partner.awake(from)), expires_at))
+    }
+}
+
+/// A question of a ladder that went out, or waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// When it comes if nothing else comes for its recipient.
+    pub planned_at: Timestamp,
+    /// When it was to go out in the end: with others, or where the day had a place.
+    pub due_at: Timestamp,
+    /// When it went out; None: it waits.
+    pub sent_at: Option<Timestamp>,
+}
+
+/// When the partner may be told at the earliest, after these questions on rising rungs. Patience is reckoned as if the
+/// subject had nothing but this check-in: a question that was moved to come with others, or to another place in the day,
+/// moves nothing, since that would show that there are others (R11). One that went out late for any other reason, or should
+/// be out and is not, has its full patience (R21).
+pub fn alert_from(questions: &[Asked], subject: &Rhythm, now: Timestamp) -> Option<Timestamp> {
+    let mut last: Option<Timestamp> = None;
+    for Asked { planned_at, due_at, sent_at } in questions.iter().copied() {
+        if sent_at.is_none() && due_at + LATE < now {
+            return Some(now + PATIENCE);
+        }
+        let alone = last.map_or(planned_at, |last| planned_at.max(subject.awake(last + PATIENCE)));
+        let late = sent_at.map_or(SignedDuration::ZERO, |at| at.duration_since(due_at.max(alone)));
+        last = Some(alone + late.max(SignedDuration::ZERO));
+    }
+    last.map(|last| last + PATIENCE)
 }
 
 fn ask(situation: &Situation<'_>, steps: &mut Vec<Step>) {
-    let Situation { times, subject, .. } = situation;
-    let ask_at = situation.asked_at();
-    let mail_at = subject.awake(ask_at + PATIENCE);
-    let again_at = subject.awake(mail_at + PATIENCE);
-    for (rung, send_at) in [(Rung::Ask, ask_at), (Rung::Email, mail_at), (Rung::AskAgain, again_at)] {
+    let Situation { times, .. } = situation;
+    let questions @ [.., (_, again_at)] = situation.questions();
+    for (rung, send_at) in questions {
         if send_at < times.closes_at {
             let reason = Reason::CheckIn(rung);
             let (to, channel) = (To::Subject, reason.channel());
@@ -124,21 +181,62 @@ fn ask(situation: &Situation<'_>, steps: &mut Vec<Step>) {
     }
 }
 
-/// The prompt to the partner. It ignores what the subject did: an answer, a skip or a pause must not show in
-/// what the partner receives (R11). One that fell due while the two were together waits for the parting, though its check-in
-/// may have closed by then: that is when the distance begins (R18).
+/// The prompt to the partner.
 fn reach_out(situation: &Situation<'_>) -> Option<Step> {
-    let partner = situation.partner?;
-    let Times { due_at, closes_at, .. } = situation.promised;
-    let due = due_at.max(situation.made_at);
-    let apart_from = situation.parted_at.map(|parted_at| parted_at + AFTER_PARTING).filter(|at| *at > due);
-    let (from, expires_at) = match apart_from {
-        Some(at) => (at, closes_at.max(at + OPEN_FOR)),
-        None => (due, closes_at),
-    };
-    let together = partner.both_awake(situation.subject, from, expires_at);
-    let send_at = together.unwrap_or_else(|| partner.awake(from));
+    let (send_at, expires_at) = situation.prompt()?;
     let reason = Reason::Prompt;
     let step = Step { reason, to: To::Partner, channel: reason.channel(), send_at, expires_at };
     (send_at < expires_at).then_some(step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::quiet_hours::Zone;
+
+    const HOUR: i64 = 60;
+
+    fn minute(minutes: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes)
+    }
+
+    /// Questions as they were planned, due and sent; -1: it waits.
+    fn told_from(questions: &[(i64, i64, i64)], now: i64) -> i64 {
+        let asked = |(planned, due, sent): &(i64, i64, i64)| Asked {
+            planned_at: minute(*planned),
+            due_at: minute(*due),
+            sent_at: (*sent != -1).then(|| minute(*sent)),
+        };
+        let questions: Vec<Asked> = questions.iter().map(asked).collect();
+        let subject = Rhythm { zone: Zone::named("zone", "UTC").unwrap(), quiet: None };
+        alert_from(&questions, &subject, minute(now)).unwrap().duration_since(minute(0)).as_mins()
+    }
+
+    #[test]
+    fn r11_other_reminders_move_no_alert() {
+        let planned = 9 * HOUR;
+        for questions in [
+            [(0, 0, 0), (180, 180, 180), (360, 360, 360)],
+            [(0, 115, 115), (180, 295, 295), (360, 475, 475)],
+            [(0, 0, -30), (180, 180, 165), (360, 360, 335)],
+            [(0, 0, 0), (180, 900, -1), (360, 900, -1)],
+            [(0, 0, 0), (180, 180, 180), (360, 540, -1)],
+        ] {
+            assert_eq!(told_from(&questions, planned), planned, "{questions:?}");
+        }
+    }
+
+    #[test]
+    fn r21_what_went_out_late_has_its_patience() {
+        let night = 20 * HOUR;
+        for (questions, from) in [
+            (vec![(0, 0, 50), (180, 230, 230), (360, 410, 410)], 9 * HOUR + 50),
+            (vec![(0, 0, 50), (180, 230, 230), (360, 410, 500)], 11 * HOUR + 20),
+            (vec![(0, 0, 50), (180, 230, 230), (360, 500, 500)], 9 * HOUR + 50),
+            (vec![(360, 360, night)], night + 3 * HOUR),
+            (vec![(0, 0, 0), (180, 180, 180), (360, 360, -1)], night + 3 * HOUR),
+        ] {
+            assert_eq!(told_from(&questions, night), from, "{questions:?}");
+        }
+    }
 }

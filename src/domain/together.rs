@@ -1,12 +1,13 @@
 //! Together: which reminders to one person go out as one, and whether the person's day has a place for it (R22).
 
 use super::nudge::{Reason, Rung};
-use crate::ids::SceneId;
+use crate::ids::{LinkId, SceneId};
 use jiff::{SignedDuration, Timestamp};
 
 /// Within this time, whatever is for one person is one reminder.
 pub const WITHIN: SignedDuration = SignedDuration::from_mins(30);
-/// Within this time, the first questions about several scenes are one reminder.
+/// Within this time, the first questions about several scenes are one reminder, and so are prompts about several scenes with
+/// the same partner.
 pub const QUESTIONS_WITHIN: SignedDuration = SignedDuration::from_hours(2);
 /// Maximum number of reminders to a person in one of their local days.
 pub const PLACES: i64 = 6;
@@ -57,6 +58,8 @@ pub struct Item {
     pub class: Class,
     /// Its scene.
     pub scene: SceneId,
+    /// Its link; None: the subject is alone.
+    pub link: Option<LinkId>,
     /// When it was first planned for.
     pub planned_at: Timestamp,
     /// When it goes out by itself.
@@ -71,19 +74,30 @@ impl Item {
     }
 
     /// From when on it may come early, with another one. A question does not come before half of its time has passed since
-    /// the scene's end: an hour after the scene is not five minutes after it.
+    /// the scene's end: an hour after the scene is not five minutes after it. Nor does a prompt that is more than half an hour
+    /// away.
     fn early_from(&self) -> Timestamp {
+        let half = self.ended_at + self.send_at.duration_since(self.ended_at) / 2;
         match self.reason {
-            Reason::CheckIn(Rung::Ask) => self.ended_at + self.send_at.duration_since(self.ended_at) / 2,
-            Reason::CheckIn(_) | Reason::Prompt => Timestamp::MIN,
+            Reason::CheckIn(Rung::Ask) => half,
+            Reason::Prompt => half.min(self.send_at - WITHIN),
+            Reason::CheckIn(_) => Timestamp::MIN,
         }
+    }
+
+    /// Whether both say the same of several scenes: one that is near makes the other needless.
+    fn repeats(&self, other: &Self) -> bool {
+        let prompts = self.reason == Reason::Prompt && other.reason == Reason::Prompt;
+        let questions = self.is_first_question() && other.is_first_question();
+        self.scene != other.scene && (questions || prompts && self.link == other.link)
     }
 
     /// How far from this one `other` may be to be one with it; None: the two are never one. Check-ins of one scene are as
     /// far apart as both agreed.
     fn reach(&self, other: &Self) -> Option<SignedDuration> {
         match (self.is_first_question(), other.is_first_question()) {
-            (true, true) => (self.scene != other.scene).then_some(QUESTIONS_WITHIN),
+            _ if self.repeats(other) => Some(QUESTIONS_WITHIN),
+            (true, true) => None,
             _ => Some(WITHIN),
         }
     }
@@ -101,7 +115,7 @@ impl Item {
         let chosen = self.class == Class::Free && self.reason == Reason::CheckIn(Rung::Ask);
         let near = |within| later.send_at.duration_since(self.planned_at) <= within;
         let waits = !chosen
-            && later.is_first_question()
+            && (later.is_first_question() || self.repeats(later))
             && later.send_at > now
             && later.early_from() > now
             && self.reach(later).is_some_and(near);
@@ -183,6 +197,7 @@ mod tests {
             reason,
             class,
             scene: scene(number),
+            link: Some(LinkId(Uuid::from_u128(1))),
             planned_at: minute(at),
             send_at: minute(at),
             ended_at: minute(at - after),
@@ -225,6 +240,25 @@ mod tests {
             None,
             "two hours at most after it was planned"
         );
+    }
+
+    #[test]
+    fn r22_prompts_about_scenes_with_one_partner_are_one_within_two_hours() {
+        let due = item(Reason::Prompt, 1, 0, 1440);
+        let link = Some(LinkId(Uuid::from_u128(2)));
+        for (at, after, early) in [(120, 1440, true), (121, 1440, false), (40, 60, false), (30, 60, true)] {
+            let later = item(Reason::Prompt, 2, at, after);
+            assert_eq!(later.rides_with(&due, minute(0)), early, "{at}");
+            let waits = (!early && at <= 120).then(|| minute(at));
+            assert_eq!(due.waits_for(&later, minute(0)), waits, "{at}");
+            for other in [Item { link, ..later }, Item { scene: due.scene, ..later }] {
+                assert_eq!(other.rides_with(&due, minute(0)), at <= 30, "{at}");
+                assert_eq!(due.waits_for(&other, minute(0)), None, "{at}");
+            }
+        }
+        let moved = Item { send_at: minute(90), ..due };
+        let third = item(Reason::Prompt, 3, 150, 60);
+        assert_eq!(moved.waits_for(&third, minute(90)), None, "two hours at most after it was planned");
     }
 
     #[test]

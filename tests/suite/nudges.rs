@@ -299,6 +299,31 @@ on_both_databases! {
         assert_eq!(couple.sam.mails(&app).len(), 1, "nothing but the mail to confirm the address");
     }
 
+    async fn r22_prompts_about_two_scenes_with_one_partner_are_one(app) {
+        let couple = app.couple().await;
+        let both = [&couple.alex, &couple.sam];
+        for person in both {
+            profile(&app, person, json!({ "quietHours": null })).await;
+        }
+        couple.agree_on(&app, &[60, 24 * 60]).await;
+        let scene = couple.scene(&app).await;
+        for person in both {
+            for check_in in couple.check_ins(&app, person, &scene).await {
+                person.done(&app, "skipCheckIn", json!({ "checkInId": check_in["id"] }), "").await;
+            }
+        }
+        // The prompt about it is due in 20 minutes, and that about the next one in an hour.
+        app.pass_until(minute(DAY - 20)).await;
+        couple.scene(&app).await;
+        app.pass_minutes(2 * HOUR).await;
+        for person in both {
+            assert_eq!(person.timeline_of(&app, "25 ").await, [
+                "25 18:40 push ASK", "25 18:40 push REACH_OUT", "25 18:40 push REACH_OUT",
+            ]);
+            assert_eq!(person.pushes(&app).iter().filter(|push| push.at >= minute(DAY - 20)).count(), 1);
+        }
+    }
+
     async fn r22_a_full_day_keeps_no_alert_back(app) {
         let couple = app.couple().await;
         profile(&app, &couple.alex, json!({ "quietHours": null })).await;

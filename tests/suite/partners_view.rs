@@ -2,6 +2,7 @@
 
 mod case;
 mod courses;
+mod elsewhere;
 mod eyes;
 mod matrix;
 

@@ -256,7 +256,7 @@ pub async fn alerts(context: &Arc<AppContext>, couples: &[Couple], at: Timestamp
     let mut alerts = Vec::new();
     for couple in couples {
         let revision = agree_on_alerts(context, couple).await;
-        let (asked_at, [subject, partner]) = (at - SignedDuration::from_hours(6), couple.people);
+        let (asked_at, [subject, partner]) = (at - SignedDuration::from_hours(9), couple.people);
         let scene = rows.scene(couple, asked_at - OFFSET, Some(revision));
         let check_in = rows.check_in(couple, scene, subject, asked_at);
         let nudge = |rung, to, send_at: Timestamp| {

@@ -73,9 +73,13 @@ impl ScheduleInput {
         }
     }
 
+    /// The partner's zone and quiet hours; None once the link has ended.
+    fn partners_rhythm(&self) -> Option<Rhythm> {
+        self.partner.as_ref().filter(|_| self.linked).map(|partner| partner.reach().rhythm)
+    }
+
     fn steps(&self, alert: Alert, tx: &Transaction<'_>) -> Vec<Step> {
-        let subject = self.subject.reach().rhythm;
-        let partner = self.partner.as_ref().filter(|_| self.linked).map(|partner| partner.reach().rhythm);
+        let (subject, partner) = (self.subject.reach().rhythm, self.partners_rhythm());
         let allowed = alert.standing.is_some();
         plan(&self.situation(&subject, partner.as_ref(), allowed, tx.now), tx.now)
     }
@@ -83,6 +87,17 @@ impl ScheduleInput {
     /// When the subject is first asked in the present round, as planned.
     pub fn asked_at(&self, now: Timestamp) -> Timestamp {
         self.situation(&self.subject.reach().rhythm, None, false, now).asked_at()
+    }
+
+    /// When the subject is asked in the present round, as planned.
+    pub fn questions(&self, now: Timestamp) -> [(Rung, Timestamp); 3] {
+        self.situation(&self.subject.reach().rhythm, None, false, now).questions()
+    }
+
+    /// When the partner is prompted, as planned.
+    pub fn prompted_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let (subject, partner) = (self.subject.reach().rhythm, self.partners_rhythm());
+        self.situation(&subject, partner.as_ref(), false, now).prompted_at()
     }
 
     fn situation<'a>(

@@ -295,7 +295,7 @@ impl Model {
                 holds("R19: only about somebody who was asked", !asked.is_empty())?;
                 holds(
                     "R19: three hours after the last question",
-                    asked.iter().all(|a| a.at + PATIENCE <= at),
+                    asked.iter().all(|a| a.at + PATIENCE <= at) || self.was_moved(check_in, &asked, at),
                 )?;
             }
             Reason::Prompt => holds("not after the partner reached out", !check_in.reached_out)?,
@@ -306,6 +306,13 @@ impl Model {
     /// Everything that came in the same push or mail.
     fn message_of<'a>(&'a self, arrival: &'a Arrival) -> impl Iterator<Item = &'a Arrival> {
         self.arrivals.iter().filter(move |other| other.message == arrival.message)
+    }
+
+    /// Whether other reminders to the subject may have moved these questions: the alert does not wait for that (R11).
+    fn was_moved(&self, check_in: &CheckIn, asked: &[&Arrival], until: Timestamp) -> bool {
+        let scene = |of: &Arrival| self.check_ins[of.check_in].scene;
+        let with_others = |a: &Arrival| self.message_of(a).any(|other| scene(other) != check_in.scene);
+        asked.iter().any(|a| with_others(a)) || self.is_crowded(check_in, until)
     }
 
     /// How much earlier a first question may come: two hours if it comes with one about another scene, else half an hour.

@@ -107,12 +107,14 @@ impl ClaimContext {
         let snoozed = row.round > 0 && schedule.check_in.snoozed_until.is_some();
         let planned_at = match reason {
             Reason::CheckIn(Rung::Ask) => schedule.asked_at(now),
-            Reason::CheckIn(_) | Reason::Prompt => row.due_at.get(),
+            Reason::Prompt => schedule.prompted_at(now).unwrap_or_else(|| row.due_at.get()),
+            Reason::CheckIn(_) => row.due_at.get(),
         };
         Some(Item {
             reason,
             class: Class::of(reason, snoozed, unasked),
             scene: schedule.scene.id,
+            link: schedule.check_in.link_id,
             planned_at,
             send_at: row.send_at.get(),
             ended_at: schedule.check_in.ended_at.get(),

@@ -8,7 +8,7 @@ use crate::actions::nudges::device::open_subscription;
 use crate::actions::nudges::planning::ScheduleInput;
 use crate::actions::{Fault, Transaction};
 use crate::domain::account::Reach;
-use crate::domain::ladder::{AFTER_PARTING, PATIENCE};
+use crate::domain::ladder::{AFTER_PARTING, Asked, PATIENCE, alert_from};
 use crate::domain::negotiation::ContactWay;
 use crate::domain::nudge::{Channel, DropReason, Facts, NudgeState, Reason, Rung, Verdict, judge};
 use crate::domain::page::{Occasion, Offered};
@@ -140,25 +140,35 @@ impl<'a> Reminder<'a> {
     }
 
     /// When the subject has had time to answer the last question: nobody is asked again, and no partner is told that
-    /// an answer is missing, before that (R19, R21). For a partner alert, waiting questions count as well, and for an
-    /// e-mail a first question that goes as a push, however late it is.
+    /// an answer is missing, before that (R19, R21). For an e-mail, a first question that goes as a push counts while it
+    /// waits, however late it is.
     fn patience_ends(&self, rung: Rung) -> Option<Timestamp> {
-        let waits = !rung.is_question() || (rung == Rung::Email && self.is_pushed());
+        if !rung.is_question() {
+            return self.alert_from();
+        }
+        let waits = rung == Rung::Email && self.is_pushed();
         let questions = self.context.questions_below(self.schedule, self.row, rung);
         let asked = questions.filter_map(|nudge| match nudge.state {
             NudgeState::Sent => nudge.finished_at.map(|at| at.get()),
-            // One that was moved beyond this one's own time, for want of a place, holds it back no longer.
-            NudgeState::Waiting => (waits && (rung.is_question() || nudge.send_at <= self.row.due_at))
-                .then(|| nudge.send_at.get().max(self.now)),
+            NudgeState::Waiting => waits.then(|| nudge.send_at.get().max(self.now)),
             NudgeState::Dropped | NudgeState::Dead => None,
         });
         // A question that comes early, with another one, need not wait to the minute.
-        let early = if rung.is_question() && row_is_early(self.row, self.now) {
-            WITHIN
-        } else {
-            SignedDuration::ZERO
-        };
+        let early = if row_is_early(self.row, self.now) { WITHIN } else { SignedDuration::ZERO };
         asked.max().map(|at| at + PATIENCE - early)
+    }
+
+    /// When the partner may be told, whatever else the subject is asked.
+    fn alert_from(&self) -> Option<Timestamp> {
+        let planned = self.schedule.questions(self.now);
+        let of = |rung: Rung| {
+            let mut questions = self.context.questions_below(self.schedule, self.row, Rung::TellPartner);
+            questions.find(|nudge| nudge.kind.rung() == Some(rung))
+        };
+        let asked = planned.iter().filter_map(|(rung, at)| asked(of(*rung)?, *at)).collect::<Vec<_>>();
+        let from = alert_from(&asked, &self.schedule.subject.reach().rhythm, self.now);
+        // Without the last question, too, which may be dropped for want of a place.
+        from.max(planned.last().map(|(_, at)| *at + PATIENCE))
     }
 
     /// Whether a push can reach the recipient.
@@ -185,6 +195,19 @@ impl<'a> Reminder<'a> {
     fn standing_alert(&self) -> Option<ContactWay> {
         self.context.alert(self.schedule).standing
     }
+}
+
+/// A question that went out or waits; `planned_at`: as its ladder is planned now.
+fn asked(nudge: &NudgeRow, planned_at: Timestamp) -> Option<Asked> {
+    let sent_at = match nudge.state {
+        NudgeState::Sent => Some(nudge.finished_at?.get()),
+        NudgeState::Waiting => None,
+        NudgeState::Dropped | NudgeState::Dead => return None,
+    };
+    let due_at = nudge.due_at.get();
+    // The ladder may be planned anew after a question went out. One that was never moved tells its time itself.
+    let was_moved = nudge.attempts_forgiven > 0;
+    Some(Asked { planned_at: if was_moved { planned_at } else { due_at }, due_at, sent_at })
 }
 
 /// Whether a reminder is looked at before its time.
