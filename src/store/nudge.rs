@@ -282,6 +282,36 @@ pub fn drop_plea(db: &mut Db, id: PleaId, reason: DropReason, now: Ts) -> QueryR
     diesel::update(waiting).set(Dropping::new(reason, now)).execute(db)
 }
 
+/// Has the pleas to a person decided about anew, now: those that wait, and those that a pause kept. One that can still be taken
+/// back is left alone: it expires after `until`.
+pub fn review_pleas(db: &mut Db, recipient: AccountId, now: Ts, until: Ts) -> QueryResult<usize> {
+    let kept = nudges::state
+        .eq(NudgeState::Waiting)
+        .or(nudges::drop_reason.eq(DropReason::Paused).assume_not_null());
+    let pleas = nudges::table
+        .filter(nudges::recipient_id.eq(recipient))
+        .filter(nudges::plea_id.is_not_null())
+        .filter(nudges::device_id.is_null())
+        .filter(nudges::expires_at.gt(now))
+        .filter(nudges::expires_at.le(until))
+        .filter(nudges::lease_until.is_null())
+        .filter(nudges::attempts.eq(nudges::attempts_forgiven))
+        .filter(kept);
+    let reviewed = diesel::update(pleas)
+        .set((
+            nudges::send_at.eq(now),
+            nudges::due_at.eq(now),
+            nudges::state.eq(NudgeState::Waiting),
+            nudges::drop_reason.eq(None::<DropReason>),
+            nudges::finished_at.eq(None::<Ts>),
+        ))
+        .execute(db)?;
+    if reviewed > 0 {
+        notify_workers(db)?;
+    }
+    Ok(reviewed)
+}
+
 /// The nudges that went out in some messages.
 pub fn of_messages(db: &mut Db, keys: &[String]) -> QueryResult<Vec<NudgeRow>> {
     if keys.is_empty() {

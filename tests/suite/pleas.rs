@@ -202,4 +202,33 @@ on_both_databases! {
         let ended = couples[0].sam.refused(&app, "askPartner", json!({ "linkId": couples[0].link })).await;
         assert_eq!(ended, ("linkId".to_owned(), "WRONG_STATE".to_owned()));
     }
+
+    async fn r37_what_a_pause_or_quiet_hours_kept_is_heard_as_soon_as_they_end(app) {
+        let couples = [app.pair(0).await, app.pair(1).await, app.pair(2).await];
+        // One pauses until further notice, one for a week, and for one it is night.
+        couples[0].alex.done(&app, "pauseNudges", json!({ "until": null }), "").await;
+        couples[1].alex.done(&app, "pauseNudges", json!({ "until": minute(7 * DAY).to_string() }), "").await;
+        app.pass_minutes(5 * HOUR).await;
+        for couple in &couples {
+            ask(&app, couple, &couple.sam).await;
+        }
+        app.pass_minutes(HOUR).await;
+        for couple in &couples {
+            assert_eq!(heard(&app, &couple.alex).await, Vec::<String>::new());
+        }
+        // At one in the morning in Berlin the three are in Los Angeles, as far as their phones say.
+        for couple in &couples {
+            couple.alex.done(&app, "updateProfile", json!({ "zone": "America/Los_Angeles" }), "").await;
+        }
+        app.deliver().await;
+        assert_eq!(heard(&app, &couples[2].alex).await, [format!("25T00:00 {PLAIN}")]);
+        for couple in &couples[..2] {
+            assert_eq!(heard(&app, &couple.alex).await, Vec::<String>::new(), "R16: not in a pause");
+            couple.alex.ask(&app, "mutation { resumeNudges { status } }", json!({})).await;
+        }
+        app.pass_minutes(HOUR).await;
+        for couple in &couples {
+            assert_eq!(heard(&app, &couple.alex).await, [format!("25T00:00 {PLAIN}")]);
+        }
+    }
 }

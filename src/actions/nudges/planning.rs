@@ -7,6 +7,7 @@ use crate::domain::ladder::{Situation, Step, To, plan};
 use crate::domain::negotiation::ContactWay;
 use crate::domain::nudge::{About, DropReason, NudgeState, Reason, Rung};
 use crate::domain::partner_link::LinkStatus;
+use crate::domain::plea;
 use crate::domain::quiet_hours::Rhythm;
 use crate::ids::{AccountId, CheckInId, LinkId, distinct};
 use crate::store;
@@ -302,7 +303,16 @@ pub fn replan_rhythm(tx: &mut Transaction<'_>, account: AccountId) -> Result<(),
     let mut open = store::check_in::open(tx.db, Whose::Links(links), now)?;
     let own = store::check_in::open(tx.db, Whose::Subject(account), now)?;
     open.extend(own.into_iter().filter(|row| row.link_id.is_none()));
-    plan_ladders(tx, open, &mut RevisionSnapshot::default())
+    plan_ladders(tx, open, &mut RevisionSnapshot::default())?;
+    review_pleas(tx, account)
+}
+
+/// Has the pleas to a person decided about anew, whose quiet hours or pause held them back: they are heard as soon as the person
+/// can be disturbed (R37).
+fn review_pleas(tx: &mut Transaction<'_>, recipient: AccountId) -> Result<(), Fault> {
+    let now = tx.ts();
+    store::nudge::review_pleas(tx.db, recipient, now, (tx.now + plea::OPEN_FOR).into())?;
+    Ok(())
 }
 
 /// Plans a person's open check-ins anew when a pause or a suspension begins, changes or ends (R05): what is open when it
@@ -344,7 +354,8 @@ pub fn postpone(tx: &mut Transaction<'_>, subject: AccountId) -> Result<(), Faul
     let open = store::check_in::open(tx.db, Whose::Subject(subject), now)?;
     plan_own(tx, open)?;
     // The prompts to this person were postponed as well.
-    plan_prompts_to(tx, subject)
+    plan_prompts_to(tx, subject)?;
+    review_pleas(tx, subject)
 }
 
 /// Stops a check-in's ladder because its subject did something with it, and drops the partner alerts of the scene's other
