@@ -382,10 +382,11 @@ impl Model {
                 holds("R19: not after a sign of life", !check_in.heard)?;
                 holds("R05: not while the subject is paused", !self.people[check_in.subject].is_paused(at))?;
                 holds("R19: only about somebody who was asked", held_up || !asked.is_empty())?;
-                holds(
-                    "R19: three hours after the last question",
-                    asked.iter().all(|a| a.at + PATIENCE <= at),
-                )?;
+                // What else a person gets may move their questions; the alert need not move with them.
+                let last = || asked.iter().all(|a| a.at + PATIENCE <= at);
+                holds("R19: three hours after the last question", check_in.tangled.is_some() || last())?;
+                let planned = check_in.plan[2].is_none_or(|again| again + PATIENCE <= at + early);
+                holds("R19: three hours after the question is asked again", planned)?;
             }
             Reason::Prompt => {
                 let parted = scene.parted.is_none_or(|parted| parted + HOUR <= at);
