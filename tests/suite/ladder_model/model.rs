@@ -382,10 +382,11 @@ impl Model {
                 holds("R19: not after a sign of life", !check_in.heard)?;
                 holds("R05: not while the subject is paused", !self.people[check_in.subject].is_paused(at))?;
                 holds("R19: only about somebody who was asked", held_up || !asked.is_empty())?;
-                holds(
-                    "R19: three hours after the last question",
-                    asked.iter().all(|a| a.at + PATIENCE <= at) || self.was_moved(check_in, &asked, at),
-                )?;
+                // What else a person gets may move their questions; the alert need not move with them.
+                let last = || asked.iter().all(|a| a.at + PATIENCE <= at);
+                holds("R19: three hours after the last question", check_in.tangled.is_some() || last())?;
+                let planned = check_in.plan[2].is_none_or(|again| again + PATIENCE <= at + early);
+                holds("R19: three hours after the question is asked again", planned)?;
             }
             Reason::Prompt => {
                 let parted = scene.parted.is_none_or(|parted| parted + HOUR <= at);
@@ -398,13 +399,6 @@ impl Model {
     /// Everything that came in the same push or mail.
     pub fn message_of<'a>(&'a self, arrival: &'a Arrival) -> impl Iterator<Item = &'a Arrival> {
         self.arrivals.iter().filter(move |other| other.message == arrival.message)
-    }
-
-    /// Whether other reminders to the subject may have moved these questions: the alert does not wait for that (R11).
-    fn was_moved(&self, check_in: &CheckIn, asked: &[&Arrival], until: Timestamp) -> bool {
-        let scene = |of: &Arrival| self.check_ins[of.check_in].scene;
-        let with_others = |a: &Arrival| self.message_of(a).any(|other| scene(other) != check_in.scene);
-        asked.iter().any(|a| with_others(a)) || self.is_crowded(check_in, until)
     }
 
     /// How much earlier a first question may come: two hours if it comes with one about another scene, else half an hour.
