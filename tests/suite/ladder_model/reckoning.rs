@@ -163,7 +163,8 @@ impl Model {
         let mut tangled: Vec<(usize, &'static str)> = Vec::new();
         for item in items.iter().filter(|item| !item.of.1 && self.check_ins[item.of.0].tangled.is_none()) {
             let others = || items.iter().filter(|other| other.to == item.to && other.of != item.of);
-            let near = |other: &Item| other.at != item.at && (other.at - item.at).abs() <= other.near.into();
+            let near =
+                |other: &Item| other.at != item.at && other.at.duration_since(item.at).abs() <= other.near;
             if others().any(near) {
                 tangled.push((item.of.0, "something else is near"));
                 continue;
