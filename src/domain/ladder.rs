@@ -9,6 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 pub const PATIENCE: SignedDuration = SignedDuration::from_hours(3);
 /// How long an alert is of use, from when the partner could first be told: it does not end with the questions (R19).
 pub const ALERT_OPEN_FOR: SignedDuration = SignedDuration::from_hours(14);
+/// How long the subject was asked at the least before their partner is told that they say nothing.
+const ASKED_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// A question that waits for longer than this after it was due is held up: sending takes a moment.
 const LATE: SignedDuration = SignedDuration::from_mins(1);
 /// How long after two parted the first prompt comes at the earliest: a goodbye may take longer than was planned (R18).
@@ -158,7 +160,11 @@ pub fn alert_from(questions: &[Asked], subject: &Rhythm, now: Timestamp) -> Opti
         let late = sent_at.map_or(SignedDuration::ZERO, |at| at.duration_since(due_at.max(alone)));
         last = Some(alone + late.max(SignedDuration::ZERO));
     }
-    last.map(|last| last + PATIENCE)
+    // Whatever held the first question up, nobody hears of a silence before there was a question.
+    let first = questions.iter().filter_map(|question| question.sent_at).min();
+    let waiting = || questions.iter().map(|question| question.due_at).min().map(|at| at.max(now));
+    let asked_at = first.or_else(waiting)?;
+    last.map(|last| (last + PATIENCE).max(asked_at + ASKED_FOR))
 }
 
 fn ask(situation: &Situation<'_>, steps: &mut Vec<Step>) {
@@ -220,10 +226,20 @@ mod tests {
             [(0, 115, 115), (180, 295, 295), (360, 475, 475)],
             [(0, 0, -30), (180, 180, 165), (360, 360, 335)],
             [(0, 0, 0), (180, 900, -1), (360, 900, -1)],
+            [(0, 480, 480), (180, 900, -1), (360, 900, -1)],
             [(0, 0, 0), (180, 180, 180), (360, 540, -1)],
         ] {
             assert_eq!(told_from(&questions, planned), planned, "{questions:?}");
         }
+    }
+
+    #[test]
+    fn r19_nobody_hears_of_a_silence_before_there_was_a_question() {
+        let morning = 15 * HOUR;
+        // Nobody worked until the night, and all questions wait for the morning.
+        let held = [(0, morning, -1), (180, morning, -1), (360, morning, -1)];
+        assert_eq!(told_from(&held, 10 * HOUR), morning + HOUR);
+        assert_eq!(told_from(&[(360, morning, morning)], morning), morning + HOUR);
     }
 
     #[test]

@@ -340,6 +340,10 @@ impl Model {
         let is_alert = reason == Reason::CheckIn(Rung::TellPartner);
         // A prompt stays as it was planned if the check-in that it goes by closes earlier now.
         let rearranged = reason == Reason::Prompt && scene.rearranged;
+        // One that fell due while the two were together waits for the parting, for a day.
+        let apart = scene.parted.map(|parted| parted + HOUR).filter(|apart| *apart > due.max(check_in.made));
+        let closes =
+            apart.filter(|_| reason == Reason::Prompt).map_or(closes, |apart| closes.max(apart + HOUR * 24));
         holds("R19: not after it closed", is_alert || rearranged || at < closes)?;
         holds("R16, R17: not in quiet hours", !person.is_quiet(at))?;
         holds("R16: not while paused", !person.is_paused(at))?;
