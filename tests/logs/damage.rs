@@ -32,6 +32,7 @@ const DAMAGE: &[(&str, &[&str])] = &[
     ("address_requests_expiry", &["expires_at = created_at"]),
     ("attempts_status_code_range", &["status_code = 99", "status_code = 1000"]),
     ("changes_number_range", &["number = 0"]),
+    ("check_ins_one_time", &["check_in_time = 'end+1d@09:00'", "offset_minutes = NULL"]),
     (
         "check_ins_answered",
         &[

@@ -324,6 +324,8 @@ on_both_databases! {
             let scene = couple.scene(&app).await;
             app.pass_minutes(65).await;
             couple.alex.done(&app, "writeJournalEntry", json!({ "text": "calm" }), "").await;
+            let alone = json!({ "solo": true, "setting": "IN_PERSON", "plannedFor": app.clock.now().to_string() });
+            couple.alex.done(&app, "planScene", alone, "").await;
             let check_in = couple.check_ins(&app, &couple.alex, &scene).await.remove(0)["id"].clone();
             couple.alex.done(&app, "answerCheckIn", json!({ "checkInId": check_in, "mood": 3 }), "").await;
         }

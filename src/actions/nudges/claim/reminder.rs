@@ -141,12 +141,14 @@ impl<'a> Reminder<'a> {
 
     /// When the subject has had time to answer the last question: nobody is asked again, and no partner is told that
     /// an answer is missing, before that (R19, R21). For an e-mail, a first question that goes as a push counts while it
-    /// waits, however late it is.
+    /// waits, however late it is; and nothing comes early, with other reminders, that would come with or soon after a question
+    /// of its own check-in.
     fn patience_ends(&self, rung: Rung) -> Option<Timestamp> {
         if !rung.is_question() {
             return self.alert_from();
         }
-        let waits = rung == Rung::Email && self.is_pushed();
+        let is_early = row_is_early(self.row, self.now);
+        let waits = is_early || (rung == Rung::Email && self.is_pushed());
         let questions = self.context.questions_below(self.schedule, self.row, rung);
         let asked = questions.filter_map(|nudge| match nudge.state {
             NudgeState::Sent => nudge.finished_at.map(|at| at.get()),
@@ -154,7 +156,7 @@ impl<'a> Reminder<'a> {
             NudgeState::Dropped | NudgeState::Dead => None,
         });
         // A question that comes early, with another one, need not wait to the minute.
-        let early = if row_is_early(self.row, self.now) { WITHIN } else { SignedDuration::ZERO };
+        let early = if is_early { WITHIN } else { SignedDuration::ZERO };
         asked.max().map(|at| at + PATIENCE - early)
     }
 
