@@ -105,7 +105,10 @@ on_both_databases! {
         let plan = json!({ "solo": true, "setting": "IN_PERSON", "plannedFor": later });
         let planned = alex.done(&app, "planScene", plan.clone(), "scene { id }").await["scene"]["id"].clone();
         alex.done(&app, "startScene", json!({ "sceneId": planned }), "").await;
+        let parted = json!({ "sceneId": planned, "partedAt": later });
+        assert_eq!(alex.refused(&app, "endScene", parted.clone()).await, ("partedAt".to_owned(), "OUT_OF_RANGE".to_owned()));
         let ended = alex.done(&app, "endScene", json!({ "sceneId": planned }), "scene { myCheckIns { id } }").await;
+        assert_eq!(alex.change(&app, "endScene", parted, "scene { partedAt }").await["scene"]["partedAt"], Value::Null);
         assert_eq!(ended["scene"]["myCheckIns"].as_array().unwrap().len(), 3);
         let planned = alex.done(&app, "planScene", plan, "scene { id }").await["scene"]["id"].clone();
         alex.done(&app, "cancelScene", json!({ "sceneId": planned }), "").await;

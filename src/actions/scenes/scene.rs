@@ -348,16 +348,7 @@ pub async fn end(
             check_intensity(&mut checks, intensity);
             let OwnScene { participants, row } = OwnScene::load(tx, id, account)?;
             match judge_event(row.status, SceneEvent::End) {
-                SceneVerdict::Already => {
-                    // Both end it, and the second knows when they part.
-                    let unsaid = parted_at.filter(|_| row.parted_at.is_none());
-                    let row = match unsaid {
-                        Some(at) => parting::say_now(tx, &participants, row, at)?,
-                        None => row,
-                    };
-                    let value = view(tx, row, account)?;
-                    return Ok(if unsaid.is_some() { Done::now(value) } else { Done::already(value) });
-                }
+                SceneVerdict::Already => return end_again(tx, &participants, row, account, parted_at),
                 SceneVerdict::Refused => return Err(scene_refused().into()),
                 SceneVerdict::Go(_) => {}
             }
@@ -391,6 +382,24 @@ pub async fn end(
             Ok(Done::now(view(tx, row, account)?))
         })
         .await
+}
+
+/// What comes of ending a scene that has ended: nothing, unless the second of the two knows when they part.
+fn end_again(
+    tx: &mut Transaction<'_>,
+    participants: &Participants,
+    row: SceneRow,
+    account: AccountId,
+    parted_at: Option<Timestamp>,
+) -> ActionResult<Done<SceneView>> {
+    let linked = participants.link().is_some() && !participants.has_ended();
+    match parted_at.filter(|_| linked && row.parted_at.is_none()) {
+        Some(at) => {
+            let row = parting::say_now(tx, participants, row, at)?;
+            Ok(Done::now(view(tx, row, account)?))
+        }
+        None => Ok(Done::already(view(tx, row, account)?)),
+    }
 }
 
 fn finish(
