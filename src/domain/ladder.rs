@@ -153,7 +153,7 @@ pub struct Asked {
 pub fn alert_from(questions: &[Asked], subject: &Rhythm, now: Timestamp) -> Option<Timestamp> {
     let mut last: Option<Timestamp> = None;
     for Asked { planned_at, due_at, sent_at } in questions.iter().copied() {
-        if sent_at.is_none() && due_at + LATE < now {
+        if sent_at.is_none() && is_late(due_at, now) {
             return Some(now + PATIENCE);
         }
         let alone = last.map_or(planned_at, |last| planned_at.max(subject.awake(last + PATIENCE)));
@@ -165,6 +165,11 @@ pub fn alert_from(questions: &[Asked], subject: &Rhythm, now: Timestamp) -> Opti
     let waiting = || questions.iter().map(|question| question.due_at).min().map(|at| at.max(now));
     let asked_at = first.or_else(waiting)?;
     last.map(|last| (last + PATIENCE).max(asked_at + ASKED_FOR))
+}
+
+/// Whether what was to go out at `due_at` is held up, from outside.
+pub fn is_late(due_at: Timestamp, now: Timestamp) -> bool {
+    due_at + LATE < now
 }
 
 fn ask(situation: &Situation<'_>, steps: &mut Vec<Step>) {

@@ -8,7 +8,7 @@ use crate::actions::nudges::device::open_subscription;
 use crate::actions::nudges::planning::ScheduleInput;
 use crate::actions::{Fault, Transaction};
 use crate::domain::account::Reach;
-use crate::domain::ladder::{AFTER_PARTING, Asked, PATIENCE, alert_from};
+use crate::domain::ladder::{AFTER_PARTING, Asked, PATIENCE, alert_from, is_late};
 use crate::domain::negotiation::ContactWay;
 use crate::domain::nudge::{Channel, DropReason, Facts, NudgeState, Reason, Rung, Verdict, judge};
 use crate::domain::page::{Occasion, Offered};
@@ -25,6 +25,10 @@ use jiff::{SignedDuration, Timestamp};
 /// Decides about a claimed reminder.
 pub fn decide(tx: &Transaction<'_>, context: &ClaimContext, row: &NudgeRow, reason: Reason) -> ClaimDecision {
     match judged(tx, context, row, reason) {
+        // What is late already stays known to be, though it now waits for a morning as well (R21).
+        Verdict::Move(at) if is_late(row.due_at.get(), tx.now) => {
+            ClaimDecision::End(Release::again(row, at, false))
+        }
         Verdict::Move(at) => ClaimDecision::End(Release::moved(row, at)),
         Verdict::Drop(reason) => ClaimDecision::drop(row, reason, tx.ts()),
         Verdict::Send(channel) => ClaimDecision::Remind(channel),
