@@ -7,7 +7,7 @@ export const USUAL = [60, 1440, 2880].map((minutes) => ({ __typename: "AfterEnd"
 const [MINUTE, HOUR, DAY] = [1, 60, 1440];
 
 /** "1 h, 24 h, 3 d" as minutes; what cannot be read is no number. */
-export function offsets(written) {
+function offsets(written) {
   return written
     .split(",")
     .map((one) => one.trim())

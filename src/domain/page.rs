@@ -2,7 +2,7 @@
 
 use super::check_in::ANSWERABLE_FOR;
 use super::negotiation::ContactWay;
-use super::quiet_hours::Zone;
+use super::quiet_hours::{Zone, spelled_minute};
 use super::wording::{REACH_OUT, tell_partner};
 use super::words;
 use jiff::civil::Weekday;
@@ -43,8 +43,7 @@ impl Occasion {
 
     /// Its name, such as `Tuesday evening, 21:10`.
     pub fn name(self) -> String {
-        let (hour, minute) = (self.minute / 60, self.minute % 60);
-        let part = match hour {
+        let part = match self.minute / 60 {
             5..12 => "morning",
             12..17 => "afternoon",
             17..22 => "evening",
@@ -59,7 +58,7 @@ impl Occasion {
             Weekday::Saturday => "Saturday",
             Weekday::Sunday => "Sunday",
         });
-        format!("{day} {part}, {hour:02}:{minute:02}")
+        format!("{day} {part}, {}", spelled_minute(self.minute))
     }
 
     fn parse(text: &str) -> Option<Self> {

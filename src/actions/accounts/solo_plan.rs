@@ -49,10 +49,7 @@ pub async fn write(
     let account = by.requester.account;
     let mut checks = Checks::new();
     let needs = needs.map(|needs| needs.checked(&mut checks, "needs"));
-    let protocol = match protocol {
-        Some(times) => CheckInProtocol::parse(&mut checks, "protocol", &times),
-        None => CheckInProtocol::default(),
-    };
+    let protocol = CheckInProtocol::parse_or_default(&mut checks, "protocol", protocol.as_deref());
     let plan = checks.finish(SoloPlan { needs, protocol })?;
     context
         .write_tx(by.key.as_ref(), move |tx| {

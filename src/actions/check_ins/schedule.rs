@@ -90,11 +90,13 @@ pub fn rearranged(
         for times in times(protocol, &kept, ends, &account.reach().rhythm.zone) {
             match own.iter().find(|row| row.times().time == times.time) {
                 Some(row) if row.times() == times => {}
-                Some(row) if !moving.moves(row, tx.now) && row.closes_at.get() <= tx.now => {}
                 Some(row) => {
-                    let open = row.closes_at.get() > tx.now && row.state == CheckInState::Unanswered;
-                    closes_open |= moving.moves(row, tx.now) && open && times.closes_at <= tx.now;
-                    moved.push(((*row).clone(), times));
+                    let (moves, open) = (moving.moves(row, tx.now), row.closes_at.get() > tx.now);
+                    let unanswered = row.state == CheckInState::Unanswered;
+                    closes_open |= moves && open && unanswered && times.closes_at <= tx.now;
+                    if moves || open {
+                        moved.push(((*row).clone(), times));
+                    }
                 }
                 None => missing.push(unanswered(tx, scene, *subject, times)),
             }

@@ -14,6 +14,7 @@ use crate::domain::answer::AnswerContent;
 use crate::domain::keyset_page::KeysetPage;
 use crate::domain::negotiation::{Needs, PersonsNeeds};
 use crate::domain::protocol::CheckInProtocol;
+use crate::domain::quiet_hours::spelled_minute;
 use crate::ids::{AccountId, JournalEntryId, LinkId, NudgeId, SceneId, TypedId};
 use crate::store;
 use crate::store::types::Ts;
@@ -170,11 +171,9 @@ impl Reader {
         let plan = solo_plan::mine(&self.context, self.me()).await?;
         let row = &self.person.row;
         let reach = row.reach();
-        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
-        let quiet = reach
-            .rhythm
-            .quiet
-            .map(|quiet| json!({ "from": clock(quiet.from()), "until": clock(quiet.until()) }));
+        let quiet = reach.rhythm.quiet.map(
+            |quiet| json!({ "from": spelled_minute(quiet.from()), "until": spelled_minute(quiet.until()) }),
+        );
         Ok(json!({
             "id": row.id.to_string(),
             "email": self.person.email()?,

@@ -65,11 +65,11 @@ impl OwnLink {
     }
 }
 
-/// Participants a scene is.
+/// Who takes part in a scene.
 pub enum Participants {
-    /// Of the two people of a link, which is locked.
+    /// The two people of a link, which is locked.
     Both(Box<OwnLink>),
-    /// Of one person alone, who is locked.
+    /// One person alone, who is locked.
     Alone(AccountId),
 }
 
@@ -119,7 +119,7 @@ impl Participants {
 
 /// A scene that a person took part in.
 pub struct OwnScene {
-    /// Participants it is.
+    /// Who takes part in it.
     pub participants: Participants,
     /// The row.
     pub row: SceneRow,

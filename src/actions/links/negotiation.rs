@@ -85,10 +85,8 @@ pub async fn propose(
 ) -> ActionResult<Done<RevisionView>> {
     let account = by.requester.account;
     let mut checks = Checks::new();
-    let protocol = match input.protocol {
-        Some(times) => CheckInProtocol::parse(&mut checks, "terms.protocol", &times),
-        None => CheckInProtocol::default(),
-    };
+    let protocol =
+        CheckInProtocol::parse_or_default(&mut checks, "terms.protocol", input.protocol.as_deref());
     let terms = Terms {
         limits: input.limits,
         stop_signal: input.stop_signal,

@@ -7,9 +7,10 @@ use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::Role;
 use crate::domain::scene::{SceneStatus, Setting};
 use crate::ids::{AccountId, AftercareId, LinkId, OutreachId, RevisionId, SceneId, TypedId, distinct};
-use crate::store;
 use crate::store::scene::SceneRow;
+use crate::store::{self, Db};
 use crate::vault::Aad;
+use diesel::QueryResult;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -239,12 +240,7 @@ pub async fn all(
     account: AccountId,
     page: KeysetPage<SceneId>,
 ) -> Result<Vec<SceneView>, Fault> {
-    context
-        .read_tx(move |tx| {
-            let rows = store::scene::page_of(tx.db, account, page)?;
-            views(tx, rows, account)
-        })
-        .await
+    own(context, account, page, store::scene::page_of).await
 }
 
 /// A page of the scenes of oneself alone, newest first.
@@ -253,9 +249,18 @@ pub async fn alone(
     account: AccountId,
     page: KeysetPage<SceneId>,
 ) -> Result<Vec<SceneView>, Fault> {
+    own(context, account, page, store::scene::page_alone).await
+}
+
+async fn own(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    page: KeysetPage<SceneId>,
+    read: fn(&mut Db, AccountId, KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>>,
+) -> Result<Vec<SceneView>, Fault> {
     context
         .read_tx(move |tx| {
-            let rows = store::scene::page_alone(tx.db, account, page)?;
+            let rows = read(tx.db, account, page)?;
             views(tx, rows, account)
         })
         .await

@@ -8,7 +8,7 @@ use crate::actions::auth::session_tokens::Tokens;
 use crate::actions::nudges::device::DeviceView;
 use crate::auth::Requester;
 use crate::domain::account::{ConsentKind, FURTHER_NOTICE, Share};
-use crate::domain::quiet_hours::QuietHours as Quiet;
+use crate::domain::quiet_hours::{QuietHours as Quiet, spelled_minute};
 use crate::domain::reachability::Ways;
 use crate::graphql::errors::Failure;
 use async_graphql::{ID, InputObject, Object, SimpleObject};
@@ -133,8 +133,7 @@ pub struct QuietHours {
 
 impl From<Quiet> for QuietHours {
     fn from(quiet: Quiet) -> Self {
-        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
-        Self { from: clock(quiet.from()), until: clock(quiet.until()) }
+        Self { from: spelled_minute(quiet.from()), until: spelled_minute(quiet.until()) }
     }
 }
 
