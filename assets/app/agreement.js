@@ -7,7 +7,7 @@ import { USUAL, pickTimes, timesWritten } from "./protocol.js";
 import { COMFORT, NEARNESS, REVISION, WAY, optional, raised } from "./words.js";
 
 const AGREEMENT = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink {
-  id status partner { displayName } myNeeds { nearness }
+  id state partner { displayName } myNeeds { nearness }
   revisions(first: 20) { nodes { id number state author createdAt contentHash
     needs { who erased needs { comforts avoid grounding foodAndDrink words contact nearness anythingElse } }
     terms { limits stopSignal contactPlan partnerAlert protocol { __typename sentence ... on AfterEnd { minutes } ... on AfterParting { minutes }
@@ -64,7 +64,7 @@ export async function agreement({ params: [id], go, replace }) {
   if (!found) return missing;
   const revisions = found.revisions.nodes;
   const [latest] = revisions;
-  const active = found.status === "ACTIVE";
+  const active = found.state === "ACTIVE";
   if (!latest) {
     return {
       title: "Agreement",
@@ -149,7 +149,7 @@ const PROPOSE = gql`mutation($input: ProposeRevisionInput!) { proposeRevision(in
 /** A proposal, beginning from what stands. */
 export async function propose({ params: [id], go }) {
   const found = (await ask(AGREEMENT, { id })).node;
-  if (found?.status !== "ACTIVE") return missing;
+  if (found?.state !== "ACTIVE") return missing;
   const [latest] = found.revisions.nodes;
   const terms = latest?.terms ?? { protocol: USUAL };
   const act = async (data) => {

@@ -35,10 +35,10 @@ export async function logIn(deviceLabel) {
 
 /** Shows once more who it is; problems, if there are any. */
 export async function prove() {
-  const begin = gql`mutation { beginPasskeyProof { begun { ceremony options } problems { field sentence } } }`;
-  const answer = await ceremony((await ask(begin)).beginPasskeyProof, shown);
+  const begin = gql`mutation { beginPasskeyReauthentication { begun { ceremony options } problems { field sentence } } }`;
+  const answer = await ceremony((await ask(begin)).beginPasskeyReauthentication, shown);
   if (answer.problems) return answer.problems;
-  const finish = gql`mutation($input: FinishPasskeyProofInput!) { finishPasskeyProof(input: $input) {
+  const finish = gql`mutation($input: FinishPasskeyReauthenticationInput!) { finishPasskeyReauthentication(input: $input) {
     status problems { field sentence } } }`;
   return (await change(finish, answer)).problems;
 }

@@ -5,7 +5,7 @@ import { needsWritten, pickNeeds } from "./needs.js";
 import { hearFrom } from "./plea.js";
 import { ROLE, SCENE, options } from "./words.js";
 
-const PEOPLE = gql`{ viewer { partnerLinks { id status invitationExpiresAt partner { displayName } } } }`;
+const PEOPLE = gql`{ viewer { partnerLinks { id state invitationExpiresAt partner { displayName } } } }`;
 const role = (chosen = "SWITCH") => pick("role", "My usual role", options(ROLE), chosen);
 
 const STATUS = { INVITED: "invited", ACTIVE: "linked", ENDED: "ended" };
@@ -32,7 +32,7 @@ export async function people({ go, replace }) {
     return replace(accept(code, invitation, go));
   };
   const entry = (link) =>
-    h("li", {}, to(`/people/${link.id}`, link.partner?.displayName ?? "An invitation"), ` (${STATUS[link.status]})`);
+    h("li", {}, to(`/people/${link.id}`, link.partner?.displayName ?? "An invitation"), ` (${STATUS[link.state]})`);
   return {
     title: "People",
     body: [
@@ -106,10 +106,10 @@ function accept(code, invitation, go) {
 }
 
 const LINK = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink {
-  id status invitationExpiresAt beforeEnding partnerAlertAllowed pleasAtNight
+  id state invitationExpiresAt beforeEnding partnerAlertAllowed pleasAtNight
   me { role } partner { displayName role } myNeeds { comforts }
   latestRevision { number state } agreedRevision { number }
-  scenes(first: 10) { nodes { id status plannedFor startedAt endedAt } } } } }`;
+  scenes(first: 10) { nodes { id state plannedFor startedAt endedAt } } } } }`;
 
 export const missing = {
   title: "Not here",
@@ -121,7 +121,7 @@ export async function link({ params: [id], go, replace }) {
   const found = (await ask(LINK, { id })).node;
   if (!found) return missing;
   const end = () => replace(ending(found, go));
-  if (found.status === "INVITED") {
+  if (found.state === "INVITED") {
     return {
       title: "An invitation",
       body: [
@@ -152,8 +152,8 @@ export async function link({ params: [id], go, replace }) {
   return {
     title: found.partner?.displayName ?? "A link",
     body: [
-      found.status === "ENDED" && h("p", { class: "note" }, "This link has ended."),
-      found.status === "ACTIVE" && [
+      found.state === "ENDED" && h("p", { class: "note" }, "This link has ended."),
+      found.state === "ACTIVE" && [
         hearFrom({ linkId: id }, found.partner.displayName),
         h(
           "section",
@@ -184,12 +184,12 @@ export async function link({ params: [id], go, replace }) {
           "ul",
           { class: "list" },
           found.scenes.nodes.map((scene) =>
-            h("li", {}, to(`/scene/${scene.id}`, at(scene)), ` (${SCENE[scene.status]})`),
+            h("li", {}, to(`/scene/${scene.id}`, at(scene)), ` (${SCENE[scene.state]})`),
           ),
         ),
-        found.status === "ACTIVE" && way(`/people/${id}/scene`, "Record a scene"),
+        found.state === "ACTIVE" && way(`/people/${id}/scene`, "Record a scene"),
       ),
-      found.status === "ACTIVE" && [
+      found.state === "ACTIVE" && [
         h("h2", {}, "My choices"),
         form(
           [
@@ -225,7 +225,7 @@ function ending(found, go) {
     return problems.length > 0 ? problems : go("/people");
   };
   return {
-    title: found.status === "INVITED" ? "Take the invitation back" : "End this link",
+    title: found.state === "INVITED" ? "Take the invitation back" : "End this link",
     body: [
       found.beforeEnding.map((sentence) => h("p", {}, sentence)),
       press("End it now", act, false),
@@ -234,12 +234,12 @@ function ending(found, go) {
   };
 }
 
-const NEEDS = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink { id status myNeeds { comforts avoid grounding foodAndDrink words contact nearness anythingElse } } } }`;
+const NEEDS = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink { id state myNeeds { comforts avoid grounding foodAndDrink words contact nearness anythingElse } } } }`;
 
 /** One's own needs. */
 export async function needs({ params: [id], go }) {
   const found = (await ask(NEEDS, { id })).node;
-  if (found?.status !== "ACTIVE") return missing;
+  if (found?.state !== "ACTIVE") return missing;
   const act = async (data) => {
     const { problems } = await change(
       gql`mutation($input: WriteNeedsInput!) { writeNeeds(input: $input) {

@@ -4,8 +4,8 @@ import { field, form, h, press } from "./dom.js";
 import * as passkey from "./passkey.js";
 
 const PROVE =
-  gql`mutation($input: ProveItIsMeInput!) { proveItIsMe(input: $input) { status problems { field code sentence } } }`;
-const needsProof = ({ problems = [] }) => problems.some((problem) => problem.code === "PROOF_NEEDED");
+  gql`mutation($input: ReauthenticateInput!) { reauthenticate(input: $input) { status problems { field code sentence } } }`;
+const needsProof = ({ problems = [] }) => problems.some((problem) => problem.code === "REAUTHENTICATION_REQUIRED");
 
 /** Asks for the proof; whether it was given. */
 function asked() {

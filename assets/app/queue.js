@@ -4,7 +4,7 @@ import { Offline, SignedOut, gql, post, send } from "./api.js";
 import * as desk from "./local_store.js";
 
 const ANSWER = gql`mutation($input: AnswerCheckInInput!) { answerCheckIn(input: $input) {
-  status checkIn { id answer { mood share unseenUntil } scene { id link { id } } } problems { field sentence } } }`;
+  status checkIn { id answer { mood sharing unseenUntil } scene { id link { id } } } problems { field sentence } } }`;
 const SKIP = gql`mutation($input: SkipCheckInInput!) { skipCheckIn(input: $input) {
   status problems { field sentence } } }`;
 

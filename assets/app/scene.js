@@ -7,7 +7,7 @@ import { outreach } from "./today.js";
 import { COMFORT, GIVER, MOOD, ROLE, SETTING, SIGN, WAY, optional, options } from "./words.js";
 
 const LINK = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink {
-  id status me { role } partner { displayName role } agreedRevision { number } } } }`;
+  id state me { role } partner { displayName role } agreedRevision { number } } } }`;
 const RECORD =
   gql`mutation($input: RecordSceneInput!) { recordScene(input: $input) { scene { id } problems { field sentence } } }`;
 const HOUR = 3_600_000;
@@ -15,13 +15,13 @@ const HOUR = 3_600_000;
 /** Writes a scene down: one that is over, or one that begins now. */
 export async function record({ params: [id], go }) {
   const link = (await ask(LINK, { id })).node;
-  if (link?.status !== "ACTIVE") return missing;
+  if (link?.state !== "ACTIVE") return missing;
   const act = async (data, button) => {
     const input = {
       linkId: id,
       setting: data.get("setting"),
       myRole: data.get("myRole"),
-      partnersRole: data.get("partnersRole"),
+      partnerRole: data.get("partnerRole"),
     };
     if (data.get("intensity")) input.intensity = Number(data.get("intensity"));
     if (data.get("partedAt")) input.partedAt = fromLocal(data.get("partedAt"));
@@ -46,7 +46,7 @@ export async function record({ params: [id], go }) {
         [
           radios("setting", "Where", options(SETTING), "ONLINE"),
           pick("myRole", "My role", options(ROLE), link.me.role),
-          pick("partnersRole", `${name}'s role`, options(ROLE), link.partner.role),
+          pick("partnerRole", `${name}'s role`, options(ROLE), link.partner.role),
           pick(
             "intensity",
             "How intense",
@@ -73,19 +73,19 @@ export async function record({ params: [id], go }) {
 }
 
 const SCENE = gql`query($id: ID!) { node(id: $id) { ... on Scene {
-  id status setting intensity plannedFor startedAt endedAt partedAt myRole partnersRole partnerAlertAllowed
-  link { id status partner { displayName } } revision { number terms { partnerAlert } }
+  id state setting intensity plannedFor startedAt endedAt partedAt myRole partnerRole partnerAlertAllowed
+  link { id state partner { displayName } } revision { number terms { partnerAlert } }
   aftercare { givenBy comforts minutes note createdAt }
   outreaches { who way happenedAt }
-  myCheckIns { id dueAt state answer { mood signs { sign } need note share answeredAt } }
-  partnersCheckIns { dueAt shared { mood signs { sign degree } need note } } } } }`;
+  myCheckIns { id dueAt state answer { mood signs { sign } need note sharing answeredAt } }
+  partnerCheckIns { dueAt shared { mood signs { sign degree } need note } } } } }`;
 
 const minutesSince = (end, instant) => Math.max(0, (Date.parse(instant) - Date.parse(end)) / 60_000);
 
 /** The moods of a scene as the chart takes them. */
 function series(scene, name) {
   const mine = scene.myCheckIns.filter((one) => one.answer);
-  const theirs = scene.partnersCheckIns.filter((one) => one.shared);
+  const theirs = scene.partnerCheckIns.filter((one) => one.shared);
   return [
     {
       kind: "mine",
@@ -110,8 +110,8 @@ export async function scene({ params: [id], go }) {
   const again = () => go(`/scene/${id}`);
   const name = found.link?.partner?.displayName ?? "Partner";
   const alone = !found.link;
-  const active = alone || found.link.status === "ACTIVE";
-  const over = found.status === "ENDED";
+  const active = alone || found.link.state === "ACTIVE";
+  const over = found.state === "ENDED";
   const end = async () => {
     const { problems } = await change(
       gql`mutation($input: EndSceneInput!) { endScene(input: $input) {
@@ -123,17 +123,17 @@ export async function scene({ params: [id], go }) {
   const facts = [
     SETTING[found.setting],
     `you: ${ROLE[found.myRole].toLowerCase()}`,
-    found.partnersRole && `${name}: ${ROLE[found.partnersRole].toLowerCase()}`,
+    found.partnerRole && `${name}: ${ROLE[found.partnerRole].toLowerCase()}`,
     found.intensity && `intensity ${found.intensity} of 5`,
   ];
-  const shared = found.partnersCheckIns.filter((one) => one.shared).pop();
+  const shared = found.partnerCheckIns.filter((one) => one.shared).pop();
   return {
     title: over ? "The days after" : "Scene",
     body: [
       h("p", {}, found.startedAt && `From ${when(found.startedAt)}`, over && ` to ${when(found.endedAt)}`, "."),
       h("p", { class: "hint" }, `${facts.filter(Boolean).join(", ")}.`),
-      !alone && found.setting === "IN_PERSON" && found.status !== "CANCELLED" && parting(found, active, again),
-      found.status === "UNDER_WAY" && active && press("It is over", end, false),
+      !alone && found.setting === "IN_PERSON" && found.state !== "CANCELLED" && parting(found, active, again),
+      found.state === "UNDER_WAY" && active && press("It is over", end, false),
       over && days(found, name, shared),
       over && found.link && active && h("details", {}, h("summary", {}, `I got in touch with ${name}`), outreach(id, again)),
       h("h2", {}, "Aftercare"),

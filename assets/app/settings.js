@@ -8,7 +8,7 @@ import * as push from "./push.js";
 import { SHARE, options } from "./words.js";
 
 const SETTINGS = gql`{ viewer {
-  account { email displayName zone quietHours { from until } defaultShare pushWanted mailWanted
+  account { email displayName zone quietHours { from until } defaultSharing pushWanted mailWanted
     paused pausedUntil onHoldSince }
   erasure { eraseAt } export { state expiresAt } beforeErasing beforeWithdrawingConsent
   factors { passkeys { id label } } sessions { id label current lastUsedAt }
@@ -25,7 +25,7 @@ const END_SESSION = gql`mutation($input: EndSessionInput!) { endSession(input: $
 const GIVE_CONSENT = gql`mutation { giveConsent { status problems { field code sentence } } }`;
 const RESUME_NUDGES = gql`mutation { resumeNudges { status problems { field code sentence } } }`;
 const REQUEST_EXPORT = gql`mutation { requestExport { status problems { field code sentence } } }`;
-const FETCH_EXPORT = gql`mutation { fetchExport { download { path } problems { field code sentence } } }`;
+const FETCH_EXPORT = gql`mutation { createExportDownload { download { path } problems { field code sentence } } }`;
 const REQUEST_ERASURE = gql`mutation { requestErasure { erasure { eraseAt } problems { field code sentence } } }`;
 const CANCEL_ERASURE = gql`mutation { cancelErasure { status problems { field code sentence } } }`;
 const WITHDRAW_CONSENT = gql`mutation { withdrawConsent { status problems { field code sentence } } }`;
@@ -55,7 +55,7 @@ export async function settings({ go, replace }) {
       displayName: data.get("displayName"),
       zone: data.get("zone"),
       quietHours: quiet,
-      defaultShare: data.get("defaultShare"),
+      defaultSharing: data.get("defaultSharing"),
       pushWanted: data.has("pushWanted"),
       mailWanted: data.has("mailWanted"),
     };
@@ -131,7 +131,7 @@ export async function settings({ go, replace }) {
                 h("div", {}, field("until", "Until", { type: "time", value: account.quietHours?.until })),
               ),
             ),
-            radios("defaultShare", "What a partner usually sees of my answers", options(SHARE), account.defaultShare),
+            radios("defaultSharing", "What a partner usually sees of my answers", options(SHARE), account.defaultSharing),
             box("pushWanted", "Reminders on my devices", account.pushWanted),
             box("mailWanted", "Reminders by e-mail", account.mailWanted),
           ],

@@ -7,7 +7,7 @@ import { ROLE, SCENE, SETTING, optional, options, raised } from "./words.js";
 
 const SOLO = gql`{ viewer { soloPlan { needs { comforts avoid grounding foodAndDrink words contact nearness anythingElse } protocol { __typename sentence ... on AfterEnd { minutes } ... on AfterParting { minutes }
     ... on OnDay { daysAfter localTime } ... on OnDayAfterParting { daysAfter localTime } } }
-  soloScenes(first: 50) { nodes { id status plannedFor startedAt endedAt } } } }`;
+  soloScenes(first: 50) { nodes { id state plannedFor startedAt endedAt } } } }`;
 const HOUR = 3_600_000;
 
 /** One's own plan, and the scenes of oneself alone. */
@@ -47,7 +47,7 @@ export async function solo({ go }) {
         h(
           "ul",
           { class: "list" },
-          own.map((scene) => h("li", {}, to(`/scene/${scene.id}`, at(scene)), ` (${SCENE[scene.status]})`)),
+          own.map((scene) => h("li", {}, to(`/scene/${scene.id}`, at(scene)), ` (${SCENE[scene.state]})`)),
         ),
       h("h2", {}, "Record a scene"),
       form(

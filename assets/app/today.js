@@ -12,8 +12,8 @@ const TODAY = gql`{ viewer {
   due: checkIns(span: DUE, first: 10) { nodes { ...times snoozedUntil } }
   coming: checkIns(span: COMING, first: 10) { nodes { ...times } }
   past: checkIns(span: PAST, first: 10) { nodes { ...times } }
-  partnerLinks { id status partner { displayName } latestRevision { id state agreements { who withdrawnAt } }
-    scenes(first: 1) { nodes { id status endedAt partnersCheckIns { dueAt shared { mood } } } } } } }
+  partnerLinks { id state partner { displayName } latestRevision { id state agreements { who withdrawnAt } }
+    scenes(first: 1) { nodes { id state endedAt partnerCheckIns { dueAt shared { mood } } } } } } }
 fragment times on CheckIn { id time { sentence } dueAt closesAt answerableUntil state }`;
 
 /** Brings what was asked for up to date, as far as this device can tell by itself. */
@@ -134,21 +134,21 @@ function partner(link) {
   const revision = link.latestRevision;
   const mine = revision?.agreements.some(({ who, withdrawnAt }) => who === "ME" && !withdrawnAt);
   const [scene] = link.scenes.nodes;
-  const shared = scene?.partnersCheckIns.filter((one) => one.shared).pop()?.shared;
+  const shared = scene?.partnerCheckIns.filter((one) => one.shared).pop()?.shared;
   return h(
     "section",
     { class: "card" },
     h("h2", {}, link.partner.displayName),
-    scene?.status === "ENDED" && h("p", {}, shared ? `${MOOD[shared.mood]}, as they last shared.` : "No update."),
+    scene?.state === "ENDED" && h("p", {}, shared ? `${MOOD[shared.mood]}, as they last shared.` : "No update."),
     revision?.state === "PROPOSED" && !mine && h("p", {}, way(`/people/${link.id}/agreement`, "Read what is proposed")),
     scene &&
-      scene.status !== "CANCELLED" &&
+      scene.state !== "CANCELLED" &&
       h(
         "p",
         {},
         to(
           `/scene/${scene.id}`,
-          scene.status === "ENDED" ? `The days since ${when(scene.endedAt)}` : "The scene that is under way or planned",
+          scene.state === "ENDED" ? `The days since ${when(scene.endedAt)}` : "The scene that is under way or planned",
         ),
       ),
     h("p", {}, to(`/people/${link.id}`, "All about the two of you")),
@@ -205,7 +205,7 @@ export async function question({ params: [id], replace }) {
       need: data.get("need"),
       note: data.get("note"),
     };
-    if (data.get("share")) input.share = data.get("share");
+    if (data.get("sharing")) input.sharing = data.get("sharing");
     const outcome = await queue.answer(input);
     return settle(outcome, thanks(outcome.checkIn));
   };
@@ -227,7 +227,7 @@ export async function question({ params: [id], replace }) {
             options(SIGN).map(([sign, words]) => degrees(sign, words, [["", NONE], ...options(more)])),
             field("need", "What would help now?", { rows: 3 }),
             field("note", "A note", { rows: 3 }),
-            radios("share", "Who may see it?", optional(SHARE, "As I usually choose")),
+            radios("sharing", "Who may see it?", optional(SHARE, "As I usually choose")),
             h("h2", { id: "again" }, "Now tap how you are"),
             faces("again"),
           ),
@@ -272,7 +272,7 @@ function thanks(checkIn) {
     const { problems } = await change(
       gql`mutation($input: ChangeSharingInput!) { changeSharing(input: $input) {
       status problems { field sentence } } }`,
-      { checkInId: checkIn.id, share: "NOTHING" },
+      { checkInId: checkIn.id, sharing: "NOTHING" },
     );
     if (problems.length > 0) return problems;
     undo.replaceWith(h("p", {}, "It stays yours alone."));

@@ -67,7 +67,7 @@ query Home {
     }
     partnerLinks {
       id
-      status
+      state
       partner {
         displayName
       }

@@ -8,10 +8,10 @@ use crate::actions::accounts::suspension;
 use crate::actions::auth::session::{self, Bearer};
 use crate::actions::{AppContext, Fault, Transaction};
 use crate::auth::Requester;
-use crate::domain::account::Share;
+use crate::domain::account::AnswerSharing;
 use crate::domain::change::{ChangeKind, follows, told_at};
 use crate::domain::check_in::CheckInState;
-use crate::domain::partner_link::LinkStatus;
+use crate::domain::partner_link::LinkState;
 use crate::ids::{
     AccountId, ChangeId, CheckInId, JournalEntryId, LinkId, RevisionId, RowId, SceneId, TypedId,
 };
@@ -72,7 +72,7 @@ pub struct ChangeView {
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// The cursor is missing, unknown or too old: the client must read everything anew, after this.
-    pub start_over: bool,
+    pub reset_required: bool,
     /// The changes, in order.
     pub changes: Vec<ChangeView>,
     /// The cursor behind these changes.
@@ -86,7 +86,7 @@ pub struct Batch {
 impl Batch {
     /// Whether there is nothing to tell.
     pub fn is_empty(&self) -> bool {
-        !self.start_over && self.changes.is_empty()
+        !self.reset_required && self.changes.is_empty()
     }
 }
 
@@ -135,7 +135,7 @@ impl Transaction<'_> {
         let sharing = row.sharing();
         let release = sharing.unseen_until(self.now);
         let now = self.ts();
-        if sharing.seen(self.now) == Share::Nothing && release.is_none() {
+        if sharing.seen(self.now) == AnswerSharing::Nothing && release.is_none() {
             store::change::take_back(self.db, row.id, None)?;
             return Ok(());
         }
@@ -181,7 +181,7 @@ fn tellable(tx: &mut Transaction<'_>, rows: Vec<ChangeRow>) -> Result<Vec<Change
     let links: Vec<_> = check_ins.values().filter_map(|row| row.link_id).collect();
     let active: Vec<_> = store::partner_link::find_all(tx.db, &links)?
         .into_iter()
-        .filter(|link| link.status == LinkStatus::Active)
+        .filter(|link| link.status == LinkState::Active)
         .map(|link| link.id)
         .collect();
     let subjects: Vec<_> = check_ins.values().map(|row| row.subject_id).collect();
@@ -190,7 +190,7 @@ fn tellable(tx: &mut Transaction<'_>, rows: Vec<ChangeRow>) -> Result<Vec<Change
     let seen = |id: &CheckInId| {
         check_ins.get(id).is_some_and(|row| {
             row.state == CheckInState::Answered
-                && row.sharing().seen(now) != Share::Nothing
+                && row.sharing().seen(now) != AnswerSharing::Nothing
                 && row.link_id.is_some_and(|link| active.contains(&link))
                 && !held.contains(&row.subject_id)
         })
@@ -231,7 +231,7 @@ fn read(
     let next = store::change::next(tx.db, account, now.into())?.map(|at| at.get());
     let Some(after) = after.filter(|after| after.number <= told && follows(after.at, now)) else {
         let cursor = FeedCursor::at(told, now);
-        return Ok(Batch { start_over: true, changes: Vec::new(), cursor, more: false, next });
+        return Ok(Batch { reset_required: true, changes: Vec::new(), cursor, more: false, next });
     };
     let most = first + 1;
     let limit = i64::try_from(most).unwrap_or(i64::MAX);
@@ -258,7 +258,7 @@ fn read(
         None => FeedCursor { number, ..after },
     };
     let changes = rows.iter().map(|row| ChangeView { kind: row.kind, object: object(row) }).collect();
-    Ok(Batch { start_over: false, changes, cursor, more, next })
+    Ok(Batch { reset_required: false, changes, cursor, more, next })
 }
 
 /// The changes for an account since a cursor; without a cursor, the client must start over.

@@ -64,7 +64,7 @@ pub async fn answer_all(story: &mut Story<'_>, who: Who, mood: i32) -> Result<()
     for id in open.map(|check_in| &check_in["id"]) {
         let signs = json!([{ "sign": "FRAGILE", "degree": "A_LITTLE" }]);
         let input =
-            json!({ "checkInId": id, "mood": mood, "signs": signs, "note": "for me", "share": "MOOD" });
+            json!({ "checkInId": id, "mood": mood, "signs": signs, "note": "for me", "sharing": "MOOD" });
         let query = "mutation($input: AnswerCheckInInput!) { answerCheckIn(input: $input) { status } }";
         story.does(who, query, input).await?;
     }

@@ -29,7 +29,7 @@ words! {
 
 words! {
     /// What the partner sees of an answer.
-    pub enum Share {
+    pub enum AnswerSharing {
         /// Nothing: to the partner it is the same as no answer.
         Nothing = "nothing",
         /// The mood alone.

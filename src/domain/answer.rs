@@ -1,6 +1,6 @@
 //! Answers: what a subject reports, and how much of it the partner sees.
 
-use super::account::Share;
+use super::account::AnswerSharing;
 use super::problem::{Checks, Problem, ProblemCode};
 use super::words;
 use jiff::{SignedDuration, Timestamp};
@@ -39,7 +39,7 @@ words! {
 
 words! {
     /// How much of a sign there is.
-    pub enum Degree {
+    pub enum SignDegree {
         /// Not at all.
         None = "none",
         /// A little.
@@ -55,7 +55,7 @@ pub struct NoticedSign {
     /// The sign.
     pub sign: Sign,
     /// Its degree.
-    pub degree: Degree,
+    pub degree: SignDegree,
 }
 
 /// The content of an answer.
@@ -100,28 +100,28 @@ pub struct SharedAnswer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sharing {
     /// What the author chose.
-    pub chosen: Share,
+    pub chosen: AnswerSharing,
     /// What is seen until `from`; never more than `chosen`.
-    pub before: Share,
+    pub before: AnswerSharing,
     /// When `chosen` takes effect.
     pub from: Timestamp,
 }
 
 impl Sharing {
     /// Of a new answer at `now`: nothing is seen before the delay has passed.
-    pub fn of_new(chosen: Share, now: Timestamp) -> Self {
-        Self { chosen, before: Share::Nothing, from: now + RELEASE_DELAY }
+    pub fn of_new(chosen: AnswerSharing, now: Timestamp) -> Self {
+        Self { chosen, before: AnswerSharing::Nothing, from: now + RELEASE_DELAY }
     }
 
     /// What the partner sees at `now`.
-    pub fn seen(&self, now: Timestamp) -> Share {
+    pub fn seen(&self, now: Timestamp) -> AnswerSharing {
         if now < self.from { self.before } else { self.chosen }
     }
 
     /// The sharing after a new choice at `now`. Sharing less works at once; sharing more starts a new delay
     /// for the added part, and what is seen stays seen.
     #[must_use]
-    pub fn changed(self, chosen: Share, now: Timestamp) -> Self {
+    pub fn changed(self, chosen: AnswerSharing, now: Timestamp) -> Self {
         let seen = self.seen(now);
         if chosen <= seen {
             Self { chosen, before: chosen, from: now }
@@ -140,15 +140,15 @@ impl Sharing {
         self,
         former: &AnswerContent,
         content: &AnswerContent,
-        chosen: Share,
+        chosen: AnswerSharing,
         now: Timestamp,
     ) -> Self {
         let unchanged = if former == content {
-            Share::All
+            AnswerSharing::All
         } else if former.mood == content.mood {
-            Share::Mood
+            AnswerSharing::Mood
         } else {
-            Share::Nothing
+            AnswerSharing::Nothing
         };
         if unchanged >= chosen.min(self.chosen) {
             return self.changed(chosen, now);
@@ -166,9 +166,9 @@ impl Sharing {
 pub fn partners_view(answer: Option<(&AnswerContent, Sharing)>, now: Timestamp) -> Option<SharedAnswer> {
     let (content, sharing) = answer?;
     match sharing.seen(now) {
-        Share::Nothing => None,
-        Share::Mood => Some(SharedAnswer { mood: content.mood, rest: None }),
-        Share::All => Some(SharedAnswer { mood: content.mood, rest: Some(content.clone()) }),
+        AnswerSharing::Nothing => None,
+        AnswerSharing::Mood => Some(SharedAnswer { mood: content.mood, rest: None }),
+        AnswerSharing::All => Some(SharedAnswer { mood: content.mood, rest: Some(content.clone()) }),
     }
 }
 
@@ -176,7 +176,7 @@ pub fn partners_view(answer: Option<(&AnswerContent, Sharing)>, now: Timestamp) 
 mod tests {
     use super::*;
 
-    const LEVELS: [Share; 3] = [Share::Nothing, Share::Mood, Share::All];
+    const LEVELS: [AnswerSharing; 3] = [AnswerSharing::Nothing, AnswerSharing::Mood, AnswerSharing::All];
 
     fn second(n: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(n)
@@ -187,9 +187,9 @@ mod tests {
         let delay = RELEASE_DELAY.as_secs();
         for chosen in LEVELS {
             let new = Sharing::of_new(chosen, second(0));
-            assert_eq!(new.seen(second(delay - 1)), Share::Nothing);
+            assert_eq!(new.seen(second(delay - 1)), AnswerSharing::Nothing);
             assert_eq!(new.seen(second(delay)), chosen);
-            let waits = (chosen != Share::Nothing).then_some(second(delay));
+            let waits = (chosen != AnswerSharing::Nothing).then_some(second(delay));
             assert_eq!((new.unseen_until(second(0)), new.unseen_until(second(delay))), (waits, None));
         }
     }
@@ -225,10 +225,11 @@ mod tests {
             }
         }
         // An edit of what waits begins its delay anew, and what is shared more waits its own.
-        let waiting = Sharing::of_new(Share::All, later - RELEASE_DELAY / 2);
-        assert_eq!(waiting.edited(&old, &other, Share::All, later).from, later + RELEASE_DELAY);
-        let mood = Sharing::of_new(Share::Mood, second(0)).edited(&old, &other, Share::All, later);
-        assert_eq!((mood.seen(later), mood.from), (Share::Mood, later + RELEASE_DELAY));
+        let waiting = Sharing::of_new(AnswerSharing::All, later - RELEASE_DELAY / 2);
+        assert_eq!(waiting.edited(&old, &other, AnswerSharing::All, later).from, later + RELEASE_DELAY);
+        let mood =
+            Sharing::of_new(AnswerSharing::Mood, second(0)).edited(&old, &other, AnswerSharing::All, later);
+        assert_eq!((mood.seen(later), mood.from), (AnswerSharing::Mood, later + RELEASE_DELAY));
     }
 
     #[test]
@@ -239,7 +240,7 @@ mod tests {
             let choices = [LEVELS[n % 3], LEVELS[n / 3 % 3], LEVELS[n / 9 % 3]];
             let steps = [0, 1 + (n / 27 % 2) as i64, 2 + (n / 27 % 2 + n / 54) as i64];
             let mut sharing = Sharing::of_new(choices[0], second(0));
-            let mut chosen_at = vec![Share::Nothing; 2];
+            let mut chosen_at = vec![AnswerSharing::Nothing; 2];
             for tick in 0..8 {
                 for k in [1, 2] {
                     if steps[k] == tick {
@@ -260,7 +261,7 @@ mod tests {
     }
 
     fn content(mood: i32, signs: &[Sign]) -> AnswerContent {
-        let signs = signs.iter().map(|sign| NoticedSign { sign: *sign, degree: Degree::ALot }).collect();
+        let signs = signs.iter().map(|sign| NoticedSign { sign: *sign, degree: SignDegree::ALot }).collect();
         AnswerContent { mood, signs, need: " tea ".to_owned(), note: " tired ".to_owned() }
     }
 
@@ -294,9 +295,14 @@ mod tests {
         let content = content(2, &[Sign::Low]);
         let (given, seen) = (second(0), second(RELEASE_DELAY.as_secs()));
         let view = |chosen, now| partners_view(Some((&content, Sharing::of_new(chosen, given))), now);
-        assert_eq!(view(Share::All, seen), Some(SharedAnswer { mood: 2, rest: Some(content.clone()) }));
-        assert_eq!(view(Share::Mood, seen), Some(SharedAnswer { mood: 2, rest: None }));
-        for unseen in [view(Share::Nothing, seen), view(Share::All, given), partners_view(None, seen)] {
+        assert_eq!(
+            view(AnswerSharing::All, seen),
+            Some(SharedAnswer { mood: 2, rest: Some(content.clone()) })
+        );
+        assert_eq!(view(AnswerSharing::Mood, seen), Some(SharedAnswer { mood: 2, rest: None }));
+        for unseen in
+            [view(AnswerSharing::Nothing, seen), view(AnswerSharing::All, given), partners_view(None, seen)]
+        {
             assert_eq!(unseen, None);
         }
     }
@@ -304,16 +310,22 @@ mod tests {
     #[test]
     fn r09_what_waits_goes_on_waiting_when_less_is_chosen_and_waits_anew_when_more_is() {
         let delay = RELEASE_DELAY.as_secs();
-        let new = Sharing::of_new(Share::All, second(0));
-        let less = new.changed(Share::Mood, second(60));
-        assert_eq!(less, Sharing { chosen: Share::Mood, before: Share::Nothing, from: second(delay) });
-        let more = less.changed(Share::All, second(delay + 60));
-        assert_eq!(more, Sharing { chosen: Share::All, before: Share::Mood, from: second(2 * delay + 60) });
+        let new = Sharing::of_new(AnswerSharing::All, second(0));
+        let less = new.changed(AnswerSharing::Mood, second(60));
+        assert_eq!(
+            less,
+            Sharing { chosen: AnswerSharing::Mood, before: AnswerSharing::Nothing, from: second(delay) }
+        );
+        let more = less.changed(AnswerSharing::All, second(delay + 60));
+        assert_eq!(
+            more,
+            Sharing { chosen: AnswerSharing::All, before: AnswerSharing::Mood, from: second(2 * delay + 60) }
+        );
         assert_eq!(more.unseen_until(second(delay + 60)), Some(second(2 * delay + 60)));
-        let back = more.changed(Share::Nothing, second(delay + 61));
+        let back = more.changed(AnswerSharing::Nothing, second(delay + 61));
         assert_eq!(
             (back.seen(second(delay + 61)), back.unseen_until(second(delay + 61))),
-            (Share::Nothing, None)
+            (AnswerSharing::Nothing, None)
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Debriefs: each person's reflection on a scene, and when the two are shown to each other.
 
-use super::partner_link::LinkStatus;
-use super::scene::SceneStatus;
+use super::partner_link::LinkState;
+use super::scene::SceneState;
 use super::words;
 
 /// Longest debrief, in characters.
@@ -23,12 +23,12 @@ words! {
 }
 
 /// The state of a scene's debriefs for one of its two people.
-pub fn state(link: LinkStatus, mine: bool, partners: bool) -> DebriefState {
+pub fn state(link: LinkState, mine: bool, partners: bool) -> DebriefState {
     match (link, mine, partners) {
-        (LinkStatus::Invited | LinkStatus::Ended, ..) => DebriefState::Closed,
-        (LinkStatus::Active, false, _) => DebriefState::Unwritten,
-        (LinkStatus::Active, true, false) => DebriefState::Waiting,
-        (LinkStatus::Active, true, true) => DebriefState::Open,
+        (LinkState::Invited | LinkState::Ended, ..) => DebriefState::Closed,
+        (LinkState::Active, false, _) => DebriefState::Unwritten,
+        (LinkState::Active, true, false) => DebriefState::Waiting,
+        (LinkState::Active, true, true) => DebriefState::Open,
     }
 }
 
@@ -55,16 +55,16 @@ pub enum DebriefEvent {
 }
 
 /// Decides about an event.
-pub fn judge(scene: SceneStatus, state: DebriefState, event: DebriefEvent) -> DebriefVerdict {
+pub fn judge(scene: SceneState, state: DebriefState, event: DebriefEvent) -> DebriefVerdict {
     match (scene, state, event) {
-        (SceneStatus::Planned | SceneStatus::UnderWay | SceneStatus::Cancelled, ..) => {
+        (SceneState::Planned | SceneState::UnderWay | SceneState::Cancelled, ..) => {
             DebriefVerdict::SceneNotEnded
         }
-        (SceneStatus::Ended, DebriefState::Unwritten | DebriefState::Waiting, _) => DebriefVerdict::Do,
-        (SceneStatus::Ended, DebriefState::Open, _) => DebriefVerdict::Opened,
-        (SceneStatus::Ended, DebriefState::Closed, DebriefEvent::Write) => DebriefVerdict::LinkEnded,
+        (SceneState::Ended, DebriefState::Unwritten | DebriefState::Waiting, _) => DebriefVerdict::Do,
+        (SceneState::Ended, DebriefState::Open, _) => DebriefVerdict::Opened,
+        (SceneState::Ended, DebriefState::Closed, DebriefEvent::Write) => DebriefVerdict::LinkEnded,
         // Nobody else can read it any more, so its author may delete it.
-        (SceneStatus::Ended, DebriefState::Closed, DebriefEvent::TakeBack) => DebriefVerdict::Do,
+        (SceneState::Ended, DebriefState::Closed, DebriefEvent::TakeBack) => DebriefVerdict::Do,
     }
 }
 
@@ -74,14 +74,14 @@ mod tests {
 
     #[test]
     fn before_one_has_written_and_after_the_link_ended_nothing_depends_on_the_other() {
-        for link in LinkStatus::ALL {
+        for link in LinkState::ALL {
             for mine in [false, true] {
                 let [without, with] = [false, true].map(|partners| state(*link, mine, partners));
-                let tells = *link == LinkStatus::Active && mine;
+                let tells = *link == LinkState::Active && mine;
                 assert_eq!(without != with, tells, "{link:?} {mine}");
                 assert_eq!(with == DebriefState::Open, tells);
                 for event in [DebriefEvent::Write, DebriefEvent::TakeBack] {
-                    let verdict = |state| judge(SceneStatus::Ended, state, event);
+                    let verdict = |state| judge(SceneState::Ended, state, event);
                     assert_eq!(verdict(without) != verdict(with), tells);
                 }
             }
@@ -90,11 +90,11 @@ mod tests {
 
     #[test]
     fn a_debrief_is_written_of_what_is_over_until_both_have_written() {
-        for scene in SceneStatus::ALL {
+        for scene in SceneState::ALL {
             for state in DebriefState::ALL {
                 let open = matches!(state, DebriefState::Unwritten | DebriefState::Waiting);
                 let done = |event| judge(*scene, *state, event) == DebriefVerdict::Do;
-                let over = *scene == SceneStatus::Ended;
+                let over = *scene == SceneState::Ended;
                 assert_eq!(done(DebriefEvent::Write), over && open, "{scene:?} {state:?}");
                 let own = open || *state == DebriefState::Closed;
                 assert_eq!(done(DebriefEvent::TakeBack), over && own, "{scene:?} {state:?}");

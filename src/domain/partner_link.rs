@@ -12,7 +12,7 @@ pub const CODE_LENGTH: usize = 12;
 
 words! {
     /// Where a link stands.
-    pub enum LinkStatus {
+    pub enum LinkState {
         /// A code was given out and nobody has accepted it yet.
         Invited = "invited",
         /// Two people are tied.
@@ -49,13 +49,13 @@ pub enum Invitation {
 
 /// Decides about an invitation for the person who holds its code.
 pub fn judge_invitation(
-    status: LinkStatus,
+    status: LinkState,
     expires_at: Option<Timestamp>,
     own: bool,
     linked_already: bool,
     now: Timestamp,
 ) -> Invitation {
-    let open = status == LinkStatus::Invited && expires_at.is_some_and(|until| now < until);
+    let open = status == LinkState::Invited && expires_at.is_some_and(|until| now < until);
     match (open, own, linked_already) {
         (false, _, _) => Invitation::Gone,
         (true, true, _) => Invitation::Own,
@@ -73,7 +73,7 @@ mod tests {
         let until: Timestamp = "2026-07-01T10:00:00Z".parse().unwrap();
         let second = SignedDuration::from_secs(1);
         let judge = |status, own, linked, now| judge_invitation(status, Some(until), own, linked, now);
-        let invited = LinkStatus::Invited;
+        let invited = LinkState::Invited;
         assert_eq!(judge(invited, false, false, until - second), Invitation::Open);
         assert_eq!(judge(invited, true, false, until - second), Invitation::Own);
         assert_eq!(judge(invited, true, true, until - second), Invitation::Own);
@@ -81,7 +81,7 @@ mod tests {
         for now in [until, until + second] {
             assert_eq!(judge(invited, false, false, now), Invitation::Gone, "{now}");
         }
-        for status in [LinkStatus::Active, LinkStatus::Ended] {
+        for status in [LinkState::Active, LinkState::Ended] {
             assert_eq!(judge(status, true, true, until - second), Invitation::Gone, "{status:?}");
         }
         assert_eq!(judge_invitation(invited, None, false, false, until), Invitation::Gone);

@@ -29,8 +29,8 @@ words! {
         Duplicate = "duplicate",
         /// The other person recorded what looks like the same; the answer shows it.
         SimilarExists = "similar_exists",
-        /// This session must first show that it is still its owner who holds it: see `proveItIsMe`.
-        ProofNeeded = "proof_needed",
+        /// This session must first show that it is still its owner who holds it: see `reauthenticate`.
+        ReauthenticationRequired = "reauthentication_required",
         /// It was tried too often; it can be tried again after a while.
         TooMany = "too_many",
         /// Too many tries, or too many people at once; `retryAfterSeconds` says when to try again.

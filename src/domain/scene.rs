@@ -48,7 +48,7 @@ impl Span {
 
 words! {
     /// Where a scene stands.
-    pub enum SceneStatus {
+    pub enum SceneState {
         /// It is to come.
         Planned = "planned",
         /// It has begun.
@@ -62,7 +62,7 @@ words! {
 
 words! {
     /// Where a scene takes place.
-    pub enum Setting {
+    pub enum SceneSetting {
         /// In one room.
         InPerson = "in_person",
         /// Over a distance.
@@ -85,7 +85,7 @@ pub enum SceneEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SceneVerdict {
     /// The scene takes this status.
-    Go(SceneStatus),
+    Go(SceneState),
     /// It has this status already; nothing more happens (R04).
     Already,
     /// The event does not fit the scene's status.
@@ -93,8 +93,8 @@ pub enum SceneVerdict {
 }
 
 /// Decides about an event.
-pub fn judge_event(status: SceneStatus, event: SceneEvent) -> SceneVerdict {
-    use SceneStatus::{Cancelled, Ended, Planned, UnderWay};
+pub fn judge_event(status: SceneState, event: SceneEvent) -> SceneVerdict {
+    use SceneState::{Cancelled, Ended, Planned, UnderWay};
     match (event, status) {
         (SceneEvent::Start, Planned) => SceneVerdict::Go(UnderWay),
         (SceneEvent::Start, UnderWay) => SceneVerdict::Already,
@@ -128,12 +128,12 @@ pub const PARTING_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(30 * 24
 pub fn check_parting(
     field: &str,
     at: Timestamp,
-    setting: Setting,
+    setting: SceneSetting,
     not_before: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Timestamp, Problem> {
     let refused = |sentence: &str| Err(Problem::new(field, ProblemCode::OutOfRange, sentence));
-    if setting == Setting::Online {
+    if setting == SceneSetting::Online {
         return refused("Only after a scene in person do two people part.");
     }
     if at < now - PAST_MAX || at > now + PARTING_AHEAD_MAX {
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn r04_a_scene_goes_forward_and_what_is_done_twice_is_done_once() {
-        use SceneStatus::{Cancelled, Ended, Planned, UnderWay};
+        use SceneState::{Cancelled, Ended, Planned, UnderWay};
         use SceneVerdict::{Already, Go, Refused};
         for (event, verdicts) in [
             (SceneEvent::Start, [Go(UnderWay), Already, Refused, Refused]),

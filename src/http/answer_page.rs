@@ -7,7 +7,8 @@ use super::problem::Wants;
 use super::rest::{self, Asked, Problems, Sent};
 use crate::actions::Refusal;
 use crate::actions::check_ins::page::{
-    self, AnswerContent, Degree, NoticedSign, Offered, Problem, ProblemCode, Replied, Reply, Share, Sign,
+    self, AnswerContent, AnswerSharing, NoticedSign, Offered, Problem, ProblemCode, Replied, Reply, Sign,
+    SignDegree,
 };
 use crate::auth::tokens::opaque;
 use actix_web::http::StatusCode;
@@ -25,7 +26,7 @@ struct AnswerPage {
     open: bool,
     signs: Vec<SignField>,
     texts: [TextField; 2],
-    share: Vec<Choice>,
+    sharing: Vec<Choice>,
     attempt: String,
     several: Option<Several>,
     sentences: Vec<&'static str>,
@@ -166,12 +167,15 @@ fn form(
     let signs = Sign::ALL.iter().map(|sign| {
         let name = sign_name(*sign);
         let said = written.get(&name).unwrap_or_default();
-        let degree = |degree: Degree, words| {
-            let value = if degree == Degree::None { "" } else { degree.word() };
+        let degree = |degree: SignDegree, words| {
+            let value = if degree == SignDegree::None { "" } else { degree.word() };
             Choice { value, words, chosen: said == value }
         };
-        let degrees =
-            [degree(Degree::None, "No"), degree(Degree::ALittle, "A little"), degree(Degree::ALot, "A lot")];
+        let degrees = [
+            degree(SignDegree::None, "No"),
+            degree(SignDegree::ALittle, "A little"),
+            degree(SignDegree::ALot, "A lot"),
+        ];
         SignField { name, words: sign_words(*sign), degrees }
     });
     let text = |name: &'static str, words| TextField {
@@ -181,16 +185,16 @@ fn form(
         problem: problems.iter().find(|problem| problem.field == name).map(|p| p.sentence.clone()),
     };
     let texts = [text("need", "What would help now?"), text("note", "A note")];
-    let shared = written.get("share").unwrap_or_default();
-    let share = |share: Option<Share>, words| {
-        let value = share.map_or("", Share::word);
+    let shared = written.get("sharing").unwrap_or_default();
+    let share = |share: Option<AnswerSharing>, words| {
+        let value = share.map_or("", AnswerSharing::word);
         Choice { value, words, chosen: shared == value }
     };
-    let share = vec![
+    let sharing = vec![
         share(None, "As I usually choose"),
-        share(Some(Share::Nothing), "Only me"),
-        share(Some(Share::Mood), "Share how I am, and not the rest"),
-        share(Some(Share::All), "Share all of it"),
+        share(Some(AnswerSharing::Nothing), "Only me"),
+        share(Some(AnswerSharing::Mood), "Share how I am, and not the rest"),
+        share(Some(AnswerSharing::All), "Share all of it"),
     ];
     let anchors = ["need", "note", "minutes"];
     let slips = problems.iter().map(|problem| {
@@ -205,7 +209,7 @@ fn form(
         }),
         signs: signs.collect(),
         texts,
-        share,
+        sharing,
         attempt: opaque(web.context.vault.chance()).0,
         several: visit.several(status == StatusCode::OK && !visit.done.is_empty()),
         sentences: visit.offered.sentences(),
@@ -314,13 +318,13 @@ fn asked(written: &Fields) -> Option<Reply> {
     let mood = written.get("mood")?.parse().unwrap_or(0);
     let signs = Sign::ALL.iter().filter_map(|sign| {
         let said = written.get(&sign_name(*sign))?;
-        let degree = Degree::ALL.iter().find(|degree| degree.word() == said)?;
+        let degree = SignDegree::ALL.iter().find(|degree| degree.word() == said)?;
         Some(NoticedSign { sign: *sign, degree: *degree })
     });
     let text = |name| written.get(name).unwrap_or_default().to_owned();
     let content = AnswerContent { mood, signs: signs.collect(), need: text("need"), note: text("note") };
-    let share = written.get("share");
-    let share = Share::ALL.iter().find(|choice| Some(choice.word()) == share).copied();
+    let share = written.get("sharing");
+    let share = AnswerSharing::ALL.iter().find(|choice| Some(choice.word()) == share).copied();
     Some(Reply::Answer(content, share, written.get("plea").is_some()))
 }
 

@@ -27,7 +27,7 @@ pub async fn form() -> HttpResponse {
 /// Hands an export out, and throws it away when all of it was taken.
 #[utoipa::path(
     post, path = "/export/{token}", tag = "account", operation_id = "downloadExport",
-    params(("token" = String, Path, description = "From `fetchExport`.")),
+    params(("token" = String, Path, description = "From `createExportDownload`.")),
     responses((status = 200, description = "The archive.", content_type = "application/zip", body = Vec<u8>), Problems)
 )]
 pub async fn download(request: HttpRequest, web: web::Data<Web>, token: web::Path<String>) -> HttpResponse {

@@ -72,7 +72,7 @@ pub async fn verify_form() -> HttpResponse {
 
 /// Confirms an address with which somebody signed up, and sets the account's password.
 #[utoipa::path(
-    post, path = "/verify/{token}", tag = "account", operation_id = "confirmAddress",
+    post, path = "/verify/{token}", tag = "account", operation_id = "confirmEmail",
     params(("token" = String, Path, description = "A mail's token.")),
     request_body(content((rest::NewPassword = "application/json"))),
     responses(
@@ -90,7 +90,7 @@ pub async fn verify(
         return rest::malformed();
     };
     let by = visitor(&request, &web);
-    let outcome = sign_up::confirm_address(&web.context, &by, token.into_inner(), password).await;
+    let outcome = sign_up::confirm_email(&web.context, &by, token.into_inner(), password).await;
     let done = ["The address is confirmed. You can log in now.".to_owned()];
     finished(wants, outcome.map(|()| rest::DONE), &done, VERIFY_TITLE, VERIFY_FORM)
 }

@@ -6,7 +6,7 @@ use super::problem::{self, Kind, ProblemDetails, Wants, media_of};
 use crate::actions::accounts::password::Remaining;
 use crate::actions::check_ins::page::{self, AnswerContent, NoticedSign, PauseChoice, Replied};
 use crate::actions::{ActionResult, Refusal};
-use crate::http::wire_enums::{DegreeWord, ShareWord, SignWord};
+use crate::http::wire_enums::{DegreeWord, SharingWord, SignWord};
 use actix_web::dev::Payload;
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
@@ -49,7 +49,7 @@ pub(super) struct Reply {
     /// With `mood`: a note, private unless all is shared.
     note: Option<String>,
     /// With `mood`: what the partner sees; left out: as one usually chooses.
-    share: Option<ShareWord>,
+    sharing: Option<SharingWord>,
     /// With `mood`: also lets the partner know that one would like to hear from them. They get one reminder, in the agreed
     /// words, two minutes later, and nothing of the answer.
     plea: Option<bool>,
@@ -69,7 +69,7 @@ impl From<Reply> for Option<page::Reply> {
                 let signs = said.signs.iter().map(|n| NoticedSign { sign: n.sign.0, degree: n.degree.0 });
                 let (need, note) = (said.need.unwrap_or_default(), said.note.unwrap_or_default());
                 let content = AnswerContent { mood, signs: signs.collect(), need, note };
-                let share = said.share.map(|share| share.0);
+                let share = said.sharing.map(|share| share.0);
                 Some(page::Reply::Answer(content, share, said.plea.unwrap_or(false)))
             }
             (None, Some(true), None) => Some(page::Reply::Skip),

@@ -40,9 +40,9 @@ spelled! {
     /// A sign that somebody notices in themselves.
     SignWord = page::Sign,
     /// How much of it there is.
-    DegreeWord = page::Degree,
+    DegreeWord = page::SignDegree,
     /// What of an answer the partner sees.
-    ShareWord = page::Share,
+    SharingWord = page::AnswerSharing,
     /// Why an input was not taken.
     Code = page::ProblemCode,
 }

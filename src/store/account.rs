@@ -3,7 +3,7 @@
 use super::schema::{accounts, consents};
 use super::types::Ts;
 use super::{Db, MultiBackend, columns};
-use crate::domain::account::{ConsentKind, Reach, Share};
+use crate::domain::account::{AnswerSharing, ConsentKind, Reach};
 use crate::domain::quiet_hours::{Rhythm, Zone};
 use crate::ids::{AccountId, ConsentId};
 use diesel::prelude::*;
@@ -32,7 +32,7 @@ pub struct AccountRow {
     /// End of quiet hours in minutes after local midnight.
     pub quiet_until: Option<i32>,
     /// How much of an answer is shared by default: nothing, mood, all.
-    pub default_share: Share,
+    pub default_share: AnswerSharing,
     /// Whether pushes are wanted.
     pub push: bool,
     /// Whether mails about check-ins are wanted.
@@ -114,7 +114,7 @@ pub struct AccountChange {
     /// Minutes after local midnight.
     pub quiet_until: Option<Option<i32>>,
     /// The default of how much of an answer is shared.
-    pub default_share: Option<Share>,
+    pub default_share: Option<AnswerSharing>,
     /// Whether pushes are wanted.
     pub push: Option<bool>,
     /// Whether mails are wanted.

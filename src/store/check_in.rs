@@ -4,7 +4,7 @@ use super::dialect::on_both;
 use super::schema::check_ins;
 use super::types::Ts;
 use super::{Db, MultiBackend, columns};
-use crate::domain::account::Share;
+use crate::domain::account::AnswerSharing;
 use crate::domain::answer::Sharing;
 use crate::domain::check_in::{CheckInState, Times};
 use crate::domain::keyset_page::KeysetPage;
@@ -42,13 +42,13 @@ pub struct CheckInRow {
     /// Mood, signs, need and note, sealed with the subject's data key.
     pub answer: Option<Vec<u8>>,
     /// How much of the answer the partner sees: nothing, mood, all.
-    pub share: Option<Share>,
+    pub share: Option<AnswerSharing>,
     /// When the subject answered.
     pub answered_at: Option<Ts>,
     /// When the scene was ended.
     pub created_at: Ts,
     /// How much of the answer the partner sees before shared_from: nothing, mood, all; null: nothing.
-    pub share_before: Option<Share>,
+    pub share_before: Option<AnswerSharing>,
     /// When share takes effect for the partner; null: since it was answered.
     pub shared_from: Option<Ts>,
     /// Until when a pause of the subject postponed it.
@@ -89,8 +89,8 @@ impl CheckInRow {
     /// How much of its answer is shared, and since when.
     pub fn sharing(&self) -> Sharing {
         Sharing {
-            chosen: self.share.unwrap_or(Share::Nothing),
-            before: self.share_before.unwrap_or(Share::Nothing),
+            chosen: self.share.unwrap_or(AnswerSharing::Nothing),
+            before: self.share_before.unwrap_or(AnswerSharing::Nothing),
             from: self.shared_from.map_or(Timestamp::MIN, Ts::get),
         }
     }
@@ -109,9 +109,9 @@ pub struct CheckInChange {
     /// The sealed answer.
     pub answer: Option<Option<Vec<u8>>>,
     /// How much is shared.
-    pub share: Option<Option<Share>>,
+    pub share: Option<Option<AnswerSharing>>,
     /// How much is shared before shared_from.
-    pub share_before: Option<Option<Share>>,
+    pub share_before: Option<Option<AnswerSharing>>,
     /// When share takes effect.
     pub shared_from: Option<Option<Ts>>,
     /// When it was answered.

@@ -6,8 +6,8 @@ use super::schema::{
 };
 use super::types::Ts;
 use super::{Db, MultiBackend};
-use crate::domain::partner_link::LinkStatus;
-use crate::domain::scene::SceneStatus;
+use crate::domain::partner_link::LinkState;
+use crate::domain::scene::SceneState;
 use crate::ids::{AccountId, LinkId, SceneId};
 use crate::store::dialect::on_both;
 use diesel::prelude::*;
@@ -53,8 +53,8 @@ pub fn due(db: &mut Db, now: Ts, most: i64) -> QueryResult<Vec<AccountId>> {
 /// Ends some links, removes the pair and the code from their rows, and cancels their open scenes; returns those scenes.
 pub fn let_go(db: &mut Db, links: &[LinkId], now: Ts) -> QueryResult<Vec<(SceneId, LinkId)>> {
     let of_links = partner_links::table.filter(partner_links::id.eq_any(links));
-    diesel::update(of_links.clone().filter(partner_links::status.ne(LinkStatus::Ended)))
-        .set((partner_links::status.eq(LinkStatus::Ended), partner_links::ended_at.eq(Some(now))))
+    diesel::update(of_links.clone().filter(partner_links::status.ne(LinkState::Ended)))
+        .set((partner_links::status.eq(LinkState::Ended), partner_links::ended_at.eq(Some(now))))
         .execute(db)?;
     // Only now: an active link must have its pair.
     diesel::update(of_links)
@@ -62,9 +62,9 @@ pub fn let_go(db: &mut Db, links: &[LinkId], now: Ts) -> QueryResult<Vec<(SceneI
         .execute(db)?;
     let open = scenes::table
         .filter(scenes::link_id.eq_any(links))
-        .filter(scenes::status.eq_any([SceneStatus::Planned, SceneStatus::UnderWay]));
+        .filter(scenes::status.eq_any([SceneState::Planned, SceneState::UnderWay]));
     diesel::update(open)
-        .set(scenes::status.eq(SceneStatus::Cancelled))
+        .set(scenes::status.eq(SceneState::Cancelled))
         .returning((scenes::id, scenes::link_id.assume_not_null()))
         .get_results(db)
 }

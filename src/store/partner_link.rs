@@ -3,7 +3,7 @@
 use super::schema::{link_members, partner_links};
 use super::types::Ts;
 use super::{Db, MultiBackend, columns};
-use crate::domain::partner_link::{LinkStatus, Role};
+use crate::domain::partner_link::{LinkState, Role};
 use crate::ids::{AccountId, LinkId};
 use diesel::prelude::*;
 
@@ -14,7 +14,7 @@ pub struct LinkRow {
     /// Its id.
     pub id: LinkId,
     /// invited, active, ended.
-    pub status: LinkStatus,
+    pub status: LinkState,
     /// The link's data key, wrapped by the master key.
     pub data_key: Vec<u8>,
     /// The account that gave out the code.
@@ -68,7 +68,7 @@ pub fn pair(a: AccountId, b: AccountId) -> Vec<u8> {
 #[diesel(table_name = partner_links)]
 pub struct LinkChange {
     /// invited, active, ended.
-    pub status: Option<LinkStatus>,
+    pub status: Option<LinkState>,
     /// The hash of the open code.
     pub code_hash: Option<Option<Vec<u8>>>,
     /// The pair's key.
@@ -135,7 +135,7 @@ pub fn find_by_code(db: &mut Db, code_hash: &[u8], now: Ts) -> QueryResult<Optio
 pub fn are_linked(db: &mut Db, a: AccountId, b: AccountId) -> QueryResult<bool> {
     let active = partner_links::table
         .filter(partner_links::pair.eq(pair(a, b)))
-        .filter(partner_links::status.eq(LinkStatus::Active));
+        .filter(partner_links::status.eq(LinkState::Active));
     Ok(active.count().get_result::<i64>(db)? > 0)
 }
 
@@ -173,18 +173,18 @@ pub fn list(db: &mut Db, account: AccountId, ended_too: bool, limit: i64) -> Que
         .limit(limit)
         .into_boxed();
     if !ended_too {
-        query = query.filter(partner_links::status.ne(LinkStatus::Ended));
+        query = query.filter(partner_links::status.ne(LinkState::Ended));
     }
     query.load(db)
 }
 
 /// How many links of a person are active, or invited with a code that has not expired at `now`.
 pub fn count_open(db: &mut Db, account: AccountId, now: Ts) -> QueryResult<i64> {
-    let invited = partner_links::status.eq(LinkStatus::Invited).and(partner_links::code_expires_at.gt(now));
+    let invited = partner_links::status.eq(LinkState::Invited).and(partner_links::code_expires_at.gt(now));
     partner_links::table
         .inner_join(link_members::table)
         .filter(link_members::account_id.eq(account))
-        .filter(partner_links::status.eq(LinkStatus::Active).or(invited.assume_not_null()))
+        .filter(partner_links::status.eq(LinkState::Active).or(invited.assume_not_null()))
         .count()
         .get_result(db)
 }

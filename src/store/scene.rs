@@ -8,7 +8,7 @@ use crate::domain::check_in::{CheckInState, Ends};
 use crate::domain::keyset_page::KeysetPage;
 use crate::domain::negotiation::ContactWay;
 use crate::domain::partner_link::Role;
-use crate::domain::scene::{SceneStatus, Setting};
+use crate::domain::scene::{SceneSetting, SceneState};
 use crate::ids::{AccountId, AftercareId, LinkId, OutreachId, RevisionId, SceneId};
 use crate::store::keyset_page::load_page;
 use diesel::dsl::not;
@@ -23,9 +23,9 @@ pub struct SceneRow {
     /// The link; null: it is of created_by alone.
     pub link_id: Option<LinkId>,
     /// planned, under_way, ended, cancelled.
-    pub status: SceneStatus,
+    pub status: SceneState,
     /// in_person, online.
-    pub setting: Setting,
+    pub setting: SceneSetting,
     /// 1 to 5.
     pub intensity: Option<i32>,
     /// When it is planned to begin.
@@ -107,9 +107,9 @@ pub struct OutreachRow {
 #[diesel(table_name = scenes)]
 pub struct SceneChange {
     /// planned, under_way, ended, cancelled.
-    pub status: Option<SceneStatus>,
+    pub status: Option<SceneState>,
     /// in_person, online.
-    pub setting: Option<Setting>,
+    pub setting: Option<SceneSetting>,
     /// 1 to 5.
     pub intensity: Option<Option<i32>>,
     /// When it began.
@@ -155,7 +155,7 @@ pub fn recorded_by_other(
         .filter(scenes::link_id.eq(link))
         .filter(scenes::created_by.ne(account))
         .filter(scenes::created_at.ge(since))
-        .filter(scenes::status.eq_any([SceneStatus::UnderWay, SceneStatus::Ended]))
+        .filter(scenes::status.eq_any([SceneState::UnderWay, SceneState::Ended]))
         .order((scenes::created_at.desc(), scenes::id.desc()))
         .select(SceneRow::as_select())
         .load(db)
@@ -165,7 +165,7 @@ pub fn recorded_by_other(
 pub fn unfinished(db: &mut Db, link: LinkId) -> QueryResult<Vec<SceneRow>> {
     scenes::table
         .filter(scenes::link_id.eq(link))
-        .filter(scenes::status.eq_any([SceneStatus::Planned, SceneStatus::UnderWay]))
+        .filter(scenes::status.eq_any([SceneState::Planned, SceneState::UnderWay]))
         .order(scenes::created_at.asc())
         .select(SceneRow::as_select())
         .load(db)
@@ -288,7 +288,7 @@ pub fn outreaches(db: &mut Db, of: &[SceneId]) -> QueryResult<Vec<OutreachRow>> 
 /// Deletes up to `most` scenes that ended before `before`, or were planned for before it and never begun. Foreign keys
 /// delete everything that belongs to them.
 pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
-    let begun = scenes::status.eq_any([SceneStatus::UnderWay, SceneStatus::Ended]);
+    let begun = scenes::status.eq_any([SceneState::UnderWay, SceneState::Ended]);
     let planned_later =
         scenes::planned_for.is_not_null().and(scenes::planned_for.ge(before).assume_not_null());
     let never_was = not(begun).and(scenes::created_at.lt(before)).and(not(planned_later));

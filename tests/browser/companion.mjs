@@ -409,7 +409,7 @@ async function days(page) {
         one.state = "ANSWERED";
         one.answer = { mood: [4, 2, 4][index], signs: [], need: "", note: "", share: "MOOD", answeredAt };
       });
-      scene.partnersCheckIns.forEach((one, index) => {
+      scene.partnerCheckIns.forEach((one, index) => {
         one.shared = { mood: [5, 3, 3][index], signs: null, need: null, note: null };
       });
     }
@@ -454,7 +454,7 @@ async function askForProof(page, name) {
   await page.route("**/graphql", (route) => {
     if (asked || !route.request().postData()?.includes(name)) return route.fallback();
     asked = true;
-    const problems = [{ field: "", code: "PROOF_NEEDED", sentence: "Please show once more that it is you." }];
+    const problems = [{ field: "", code: "REAUTHENTICATION_REQUIRED", sentence: "Please show once more that it is you." }];
     return route.fulfill({ json: { data: { [name]: { problems } } } });
   });
 }

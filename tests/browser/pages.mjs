@@ -170,7 +170,7 @@ async function outbox(page, auditor, service) {
 
 async function newAddress(page, auditor, service, alex) {
   const email = "alexandra@example.org";
-  const ask = "mutation($e: String!) { requestAddressChange(input: { email: $e }) { status } }";
+  const ask = "mutation($e: String!) { requestEmailChange(input: { email: $e }) { status } }";
   await service.ask(ask, { e: email }, alex.token);
   await page.goto(await service.link(alex.email, "/old-address/"));
   await heading(page, "Take it back");

@@ -9,7 +9,7 @@ use evenkeel::app::App;
 use evenkeel::chance::Chance;
 use evenkeel::clock::Clock;
 use evenkeel::config::Config;
-use evenkeel::domain::partner_link::LinkStatus;
+use evenkeel::domain::partner_link::LinkState;
 use evenkeel::ids::{AccountId, TypedId};
 use evenkeel::store::erasure::ErasureRow;
 use evenkeel::store::schema::{accounts, check_ins, nudges, partner_links, scene_members};
@@ -111,9 +111,9 @@ async fn survive(mut cluster: Option<Cluster>, names: &[&'static str]) {
         assert_eq!((kept.0, kept.1, kept.3), (1, 1, 1), "the partner keeps their own");
         let status = app.context.store.read(move |db| {
             let row = partner_links::table.find(link).select((partner_links::status, partner_links::pair));
-            Ok::<_, StoreError>(row.first::<(LinkStatus, Option<Vec<u8>>)>(db)?)
+            Ok::<_, StoreError>(row.first::<(LinkState, Option<Vec<u8>>)>(db)?)
         });
-        assert_eq!(status.await.unwrap(), (LinkStatus::Ended, None));
+        assert_eq!(status.await.unwrap(), (LinkState::Ended, None));
     }
 }
 

@@ -105,7 +105,7 @@ fn filled(leaves: &[support::leaves::Leaf], path: &str, id: &str, app: &TestApp)
             ("givenBy", ..) => json!("ME"),
             ("setting", ..) => json!("ONLINE"),
             ("role", ..) => json!("SWITCH"),
-            ("share", ..) => json!("ALL"),
+            ("sharing", ..) => json!("ALL"),
             ("mood", ..) => json!(3),
             ("minutes", ..) => json!(30),
             ("contentHash", ..) => json!("0".repeat(64)),
@@ -302,7 +302,7 @@ on_both_databases! {
         for (couple, _) in &sides {
             couple.alex.refresh(&app).await;
         }
-        let shown = "partnersCheckIns { dueAt shared { mood signs { sign } need note } }";
+        let shown = "partnerCheckIns { dueAt shared { mood signs { sign } need note } }";
         let query = format!("query($id: ID!) {{ node(id: $id) {{ ... on Scene {{ {shown} }} }} }}");
         let many = several(10, "query($id: ID!)", &format!("node(id: $id) {{ ... on Scene {{ {shown} }} }}"));
         assert_alike("partner's view", 100, async |kind, _| {

@@ -9,7 +9,7 @@ import { createClient as createWs } from "graphql-ws";
 import WebSocket from "ws";
 import { Service, until } from "../browser/service.mjs";
 
-const QUERY = "subscription($after: String) { changes(after: $after) { startOver cursor changes { kind nodeId } } }";
+const QUERY = "subscription($after: String) { changes(after: $after) { resetRequired cursor changes { kind nodeId } } }";
 const PROTOCOL = "graphql-transport-ws";
 
 let service;
@@ -203,7 +203,7 @@ test("the protocol's words", async () => {
   const of = (type) => heard.filter((message) => message.type === type);
   assert.deepEqual([of("pong").length, of("connection_ack").length], [1, 1]);
   assert.equal(of("next")[0].id, "a");
-  assert.equal(of("next")[0].payload.data.changes.startOver, true);
+  assert.equal(of("next")[0].payload.data.changes.resetRequired, true);
   assert.deepEqual([of("error")[0].id, of("error")[0].payload[0].extensions.code], ["q", "BAD_REQUEST"]);
   // Once it is complete, nothing more comes of it, and its id is free.
   opened.send(JSON.stringify({ type: "complete", id: "a" }));
@@ -254,7 +254,7 @@ test("a process that stops sends its followers away and does not wait for them",
   await new Promise((resolve) => { open.on("message", resolve); });
   const began = Date.now();
   const [text] = await Promise.all([stream.text(), other.stop()]);
-  assert.match(text, /startOver":true/);
+  assert.match(text, /resetRequired":true/);
   assert.doesNotMatch(text, /complete/);
   await until("the close", () => code);
   assert.equal(code, 1001);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const SIGN_UP: &str =
     "mutation($input: SignUpInput!) { signUp(input: $input) { status problems { field code } } }";
 const CONFIRM: &str =
-    "mutation($t: String!, $p: String!) { confirmAddress(input: { token: $t, password: $p }) {
+    "mutation($t: String!, $p: String!) { confirmEmail(input: { token: $t, password: $p }) {
     status problems { field code } } }";
 const LOG_IN: &str = "mutation($input: LogInInput!) { logIn(input: $input) { status tokens { accessToken } problems { field code } } }";
 const ASK_RESET: &str =
@@ -24,7 +24,7 @@ const UPDATE: &str = "mutation($input: UpdateProfileInput!) { updateProfile(inpu
 const PAUSE: &str = "mutation($until: DateTime) { pauseNudges(input: { until: $until }) {
     status account { paused pausedUntil } problems { field code } } }";
 const RESUME: &str = "mutation { resumeNudges { status account { paused pausedUntil } } }";
-const PROFILE: &str = "{ viewer { account { email displayName zone quietHours { from until } defaultShare
+const PROFILE: &str = "{ viewer { account { email displayName zone quietHours { from until } defaultSharing
     pushWanted mailWanted paused pausedUntil createdAt } } }";
 const NEW_PASSWORD: &str = "seven slow clouds over hills";
 
@@ -174,7 +174,7 @@ on_both_databases! {
 
     async fn r30_a_mutation_by_get_or_head_is_refused_and_does_nothing(app) {
         let link = invited_to_confirm(&app, json!({})).await;
-        let query = format!("mutation {{ confirmAddress(input: {{ token: \"{}\", password: \"{PASSWORD}\" }}) {{ status }} }}", token_of(&link));
+        let query = format!("mutation {{ confirmEmail(input: {{ token: \"{}\", password: \"{PASSWORD}\" }}) {{ status }} }}", token_of(&link));
         let mut url: url::Url = format!("{}/graphql", app.url).parse().unwrap();
         url.query_pairs_mut().append_pair("query", &query);
         assert_eq!(app.http.get(url.clone()).send().await.unwrap().status(), 405);
@@ -184,7 +184,7 @@ on_both_databases! {
         assert!(!can_log_in(&app, "robin@people.test", PASSWORD).await);
         url.query_pairs_mut().clear().append_pair("query", "{ vapidPublicKey }");
         assert_eq!(app.http.get(url).send().await.unwrap().status(), 200, "queries may");
-        assert_eq!(app.anonymous(CONFIRM, json!({ "t": token_of(&link), "p": PASSWORD })).await["confirmAddress"], done());
+        assert_eq!(app.anonymous(CONFIRM, json!({ "t": token_of(&link), "p": PASSWORD })).await["confirmEmail"], done());
     }
 
     async fn a_confirmation_works_once(app) {
@@ -196,7 +196,7 @@ on_both_databases! {
         let token = |t: &str| json!({ "t": t, "p": PASSWORD });
         for used_or_unknown in [token_of(&link), "nonsense", ""] {
             let answer = app.anonymous(CONFIRM, token(used_or_unknown)).await;
-            assert_eq!(answer["confirmAddress"], refused("token", "EXPIRED"));
+            assert_eq!(answer["confirmEmail"], refused("token", "EXPIRED"));
         }
         assert!(can_log_in(&app, "robin@people.test", PASSWORD).await);
     }
@@ -263,13 +263,13 @@ on_both_databases! {
         let before = profile(&app, &alex).await;
         assert_eq!(before["email"], "alex@people.test");
         assert_eq!(before["quietHours"], json!({ "from": "22:00", "until": "08:00" }));
-        assert_eq!(before["defaultShare"], "NOTHING");
+        assert_eq!(before["defaultSharing"], "NOTHING");
         let mut expected = before.clone();
         for change in [
             json!({}),
             json!({ "displayName": "Al" }),
             json!({ "zone": "Asia/Kathmandu", "pushWanted": false }),
-            json!({ "quietHours": { "from": "01:30", "until": "09:45" }, "defaultShare": "MOOD" }),
+            json!({ "quietHours": { "from": "01:30", "until": "09:45" }, "defaultSharing": "MOOD" }),
             json!({ "quietHours": null, "mailWanted": false }),
         ] {
             let answer = alex.ask(&app, UPDATE, json!({ "input": change })).await;
@@ -373,7 +373,7 @@ on_both_databases! {
         let alex = alex(&app).await;
         let link = reset_link(&app, &alex).await;
         let confirm = app.anonymous(CONFIRM, json!({ "t": token_of(&link), "p": PASSWORD })).await;
-        assert_eq!(confirm["confirmAddress"], refused("token", "EXPIRED"), "a token has one purpose");
+        assert_eq!(confirm["confirmEmail"], refused("token", "EXPIRED"), "a token has one purpose");
         let reset = |link: &str, password: &str| json!({ "t": token_of(link), "p": password });
         let short = app.anonymous(RESET, reset(&link, "short")).await;
         assert_eq!(short["resetPassword"], refused("newPassword", "TOO_SHORT"));

@@ -375,7 +375,7 @@ on_both_databases! {
         // People without access find nothing and change nothing.
         let before = world.dump(&app).await;
         for person in [former, sam] {
-            person.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+            person.done(&app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         }
         for row in rows.iter().filter(|row| sender(row.mutation) != Sender::Anyone) {
             let name = row.mutation;

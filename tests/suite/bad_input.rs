@@ -14,8 +14,8 @@ use world::World;
 const OPEN_TO_ALL: [&str; 10] = [
     "beginPasskeyLogIn",
     "completeLogIn",
-    "confirmAddress",
-    "confirmAddressChange",
+    "confirmEmail",
+    "confirmEmailChange",
     "finishPasskeyLogIn",
     "logIn",
     "refreshSession",

@@ -25,7 +25,7 @@ async fn sams_check_ins(app: &TestApp, couple: &Couple) -> Vec<Value> {
 /// A check-in as its subject sees it now.
 async fn look(app: &TestApp, person: &Person, check_in: &Value) -> Value {
     let query = "query($id: ID!) { node(id: $id) { ... on CheckIn { state snoozedUntil answerableUntil
-        answer { mood signs { sign degree } need note share answeredAt } } } }";
+        answer { mood signs { sign degree } need note sharing answeredAt } } } }";
     person.ask(app, query, json!({ "id": check_in["id"] })).await["node"].clone()
 }
 
@@ -180,7 +180,7 @@ on_both_databases! {
         couple.sam.done(&app, "answerCheckIn", full.clone(), "").await;
         let seen = look(&app, &couple.sam, &check_in).await;
         assert_eq!(seen["answer"], json!({
-            "mood": 2, "need": "tea", "note": "a quiet day", "share": "NOTHING",
+            "mood": 2, "need": "tea", "note": "a quiet day", "sharing": "NOTHING",
             "signs": full["signs"], "answeredAt": "2026-10-24T19:00:00Z",
         }));
         couple.sam.done(&app, "answerCheckIn", answer(&check_in, 5), "").await;
@@ -349,14 +349,14 @@ on_both_databases! {
         for (share, expected) in
             [("MOOD", &mood), ("ALL", &all), ("MOOD", &mood), ("NOTHING", &Value::Null), ("ALL", &all)]
         {
-            let input = json!({ "checkInId": check_in["id"], "share": share });
+            let input = json!({ "checkInId": check_in["id"], "sharing": share });
             couple.sam.done(&app, "changeSharing", input.clone(), "").await;
             app.pass_minutes(2).await;
             assert_eq!(&shown().await, expected, "{share}");
             assert_eq!(couple.sam.change(&app, "changeSharing", input, "").await["status"], "UNCHANGED");
         }
         let own = look(&app, &couple.sam, &check_in).await["answer"].clone();
-        assert_eq!((&own["note"], &own["share"]), (&json!("low"), &json!("ALL")));
+        assert_eq!((&own["note"], &own["sharing"]), (&json!("low"), &json!("ALL")));
     }
 
     async fn r09_a_standing_choice_holds_for_answers_that_do_not_say_otherwise(app) {
@@ -374,13 +374,13 @@ on_both_databases! {
             notes.collect::<Vec<_>>()
         };
         let stand = async |share: &str| {
-            couple.sam.done(&app, "updateProfile", json!({ "defaultShare": share }), "").await;
+            couple.sam.done(&app, "updateProfile", json!({ "defaultSharing": share }), "").await;
         };
         stand("MOOD").await;
         couple.sam.done(&app, "answerCheckIn", answer(&check_ins[0], 3), "").await;
         stand("ALL").await;
         couple.sam.done(&app, "answerCheckIn", answer(&check_ins[1], 3), "").await;
-        let private = json!({ "checkInId": check_ins[2]["id"], "mood": 3, "share": "NOTHING" });
+        let private = json!({ "checkInId": check_ins[2]["id"], "mood": 3, "sharing": "NOTHING" });
         couple.sam.done(&app, "answerCheckIn", private, "").await;
         app.pass_minutes(2).await;
         assert_eq!(shown().await, ["mood", "all", "nothing"]);
@@ -407,14 +407,14 @@ on_both_databases! {
             let done = couple.sam.done(&app, name, input, "checkIn { answer { unseenUntil } }").await;
             done["checkIn"]["answer"]["unseenUntil"].clone()
         };
-        let share = async |share: &str| choose("changeSharing", json!({ "share": share })).await;
+        let share = async |share: &str| choose("changeSharing", json!({ "sharing": share })).await;
         let until = || json!((app.clock.now() + delay).to_string());
         let wait = async |time| app.pass_until(app.clock.now() + time).await;
         let mine = async || {
-            couple.check_ins(&app, &couple.sam, &scene).await[0]["answer"]["share"].clone()
+            couple.check_ins(&app, &couple.sam, &scene).await[0]["answer"]["sharing"].clone()
         };
 
-        let give = |mood: i32, note: &str, share: &str| json!({ "mood": mood, "note": note, "share": share });
+        let give = |mood: i32, note: &str, share: &str| json!({ "mood": mood, "note": note, "sharing": share });
         assert_eq!(choose("answerCheckIn", give(2, "low", "ALL")).await, until());
         wait(delay - second).await;
         assert_eq!((shown().await, mine().await), ("nothing".into(), json!("ALL")), "a second before");
@@ -456,7 +456,7 @@ on_both_databases! {
     async fn r09_only_an_answer_can_be_shared_and_only_by_its_author(app) {
         let couple = app.couple().await;
         let check_in = sams_check_ins(&app, &couple).await.remove(0);
-        let share = json!({ "checkInId": check_in["id"], "share": "ALL" });
+        let share = json!({ "checkInId": check_in["id"], "sharing": "ALL" });
         let problem = couple.sam.refused(&app, "changeSharing", share.clone()).await;
         assert_eq!(problem, ("checkInId".into(), "WRONG_STATE".into()));
         app.clock.set(minute(HOUR));
@@ -469,6 +469,6 @@ on_both_databases! {
             assert_eq!(problem, ("checkInId".into(), "NOT_FOUND".into()), "{step} by the partner");
         }
         assert_eq!(look(&app, &couple.alex, &check_in).await, Value::Null);
-        assert_eq!(look(&app, &couple.sam, &check_in).await["answer"]["share"], "NOTHING");
+        assert_eq!(look(&app, &couple.sam, &check_in).await["answer"]["sharing"], "NOTHING");
     }
 }

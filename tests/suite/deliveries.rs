@@ -68,8 +68,8 @@ async fn devices(app: &TestApp, person: &Person) -> usize {
     data["viewer"]["devices"].as_array().unwrap().len()
 }
 
-async fn address_fails(app: &TestApp, person: &Person) -> Value {
-    person.ask(app, "{ viewer { account { addressFails } } }", json!({})).await["viewer"]["account"].clone()
+async fn email_fails(app: &TestApp, person: &Person) -> Value {
+    person.ask(app, "{ viewer { account { emailFails } } }", json!({})).await["viewer"]["account"].clone()
 }
 
 async fn remove_device(app: &TestApp, person: &Person) {
@@ -441,12 +441,12 @@ on_both_databases! {
         couple.scene(&app).await;
         app.mail.answer_address(&couple.sam.email, Some(550));
         app.pass_minutes(HOUR).await;
-        assert_eq!(address_fails(&app, &couple.sam).await, json!({ "addressFails": true }));
+        assert_eq!(email_fails(&app, &couple.sam).await, json!({ "emailFails": true }));
         // The server would accept mails again, but nothing is sent to that address.
         app.mail.answer_address(&couple.sam.email, None);
         app.pass_minutes(3 * DAY).await;
         assert_eq!(couple.sam.timeline(&app).await, Vec::<String>::new());
-        assert_eq!(address_fails(&app, &couple.alex).await, json!({ "addressFails": false }));
+        assert_eq!(email_fails(&app, &couple.alex).await, json!({ "emailFails": false }));
     }
 
     async fn r20_a_passing_answer_to_a_mail_is_waited_out(app) {
@@ -458,7 +458,7 @@ on_both_databases! {
         app.pass_minutes(HOUR).await;
         app.mail.answer_address(&couple.sam.email, None);
         app.pass_minutes(5).await;
-        assert_eq!(address_fails(&app, &couple.sam).await, json!({ "addressFails": false }));
+        assert_eq!(email_fails(&app, &couple.sam).await, json!({ "emailFails": false }));
         assert_eq!(couple.sam.timeline(&app).await.len(), 2);
     }
 }

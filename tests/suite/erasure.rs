@@ -17,12 +17,12 @@ const REQUEST: &str =
 const CANCEL: &str = "mutation { cancelErasure { status problems { field code } } }";
 
 /// What a person sees of a link and of everything on it.
-const LINKS: &str = "{ viewer { partnerLinks(endedToo: true) { status endedAt me { displayName }
+const LINKS: &str = "{ viewer { partnerLinks(endedToo: true) { state endedAt me { displayName }
     partner { who displayName role } invitationExpiresAt agreedRevision { number }
     revisions(first: 5) { nodes { number state author contentHash agreements { who }
         needs { who erased needs { words } } terms { erased limits stopSignal contactPlan protocol { ... on AfterEnd { minutes } } partnerAlert } } }
-    scenes(first: 5) { nodes { status intensity partnersRole aftercare { recordedBy givenBy comforts note } outreaches { who way }
-        myCheckIns { state dueAt answer { note } } partnersCheckIns { dueAt shared { mood note } } } } } } }";
+    scenes(first: 5) { nodes { state intensity partnerRole aftercare { recordedBy givenBy comforts note } outreaches { who way }
+        myCheckIns { state dueAt answer { note } } partnerCheckIns { dueAt shared { mood note } } } } } } }";
 
 async fn request(app: &TestApp, person: &Person) -> Value {
     person.ask(app, REQUEST, json!({})).await["requestErasure"].clone()
@@ -33,7 +33,7 @@ async fn cancel(app: &TestApp, person: &Person) -> Value {
 }
 
 async fn prove(app: &TestApp, person: &Person) {
-    person.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+    person.done(app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
 }
 
 pub async fn erase(app: &TestApp, person: &Person) {
@@ -119,7 +119,7 @@ on_both_databases! {
 
         let after = links(&app, sam).await;
         let (was, is) = (&before[0], &after[0]);
-        assert_eq!(is["status"], "ENDED");
+        assert_eq!(is["state"], "ENDED");
         assert_eq!(is["partner"], json!({ "who": "PARTNER", "displayName": "Former partner", "role": null }));
         let (second, first) = (&is["revisions"]["nodes"][0], &is["revisions"]["nodes"][1]);
         let gone = json!({ "who": "PARTNER", "erased": true, "needs": null });
@@ -144,7 +144,7 @@ on_both_databases! {
         assert_eq!(scene["outreaches"], json!([{ "who": "ME", "way": "CALL" }]));
         assert_eq!(scene["myCheckIns"], was["scenes"]["nodes"][0]["myCheckIns"]);
         assert_eq!(scene["myCheckIns"][0]["answer"]["note"], SAMS[3]);
-        assert_eq!((&scene["partnersCheckIns"], &scene["partnersRole"]), (&json!([]), &Value::Null));
+        assert_eq!((&scene["partnerCheckIns"], &scene["partnerRole"]), (&json!([]), &Value::Null));
 
         // Alex has no account any more, and may sign up again as somebody new.
         let answer = app.raw(Some(&access), "{ viewer { account { id } } }", json!({})).await;
@@ -174,15 +174,15 @@ on_both_databases! {
         let Couple { alex, sam, .. } = &couple;
         app.pass_minutes(6).await;
         let scene = couple.scene(&app).await;
-        let refused = json!({ "status": "REFUSED", "erasure": null, "problems": [{ "field": "input", "code": "PROOF_NEEDED" }] });
+        let refused = json!({ "status": "REFUSED", "erasure": null, "problems": [{ "field": "input", "code": "REAUTHENTICATION_REQUIRED" }] });
         assert_eq!(request(&app, alex).await, refused);
-        assert_eq!(links(&app, alex).await[0]["status"], "ACTIVE", "nothing was done");
+        assert_eq!(links(&app, alex).await[0]["state"], "ACTIVE", "nothing was done");
         prove(&app, alex).await;
         let asked = request(&app, alex).await;
         let erase_at: jiff::Timestamp = text(&asked["erasure"]["eraseAt"]).parse().unwrap();
         assert_eq!(erase_at, app.clock.now() + jiff::SignedDuration::from_mins(GRACE));
         assert_eq!(request(&app, alex).await["status"], "UNCHANGED");
-        assert_eq!(links(&app, alex).await[0]["status"], "ENDED");
+        assert_eq!(links(&app, alex).await[0]["state"], "ENDED");
 
         // Nothing is sent in the meantime, though Alex's check-ins fall due.
         app.deliver().await;
@@ -197,7 +197,7 @@ on_both_databases! {
         // The next day Alex logs in again and cancels the erasure: the nudges still to come are sent.
         assert_eq!(erasure::carry_out_due(&app.app.context).await.unwrap(), 0);
         app.log_in(&alex.email, PASSWORD).await;
-        assert_eq!(cancel(&app, alex).await["problems"][0]["code"], "PROOF_NEEDED");
+        assert_eq!(cancel(&app, alex).await["problems"][0]["code"], "REAUTHENTICATION_REQUIRED");
         prove(&app, alex).await;
         assert_eq!(cancel(&app, alex).await["status"], "DONE");
         assert_eq!(cancel(&app, alex).await["problems"][0]["code"], "WRONG_STATE");
@@ -206,7 +206,7 @@ on_both_databases! {
         assert!(alex.pushes(&app).len() > pushes, "the check-ins of the days after");
         app.pass_minutes(GRACE).await;
         assert_eq!(erasure::carry_out_due(&app.app.context).await.unwrap(), 0);
-        assert_eq!(links(&app, alex).await[0]["status"], "ENDED", "links that ended stay ended");
+        assert_eq!(links(&app, alex).await[0]["state"], "ENDED", "links that ended stay ended");
         app.link(sam, alex).await;
 
         // Once the grace period is over, nothing can cancel the erasure, even if the worker has not done it yet.
@@ -232,7 +232,7 @@ on_both_databases! {
         app.pass_minutes(HOUR).await;
         for (couple, scene) in couples.iter().zip(&scenes) {
             let due = couple.check_ins(&app, &couple.alex, scene).await.remove(0);
-            let answer = json!({ "checkInId": due["id"], "mood": 2, "note": "x", "share": "ALL" });
+            let answer = json!({ "checkInId": due["id"], "mood": 2, "note": "x", "sharing": "ALL" });
             couple.alex.done(&app, "answerCheckIn", answer, "").await;
             prove(&app, &couple.alex).await;
         }
@@ -275,7 +275,7 @@ on_both_databases! {
         sam.done(&app, "writeDebrief", json!({ "sceneId": later, "text": "for later" }), "").await;
         app.pass_minutes(HOUR).await;
         let due = couple.check_ins(&app, sam, &opened).await.remove(0)["id"].clone();
-        let answer = json!({ "checkInId": due, "mood": 2, "share": "NOTHING" });
+        let answer = json!({ "checkInId": due, "mood": 2, "sharing": "NOTHING" });
         sam.done(&app, "answerCheckIn", answer, "").await;
         sam.done(&app, "writeNeeds", json!({ "linkId": link, "needs": { "words": "never said" } }), "").await;
         app.pass_minutes(1).await;
@@ -290,7 +290,7 @@ on_both_databases! {
         assert!(!shown.contains("never said"), "{shown}");
 
         let more = [
-            ("changeSharing", json!({ "checkInId": due, "share": "ALL" })),
+            ("changeSharing", json!({ "checkInId": due, "sharing": "ALL" })),
             ("updateLink", json!({ "linkId": link, "partnerAlertAllowed": true })),
             ("setSceneAlert", json!({ "sceneId": opened, "allowed": true })),
         ];
@@ -320,7 +320,7 @@ on_both_databases! {
         assert_eq!(request(&app, sam).await["status"], "DONE");
         app.pass_minutes(GRACE - 60).await;
         alex.refresh(&app).await;
-        alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        alex.done(&app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         alex.ask(&app, "mutation { requestExport { status } }", json!({})).await;
         assert_eq!(evenkeel::actions::export::make_due(&app.app.context).await.unwrap(), 1);
         let kept = "mutation($l: ID!) { endLink(input: { linkId: $l }) {

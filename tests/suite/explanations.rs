@@ -123,7 +123,7 @@ on_both_databases! {
         app.pass_minutes(HOUR + 5).await;
         for ((couple, deed), id) in couples.iter().zip(&check_ins) {
             let (name, input) = match *deed {
-                "answers" => ("answerCheckIn", json!({ "checkInId": id, "mood": 1, "share": "NOTHING" })),
+                "answers" => ("answerCheckIn", json!({ "checkInId": id, "mood": 1, "sharing": "NOTHING" })),
                 "skips" => ("skipCheckIn", json!({ "checkInId": id })),
                 "pauses" => ("pauseNudges", json!({})),
                 "snoozes" => ("snoozeCheckIn", json!({ "checkInId": id, "minutes": 90 })),

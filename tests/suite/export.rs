@@ -14,7 +14,8 @@ use std::io::Read;
 
 const REQUEST: &str =
     "mutation { requestExport { status export { state expiresAt } problems { field code } } }";
-const FETCH: &str = "mutation { fetchExport { status download { path expiresAt } problems { field code } } }";
+const FETCH: &str =
+    "mutation { createExportDownload { status download { path expiresAt } problems { field code } } }";
 const LOOK: &str = "{ viewer { export { state readyAt size } } }";
 
 async fn request(app: &TestApp, person: &Person) -> Value {
@@ -22,7 +23,7 @@ async fn request(app: &TestApp, person: &Person) -> Value {
 }
 
 async fn fetch(app: &TestApp, person: &Person) -> Value {
-    person.ask(app, FETCH, json!({})).await["fetchExport"].clone()
+    person.ask(app, FETCH, json!({})).await["createExportDownload"].clone()
 }
 
 async fn look(app: &TestApp, person: &Person) -> Value {
@@ -30,7 +31,7 @@ async fn look(app: &TestApp, person: &Person) -> Value {
 }
 
 async fn prove(app: &TestApp, person: &Person) {
-    person.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+    person.done(app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
 }
 
 /// Requests an export and has it made; returns its path.
@@ -84,7 +85,7 @@ async fn everything(app: &TestApp) -> Couple {
     // What Sam says here is for Sam alone, and nobody agrees to the text that Sam proposes.
     app.pass_minutes(DAY).await;
     let due = couple.check_ins(app, sam, &scene).await.remove(1);
-    let answer = json!({ "checkInId": due["id"], "mood": 2, "note": "for me alone", "share": "NOTHING" });
+    let answer = json!({ "checkInId": due["id"], "mood": 2, "note": "for me alone", "sharing": "NOTHING" });
     sam.done(app, "answerCheckIn", answer, "").await;
     sam.done(app, "writeNeeds", json!({ "linkId": link, "needs": { "words": "not said yet" } }), "").await;
     let query = "{ viewer { partnerLinks { latestRevision { id } } } }";
@@ -138,7 +139,7 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("accounts.id", In("account.id")), ("accounts.email_index", SECRET), ("accounts.email", In("account.email")),
     ("accounts.display_name", In("account.displayName")), ("accounts.password_hash", SECRET), ("accounts.data_key", SECRET),
     ("accounts.zone", In("account.zone")), ("accounts.quiet_from", In("account.quietHours.from")),
-    ("accounts.quiet_until", In("account.quietHours.until")), ("accounts.default_share", In("account.defaultShare")),
+    ("accounts.quiet_until", In("account.quietHours.until")), ("accounts.default_share", In("account.defaultSharing")),
     ("accounts.push", In("account.pushWanted")), ("accounts.mail", In("account.mailWanted")),
     ("accounts.paused_until", In("account.pausedUntil")), ("accounts.address_failed_at", In("account.addressFailedAt?")),
     ("accounts.created_at", In("account.createdAt")), ("accounts.held_at", In("account.onHoldSince?")),
@@ -195,7 +196,7 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("check_ins.due_at", In("scenes.myCheckIns.dueAt")), ("check_ins.closes_at", In("scenes.myCheckIns.closesAt")),
     ("check_ins.state", In("scenes.myCheckIns.state")), ("check_ins.snoozed_until", In("scenes.myCheckIns.snoozedUntil?")),
     ("check_ins.round", In("nudges.round")), ("check_ins.answer", In("scenes.myCheckIns.answer.note")),
-    ("check_ins.share", In("scenes.myCheckIns.answer.share")), ("check_ins.answered_at", In("scenes.myCheckIns.answer.answeredAt")),
+    ("check_ins.share", In("scenes.myCheckIns.answer.sharing")), ("check_ins.answered_at", In("scenes.myCheckIns.answer.answeredAt")),
     ("check_ins.created_at", In("scenes.endedAt")),
     ("outreaches.id", KEY), ("outreaches.scene_id", KEY), ("outreaches.account_id", In("scenes.outreaches.whose")),
     ("outreaches.way", In("scenes.outreaches.way")), ("outreaches.happened_at", In("scenes.outreaches.happenedAt")),
@@ -340,7 +341,7 @@ on_both_databases! {
         let couple = app.couple().await;
         let alex = &couple.alex;
         app.pass_minutes(6).await;
-        let needed = |problems: &Value| problems[0]["code"] == "PROOF_NEEDED";
+        let needed = |problems: &Value| problems[0]["code"] == "REAUTHENTICATION_REQUIRED";
         assert!(needed(&request(&app, alex).await["problems"]));
         assert_eq!(look(&app, alex).await, Value::Null);
         assert_eq!(fetch(&app, alex).await["problems"][0]["code"], "WRONG_STATE");
@@ -394,7 +395,7 @@ on_both_databases! {
         // A thief in another session asked for it; its owner signs that one out, and has the export still.
         let (thiefs, _) = app.log_in(&alex.email, PASSWORD).await;
         let first = path(&app, alex).await;
-        let fetched = app.raw(Some(&thiefs), FETCH, json!({})).await["data"]["fetchExport"].clone();
+        let fetched = app.raw(Some(&thiefs), FETCH, json!({})).await["data"]["createExportDownload"].clone();
         let second = format!("{}{}", app.url, text(&fetched["download"]["path"]));
         assert_eq!(download(&app, &first).await.0, 404);
         alex.ask(&app, "mutation { endOtherSessions { status } }", json!({})).await;

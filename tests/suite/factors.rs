@@ -29,8 +29,8 @@ fn seconds(app: &TestApp, count: i64) {
 }
 
 /// The answer to a sensitive act without reauthentication.
-fn proof_needed() -> Value {
-    json!({ "status": "REFUSED", "problems": [{ "field": "input", "code": "PROOF_NEEDED" }] })
+fn reauthentication_required() -> Value {
+    json!({ "status": "REFUSED", "problems": [{ "field": "input", "code": "REAUTHENTICATION_REQUIRED" }] })
 }
 
 async fn end_others(app: &TestApp, person: &Person) -> Value {
@@ -150,20 +150,20 @@ on_both_databases! {
         assert_eq!(end_others(&app, &alex).await["status"], "DONE", "a log-in is a proof");
         app.log_in(&alex.email, PASSWORD).await;
         seconds(&app, 1);
-        assert_eq!(end_others(&app, &alex).await, proof_needed());
+        assert_eq!(end_others(&app, &alex).await, reauthentication_required());
         assert_eq!(sessions(&app, &alex).await, 2, "nothing was done");
         alex.refresh(&app).await;
-        assert_eq!(end_others(&app, &alex).await, proof_needed(), "a refresh is none");
+        assert_eq!(end_others(&app, &alex).await, reauthentication_required(), "a refresh is none");
 
         let wrong = json!({ "password": "five calm boats on a lake" });
-        assert_eq!(alex.refused(&app, "proveItIsMe", wrong).await, ("password".into(), "MALFORMED".into()));
-        assert_eq!(end_others(&app, &alex).await, proof_needed());
-        alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        assert_eq!(alex.refused(&app, "reauthenticate", wrong).await, ("password".into(), "MALFORMED".into()));
+        assert_eq!(end_others(&app, &alex).await, reauthentication_required());
+        alex.done(&app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         seconds(&app, 299);
         assert_eq!(end_others(&app, &alex).await["status"], "DONE");
         assert_eq!(sessions(&app, &alex).await, 1);
         seconds(&app, 1);
-        assert_eq!(end_others(&app, &alex).await, proof_needed());
+        assert_eq!(end_others(&app, &alex).await, reauthentication_required());
     }
 
     async fn a_proof_counts_for_its_own_session_and_person_only(app) {
@@ -171,10 +171,10 @@ on_both_databases! {
         let sam = app.person_without_device("Sam", "America/Los_Angeles", ("23:00", "07:00")).await;
         let (elsewhere, _) = app.log_in(&alex.email, PASSWORD).await;
         seconds(&app, 300);
-        alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        alex.done(&app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         let answer = app.raw(Some(&elsewhere), END_OTHERS, json!({})).await;
-        assert_eq!(answer["data"]["endOtherSessions"], proof_needed());
-        assert_eq!(end_others(&app, &sam).await, proof_needed());
+        assert_eq!(answer["data"]["endOtherSessions"], reauthentication_required());
+        assert_eq!(end_others(&app, &sam).await, reauthentication_required());
         assert_eq!(end_others(&app, &alex).await["status"], "DONE");
     }
 
@@ -249,7 +249,7 @@ on_both_databases! {
         thrice(false, finish, json!({ "i": { "ceremony": ceremony, "credential": passkey.get(&options) } })).await;
         alex.ask(&app, "mutation { requestExport { status } }", json!({})).await;
         assert_eq!(evenkeel::actions::export::make_due(&app.app.context).await.unwrap(), 1);
-        thrice(true, "mutation { fetchExport { status download { path } } }", json!({})).await;
+        thrice(true, "mutation { createExportDownload { status download { path } } }", json!({})).await;
 
         // Whose payload has a field of these names hands a secret out. A new one belongs above.
         let schema = evenkeel::graphql::print();
@@ -309,10 +309,10 @@ on_both_databases! {
         assert_eq!(refused(&app, &resting, "totpCode", &phone.code(&app)).await, too_many);
         let guess = json!({ "password": PASSWORD, "totpCode": phone.wrong(&app) });
         for _ in 0..2 {
-            assert_eq!(alex.refused(&app, "proveItIsMe", guess.clone()).await, wrong("totpCode"));
+            assert_eq!(alex.refused(&app, "reauthenticate", guess.clone()).await, wrong("totpCode"));
         }
         let right = json!({ "password": PASSWORD, "totpCode": phone.code(&app) });
-        assert_eq!(alex.refused(&app, "proveItIsMe", right).await, too_many, "a proof is no way around");
+        assert_eq!(alex.refused(&app, "reauthenticate", right).await, too_many, "a proof is no way around");
         let owners = challenge(&app, &alex.email).await;
         let input = json!({ "i": { "challenge": owners, "totpCode": phone.code(&app) } });
         let answer = app.from("198.51.100.7", COMPLETE, input).await;
@@ -398,20 +398,20 @@ on_both_databases! {
         let prove = async |more: Value| {
             let mut input = json!({ "password": PASSWORD });
             input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            alex.change(&app, "proveItIsMe", input, "").await
+            alex.change(&app, "reauthenticate", input, "").await
         };
         assert_eq!(prove(json!({})).await["problems"][0]["code"], "REQUIRED");
         assert_eq!(prove(json!({ "totpCode": phone.wrong(&app) })).await["problems"][0]["code"], "MALFORMED");
         let both = json!({ "totpCode": phone.code(&app), "recoveryCode": phone.recovery_codes[0] });
         assert_eq!(prove(both).await["problems"][0]["field"], "totpCode");
         let wrong_password = json!({ "password": "five calm boats on a lake", "totpCode": phone.code(&app) });
-        assert_eq!(alex.refused(&app, "proveItIsMe", wrong_password).await, wrong("password"));
+        assert_eq!(alex.refused(&app, "reauthenticate", wrong_password).await, wrong("password"));
         for act in ["endOtherSessions", "renewRecoveryCodes", "removeTotp", "beginTotp"] {
             let data = alex.ask(&app, &format!("mutation {{ {act} {{ status problems {{ field code }} }} }}"), json!({})).await;
-            assert_eq!(data[act], proof_needed(), "{act}");
+            assert_eq!(data[act], reauthentication_required(), "{act}");
         }
         let new = json!({ "currentPassword": PASSWORD, "newPassword": "five calm boats on a lake" });
-        assert_eq!(alex.refused(&app, "changePassword", new).await, ("input".into(), "PROOF_NEEDED".into()));
+        assert_eq!(alex.refused(&app, "changePassword", new).await, ("input".into(), "REAUTHENTICATION_REQUIRED".into()));
         assert_eq!(prove(json!({ "totpCode": phone.code(&app) })).await["status"], "DONE", "a wrong password uses no code up");
         assert_eq!(end_others(&app, &alex).await["status"], "DONE");
         assert_eq!(prove(json!({ "recoveryCode": phone.recovery_codes[0] })).await["status"], "DONE");
@@ -444,7 +444,7 @@ on_both_databases! {
         let data = alex.ask(&app, "mutation { renewRecoveryCodes { problems { code } } }", json!({})).await;
         assert_eq!(data["renewRecoveryCodes"]["problems"][0]["code"], "WRONG_STATE");
         // A set-up that was begun and left alone cannot be confirmed later.
-        alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        alex.done(&app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         let begun = alex.ask(&app, begin, json!({})).await["beginTotp"].clone();
         let late = Authenticator::scan(begun["setup"]["uri"].as_str().unwrap());
         seconds(&app, 900);

@@ -25,7 +25,7 @@ fn cases<S: Strategy>(strategy: S) -> Vec<S::Value> {
 /// Valid documents of every kind.
 const DOCUMENTS: [&str; 6] = [
     "query Q($id: ID!, $n: Int = 5) { node(id: $id) { id ... on Scene { myCheckIns { id } } } viewer { checkIns(first: $n) { nodes { ...F } pageInfo { endCursor } } } } fragment F on CheckIn { id dueAt answer { mood } }",
-    "{ viewer { account { displayName email quietHours { from until } } partnerLinks(endedToo: true) { id status me { role } revisions(first: 3) { edges { cursor node { number state } } } } } }",
+    "{ viewer { account { displayName email quietHours { from until } } partnerLinks(endedToo: true) { id state me { role } revisions(first: 3) { edges { cursor node { number state } } } } } }",
     "mutation { updateProfile(input: { displayName: \"Alex\", zone: \"Europe/Berlin\", quietHours: null }) { status problems { field code sentence } } }",
     "mutation M($i: AnswerCheckInInput!) { answerCheckIn(input: $i) { status } skipCheckIn(input: { checkInId: \"\"\"block \\\"\"\" text\"\"\" }) { status @include(if: true) } }",
     "query { __schema { types { name fields(includeDeprecated: true) { name args { defaultValue } type { kind ofType { name } } } } } __typename }",

@@ -61,12 +61,13 @@ impl Visitors {
         let token = |email: &str| last(&link_in(&app.mail.inbox(email).pop().unwrap()));
         alex.refresh(app).await;
         let (verify, reset) = (token("kim@people.test"), token(&alex.email));
-        alex.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
-        alex.done(app, "requestAddressChange", json!({ "email": "alexandra@people.test" }), "").await;
+        alex.done(app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
+        alex.done(app, "requestEmailChange", json!({ "email": "alexandra@people.test" }), "").await;
         alex.ask(app, "mutation { requestExport { status } }", json!({})).await;
         assert_eq!(evenkeel::actions::export::make_due(&app.app.context).await.unwrap(), 1);
-        let fetch = "mutation { fetchExport { download { path } } }";
-        let export = last(&text(&alex.ask(app, fetch, json!({})).await["fetchExport"]["download"]["path"]));
+        let fetch = "mutation { createExportDownload { download { path } } }";
+        let export =
+            last(&text(&alex.ask(app, fetch, json!({})).await["createExportDownload"]["download"]["path"]));
         app.deliver().await;
         let new_address = token("alexandra@people.test");
         let old_address = token(&alex.email);

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 const INVITE: &str = "mutation { invitePartner(input: { role: SWITCH }) { status code link { id } } }";
-const LINKS: &str = "{ viewer { partnerLinks(endedToo: true) { id status } } }";
+const LINKS: &str = "{ viewer { partnerLinks(endedToo: true) { id state } } }";
 const KEY: &str = "6f1c0c1e-3c52-4b0e-9d4e-1";
 
 async fn alex(app: &TestApp) -> Person {

@@ -6,16 +6,16 @@ use crate::support::{Couple, Person, TestApp, at};
 use serde_json::{Value, json};
 
 const INVITE: &str = "mutation { invitePartner(input: { role: DOMINANT }) {
-    status code link { id status invitationExpiresAt partner { displayName } } problems { field code } } }";
+    status code link { id state invitationExpiresAt partner { displayName } } problems { field code } } }";
 const LOOK: &str = "query($code: String!) { invitation(code: $code) { displayName role expiresAt } }";
 const ACCEPT: &str = "mutation($code: String!) { acceptInvitation(input: { code: $code, role: SWITCH }) {
-    status link { id status } problems { field code } } }";
+    status link { id state } problems { field code } } }";
 const DECLINE: &str = "mutation($code: String!) { declineInvitation(input: { code: $code }) {
     status problems { field code } } }";
 const END: &str = "mutation($link: ID!) { endLink(input: { linkId: $link }) {
-    status link { id status } problems { field code } } }";
+    status link { id state } problems { field code } } }";
 const LINKS: &str = "{ viewer { partnerLinks(endedToo: true) {
-    id status me { displayName role } partner { displayName role } invitationExpiresAt activeAt endedAt } } }";
+    id state me { displayName role } partner { displayName role } invitationExpiresAt activeAt endedAt } } }";
 
 async fn people<const N: usize>(app: &TestApp, names: [&str; N]) -> [Person; N] {
     let mut people = Vec::new();
@@ -55,7 +55,7 @@ async fn links(app: &TestApp, person: &Person) -> Vec<Value> {
 
 /// How many of a person's links have this status.
 async fn count(app: &TestApp, person: &Person, status: &str) -> usize {
-    links(app, person).await.iter().filter(|link| link["status"] == status).count()
+    links(app, person).await.iter().filter(|link| link["state"] == status).count()
 }
 
 fn refused(code: &str) -> Value {
@@ -67,7 +67,7 @@ on_both_databases! {
         let [alex, sam] = people(&app, ["Alex", "Sam"]).await;
         let data = alex.ask(&app, INVITE, json!({})).await;
         let invited = &data["invitePartner"];
-        assert_eq!(invited["link"]["status"], "INVITED");
+        assert_eq!(invited["link"]["state"], "INVITED");
         assert_eq!(invited["link"]["partner"], Value::Null);
         assert_eq!(invited["link"]["invitationExpiresAt"], "2026-10-27T18:00:00Z");
         let code = text(&invited["code"]);
@@ -78,10 +78,10 @@ on_both_databases! {
         assert_eq!(links(&app, &sam).await, Vec::<Value>::new(), "looking ties nobody");
         assert_eq!(look(&app, &sam, &code).await, expected, "looking uses nothing up");
 
-        assert_eq!(accept(&app, &sam, &code).await["link"]["status"], "ACTIVE");
+        assert_eq!(accept(&app, &sam, &code).await["link"]["state"], "ACTIVE");
         let of_alex = links(&app, &alex).await;
         assert_eq!(of_alex[0]["id"], invited["link"]["id"]);
-        assert_eq!(of_alex[0]["status"], "ACTIVE");
+        assert_eq!(of_alex[0]["state"], "ACTIVE");
         assert_eq!(of_alex[0]["invitationExpiresAt"], Value::Null);
         assert_eq!(of_alex[0]["partner"], json!({ "displayName": "Sam", "role": "SWITCH" }));
         let of_sam = links(&app, &sam).await;
@@ -139,7 +139,7 @@ on_both_databases! {
         assert_eq!(decline(&app, &sam, &code).await["status"], "DONE");
         assert_eq!(accept(&app, &kim, &code).await["problems"], refused("EXPIRED"));
         let of_alex = links(&app, &alex).await;
-        assert_eq!((&of_alex[0]["status"], &of_alex[0]["partner"]), (&json!("ENDED"), &Value::Null));
+        assert_eq!((&of_alex[0]["state"], &of_alex[0]["partner"]), (&json!("ENDED"), &Value::Null));
         assert_eq!(links(&app, &sam).await, Vec::<Value>::new());
         app.pass_minutes(24 * 60).await;
         assert_eq!((alex.pushes(&app).len(), alex.mails(&app).len()), (0, mails));
@@ -148,7 +148,7 @@ on_both_databases! {
     async fn an_invitation_can_be_taken_back(app) {
         let [alex, sam] = people(&app, ["Alex", "Sam"]).await;
         let (code, link) = invite(&app, &alex).await;
-        assert_eq!(end(&app, &alex, &link).await["link"]["status"], "ENDED");
+        assert_eq!(end(&app, &alex, &link).await["link"]["state"], "ENDED");
         assert_eq!(look(&app, &sam, &code).await, Value::Null);
         assert_eq!(accept(&app, &sam, &code).await["problems"], refused("EXPIRED"));
         assert_eq!(end(&app, &alex, &link).await["status"], "UNCHANGED");
@@ -236,12 +236,12 @@ on_both_databases! {
         let scene = couple.scene(&app).await;
         let mails = (alex.mails(&app).len(), sam.mails(&app).len());
 
-        assert_eq!(end(&app, sam, link).await["link"]["status"], "ENDED");
+        assert_eq!(end(&app, sam, link).await["link"]["state"], "ENDED");
         assert_eq!(end(&app, sam, link).await["status"], "UNCHANGED");
         app.deliver().await;
         assert_eq!((alex.pushes(&app).len(), sam.pushes(&app).len()), (0, 0), "an end is not announced");
         assert_eq!((alex.mails(&app).len(), sam.mails(&app).len()), mails);
-        assert_eq!(links(&app, alex).await[0]["status"], "ENDED", "but it shows to whoever looks");
+        assert_eq!(links(&app, alex).await[0]["state"], "ENDED", "but it shows to whoever looks");
 
         app.pass_minutes(4 * 24 * 60).await;
         for person in [alex, sam] {
@@ -265,7 +265,7 @@ on_both_databases! {
         let scene = couple.scene(&app).await;
         app.pass_minutes(60).await;
         let check_in = couple.check_ins(&app, sam, &scene).await[0]["id"].clone();
-        let answer = "mutation($id: ID!) { answerCheckIn(input: { checkInId: $id, mood: 4, share: ALL }) {
+        let answer = "mutation($id: ID!) { answerCheckIn(input: { checkInId: $id, mood: 4, sharing: ALL }) {
             status problems { field code } } }";
         sam.ask(&app, answer, json!({ "id": check_in })).await;
         app.pass_minutes(2).await;

@@ -66,7 +66,7 @@ on_both_databases! {
         let couple = app.couple().await;
         agree_on(&app, &couple, joined(after_end(&[60]), &[on_day(1, "09:30"), on_day(2, "09:30")])).await;
         let scene = couple.scene(&app).await;
-        let query = "query($id: ID!) { node(id: $id) { ... on Scene { partnersCheckIns { dueAt shared { mood } } } } }";
+        let query = "query($id: ID!) { node(id: $id) { ... on Scene { partnerCheckIns { dueAt shared { mood } } } } }";
         let look = async || couple.alex.ask(&app, query, json!({ "id": scene })).await.to_string();
         let before = look().await;
         assert!(before.contains("2026-10-25T08:30:00Z") && !before.contains("2026-10-25T16:30:00Z"), "{before}");

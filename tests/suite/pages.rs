@@ -87,7 +87,7 @@ async fn post(app: &TestApp, link: &str, fields: &[(&str, &str)]) -> (u16, Strin
 async fn first(app: &TestApp, couple: &Couple, scene: &str) -> Value {
     let check_ins = couple.check_ins(app, &couple.sam, scene).await;
     let query = "query($id: ID!) { node(id: $id) { ... on CheckIn { id state snoozedUntil
-        answer { mood signs { sign degree } need note share } } } }";
+        answer { mood signs { sign degree } need note sharing } } } }";
     couple.sam.ask(app, query, json!({ "id": check_ins[0]["id"] })).await["node"].clone()
 }
 
@@ -122,12 +122,12 @@ on_both_databases! {
 
         let written = [
             ("sign-tired", "a_lot"), ("sign-low", "a_little"), ("sign-sad", ""), ("sign-numb", "none"),
-            ("need", " a call "), ("note", "tea & rest"), ("share", "mood"), ("mood", "2"),
+            ("need", " a call "), ("note", "tea & rest"), ("sharing", "mood"), ("mood", "2"),
         ];
         let (status, page) = post(&app, &link, &written).await;
         assert!(status == 200 && page.contains(DONE) && !page.contains("<form"), "{page}");
         let kept = json!({
-            "mood": 2, "need": "a call", "note": "tea & rest", "share": "MOOD", "signs": [
+            "mood": 2, "need": "a call", "note": "tea & rest", "sharing": "MOOD", "signs": [
                 { "sign": "LOW", "degree": "A_LITTLE" }, { "sign": "NUMB", "degree": "NONE" },
                 { "sign": "TIRED", "degree": "A_LOT" },
             ],
@@ -175,7 +175,7 @@ on_both_databases! {
         look().await;
         sam.done(&app, "answerCheckIn", json!({ "checkInId": id, "mood": 2 }), "").await;
         look().await;
-        sam.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        sam.done(&app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         sam.ask(&app, "mutation { endOtherSessions { status } requestErasure { status } }", json!({})).await;
         look().await;
         app.clock.set(minute(HOUR + 15 * DAY));
@@ -208,7 +208,7 @@ on_both_databases! {
     async fn an_answer_fits_in_any_script_and_a_longer_one_gets_a_page(app) {
         let (couple, scene, link) = asked(&app).await;
         let long = "\u{1F33F}".repeat(2000);
-        let (status, page) = post(&app, &link, &[("need", &long), ("note", &long), ("share", &"x".repeat(20_000))]).await;
+        let (status, page) = post(&app, &link, &[("need", &long), ("note", &long), ("sharing", &"x".repeat(20_000))]).await;
         assert!(status == 413 && page.contains("too long") && page.contains("id=\"leave\""), "{status} {page}");
         let request = app.http.post(&link).header("Content-Type", "application/json").body(" ".repeat(70_000));
         let answer = request.send().await.unwrap();
@@ -222,7 +222,7 @@ on_both_databases! {
     async fn r11_on_hold_a_link_looks_like_one_that_works_no_longer(app) {
         let (couple, scene, link) = asked(&app).await;
         let (nothing, question) = (like(&app, "nothing", &link), get(&app, &link).await);
-        couple.sam.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        couple.sam.done(&app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         for (hold, go_on) in [("withdrawConsent", "giveConsent"), ("requestErasure", "cancelErasure")] {
             couple.sam.ask(&app, &format!("mutation {{ {hold} {{ status }} }}"), json!({})).await;
             assert_eq!(get(&app, &link).await, question, "{hold}");
@@ -255,7 +255,7 @@ on_both_databases! {
             assert_eq!(check_in["state"], state);
             assert_eq!(couple.sam.rungs(&app, &check_in, "WAITING").await, Vec::<String>::new());
             let standing = if tap.0 == "mood" { json!("NOTHING") } else { Value::Null };
-            assert_eq!(check_in["answer"]["share"], standing, "unless said otherwise, the standing choice");
+            assert_eq!(check_in["answer"]["sharing"], standing, "unless said otherwise, the standing choice");
         }
     }
 
@@ -298,11 +298,11 @@ on_both_databases! {
     async fn what_is_not_right_is_said_beside_its_field_and_nothing_written_is_lost(app) {
         let (couple, scene, link) = asked(&app).await;
         let long = format!("</textarea><script>alert(1)</script>{}", "x".repeat(2000));
-        let written = [("note", long.as_str()), ("need", "tea"), ("sign-sad", "a_lot"), ("share", "all"), ("mood", "3")];
+        let written = [("note", long.as_str()), ("need", "tea"), ("sign-sad", "a_lot"), ("sharing", "all"), ("mood", "3")];
         let (status, page) = post(&app, &link, &written).await;
         assert_eq!(status, 422);
         for part in ["<title>Error: ", "role=\"alert\"", "href=\"#note\"", "id=\"note-problem\"", "<details open>",
-            "name=\"sign-sad\" value=\"a_lot\" checked", "name=\"share\" value=\"all\" checked", ">\ntea</textarea>"]
+            "name=\"sign-sad\" value=\"a_lot\" checked", "name=\"sharing\" value=\"all\" checked", ">\ntea</textarea>"]
         {
             assert!(page.contains(part), "{part}");
         }
@@ -378,7 +378,7 @@ on_both_databases! {
             plain.push(page);
         }
         for (step, input) in [
-            ("updateProfile", json!({ "defaultShare": "ALL", "mailWanted": false, "pushWanted": false })), ("pauseNudges", json!({})),
+            ("updateProfile", json!({ "defaultSharing": "ALL", "mailWanted": false, "pushWanted": false })), ("pauseNudges", json!({})),
             ("endLink", json!({ "linkId": couple.link })),
         ] {
             couple.sam.done(&app, step, input, "").await;

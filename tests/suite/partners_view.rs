@@ -132,7 +132,7 @@ on_both_databases! {
     }
 
     async fn r11_to_the_partner_every_silence_is_the_same_whatever_the_partner_tries(app) {
-        let shares = json!({ "checkInId": "CHECK_IN", "mood": 1, "share": "MOOD" });
+        let shares = json!({ "checkInId": "CHECK_IN", "mood": 1, "sharing": "MOOD" });
         let shares = Course::of("shares", vec![], vec![("answerCheckIn", shares)], vec![]);
         let cases = cases(&app, silences().into_iter().chain([shares]).collect()).await;
         let eyes = Eyes::open(&app).await;
@@ -217,7 +217,7 @@ on_both_databases! {
         app.pass_minutes(HOUR).await;
         let check_in = couple.check_ins(&app, &couple.sam, &scene).await.remove(0)["id"].clone();
         let answer = async |mood: i32, note: &str| {
-            let input = json!({ "checkInId": check_in, "mood": mood, "note": note, "share": "MOOD" });
+            let input = json!({ "checkInId": check_in, "mood": mood, "note": note, "sharing": "MOOD" });
             couple.sam.done(&app, "answerCheckIn", input, "").await;
         };
         let query = "query($after: String) { viewer { changes(after: $after, first: 50) { cursor changes { kind } } } }";
@@ -241,7 +241,7 @@ on_both_databases! {
     }
 
     async fn r12_of_an_ended_link_nothing_of_the_others_later_life_is_seen(app) {
-        let answer = |mood: i32| json!({ "checkInId": "CHECK_IN", "mood": mood, "share": "ALL" });
+        let answer = |mood: i32| json!({ "checkInId": "CHECK_IN", "mood": mood, "sharing": "ALL" });
         let profile = json!({ "displayName": "Somebody else", "zone": "Asia/Tokyo", "quietHours": null });
         let life = vec![
             ("updateProfile", profile),

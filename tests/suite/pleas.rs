@@ -141,7 +141,7 @@ on_both_databases! {
         let couple = app.couple().await;
         let scene = couple.scene(&app).await;
         let check_ins = couple.check_ins(&app, &couple.sam, &scene).await;
-        let input = json!({ "checkInId": check_ins[0]["id"], "mood": 1, "share": "ALL", "askPartner": true });
+        let input = json!({ "checkInId": check_ins[0]["id"], "mood": 1, "sharing": "ALL", "askPartner": true });
         let answered = couple.sam.done(&app, "answerCheckIn", input.clone(), "plea { state } pleaProblems { code } checkIn { state }").await;
         assert_eq!(answered["plea"]["state"], "CAN_BE_TAKEN_BACK");
         app.pass_minutes(5).await;

@@ -102,10 +102,11 @@ async fn belongings(app: &TestApp, couple: &Couple) -> Belongings {
 
 /// Everything that somebody else could have changed, as this person sees it.
 async fn everything(app: &TestApp, person: &Person) -> Value {
-    let query = "{ viewer { partnerLinks(endedToo: true) { id status me { role } partnerAlertAllowed myNeeds { words }
+    let query =
+        "{ viewer { partnerLinks(endedToo: true) { id state me { role } partnerAlertAllowed myNeeds { words }
         latestRevision { id state agreements { who withdrawnAt } }
-        scenes { nodes { id status endedAt partnerAlertAllowed aftercare { id } outreaches { id }
-            debrief { state mine { text } } myCheckIns { id state snoozedUntil answer { mood share } } } } }
+        scenes { nodes { id state endedAt partnerAlertAllowed aftercare { id } outreaches { id }
+            debrief { state mine { text } } myCheckIns { id state snoozedUntil answer { mood sharing } } } } }
         journal { nodes { id text } } } }";
     person.ask(app, query, json!({})).await
 }
@@ -249,7 +250,7 @@ on_both_databases! {
             ("answerCheckIn", "checkInId", json!({ "mood": 3 }), &check_ins),
             ("skipCheckIn", "checkInId", json!({}), &check_ins),
             ("snoozeCheckIn", "checkInId", json!({ "minutes": 30 }), &check_ins),
-            ("changeSharing", "checkInId", json!({ "share": "ALL" }), &check_ins),
+            ("changeSharing", "checkInId", json!({ "sharing": "ALL" }), &check_ins),
             ("writeDebrief", "sceneId", json!({ "text": "calm" }), &scenes),
             ("takeBackDebrief", "sceneId", json!({}), &scenes),
             ("writeJournalEntry", "sceneId", json!({ "text": "calm" }), &scenes),
@@ -269,7 +270,7 @@ on_both_databases! {
         app.anonymous(SIGN_UP, signing_up(UNKNOWN, "UTC")).await;
         app.deliver().await;
         let link = link_in(&app.mail.inbox(UNKNOWN).pop().unwrap());
-        let confirm = "mutation($t: String!, $p: String!) { confirmAddress(input: { token: $t, password: $p }) {
+        let confirm = "mutation($t: String!, $p: String!) { confirmEmail(input: { token: $t, password: $p }) {
             status problems { field code } } }";
         let mut taken = 0;
         for (password, refused) in [
@@ -287,7 +288,7 @@ on_both_databases! {
             (format!("{word}{}x", "y!".repeat(53)), None),
         ] {
             let input = json!({ "t": link.rsplit('/').next(), "p": password });
-            let answer = app.anonymous(confirm, input).await["confirmAddress"].clone();
+            let answer = app.anonymous(confirm, input).await["confirmEmail"].clone();
             let code = answer["problems"][0]["code"].as_str();
             // The first good one is taken, and uses the link up.
             let good = if answer["status"] == "DONE" { None } else { Some("EXPIRED") };

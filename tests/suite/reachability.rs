@@ -5,8 +5,8 @@ use crate::support::receivers::Answer;
 use crate::support::{Person, TestApp};
 use serde_json::{Value, json};
 
-const TRY: &str = "mutation { tryAddressAgain { status problems { code } account {
-    addressFails reachability { byPush byMail reachable } } } }";
+const TRY: &str = "mutation { retryEmail { status problems { code } account {
+    emailFails reachability { byPush byMail reachable } } } }";
 
 async fn reachability(app: &TestApp, person: &Person) -> Value {
     let query = "{ viewer { account { reachability { byPush byMail reachable sentence } } } }";
@@ -20,7 +20,7 @@ async fn ways(app: &TestApp, person: &Person) -> [bool; 3] {
 }
 
 async fn try_again(app: &TestApp, person: &Person) -> Value {
-    person.ask(app, TRY, json!({})).await["tryAddressAgain"].clone()
+    person.ask(app, TRY, json!({})).await["retryEmail"].clone()
 }
 
 /// How many reminders came by mail.
@@ -50,7 +50,7 @@ on_both_databases! {
         app.pass_minutes(2 * DAY - 2 * HOUR).await;
         assert_eq!(reminders(&app, sam), 0);
         let again = try_again(&app, sam).await;
-        let account = json!({ "addressFails": false, "reachability": { "byPush": false, "byMail": true, "reachable": true } });
+        let account = json!({ "emailFails": false, "reachability": { "byPush": false, "byMail": true, "reachable": true } });
         assert_eq!(again, json!({ "status": "DONE", "problems": [], "account": account }));
         assert_eq!(try_again(&app, sam).await["status"], "UNCHANGED");
         app.pass_minutes(HOUR).await;

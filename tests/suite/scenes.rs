@@ -8,7 +8,7 @@ use crate::support::{Couple, Person, START, TestApp, at};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-const SCENE: &str = "scene { id status intensity startedAt endedAt plannedFor setting myRole partnersRole
+const SCENE: &str = "scene { id state intensity startedAt endedAt plannedFor setting myRole partnerRole
     myCheckIns { id time { ... on AfterEnd { minutes } } dueAt closesAt state } }";
 
 /// A scene's input with what is given besides the link and the setting.
@@ -27,7 +27,7 @@ async fn record(app: &TestApp, couple: &Couple, rest: Value) -> Value {
 async fn scene_that_is(app: &TestApp, couple: &Couple, status: &str) -> String {
     let plan = scene_input(couple, json!({ "plannedFor": minute(DAY).to_string() }));
     let planned = couple.alex.done(app, "planScene", plan, SCENE).await;
-    assert_eq!(planned["scene"]["status"], "PLANNED");
+    assert_eq!(planned["scene"]["state"], "PLANNED");
     let id = text(&planned["scene"]["id"]);
     let step = match status {
         "PLANNED" => return id,
@@ -37,7 +37,7 @@ async fn scene_that_is(app: &TestApp, couple: &Couple, status: &str) -> String {
         other => panic!("{other} is no status"),
     };
     let moved = couple.sam.done(app, step, json!({ "sceneId": id }), SCENE).await;
-    assert_eq!(moved["scene"]["status"], status);
+    assert_eq!(moved["scene"]["state"], status);
     id
 }
 
@@ -73,18 +73,18 @@ on_both_databases! {
         let roles = ["DOMINANT", "SUBMISSIVE", "SWITCH"];
         for (mine, theirs) in roles.into_iter().flat_map(|mine| roles.map(|theirs| (mine, theirs))) {
             for (writer, other) in [(&couple.alex, &couple.sam), (&couple.sam, &couple.alex)] {
-                let rest = json!({ "myRole": mine, "partnersRole": theirs, "endedAt": START, "separate": true });
+                let rest = json!({ "myRole": mine, "partnerRole": theirs, "endedAt": START, "separate": true });
                 let written = writer.done(&app, "recordScene", scene_input(&couple, rest), SCENE).await;
                 let id = text(&written["scene"]["id"]);
-                for (person, my_role, partners_role) in [(writer, mine, theirs), (other, theirs, mine)] {
-                    let seen = look(&app, person, &id, "myRole partnersRole myCheckIns { time { ... on AfterEnd { minutes } } }").await;
-                    assert_eq!((&seen["myRole"], &seen["partnersRole"]), (&json!(my_role), &json!(partners_role)));
+                for (person, my_role, partner_role) in [(writer, mine, theirs), (other, theirs, mine)] {
+                    let seen = look(&app, person, &id, "myRole partnerRole myCheckIns { time { ... on AfterEnd { minutes } } }").await;
+                    assert_eq!((&seen["myRole"], &seen["partnerRole"]), (&json!(my_role), &json!(partner_role)));
                     assert_eq!(offsets(&seen["myCheckIns"]), [60, 1440, 2880], "{mine} and {theirs}");
                 }
             }
         }
         let default = record(&app, &couple, json!({ "separate": true })).await;
-        assert_eq!((&default["myRole"], &default["partnersRole"]), (&json!("DOMINANT"), &json!("SUBMISSIVE")));
+        assert_eq!((&default["myRole"], &default["partnerRole"]), (&json!("DOMINANT"), &json!("SUBMISSIVE")));
     }
 
     async fn r02_without_an_agreement_the_default_protocol_holds_and_nobody_is_alerted(app) {
@@ -118,8 +118,8 @@ on_both_databases! {
         let couple = app.couple().await;
         let id = scene_that_is(&app, &couple, "UNDER_WAY").await;
         couple.sam.done(&app, "endLink", json!({ "linkId": couple.link }), "").await;
-        let seen = look(&app, &couple.alex, &id, "status myCheckIns { time { ... on AfterEnd { minutes } } }").await;
-        assert_eq!(seen["status"], "ENDED");
+        let seen = look(&app, &couple.alex, &id, "state myCheckIns { time { ... on AfterEnd { minutes } } }").await;
+        assert_eq!(seen["state"], "ENDED");
         assert_eq!(offsets(&seen["myCheckIns"]), [60, 1440, 2880]);
         app.pass_minutes(HOUR).await;
         for person in [&couple.alex, &couple.sam] {
@@ -177,7 +177,7 @@ on_both_databases! {
         let started = record(&app, &couple, json!({ "startedAt": minute(-HOUR).to_string() })).await;
         let before = json!({ "sceneId": started["id"], "endedAt": minute(-HOUR - 1).to_string() });
         assert_eq!(couple.sam.refused(&app, "endScene", before).await, ("endedAt".into(), "OUT_OF_RANGE".into()));
-        assert_eq!(look(&app, &couple.sam, &text(&started["id"]), "status").await["status"], "UNDER_WAY");
+        assert_eq!(look(&app, &couple.sam, &text(&started["id"]), "state").await["state"], "UNDER_WAY");
     }
 
     async fn r04_what_both_record_of_the_same_hours_is_one_scene_unless_it_is_another(app) {
@@ -281,8 +281,8 @@ on_both_databases! {
             if status == "REFUSED" {
                 assert_eq!(payload["problems"], json!([{ "field": "sceneId", "code": "WRONG_STATE" }]));
             }
-            let seen = look(&app, &couple.sam, &id, "status myCheckIns { time { ... on AfterEnd { minutes } } }").await;
-            assert_eq!(seen["status"], to, "{step} of {from}");
+            let seen = look(&app, &couple.sam, &id, "state myCheckIns { time { ... on AfterEnd { minutes } } }").await;
+            assert_eq!(seen["state"], to, "{step} of {from}");
             let count = if to == "ENDED" { 3 } else { 0 };
             assert_eq!(offsets(&seen["myCheckIns"]).len(), count, "{step} of {from}");
         }

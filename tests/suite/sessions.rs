@@ -289,13 +289,13 @@ on_both_databases! {
         let tokens = [&access, &refresh_token, &confirm_token, &reset_token, &code, &id];
         let uses = async |token: &str| {
             let input = json!({ "t": token, "p": "seven slow clouds over hills" });
-            let confirm = "mutation($t: String!, $p: String!) { confirmAddress(input: { token: $t, password: $p }) { status } }";
+            let confirm = "mutation($t: String!, $p: String!) { confirmEmail(input: { token: $t, password: $p }) { status } }";
             let set = "mutation($t: String!, $p: String!) { resetPassword(input: { token: $t, newPassword: $p }) { status } }";
             let accept = "mutation($t: String!) { acceptInvitation(input: { code: $t, role: SWITCH }) { status } }";
             [
                 works(&app, token).await,
                 refresh(&app, token).await["status"] == "DONE",
-                app.anonymous(confirm, input.clone()).await["confirmAddress"]["status"] == "DONE",
+                app.anonymous(confirm, input.clone()).await["confirmEmail"]["status"] == "DONE",
                 alex.ask(&app, accept, input.clone()).await["acceptInvitation"]["status"] == "DONE",
                 // The last, since it signs every device out.
                 app.anonymous(set, input).await["resetPassword"]["status"] == "DONE",
@@ -349,7 +349,7 @@ on_both_databases! {
         let seen = sessions(&app, &alex.access()).await;
         let id = |current: bool| seen.iter().find(|session| session["current"] == current).unwrap()["id"].clone();
         let end = async |current: bool| alex.ask(&app, END, json!({ "id": id(current) })).await["endSession"].clone();
-        assert_eq!(end(false).await["problems"][0]["code"], "PROOF_NEEDED");
+        assert_eq!(end(false).await["problems"][0]["code"], "REAUTHENTICATION_REQUIRED");
         assert!(works(&app, &other).await);
         assert_eq!(end(true).await["status"], "DONE");
         assert!(works(&app, &other).await && !works(&app, &alex.access()).await);

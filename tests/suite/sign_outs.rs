@@ -77,7 +77,7 @@ fn links(app: &TestApp, person: &Person) -> Vec<String> {
 
 /// What comes of answering by a link.
 async fn status(app: &TestApp, link: &str) -> u16 {
-    let body = json!({ "mood": 5, "share": "ALL" }).to_string();
+    let body = json!({ "mood": 5, "sharing": "ALL" }).to_string();
     let sent =
         app.http.post(link).header("Content-Type", "application/json").body(body).send().await.unwrap();
     sent.status().as_u16()
@@ -107,7 +107,7 @@ on_both_databases! {
     async fn r31_a_device_ends_when_another_one_ends_its_session(app) {
         let stage = Stage::new(app).await;
         let alex = &stage.couple.alex;
-        alex.done(&stage.app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        alex.done(&stage.app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         let seen = alex.ask(&stage.app, DEVICES, json!({})).await["viewer"]["sessions"].clone();
         let guests = seen.as_array().unwrap().iter().find(|session| session["current"] == false).unwrap()["id"].clone();
         alex.done(&stage.app, "endSession", json!({ "sessionId": guests }), "").await;
@@ -116,7 +116,7 @@ on_both_databases! {
 
     async fn r31_a_device_ends_when_all_others_are_signed_out(app) {
         let stage = Stage::new(app).await;
-        stage.couple.alex.done(&stage.app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        stage.couple.alex.done(&stage.app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         stage.couple.alex.ask(&stage.app, "mutation { endOtherSessions { status } }", json!({})).await;
         stage.goes_without_the_guest().await;
     }
@@ -178,7 +178,7 @@ on_both_databases! {
         }
         stage.app.pass_minutes(DAY).await;
         assert_eq!((stage.asked(&stage.couple.alex), stage.asked(&stage.guest)), (1, 1));
-        stage.couple.alex.done(&stage.app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        stage.couple.alex.done(&stage.app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         stage.couple.alex.ask(&stage.app, "mutation { requestErasure { status } }", json!({})).await;
         stage.app.pass_minutes(3 * DAY).await;
         assert_eq!((stage.asked(&stage.couple.alex), stage.asked(&stage.guest)), (1, 1));
@@ -198,11 +198,11 @@ on_both_databases! {
             let mail = mails.iter().rfind(|mail| link_in(mail).contains("/c/")).unwrap();
             let answer = link_in(mail);
             let stop = mail.header("List-Unsubscribe").unwrap().trim_matches(['<', '>']).to_owned();
-            couple.alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+            couple.alex.done(&app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
             match way {
                 "address" => {
                     let new = format!("{way}@people.test");
-                    couple.alex.done(&app, "requestAddressChange", json!({ "email": new }), "").await;
+                    couple.alex.done(&app, "requestEmailChange", json!({ "email": new }), "").await;
                     app.deliver().await;
                     app.set_password(&link_in(&app.mail.inbox(&new).pop().unwrap()), PASSWORD).await;
                 }
@@ -233,13 +233,13 @@ on_both_databases! {
             let guest = app.log_in_again(&alex).await;
             let invite = "mutation { invitePartner(input: { role: SWITCH }) { code } }";
             let code = guest.ask(&app, invite, json!({})).await["invitePartner"]["code"].clone();
-            alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+            alex.done(&app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
             let page = |inbox: &str, part: &str| {
                 app.mail.inbox(inbox).iter().rev().map(link_in).find(|link| link.contains(part)).unwrap()
             };
             let new = format!("{way}.new@people.test");
             if ["address", "taken-back"].contains(&way) {
-                alex.done(&app, "requestAddressChange", json!({ "email": new }), "").await;
+                alex.done(&app, "requestEmailChange", json!({ "email": new }), "").await;
                 app.deliver().await;
             }
             match way {
@@ -259,9 +259,9 @@ on_both_databases! {
             }
             let accepted = robin.change(&app, "acceptInvitation", json!({ "code": code, "role": "SWITCH" }), "").await;
             assert_eq!(accepted["status"] == "DONE", stays, "{way}: {accepted}");
-            let links = "{ viewer { partnerLinks(endedToo: true) { status } } }";
+            let links = "{ viewer { partnerLinks(endedToo: true) { state } } }";
             let kept = sam.ask(&app, links, json!({})).await["viewer"]["partnerLinks"].clone();
-            assert!(kept.as_array().unwrap().iter().all(|link| link["status"] == "ACTIVE"), "who is linked stays: {kept}");
+            assert!(kept.as_array().unwrap().iter().all(|link| link["state"] == "ACTIVE"), "who is linked stays: {kept}");
         }
     }
 
@@ -275,7 +275,7 @@ on_both_databases! {
         alex.done(&app, "changePassword", words, "").await;
         let refused = partner_link::invite(context, &Caller { requester, key: None }, Role::Switch).await;
         assert!(matches!(refused, Err(Refusal::Problems(_))));
-        let links = "{ viewer { partnerLinks(endedToo: true) { status } } }";
+        let links = "{ viewer { partnerLinks(endedToo: true) { state } } }";
         assert_eq!(alex.ask(&app, links, json!({})).await["viewer"]["partnerLinks"], json!([]));
     }
 

@@ -6,7 +6,7 @@ use crate::support::{Person, TestApp};
 use serde_json::{Value, json};
 
 const SCENE: &str =
-    "scene { id link { id } partnersRole revision { id } debrief { state } partnersCheckIns { dueAt }
+    "scene { id link { id } partnerRole revision { id } debrief { state } partnerCheckIns { dueAt }
     myCheckIns { id dueAt time { sentence } } }";
 
 async fn alone(app: &TestApp, person: &Person) -> Value {
@@ -24,7 +24,7 @@ on_both_databases! {
     async fn r02_who_is_alone_is_asked_from_the_first_minute_and_nobody_else_is_told(app) {
         let robin = app.person("Robin", "Europe/Berlin", ("22:00", "08:00")).await;
         let scene = alone(&app, &robin).await;
-        assert_eq!((&scene["link"], &scene["partnersRole"], &scene["revision"], &scene["partnersCheckIns"]),
+        assert_eq!((&scene["link"], &scene["partnerRole"], &scene["revision"], &scene["partnerCheckIns"]),
             (&Value::Null, &Value::Null, &Value::Null, &json!([])));
         let due: Vec<_> = scene["myCheckIns"].as_array().unwrap().iter().map(|one| text(&one["dueAt"])).collect();
         assert_eq!(due, ["2026-10-24T19:00:00Z", "2026-10-25T18:00:00Z", "2026-10-26T18:00:00Z"]);
@@ -112,7 +112,7 @@ on_both_databases! {
         assert_eq!(ended["scene"]["myCheckIns"].as_array().unwrap().len(), 3);
         let planned = alex.done(&app, "planScene", plan, "scene { id }").await["scene"]["id"].clone();
         alex.done(&app, "cancelScene", json!({ "sceneId": planned }), "").await;
-        for (field, value) in [("partnersRole", json!("SWITCH")), ("partedAt", json!(later))] {
+        for (field, value) in [("partnerRole", json!("SWITCH")), ("partedAt", json!(later))] {
             let mut input = json!({ "solo": true, "setting": "IN_PERSON", "endedAt": app.clock.now().to_string() });
             input[field] = value;
             assert_eq!(alex.refused(&app, "recordScene", input).await, (field.to_owned(), "OUT_OF_RANGE".to_owned()));

@@ -62,10 +62,10 @@ on_both_databases! {
             }
         }
         let query = "mutation($input: AnswerCheckInInput!) { answerCheckIn(input: $input) {
-            status checkIn { state answer { mood note share } } } }";
-        let input = json!({ "input": { "checkInId": asked, "mood": 2, "note": "only mine", "share": "MOOD" } });
+            status checkIn { state answer { mood note sharing } } } }";
+        let input = json!({ "input": { "checkInId": asked, "mood": 2, "note": "only mine", "sharing": "MOOD" } });
         let answered = couple.sam.ask(&app, query, input).await["answerCheckIn"].clone();
-        assert_eq!(answered["checkIn"]["answer"], json!({ "mood": 2, "note": "only mine", "share": "MOOD" }));
+        assert_eq!(answered["checkIn"]["answer"], json!({ "mood": 2, "note": "only mine", "sharing": "MOOD" }));
 
         // 8: Alex does not answer. Three hours later is midnight in Berlin: the mail waits for the morning, which
         // comes an hour later than on other days. One more push follows, and then, in Sam's morning, Sam is told.
@@ -118,9 +118,9 @@ on_both_databases! {
         assert_eq!(skipped["skipCheckIn"], json!({ "status": "DONE", "checkIn": { "state": "SKIPPED" } }));
         let paused = couple.alex.ask(&app, "mutation { pauseNudges(input: {}) { account { paused } } }", json!({})).await;
         assert_eq!(paused["pauseNudges"]["account"]["paused"], true);
-        let query = "mutation($id: ID!) { endLink(input: { linkId: $id }) { status link { status } } }";
+        let query = "mutation($id: ID!) { endLink(input: { linkId: $id }) { status link { state } } }";
         let ended = couple.sam.ask(&app, query, json!({ "id": couple.link })).await;
-        assert_eq!(ended["endLink"], json!({ "status": "DONE", "link": { "status": "ENDED" } }));
+        assert_eq!(ended["endLink"], json!({ "status": "DONE", "link": { "state": "ENDED" } }));
         app.pass_until(at("2026-10-28T18:00:00Z")).await;
         assert!(app.push.received().is_empty());
         assert_eq!(couple.alex.mails(&app).len() + couple.sam.mails(&app).len(), 2, "the two confirmations");
@@ -231,7 +231,7 @@ async fn answer_all(app: &TestApp, person: &Person, share: &str) {
     let query = "{ viewer { checkIns(span: DUE, first: 20) { nodes { id state } } } }";
     let due = person.ask(app, query, json!({})).await["viewer"]["checkIns"]["nodes"].clone();
     for check_in in due.as_array().unwrap().iter().filter(|check_in| check_in["state"] == "UNANSWERED") {
-        let input = json!({ "checkInId": check_in["id"], "mood": 4, "share": share });
+        let input = json!({ "checkInId": check_in["id"], "mood": 4, "sharing": share });
         person.done(app, "answerCheckIn", input, "").await;
     }
 }

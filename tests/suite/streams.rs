@@ -42,7 +42,7 @@ async fn due(app: &TestApp, couple: &Couple, scene: &str) -> Value {
 async fn keep_silent(app: &TestApp, couple: &Couple, check_in: &Value, how: &str) {
     let sam = &couple.sam;
     let answer =
-        |share: &str| json!({ "checkInId": check_in, "mood": 2, "note": "heliotrope", "share": share });
+        |share: &str| json!({ "checkInId": check_in, "mood": 2, "note": "heliotrope", "sharing": share });
     match how {
         "skips" => drop(sam.done(app, "skipCheckIn", json!({ "checkInId": check_in }), "").await),
         "snoozes" => {
@@ -52,7 +52,7 @@ async fn keep_silent(app: &TestApp, couple: &Couple, check_in: &Value, how: &str
         "answers privately" => drop(sam.done(app, "answerCheckIn", answer("NOTHING"), "").await),
         "shares and takes it back" => {
             sam.done(app, "answerCheckIn", answer("ALL"), "").await;
-            sam.done(app, "changeSharing", json!({ "checkInId": check_in, "share": "NOTHING" }), "").await;
+            sam.done(app, "changeSharing", json!({ "checkInId": check_in, "sharing": "NOTHING" }), "").await;
         }
         "shares and withdraws the consent" => {
             sam.done(app, "answerCheckIn", answer("ALL"), "").await;
@@ -98,7 +98,7 @@ on_both_databases! {
         let check_in = due(&app, &couple, &scene).await;
         let (told, after) = read_on(&app, sam, &after).await;
         assert_eq!((kinds(&told), &told[0]["nodeId"]), (vec!["CHECK_IN_OPENED".to_owned()], &check_in));
-        let answer = json!({ "checkInId": check_in, "mood": 2, "share": "MOOD" });
+        let answer = json!({ "checkInId": check_in, "mood": 2, "sharing": "MOOD" });
         sam.done(&app, "answerCheckIn", answer, "").await;
         alex.refresh(&app).await;
         let (told, from) = read_on(&app, alex, &from).await;
@@ -143,15 +143,15 @@ on_both_databases! {
     async fn a_client_starts_over_without_a_cursor_and_with_one_that_is_too_old(app) {
         let couple = app.couple().await;
         let begun = changes(&app, &couple.alex, Value::Null, 20).await;
-        assert_eq!((&begun["startOver"], &begun["changes"]), (&json!(true), &json!([])));
+        assert_eq!((&begun["resetRequired"], &begun["changes"]), (&json!(true), &json!([])));
         let old = begun["cursor"].clone();
         couple.scene(&app).await;
-        assert_eq!(changes(&app, &couple.alex, old.clone(), 20).await["startOver"], false);
+        assert_eq!(changes(&app, &couple.alex, old.clone(), 20).await["resetRequired"], false);
         app.clock.set(app.clock.now() + SignedDuration::from_hours(24 * 30));
         let late = changes(&app, &couple.alex, old.clone(), 20).await;
-        assert_eq!((&late["startOver"], late["changes"].as_array().unwrap().len()), (&json!(false), 4));
+        assert_eq!((&late["resetRequired"], late["changes"].as_array().unwrap().len()), (&json!(false), 4));
         app.clock.set(app.clock.now() + SignedDuration::from_secs(1));
-        assert_eq!(changes(&app, &couple.alex, old, 20).await["startOver"], true);
+        assert_eq!(changes(&app, &couple.alex, old, 20).await["resetRequired"], true);
         // Nothing is forgotten that somebody can still follow on from; a day later it is gone.
         let kept = async || app.dump().await.iter().filter(|line| line.starts_with("changes: ")).count();
         let before = kept().await;
@@ -162,8 +162,8 @@ on_both_databases! {
         assert_eq!(kept().await, 0);
         // A cursor of another database, or of a later state of this one.
         let ahead = feed::sealed(&format!("999.{}.Change_{}", app.clock.now().as_microsecond(), "0".repeat(32)));
-        assert_eq!(changes(&app, &couple.alex, json!(ahead), 20).await["startOver"], true);
-        let query = "{ viewer { changes(after: \"AAAA\") { startOver } } }";
+        assert_eq!(changes(&app, &couple.alex, json!(ahead), 20).await["resetRequired"], true);
+        let query = "{ viewer { changes(after: \"AAAA\") { resetRequired } } }";
         let refused = couple.alex.ask_raw(&app, query, json!({})).await;
         assert_eq!(refused["errors"][0]["extensions"]["code"], "BAD_REQUEST");
     }
@@ -175,7 +175,7 @@ on_both_databases! {
         let scene = couple.scene(&app).await;
         let check_in = due(&app, &couple, &scene).await;
         for mood in 1..=4 {
-            let answer = json!({ "checkInId": check_in, "mood": mood, "share": "NOTHING" });
+            let answer = json!({ "checkInId": check_in, "mood": mood, "sharing": "NOTHING" });
             couple.sam.done(&app, "answerCheckIn", answer, "").await;
         }
         let whole = changes(&app, &couple.sam, from.clone(), 50).await["changes"].clone();
@@ -185,7 +185,7 @@ on_both_databases! {
             let page = changes(&app, &couple.sam, after, 2).await;
             pages.extend(page["changes"].as_array().unwrap().clone());
             after = page["cursor"].clone();
-            if page["more"] == false {
+            if page["hasMore"] == false {
                 break;
             }
         }
@@ -247,7 +247,7 @@ on_both_databases! {
         couple.alex.refresh(&app).await;
         let from = cursor(&app, &couple.alex).await;
         let mut events = Events::open(&app, &couple.alex, from.clone()).await;
-        let answer = json!({ "checkInId": check_in, "mood": 2, "share": "MOOD" });
+        let answer = json!({ "checkInId": check_in, "mood": 2, "sharing": "MOOD" });
         couple.sam.done(&app, "answerCheckIn", answer, "").await;
         pass(&app, 2);
         let shared = events.next().await;
@@ -255,7 +255,7 @@ on_both_databases! {
         let seen = couple.partners_view(&app, &couple.alex, &scene).await;
         assert_eq!(seen[0]["shared"]["mood"], 2, "whoever reads it when it is told sees it");
         // More is shared: told again when that is seen. It is taken back: told to nobody, and of no one's past either.
-        let sharing = |share: &str| json!({ "checkInId": check_in, "share": share });
+        let sharing = |share: &str| json!({ "checkInId": check_in, "sharing": share });
         couple.sam.done(&app, "changeSharing", sharing("ALL"), "").await;
         pass(&app, 2);
         assert_eq!(kinds(events.next().await["changes"].as_array().unwrap()), ["PARTNER_SHARED"]);
@@ -273,7 +273,7 @@ on_both_databases! {
         couple.alex.refresh(&app).await;
         let from = cursor(&app, &couple.alex).await;
         let mut events = Events::open(&app, &couple.alex, from).await;
-        let answer = json!({ "checkInId": check_in, "mood": 2, "share": "ALL" });
+        let answer = json!({ "checkInId": check_in, "mood": 2, "sharing": "ALL" });
         couple.sam.done(&app, "answerCheckIn", answer, "").await;
         couple.sam.done(&app, "endLink", json!({ "linkId": couple.link }), "").await;
         assert_eq!(kinds(events.next().await["changes"].as_array().unwrap()), ["LINK_CHANGED"]);
@@ -377,14 +377,14 @@ on_both_databases! {
     async fn a_stream_ends_with_the_session_and_with_the_token(app) {
         let couple = app.couple().await;
         let mut events = Events::open(&app, &couple.sam, Value::Null).await;
-        assert_eq!(events.next().await["startOver"], true);
+        assert_eq!(events.next().await["resetRequired"], true);
         let query = "mutation { logOut { status } }";
         let other = couple.sam.access();
         assert_eq!(app.raw(Some(&other), query, json!({})).await["data"]["logOut"]["status"], "DONE");
         // It ends at once and without a last word, as one that broke.
         assert_eq!(events.end().await, "");
         let mut events = Events::open(&app, &couple.alex, Value::Null).await;
-        assert_eq!(events.next().await["startOver"], true);
+        assert_eq!(events.next().await["resetRequired"], true);
         pass(&app, 11);
         assert_eq!(events.end().await, "");
         // One that does not even begin says why.
@@ -414,7 +414,7 @@ on_both_databases! {
         let mut open = Vec::new();
         for _ in 0..evenkeel::graphql::limits::FOLLOWING {
             let mut events = Events::open(&app, &alex, Value::Null).await;
-            assert_eq!(events.next().await["startOver"], true);
+            assert_eq!(events.next().await["resetRequired"], true);
             open.push(events);
         }
         let one_more = async || Events::ask(&app, &alex.access(), Value::Null).await;
@@ -430,7 +430,7 @@ on_both_databases! {
         }
         // What this side gave up before, the other side may still have to notice.
         at_least("nobody follows", async || app.app.context.feeds.followed() == 0).await;
-        assert_eq!(one_more().await.next().await["startOver"], true);
+        assert_eq!(one_more().await.next().await["resetRequired"], true);
     }
 
     async fn a_subscription_is_for_streams_and_a_stream_carries_any_operation(app) {
@@ -475,7 +475,7 @@ fn one_process_hears_what_another_does() {
         // Something that each of the two does themselves, so that they listen by then.
         couple.alex.done(&app, "pauseNudges", json!({}), "").await;
         assert_eq!(kinds(events.next().await["changes"].as_array().unwrap()), ["ACCOUNT_CHANGED"]);
-        assert_eq!(there.next().await["startOver"], true);
+        assert_eq!(there.next().await["resetRequired"], true);
         let input = json!({ "linkId": couple.link, "terms": Couple::usual_terms() });
         let query = crate::support::care::mutation("proposeRevision", "");
         let body = json!({ "query": query, "variables": { "input": input } }).to_string();
@@ -543,11 +543,11 @@ fn who_follows_in_silence_is_kept_and_told_that_the_service_is_there() {
         let app = impatient().await;
         let alex = app.person("Alex", "UTC", ("22:00", "08:00")).await;
         let mut events = Events::open(&app, &alex, Value::Null).await;
-        assert_eq!(events.next().await["startOver"], true);
+        assert_eq!(events.next().await["resetRequired"], true);
         // Far longer than a connection may stall.
         events.pings(30).await;
         alex.done(&app, "pauseNudges", json!({}), "").await;
-        assert_eq!(events.next().await["startOver"], false);
+        assert_eq!(events.next().await["resetRequired"], false);
     });
 }
 

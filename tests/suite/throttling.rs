@@ -199,10 +199,10 @@ on_both_databases! {
     }
 
     async fn r34_tokens_of_mails_and_refresh_tokens_can_be_tried_now_and_then(app) {
-        let confirm = "mutation { confirmAddress(input: { token: \"nonsense\", password: \"x\" }) { status problems { code } } }";
+        let confirm = "mutation { confirmEmail(input: { token: \"nonsense\", password: \"x\" }) { status problems { code } } }";
         let mut answers = Vec::new();
         for _ in 0..122 {
-            answers.push(app.from("198.51.100.7", confirm, json!({})).await["confirmAddress"].clone());
+            answers.push(app.from("198.51.100.7", confirm, json!({})).await["confirmEmail"].clone());
         }
         assert_eq!(refused(&answers), 2);
         for page in ["verify", "reset"] {
@@ -236,11 +236,11 @@ on_both_databases! {
         assert_eq!(error, json!({ "code": "TRY_LATER", "retryAfterSeconds": 60 }));
         let change = format!("mutation {{ changePassword(input: {{ currentPassword: \"{WRONG}\", newPassword: \"{WRONG}\" }}) {{
             status problems {{ code }} }} }}");
-        let prove = format!("mutation {{ proveItIsMe(input: {{ password: \"{WRONG}\" }}) {{ status problems {{ code }} }} }}");
+        let prove = format!("mutation {{ reauthenticate(input: {{ password: \"{WRONG}\" }}) {{ status problems {{ code }} }} }}");
         let mut answers = Vec::new();
         for _ in 0..16 {
             answers.push(alex.ask(&app, &change, json!({})).await["changePassword"].clone());
-            answers.push(alex.ask(&app, &prove, json!({})).await["proveItIsMe"].clone());
+            answers.push(alex.ask(&app, &prove, json!({})).await["reauthenticate"].clone());
         }
         assert_eq!(refused(&answers), 2);
         pass(&app, 60);
@@ -320,11 +320,11 @@ on_both_databases! {
         let confirm_link = crate::support::people::link_in(&app.mail.inbox("alex2@people.test").pop().unwrap());
         let confirm_token = confirm_link.rsplit('/').next().unwrap();
         for password in own {
-            let confirm = "mutation($t: String!, $p: String!) { confirmAddress(input: { token: $t, password: $p }) {
+            let confirm = "mutation($t: String!, $p: String!) { confirmEmail(input: { token: $t, password: $p }) {
                 problems { field code } } }";
             let answer = app.anonymous(confirm, json!({ "t": confirm_token, "p": password })).await;
             let at_first = json!([{ "field": "password", "code": "TOO_COMMON" }]);
-            assert_eq!(answer["confirmAddress"]["problems"], at_first, "{password}");
+            assert_eq!(answer["confirmEmail"]["problems"], at_first, "{password}");
             let change = "mutation($o: String!, $n: String!) { changePassword(input: {
                 currentPassword: $o, newPassword: $n }) { problems { field code } } }";
             let answer = alex.ask(&app, change, json!({ "o": PASSWORD, "n": password })).await;

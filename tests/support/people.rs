@@ -128,7 +128,7 @@ impl TestApp {
         let invited = inviter.ask(self, query, json!({})).await;
         let code = text(&invited["invitePartner"]["code"]);
         let query = "mutation($code: String!) { acceptInvitation(input: { code: $code, role: SUBMISSIVE }) {
-            status link { id status } problems { field code } } }";
+            status link { id state } problems { field code } } }";
         let accepted = other.ask(self, query, json!({ "code": code })).await;
         assert_eq!(accepted["acceptInvitation"]["status"], "DONE", "{accepted}");
         text(&accepted["acceptInvitation"]["link"]["id"])
@@ -221,7 +221,7 @@ impl Couple {
     /// Alex records a scene that ended just now; returns its id.
     pub async fn scene(&self, app: &TestApp) -> String {
         let query = "mutation($input: RecordSceneInput!) { recordScene(input: $input) {
-            status scene { id status } problems { field code sentence } } }";
+            status scene { id state } problems { field code sentence } } }";
         let now = app.clock.now();
         let input = json!({ "input": {
             "linkId": self.link, "setting": "ONLINE", "intensity": 4,
@@ -243,16 +243,16 @@ impl Couple {
     /// A person's own check-ins of a scene, by due time: `id dueAt closesAt state`.
     pub async fn check_ins(&self, app: &TestApp, person: &Person, scene: &str) -> Vec<Value> {
         let query = "query($id: ID!) { node(id: $id) { ... on Scene { myCheckIns {
-            id dueAt closesAt state time { ... on AfterEnd { minutes } } snoozedUntil answer { mood share note } } } } }";
+            id dueAt closesAt state time { ... on AfterEnd { minutes } } snoozedUntil answer { mood sharing note } } } } }";
         let data = person.ask(app, query, json!({ "id": scene })).await;
         data["node"]["myCheckIns"].as_array().unwrap().clone()
     }
 
     /// What a person sees of the other's check-ins of a scene.
     pub async fn partners_view(&self, app: &TestApp, person: &Person, scene: &str) -> Value {
-        let query = "query($id: ID!) { node(id: $id) { ... on Scene { partnersCheckIns {
+        let query = "query($id: ID!) { node(id: $id) { ... on Scene { partnerCheckIns {
             dueAt shared { mood need note signs { sign degree } } } } } }";
-        person.ask(app, query, json!({ "id": scene })).await["node"]["partnersCheckIns"].clone()
+        person.ask(app, query, json!({ "id": scene })).await["node"]["partnerCheckIns"].clone()
     }
 }
 

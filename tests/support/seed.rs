@@ -11,14 +11,14 @@ use evenkeel::actions::{AppContext, Caller, Done};
 use evenkeel::auth::Requester;
 use evenkeel::auth::tokens::{REFRESH_LIFE, opaque_hash};
 use evenkeel::chance::Chance;
-use evenkeel::domain::account::{Email, Share};
+use evenkeel::domain::account::{AnswerSharing, Email};
 use evenkeel::domain::check_in::{CheckInState, OPEN_FOR};
 use evenkeel::domain::ladder::{Situation, To, plan};
 use evenkeel::domain::negotiation::ContactWay;
 use evenkeel::domain::nudge::{About, Channel, NudgeState, Reason, Rung};
-use evenkeel::domain::partner_link::{LinkStatus, Role};
+use evenkeel::domain::partner_link::{LinkState, Role};
 use evenkeel::domain::quiet_hours::{Rhythm, Zone};
-use evenkeel::domain::scene::{SceneStatus, Setting};
+use evenkeel::domain::scene::{SceneSetting, SceneState};
 use evenkeel::ids::{
     AccountId, CheckInId, DeviceId, LinkId, RefreshTokenId, RevisionId, SceneId, SessionId, TypedId,
 };
@@ -112,7 +112,7 @@ pub async fn couples(
         let (_, data_key) = context.vault.new_data_key(link_key_aad(link), context.vault.newest()).unwrap();
         links.push(LinkRow {
             id: link,
-            status: LinkStatus::Active,
+            status: LinkState::Active,
             data_key,
             inviter_id: Some(people[0]),
             code_hash: None,
@@ -164,7 +164,7 @@ fn person(
         zone: "UTC".to_owned(),
         quiet_from: None,
         quiet_until: None,
-        default_share: Share::Nothing,
+        default_share: AnswerSharing::Nothing,
         push: true,
         mail: true,
         paused_until: None,
@@ -319,8 +319,8 @@ impl Rows {
         self.scenes.push(SceneRow {
             id,
             link_id: Some(couple.link),
-            status: SceneStatus::Ended,
-            setting: Setting::Online,
+            status: SceneState::Ended,
+            setting: SceneSetting::Online,
             intensity: Some(3),
             planned_for: None,
             started_at: Some(ended_at.into()),

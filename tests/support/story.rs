@@ -10,17 +10,17 @@ pub const WORDS: [&str; 2] = ["being left alone", "You did well."];
 
 /// Steps 2 and 3: a code, viewed and accepted; Needs, a Revision, two Agreements to exactly one text.
 pub async fn come_together(app: &TestApp, alex: Person, sam: Person) -> (Couple, Value) {
-    let query = "mutation { invitePartner(input: { role: DOMINANT }) { code link { id status } } }";
+    let query = "mutation { invitePartner(input: { role: DOMINANT }) { code link { id state } } }";
     let invited = alex.ask(app, query, json!({})).await["invitePartner"].clone();
-    assert_eq!(invited["link"]["status"], "INVITED");
+    assert_eq!(invited["link"]["state"], "INVITED");
     let code = json!({ "code": invited["code"] });
     let query = "query($code: String!) { invitation(code: $code) { displayName role } }";
     let looked = sam.ask(app, query, code.clone()).await;
     assert_eq!(looked["invitation"], json!({ "displayName": alex.name, "role": "DOMINANT" }));
     let query = "mutation($code: String!) { acceptInvitation(input: { code: $code, role: SUBMISSIVE }) {
-        status link { id status partner { displayName } } } }";
+        status link { id state partner { displayName } } } }";
     let accepted = sam.ask(app, query, code).await["acceptInvitation"].clone();
-    assert_eq!(accepted["link"]["status"], "ACTIVE");
+    assert_eq!(accepted["link"]["state"], "ACTIVE");
     assert_eq!(accepted["link"]["partner"]["displayName"], alex.name.as_str());
     let couple = Couple { alex, sam, link: text(&accepted["link"]["id"]) };
 
@@ -57,13 +57,13 @@ pub async fn come_together(app: &TestApp, alex: Person, sam: Person) -> (Couple,
 /// Step 4: a scene with roles, intensity and the aftercare that was given; it ends now.
 pub async fn scene_with_aftercare(app: &TestApp, couple: &Couple) -> String {
     let query = "mutation($input: RecordSceneInput!) { recordScene(input: $input) {
-        status scene { id status myRole partnersRole revision { number } } } }";
+        status scene { id state myRole partnerRole revision { number } } } }";
     let input = json!({ "input": {
         "linkId": couple.link, "setting": "ONLINE", "intensity": 4, "startedAt": app.clock.now().to_string(),
     } });
     let recorded = couple.alex.ask(app, query, input).await["recordScene"]["scene"].clone();
-    assert_eq!(recorded["status"], "UNDER_WAY");
-    assert_eq!((&recorded["myRole"], &recorded["partnersRole"]), (&json!("DOMINANT"), &json!("SUBMISSIVE")));
+    assert_eq!(recorded["state"], "UNDER_WAY");
+    assert_eq!((&recorded["myRole"], &recorded["partnerRole"]), (&json!("DOMINANT"), &json!("SUBMISSIVE")));
     assert_eq!(recorded["revision"]["number"], 1);
     let scene = text(&recorded["id"]);
     let query = "mutation($input: RecordAftercareInput!) { recordAftercare(input: $input) {
@@ -72,8 +72,8 @@ pub async fn scene_with_aftercare(app: &TestApp, couple: &Couple) -> String {
     let data = couple.sam.ask(app, query, json!({ "input": given })).await;
     let kept = &data["recordAftercare"]["scene"]["aftercare"][0];
     assert_eq!(*kept, json!({ "givenBy": "PARTNER", "comforts": ["TALK"], "minutes": 20, "note": "calm" }));
-    let query = "mutation($id: ID!) { endScene(input: { sceneId: $id }) { status scene { status } } }";
+    let query = "mutation($id: ID!) { endScene(input: { sceneId: $id }) { status scene { state } } }";
     let ended = couple.sam.ask(app, query, json!({ "id": scene })).await;
-    assert_eq!(ended["endScene"], json!({ "status": "DONE", "scene": { "status": "ENDED" } }));
+    assert_eq!(ended["endScene"], json!({ "status": "DONE", "scene": { "state": "ENDED" } }));
     scene
 }

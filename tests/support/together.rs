@@ -36,7 +36,7 @@ pub async fn together(app: &TestApp, couple: &Couple) -> String {
     app.pass_minutes(HOUR - 2).await;
     for (person, note) in [(alex, ALEXS[3]), (sam, SAMS[3])] {
         let due = couple.check_ins(app, person, &scene).await.remove(0);
-        let answer = json!({ "checkInId": due["id"], "mood": 4, "note": note, "share": "ALL",
+        let answer = json!({ "checkInId": due["id"], "mood": 4, "note": note, "sharing": "ALL",
             "signs": [{ "sign": "TIRED", "degree": "A_LITTLE" }] });
         person.done(app, "answerCheckIn", answer, "").await;
         person.done(app, "recordOutreach", json!({ "sceneId": scene, "way": "CALL" }), "").await;

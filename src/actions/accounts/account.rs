@@ -4,9 +4,9 @@ use crate::actions::accounts::people::Person;
 use crate::actions::check_ins::schedule;
 use crate::actions::nudges::planning;
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
-use crate::domain::account::{FURTHER_NOTICE, NAME_MAX, Share};
+use crate::domain::account::{AnswerSharing, FURTHER_NOTICE, NAME_MAX};
 use crate::domain::change::ChangeKind;
-use crate::domain::partner_link::LinkStatus;
+use crate::domain::partner_link::LinkState;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::quiet_hours::{QuietHours, Zone};
 use crate::domain::reachability::Ways;
@@ -37,7 +37,7 @@ pub struct ProfileChange {
     /// `Some(None)`: no quiet hours.
     pub quiet_hours: Option<Option<TypedQuietHours>>,
     /// The default for sharing answers.
-    pub default_share: Option<Share>,
+    pub default_share: Option<AnswerSharing>,
     /// Whether pushes are wanted.
     pub push: Option<bool>,
     /// Whether mails are wanted.
@@ -145,7 +145,7 @@ pub(in crate::actions) fn set_paused(
 /// Tells the person's partners that the display name changed.
 fn tell_of_name(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Fault> {
     let links = store::partner_link::list(tx.db, account, false, i64::MAX)?;
-    let active = links.into_iter().filter(|link| link.status == LinkStatus::Active);
+    let active = links.into_iter().filter(|link| link.status == LinkState::Active);
     let ids: Vec<_> = active.map(|link| link.id).collect();
     for member in store::partner_link::members(tx.db, &ids)? {
         tx.tell(&[member.account_id], ChangeKind::LinkChanged, member.link_id);
@@ -155,7 +155,7 @@ fn tell_of_name(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Faul
 
 /// Lets mail go to the person's address again after a mail server refused it for good (R20). Dropped nudges
 /// stay dropped; nudges that fall due from now on may go by mail.
-pub async fn try_address_again(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<Person>> {
+pub async fn retry_email(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<Person>> {
     let account = by.requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {

@@ -9,7 +9,7 @@ use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction}
 use crate::chance::Chance;
 use crate::domain::change::ChangeKind;
 use crate::domain::data_rights::GRACE;
-use crate::domain::partner_link::LinkStatus;
+use crate::domain::partner_link::LinkState;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::ids::{AccountId, RowId, TypedId};
 use crate::store;
@@ -159,7 +159,7 @@ fn erase(
     let rows = store::partner_link::list(db, account, true, i64::MAX)?;
     // All ended when the erasure was requested, unless the database is an older copy.
     let live: Vec<_> =
-        rows.iter().filter(|link| link.status != LinkStatus::Ended).map(|link| link.id).collect();
+        rows.iter().filter(|link| link.status != LinkState::Ended).map(|link| link.id).collect();
     let mut links: Vec<_> = rows.into_iter().map(|link| link.id).collect();
     links.sort_unstable();
     for link in &links {

@@ -7,7 +7,7 @@ use crate::actions::accounts::mail_request::{
 use crate::actions::accounts::password::hash_new;
 use crate::actions::accounts::people::{account_key_aad, email_index};
 use crate::actions::{ActionResult, AppContext, Fault, Refusal, Transaction, Visitor};
-use crate::domain::account::{CONSENT_VERSION, ConsentKind, Email, NAME_MAX, Share};
+use crate::domain::account::{AnswerSharing, CONSENT_VERSION, ConsentKind, Email, NAME_MAX};
 use crate::domain::nudge::MailPurpose;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::quiet_hours::{QuietHours, Zone};
@@ -80,7 +80,7 @@ pub async fn sign_up(context: &Arc<AppContext>, by: &Visitor, input: SignUp) -> 
 }
 
 /// Confirms an address by the token of its mail and creates the account with the password of whoever holds the mailbox.
-pub async fn confirm_address(
+pub async fn confirm_email(
     context: &Arc<AppContext>,
     by: &Visitor,
     token: String,
@@ -136,7 +136,7 @@ fn create(
         zone: zone.name().to_owned(),
         quiet_from: Some(details.quiet.0.into()),
         quiet_until: Some(details.quiet.1.into()),
-        default_share: Share::Nothing,
+        default_share: AnswerSharing::Nothing,
         push: true,
         mail: true,
         paused_until: None,

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 /// How long a reauthentication counts. A log-in is one, a refresh is not.
 pub const PROOF_LIFE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Refuses with [`ProblemCode::ProofNeeded`] unless this session reauthenticated within [`PROOF_LIFE`]. Call
+/// Refuses with [`ProblemCode::ReauthenticationRequired`] unless this session reauthenticated within [`PROOF_LIFE`]. Call
 /// it in the action's transaction, after the input is checked: nobody types a password in vain.
 pub fn require(tx: &mut Transaction<'_>, requester: Requester) -> ActionResult<()> {
     let session = store::session::find_live(tx.db, requester.session, requester.account)?;
@@ -18,7 +18,7 @@ pub fn require(tx: &mut Transaction<'_>, requester: Requester) -> ActionResult<(
         return Ok(());
     }
     let sentence = "Please show once more that it is you, then try again.";
-    Err(Problem::new("input", ProblemCode::ProofNeeded, sentence).into())
+    Err(Problem::new("input", ProblemCode::ReauthenticationRequired, sentence).into())
 }
 
 /// Notes that this session reauthenticated now.

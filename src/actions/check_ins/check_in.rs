@@ -5,13 +5,13 @@ use crate::actions::accounts::suspension;
 use crate::actions::links::plea::{self, PleaView};
 use crate::actions::nudges::planning;
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
-use crate::domain::account::Share;
+use crate::domain::account::AnswerSharing;
 use crate::domain::answer::{AnswerContent, SharedAnswer, Sharing, partners_view};
 use crate::domain::change::ChangeKind;
 use crate::domain::check_in::{CheckInEvent, CheckInState, CheckInVerdict, Times, check_snooze, judge_event};
 use crate::domain::keyset_page::KeysetPage;
 use crate::domain::nudge::DropReason;
-use crate::domain::partner_link::LinkStatus;
+use crate::domain::partner_link::LinkState;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::scene::check_past;
 use crate::ids::{AccountId, CheckInId, SceneId, TypedId, distinct};
@@ -31,7 +31,7 @@ pub struct AnswerView {
     /// The content.
     pub content: AnswerContent,
     /// What the partner sees of it.
-    pub share: Share,
+    pub share: AnswerSharing,
     /// Until when newly shared content can be taken back unseen.
     pub unseen_until: Option<Timestamp>,
     /// When it was given.
@@ -118,7 +118,7 @@ pub async fn answer(
     by: &Caller,
     id: CheckInId,
     content: AnswerContent,
-    (share, answered_at): (Option<Share>, Option<Timestamp>),
+    (share, answered_at): (Option<AnswerSharing>, Option<Timestamp>),
     ask_partner: bool,
 ) -> ActionResult<(CheckInView, Asked)> {
     let account = by.requester.account;
@@ -141,7 +141,7 @@ pub(in crate::actions) fn answer_now(
     id: CheckInId,
     account: AccountId,
     content: AnswerContent,
-    share: Option<Share>,
+    share: Option<AnswerSharing>,
     answered_at: Option<Timestamp>,
 ) -> ActionResult<CheckInView> {
     let mut checks = Checks::new();
@@ -249,7 +249,7 @@ pub async fn change_sharing(
     context: &Arc<AppContext>,
     by: &Caller,
     id: CheckInId,
-    share: Share,
+    share: AnswerSharing,
 ) -> ActionResult<Done<CheckInView>> {
     let account = by.requester.account;
     context
@@ -336,14 +336,14 @@ pub async fn of_scenes(
             let link_ids = distinct(rows.iter().filter_map(|row| row.link_id));
             let links = store::partner_link::find_all(tx.db, &link_ids)?;
             let active = |row: &CheckInRow| {
-                links.iter().any(|link| Some(link.id) == row.link_id && link.status == LinkStatus::Active)
+                links.iter().any(|link| Some(link.id) == row.link_id && link.status == LinkState::Active)
             };
             let subjects = distinct(rows.iter().map(|row| row.subject_id));
             let people = Person::load_all(tx, &subjects)?;
             // Private answers are neither read nor opened, so they take no longer than missing ones.
             let seen = |row: &CheckInRow| {
-                let shared =
-                    row.state == CheckInState::Answered && row.sharing().seen(tx.now) != Share::Nothing;
+                let shared = row.state == CheckInState::Answered
+                    && row.sharing().seen(tx.now) != AnswerSharing::Nothing;
                 // A suspended account shares nothing; to the partner this looks like silence (R11).
                 let held = people.get(&row.subject_id).is_some_and(|person| person.row.held_at.is_some());
                 row.subject_id != reader && shared && !held && active(row)

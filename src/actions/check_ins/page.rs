@@ -21,8 +21,8 @@ use crate::store::page_token::PageTokenRow;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
-pub use crate::domain::account::Share;
-pub use crate::domain::answer::{AnswerContent, Degree, NoticedSign, Sign};
+pub use crate::domain::account::AnswerSharing;
+pub use crate::domain::answer::{AnswerContent, NoticedSign, Sign, SignDegree};
 pub use crate::domain::page::{Offered, PauseChoice};
 pub use crate::domain::problem::{Problem, ProblemCode};
 
@@ -123,7 +123,7 @@ pub enum Replied {
 /// What the page does with a check-in.
 pub enum Reply {
     /// Answers it; `share` None takes the person's default (R09). Whether the partner is asked to get in touch (R37).
-    Answer(AnswerContent, Option<Share>, bool),
+    Answer(AnswerContent, Option<AnswerSharing>, bool),
     /// Asks the partner to get in touch, after this link and this attempt answered it.
     Plea,
     /// Skips it.

@@ -180,7 +180,7 @@ impl Reader {
             "displayName": self.person.display_name()?,
             "zone": row.zone,
             "quietHours": quiet,
-            "defaultShare": row.default_share,
+            "defaultSharing": row.default_share,
             "pushWanted": row.push,
             "mailWanted": row.mail,
             "pausedUntil": reach.paused_until,
@@ -451,7 +451,7 @@ impl Reader {
             "partedAt": view.parted_at,
             "revision": view.revision.map(|id| id.to_string()),
             "myRole": view.my_role,
-            "partnersRole": view.partners_role,
+            "partnerRole": view.partner_role,
             "partnerAlertAllowed": view.alert_allowed,
             "aftercare": aftercare.collect::<Vec<_>>(),
             "outreaches": outreaches.collect::<Vec<_>>(),
@@ -543,7 +543,7 @@ fn answer(content: &AnswerContent) -> Value {
 fn own_check_in(view: &CheckInView) -> Value {
     let answered = view.answer.as_ref().map(|given| {
         let mut value = answer(&given.content);
-        value["share"] = json!(given.share);
+        value["sharing"] = json!(given.share);
         value["answeredAt"] = json!(given.answered_at);
         value
     });

@@ -2,7 +2,7 @@
 
 use crate::actions::accounts::people::link_key;
 use crate::actions::{ActionResult, Transaction};
-use crate::domain::partner_link::LinkStatus;
+use crate::domain::partner_link::LinkState;
 use crate::domain::problem::Problem;
 use crate::ids::{AccountId, LinkId, SceneId, TypedId};
 use crate::store;
@@ -38,7 +38,7 @@ impl OwnLink {
         account: AccountId,
     ) -> ActionResult<Self> {
         let link = Self::load(tx, field, id, account)?;
-        if link.row.status == LinkStatus::Active {
+        if link.row.status == LinkState::Active {
             Ok(link)
         } else {
             Err(Problem::wrong_state(field, "This link is not active.").into())

@@ -11,7 +11,7 @@ use crate::domain::change::ChangeKind;
 use crate::domain::negotiation::{
     AgreeVerdict, ContactWay, Content, Needs, PersonsNeeds, RevisionState, Terms, judge_yes,
 };
-use crate::domain::partner_link::LinkStatus;
+use crate::domain::partner_link::LinkState;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::protocol::{CheckInProtocol, TimeGiven};
 use crate::domain::revision_text::split;
@@ -224,7 +224,7 @@ pub async fn agree(
         .write_tx(by.key.as_ref(), move |tx| {
             let (own, mut known) = load_revision(tx, id, account)?;
             let link = own.row.id;
-            if own.row.status != LinkStatus::Active {
+            if own.row.status != LinkState::Active {
                 return Err(Problem::wrong_state("revisionId", "This link is not active.").into());
             }
             suspension::refuse_if_suspended(tx, account)?;
@@ -279,8 +279,7 @@ pub async fn withdraw(
         .write_tx(by.key.as_ref(), move |tx| {
             let (own, mut known) = load_revision(tx, id, account)?;
             let (link, now) = (own.row.id, tx.ts());
-            if own.row.status == LinkStatus::Ended || !store::negotiation::withdraw(tx.db, id, account, now)?
-            {
+            if own.row.status == LinkState::Ended || !store::negotiation::withdraw(tx.db, id, account, now)? {
                 return Ok(Done::already(open_one(tx, &known, link, id)?));
             }
             known.withdrawn(link, id, account, now);

@@ -12,7 +12,7 @@ use crate::domain::copied_code;
 use crate::domain::negotiation::Needs;
 use crate::domain::nudge::DropReason;
 use crate::domain::partner_link::{
-    CODE_LENGTH, INVITATION_LIFE, Invitation, LINKS_MAX, LinkStatus, Role, judge_invitation,
+    CODE_LENGTH, INVITATION_LIFE, Invitation, LINKS_MAX, LinkState, Role, judge_invitation,
 };
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::ids::{AccountId, LinkId, TypedId};
@@ -49,7 +49,7 @@ pub struct LinkView {
     /// Its id.
     pub id: LinkId,
     /// Its status.
-    pub status: LinkStatus,
+    pub status: LinkState,
     /// When the invitation was made.
     pub created_at: Timestamp,
     /// Until when the invitation's code works.
@@ -104,7 +104,7 @@ pub fn views(
             let own = member.account_id == reader;
             let needs = member.needs.as_deref().filter(|_| own);
             let needs = needs.map(|sealed| key.open_json(needs_aad(link.id, reader), sealed)).transpose()?;
-            let name = match (own || link.status != LinkStatus::Ended, &member.name_at_end) {
+            let name = match (own || link.status != LinkState::Ended, &member.name_at_end) {
                 (true, _) => names.get(&member.account_id).cloned().unwrap_or_default(),
                 (false, Some(sealed)) => key.open_text(name_aad(link.id, member.account_id), sealed)?,
                 (false, None) => NAME_NOT_KEPT.to_owned(),
@@ -129,7 +129,7 @@ pub fn views(
             created_at: link.created_at.get(),
             code_expires_at: link
                 .code_expires_at
-                .filter(|_| link.status == LinkStatus::Invited)
+                .filter(|_| link.status == LinkState::Invited)
                 .map(|at| at.get()),
             active_at: link.active_at.map(|at| at.get()),
             ended_at: link.ended_at.map(|at| at.get()),
@@ -171,7 +171,7 @@ pub async fn invite(context: &Arc<AppContext>, by: &Caller, role: Role) -> Actio
             let code = copied_code::from_chance(&tx.chance.bytes::<CODE_LENGTH>());
             let row = LinkRow {
                 id,
-                status: LinkStatus::Invited,
+                status: LinkState::Invited,
                 data_key: wrapped,
                 inviter_id: Some(account),
                 code_hash: Some(tx.vault.blind_index("invitation", &code)),
@@ -277,7 +277,7 @@ pub async fn accept(
             store::partner_link::insert_member(tx.db, &new_member(link.id, account, role))?;
             tx.tell(&[account, inviter.account_id], ChangeKind::LinkChanged, link.id);
             let change = LinkChange {
-                status: Some(LinkStatus::Active),
+                status: Some(LinkState::Active),
                 code_hash: Some(None),
                 pair: Some(Some(pair(account, inviter.account_id))),
                 active_at: Some(Some(tx.ts())),
@@ -307,7 +307,7 @@ pub async fn decline(context: &Arc<AppContext>, by: &Caller, code: String) -> Ac
 
 fn end_row(tx: &mut Transaction<'_>, id: LinkId) -> Result<LinkRow, Fault> {
     let change = LinkChange {
-        status: Some(LinkStatus::Ended),
+        status: Some(LinkState::Ended),
         code_hash: Some(None),
         ended_at: Some(Some(tx.ts())),
         ..Default::default()
@@ -333,7 +333,7 @@ pub async fn end(context: &Arc<AppContext>, by: &Caller, id: LinkId) -> ActionRe
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let link = OwnLink::load(tx, "linkId", id, account)?;
-            if link.row.status == LinkStatus::Ended {
+            if link.row.status == LinkState::Ended {
                 return Ok(Done::already(view(tx, link.row, account)?));
             }
             let row = end_now(tx, link)?;
@@ -357,7 +357,7 @@ fn end_now(tx: &mut Transaction<'_>, link: OwnLink) -> ActionResult<LinkRow> {
 
 /// Ends every link and invitation of a person, each as [`end`] does.
 pub(in crate::actions) fn end_all(tx: &mut Transaction<'_>, account: AccountId) -> ActionResult<()> {
-    end_each(tx, account, |status| status != LinkStatus::Ended)
+    end_each(tx, account, |status| status != LinkState::Ended)
 }
 
 /// Takes back every invitation of a person that nobody has accepted; who accepted one stays linked.
@@ -365,13 +365,13 @@ pub(in crate::actions) fn take_back_invitations(
     tx: &mut Transaction<'_>,
     account: AccountId,
 ) -> ActionResult<()> {
-    end_each(tx, account, |status| status == LinkStatus::Invited)
+    end_each(tx, account, |status| status == LinkState::Invited)
 }
 
 fn end_each(
     tx: &mut Transaction<'_>,
     account: AccountId,
-    ends: impl Fn(LinkStatus) -> bool,
+    ends: impl Fn(LinkState) -> bool,
 ) -> ActionResult<()> {
     let rows = store::partner_link::list(tx.db, account, false, i64::MAX)?;
     let mut ids: Vec<_> = rows.into_iter().filter(|row| ends(row.status)).map(|row| row.id).collect();

@@ -1,7 +1,7 @@
 //! Promises: how many the two people of a link kept lately, if both want to see it.
 
 use crate::actions::{AppContext, Fault};
-use crate::domain::partner_link::LinkStatus;
+use crate::domain::partner_link::LinkState;
 use crate::domain::promise::{LATELY, ScenePromises, kept};
 use crate::ids::{AccountId, LinkId, SceneId};
 use crate::store;
@@ -26,7 +26,7 @@ pub async fn kept_on(
             let wanted: Vec<_> = links.iter().copied().filter(shown).collect();
             let active = store::partner_link::find_all(tx.db, &wanted)?.into_iter();
             let shown: Vec<_> =
-                active.filter(|link| link.status == LinkStatus::Active).map(|link| link.id).collect();
+                active.filter(|link| link.status == LinkState::Active).map(|link| link.id).collect();
             let scenes = store::scene::ended_since(tx.db, &shown, (tx.now - LATELY).into())?;
             let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
             let mut entries: HashMap<SceneId, ScenePromises> = HashMap::new();

@@ -6,7 +6,7 @@ use crate::domain::check_in::{CheckInState, Times};
 use crate::domain::ladder::{Situation, Step, To, plan};
 use crate::domain::negotiation::ContactWay;
 use crate::domain::nudge::{About, DropReason, NudgeState, Reason, Rung};
-use crate::domain::partner_link::LinkStatus;
+use crate::domain::partner_link::LinkState;
 use crate::domain::plea;
 use crate::domain::quiet_hours::Rhythm;
 use crate::ids::{AccountId, CheckInId, LinkId, distinct};
@@ -160,7 +160,7 @@ pub fn schedule_inputs(
             let of_link = |m: &&MemberRow| Some(m.link_id) == check_in.link_id;
             let other = members.iter().filter(of_link).find(|m| m.account_id != subject.id);
             let partner = other.and_then(|member| accounts.get(&member.account_id)).cloned();
-            let linked = link.as_ref().is_some_and(|link| link.status == LinkStatus::Active);
+            let linked = link.as_ref().is_some_and(|link| link.status == LinkState::Active);
             let willing = linked && alert_allowed(&members, &parts, &check_in);
             let own = check_in.times();
             let promised = times.iter().find(|(scene, who, times)| {

@@ -8,7 +8,7 @@ use crate::actions::{ActionResult, AppContext, Caller};
 use crate::domain::change::ChangeKind;
 use crate::domain::negotiation::Comfort;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
-use crate::domain::scene::{MINUTES_MAX, NOTE_MAX, SceneStatus};
+use crate::domain::scene::{MINUTES_MAX, NOTE_MAX, SceneState};
 use crate::ids::{AftercareId, SceneId};
 use crate::store;
 use crate::store::scene::AftercareRow;
@@ -40,7 +40,7 @@ pub async fn record(
                 return Err(Problem::new("givenBy", ProblemCode::OutOfRange, sentence).into());
             }
             suspension::refuse_if_suspended(tx, account)?;
-            if !matches!(row.status, SceneStatus::UnderWay | SceneStatus::Ended) || participants.has_ended() {
+            if !matches!(row.status, SceneState::UnderWay | SceneState::Ended) || participants.has_ended() {
                 return Err(scene_refused().into());
             }
             if store::scene::aftercare(tx.db, &[id])?.len() >= ENTRIES_MAX {

@@ -6,9 +6,9 @@ use crate::actions::links::locked_link::OwnLink;
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::change::ChangeKind;
 use crate::domain::debrief::{DebriefEvent, DebriefState, DebriefVerdict, TEXT_MAX, judge, state};
-use crate::domain::partner_link::LinkStatus;
+use crate::domain::partner_link::LinkState;
 use crate::domain::problem::{Checks, Problem};
-use crate::domain::scene::SceneStatus;
+use crate::domain::scene::SceneState;
 use crate::ids::{AccountId, SceneId, TypedId, distinct};
 use crate::store;
 use crate::store::debrief::DebriefRow;
@@ -52,11 +52,11 @@ fn views(tx: &mut Transaction<'_>, scenes: &[SceneId], reader: AccountId) -> Res
     let status = |id| {
         let link = scenes.iter().find(|scene| scene.id == id).and_then(|scene| scene.link_id);
         let found = link.and_then(|link| status.get(&link));
-        found.copied().unwrap_or(LinkStatus::Ended)
+        found.copied().unwrap_or(LinkState::Ended)
     };
     let mine: HashMap<_, _> =
         store::debrief::by(tx.db, reader, &own)?.into_iter().map(|row| (row.scene_id, row)).collect();
-    let awaited: Vec<_> = mine.keys().copied().filter(|id| status(*id) == LinkStatus::Active).collect();
+    let awaited: Vec<_> = mine.keys().copied().filter(|id| status(*id) == LinkState::Active).collect();
     let mut partners: HashMap<_, _> =
         store::debrief::not_by(tx.db, reader, &awaited)?.into_iter().map(|row| (row.scene_id, row)).collect();
     let authors: Vec<_> = partners.values().map(|row| row.account_id).chain([reader]).collect();
@@ -88,7 +88,7 @@ fn load(
     tx: &mut Transaction<'_>,
     id: SceneId,
     account: AccountId,
-) -> ActionResult<(OwnLink, SceneStatus, DebriefView)> {
+) -> ActionResult<(OwnLink, SceneState, DebriefView)> {
     let (link, row) = OwnLink::load_scene(tx, id, account)?;
     Ok((link, row.status, view(tx, id, account)?))
 }

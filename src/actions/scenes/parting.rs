@@ -8,7 +8,7 @@ use crate::actions::scenes::view::{SceneView, view};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Transaction};
 use crate::domain::change::ChangeKind;
 use crate::domain::problem::{Problem, ProblemCode};
-use crate::domain::scene::{SceneStatus, can_say_parting, check_parting};
+use crate::domain::scene::{SceneState, can_say_parting, check_parting};
 use crate::ids::SceneId;
 use crate::store;
 use crate::store::scene::{SceneChange, SceneRow};
@@ -28,7 +28,7 @@ pub async fn say(
         .write_tx(by.key.as_ref(), move |tx| {
             let (link, row) = OwnLink::load_scene(tx, id, account)?;
             let participants = Participants::from(link);
-            if row.status == SceneStatus::Cancelled || participants.has_ended() {
+            if row.status == SceneState::Cancelled || participants.has_ended() {
                 return Err(scene_refused().into());
             }
             suspension::refuse_if_suspended(tx, account)?;
@@ -54,7 +54,7 @@ pub fn say_now(
         return Ok(row);
     }
     let said = row.parted_at.zip(row.parting_said_at).map(|(at, said)| (at.get(), said.get()));
-    if row.status == SceneStatus::Ended && !can_say_parting(said, tx.now) {
+    if row.status == SceneState::Ended && !can_say_parting(said, tx.now) {
         let sentence = "A parting can be changed until two hours after it.";
         return Err(Problem::wrong_state("sceneId", sentence).into());
     }
@@ -64,7 +64,7 @@ pub fn say_now(
         ..Default::default()
     };
     let row = store::scene::update(tx.db, row.id, &change)?;
-    if row.status == SceneStatus::Ended {
+    if row.status == SceneState::Ended {
         follow(tx, participants, &row)?;
     }
     tx.tell(&participants.accounts(), ChangeKind::SceneChanged, row.id);

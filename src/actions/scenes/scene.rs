@@ -13,8 +13,8 @@ use crate::domain::negotiation::ContactWay;
 use crate::domain::partner_link::Role;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::scene::{
-    CORRECTED_WITHIN, INTENSITY, SCENES_A_DAY, SIMILAR_WITHIN, SceneEvent, SceneStatus, SceneVerdict,
-    Setting, Span, check_parting, check_past, check_plan, judge_event,
+    CORRECTED_WITHIN, INTENSITY, SCENES_A_DAY, SIMILAR_WITHIN, SceneEvent, SceneSetting, SceneState,
+    SceneVerdict, Span, check_parting, check_past, check_plan, judge_event,
 };
 use crate::ids::{AccountId, LinkId, OutreachId, SceneId, distinct};
 use crate::store;
@@ -28,13 +28,13 @@ pub struct NewScene {
     /// The link; None: the scene is of its author alone.
     pub link: Option<LinkId>,
     /// In person or online.
-    pub setting: Setting,
+    pub setting: SceneSetting,
     /// 1 to 5.
     pub intensity: Option<i32>,
     /// One's own role; None: the link's default, or switch.
     pub my_role: Option<Role>,
     /// The partner's role; None: their default.
-    pub partners_role: Option<Role>,
+    pub partner_role: Option<Role>,
     /// When the two part, in person; None: not said.
     pub parted_at: Option<Timestamp>,
 }
@@ -50,7 +50,7 @@ fn insert(
     participants: &Participants,
     by: AccountId,
     new: &NewScene,
-    status: SceneStatus,
+    status: SceneState,
     planned_for: Option<Timestamp>,
 ) -> ActionResult<SceneRow> {
     let since = (tx.now - SignedDuration::from_hours(24)).into();
@@ -78,7 +78,7 @@ fn insert(
     let part = |account_id: AccountId, usual: Role| SceneMemberRow {
         scene_id: row.id,
         account_id,
-        role: if account_id == by { new.my_role } else { new.partners_role }.unwrap_or(usual),
+        role: if account_id == by { new.my_role } else { new.partner_role }.unwrap_or(usual),
         alert_allowed: None,
     };
     let parts: Vec<SceneMemberRow> = match participants {
@@ -94,7 +94,7 @@ fn insert(
 impl NewScene {
     /// Checks what only a scene of two can have; they do not part before `not_before`.
     fn with_parting(self, checks: &mut Checks, not_before: Option<Timestamp>, now: Timestamp) -> Self {
-        let of_two = [("partnersRole", self.partners_role.is_some()), ("partedAt", self.parted_at.is_some())];
+        let of_two = [("partnerRole", self.partner_role.is_some()), ("partedAt", self.parted_at.is_some())];
         for (field, given) in of_two {
             if given && self.link.is_none() {
                 checks.note(Problem::new(field, ProblemCode::OutOfRange, ALONE));
@@ -125,7 +125,7 @@ pub async fn plan(
             checks.finish(())?;
             let participants = Participants::load_active(tx, new.link, account)?;
             suspension::refuse_if_suspended(tx, account)?;
-            let row = insert(tx, &participants, account, &new, SceneStatus::Planned, Some(planned_for))?;
+            let row = insert(tx, &participants, account, &new, SceneState::Planned, Some(planned_for))?;
             tx.tell(&participants.accounts(), ChangeKind::SceneChanged, row.id);
             Ok(view(tx, row, account)?)
         })
@@ -168,7 +168,7 @@ pub async fn record(
             {
                 return Ok(Recorded::Similar(view(tx, row, account)?));
             }
-            let row = insert(tx, &participants, account, &new, SceneStatus::Planned, None)?;
+            let row = insert(tx, &participants, account, &new, SceneState::Planned, None)?;
             let mut known = RevisionSnapshot::default();
             let row = begin(tx, &participants, row, started_at, &mut known)?;
             let row = match ended_at {
@@ -213,7 +213,7 @@ pub async fn correct(
             let started_at = started_at.and_then(|at| checks.take(check_past("startedAt", at, tx.now)));
             let ended_at = ended_at.and_then(|at| checks.take(check_past("endedAt", at, tx.now)));
             let OwnScene { participants, row } = OwnScene::load(tx, id, account)?;
-            let (SceneStatus::Ended, Some(old_end), false) =
+            let (SceneState::Ended, Some(old_end), false) =
                 (row.status, row.ended_at, participants.has_ended())
             else {
                 return Err(scene_refused().into());
@@ -315,7 +315,7 @@ fn begin(
     };
     tx.tell(&participants.accounts(), ChangeKind::SceneChanged, row.id);
     let change = SceneChange {
-        status: Some(SceneStatus::UnderWay),
+        status: Some(SceneState::UnderWay),
         started_at: Some(Some(at.into())),
         revision_id: Some(revision),
         ..Default::default()
@@ -412,7 +412,7 @@ fn finish(
     // A parting that was planned for earlier than the scene lasted is at its end.
     let parted_at = row.parted_at.map(|at| Some(Ts::from(at.get().max(ended_at))));
     let change = SceneChange {
-        status: Some(SceneStatus::Ended),
+        status: Some(SceneState::Ended),
         ended_at: Some(Some(ended_at.into())),
         parted_at,
         ..Default::default()
@@ -433,11 +433,11 @@ pub fn finish_with_link(tx: &mut Transaction<'_>, link: OwnLink) -> ActionResult
     let participants = Participants::from(link);
     for row in store::scene::unfinished(tx.db, id)? {
         match row.status {
-            SceneStatus::UnderWay => {
+            SceneState::UnderWay => {
                 finish(tx, &participants, row, now, &mut known)?;
             }
-            SceneStatus::Planned | SceneStatus::Ended | SceneStatus::Cancelled => {
-                let change = SceneChange { status: Some(SceneStatus::Cancelled), ..Default::default() };
+            SceneState::Planned | SceneState::Ended | SceneState::Cancelled => {
+                let change = SceneChange { status: Some(SceneState::Cancelled), ..Default::default() };
                 store::scene::update(tx.db, row.id, &change)?;
                 tx.tell(&participants.accounts(), ChangeKind::SceneChanged, row.id);
             }
@@ -503,7 +503,7 @@ pub async fn record_outreach(
             let happened_at = check_past("happenedAt", happened_at.unwrap_or(tx.now), tx.now)?;
             let (link, row) = OwnLink::load_scene(tx, id, account)?;
             suspension::refuse_if_suspended(tx, account)?;
-            if row.status != SceneStatus::Ended || link.row.ended_at.is_some() {
+            if row.status != SceneState::Ended || link.row.ended_at.is_some() {
                 return Err(scene_refused().into());
             }
             if store::scene::outreaches(tx.db, &[id])?.len() >= 200 {

@@ -5,7 +5,7 @@ use crate::actions::{AppContext, Fault, Transaction};
 use crate::domain::keyset_page::KeysetPage;
 use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::Role;
-use crate::domain::scene::{SceneStatus, Setting};
+use crate::domain::scene::{SceneSetting, SceneState};
 use crate::ids::{AccountId, AftercareId, LinkId, OutreachId, RevisionId, SceneId, TypedId, distinct};
 use crate::store::scene::SceneRow;
 use crate::store::{self, Db};
@@ -133,9 +133,9 @@ pub struct SceneView {
     /// Its link; None: it is of the reader alone.
     pub link: Option<LinkId>,
     /// Its status.
-    pub status: SceneStatus,
+    pub status: SceneState,
     /// In person or online.
-    pub setting: Setting,
+    pub setting: SceneSetting,
     /// 1 to 5.
     pub intensity: Option<i32>,
     /// When it is to begin.
@@ -151,7 +151,7 @@ pub struct SceneView {
     /// One's own role.
     pub my_role: Role,
     /// The partner's role.
-    pub partners_role: Option<Role>,
+    pub partner_role: Option<Role>,
     /// One's own choice for this scene; None: as on the link.
     pub alert_allowed: Option<bool>,
     /// When it was recorded.
@@ -190,7 +190,7 @@ pub fn views(
             parted_at: scene.parted_at.map(|at| at.get()),
             revision: scene.revision_id,
             my_role: mine.role,
-            partners_role: part(false).map(|part| part.role),
+            partner_role: part(false).map(|part| part.role),
             alert_allowed: mine.alert_allowed,
             created_at: scene.created_at.get(),
             aftercare: aftercare.remove(&scene.id).unwrap_or_default(),

@@ -22,8 +22,8 @@ pub async fn live(story: &mut Story<'_>) -> Result<(), StartError> {
         "Sam answers in one tap: shares the mood, keeps the note. Sam is not asked again for this one.",
     )?;
     story.until(story.stage.now() + RELEASE_DELAY).await?;
-    let query = "query($input: ID!) { node(id: $input) { ... on Scene { partnersCheckIns { shared { mood note } } } } }";
-    let seen = story.does(Who::Alex, query, scene.clone()).await?["partnersCheckIns"][0]["shared"].clone();
+    let query = "query($input: ID!) { node(id: $input) { ... on Scene { partnerCheckIns { shared { mood note } } } } }";
+    let seen = story.does(Who::Alex, query, scene.clone()).await?["partnerCheckIns"][0]["shared"].clone();
     story.says(&format!("Two minutes later Alex sees of Sam's first check-in: {seen}"))?;
 
     story.says("Alex does not answer.")?;

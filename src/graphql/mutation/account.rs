@@ -3,7 +3,7 @@
 use crate::actions::accounts::account::{self, ProfileChange};
 use crate::actions::accounts::password::{self, Remaining};
 use crate::actions::accounts::sign_up::{self, SignUp};
-use crate::domain::account::Share;
+use crate::domain::account::AnswerSharing;
 use crate::graphql::errors::{Failure, payload, settle, settle_done};
 use crate::graphql::types::DateTime;
 use crate::graphql::types::account::{Account, QuietHours};
@@ -36,7 +36,7 @@ struct RequestPasswordResetInput {
 
 /// Confirms an address.
 #[derive(InputObject)]
-struct ConfirmAddressInput {
+struct ConfirmEmailInput {
     /// The last part of the link in the mail.
     token: String,
     /// The account's password: at least 15 characters, at most 128 bytes, of any kind; not one that is easily guessed.
@@ -71,7 +71,7 @@ struct UpdateProfileInput {
     /// The hours in which nothing is sent; null: none.
     quiet_hours: MaybeUndefined<QuietHours>,
     /// What of an answer the partner sees unless the answer itself says otherwise.
-    default_share: Option<Share>,
+    default_sharing: Option<AnswerSharing>,
     /// Whether pushes are wanted.
     push_wanted: Option<bool>,
     /// Whether mails about check-ins are wanted.
@@ -110,8 +110,8 @@ payload!(
     RequestPasswordResetPayload {}
 );
 payload!(
-    /// The answer to `confirmAddress`.
-    ConfirmAddressPayload {}
+    /// The answer to `confirmEmail`.
+    ConfirmEmailPayload {}
 );
 payload!(
     /// The answer to `resetPassword`.
@@ -146,8 +146,8 @@ payload!(
     }
 );
 payload!(
-    /// The answer to `tryAddressAgain`.
-    TryAddressAgainPayload {
+    /// The answer to `retryEmail`.
+    RetryEmailPayload {
         /// The account as it is now.
         account: Account
     }
@@ -177,13 +177,13 @@ impl AccountMutation {
     }
 
     /// Confirms an address by the token of its mail and sets the account's password; then one can log in.
-    async fn confirm_address(
+    async fn confirm_email(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The token and the password.")] input: ConfirmAddressInput,
-    ) -> Result<ConfirmAddressPayload, Failure> {
+        #[graphql(desc = "The token and the password.")] input: ConfirmEmailInput,
+    ) -> Result<ConfirmEmailPayload, Failure> {
         let password = input.password.into();
-        Ok(settle_done(sign_up::confirm_address(context(ctx), &visitor(ctx), input.token, password).await)?
+        Ok(settle_done(sign_up::confirm_email(context(ctx), &visitor(ctx), input.token, password).await)?
             .into())
     }
 
@@ -233,7 +233,7 @@ impl AccountMutation {
                 MaybeUndefined::Null => Some(None),
                 MaybeUndefined::Value(quiet) => Some(Some(quiet.into())),
             },
-            default_share: input.default_share,
+            default_share: input.default_sharing,
             push: input.push_wanted,
             mail: input.mail_wanted,
         };
@@ -257,7 +257,7 @@ impl AccountMutation {
 
     /// Has one's address tried again after the mail server refused it. What was dropped meanwhile stays dropped; what
     /// falls due from now on may go by mail again.
-    async fn try_address_again(&self, ctx: &Context<'_>) -> Result<TryAddressAgainPayload, Failure> {
-        Ok(settle(account::try_address_again(context(ctx), &caller(ctx)?).await)?.into())
+    async fn retry_email(&self, ctx: &Context<'_>) -> Result<RetryEmailPayload, Failure> {
+        Ok(settle(account::retry_email(context(ctx), &caller(ctx)?).await)?.into())
     }
 }

@@ -7,14 +7,14 @@ use async_graphql::{Context, InputObject, Object};
 
 /// Another address for the account.
 #[derive(InputObject)]
-struct RequestAddressChangeInput {
+struct RequestEmailChangeInput {
     /// The new e-mail address (254 characters, RFC 5321); a mail there confirms it.
     email: String,
 }
 
 /// Confirms another address.
 #[derive(InputObject)]
-struct ConfirmAddressChangeInput {
+struct ConfirmEmailChangeInput {
     /// The last part of the link in the mail.
     token: String,
     /// The password of the account that asked.
@@ -22,12 +22,12 @@ struct ConfirmAddressChangeInput {
 }
 
 payload!(
-    /// The answer to `requestAddressChange`: the same whether or not the address has an account.
-    RequestAddressChangePayload {}
+    /// The answer to `requestEmailChange`: the same whether or not the address has an account.
+    RequestEmailChangePayload {}
 );
 payload!(
-    /// The answer to `confirmAddressChange`.
-    ConfirmAddressChangePayload {}
+    /// The answer to `confirmEmailChange`.
+    ConfirmEmailChangePayload {}
 );
 
 /// Changes of addresses.
@@ -37,21 +37,21 @@ pub struct AddressMutation;
 #[Object]
 impl AddressMutation {
     /// Asks for another address. A mail to it says how to go on; the old address is told, too, and stays until then. A
-    /// new password, or this device signed out, stops it; the mail to the old address takes it back for seven days. Needs a fresh proof: see `proveItIsMe`.
-    async fn request_address_change(
+    /// new password, or this device signed out, stops it; the mail to the old address takes it back for seven days. Needs a fresh proof: see `reauthenticate`.
+    async fn request_email_change(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The new address.")] input: RequestAddressChangeInput,
-    ) -> Result<RequestAddressChangePayload, Failure> {
+        #[graphql(desc = "The new address.")] input: RequestEmailChangeInput,
+    ) -> Result<RequestEmailChangePayload, Failure> {
         Ok(settle_done(address_change::request(context(ctx), &caller(ctx)?, input.email).await)?.into())
     }
 
     /// Confirms the new address by the token of the mail to it, and by the account's password. No device is signed out.
-    async fn confirm_address_change(
+    async fn confirm_email_change(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The token and the password.")] input: ConfirmAddressChangeInput,
-    ) -> Result<ConfirmAddressChangePayload, Failure> {
+        #[graphql(desc = "The token and the password.")] input: ConfirmEmailChangeInput,
+    ) -> Result<ConfirmEmailChangePayload, Failure> {
         let password = input.password.into();
         Ok(settle_done(address_change::confirm(context(ctx), &visitor(ctx), input.token, password).await)?
             .into())

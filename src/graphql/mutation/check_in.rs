@@ -1,7 +1,7 @@
 //! Answer, skip, snooze, and choose what is shared.
 
 use crate::actions::check_ins::check_in;
-use crate::domain::account::Share;
+use crate::domain::account::AnswerSharing;
 use crate::domain::answer::AnswerContent;
 use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, settle_done};
 use crate::graphql::types::DateTime;
@@ -27,7 +27,7 @@ struct AnswerCheckInInput {
     #[graphql(default)]
     note: String,
     /// What of it the partner sees, two minutes from now on; default: one's standing choice.
-    share: Option<Share>,
+    sharing: Option<AnswerSharing>,
     /// Whether the partner is asked to get in touch, too, as by `askPartner`. Default: no.
     #[graphql(default)]
     ask_partner: bool,
@@ -58,7 +58,7 @@ struct ChangeSharingInput {
     /// One of one's own answered check-ins.
     check_in_id: ID,
     /// What of the answer the partner sees from now on.
-    share: Share,
+    sharing: AnswerSharing,
 }
 
 /// The answer to `answerCheckIn`.
@@ -119,7 +119,7 @@ impl CheckInMutation {
                 note: input.note,
             };
             let answered_at = input.answered_at.map(|at| at.0);
-            let how = (input.share, answered_at);
+            let how = (input.sharing, answered_at);
             check_in::answer(context(ctx), &by, check_in, content, how, input.ask_partner).await
         };
         let (status, answered, problems) = settle_done(outcome.await)?;
@@ -168,7 +168,7 @@ impl CheckInMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let check_in = id("checkInId", &input.check_in_id)?;
-            check_in::change_sharing(context(ctx), &by, check_in, input.share).await
+            check_in::change_sharing(context(ctx), &by, check_in, input.sharing).await
         };
         Ok(settle(outcome.await)?.into())
     }

@@ -16,8 +16,8 @@ payload!(
     }
 );
 payload!(
-    /// The answer to `fetchExport`.
-    FetchExportPayload {
+    /// The answer to `createExportDownload`.
+    CreateExportDownloadPayload {
         /// Where to fetch it.
         download: ExportDownload
     }
@@ -62,7 +62,10 @@ impl DataRightsMutation {
 
     /// Gives out the path at which the export that is ready can be fetched, once; needs a fresh proof. Once it was
     /// fetched it is thrown away. A path that was given out before stops working.
-    async fn fetch_export(&self, ctx: &Context<'_>) -> Result<FetchExportPayload, Failure> {
+    async fn create_export_download(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Result<CreateExportDownloadPayload, Failure> {
         Ok(settle_done(export::fetch(context(ctx), &caller(ctx)?).await)?.into())
     }
 
@@ -74,7 +77,7 @@ impl DataRightsMutation {
     }
 
     /// Takes the erasure back. What is still open comes as planned; links that ended stay ended. Needs
-    /// a fresh proof: see `proveItIsMe`.
+    /// a fresh proof: see `reauthenticate`.
     async fn cancel_erasure(&self, ctx: &Context<'_>) -> Result<CancelErasurePayload, Failure> {
         Ok(settle_done(erasure::cancel(context(ctx), &caller(ctx)?).await)?.into())
     }

@@ -9,7 +9,7 @@ use async_graphql::{Context, InputObject, Object};
 
 /// A proof that it is still the owner who holds this session: the same as a log-in by password asks for.
 #[derive(InputObject)]
-struct ProveItIsMeInput {
+struct ReauthenticateInput {
     /// The password.
     password: String,
     /// Six digits of the authenticator app; needed, or a recovery code in its place, if the account has one.
@@ -26,8 +26,8 @@ struct ConfirmTotpInput {
 }
 
 payload!(
-    /// The answer to `proveItIsMe`.
-    ProveItIsMePayload {}
+    /// The answer to `reauthenticate`.
+    ReauthenticatePayload {}
 );
 payload!(
     /// The answer to `beginTotp`.
@@ -62,12 +62,12 @@ pub struct FactorMutation;
 #[Object]
 impl FactorMutation {
     /// Shows once more that it is the owner who holds this session. For five minutes the session may then do what
-    /// otherwise answers `PROOF_NEEDED`; after a log-in it may likewise.
-    async fn prove_it_is_me(
+    /// otherwise answers `REAUTHENTICATION_REQUIRED`; after a log-in it may likewise.
+    async fn reauthenticate(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The proof.")] input: ProveItIsMeInput,
-    ) -> Result<ProveItIsMePayload, Failure> {
+        #[graphql(desc = "The proof.")] input: ReauthenticateInput,
+    ) -> Result<ReauthenticatePayload, Failure> {
         let by = caller(ctx)?;
         let outcome = async {
             let second = SecondFactor::read(input.totp_code, input.recovery_code)?;
@@ -77,7 +77,7 @@ impl FactorMutation {
     }
 
     /// Begins an authenticator app (TOTP, RFC 6238). It counts once `confirmTotp` was sent, within a quarter of an
-    /// hour. Needs a fresh proof: see `proveItIsMe`.
+    /// hour. Needs a fresh proof: see `reauthenticate`.
     async fn begin_totp(&self, ctx: &Context<'_>) -> Result<BeginTotpPayload, Failure> {
         Ok(settle_done(totp::begin(context(ctx), &caller(ctx)?).await)?.into())
     }
@@ -92,12 +92,12 @@ impl FactorMutation {
     }
 
     /// Removes the app and its recovery codes: from now on the password is enough. Needs a fresh proof: see
-    /// `proveItIsMe`.
+    /// `reauthenticate`.
     async fn remove_totp(&self, ctx: &Context<'_>) -> Result<RemoveTotpPayload, Failure> {
         Ok(settle(totp::remove(context(ctx), &caller(ctx)?).await)?.into())
     }
 
-    /// Replaces all recovery codes by new ones. Needs a fresh proof: see `proveItIsMe`.
+    /// Replaces all recovery codes by new ones. Needs a fresh proof: see `reauthenticate`.
     async fn renew_recovery_codes(&self, ctx: &Context<'_>) -> Result<RenewRecoveryCodesPayload, Failure> {
         Ok(settle_done(recovery_code::renew(context(ctx), &caller(ctx)?).await)?.into())
     }

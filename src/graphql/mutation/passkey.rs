@@ -42,8 +42,8 @@ struct FinishPasskeyLogInInput {
 
 /// Finishes a proof by a passkey.
 #[derive(InputObject)]
-struct FinishPasskeyProofInput {
-    /// What `beginPasskeyProof` answered.
+struct FinishPasskeyReauthenticationInput {
+    /// What `beginPasskeyReauthentication` answered.
     ceremony: String,
     /// `JSON.stringify` of the credential (its `toJSON()`), or `authenticationResponseJson` of Android.
     credential: String,
@@ -82,15 +82,15 @@ payload!(
     }
 );
 payload!(
-    /// The answer to `beginPasskeyProof`.
-    BeginPasskeyProofPayload {
+    /// The answer to `beginPasskeyReauthentication`.
+    BeginPasskeyReauthenticationPayload {
         /// What to ask the authenticator.
         begun: PasskeyCeremony
     }
 );
 payload!(
-    /// The answer to `finishPasskeyProof`.
-    FinishPasskeyProofPayload {}
+    /// The answer to `finishPasskeyReauthentication`.
+    FinishPasskeyReauthenticationPayload {}
 );
 
 /// Changes to passkeys.
@@ -99,7 +99,7 @@ pub struct PasskeyMutation;
 
 #[Object]
 impl PasskeyMutation {
-    /// Begins to make a passkey. Needs a fresh proof: see `proveItIsMe`.
+    /// Begins to make a passkey. Needs a fresh proof: see `reauthenticate`.
     async fn begin_passkey_registration(
         &self,
         ctx: &Context<'_>,
@@ -119,7 +119,7 @@ impl PasskeyMutation {
         Ok(settle_done(outcome)?.into())
     }
 
-    /// Removes a passkey: it logs nobody in any more. Needs a fresh proof: see `proveItIsMe`.
+    /// Removes a passkey: it logs nobody in any more. Needs a fresh proof: see `reauthenticate`.
     async fn remove_passkey(
         &self,
         ctx: &Context<'_>,
@@ -147,18 +147,21 @@ impl PasskeyMutation {
         Ok(settle_done(outcome)?.into())
     }
 
-    /// Begins what `proveItIsMe` does, by one of one's own passkeys.
-    async fn begin_passkey_proof(&self, ctx: &Context<'_>) -> Result<BeginPasskeyProofPayload, Failure> {
+    /// Begins what `reauthenticate` does, by one of one's own passkeys.
+    async fn begin_passkey_reauthentication(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Result<BeginPasskeyReauthenticationPayload, Failure> {
         Ok(settle_done(passkey::begin_proof(context(ctx), &caller(ctx)?).await)?.into())
     }
 
     /// Shows by a passkey that it is the owner who holds this session, for five minutes.
-    async fn finish_passkey_proof(
+    async fn finish_passkey_reauthentication(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What the authenticator answered.")] input: FinishPasskeyProofInput,
-    ) -> Result<FinishPasskeyProofPayload, Failure> {
-        let FinishPasskeyProofInput { ceremony, credential } = input;
+        #[graphql(desc = "What the authenticator answered.")] input: FinishPasskeyReauthenticationInput,
+    ) -> Result<FinishPasskeyReauthenticationPayload, Failure> {
+        let FinishPasskeyReauthenticationInput { ceremony, credential } = input;
         Ok(settle_done(passkey::finish_proof(context(ctx), &caller(ctx)?, ceremony, credential).await)?
             .into())
     }

@@ -8,7 +8,7 @@ use crate::actions::scenes::view::AftercareContent;
 use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::Role;
 use crate::domain::problem::{Problem, ProblemCode};
-use crate::domain::scene::Setting;
+use crate::domain::scene::SceneSetting;
 use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, settle_done};
 use crate::graphql::types::DateTime;
 use crate::graphql::types::scene::{Giver, Scene};
@@ -27,13 +27,13 @@ struct PlanSceneInput {
     /// When it is to begin: within the next year, or the last 30 days.
     planned_for: DateTime,
     /// Where it takes place.
-    setting: Setting,
+    setting: SceneSetting,
     /// From 1 to 5.
     intensity: Option<i32>,
     /// One's own role; default: as on the link, or `SWITCH`.
     my_role: Option<Role>,
     /// The other's role; default: as on the link.
-    partners_role: Option<Role>,
+    partner_role: Option<Role>,
     /// In person: when the two part, if that is known, within the next 30 days.
     parted_at: Option<DateTime>,
 }
@@ -47,13 +47,13 @@ struct RecordSceneInput {
     #[graphql(default)]
     solo: bool,
     /// Where it takes place.
-    setting: Setting,
+    setting: SceneSetting,
     /// From 1 to 5.
     intensity: Option<i32>,
     /// One's own role; default: as on the link, or `SWITCH`.
     my_role: Option<Role>,
     /// The other's role; default: as on the link.
-    partners_role: Option<Role>,
+    partner_role: Option<Role>,
     /// When it began: now (the default) or within the last 30 days.
     started_at: Option<DateTime>,
     /// When it ended, if it is over: then check-ins exist at once. Left out: it is under way.
@@ -262,7 +262,7 @@ impl SceneMutation {
                 setting: input.setting,
                 intensity: input.intensity,
                 my_role: input.my_role,
-                partners_role: input.partners_role,
+                partner_role: input.partner_role,
                 parted_at: input.parted_at.map(|at| at.0),
             };
             scene::plan(context(ctx), &by, new, input.planned_for.0).await
@@ -283,7 +283,7 @@ impl SceneMutation {
                 setting: input.setting,
                 intensity: input.intensity,
                 my_role: input.my_role,
-                partners_role: input.partners_role,
+                partner_role: input.partner_role,
                 parted_at: input.parted_at.map(|at| at.0),
             };
             let times = (input.started_at.map(|at| at.0), input.ended_at.map(|at| at.0));

@@ -158,7 +158,7 @@ impl SessionMutation {
         Ok(settle(session::end(context(ctx), &by, by.requester.session).await)?.into())
     }
 
-    /// Signs one of one's own devices out; another than this one needs a fresh proof: see `proveItIsMe`.
+    /// Signs one of one's own devices out; another than this one needs a fresh proof: see `reauthenticate`.
     async fn end_session(
         &self,
         ctx: &Context<'_>,
@@ -169,7 +169,7 @@ impl SessionMutation {
         Ok(settle(outcome.await)?.into())
     }
 
-    /// Signs every other device out. Needs a fresh proof: see `proveItIsMe`.
+    /// Signs every other device out. Needs a fresh proof: see `reauthenticate`.
     async fn end_other_sessions(&self, ctx: &Context<'_>) -> Result<EndOtherSessionsPayload, Failure> {
         Ok(settle_done(session::end_others(context(ctx), &caller(ctx)?).await)?.into())
     }

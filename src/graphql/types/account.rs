@@ -7,7 +7,7 @@ use crate::actions::auth::session::SessionView;
 use crate::actions::auth::session_tokens::Tokens;
 use crate::actions::nudges::device::DeviceView;
 use crate::auth::Requester;
-use crate::domain::account::{ConsentKind, FURTHER_NOTICE, Share};
+use crate::domain::account::{AnswerSharing, ConsentKind, FURTHER_NOTICE};
 use crate::domain::quiet_hours::{QuietHours as Quiet, spelled_minute};
 use crate::domain::reachability::Ways;
 use crate::graphql::errors::Failure;
@@ -51,7 +51,7 @@ impl Account {
     }
 
     /// What of an answer the partner sees unless the answer itself says otherwise.
-    async fn default_share(&self) -> Share {
+    async fn default_sharing(&self) -> AnswerSharing {
         self.0.row.default_share
     }
 
@@ -84,8 +84,8 @@ impl Account {
     }
 
     /// Whether the mail server refused the address for good: then only a device can be reached, until
-    /// `tryAddressAgain`.
-    async fn address_fails(&self) -> bool {
+    /// `retryEmail`.
+    async fn email_fails(&self) -> bool {
         self.0.row.address_failed_at.is_some()
     }
 

@@ -34,8 +34,8 @@ impl Changes {
 impl Changes {
     /// Whether to start over: the cursor is too old (changes are kept for 30 days), not of this database, or there was
     /// none. Then read everything that is shown, after this; from this cursor on nothing is missed.
-    async fn start_over(&self) -> bool {
-        self.0.start_over
+    async fn reset_required(&self) -> bool {
+        self.0.reset_required
     }
 
     /// The changes, in the order in which to take them. One may come again after a reconnection.
@@ -49,7 +49,7 @@ impl Changes {
     }
 
     /// Whether there is more already: ask again at once.
-    async fn more(&self) -> bool {
+    async fn has_more(&self) -> bool {
         self.0.more
     }
 }

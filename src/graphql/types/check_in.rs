@@ -6,8 +6,8 @@ use super::scene::Scene;
 use super::text::Text;
 use crate::actions::check_ins::check_in::Span;
 use crate::actions::check_ins::check_in::{AnswerView, CheckInView, PartnersCheckIn};
-use crate::domain::account::Share;
-use crate::domain::answer::{Degree, NoticedSign, Sign};
+use crate::domain::account::AnswerSharing;
+use crate::domain::answer::{NoticedSign, Sign, SignDegree};
 use crate::domain::check_in::CheckInState;
 use crate::domain::page::answer_ends;
 use crate::graphql::errors::Failure;
@@ -51,7 +51,7 @@ pub struct NoticedSignView {
     /// Which sign.
     pub sign: Sign,
     /// How much of it.
-    pub degree: Degree,
+    pub degree: SignDegree,
 }
 
 impl From<NoticedSign> for NoticedSignView {
@@ -78,7 +78,7 @@ pub struct Answer {
     /// A note.
     note: Text,
     /// What of it the partner sees.
-    share: Share,
+    sharing: AnswerSharing,
     /// Until when what is newly shared can be taken back before the partner has seen it: two minutes from then on.
     /// Null: nothing waits.
     unseen_until: Option<DateTime>,
@@ -93,7 +93,7 @@ impl From<AnswerView> for Answer {
             signs: view.content.signs.into_iter().map(Into::into).collect(),
             need: view.content.need.into(),
             note: view.content.note.into(),
-            share: view.share,
+            sharing: view.share,
             unseen_until: view.unseen_until.map(Into::into),
             answered_at: view.answered_at.into(),
         }

@@ -14,7 +14,7 @@ pub struct SceneDebrief {
     /// One's own.
     mine: Option<OwnDebrief>,
     /// The other's; null unless both are open.
-    partners: Option<PartnersDebrief>,
+    partners: Option<PartnerDebrief>,
 }
 
 /// What one wrote about a scene.
@@ -28,7 +28,7 @@ pub struct OwnDebrief {
 
 /// What the other one wrote about a scene.
 #[derive(SimpleObject)]
-pub struct PartnersDebrief {
+pub struct PartnerDebrief {
     /// The text.
     text: Text,
 }
@@ -38,7 +38,7 @@ impl From<DebriefView> for SceneDebrief {
         Self {
             state: view.state,
             mine: view.mine.map(|(text, at)| OwnDebrief { text: text.into(), written_at: at.into() }),
-            partners: view.partners.map(|text| PartnersDebrief { text: text.into() }),
+            partners: view.partners.map(|text| PartnerDebrief { text: text.into() }),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::actions::links::revisions::RevisionOutline;
 use crate::actions::scenes::view;
 use crate::domain::data_rights;
 use crate::domain::negotiation::RevisionState;
-use crate::domain::partner_link::{LinkStatus, Role};
+use crate::domain::partner_link::{LinkState, Role};
 use crate::domain::plea::PleaState;
 use crate::graphql::errors::Failure;
 use crate::graphql::paging::{Connection, ConnectionArgs};
@@ -51,7 +51,7 @@ impl PartnerLink {
     }
 
     /// Where the link stands.
-    async fn status(&self) -> LinkStatus {
+    async fn state(&self) -> LinkState {
         self.0.status
     }
 

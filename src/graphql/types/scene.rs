@@ -10,7 +10,7 @@ use crate::actions::scenes::view::{AftercareView, GivenBy, OutreachView, SceneVi
 use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::Role;
 use crate::domain::revision_text::ERASED;
-use crate::domain::scene::{SceneStatus, Setting};
+use crate::domain::scene::{SceneSetting, SceneState};
 use crate::graphql::errors::Failure;
 use crate::graphql::{loaders, requester};
 use crate::ids::AccountId;
@@ -127,12 +127,12 @@ impl Scene {
     }
 
     /// Where it stands.
-    async fn status(&self) -> SceneStatus {
+    async fn state(&self) -> SceneState {
         self.0.status
     }
 
     /// Where it takes place.
-    async fn setting(&self) -> Setting {
+    async fn setting(&self) -> SceneSetting {
         self.0.setting
     }
 
@@ -167,8 +167,8 @@ impl Scene {
     }
 
     /// The other's role.
-    async fn partners_role(&self) -> Option<Role> {
-        self.0.partners_role
+    async fn partner_role(&self) -> Option<Role> {
+        self.0.partner_role
     }
 
     /// One's own choice whether the partner may be told, for this scene; null: as on the link. The partner does not
@@ -205,14 +205,14 @@ impl Scene {
     }
 
     /// The other's check-ins, by due time, with what they chose to share. Empty once the link has ended.
-    async fn partners_check_ins(&self, ctx: &Context<'_>) -> Result<Vec<PartnerCheckIn>, Failure> {
+    async fn partner_check_ins(&self, ctx: &Context<'_>) -> Result<Vec<PartnerCheckIn>, Failure> {
         let sides = loaders(ctx).scene_check_ins(self.0.id).await?;
         Ok(sides.partners.into_iter().map(Into::into).collect())
     }
 
     /// Each one's reflection on it; both are shown only when both have written. Null before it has ended.
     async fn debrief(&self, ctx: &Context<'_>) -> Result<Option<SceneDebrief>, Failure> {
-        if self.0.status != SceneStatus::Ended {
+        if self.0.status != SceneState::Ended {
             return Ok(None);
         }
         Ok(loaders(ctx).debrief(self.0.id).await?.map(Into::into))

@@ -94,7 +94,7 @@ export async function live(url: string, trusted: boolean, inbox: Inbox): Promise
   const own = tie.scenes.nodes[0].myCheckIns[0];
   assert.deepEqual([own.state, own.answer?.mood], ["ANSWERED", 4], "the first tap counts");
   assert.ok(home.viewer.checkIns.nodes.length === 3 && !home.viewer.checkIns.pageInfo.hasNextPage);
-  const others = (await alex.send(api.HomeDocument, {})).viewer.partnerLinks[0].scenes.nodes[0].partnersCheckIns;
+  const others = (await alex.send(api.HomeDocument, {})).viewer.partnerLinks[0].scenes.nodes[0].partnerCheckIns;
   assert.ok(others.every((checkIn) => !checkIn.shared), "nothing is seen that was not shared");
 
   if (trusted) {

@@ -71,7 +71,7 @@ async fn fill(app: &TestApp, couple: &Couple) -> BTreeMap<&'static str, String> 
     for person in [alex, other] {
         let id = couple.check_ins(app, person, &scene).await.remove(0)["id"].clone();
         let answer = json!({ "checkInId": id, "mood": 3, "signs": [{ "sign": "TIRED", "degree": "A_LOT" }],
-            "need": format!("{} needs rest", person.name), "note": format!("{}'s note", person.name), "share": "ALL" });
+            "need": format!("{} needs rest", person.name), "note": format!("{}'s note", person.name), "sharing": "ALL" });
         person.done(app, "answerCheckIn", answer, "").await;
     }
     for person in [alex, other] {
@@ -128,14 +128,14 @@ impl Cast {
         let Couple { alex, sam, .. } = with_sam;
 
         // Values that nobody else has, and that Jo must not learn any more.
-        let profile = json!({ "displayName": "Alexis", "zone": "Asia/Tokyo", "defaultShare": "MOOD",
+        let profile = json!({ "displayName": "Alexis", "zone": "Asia/Tokyo", "defaultSharing": "MOOD",
             "quietHours": { "from": "21:00", "until": "05:30" } });
         alex.done(app, "updateProfile", profile, "").await;
         let later = (app.clock.now() + jiff::SignedDuration::from_hours(9)).to_string();
         alex.done(app, "pauseNudges", json!({ "until": later }), "").await;
         let code = alex.done(app, "invitePartner", json!({ "role": "SWITCH" }), "code").await["code"].clone();
 
-        alex.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        alex.done(app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         alex.ask(app, "mutation { requestExport { status } }", json!({})).await;
         assert_eq!(evenkeel::actions::export::make_due(&app.app.context).await.unwrap(), 1);
         let begun = alex.ask(app, "mutation { beginTotp { setup { secret } } }", json!({})).await;

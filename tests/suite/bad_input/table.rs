@@ -158,7 +158,7 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     rows.push(row("proposeRevision", good, bad));
 
     let roles = json!({ "linkId": own.link, "setting": "ONLINE", "intensity": 3, "myRole": "SWITCH",
-        "partnersRole": "DOMINANT" });
+        "partnerRole": "DOMINANT" });
     let mut good = roles.clone();
     good["plannedFor"] = after(24);
     let mut bad = vec![
@@ -249,9 +249,14 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     let mut bad = passwords("newPassword");
     bad.push(("currentPassword", new.clone(), "currentPassword", "MALFORMED"));
     rows.push(row("changePassword", json!({ "currentPassword": PASSWORD, "newPassword": new }), bad));
-    for mutation in
-        ["withdrawConsent", "giveConsent", "fetchExport", "requestExport", "requestErasure", "cancelErasure"]
-    {
+    for mutation in [
+        "withdrawConsent",
+        "giveConsent",
+        "createExportDownload",
+        "requestExport",
+        "requestErasure",
+        "cancelErasure",
+    ] {
         rows.push(row(mutation, Value::Null, vec![]));
     }
     rows.push(row("logOut", Value::Null, vec![]));
@@ -277,7 +282,7 @@ fn check_ins(world: &World, after: &dyn Fn(i64) -> Value) -> Vec<Row> {
     }
     bad.push(("answeredAt", after(1), "answeredAt", "OUT_OF_RANGE"));
     bad.push(("answeredAt", after(-29 * 24), "answeredAt", "OUT_OF_RANGE"));
-    let good = json!({ "checkInId": own[1][0], "mood": 3, "signs": [calm], "need": "rest", "note": "", "share": "MOOD" });
+    let good = json!({ "checkInId": own[1][0], "mood": 3, "signs": [calm], "need": "rest", "note": "", "sharing": "MOOD" });
     let answer = Row { mutation: "answerCheckIn", good, bad };
     let skip = json!({ "checkInId": own[1][1] });
     let skip = Row { mutation: "skipCheckIn", good: skip, bad: vec![state(answered)] };
@@ -287,7 +292,7 @@ fn check_ins(world: &World, after: &dyn Fn(i64) -> Value) -> Vec<Row> {
     }
     let good = json!({ "checkInId": own[2][0], "minutes": 30 });
     let snooze = Row { mutation: "snoozeCheckIn", good, bad };
-    let good = json!({ "checkInId": answered, "share": "ALL" });
+    let good = json!({ "checkInId": answered, "sharing": "ALL" });
     let sharing = Row { mutation: "changeSharing", good, bad: vec![state(&own[2][0])] };
     vec![answer, skip, snooze, sharing]
 }
@@ -335,25 +340,25 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
     row("signUp", good, [profile(), emails("email"), statements.to_vec()].concat());
     let wrong = |other: &str| vec![("token", json!(other), "token", "EXPIRED")];
     let good = json!({ "token": world.confirm_token, "password": PASSWORD });
-    row("confirmAddress", good, [passwords("password"), wrong(&world.reset_token)].concat());
+    row("confirmEmail", good, [passwords("password"), wrong(&world.reset_token)].concat());
     row("requestPasswordReset", json!({ "email": world.sam.email }), emails("email"));
     let mut bad = emails("email");
     bad.push(("email", json!(world.alex.email), "email", "WRONG_STATE"));
-    row("requestAddressChange", json!({ "email": "later@people.test" }), bad);
+    row("requestEmailChange", json!({ "email": "later@people.test" }), bad);
     let good = json!({ "token": world.change_token, "password": PASSWORD });
     let mut bad = wrong(&world.reset_token);
     bad.push(("password", json!("not the password of anybody"), "password", "MALFORMED"));
-    row("confirmAddressChange", good, bad);
+    row("confirmEmailChange", good, bad);
     let new = "five calm boats on a lake";
     let good = json!({ "token": world.reset_token, "newPassword": new });
     row("resetPassword", good, [passwords("newPassword"), wrong(&world.confirm_token)].concat());
-    let good = json!({ "displayName": "Alex", "zone": "Europe/Paris", "quietHours": quiet, "defaultShare": "MOOD",
+    let good = json!({ "displayName": "Alex", "zone": "Europe/Paris", "quietHours": quiet, "defaultSharing": "MOOD",
         "pushWanted": true, "mailWanted": true });
     row("updateProfile", good, profile());
     let bad = [0, -1, -24].map(|hours| ("until", after(hours), "until", "OUT_OF_RANGE"));
     row("pauseNudges", json!({ "until": after(1) }), bad.to_vec());
     row("resumeNudges", Value::Null, vec![]);
-    row("tryAddressAgain", Value::Null, vec![]);
+    row("retryEmail", Value::Null, vec![]);
     let mut bad = emails("email");
     bad.push(("email", json!("nobody@people.test"), "password", "MALFORMED"));
     bad.push(("password", json!("five calm boats on a lake"), "password", "MALFORMED"));
@@ -371,7 +376,7 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
     );
     row("endSession", json!({ "sessionId": world.sessions[0] }), vec![]);
     let bad = vec![("password", json!(new), "password", "MALFORMED")];
-    row("proveItIsMe", json!({ "password": PASSWORD }), bad);
+    row("reauthenticate", json!({ "password": PASSWORD }), bad);
     row(
         "confirmTotp",
         json!({ "totpCode": world.totp_code }),
@@ -381,8 +386,8 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
     let passkey = &world.passkey;
     row("finishPasskeyRegistration", passkey.registration.clone(), expired());
     row("finishPasskeyLogIn", passkey.log_in.clone(), expired());
-    row("finishPasskeyProof", passkey.proof.clone(), expired());
-    row("beginPasskeyProof", Value::Null, vec![]);
+    row("finishPasskeyReauthentication", passkey.proof.clone(), expired());
+    row("beginPasskeyReauthentication", Value::Null, vec![]);
     row("removePasskey", json!({ "passkeyId": passkey.id }), vec![]);
     row("beginPasskeyRegistration", Value::Null, vec![]);
     row("beginPasskeyLogIn", Value::Null, vec![]);

@@ -133,7 +133,7 @@ async fn mailed_token(app: &TestApp, name: &str, input: Value, email: &str) -> S
 async fn second_factors(app: &TestApp, one: &Person, other: &Person) -> (String, Value, Value) {
     let mut codes = Vec::new();
     for person in [one, other] {
-        person.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        person.done(app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         let begun = person.ask(app, "mutation { beginTotp { setup { secret } } }", json!({})).await;
         codes.push(totp_code(begun["beginTotp"]["setup"]["secret"].as_str().unwrap(), app.clock.now()));
     }
@@ -146,8 +146,8 @@ async fn second_factors(app: &TestApp, one: &Person, other: &Person) -> (String,
 
 /// Requests another address; returns the token that came there.
 async fn change_token(app: &TestApp, person: &Person) -> String {
-    person.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
-    person.done(app, "requestAddressChange", json!({ "email": "moved@people.test" }), "").await;
+    person.done(app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
+    person.done(app, "requestEmailChange", json!({ "email": "moved@people.test" }), "").await;
     app.deliver().await;
     let link = link_in(&app.mail.inbox("moved@people.test").pop().unwrap());
     link.rsplit_once('/').unwrap().1.to_owned()
@@ -176,7 +176,7 @@ async fn passkeys(app: &TestApp, person: &Person) -> Passkeys {
     let (phone, another) = (Authenticator::at(&origin), Authenticator::at(&origin));
     let id = new_passkey(app, person, &phone).await;
     let mut finished = Vec::new();
-    for name in ["beginPasskeyLogIn", "beginPasskeyProof"] {
+    for name in ["beginPasskeyLogIn", "beginPasskeyReauthentication"] {
         let (ceremony, options) = ceremony(app, person, name).await;
         finished.push(json!({ "ceremony": ceremony, "credential": phone.get(&options) }));
     }
@@ -314,18 +314,18 @@ impl World {
 
 /// The queries for everything that a person can see, each within the limits of one request.
 const VIEWS: [&str; 6] = [
-    "{ viewer { account { email displayName zone quietHours { from until } defaultShare pushWanted mailWanted paused
-        pausedUntil addressFails } consents { kind version givenAt withdrawnAt } sessions { id label current } factors { totpSince recoveryCodesLeft passkeys { id label } }
+    "{ viewer { account { email displayName zone quietHours { from until } defaultSharing pushWanted mailWanted paused
+        pausedUntil emailFails } consents { kind version givenAt withdrawnAt } sessions { id label current } factors { totpSince recoveryCodesLeft passkeys { id label } }
         devices { id label createdAt } } }",
-    "{ viewer { partnerLinks(endedToo: true) { id status me { displayName role } partner { displayName role }
+    "{ viewer { partnerLinks(endedToo: true) { id state me { displayName role } partner { displayName role }
         partnerAlertAllowed promiseCountWanted promisesKept { count } myNeeds { comforts avoid grounding foodAndDrink words contact nearness anythingElse }
         invitationExpiresAt activeAt endedAt agreedRevision { id } } } }",
     "{ viewer { partnerLinks(endedToo: true) { revisions(first: 10) { nodes { id state contentHash
         agreements { who withdrawnAt } terms { limits stopSignal protocol { sentence } } } } } } }",
-    "{ viewer { partnerLinks(endedToo: true) { scenes(first: 10) { nodes { id status intensity plannedFor startedAt
-        endedAt myRole partnersRole partnerAlertAllowed revision { id } aftercare { id } outreaches { id }
-        partnersCheckIns { dueAt shared { mood need note } } } } } } }",
-    "{ viewer { checkIns(first: 50) { nodes { id state dueAt snoozedUntil answer { mood need note share } } }
+    "{ viewer { partnerLinks(endedToo: true) { scenes(first: 10) { nodes { id state intensity plannedFor startedAt
+        endedAt myRole partnerRole partnerAlertAllowed revision { id } aftercare { id } outreaches { id }
+        partnerCheckIns { dueAt shared { mood need note } } } } } } }",
+    "{ viewer { checkIns(first: 50) { nodes { id state dueAt snoozedUntil answer { mood need note sharing } } }
         nudges(first: 50) { nodes { id rung channel state sendAt } } } }",
     "{ viewer { journal(first: 50) { nodes { id text writtenAt editedAt scene { id } } }
         partnerLinks(endedToo: true) { scenes(first: 10) { nodes { id

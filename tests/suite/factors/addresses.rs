@@ -1,21 +1,21 @@
 //! Another e-mail address: requested after reauthentication, announced to the old one, confirmed from the new one.
 
 use super::{Authenticator as App, alex, passkeys};
-use super::{proof_needed, seconds};
+use super::{reauthentication_required, seconds};
 use crate::support::authenticator::Authenticator;
 use crate::support::people::{PASSWORD, link_in};
 use crate::support::{Person, TestApp};
 use serde_json::{Value, json};
 
 const NEW: &str = "alexandra@people.test";
-const ASK: &str = "mutation($e: String!) { requestAddressChange(input: { email: $e }) { status problems { field code sentence } } }";
+const ASK: &str = "mutation($e: String!) { requestEmailChange(input: { email: $e }) { status problems { field code sentence } } }";
 const CONFIRM: &str =
-    "mutation($t: String!, $p: String!) { confirmAddressChange(input: { token: $t, password: $p }) {
+    "mutation($t: String!, $p: String!) { confirmEmailChange(input: { token: $t, password: $p }) {
     status problems { field code } } }";
-const ME: &str = "{ viewer { account { email addressFails } } }";
+const ME: &str = "{ viewer { account { email emailFails } } }";
 
 async fn ask(app: &TestApp, person: &Person, email: &str) -> Value {
-    let asked = person.ask(app, ASK, json!({ "e": email })).await["requestAddressChange"].clone();
+    let asked = person.ask(app, ASK, json!({ "e": email })).await["requestEmailChange"].clone();
     app.deliver().await;
     asked
 }
@@ -36,7 +36,7 @@ async fn confirm(app: &TestApp, page: &str) -> Value {
 
 async fn confirm_with(app: &TestApp, page: &str, password: &str) -> Value {
     let token = page.rsplit_once('/').unwrap().1;
-    app.anonymous(CONFIRM, json!({ "t": token, "p": password })).await["confirmAddressChange"].clone()
+    app.anonymous(CONFIRM, json!({ "t": token, "p": password })).await["confirmEmailChange"].clone()
 }
 
 async fn address(app: &TestApp, person: &Person) -> Value {
@@ -80,7 +80,7 @@ on_both_databases! {
         assert_eq!(same["problems"][0]["code"], "WRONG_STATE");
         seconds(&app, 300);
         let refused = ask(&app, &alex, NEW).await;
-        assert_eq!(refused["problems"][0]["code"], proof_needed()["problems"][0]["code"]);
+        assert_eq!(refused["problems"][0]["code"], reauthentication_required()["problems"][0]["code"]);
         assert_eq!((app.mail.inbox(NEW).len(), alex.mails(&app).len()), (0, 1));
     }
 
@@ -140,7 +140,7 @@ on_both_databases! {
             let phone = App::of(&app, &guest).await;
             seconds(&app, 60);
             let code = phone.code(&app);
-            guest.done(&app, "proveItIsMe", json!({ "password": PASSWORD, "totpCode": code }), "").await;
+            guest.done(&app, "reauthenticate", json!({ "password": PASSWORD, "totpCode": code }), "").await;
             let new = format!("{}.new@people.test", name.to_lowercase());
             ask(&app, &guest, &new).await;
             let back = page_of(&app, &owner.email, "/old-address/");

@@ -1,7 +1,7 @@
 //! Passkeys: created, used to log in and to reauthenticate, removed; and every way in which one must be refused.
 
 use super::alex;
-use super::{Authenticator as App, WEEK, end_others, proof_needed, reset, seconds, wrong};
+use super::{Authenticator as App, WEEK, end_others, reauthentication_required, reset, seconds, wrong};
 use crate::support::authenticator::Authenticator;
 use crate::support::people::{PASSWORD, text};
 use crate::support::{Person, TestApp};
@@ -96,7 +96,7 @@ on_both_databases! {
         let late = made(&ceremony, &phone.attest_again(challenge.as_str().unwrap()));
         assert_eq!(alex.refused(&app, "finishPasskeyRegistration", late).await, over());
         let begun = alex.ask(&app, BEGIN, json!({})).await["beginPasskeyRegistration"].clone();
-        assert_eq!(begun["problems"], proof_needed()["problems"]);
+        assert_eq!(begun["problems"], reauthentication_required()["problems"]);
         assert_eq!(log_in(&app, &phone).await["problems"][0]["code"], "MALFORMED", "it was never kept");
     }
 
@@ -205,7 +205,7 @@ on_both_databases! {
         register(&app, &sam, &own).await;
         seconds(&app, WEEK + 1);
         let proof = json!({ "password": PASSWORD, "totpCode": app_of_sam.code(&app) });
-        sam.done(&app, "proveItIsMe", proof, "").await;
+        sam.done(&app, "reauthenticate", proof, "").await;
         register(&app, &sam, &theirs).await;
         let left = json!({ "passkeys": 1, "authenticator": true });
         assert_eq!(reset(&app, &sam.email, "five calm boats on a lake").await, left, "one is shown what can still sign in");
@@ -227,7 +227,7 @@ on_both_databases! {
         assert_eq!(problem(&finish_log_in(&app, &under_way, &phone.get(&options)).await), wrong("credential"));
         seconds(&app, 1);
         let proof = alex.refused(&app, "removePasskey", json!({ "passkeyId": id })).await;
-        assert_eq!(proof, ("input".into(), "PROOF_NEEDED".into()));
+        assert_eq!(proof, ("input".into(), "REAUTHENTICATION_REQUIRED".into()));
         app.log_in(&alex.email, PASSWORD).await;
     }
 
@@ -240,9 +240,9 @@ on_both_databases! {
         seconds(&app, 300);
         let (elsewhere, _) = app.log_in(&alex.email, PASSWORD).await;
         seconds(&app, 300);
-        let begin = "mutation { beginPasskeyProof { begun { ceremony options } problems { code } } }";
+        let begin = "mutation { beginPasskeyReauthentication { begun { ceremony options } problems { code } } }";
         let begun = async || {
-            let begun = alex.ask(&app, begin, json!({})).await["beginPasskeyProof"]["begun"].clone();
+            let begun = alex.ask(&app, begin, json!({})).await["beginPasskeyReauthentication"]["begun"].clone();
             (text(&begun["ceremony"]), text(&begun["options"]))
         };
         let answer = |ceremony: &str, credential: &str| json!({ "ceremony": ceremony, "credential": credential });
@@ -252,22 +252,22 @@ on_both_databases! {
         let mut anybody: Value = serde_json::from_str(&options).unwrap();
         anybody["allowCredentials"] = json!([]);
         let others = answer(&ceremony, &sams.get(&anybody.to_string()));
-        assert_eq!(alex.refused(&app, "finishPasskeyProof", others).await, wrong("credential"));
+        assert_eq!(alex.refused(&app, "finishPasskeyReauthentication", others).await, wrong("credential"));
         let (ceremony, options) = begin_log_in(&app).await;
-        assert_eq!(alex.refused(&app, "finishPasskeyProof", answer(&ceremony, &mine.get(&options))).await, over());
-        assert_eq!(end_others(&app, &alex).await, proof_needed());
+        assert_eq!(alex.refused(&app, "finishPasskeyReauthentication", answer(&ceremony, &mine.get(&options))).await, over());
+        assert_eq!(end_others(&app, &alex).await, reauthentication_required());
         let (ceremony, options) = begun().await;
         let crossed = finish_log_in(&app, &ceremony, &mine.get(&options)).await;
         assert_eq!(problem(&crossed), over(), "a proof's ceremony logs nobody in");
         // Only the session that asked is reauthenticated.
         let (ceremony, options) = begun().await;
         let input = answer(&ceremony, &mine.get(&options));
-        let query = "mutation($i: FinishPasskeyProofInput!) { finishPasskeyProof(input: $i) { problems { field code } } }";
+        let query = "mutation($i: FinishPasskeyReauthenticationInput!) { finishPasskeyReauthentication(input: $i) { problems { field code } } }";
         let refused = app.raw(Some(&elsewhere), query, json!({ "i": input })).await;
         let expired = json!([{ "field": "ceremony", "code": "EXPIRED" }]);
-        assert_eq!(refused["data"]["finishPasskeyProof"]["problems"], expired);
+        assert_eq!(refused["data"]["finishPasskeyReauthentication"]["problems"], expired);
         let (ceremony, options) = begun().await;
-        alex.done(&app, "finishPasskeyProof", answer(&ceremony, &mine.get(&options)), "").await;
+        alex.done(&app, "finishPasskeyReauthentication", answer(&ceremony, &mine.get(&options)), "").await;
         assert_eq!(end_others(&app, &alex).await["status"], "DONE");
     }
 }

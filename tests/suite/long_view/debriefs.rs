@@ -88,7 +88,7 @@ on_both_databases! {
             (status, text.len(), serde_json::from_str::<Value>(&text).unwrap())
         };
         let look = async || {
-            let fields = format!("id {DEBRIEF} aftercare {{ id }} outreaches {{ id }} partnersCheckIns {{ dueAt shared {{ mood }} }}");
+            let fields = format!("id {DEBRIEF} aftercare {{ id }} outreaches {{ id }} partnerCheckIns {{ dueAt shared {{ mood }} }}");
             let all = format!("{{ viewer {{ partnerLinks {{ scenes {{ nodes {{ {fields} }} }} }} nudges {{ nodes {{ id }} }} }} }}");
             let try_out = "mutation($s: ID!) { takeBackDebrief(input: { sceneId: $s }) { status problems { code }
                 debrief { state mine { text } partners { text } } } }";

@@ -28,7 +28,7 @@ async fn lived(app: &TestApp, couple: &Couple, day: i64, aftercare: &[Value], mo
     for (check_in, mood) in couple.check_ins(app, &couple.sam, &scene).await.iter().zip(moods) {
         app.clock.set(check_in["dueAt"].as_str().unwrap().parse().unwrap());
         let answer =
-            json!({ "checkInId": check_in["id"], "mood": mood, "note": "heliotrope", "share": "ALL" });
+            json!({ "checkInId": check_in["id"], "mood": mood, "note": "heliotrope", "sharing": "ALL" });
         couple.sam.done(app, "answerCheckIn", answer, "").await;
     }
     scene

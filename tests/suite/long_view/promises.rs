@@ -14,7 +14,7 @@ async fn reach_out(app: &TestApp, person: &Person, scene: &str) {
 
 /// The link as this person sees it, with its promises.
 async fn link(app: &TestApp, person: &Person) -> Value {
-    let query = "{ viewer { partnerLinks(endedToo: true) { status me { role } partner { role displayName }
+    let query = "{ viewer { partnerLinks(endedToo: true) { state me { role } partner { role displayName }
         partnerAlertAllowed promiseCountWanted promisesKept { count sentence } } } }";
     person.ask(app, query, json!({})).await["viewer"]["partnerLinks"][0].clone()
 }
@@ -108,7 +108,7 @@ on_both_databases! {
         app.pass_minutes(HOUR + 1).await;
         for (step, input) in [("skipCheckIn", json!({ "checkInId": second })),
             ("snoozeCheckIn", json!({ "checkInId": first, "minutes": 30 })),
-            ("answerCheckIn", json!({ "checkInId": first, "mood": 1, "share": "NOTHING" })),
+            ("answerCheckIn", json!({ "checkInId": first, "mood": 1, "sharing": "NOTHING" })),
             ("pauseNudges", json!({})),
             ("updateProfile", json!({ "pushWanted": false, "mailWanted": false })),
             ("writeDebrief", json!({ "sceneId": scene, "text": "low" })),

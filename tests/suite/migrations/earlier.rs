@@ -14,7 +14,7 @@ use diesel_migrations::MigrationHarness;
 use evenkeel::actions::nudges::device::Subscription;
 use evenkeel::app::App;
 use evenkeel::demo::stage::live_until;
-use evenkeel::domain::account::Share;
+use evenkeel::domain::account::AnswerSharing;
 use evenkeel::domain::check_in::{CheckInState, OPEN_FOR};
 use evenkeel::domain::nudge::{About, Channel, DropReason, NudgeState, Reason, Rung, fingerprint};
 use evenkeel::ids::{AccountId, DeviceId, RevisionId, SceneId, WorkerId};
@@ -135,7 +135,7 @@ pub fn settle(check_in: &mut CheckInRow, state: CheckInState) {
     check_in.state = state;
     if state == CheckInState::Answered {
         // Sending reads no answer: any bytes will do.
-        (check_in.answer, check_in.share) = (Some(vec![0; 40]), Some(Share::Nothing));
+        (check_in.answer, check_in.share) = (Some(vec![0; 40]), Some(AnswerSharing::Nothing));
         check_in.answered_at = Some((start() - minutes(10)).into());
     }
 }

@@ -15,7 +15,7 @@ use evenkeel::demo::stage::live_until;
 use evenkeel::domain::account::{Email, FURTHER_NOTICE};
 use evenkeel::domain::check_in::CheckInState;
 use evenkeel::domain::nudge::{About, Channel, DropReason, MailPurpose, NudgeState, Reason};
-use evenkeel::domain::partner_link::LinkStatus;
+use evenkeel::domain::partner_link::LinkState;
 use evenkeel::ids::{AccountId, AddressRequestId, TypedId};
 use evenkeel::store;
 use evenkeel::store::address_request::AddressRequestRow;
@@ -126,10 +126,8 @@ fn lives(left: &mut Left) -> (Vec<Vec<&'static str>>, Vec<Change>) {
     case.drop(&[TELL, PROMPT], DropReason::LinkEnded);
     let link = case.couple.link;
     changes.push(Box::new(move |db| {
-        let ended = (
-            partner_links::status.eq(LinkStatus::Ended),
-            partner_links::ended_at.eq(Some(Ts::from(start()))),
-        );
+        let ended =
+            (partner_links::status.eq(LinkState::Ended), partner_links::ended_at.eq(Some(Ts::from(start()))));
         diesel::update(partner_links::table.find(link)).set(ended).execute(db)
     }));
     expected.push(own.to_vec());

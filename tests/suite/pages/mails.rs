@@ -90,9 +90,9 @@ on_both_databases! {
             json!({ "e": couple.alex.email })).await;
         app.anonymous("mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }",
             json!({ "e": "kim@people.test" })).await;
-        couple.alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        couple.alex.done(&app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         for email in ["alexandra@people.test", &couple.sam.email] {
-            couple.alex.done(&app, "requestAddressChange", json!({ "email": email }), "").await;
+            couple.alex.done(&app, "requestEmailChange", json!({ "email": email }), "").await;
         }
         let (_, copied) = app.log_in(&couple.alex.email, PASSWORD).await;
         for minutes in [0, 1] {

@@ -69,9 +69,9 @@ impl Case {
     /// What Alex's feed has told since then.
     pub async fn feed(&self, app: &TestApp) -> String {
         let query = "query($after: String) { viewer { changes(after: $after, first: 50) {
-            startOver more cursor changes { kind nodeId node { __typename id } } } } }";
+            resetRequired hasMore cursor changes { kind nodeId node { __typename id } } } } }";
         let data = self.couple.alex.ask(app, query, json!({ "after": self.cursor })).await;
-        assert_eq!(data["viewer"]["changes"]["startOver"], false);
+        assert_eq!(data["viewer"]["changes"]["resetRequired"], false);
         plain(&data, &self.couple).to_string()
     }
 
@@ -117,11 +117,11 @@ impl Case {
     /// Alex's export: every file, without ids.
     pub async fn export(&self, app: &TestApp) -> Vec<String> {
         let alex = &self.couple.alex;
-        alex.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        alex.done(app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         alex.ask(app, "mutation { requestExport { status } }", json!({})).await;
         assert_eq!(export::make_due(&app.app.context).await.unwrap(), 1);
-        let fetch = "mutation { fetchExport { download { path } } }";
-        let path = text(&alex.ask(app, fetch, json!({})).await["fetchExport"]["download"]["path"]);
+        let fetch = "mutation { createExportDownload { download { path } } }";
+        let path = text(&alex.ask(app, fetch, json!({})).await["createExportDownload"]["download"]["path"]);
         let answer = app.http.post(format!("{}{path}", app.url)).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         let bytes = Cursor::new(answer.bytes().await.unwrap().to_vec());
@@ -160,7 +160,7 @@ impl Case {
             ("answerCheckIn", json!({ "checkInId": check_in, "mood": 3 })),
             ("skipCheckIn", json!({ "checkInId": check_in })),
             ("snoozeCheckIn", json!({ "checkInId": check_in, "minutes": 10 })),
-            ("changeSharing", json!({ "checkInId": check_in, "share": "ALL" })),
+            ("changeSharing", json!({ "checkInId": check_in, "sharing": "ALL" })),
             ("removeDevice", json!({ "deviceId": self.couple.sam.device_id })),
             ("recordAftercare", json!({ "sceneId": scene, "givenBy": "ME", "note": "tea" })),
             ("setSceneAlert", json!({ "sceneId": scene, "allowed": true })),

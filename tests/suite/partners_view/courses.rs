@@ -14,11 +14,11 @@ fn check_in(more: Value) -> Value {
 }
 
 fn answer(share: &str) -> (&'static str, Value) {
-    ("answerCheckIn", check_in(json!({ "mood": 1, "note": "low", "share": share })))
+    ("answerCheckIn", check_in(json!({ "mood": 1, "note": "low", "sharing": share })))
 }
 
 fn sharing(share: &str) -> (&'static str, Value) {
-    ("changeSharing", check_in(json!({ "share": share })))
+    ("changeSharing", check_in(json!({ "sharing": share })))
 }
 
 fn allow(allowed: bool) -> (&'static str, Value) {
@@ -103,7 +103,7 @@ pub fn silences() -> Vec<Course> {
         of("allows it, and is paused", vec![allow(true), ("pauseNudges", json!({}))], vec![], vec![]),
         of(
             "shares by default, and skips",
-            profile(json!({ "defaultShare": "ALL" })),
+            profile(json!({ "defaultSharing": "ALL" })),
             vec![("skipCheckIn", check_in(json!({})))],
             vec![],
         ),
@@ -113,8 +113,8 @@ pub fn silences() -> Vec<Course> {
 /// Every way in which what Sam told comes to nothing before Alex could see it, and what Sam does elsewhere.
 pub fn silences_in_time() -> Vec<Course> {
     let (second, third) = (json!({ "checkInId": "CHECK_IN_2" }), json!({ "checkInId": "CHECK_IN_3" }));
-    let answered = |id: &str| ("answerCheckIn", json!({ "checkInId": id, "mood": 2, "share": "NOTHING" }));
-    let with_plea = json!({ "mood": 1, "share": "NOTHING", "askPartner": true });
+    let answered = |id: &str| ("answerCheckIn", json!({ "checkInId": id, "mood": 2, "sharing": "NOTHING" }));
+    let with_plea = json!({ "mood": 1, "sharing": "NOTHING", "askPartner": true });
     let elsewhere =
         json!({ "linkId": "OTHER_LINK", "setting": "ONLINE", "endedAt": minute(-10).to_string() });
     vec![
@@ -131,7 +131,7 @@ pub fn silences_in_time() -> Vec<Course> {
                 (DUE, answer("NOTHING")),
                 (
                     LATER,
-                    ("answerCheckIn", check_in(json!({ "mood": 5, "note": "well", "share": "NOTHING" }))),
+                    ("answerCheckIn", check_in(json!({ "mood": 5, "note": "well", "sharing": "NOTHING" }))),
                 ),
             ],
         ),
@@ -140,7 +140,7 @@ pub fn silences_in_time() -> Vec<Course> {
             "shares, changes it and takes it back in time",
             [
                 (DUE, answer("ALL")),
-                (DUE + 1, ("answerCheckIn", check_in(json!({ "mood": 4, "share": "ALL" })))),
+                (DUE + 1, ("answerCheckIn", check_in(json!({ "mood": 4, "sharing": "ALL" })))),
                 (DUE + 2, sharing("NOTHING")),
             ],
         ),
@@ -204,7 +204,7 @@ pub fn silences_in_time() -> Vec<Course> {
 
 /// Every way of asking to hear from the partner at the same minute, whatever became of the check-ins.
 pub fn pleas() -> Vec<Course> {
-    let with_plea = json!({ "mood": 1, "note": "low", "share": "NOTHING", "askPartner": true });
+    let with_plea = json!({ "mood": 1, "note": "low", "sharing": "NOTHING", "askPartner": true });
     let skips = || ("skipCheckIn", check_in(json!({})));
     let elsewhere =
         json!({ "linkId": "OTHER_LINK", "setting": "ONLINE", "endedAt": minute(-10).to_string() });
@@ -247,7 +247,7 @@ pub const UPDATED: i64 = LATER;
 /// Every way of coming to share the mood 2 at the same minute.
 pub fn updates() -> Vec<Course> {
     let mood = |mood: i32, share: &str| {
-        ("answerCheckIn", check_in(json!({ "mood": mood, "note": "only mine", "share": share })))
+        ("answerCheckIn", check_in(json!({ "mood": mood, "note": "only mine", "sharing": share })))
     };
     let shares = || (UPDATED, mood(2, "MOOD"));
     vec![
@@ -277,7 +277,7 @@ pub fn updates() -> Vec<Course> {
                 shares(),
                 (
                     UPDATED + 20,
-                    ("answerCheckIn", check_in(json!({ "mood": 2, "note": "more", "share": "MOOD" }))),
+                    ("answerCheckIn", check_in(json!({ "mood": 2, "note": "more", "sharing": "MOOD" }))),
                 ),
             ],
         ),

@@ -86,7 +86,7 @@ impl Eyes {
             queries.push(format!("{{ viewer {{ {below} }} }}"));
         }
         let everything = queries.concat();
-        let known = ["partnersCheckIns", "outreaches", "debrief", "promisesKept", "insight", "journal"];
+        let known = ["partnerCheckIns", "outreaches", "debrief", "promisesKept", "insight", "journal"];
         assert!(known.iter().all(|field| everything.contains(field)));
         let mut lists = Vec::new();
         for (owner, above) in

@@ -61,7 +61,7 @@ const DAYS: [i64; 4] = [13 * HOUR, 26 * HOUR, DAY + 20 * HOUR, 3 * DAY];
 
 on_both_databases! {
     async fn r11_what_comes_to_nothing_in_time_looks_like_silence_at_every_minute(app) {
-        let shares = json!({ "checkInId": "CHECK_IN", "mood": 1, "share": "MOOD" });
+        let shares = json!({ "checkInId": "CHECK_IN", "mood": 1, "sharing": "MOOD" });
         let other = Course::of("shares", vec![], vec![("answerCheckIn", shares)], vec![]);
         let minutes = [0, 60, DUE, DUE + 1, DUE + 2, DUE + 3, DUE + 4, LATER, LATER + 2, 90, 2 * HOUR];
         compare(&app, silences_in_time(), other, &[&minutes[..], &DAYS].concat(), DUE + 2).await;
@@ -74,7 +74,7 @@ on_both_databases! {
     }
 
     async fn r09_r11_an_update_looks_the_same_whatever_went_before(app) {
-        let later = json!({ "checkInId": "CHECK_IN", "mood": 3, "note": "only mine", "share": "MOOD" });
+        let later = json!({ "checkInId": "CHECK_IN", "mood": 3, "note": "only mine", "sharing": "MOOD" });
         let other = Course::of("shares another mood", vec![], vec![], vec![("answerCheckIn", later)]);
         let minutes = [60, DUE, DUE + 1, DUE + 2, DUE + 3, UPDATED - 1, UPDATED, UPDATED + 1, UPDATED + 2,
             UPDATED + 3, UPDATED + 20, UPDATED + 22, 3 * HOUR];

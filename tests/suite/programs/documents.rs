@@ -192,7 +192,7 @@ fn the_measure_of_a_document_that_is_kept_is_taken_with_the_variables_of_each_re
     crate::support::run(Backend::Sqlite, |app| async move {
         let alex = alex(&app).await;
         let query = "query($n: Int) { viewer { checkIns(first: $n) { nodes { scene { link { scenes(last: $n) { nodes {
-            id myCheckIns { id } partnersCheckIns { dueAt } } } } } } } } }";
+            id myCheckIns { id } partnerCheckIns { dueAt } } } } } } } } }";
         for (n, status) in [(2, 200), (50, 400), (2, 200), (50, 400)] {
             let (got, answer) = post(&app, &alex, json!({ "query": query, "variables": { "n": n } })).await;
             assert_eq!(got, status, "{n}: {answer}");

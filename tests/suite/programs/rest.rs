@@ -55,7 +55,7 @@ on_both_databases! {
             (json!({ "mood": 4, "signs": [{ "sign": "SAD", "degree": "A_LOT" }, { "sign": "SAD", "degree": "NONE" }] }), 422, "refused", "signs"),
             (json!({ "mood": 4, "note": "x".repeat(5000) }), 422, "refused", "note"),
             (json!({ "mood": "4" }), 400, "malformed", ""),
-            (json!({ "mood": 4, "share": "some" }), 400, "malformed", ""),
+            (json!({ "mood": 4, "sharing": "some" }), 400, "malformed", ""),
             (json!({ "mood": 4, "sing": [] }), 400, "malformed", ""),
             (json!([4]), 400, "malformed", ""),
         ] {
@@ -75,16 +75,16 @@ on_both_databases! {
         }
         app.pass_minutes(30).await;
         let link = links(&app, &couple).pop().unwrap();
-        let answer = json!({ "mood": 4, "signs": [{ "sign": "TIRED", "degree": "A_LITTLE" }], "need": "tea", "note": "", "share": "MOOD",
+        let answer = json!({ "mood": 4, "signs": [{ "sign": "TIRED", "degree": "A_LITTLE" }], "need": "tea", "note": "", "sharing": "MOOD",
             "attempt": "made-for-this-reply" });
         let done = post(&app, &link, &answer).await;
         assert_eq!((done.0, done.1.as_str(), done.2), (200, "application/json", json!({ "state": "SETTLED" })));
         let answered = mine(&app, &couple, &scene).await;
-        assert_eq!((&answered["state"], &answered["answer"]["mood"], &answered["answer"]["share"]), (&json!("ANSWERED"), &json!(4), &json!("MOOD")));
+        assert_eq!((&answered["state"], &answered["answer"]["mood"], &answered["answer"]["sharing"]), (&json!("ANSWERED"), &json!(4), &json!("MOOD")));
         // The token works once: what is settled stays, and only who settled it hears so.
         assert_eq!(post(&app, &link, &answer).await.2, json!({ "state": "SETTLED" }));
         let gone = post(&app, &format!("{}/c/none", app.url), &json!({ "mood": 1 })).await;
-        for other in [json!({ "mood": 1, "share": "ALL" }), json!({ "mood": 4, "attempt": "another-secret-text" }), json!({ "minutes": 30 })] {
+        for other in [json!({ "mood": 1, "sharing": "ALL" }), json!({ "mood": 4, "attempt": "another-secret-text" }), json!({ "minutes": 30 })] {
             assert_eq!(post(&app, &link, &other).await, gone);
         }
         assert_eq!(mine(&app, &couple, &scene).await, answered);

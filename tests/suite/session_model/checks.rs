@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
-const SEEN: &str = "{ viewer { sessions { id } devices { id } partnerLinks { id status } } }";
+const SEEN: &str = "{ viewer { sessions { id } devices { id } partnerLinks { id state } } }";
 
 impl World {
     /// Links that work, one for each check-in that waits for an answer.
@@ -30,8 +30,11 @@ impl World {
 
     async fn reply(&mut self, link: usize) -> u16 {
         let url = self.model.links[link].url.clone();
-        self.post(&url, &json!({ "mood": 5, "share": "ALL", "attempt": format!("the-reply-by-link-{link}") }))
-            .await
+        self.post(
+            &url,
+            &json!({ "mood": 5, "sharing": "ALL", "attempt": format!("the-reply-by-link-{link}") }),
+        )
+        .await
     }
 
     pub async fn answer(&mut self, link: usize) {
@@ -130,7 +133,7 @@ impl World {
             let devices = model.devices.iter().filter(|device| model.device_lives(device));
             let devices: HashSet<_> = devices.map(|device| device.id.clone()).collect();
             assert_eq!(ids("devices", &|_| true), devices, "the devices listed");
-            let invited = ids("partnerLinks", &|link| link["status"] == "INVITED");
+            let invited = ids("partnerLinks", &|link| link["state"] == "INVITED");
             assert_eq!(invited, model.invitations, "the invitations listed");
         }
         for link in 0..self.model.links.len() {

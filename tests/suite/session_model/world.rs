@@ -147,7 +147,7 @@ impl World {
         if proof {
             let expected = self.model.prove(who, session, self.now());
             let input = json!({ "password": self.model.knows[who as usize], "totpCode": code });
-            let proved = self.send(&access, "proveItIsMe", input, "").await;
+            let proved = self.send(&access, "reauthenticate", input, "").await;
             assert_eq!(proved["status"], expected, "a proof of {who:?}");
         }
         Some((session, access))
@@ -250,7 +250,8 @@ impl World {
                 assert_eq!(asked["status"] == DONE, may, "an export is asked for: {asked}");
                 if may {
                     assert_eq!(export::make_due(&self.app.app.context).await.unwrap(), 1);
-                    let fetched = self.send(access, "fetchExport", Value::Null, "download { path }").await;
+                    let fetched =
+                        self.send(access, "createExportDownload", Value::Null, "download { path }").await;
                     let url = format!("{}{}", self.app.url, text(&fetched["download"]["path"]));
                     self.model.download_came(url, now);
                 }

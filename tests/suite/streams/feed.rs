@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 /// What is asked of a batch.
-const BATCH: &str = "startOver cursor more changes { kind nodeId node { __typename id } }";
+const BATCH: &str = "resetRequired cursor hasMore changes { kind nodeId node { __typename id } }";
 /// How long an event may take to come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -33,7 +33,7 @@ pub async fn cursor(app: &TestApp, person: &Person) -> Value {
 /// Everything behind a cursor, and the next cursor.
 pub async fn read_on(app: &TestApp, person: &Person, after: &Value) -> (Vec<Value>, Value) {
     let batch = changes(app, person, after.clone(), 50).await;
-    assert_eq!((&batch["startOver"], &batch["more"]), (&json!(false), &json!(false)), "{batch}");
+    assert_eq!((&batch["resetRequired"], &batch["hasMore"]), (&json!(false), &json!(false)), "{batch}");
     (batch["changes"].as_array().unwrap().clone(), batch["cursor"].clone())
 }
 
@@ -176,7 +176,7 @@ impl Events {
 
     /// Whether it begins with a batch of changes, or with a refusal.
     pub async fn begins(&mut self) -> bool {
-        self.block().await.contains("startOver")
+        self.block().await.contains("resetRequired")
     }
 
     /// Waits for so many pings.

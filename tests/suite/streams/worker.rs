@@ -29,12 +29,12 @@ async fn following_when_due(app: &TestApp, couple: &Couple) -> (Events, Value) {
     couple.alex.refresh(app).await;
     let mut events = Events::open(app, &couple.sam, Value::Null).await;
     let begun = events.next().await;
-    assert_eq!(begun["startOver"], true);
+    assert_eq!(begun["resetRequired"], true);
     (events, begun["cursor"].clone())
 }
 
 async fn ways(app: &TestApp, person: &Person) -> Value {
-    let query = "{ viewer { account { addressFails reachability { byPush byMail } } } }";
+    let query = "{ viewer { account { emailFails reachability { byPush byMail } } } }";
     person.ask(app, query, json!({})).await["viewer"]["account"].clone()
 }
 
@@ -58,7 +58,7 @@ on_both_databases! {
         let alexs = cursor(&app, &couple.alex).await;
         app.deliver().await;
         let from = one_change_of_account(&app, sam, &mut events, &from).await;
-        let failed = json!({ "addressFails": true, "reachability": { "byPush": false, "byMail": false } });
+        let failed = json!({ "emailFails": true, "reachability": { "byPush": false, "byMail": false } });
         assert_eq!(ways(&app, sam).await, failed);
         app.deliver().await;
         assert_eq!(kinds(&read_on(&app, sam, &from).await.0), Vec::<String>::new(), "told once");
@@ -72,7 +72,7 @@ on_both_databases! {
         let (mut events, from) = following_when_due(&app, &couple).await;
         app.deliver().await;
         let from = one_change_of_account(&app, sam, &mut events, &from).await;
-        let by_mail = json!({ "addressFails": false, "reachability": { "byPush": false, "byMail": true } });
+        let by_mail = json!({ "emailFails": false, "reachability": { "byPush": false, "byMail": true } });
         assert_eq!(ways(&app, sam).await, by_mail);
         // So is what the person does about it.
         let phone = app.push.subscribe();
@@ -92,16 +92,16 @@ on_both_databases! {
 
     async fn r27_an_erasure_is_told_to_no_former_partner_and_ends_the_streams_of_who_was_erased(app) {
         let Couple { alex, sam, .. } = app.couple().await;
-        alex.done(&app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+        alex.done(&app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         let asked = alex.ask(&app, "mutation { requestErasure { status } }", json!({})).await;
         assert_eq!(asked["requestErasure"]["status"], "DONE");
         pass(&app, 72 * HOUR);
         alex.refresh(&app).await;
         sam.refresh(&app).await;
         let mut alexs = Events::open(&app, &alex, Value::Null).await;
-        assert_eq!(alexs.next().await["startOver"], true);
+        assert_eq!(alexs.next().await["resetRequired"], true);
         let mut sams = Events::open(&app, &sam, Value::Null).await;
-        assert_eq!(sams.next().await["startOver"], true);
+        assert_eq!(sams.next().await["resetRequired"], true);
         assert_eq!(erasure::carry_out_due(&app.app.context).await.unwrap(), 1);
         let end = tokio::time::timeout(PATIENCE, alexs.end()).await.expect("the stream goes on");
         assert_eq!(end, "");

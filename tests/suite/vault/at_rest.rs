@@ -90,7 +90,7 @@ on_both_databases! {
         let scene = scene_with_aftercare(&app, &couple).await;
         app.pass_minutes(HOUR).await;
         let check_in = couple.check_ins(&app, &couple.sam, &scene).await[0]["id"].clone();
-        let answer = json!({ "checkInId": check_in, "mood": 2, "note": "only mine", "need": "lemonade", "share": "MOOD" });
+        let answer = json!({ "checkInId": check_in, "mood": 2, "note": "only mine", "need": "lemonade", "sharing": "MOOD" });
         couple.sam.done(&app, "answerCheckIn", answer, "").await;
         // An answer that is kept under a key, a sign-up that waits, a reset that was asked for, a code that is open.
         let query = "mutation { updateProfile(input: { pushWanted: true }) { account { displayName email } } }";

@@ -26,7 +26,7 @@ struct Stage {
 }
 
 async fn prove(app: &TestApp, person: &Person) {
-    person.done(app, "proveItIsMe", json!({ "password": PASSWORD }), "").await;
+    person.done(app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
 }
 
 /// A couple with everything that is sealed, but for what comes and goes.
@@ -106,8 +106,9 @@ async fn prepare(app: &TestApp, stage: &Stage, of: Column, round: usize) -> Valu
             prove(app, sam).await;
             sam.ask(app, "mutation { requestExport { status } }", json!({})).await;
             assert_eq!(export::make_due(&app.app.context).await.unwrap(), 1);
-            let fetched = sam.ask(app, "mutation { fetchExport { download { path } } }", json!({})).await;
-            json!(format!("{}{}", app.url, text(&fetched["fetchExport"]["download"]["path"])))
+            let fetched =
+                sam.ask(app, "mutation { createExportDownload { download { path } } }", json!({})).await;
+            json!(format!("{}{}", app.url, text(&fetched["createExportDownload"]["download"]["path"])))
         }
         _ => Value::Null,
     }

@@ -8,7 +8,7 @@ use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload, P
 use crate::actions::nudges::device::open_subscription;
 use crate::actions::{Fault, Transaction};
 use crate::domain::nudge::{Channel, DropReason, Verdict};
-use crate::domain::partner_link::LinkStatus;
+use crate::domain::partner_link::LinkState;
 use crate::domain::plea::{Facts, judge};
 use crate::domain::wording::{self, Letter};
 use crate::ids::{NudgeId, PleaId};
@@ -40,7 +40,7 @@ pub fn decide(tx: &mut Transaction<'_>, row: &NudgeRow, id: PleaId) -> Result<Cl
     let straggler = row.device_id.is_some();
     let facts = Facts {
         taken_back: plea.taken_back_at.is_some(),
-        linked: link.status == LinkStatus::Active,
+        linked: link.status == LinkState::Active,
         author_held: author.held_at.is_some(),
         expires_at: row.expires_at.get(),
         channel: row.channel,
