@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Tells the time in whole microseconds, which is what both databases keep.
+/// Tells the time in whole milliseconds, which is what clients read: what they send back is then what is stored.
 #[derive(Clone, Debug)]
 pub enum Clock {
     /// The machine's clock.
@@ -15,14 +15,14 @@ pub enum Clock {
 impl Clock {
     /// A simulated clock, set to `start`.
     pub fn simulated(start: Timestamp) -> Self {
-        Self::Simulated(Arc::new(Mutex::new(whole_micros(start))))
+        Self::Simulated(Arc::new(Mutex::new(whole_millis(start))))
     }
 
     /// The current instant.
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
     pub fn now(&self) -> Timestamp {
         match self {
-            Self::System => whole_micros(Timestamp::now()),
+            Self::System => whole_millis(Timestamp::now()),
             Self::Simulated(at) => *at.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
@@ -32,14 +32,14 @@ impl Clock {
         match self {
             Self::System => false,
             Self::Simulated(at) => {
-                *at.lock().unwrap_or_else(PoisonError::into_inner) = whole_micros(to);
+                *at.lock().unwrap_or_else(PoisonError::into_inner) = whole_millis(to);
                 true
             }
         }
     }
 }
 
-/// `at` cut to whole microseconds.
-pub fn whole_micros(at: Timestamp) -> Timestamp {
-    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+/// `at` cut to whole milliseconds.
+pub fn whole_millis(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }

@@ -124,6 +124,12 @@ ids! {
     CheckInId = "CheckIn",
     /// One person's wish to hear from the other.
     PleaId = "Plea",
+    /// A check-in as the partner of its subject sees it.
+    PartnerCheckInId = "PartnerCheckIn",
+    /// What of an answer the partner of its author sees.
+    SharedAnswerId = "SharedAnswer",
+    /// The signed-in person, and what is theirs.
+    ViewerId = "Viewer",
     /// One record of having reached out.
     OutreachId = "Outreach",
     /// One entry of a person's journal.

@@ -15,6 +15,8 @@ words! {
         OutOfRange = "out_of_range",
         /// The value is not of the field's form.
         Malformed = "malformed",
+        /// The password, code or credential is not the right one. Which part of a log-in is wrong is not told.
+        Incorrect = "incorrect",
         /// There is no such object, or it is somebody else's.
         NotFound = "not_found",
         /// The value is one of a list of values that are too easily guessed.
@@ -62,6 +64,12 @@ impl Problem {
     /// The object that `field` names is missing or another person's: the two look the same (R29).
     pub fn not_found(field: &str) -> Self {
         Self::new(field, ProblemCode::NotFound, "There is nothing here under this id.")
+    }
+
+    /// The same problem of a field inside `outer`.
+    #[must_use]
+    pub fn inside(self, outer: &str) -> Self {
+        Self { field: format!("{outer}.{}", self.field), ..self }
     }
 
     /// Too many tries, or too much load; to be tried again after `seconds` (R34).

@@ -15,8 +15,15 @@ use std::sync::Arc;
 pub enum ErrorCode {
     /// The request needs a valid access token in `Authorization: Bearer …`; refresh it or log in.
     Unauthenticated,
-    /// The document, its variables or an argument such as `first` is not acceptable.
+    /// The HTTP or WebSocket request itself is not acceptable: its method, media type, headers or form.
     BadRequest,
+    /// The document is not GraphQL, or does not fit this schema. The app needs another one: see `server.version`.
+    DocumentInvalid,
+    /// A variable or an argument such as `first` or `after` has a value that is not acceptable.
+    BadArgument,
+    /// The request asks for more than one may at once: too long, too deep, too many fields, aliases or entries. Ask for
+    /// less; `message` names the limit.
+    LimitExceeded,
     /// No document is known by this id or hash (yet). Send its text with it, unless only trusted documents are executed.
     PersistedQueryNotFound,
     /// Only trusted documents are executed here, and this is none of them.
@@ -41,6 +48,9 @@ impl ErrorCode {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::BadRequest => "BAD_REQUEST",
+            Self::DocumentInvalid => "DOCUMENT_INVALID",
+            Self::BadArgument => "BAD_ARGUMENT",
+            Self::LimitExceeded => "LIMIT_EXCEEDED",
             Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
             Self::DocumentNotTrusted => "DOCUMENT_NOT_TRUSTED",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
@@ -49,6 +59,13 @@ impl ErrorCode {
             Self::TimedOut => "TIMED_OUT",
             Self::Internal => "INTERNAL",
         }
+    }
+
+    /// The code of an error that the library made, which knows none: a value that it could not read, or a document that
+    /// does not fit the schema.
+    pub fn of_library(error: &async_graphql::ServerError) -> Self {
+        let of_value = !error.path.is_empty() || error.message.starts_with("Invalid value for argument");
+        if of_value { Self::BadArgument } else { Self::DocumentInvalid }
     }
 }
 
@@ -63,7 +80,7 @@ pub enum Failure {
     /// Nobody is signed in.
     SignInNeeded,
     /// An argument is not acceptable.
-    BadRequest(&'static str),
+    BadArgument(&'static str),
     /// The mutation was sent before under the same idempotency key.
     Repeated,
     /// Asked too often; the number is the seconds until the next try.
@@ -98,7 +115,7 @@ impl From<Failure> for async_graphql::Error {
             coded("internal error", ErrorCode::Internal).extend_with(|_, e| e.set("id", id.clone()))
         };
         let of_fault = |fault: &Fault| match fault.spent() {
-            Some(Spent::Request) => coded(TOO_MUCH, ErrorCode::BadRequest),
+            Some(Spent::Request) => coded(TOO_MUCH, ErrorCode::LimitExceeded),
             Some(Spent::Others) => {
                 coded(BUSY, ErrorCode::TryLater).extend_with(|_, e| e.set("retryAfterSeconds", 1))
             }
@@ -106,7 +123,7 @@ impl From<Failure> for async_graphql::Error {
         };
         match failure {
             Failure::SignInNeeded => coded("Please sign in.", ErrorCode::Unauthenticated),
-            Failure::BadRequest(sentence) => coded(sentence, ErrorCode::BadRequest),
+            Failure::BadArgument(sentence) => coded(sentence, ErrorCode::BadArgument),
             Failure::Repeated => coded(
                 "This mutation was sent before under the same key; its answer is not there (yet).",
                 ErrorCode::IdempotencyKeyInProgress,
@@ -119,7 +136,7 @@ impl From<Failure> for async_graphql::Error {
     }
 }
 
-/// What came of a mutation.
+/// Outcome of a mutation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum Status {
     /// It was done.
@@ -185,41 +202,60 @@ pub fn id<T: FromStr>(field: &str, text: &ID) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::not_found(field))
 }
 
-/// Declares a mutation's payload type: status, one object (or none), problems.
-macro_rules! payload {
-    ($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident : $type:ty }) => {
-        $(#[$doc])*
-        #[derive(async_graphql::SimpleObject)]
-        pub struct $name {
-            /// What came of it.
-            status: $crate::graphql::errors::Status,
-            $(#[$field_doc])*
-            $field: Option<$type>,
-            /// Why it was refused; empty otherwise.
-            problems: Vec<$crate::graphql::errors::ProblemView>,
-        }
+/// Ids as they are on the wire.
+pub fn to_ids<T: std::fmt::Display>(ids: Vec<T>) -> Vec<ID> {
+    ids.into_iter().map(|id| id.to_string().into()).collect()
+}
 
+/// Declares a mutation's payload type: status, what changed, problems, and the signed-in person as they are afterwards, so
+/// that a client selects what else its screens show of them. After `for nobody` there is no such person. A payload with
+/// one field or none is made of what an action answered.
+macro_rules! payload {
+    (@from $name:ident { }) => {
+        impl From<$crate::graphql::errors::Settled<()>> for $name {
+            fn from((status, _, problems): $crate::graphql::errors::Settled<()>) -> Self {
+                Self { status, problems }
+            }
+        }
+    };
+    (@from $name:ident { $field:ident : $type:ty }) => {
         impl<T: Into<$type>> From<$crate::graphql::errors::Settled<T>> for $name {
             fn from((status, value, problems): $crate::graphql::errors::Settled<T>) -> Self {
                 Self { status, $field: value.map(Into::into), problems }
             }
         }
     };
-    ($(#[$doc:meta])* $name:ident {}) => {
-        $(#[$doc])*
-        #[derive(async_graphql::SimpleObject)]
-        pub struct $name {
-            /// What came of it.
-            status: $crate::graphql::errors::Status,
-            /// Why it was refused; empty otherwise.
-            problems: Vec<$crate::graphql::errors::ProblemView>,
-        }
-
-        impl From<$crate::graphql::errors::Settled<()>> for $name {
-            fn from((status, _, problems): $crate::graphql::errors::Settled<()>) -> Self {
-                Self { status, problems }
+    (@from $name:ident { $($fields:tt)* }) => {};
+    (@viewer $name:ident) => {
+        #[async_graphql::ComplexObject]
+        impl $name {
+            /// The signed-in person after the mutation: select what your screens show of them.
+            async fn viewer(&self, ctx: &async_graphql::Context<'_>) -> Option<$crate::graphql::query::Viewer> {
+                $crate::graphql::requester(ctx).ok().map($crate::graphql::query::Viewer)
             }
         }
+    };
+    (@object [$($attribute:tt)*] [$(#[$doc:meta])*] $name:ident {
+        $($(#[$field_doc:meta])* $field:ident : $type:ty),*
+    }) => {
+        $(#[$doc])*
+        #[derive(async_graphql::SimpleObject)]
+        $($attribute)*
+        pub struct $name {
+            /// Outcome of the mutation.
+            status: $crate::graphql::errors::Status,
+            $($(#[$field_doc])* $field: Option<$type>,)*
+            /// Why the mutation was refused; empty otherwise.
+            problems: Vec<$crate::graphql::errors::ProblemView>,
+        }
+        $crate::graphql::errors::payload!(@from $name { $($field : $type),* });
+    };
+    ($(#[$doc:meta])* $name:ident for nobody { $($fields:tt)* }) => {
+        $crate::graphql::errors::payload!(@object [] [$(#[$doc])*] $name { $($fields)* });
+    };
+    ($(#[$doc:meta])* $name:ident { $($fields:tt)* }) => {
+        $crate::graphql::errors::payload!(@object [#[graphql(complex)]] [$(#[$doc])*] $name { $($fields)* });
+        $crate::graphql::errors::payload!(@viewer $name);
     };
 }
 pub(crate) use payload;

@@ -27,20 +27,20 @@ impl<Id: TypedId + FromStr + PartialEq> ConnectionArgs<Id> {
     pub fn read((first, after, last, before): Asked) -> Result<Self, Failure> {
         let (size, from_end) = match (first, last) {
             (Some(_), Some(_)) => {
-                return Err(Failure::BadRequest("Ask for first or for last, not for both."));
+                return Err(Failure::BadArgument("Ask for first or for last, not for both."));
             }
             (None, Some(last)) => (last, true),
             (first, None) => (first.unwrap_or(FIRST_DEFAULT), false),
         };
         if !(1..=FIRST_MAX).contains(&size) {
-            return Err(Failure::BadRequest("first and last must be from 1 to 50."));
+            return Err(Failure::BadArgument("first and last must be from 1 to 50."));
         }
         let key = |cursor: Option<String>, bad| match cursor {
             None => Ok(None),
             Some(cursor) => parse_cursor(&cursor).map(Some).ok_or(bad),
         };
-        let after = key(after, Failure::BadRequest("after is not a cursor of this list."))?;
-        let before = key(before, Failure::BadRequest("before is not a cursor of this list."))?;
+        let after = key(after, Failure::BadArgument("after is not a cursor of this list."))?;
+        let before = key(before, Failure::BadArgument("before is not a cursor of this list."))?;
         // Load one row more, to know whether there is another page.
         let keyset = KeysetPage { after, before, from_end, limit: i64::from(size) + 1 };
         Ok(Self { keyset, size: usize::try_from(size).unwrap_or(1) })

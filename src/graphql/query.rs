@@ -3,7 +3,7 @@
 use super::errors::Failure;
 use super::node::{Node, find_node};
 use super::paging::{Connection, ConnectionArgs};
-use super::types::account::{Account, Consent, CopiedSession, Device, Session};
+use super::types::account::{Account, Consent, Device, Session};
 use super::types::change::Changes;
 use super::types::check_in::{CheckIn, CheckInSpan};
 use super::types::factor::Factors;
@@ -13,13 +13,14 @@ use super::types::journal::JournalEntry;
 use super::types::nudge::Nudge;
 use super::types::partner_link::{Invitation, PartnerLink};
 use super::types::scene::Scene;
+use super::types::server::Server;
 use super::types::solo_plan::SoloPlan;
 use super::{context, requester};
 use crate::actions::{self, Refusal};
 use crate::auth::Requester;
 use crate::domain::data_rights;
 use crate::graphql::types::data_rights::{Erasure, Export};
-use crate::ids::{self};
+use crate::ids::{self, TypedId};
 use async_graphql::{Context, ID, Object};
 
 /// What can be read.
@@ -69,18 +70,23 @@ impl Query {
         Guidance
     }
 
-    /// The server's VAPID public key (RFC 8292), base64url: the `applicationServerKey` of a push subscription.
-    async fn vapid_public_key<'a>(&self, ctx: &Context<'a>) -> &'a str {
-        &context(ctx).vapid_public_key
+    /// What this server is: every host may run another version. Needs nobody signed in.
+    async fn server(&self) -> Server {
+        Server
     }
 }
 
 /// The signed-in person, and the way to everything that is theirs.
-pub struct Viewer(Requester);
+pub struct Viewer(pub(super) Requester);
 
 /// The signed-in person, and the way to everything that is theirs.
 #[Object]
 impl Viewer {
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        ids::ViewerId(self.0.account.uuid()).to_string().into()
+    }
+
     /// The account.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account, Failure> {
         Ok(Account(actions::accounts::account::me(context(ctx), self.0.account).await?))
@@ -122,9 +128,9 @@ impl Viewer {
 
     /// Sessions that were ended since a refresh token of theirs was used in two places: somebody may have had a copy.
     /// The latest first; at most 20, for 90 days.
-    async fn copied_sessions(&self, ctx: &Context<'_>) -> Result<Vec<CopiedSession>, Failure> {
+    async fn copied_sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>, Failure> {
         let views = actions::auth::session::copied(context(ctx), self.0.account).await?;
-        Ok(views.into_iter().map(Into::into).collect())
+        Ok(views.into_iter().map(|view| Session::new(view, self.0)).collect())
     }
 
     /// What the person proves themselves with besides the password.

@@ -55,6 +55,6 @@ fn is_given(variables: &Variables, name: &Name) -> bool {
 
 fn refusal(name: &Name) -> ServerError {
     let mut error = ServerError::new(format!("The variable ${name} is needed, and must not be null."), None);
-    error.extensions.get_or_insert_default().set("code", ErrorCode::BadRequest.name());
+    error.extensions.get_or_insert_default().set("code", ErrorCode::BadArgument.name());
     error
 }

@@ -271,6 +271,16 @@ pub fn aftercare(db: &mut Db, of: &[SceneId]) -> QueryResult<Vec<AftercareRow>> 
         .load(db)
 }
 
+/// The scene of an entry of aftercare.
+pub fn of_aftercare(db: &mut Db, id: AftercareId) -> QueryResult<Option<SceneId>> {
+    aftercare::table.find(id).select(aftercare::scene_id).first(db).optional()
+}
+
+/// The scene of an outreach.
+pub fn of_outreach(db: &mut Db, id: OutreachId) -> QueryResult<Option<SceneId>> {
+    outreaches::table.find(id).select(outreaches::scene_id).first(db).optional()
+}
+
 /// Saves an outreach.
 pub fn insert_outreach(db: &mut Db, row: &OutreachRow) -> QueryResult<usize> {
     diesel::insert_into(outreaches::table).values(row).execute(db)

@@ -167,13 +167,21 @@ pub fn end(db: &mut Db, id: SessionId, account: AccountId, now: Ts) -> QueryResu
     Ok(diesel::update(live).set(sessions::ended_at.eq(Some(now))).execute(db)? == 1)
 }
 
-/// Ends all sessions of a person except `kept`.
-pub fn end_others(db: &mut Db, account: AccountId, kept: Option<SessionId>, now: Ts) -> QueryResult<usize> {
+/// Ends all sessions of a person except `kept`, and says which.
+pub fn end_others(
+    db: &mut Db,
+    account: AccountId,
+    kept: Option<SessionId>,
+    now: Ts,
+) -> QueryResult<Vec<SessionId>> {
     let live = sessions::table.filter(sessions::account_id.eq(account)).filter(sessions::ended_at.is_null());
     let ended = sessions::ended_at.eq(Some(now));
     match kept {
-        Some(kept) => diesel::update(live.filter(sessions::id.ne(kept))).set(ended).execute(db),
-        None => diesel::update(live).set(ended).execute(db),
+        Some(kept) => diesel::update(live.filter(sessions::id.ne(kept)))
+            .set(ended)
+            .returning(sessions::id)
+            .get_results(db),
+        None => diesel::update(live).set(ended).returning(sessions::id).get_results(db),
     }
 }
 

@@ -34,7 +34,7 @@ const PG_EPOCH: i64 = 946_684_800_000_000;
 
 impl From<Timestamp> for Ts {
     fn from(at: Timestamp) -> Self {
-        Self(crate::clock::whole_micros(at))
+        Self(crate::clock::whole_millis(at))
     }
 }
 

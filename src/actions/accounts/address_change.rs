@@ -101,7 +101,7 @@ pub async fn confirm(
     context.rates.confirming_password(account).map_err(Problem::too_often)?;
     if !context.passwords.verify(password, Some(stored)).await? {
         let sentence = "This is not the password of the account that asked for this address.";
-        return Err(Problem::new("password", ProblemCode::Malformed, sentence).into());
+        return Err(Problem::new("password", ProblemCode::Incorrect, sentence).into());
     }
     context
         .write_tx(by.key.as_ref(), move |tx| {

@@ -12,7 +12,7 @@ use crate::domain::account::Email;
 use crate::domain::nudge::MailPurpose;
 use crate::domain::password::check_password;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
-use crate::ids::AccountId;
+use crate::ids::{AccountId, SessionId};
 use crate::store;
 use crate::store::account::AccountChange;
 use crate::vault::VaultError;
@@ -117,13 +117,13 @@ pub(in crate::actions) async fn hash_new(
     Ok(context.passwords.hash(password).await?)
 }
 
-/// Changes the password, given the current one, and signs out every other device.
+/// Changes the password, given the current one, and signs out every other device; returns which sessions ended.
 pub async fn change_password(
     context: &Arc<AppContext>,
     by: &Caller,
     current: SecretString,
     new: SecretString,
-) -> ActionResult<()> {
+) -> ActionResult<Vec<SessionId>> {
     let requester = by.requester;
     context.rates.password(requester.session).map_err(Problem::too_often)?;
     let person = context.read_tx(move |tx| Person::load(tx, requester.account)).await?;
@@ -131,7 +131,7 @@ pub async fn change_password(
     let stored = Some(person.row.password_hash);
     if !context.passwords.verify(current, stored.clone()).await? {
         let sentence = "This is not the current password.";
-        return Err(Problem::new("currentPassword", ProblemCode::Malformed, sentence).into());
+        return Err(Problem::new("currentPassword", ProblemCode::Incorrect, sentence).into());
     }
     let password_hash = hash_new(context, "newPassword", new, &related_words).await?;
     context
@@ -150,8 +150,9 @@ pub async fn change_password(
             let change = AccountChange { password_hash: Some(password_hash), ..Default::default() };
             let row = store::account::update(tx.db, requester.account, &change)?;
             close_resets(tx, &row.email_index)?;
-            shut_out(tx, requester.account, Which::AllBut(requester.session))?;
-            tell_of_security(tx, requester.account)
+            let ended = shut_out(tx, requester.account, Which::AllBut(requester.session))?;
+            tell_of_security(tx, requester.account)?;
+            Ok(ended)
         })
         .await
 }

@@ -48,11 +48,9 @@ impl Person {
         rows.into_iter().map(|row| Ok((row.id, Self::open(tx.vault, row)?))).collect()
     }
 
-    /// The start of that day in the person's zone. Times at which a device or a factor was used are shown no
-    /// more exactly.
-    pub fn start_of_day(&self, at: Timestamp) -> Timestamp {
-        let zone = self.row.reach().rhythm.zone;
-        zone.start_of(zone.date(at))
+    /// The day in the person's zone. Times at which a device or a factor was used are shown no more exactly.
+    pub fn day(&self, at: Timestamp) -> jiff::civil::Date {
+        self.row.reach().rhythm.zone.date(at)
     }
 
     /// The AAD of one of the person's own columns.

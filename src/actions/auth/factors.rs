@@ -5,13 +5,14 @@ use crate::actions::{AppContext, Fault, Transaction};
 use crate::ids::AccountId;
 use crate::store;
 use crate::store::types::Ts;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
+use jiff::civil::Date;
 use std::sync::Arc;
 
 /// A person's factors besides the password, which every account keeps.
 pub struct FactorsView {
-    /// Start of the person's day on which the authenticator app was confirmed.
-    pub totp_since: Option<Timestamp>,
+    /// The person's day on which the authenticator app was confirmed.
+    pub totp_since: Option<Date>,
     /// How many recovery codes still work.
     pub recovery_codes_left: i32,
 }
@@ -24,7 +25,7 @@ pub async fn of(context: &Arc<AppContext>, account: AccountId) -> Result<Factors
             let confirmed_at = store::totp::find(tx.db, account)?.and_then(|row| row.confirmed_at);
             let left = store::recovery_code::count_unused(tx.db, account)?;
             Ok(FactorsView {
-                totp_since: confirmed_at.map(|at| person.start_of_day(at.get())),
+                totp_since: confirmed_at.map(|at| person.day(at.get())),
                 recovery_codes_left: i32::try_from(left).unwrap_or(i32::MAX),
             })
         })

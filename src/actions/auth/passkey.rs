@@ -15,7 +15,8 @@ use crate::store::passkey::{CeremonyRow, PasskeyRow};
 use crate::vault::{Aad, Vault};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -50,10 +51,10 @@ pub struct PasskeyView {
     pub id: PasskeyId,
     /// Its name.
     pub label: String,
-    /// Start of the person's day on which it was registered.
-    pub created_at: Timestamp,
-    /// Start of the person's day on which it was last used.
-    pub last_used_at: Option<Timestamp>,
+    /// The person's day on which it was registered.
+    pub created_on: Date,
+    /// The person's day on which it was last used.
+    pub last_used_on: Option<Date>,
 }
 
 fn aad(column: &'static str, id: PasskeyId) -> Aad {
@@ -81,7 +82,7 @@ fn over() -> Problem {
 /// One answer for an unknown, removed, foreign, copied or badly signed passkey (R28).
 fn not_taken() -> Problem {
     let sentence = "This passkey is not known here, or what it says could not be checked.";
-    Problem::new("credential", ProblemCode::Malformed, sentence)
+    Problem::new("credential", ProblemCode::Incorrect, sentence)
 }
 
 fn own(tx: &mut Transaction<'_>, person: &Person) -> Result<Vec<Credential>, Fault> {
@@ -207,8 +208,8 @@ fn view(person: &Person, row: PasskeyRow) -> Result<PasskeyView, Fault> {
     Ok(PasskeyView {
         id: row.id,
         label: person.key.open_text(aad("label", row.id), &row.label)?,
-        created_at: person.start_of_day(row.created_at.get()),
-        last_used_at: row.last_used_at.map(|at| person.start_of_day(at.get())),
+        created_on: person.day(row.created_at.get()),
+        last_used_on: row.last_used_at.map(|at| person.day(at.get())),
     })
 }
 

@@ -19,7 +19,7 @@ pub async fn prove(
     second: Option<SecondFactor>,
 ) -> ActionResult<()> {
     let requester = by.requester;
-    let wrong = || Problem::new("password", ProblemCode::Malformed, "This is not the password.");
+    let wrong = || Problem::new("password", ProblemCode::Incorrect, "This is not the password.");
     if password.expose_secret().len() > PASSWORD_MAX_BYTES {
         return Err(wrong().into());
     }

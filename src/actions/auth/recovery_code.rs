@@ -76,5 +76,5 @@ pub(in crate::actions) fn check(
         None => false,
     };
     let sentence = "This recovery code is not right, or was used already.";
-    Ok(if used { Ok(()) } else { Err(Problem::new("recoveryCode", ProblemCode::Malformed, sentence)) })
+    Ok(if used { Ok(()) } else { Err(Problem::new("recoveryCode", ProblemCode::Incorrect, sentence)) })
 }

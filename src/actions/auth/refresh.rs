@@ -75,7 +75,7 @@ pub fn exchange(
         let refresh = successor(tx.vault, token, next.id);
         return hand_out(context, tx, requester, refresh).map(Some);
     }
-    if end_sessions(tx, session.account_id, Which::Copied(session.id))? > 0 {
+    if !end_sessions(tx, session.account_id, Which::Copied(session.id))?.is_empty() {
         let owner = Person::load(tx, session.account_id)?;
         tell_owner(tx, &owner, MailPurpose::SignedOut)?;
     }

@@ -9,6 +9,9 @@ use crate::ids::AccountId;
 use crate::store;
 use secrecy::SecretString;
 
+/// The input field that holds it.
+const FIELD: &str = "secondFactor";
+
 /// A second factor as typed.
 pub enum SecondFactor {
     /// The six digits that their app shows.
@@ -18,23 +21,10 @@ pub enum SecondFactor {
 }
 
 impl SecondFactor {
-    /// Reads two optional fields of which at most one may be filled in.
-    pub fn read(totp: Option<String>, recovery: Option<String>) -> Result<Option<Self>, Problem> {
-        match (totp, recovery) {
-            (None, None) => Ok(None),
-            (Some(code), None) => Ok(Some(Self::Totp(code.into()))),
-            (None, Some(code)) => Ok(Some(Self::Recovery(code.into()))),
-            (Some(_), Some(_)) => {
-                let sentence = "Please send a code of the app or a recovery code, not both.";
-                Err(Problem::new("totpCode", ProblemCode::Malformed, sentence))
-            }
-        }
-    }
-
     /// The problem for a missing second factor.
     pub fn needed() -> Problem {
         let sentence = "Please type the code that your authenticator app shows, or a recovery code.";
-        Problem::new("totpCode", ProblemCode::Required, sentence)
+        Problem::new(FIELD, ProblemCode::Required, sentence)
     }
 }
 
@@ -54,8 +44,9 @@ pub fn check(
 ) -> ActionResult<Result<(), Problem>> {
     // Serialises parallel tries with the same code.
     store::dialect::lock_account(tx.db, person.row.id)?;
-    match given {
-        SecondFactor::Totp(code) => totp::check(tx, person, code, spare),
-        SecondFactor::Recovery(code) => recovery_code::check(tx, person.row.id, code),
-    }
+    let checked = match given {
+        SecondFactor::Totp(code) => totp::check(tx, person, code, spare)?,
+        SecondFactor::Recovery(code) => recovery_code::check(tx, person.row.id, code)?,
+    };
+    Ok(checked.map_err(|problem| problem.inside(FIELD)))
 }

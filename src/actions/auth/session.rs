@@ -5,7 +5,7 @@ use crate::actions::auth::second_step::LogIn;
 use crate::actions::auth::session_tokens::{earlier_session, open};
 use crate::actions::auth::sign_out::{Which, end_sessions};
 use crate::actions::auth::{reauthentication, second_factor, second_step};
-use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Visitor};
+use crate::actions::{ActionResult, AppContext, Caller, Fault, Visitor};
 use crate::auth::Requester;
 use crate::auth::passwords::is_outdated;
 use crate::auth::tokens::OPAQUE_MAX;
@@ -18,6 +18,7 @@ use crate::store::account::AccountChange;
 use crate::store::session::SessionRow;
 use crate::store::types::Ts;
 use crate::vault::Aad;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -31,15 +32,17 @@ pub struct SessionView {
     pub label: String,
     /// The hour in which the device signed in.
     pub created_at: Timestamp,
-    /// Start of the person's day on which it last refreshed its tokens.
-    pub last_used_at: Timestamp,
+    /// The person's day on which it last refreshed its tokens.
+    pub last_used_on: Date,
     /// The hour in which it ended.
     pub ended_at: Option<Timestamp>,
+    /// Whether it ended because a copy of its tokens was used (R31).
+    pub copied: bool,
 }
 
 fn no_match() -> Problem {
     let sentence = "Address and password do not match, or the address is not confirmed yet.";
-    Problem::new("password", ProblemCode::Malformed, sentence)
+    Problem::new("password", ProblemCode::Incorrect, sentence)
 }
 
 /// The log-in form.
@@ -148,29 +151,28 @@ pub async fn authenticate(context: &Arc<AppContext>, token: &str) -> Result<Bear
 }
 
 /// Ends one session; any other than this one needs reauthentication.
-pub async fn end(context: &Arc<AppContext>, by: &Caller, id: SessionId) -> ActionResult<Done<()>> {
+pub async fn end(context: &Arc<AppContext>, by: &Caller, id: SessionId) -> ActionResult<SessionId> {
     let requester = by.requester;
     context
         .write_tx(by.key.as_ref(), move |tx| {
-            if end_sessions(tx, requester.account, Which::One(id))? == 0 {
+            if end_sessions(tx, requester.account, Which::One(id))?.is_empty() {
                 return Err(Problem::not_found("sessionId").into());
             }
             if id != requester.session {
                 reauthentication::require(tx, requester)?;
             }
-            Ok(Done::now(()))
+            Ok(id)
         })
         .await
 }
 
-/// Ends every other session of the person; needs reauthentication.
-pub async fn end_others(context: &Arc<AppContext>, by: &Caller) -> ActionResult<()> {
+/// Ends every other session of the person, and says which; needs reauthentication.
+pub async fn end_others(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Vec<SessionId>> {
     let requester = by.requester;
     context
         .write_tx(by.key.as_ref(), move |tx| {
             reauthentication::require(tx, requester)?;
-            end_sessions(tx, requester.account, Which::AllBut(requester.session))?;
-            Ok(())
+            Ok(end_sessions(tx, requester.account, Which::AllBut(requester.session))?)
         })
         .await
 }
@@ -201,13 +203,31 @@ pub async fn copied(context: &Arc<AppContext>, account: AccountId) -> Result<Vec
         .await
 }
 
+/// A person's session, live or copied lately.
+pub async fn find(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    id: SessionId,
+) -> Result<Option<SessionView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let shown = tx.now - COPIES_SHOWN;
+            let found = store::session::find(tx.db, id, account)?
+                .filter(|row| row.ended_at.is_none() || row.reused_at.is_some_and(|at| at.get() > shown));
+            let Some(row) = found else { return Ok(None) };
+            view(&Person::load(tx, account)?, row).map(Some)
+        })
+        .await
+}
+
 fn view(person: &Person, row: SessionRow) -> Result<SessionView, Fault> {
     let aad = Aad::new("sessions", "label", row.id.uuid());
     Ok(SessionView {
         id: row.id,
         label: person.key.open_text(aad, &row.label)?,
         created_at: whole_hour(row.created_at.get()),
-        last_used_at: person.start_of_day(row.last_used_at.get()),
+        last_used_on: person.day(row.last_used_at.get()),
         ended_at: row.ended_at.map(|at| whole_hour(at.get())),
+        copied: row.reused_at.is_some(),
     })
 }

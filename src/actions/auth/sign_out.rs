@@ -19,22 +19,22 @@ pub(in crate::actions) enum Which {
     All,
 }
 
-/// Ends live sessions; returns how many. With a session end the devices that were registered in it and the links that
+/// Ends live sessions; returns which. With a session end the devices that were registered in it and the links that
 /// were sent to these: both are read together with their session.
 pub(in crate::actions) fn end_sessions(
     tx: &mut Transaction<'_>,
     account: AccountId,
     which: Which,
-) -> Result<usize, Fault> {
+) -> Result<Vec<SessionId>, Fault> {
     let now = tx.ts();
     let devices = store::device::live(tx.db, &[account])?.len();
     let ended = match which {
-        Which::One(id) => usize::from(store::session::end(tx.db, id, account, now)?),
-        Which::Copied(id) => usize::from(store::session::end_reused(tx.db, id, now)?),
+        Which::One(id) => Vec::from_iter(store::session::end(tx.db, id, account, now)?.then_some(id)),
+        Which::Copied(id) => Vec::from_iter(store::session::end_reused(tx.db, id, now)?.then_some(id)),
         Which::AllBut(id) => store::session::end_others(tx.db, account, Some(id), now)?,
         Which::All => store::session::end_others(tx.db, account, None, now)?,
     };
-    if ended > 0 {
+    if !ended.is_empty() {
         // Whoever asked for a download may be who is signed out.
         store::export::forget_token(tx.db, account)?;
         tx.wake_followers(account);
@@ -47,15 +47,16 @@ pub(in crate::actions) fn end_sessions(
 }
 
 /// Shuts out whoever was in an account until its password became another: those sessions end, earlier links are void,
-/// and so are codes of invitations that somebody else may have passed on.
+/// and so are codes of invitations that somebody else may have passed on. Returns which sessions ended.
 pub(in crate::actions) fn shut_out(
     tx: &mut Transaction<'_>,
     account: AccountId,
     which: Which,
-) -> ActionResult<()> {
-    end_sessions(tx, account, which)?;
+) -> ActionResult<Vec<SessionId>> {
+    let ended = end_sessions(tx, account, which)?;
     void_links(tx, account)?;
-    partner_link::take_back_invitations(tx, account)
+    partner_link::take_back_invitations(tx, account)?;
+    Ok(ended)
 }
 
 /// Makes the links of earlier nudges and mails useless. A new password or address does that: whoever reads the old

@@ -114,7 +114,7 @@ pub async fn remove(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done
 
 fn wrong() -> Problem {
     let sentence = "This code is not right, or was used already. Please wait for the next one.";
-    Problem::new("totpCode", ProblemCode::Malformed, sentence)
+    Problem::new("totpCode", ProblemCode::Incorrect, sentence)
 }
 
 /// Checks a code of the person's app and uses it up; a wrong code is counted.

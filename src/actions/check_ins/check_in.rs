@@ -58,6 +58,8 @@ pub struct CheckInView {
 /// A partner's check-in: when it fell due, and what they share. Nothing else of it differs (R11).
 #[derive(Clone, Debug)]
 pub struct PartnersCheckIn {
+    /// Its id.
+    pub id: CheckInId,
     /// When it fell due, by the reader's clock if it is a local time.
     pub due_at: Timestamp,
     /// None: no update.
@@ -305,6 +307,13 @@ pub async fn find(
         .await
 }
 
+/// The scene of a check-in, whoever may read it.
+pub async fn scene_of(context: &Arc<AppContext>, id: CheckInId) -> Result<Option<SceneId>, Fault> {
+    context
+        .read_tx(move |tx| Ok(store::check_in::find_all(tx.db, &[id])?.pop().map(|row| row.scene_id)))
+        .await
+}
+
 /// Both persons' check-ins of a scene.
 #[derive(Clone, Debug, Default)]
 pub struct SceneCheckIns {
@@ -371,7 +380,8 @@ pub async fn of_scenes(
                     let answer = open_answer(person, row, tx.now)?;
                     let shown = answer.as_ref().map(|answer| (&answer.content, row.sharing()));
                     let shared = partners_view(shown, tx.now);
-                    side.partners.push(PartnersCheckIn { due_at: readers_due_at(&rows, row), shared });
+                    let due_at = readers_due_at(&rows, row);
+                    side.partners.push(PartnersCheckIn { id: row.id, due_at, shared });
                 }
             }
             for (_, side) in &mut result {

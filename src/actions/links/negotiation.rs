@@ -3,8 +3,8 @@
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
 use crate::actions::links::locked_link::{OwnLink, needs_aad};
-use crate::actions::links::revision_snapshot::{RevisionSnapshot, content_aad};
-use crate::actions::links::revisions::{RevisionView, open_one, part_aad};
+use crate::actions::links::revision_snapshot::{RevisionSnapshot, RevisionSummary, content_aad};
+use crate::actions::links::revisions::{RevisionOutline, RevisionView, open_one, part_aad};
 use crate::actions::nudges::planning;
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::change::ChangeKind;
@@ -21,6 +21,7 @@ use crate::store::negotiation::{AgreementRow, PartRow, RevisionRow};
 use crate::store::partner_link::MemberChange;
 use crate::vault::sha256;
 use data_encoding::HEXLOWER;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Maximum number of Revisions that one person proposes on a link.
@@ -82,7 +83,7 @@ pub async fn propose(
     context: &Arc<AppContext>,
     by: &Caller,
     input: Proposal,
-) -> ActionResult<Done<RevisionView>> {
+) -> ActionResult<Done<RevisionChange>> {
     let account = by.requester.account;
     let mut checks = Checks::new();
     let protocol =
@@ -114,15 +115,43 @@ pub async fn propose(
             let needs = needs_of_both(tx, &own, latest.as_ref())?;
             let content = Content { link, number, needs, terms, terms_erased: false };
             if let Some(latest) = latest.filter(|latest| says_the_same(latest, &content)) {
-                return Ok(Done::already(latest));
+                return Ok(Done::already(RevisionChange { revision: latest, superseded: Vec::new() }));
             }
             let (row, parts) = sealed(tx, &own, account, &content)?;
             store::negotiation::insert(tx.db, &row, &parts)?;
+            let before = known.states(link);
             known.proposed(row.head());
             tx.tell(&own.accounts(), ChangeKind::RevisionProposed, row.id);
-            Ok(Done::now(open_one(tx, &known, link, row.id)?))
+            Ok(Done::now(change(tx, &own, &known, row.id, &before)?))
         })
         .await
+}
+
+/// A Revision that an action changed, and those whose place it took by that.
+pub struct RevisionChange {
+    /// The Revision.
+    pub revision: RevisionView,
+    /// The superseded ones.
+    pub superseded: Vec<RevisionOutline>,
+}
+
+/// What an action did to a Revision, told to both: others whose state is not as before were superseded.
+fn change(
+    tx: &mut Transaction<'_>,
+    own: &OwnLink,
+    known: &RevisionSnapshot,
+    id: RevisionId,
+    before: &HashMap<RevisionId, RevisionState>,
+) -> Result<RevisionChange, Fault> {
+    let link = own.row.id;
+    let was = |revision: &RevisionSummary| before.get(&revision.head.id).copied();
+    let others = known.of(link).iter().filter(|revision| revision.head.id != id);
+    let superseded: Vec<_> =
+        others.filter(|other| was(other) != Some(other.state)).map(RevisionOutline::of).collect();
+    for other in &superseded {
+        tx.tell(&own.accounts(), ChangeKind::RevisionChanged, other.id);
+    }
+    Ok(RevisionChange { revision: open_one(tx, known, link, id)?, superseded })
 }
 
 /// The newest Revision, opened; it must be the one that the proposer read.
@@ -218,7 +247,7 @@ pub async fn agree(
     by: &Caller,
     id: RevisionId,
     content_hash: String,
-) -> ActionResult<Done<RevisionView>> {
+) -> ActionResult<Done<RevisionChange>> {
     let account = by.requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {
@@ -235,7 +264,9 @@ pub async fn agree(
                 revision.stands_by(account),
             );
             match verdict {
-                AgreeVerdict::Already => return Ok(Done::already(open_one(tx, &known, link, id)?)),
+                AgreeVerdict::Already => {
+                    return Ok(Done::already(change(tx, &own, &known, id, &known.states(link))?));
+                }
                 AgreeVerdict::OtherText => {
                     let sentence = "This is not the hash of the Revision's text. Please read it again.";
                     return Err(Problem::new("contentHash", ProblemCode::Changed, sentence).into());
@@ -259,10 +290,11 @@ pub async fn agree(
                 withdrawn_at: None,
             };
             store::negotiation::agree(tx.db, &row)?;
+            let before = known.states(link);
             known.agreed_to(link, row);
             planning::review_alerts(tx, link, &mut known)?;
             tx.tell(&own.accounts(), ChangeKind::RevisionChanged, id);
-            Ok(Done::now(open_one(tx, &known, link, id)?))
+            Ok(Done::now(change(tx, &own, &known, id, &before)?))
         })
         .await
 }
@@ -273,19 +305,20 @@ pub async fn withdraw(
     context: &Arc<AppContext>,
     by: &Caller,
     id: RevisionId,
-) -> ActionResult<Done<RevisionView>> {
+) -> ActionResult<Done<RevisionChange>> {
     let account = by.requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let (own, mut known) = load_revision(tx, id, account)?;
             let (link, now) = (own.row.id, tx.ts());
             if own.row.status == LinkState::Ended || !store::negotiation::withdraw(tx.db, id, account, now)? {
-                return Ok(Done::already(open_one(tx, &known, link, id)?));
+                return Ok(Done::already(change(tx, &own, &known, id, &known.states(link))?));
             }
+            let before = known.states(link);
             known.withdrawn(link, id, account, now);
             planning::review_alerts(tx, link, &mut known)?;
             tx.tell(&own.accounts(), ChangeKind::RevisionChanged, id);
-            Ok(Done::now(open_one(tx, &known, link, id)?))
+            Ok(Done::now(change(tx, &own, &known, id, &before)?))
         })
         .await
 }

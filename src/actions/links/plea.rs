@@ -178,3 +178,17 @@ pub async fn list(
         })
         .await
 }
+
+/// One's own plea.
+pub async fn find(
+    context: &Arc<AppContext>,
+    account: AccountId,
+    id: PleaId,
+) -> Result<Option<PleaView>, Fault> {
+    context
+        .read_tx(move |tx| {
+            let found = store::plea::find(tx.db, id)?.filter(|row| row.author_id == account);
+            Ok(found.map(|row| view(&row, tx.now)))
+        })
+        .await
+}

@@ -175,6 +175,11 @@ impl RevisionSnapshot {
         self.of(link).iter().find(|revision| revision.state == RevisionState::Agreed)
     }
 
+    /// The state of each Revision of a link.
+    pub fn states(&self, link: LinkId) -> HashMap<RevisionId, RevisionState> {
+        self.of(link).iter().map(|revision| (revision.head.id, revision.state)).collect()
+    }
+
     /// A Revision of a link.
     pub fn find(&self, link: LinkId, id: RevisionId) -> Option<&RevisionSummary> {
         self.of(link).iter().find(|revision| revision.head.id == id)

@@ -50,7 +50,7 @@ pub struct RevisionOutline {
 }
 
 impl RevisionOutline {
-    fn of(RevisionSummary { head, yeses, state, .. }: &RevisionSummary) -> Self {
+    pub(in crate::actions) fn of(RevisionSummary { head, yeses, state, .. }: &RevisionSummary) -> Self {
         let agreements = yeses.iter().map(|yes| AgreementView {
             account: yes.account_id,
             agreed_at: yes.agreed_at.get(),

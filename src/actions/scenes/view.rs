@@ -266,6 +266,27 @@ async fn own(
         .await
 }
 
+/// What a scene has entries of.
+#[derive(Clone, Copy, Debug)]
+pub enum Entry {
+    /// Aftercare.
+    Aftercare(AftercareId),
+    /// An outreach.
+    Outreach(OutreachId),
+}
+
+/// The scene of an entry, whoever may read it.
+pub async fn scene_of(context: &Arc<AppContext>, entry: Entry) -> Result<Option<SceneId>, Fault> {
+    context
+        .read_tx(move |tx| {
+            Ok(match entry {
+                Entry::Aftercare(id) => store::scene::of_aftercare(tx.db, id)?,
+                Entry::Outreach(id) => store::scene::of_outreach(tx.db, id)?,
+            })
+        })
+        .await
+}
+
 /// One's own scenes among these ids; those of others are left out.
 pub async fn find(
     context: &Arc<AppContext>,

@@ -4,11 +4,11 @@ use crate::actions::accounts::account::{self, ProfileChange};
 use crate::actions::accounts::password::{self, Remaining};
 use crate::actions::accounts::sign_up::{self, SignUp};
 use crate::domain::account::AnswerSharing;
-use crate::graphql::errors::{Failure, payload, settle, settle_done};
-use crate::graphql::types::DateTime;
+use crate::graphql::errors::{Failure, payload, settle, settle_done, to_ids};
 use crate::graphql::types::account::{Account, QuietHours};
+use crate::graphql::types::{DateTime, TimeZone};
 use crate::graphql::{caller, context, visitor};
-use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
 /// What signs a person up.
 #[derive(InputObject)]
@@ -17,8 +17,8 @@ struct SignUpInput {
     email: String,
     /// The name that partners will see; at most 60 characters.
     display_name: String,
-    /// The IANA time zone, such as `Europe/Berlin`.
-    zone: String,
+    /// The time zone in which the person lives.
+    zone: TimeZone,
     /// The hours in which nothing is sent; default 22:00 to 08:00.
     quiet_hours: Option<QuietHours>,
     /// The statement "I am an adult (18 or older)."
@@ -66,8 +66,8 @@ struct ChangePasswordInput {
 struct UpdateProfileInput {
     /// The name that partners see; at most 60 characters.
     display_name: Option<String>,
-    /// The IANA time zone.
-    zone: Option<String>,
+    /// The time zone in which the person lives.
+    zone: Option<TimeZone>,
     /// The hours in which nothing is sent; null: none.
     quiet_hours: MaybeUndefined<QuietHours>,
     /// What of an answer the partner sees unless the answer itself says otherwise.
@@ -103,26 +103,29 @@ impl From<Remaining> for RemainingSignIns {
 
 payload!(
     /// The answer to `signUp`: the same whether or not the address has an account.
-    SignUpPayload {}
+    SignUpPayload for nobody {}
 );
 payload!(
     /// The answer to `requestPasswordReset`: the same whether or not the address has an account.
-    RequestPasswordResetPayload {}
+    RequestPasswordResetPayload for nobody {}
 );
 payload!(
     /// The answer to `confirmEmail`.
-    ConfirmEmailPayload {}
+    ConfirmEmailPayload for nobody {}
 );
 payload!(
     /// The answer to `resetPassword`.
-    ResetPasswordPayload {
+    ResetPasswordPayload for nobody {
         /// What can still sign in.
         remaining: RemainingSignIns
     }
 );
 payload!(
     /// The answer to `changePassword`.
-    ChangePasswordPayload {}
+    ChangePasswordPayload {
+        /// The sessions that ended: all but this one.
+        ended_session_ids: Vec<ID>
+    }
 );
 payload!(
     /// The answer to `updateProfile`.
@@ -168,7 +171,7 @@ impl AccountMutation {
         let typed = SignUp {
             email: input.email,
             display_name: input.display_name,
-            zone: input.zone,
+            zone: input.zone.into(),
             quiet_hours: input.quiet_hours.map(Into::into),
             adult: input.adult,
             health_data: input.health_data_consent,
@@ -216,7 +219,8 @@ impl AccountMutation {
         #[graphql(desc = "Both passwords.")] input: ChangePasswordInput,
     ) -> Result<ChangePasswordPayload, Failure> {
         let (current, new) = (input.current_password.into(), input.new_password.into());
-        Ok(settle_done(password::change_password(context(ctx), &caller(ctx)?, current, new).await)?.into())
+        let ended = password::change_password(context(ctx), &caller(ctx)?, current, new).await;
+        Ok(settle_done(ended.map(to_ids))?.into())
     }
 
     /// Changes the profile. What waits is planned anew for a new zone or new quiet hours.
@@ -227,7 +231,7 @@ impl AccountMutation {
     ) -> Result<UpdateProfilePayload, Failure> {
         let change = ProfileChange {
             display_name: input.display_name,
-            zone: input.zone,
+            zone: input.zone.map(Into::into),
             quiet_hours: match input.quiet_hours {
                 MaybeUndefined::Undefined => None,
                 MaybeUndefined::Null => Some(None),

@@ -27,7 +27,7 @@ payload!(
 );
 payload!(
     /// The answer to `confirmEmailChange`.
-    ConfirmEmailChangePayload {}
+    ConfirmEmailChangePayload for nobody {}
 );
 
 /// Changes of addresses.

@@ -63,8 +63,9 @@ struct ChangeSharingInput {
 
 /// The answer to `answerCheckIn`.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct AnswerCheckInPayload {
-    /// What came of it.
+    /// Outcome of the mutation.
     status: Status,
     /// The check-in, answered.
     check_in: Option<CheckIn>,
@@ -72,9 +73,10 @@ pub struct AnswerCheckInPayload {
     plea: Option<Plea>,
     /// Why the partner was not asked, though the answer is saved; empty otherwise.
     plea_problems: Vec<ProblemView>,
-    /// Why it was refused; empty otherwise.
+    /// Why the mutation was refused; empty otherwise.
     problems: Vec<ProblemView>,
 }
+payload!(@viewer AnswerCheckInPayload);
 payload!(
     /// The answer to `skipCheckIn`.
     SkipCheckInPayload {

@@ -40,7 +40,10 @@ payload!(
 );
 payload!(
     /// The answer to `removeDevice`.
-    RemoveDevicePayload {}
+    RemoveDevicePayload {
+        /// The device that is gone.
+        removed_device_id: ID
+    }
 );
 
 /// Changes to devices.
@@ -68,6 +71,6 @@ impl DeviceMutation {
     ) -> Result<RemoveDevicePayload, Failure> {
         let by = caller(ctx)?;
         let outcome = async { device::remove(context(ctx), &by, id("deviceId", &input.device_id)?).await };
-        Ok(settle_done(outcome.await)?.into())
+        Ok(settle_done(outcome.await.map(|()| input.device_id.clone()))?.into())
     }
 }

@@ -1,9 +1,8 @@
 //! Reauthenticate; set up, confirm and remove an authenticator app; renew recovery codes.
 
-use crate::actions::auth::second_factor::SecondFactor;
 use crate::actions::auth::{password_proof, recovery_code, totp};
 use crate::graphql::errors::{Failure, payload, settle, settle_done};
-use crate::graphql::types::factor::TotpSetup;
+use crate::graphql::types::factor::{SecondFactorInput, TotpSetup};
 use crate::graphql::{caller, context};
 use async_graphql::{Context, InputObject, Object};
 
@@ -12,10 +11,8 @@ use async_graphql::{Context, InputObject, Object};
 struct ReauthenticateInput {
     /// The password.
     password: String,
-    /// Six digits of the authenticator app; needed, or a recovery code in its place, if the account has one.
-    totp_code: Option<String>,
-    /// A recovery code, which is used up by this.
-    recovery_code: Option<String>,
+    /// Needed if the account has an authenticator app.
+    second_factor: Option<SecondFactorInput>,
 }
 
 /// Confirms an authenticator app.
@@ -68,12 +65,9 @@ impl FactorMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The proof.")] input: ReauthenticateInput,
     ) -> Result<ReauthenticatePayload, Failure> {
-        let by = caller(ctx)?;
-        let outcome = async {
-            let second = SecondFactor::read(input.totp_code, input.recovery_code)?;
-            password_proof::prove(context(ctx), &by, input.password.into(), second).await
-        };
-        Ok(settle_done(outcome.await)?.into())
+        let second = input.second_factor.map(Into::into);
+        let outcome = password_proof::prove(context(ctx), &caller(ctx)?, input.password.into(), second).await;
+        Ok(settle_done(outcome)?.into())
     }
 
     /// Begins an authenticator app (TOTP, RFC 6238). It counts once `confirmTotp` was sent, within a quarter of an

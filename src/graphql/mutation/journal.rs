@@ -56,7 +56,10 @@ payload!(
 );
 payload!(
     /// The answer to `deleteJournalEntry`.
-    DeleteJournalEntryPayload {}
+    DeleteJournalEntryPayload {
+        /// The entry that is gone.
+        deleted_entry_id: ID
+    }
 );
 
 fn scene(typed: &ID) -> Result<SceneId, Problem> {
@@ -111,6 +114,6 @@ impl JournalMutation {
     ) -> Result<DeleteJournalEntryPayload, Failure> {
         let by = caller(ctx)?;
         let outcome = async { journal::delete(context(ctx), &by, id("entryId", &input.entry_id)?).await };
-        Ok(settle_done(outcome.await)?.into())
+        Ok(settle_done(outcome.await.map(|()| input.entry_id.clone()))?.into())
     }
 }

@@ -1,14 +1,14 @@
 //! Write Needs, propose Revisions, agree and withdraw.
 
-use crate::actions::Done;
-use crate::actions::links::negotiation::{self, Proposal};
+use crate::actions::links::negotiation::{self, Proposal, RevisionChange};
 use crate::actions::links::partner_link;
+use crate::actions::{ActionResult, Done};
 use crate::domain::negotiation::ContactWay;
-use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
+use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, settle_done};
 use crate::graphql::types::check_in_time::CheckInTimeInput;
 use crate::graphql::types::negotiation::{Needs, Revision};
 use crate::graphql::types::partner_link::PartnerLink;
-use crate::graphql::{caller, context};
+use crate::graphql::{caller, context, loaders, requester};
 use async_graphql::{Context, ID, InputObject, Object};
 
 /// Writes one's own Needs.
@@ -76,23 +76,54 @@ payload!(
     /// The answer to `proposeRevision`.
     ProposeRevisionPayload {
         /// The new Revision; with `UNCHANGED` the newest one, which says the same already.
-        revision: Revision
+        revision: Revision,
+        /// Its link, whose newest Revision it is.
+        link: PartnerLink,
+        /// The Revisions that were superseded by this one; empty: none were.
+        superseded: Vec<Revision>
     }
 );
 payload!(
     /// The answer to `agreeToRevision`.
     AgreeToRevisionPayload {
-        /// The Revision as it stands now.
-        revision: Revision
+        /// The Revision with the agreement.
+        revision: Revision,
+        /// Its link; once both have agreed, this is its agreed Revision.
+        link: PartnerLink,
+        /// The Revisions that were superseded by this agreement; empty: none were.
+        superseded: Vec<Revision>
     }
 );
 payload!(
     /// The answer to `withdrawAgreement`.
     WithdrawAgreementPayload {
-        /// The Revision as it stands now.
-        revision: Revision
+        /// The Revision without the agreement.
+        revision: Revision,
+        /// Its link.
+        link: PartnerLink
     }
 );
+
+/// What came of changing a Revision: it and its link, and what it superseded.
+struct Changed {
+    status: Status,
+    revision: Option<Revision>,
+    link: Option<PartnerLink>,
+    superseded: Option<Vec<Revision>>,
+    problems: Vec<ProblemView>,
+}
+
+async fn changed(ctx: &Context<'_>, outcome: ActionResult<Done<RevisionChange>>) -> Result<Changed, Failure> {
+    let me = requester(ctx)?.account;
+    let (status, value, problems) = settle(outcome)?;
+    let Some(RevisionChange { revision, superseded }) = value else {
+        return Ok(Changed { status, revision: None, link: None, superseded: None, problems });
+    };
+    let link = loaders(ctx).link(revision.outline.link).await?.map(PartnerLink);
+    let superseded = superseded.into_iter().map(|outline| Revision::new(outline, me)).collect();
+    let revision = Revision::opened(revision, me);
+    Ok(Changed { status, revision: Some(revision), link, superseded: Some(superseded), problems })
+}
 
 /// Changes to negotiations.
 #[derive(Default)]
@@ -124,7 +155,6 @@ impl NegotiationMutation {
         #[graphql(desc = "The proposal.")] input: ProposeRevisionInput,
     ) -> Result<ProposeRevisionPayload, Failure> {
         let by = caller(ctx)?;
-        let me = by.requester.account;
         let outcome = async {
             let terms = input.terms;
             let proposal = Proposal {
@@ -136,10 +166,10 @@ impl NegotiationMutation {
                 contact_plan: terms.contact_plan,
                 partner_alert: terms.partner_alert,
             };
-            let Done { value, changed } = negotiation::propose(context(ctx), &by, proposal).await?;
-            Ok(Done { value: Revision::opened(value, me), changed })
+            negotiation::propose(context(ctx), &by, proposal).await
         };
-        Ok(settle(outcome.await)?.into())
+        let Changed { status, revision, link, superseded, problems } = changed(ctx, outcome.await).await?;
+        Ok(ProposeRevisionPayload { status, revision, link, superseded, problems })
     }
 
     /// Says yes to exactly the text whose hash is named. When both have, it is agreed, and new scenes stand under it.
@@ -149,14 +179,12 @@ impl NegotiationMutation {
         #[graphql(desc = "Which text.")] input: AgreeToRevisionInput,
     ) -> Result<AgreeToRevisionPayload, Failure> {
         let by = caller(ctx)?;
-        let me = by.requester.account;
         let outcome = async {
             let revision = id("revisionId", &input.revision_id)?;
-            let Done { value, changed } =
-                negotiation::agree(context(ctx), &by, revision, input.content_hash).await?;
-            Ok(Done { value: Revision::opened(value, me), changed })
+            negotiation::agree(context(ctx), &by, revision, input.content_hash).await
         };
-        Ok(settle(outcome.await)?.into())
+        let Changed { status, revision, link, superseded, problems } = changed(ctx, outcome.await).await?;
+        Ok(AgreeToRevisionPayload { status, revision, link, superseded, problems })
     }
 
     /// Takes one's own yes back, without a reason. New scenes no longer stand under the text, and no partner is told
@@ -167,12 +195,11 @@ impl NegotiationMutation {
         #[graphql(desc = "To which text.")] input: WithdrawAgreementInput,
     ) -> Result<WithdrawAgreementPayload, Failure> {
         let by = caller(ctx)?;
-        let me = by.requester.account;
         let outcome = async {
             let revision = id("revisionId", &input.revision_id)?;
-            let Done { value, changed } = negotiation::withdraw(context(ctx), &by, revision).await?;
-            Ok(Done { value: Revision::opened(value, me), changed })
+            negotiation::withdraw(context(ctx), &by, revision).await
         };
-        Ok(settle(outcome.await)?.into())
+        let Changed { status, revision, link, problems, .. } = changed(ctx, outcome.await).await?;
+        Ok(WithdrawAgreementPayload { status, revision, link, problems })
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::actions::links::partner_link;
 use crate::domain::partner_link::Role;
-use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, settle_done};
+use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
 use crate::graphql::types::partner_link::PartnerLink;
 use crate::graphql::{caller, context};
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object};
 
 /// Invites somebody.
 #[derive(InputObject)]
@@ -53,19 +53,15 @@ struct UpdateLinkInput {
     pleas_at_night: Option<bool>,
 }
 
-/// The answer to `invitePartner`.
-#[derive(SimpleObject)]
-pub struct InvitePartnerPayload {
-    /// What came of it.
-    status: Status,
-    /// The link, waiting for somebody to accept.
-    link: Option<PartnerLink>,
-    /// The code to hand on, shown this once; it works once, for 72 hours.
-    code: Option<String>,
-    /// Why it was refused; empty otherwise.
-    problems: Vec<ProblemView>,
-}
-
+payload!(
+    /// The answer to `invitePartner`.
+    InvitePartnerPayload {
+        /// The link, waiting for somebody to accept.
+        link: PartnerLink,
+        /// The code to hand on, shown this once; it works once, for 72 hours.
+        code: String
+    }
+);
 payload!(
     /// The answer to `acceptInvitation`.
     AcceptInvitationPayload {

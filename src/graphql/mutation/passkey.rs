@@ -65,18 +65,21 @@ payload!(
 );
 payload!(
     /// The answer to `removePasskey`.
-    RemovePasskeyPayload {}
+    RemovePasskeyPayload {
+        /// The passkey that is gone.
+        removed_passkey_id: ID
+    }
 );
 payload!(
     /// The answer to `beginPasskeyLogIn`.
-    BeginPasskeyLogInPayload {
+    BeginPasskeyLogInPayload for nobody {
         /// What to ask the authenticator.
         begun: PasskeyCeremony
     }
 );
 payload!(
     /// The answer to `finishPasskeyLogIn`.
-    FinishPasskeyLogInPayload {
+    FinishPasskeyLogInPayload for nobody {
         /// What the device keeps.
         tokens: SessionTokens
     }
@@ -127,7 +130,7 @@ impl PasskeyMutation {
     ) -> Result<RemovePasskeyPayload, Failure> {
         let by = caller(ctx)?;
         let outcome = async { passkey::remove(context(ctx), &by, id("passkeyId", &input.passkey_id)?).await };
-        Ok(settle_done(outcome.await)?.into())
+        Ok(settle_done(outcome.await.map(|()| input.passkey_id.clone()))?.into())
     }
 
     /// Begins a log-in by a passkey. Nobody need say who they are: the authenticator knows.

@@ -26,8 +26,9 @@ struct TakeBackPleaInput {
 
 /// The answer to `askPartner`.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct AskPartnerPayload {
-    /// What came of it. `UNCHANGED`: one that can still be taken back is under way already.
+    /// Outcome of the mutation. `UNCHANGED`: one that can still be taken back is under way already.
     status: Status,
     /// The plea.
     plea: Option<Plea>,
@@ -35,9 +36,10 @@ pub struct AskPartnerPayload {
     partner_link: Option<PartnerLink>,
     /// What helps right now, and whom one can call, to be shown while they wait; also where it was refused.
     guidance: Guidance,
-    /// Why it was refused; empty otherwise.
+    /// Why the mutation was refused; empty otherwise.
     problems: Vec<ProblemView>,
 }
+payload!(@viewer AskPartnerPayload);
 
 payload!(
     /// The answer to `takeBackPlea`.

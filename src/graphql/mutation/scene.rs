@@ -160,16 +160,18 @@ payload!(
 );
 /// The answer to `recordScene`.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct RecordScenePayload {
-    /// What came of it.
+    /// Outcome of the mutation.
     status: Status,
     /// The scene.
     scene: Option<Scene>,
     /// With the problem `SIMILAR_EXISTS`: what the other person recorded. If this one is another, say `separate: true`.
     similar: Option<Scene>,
-    /// Why it was refused; empty otherwise.
+    /// Why the mutation was refused; empty otherwise.
     problems: Vec<ProblemView>,
 }
+payload!(@viewer RecordScenePayload);
 payload!(
     /// The answer to `correctScene`.
     CorrectScenePayload {

@@ -1,14 +1,13 @@
 //! Log in, refresh, log out, end sessions.
 
 use crate::actions::auth::refresh;
-use crate::actions::auth::second_factor::SecondFactor;
 use crate::actions::auth::second_step::{self, LogIn};
 use crate::actions::auth::session::{self, Credentials};
-use crate::graphql::errors::{Failure, ProblemView, Settled, Status, id, payload, settle, settle_done};
+use crate::graphql::errors::{Failure, id, payload, settle_done, to_ids};
 use crate::graphql::types::account::SessionTokens;
-use crate::graphql::types::factor::SecondStep;
+use crate::graphql::types::factor::{SecondFactorInput, SecondStep};
 use crate::graphql::{caller, context, visitor};
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, Union};
 
 /// What signs a device in.
 #[derive(InputObject)]
@@ -25,15 +24,13 @@ struct LogInInput {
     earlier_refresh_token: Option<String>,
 }
 
-/// Completes a log-in by a second factor: a code of the authenticator app, or a recovery code in its place.
+/// Completes a log-in by a second factor.
 #[derive(InputObject)]
 struct CompleteLogInInput {
-    /// What `logIn` answered.
+    /// The `challenge` of the `SecondStep` that `logIn` answered with.
     challenge: String,
-    /// The six digits that the app shows.
-    totp_code: Option<String>,
-    /// A recovery code, which is used up by this.
-    recovery_code: Option<String>,
+    /// A code of the authenticator app, or a recovery code in its place.
+    second_factor: SecondFactorInput,
 }
 
 /// Exchanges a refresh token.
@@ -54,55 +51,65 @@ struct EndSessionInput {
     session_id: ID,
 }
 
-/// The answer to `logIn`. With `DONE` there is either `tokens` or `secondStep`.
-#[derive(SimpleObject)]
-struct LogInPayload {
-    /// What came of it.
-    status: Status,
-    /// What the device keeps.
-    tokens: Option<SessionTokens>,
-    /// The address and the password are right, and the account has a second factor: go on with `completeLogIn`.
-    second_step: Option<SecondStep>,
-    /// Why it was refused; empty otherwise.
-    problems: Vec<ProblemView>,
+/// What a right password leads to: tokens, or a second step if the account has a second factor.
+#[derive(Union)]
+enum LogInOutcome {
+    /// The device is signed in.
+    SessionTokens(SessionTokens),
+    /// Address and password are right: go on with `completeLogIn`.
+    SecondStep(SecondStep),
 }
 
-impl From<Settled<LogIn>> for LogInPayload {
-    fn from((status, value, problems): Settled<LogIn>) -> Self {
-        let (tokens, second_step) = match value {
-            Some(LogIn::Done(tokens)) => (Some(tokens.into()), None),
-            Some(LogIn::SecondStep(challenge)) => (None, Some(challenge.into())),
-            None => (None, None),
-        };
-        Self { status, tokens, second_step, problems }
+impl From<LogIn> for LogInOutcome {
+    fn from(outcome: LogIn) -> Self {
+        match outcome {
+            LogIn::Done(tokens) => Self::SessionTokens(tokens.into()),
+            LogIn::SecondStep(challenge) => Self::SecondStep(challenge.into()),
+        }
     }
 }
 
 payload!(
+    /// The answer to `logIn`.
+    LogInPayload for nobody {
+        /// Tokens, or a second step; null where the log-in was refused.
+        outcome: LogInOutcome
+    }
+);
+payload!(
     /// The answer to `completeLogIn`.
-    CompleteLogInPayload {
+    CompleteLogInPayload for nobody {
         /// What the device keeps.
         tokens: SessionTokens
     }
 );
 payload!(
     /// The answer to `refreshSession`.
-    RefreshSessionPayload {
+    RefreshSessionPayload for nobody {
         /// What the device keeps from now on.
         tokens: SessionTokens
     }
 );
 payload!(
     /// The answer to `logOut`.
-    LogOutPayload {}
+    LogOutPayload {
+        /// The session that ended.
+        ended_session_id: ID
+    }
 );
 payload!(
     /// The answer to `endSession`.
-    EndSessionPayload {}
+    EndSessionPayload {
+        /// The session that ended.
+        ended_session_id: ID
+    }
 );
 payload!(
     /// The answer to `endOtherSessions`.
-    EndOtherSessionsPayload {}
+    EndOtherSessionsPayload {
+        /// The sessions that ended.
+        ended_session_ids: Vec<ID>
+    }
 );
 
 /// Changes to sessions.
@@ -132,12 +139,10 @@ impl SessionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The challenge and a code.")] input: CompleteLogInInput,
     ) -> Result<CompleteLogInPayload, Failure> {
-        let outcome = async {
-            let given = SecondFactor::read(input.totp_code, input.recovery_code)?;
-            let given = given.ok_or_else(SecondFactor::needed)?;
-            second_step::complete(context(ctx), &visitor(ctx), input.challenge, given).await
-        };
-        Ok(settle_done(outcome.await)?.into())
+        let CompleteLogInInput { challenge, second_factor } = input;
+        let outcome =
+            second_step::complete(context(ctx), &visitor(ctx), challenge, second_factor.into()).await;
+        Ok(settle_done(outcome)?.into())
     }
 
     /// Exchanges a refresh token for new tokens. If the answer was lost, the same token gives the same refresh token for
@@ -155,7 +160,8 @@ impl SessionMutation {
     /// Signs this device out.
     async fn log_out(&self, ctx: &Context<'_>) -> Result<LogOutPayload, Failure> {
         let by = caller(ctx)?;
-        Ok(settle(session::end(context(ctx), &by, by.requester.session).await)?.into())
+        let ended = session::end(context(ctx), &by, by.requester.session).await;
+        Ok(settle_done(ended.map(|id| id.to_string()))?.into())
     }
 
     /// Signs one of one's own devices out; another than this one needs a fresh proof: see `reauthenticate`.
@@ -166,11 +172,12 @@ impl SessionMutation {
     ) -> Result<EndSessionPayload, Failure> {
         let by = caller(ctx)?;
         let outcome = async { session::end(context(ctx), &by, id("sessionId", &input.session_id)?).await };
-        Ok(settle(outcome.await)?.into())
+        Ok(settle_done(outcome.await.map(|id| id.to_string()))?.into())
     }
 
     /// Signs every other device out. Needs a fresh proof: see `reauthenticate`.
     async fn end_other_sessions(&self, ctx: &Context<'_>) -> Result<EndOtherSessionsPayload, Failure> {
-        Ok(settle_done(session::end_others(context(ctx), &caller(ctx)?).await)?.into())
+        let ended = session::end_others(context(ctx), &caller(ctx)?).await;
+        Ok(settle_done(ended.map(to_ids))?.into())
     }
 }

@@ -1,6 +1,6 @@
 //! The signed-in person: profile, statements, sessions and devices.
 
-use super::DateTime;
+use super::{Date, DateTime, LocalTime, TimeZone};
 use crate::actions::accounts::account::ConsentRow;
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::session::SessionView;
@@ -11,7 +11,7 @@ use crate::domain::account::{AnswerSharing, ConsentKind, FURTHER_NOTICE};
 use crate::domain::quiet_hours::{QuietHours as Quiet, spelled_minute};
 use crate::domain::reachability::Ways;
 use crate::graphql::errors::Failure;
-use async_graphql::{ID, InputObject, Object, SimpleObject};
+use async_graphql::{Enum, ID, InputObject, Object, SimpleObject};
 
 /// The account of the signed-in person; nobody else sees it.
 pub struct Account(pub Person);
@@ -40,9 +40,9 @@ impl Account {
         Ok(self.0.display_name().map_err(crate::actions::Fault::from)?)
     }
 
-    /// The IANA time zone, such as `Europe/Berlin`.
-    async fn zone(&self) -> &str {
-        &self.0.row.zone
+    /// The time zone in which quiet hours and local times are meant.
+    async fn zone(&self) -> TimeZone {
+        self.0.row.zone.clone().into()
     }
 
     /// The hours in which nothing is sent; null: any hour will do.
@@ -125,21 +125,21 @@ impl From<Ways> for Reachability {
 #[derive(Clone, Debug, SimpleObject, InputObject)]
 #[graphql(input_name = "QuietHoursInput")]
 pub struct QuietHours {
-    /// Start, a local time `HH:MM`.
-    pub from: String,
-    /// End, a local time `HH:MM`. At least four hours of the day must stay free.
-    pub until: String,
+    /// When they begin.
+    pub from: LocalTime,
+    /// When they end. At least four hours of the day must stay free.
+    pub until: LocalTime,
 }
 
 impl From<Quiet> for QuietHours {
     fn from(quiet: Quiet) -> Self {
-        Self { from: spelled_minute(quiet.from()), until: spelled_minute(quiet.until()) }
+        Self { from: spelled_minute(quiet.from()).into(), until: spelled_minute(quiet.until()).into() }
     }
 }
 
 impl From<QuietHours> for crate::actions::accounts::account::TypedQuietHours {
     fn from(quiet: QuietHours) -> Self {
-        Self { from: quiet.from, until: quiet.until }
+        Self { from: quiet.from.into(), until: quiet.until.into() }
     }
 }
 
@@ -167,19 +167,33 @@ impl From<ConsentRow> for Consent {
     }
 }
 
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum SessionState {
+    /// The device is signed in.
+    Active,
+    /// It was ended, since a refresh token of its was used in two places: somebody may have had a copy.
+    Copied,
+}
+
 /// One signed-in device.
 #[derive(SimpleObject)]
 pub struct Session {
     /// The opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub id: ID,
     /// The device's name.
     label: String,
+    /// Where it stands.
+    state: SessionState,
     /// Whether it is the one that asks.
     current: bool,
     /// When it was signed in, rounded down to the hour.
     created_at: DateTime,
-    /// The day on which it last asked for tokens: its beginning in one's own time zone.
-    last_used_at: DateTime,
+    /// The day on which it last asked for tokens, in one's own time zone.
+    last_used_on: Date,
+    /// When it was ended, rounded down to the hour; null: it is signed in.
+    ended_at: Option<DateTime>,
 }
 
 impl Session {
@@ -188,27 +202,12 @@ impl Session {
         Self {
             id: view.id.to_string().into(),
             label: view.label,
+            state: if view.copied { SessionState::Copied } else { SessionState::Active },
             current: view.id == requester.session,
             created_at: view.created_at.into(),
-            last_used_at: view.last_used_at.into(),
+            last_used_on: view.last_used_on.into(),
+            ended_at: view.ended_at.map(Into::into),
         }
-    }
-}
-
-/// A session that was ended since a refresh token of its was used in two places.
-#[derive(SimpleObject)]
-pub struct CopiedSession {
-    /// The opaque id.
-    id: ID,
-    /// The device's name.
-    label: String,
-    /// When it was ended, rounded down to the hour.
-    ended_at: Option<DateTime>,
-}
-
-impl From<SessionView> for CopiedSession {
-    fn from(view: SessionView) -> Self {
-        Self { id: view.id.to_string().into(), label: view.label, ended_at: view.ended_at.map(Into::into) }
     }
 }
 
@@ -216,7 +215,8 @@ impl From<SessionView> for CopiedSession {
 #[derive(SimpleObject)]
 pub struct Device {
     /// The opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub id: ID,
     /// The device's name, at most 60 characters.
     label: String,
     /// Whether it shows what a reminder is about; otherwise only that there is one.

@@ -17,10 +17,10 @@ impl Changes {
     pub fn asked(after: Option<String>, first: Option<i32>) -> Result<(Option<FeedCursor>, usize), Failure> {
         let first = first.unwrap_or(FIRST_DEFAULT);
         if !(1..=FIRST_MAX).contains(&first) {
-            return Err(Failure::BadRequest("first must be from 1 to 50."));
+            return Err(Failure::BadArgument("first must be from 1 to 50."));
         }
         let read = |text: String| String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?.parse().ok();
-        let bad = Failure::BadRequest("after is not a cursor of changes.");
+        let bad = Failure::BadArgument("after is not a cursor of changes.");
         let after = match after {
             None => None,
             Some(text) => Some(read(text).ok_or(bad)?),

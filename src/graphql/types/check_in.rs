@@ -12,6 +12,7 @@ use crate::domain::check_in::CheckInState;
 use crate::domain::page::answer_ends;
 use crate::graphql::errors::Failure;
 use crate::graphql::loaders;
+use crate::ids::{PartnerCheckInId, SharedAnswerId, TypedId};
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
 /// One question to the signed-in person about one scene at one due time.
@@ -152,6 +153,9 @@ impl CheckIn {
 /// What the other one chose to share of an answer.
 #[derive(SimpleObject)]
 pub struct SharedAnswer {
+    /// The opaque id.
+    #[graphql(owned)]
+    pub id: ID,
     /// From 1 (very low) to 5 (very well).
     mood: i32,
     /// What they noticed; null unless all is shared.
@@ -165,23 +169,28 @@ pub struct SharedAnswer {
 /// A check-in of the other one. Unanswered, skipped, paused and private look the same here: no update.
 #[derive(SimpleObject)]
 pub struct PartnerCheckIn {
+    /// The opaque id.
+    #[graphql(owned)]
+    pub id: ID,
     /// When it falls due; a local time by one's own clock, since the other's would tell where they are.
     due_at: DateTime,
     /// Null: no update.
-    shared: Option<SharedAnswer>,
+    pub shared: Option<SharedAnswer>,
 }
 
 impl From<PartnersCheckIn> for PartnerCheckIn {
     fn from(view: PartnersCheckIn) -> Self {
+        let id = view.id.uuid();
         let shared = view.shared.map(|shared| {
             let rest = shared.rest;
             SharedAnswer {
+                id: SharedAnswerId(id).to_string().into(),
                 mood: shared.mood,
                 signs: rest.as_ref().map(|all| all.signs.iter().copied().map(Into::into).collect()),
                 need: rest.as_ref().map(|all| all.need.clone().into()),
                 note: rest.map(|all| all.note.into()),
             }
         });
-        Self { due_at: view.due_at.into(), shared }
+        Self { id: PartnerCheckInId(id).to_string().into(), due_at: view.due_at.into(), shared }
     }
 }

@@ -1,5 +1,6 @@
 //! The times of a protocol: read as an interface with a sentence, written as one of the kinds that there are.
 
+use super::LocalTime;
 use crate::domain::protocol::{self as rules, Since, TimeGiven, When, WhenGiven};
 use crate::domain::quiet_hours::spelled_minute;
 use async_graphql::{InputObject, Interface, OneofObject, SimpleObject};
@@ -40,8 +41,8 @@ pub struct OnDay {
     sentence: String,
     /// From 0 (the same day) to 14.
     days_after: u32,
-    /// `HH:MM`.
-    local_time: String,
+    /// The time of day.
+    local_time: LocalTime,
 }
 
 /// So long after the two parted, after a scene in person. As long as nobody said when they part, there is no such check-in.
@@ -60,8 +61,8 @@ pub struct OnDayAfterParting {
     sentence: String,
     /// From 0 (the same day) to 14.
     days_after: u32,
-    /// `HH:MM`.
-    local_time: String,
+    /// The time of day.
+    local_time: LocalTime,
 }
 
 impl From<rules::CheckInTime> for CheckInTime {
@@ -73,12 +74,12 @@ impl From<rules::CheckInTime> for CheckInTime {
                 Self::AfterParting(AfterParting { sentence, minutes })
             }
             (Since::End, When::OnDay { days, minute }) => {
-                Self::OnDay(OnDay { sentence, days_after: days, local_time: spelled_minute(minute) })
+                Self::OnDay(OnDay { sentence, days_after: days, local_time: spelled_minute(minute).into() })
             }
             (Since::Parting, When::OnDay { days, minute }) => Self::OnDayAfterParting(OnDayAfterParting {
                 sentence,
                 days_after: days,
-                local_time: spelled_minute(minute),
+                local_time: spelled_minute(minute).into(),
             }),
         }
     }
@@ -101,8 +102,8 @@ pub struct AfterInput {
 pub struct OnDayInput {
     /// From 0 (the same day) to 14.
     days_after: i32,
-    /// `HH:MM`, such as `09:00`.
-    local_time: String,
+    /// The time of day.
+    local_time: LocalTime,
 }
 
 /// When a check-in is to fall due: one of these.
@@ -139,8 +140,10 @@ impl From<SoloCheckInTimeInput> for TimeGiven {
 impl From<CheckInTimeInput> for TimeGiven {
     fn from(input: CheckInTimeInput) -> Self {
         let after = |AfterInput { minutes }| WhenGiven::After { minutes };
-        let on_day =
-            |OnDayInput { days_after, local_time }| WhenGiven::OnDay { days: days_after, local_time };
+        let on_day = |OnDayInput { days_after, local_time }| WhenGiven::OnDay {
+            days: days_after,
+            local_time: local_time.into(),
+        };
         let (field, since, when) = match input {
             CheckInTimeInput::AfterEnd(input) => ("afterEnd", Since::End, after(input)),
             CheckInTimeInput::OnDay(input) => ("onDay", Since::End, on_day(input)),

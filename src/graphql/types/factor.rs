@@ -1,13 +1,14 @@
 //! Authentication factors: authenticator app, recovery codes and passkeys.
 
-use super::DateTime;
+use super::{Date, DateTime};
 use crate::actions::auth::factors::FactorsView;
 use crate::actions::auth::passkey::{Ceremony, PasskeyView};
+use crate::actions::auth::second_factor::SecondFactor;
 use crate::actions::auth::second_step::Challenge;
 use crate::actions::auth::totp::Begun;
 use crate::graphql::errors::Failure;
 use crate::graphql::{context, requester};
-use async_graphql::{ComplexObject, Context, ID, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, OneofObject, SimpleObject};
 
 /// What an authenticator app is set up with. Shown once: it is not to be had again.
 #[derive(SimpleObject)]
@@ -21,6 +22,24 @@ pub struct TotpSetup {
 impl From<Begun> for TotpSetup {
     fn from(begun: Begun) -> Self {
         Self { secret: begun.secret, uri: begun.uri }
+    }
+}
+
+/// A second factor: a code of the authenticator app, or a recovery code in its place.
+#[derive(OneofObject)]
+pub enum SecondFactorInput {
+    /// The six digits that the authenticator app shows now.
+    TotpCode(String),
+    /// A recovery code, which is used up by this.
+    RecoveryCode(String),
+}
+
+impl From<SecondFactorInput> for SecondFactor {
+    fn from(given: SecondFactorInput) -> Self {
+        match given {
+            SecondFactorInput::TotpCode(code) => Self::Totp(code.into()),
+            SecondFactorInput::RecoveryCode(code) => Self::Recovery(code.into()),
+        }
     }
 }
 
@@ -44,7 +63,7 @@ impl From<Challenge> for SecondStep {
 #[graphql(complex)]
 pub struct Factors {
     /// The day since which a log-in by password asks for a code of an authenticator app; null: there is none.
-    totp_since: Option<DateTime>,
+    totp_since: Option<Date>,
     /// How many recovery codes still work.
     recovery_codes_left: i32,
 }
@@ -68,13 +87,14 @@ impl Factors {
 #[derive(SimpleObject)]
 pub struct Passkey {
     /// The opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub id: ID,
     /// Its name, at most 60 characters.
     label: String,
-    /// The day on which it was made, by its first instant in the person's time zone.
-    created_at: DateTime,
+    /// The day on which it was made, in the person's time zone.
+    created_on: Date,
     /// The day on which it was used last, likewise; null: not yet.
-    last_used_at: Option<DateTime>,
+    last_used_on: Option<Date>,
 }
 
 impl From<PasskeyView> for Passkey {
@@ -82,8 +102,8 @@ impl From<PasskeyView> for Passkey {
         Self {
             id: view.id.to_string().into(),
             label: view.label,
-            created_at: view.created_at.into(),
-            last_used_at: view.last_used_at.map(Into::into),
+            created_on: view.created_on.into(),
+            last_used_on: view.last_used_on.map(Into::into),
         }
     }
 }

@@ -72,7 +72,7 @@ impl Guidance {
         #[graphql(desc = "Only those for this country, ISO 3166-1 alpha-2 such as `DE`; default: all.")]
         country: Option<String>,
     ) -> Result<HelpLines, Failure> {
-        let unknown = Failure::BadRequest("country must be an ISO 3166-1 alpha-2 code such as DE.");
+        let unknown = Failure::BadArgument("country must be an ISO 3166-1 alpha-2 code such as DE.");
         let country = match country {
             None => None,
             Some(typed) => Some(Country::parse(&typed).ok_or(unknown)?),

@@ -1,6 +1,7 @@
 //! Negotiation: Needs, terms, Revisions, agreements and what changed.
 
 use super::check_in_time::{CheckInTime, times};
+use super::partner_link::PartnerLink;
 use super::text::Text;
 use super::{DateTime, Who};
 use crate::actions::Fault;
@@ -158,6 +159,11 @@ impl Revision {
     /// The opaque id.
     pub async fn id(&self) -> ID {
         self.outline.id.to_string().into()
+    }
+
+    /// The link whose Revision it is.
+    async fn link(&self, ctx: &Context<'_>) -> Result<Option<PartnerLink>, Failure> {
+        Ok(loaders(ctx).link(self.outline.link).await?.map(PartnerLink))
     }
 
     /// Its number in the link, from 1.

@@ -182,7 +182,8 @@ impl PartnerLink {
 #[derive(SimpleObject)]
 pub struct Plea {
     /// The opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub id: ID,
     /// When it was made.
     created_at: DateTime,
     /// Where it stands, by the clock alone: never whether or when it was seen.

@@ -60,7 +60,8 @@ impl From<Giver> for GivenBy {
 #[derive(SimpleObject)]
 pub struct Aftercare {
     /// The opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub id: ID,
     /// From whom it came; null: erased, with whoever wrote it down.
     given_by: Option<Giver>,
     /// What it was.
@@ -75,7 +76,8 @@ pub struct Aftercare {
     created_at: DateTime,
 }
 
-fn aftercare(view: &AftercareView, me: AccountId) -> Aftercare {
+/// Aftercare as one of its two people reads it.
+pub fn aftercare(view: &AftercareView, me: AccountId) -> Aftercare {
     let content = view.content.as_ref();
     Aftercare {
         id: view.id.to_string().into(),
@@ -92,7 +94,8 @@ fn aftercare(view: &AftercareView, me: AccountId) -> Aftercare {
 #[derive(SimpleObject)]
 pub struct Outreach {
     /// The opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub id: ID,
     /// Who reached out.
     who: Who,
     /// How.
@@ -101,7 +104,8 @@ pub struct Outreach {
     happened_at: DateTime,
 }
 
-fn outreach(view: &OutreachView, me: AccountId) -> Outreach {
+/// An outreach as one of its two people reads it.
+pub fn outreach(view: &OutreachView, me: AccountId) -> Outreach {
     Outreach {
         id: view.id.to_string().into(),
         who: Who::of(view.account, me),

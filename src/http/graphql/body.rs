@@ -21,7 +21,7 @@ pub(super) fn syntax_error(positions: &[(usize, usize)]) -> serde_json::Value {
     serde_json::json!({ "errors": [{
         "message": "The document is not valid GraphQL.",
         "locations": locations,
-        "extensions": { "code": ErrorCode::BadRequest.name() },
+        "extensions": { "code": ErrorCode::DocumentInvalid.name() },
     }] })
 }
 
@@ -29,9 +29,10 @@ pub(super) fn syntax_error(positions: &[(usize, usize)]) -> serde_json::Value {
 /// and is about an input that it could not read.
 pub(super) fn body_of(mut response: Response, executed: bool) -> Result<Vec<u8>, serde_json::Error> {
     for error in &mut response.errors {
+        let code = ErrorCode::of_library(error).name();
         let extensions = error.extensions.get_or_insert_default();
         if extensions.get("code").is_none() {
-            extensions.set("code", ErrorCode::BadRequest.name());
+            extensions.set("code", code);
         }
     }
     if executed {

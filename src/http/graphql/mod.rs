@@ -90,7 +90,7 @@ pub async fn post(request: HttpRequest, web: web::Data<Web>, body: web::Payload)
         Err(_) => {
             let sentence = format!("Bytes of a body: at most {}.", limits::BODY);
             return media
-                .refused(StatusCode::PAYLOAD_TOO_LARGE, error_body(&sentence, ErrorCode::BadRequest));
+                .refused(StatusCode::PAYLOAD_TOO_LARGE, error_body(&sentence, ErrorCode::LimitExceeded));
         }
     };
     if !is_json(&request) {

@@ -50,9 +50,9 @@ impl From<Unreadable> for Unfit {
     fn from(unreadable: Unreadable) -> Self {
         Self::Content(match unreadable {
             Unreadable::Syntax(positions) => syntax_error(&positions),
-            Unreadable::TooMuch(sentence) => errors(&sentence, ErrorCode::BadRequest),
+            Unreadable::TooMuch(sentence) => errors(&sentence, ErrorCode::LimitExceeded),
             Unreadable::UnknownType => {
-                errors("A variable's type is not in the schema.", ErrorCode::BadRequest)
+                errors("A variable's type is not in the schema.", ErrorCode::DocumentInvalid)
             }
         })
     }
