@@ -35,7 +35,7 @@ export function deviceName() {
 }
 
 const LOG_IN = gql`mutation($input: LogInInput!) { logIn(input: $input) {
-  tokens { accessToken accessTokenExpiresAt refreshToken } secondStep { challenge } problems { field sentence } } }`;
+  outcome { ... on SessionTokens { accessToken accessTokenExpiresAt refreshToken } ... on SecondStep { challenge } } problems { field sentence } } }`;
 const COMPLETE = gql`mutation($input: CompleteLogInInput!) { completeLogIn(input: $input) {
   tokens { accessToken accessTokenExpiresAt refreshToken } problems { field sentence } } }`;
 const SIGN_UP = gql`mutation($input: SignUpInput!) { signUp(input: $input) { status problems { field sentence } } }`;
@@ -45,7 +45,7 @@ const RESET = gql`mutation($input: RequestPasswordResetInput!) { requestPassword
 const email = () =>
   field("email", "E-mail address", { type: "email", autocomplete: "username", inputmode: "email", required: true });
 
-async function finish({ tokens, problems }, go) {
+async function finish(tokens, problems, go) {
   if (!tokens) return problems;
   await signIn(tokens);
   go("/");
@@ -56,11 +56,14 @@ async function finish({ tokens, problems }, go) {
 export async function enter({ go, replace }) {
   const logIn = async (data) => {
     const input = { email: data.get("email"), password: data.get("password"), deviceLabel: deviceName() };
-    const answer = (await askToLogIn(LOG_IN, input)).logIn;
-    if (answer.secondStep) return replace(secondStep(answer.secondStep.challenge, go));
-    return finish(answer, go);
+    const { outcome, problems } = (await askToLogIn(LOG_IN, input)).logIn;
+    if (outcome?.challenge) return replace(secondStep(outcome.challenge, go));
+    return finish(outcome, problems, go);
   };
-  const byPasskey = async () => finish(await passkey.logIn(deviceName()), go);
+  const byPasskey = async () => {
+    const { tokens, problems } = await passkey.logIn(deviceName());
+    return finish(tokens, problems, go);
+  };
   return {
     title: "Log in",
     body: [
@@ -83,8 +86,9 @@ export async function enter({ go, replace }) {
 function secondStep(challenge, go) {
   const act = async (data) => {
     const code = data.get("totpCode").replace(/\s/g, "");
-    const given = /^\d{6}$/.test(code) ? { totpCode: code } : { recoveryCode: code };
-    return finish((await askOpenly(COMPLETE, { input: { challenge, ...given } })).completeLogIn, go);
+    const secondFactor = /^\d{6}$/.test(code) ? { totpCode: code } : { recoveryCode: code };
+    const answer = await askOpenly(COMPLETE, { input: { challenge, secondFactor } });
+    return finish(answer.completeLogIn.tokens, answer.completeLogIn.problems, go);
   };
   const hint = "The six digits that your authenticator app shows now, or a recovery code.";
   return {

@@ -17,8 +17,9 @@ function asked() {
     };
     const byPassword = async (data) => {
       const code = data.get("totpCode").replace(/\s/g, "");
-      const second = code && (/^\d{6}$/.test(code) ? { totpCode: code } : { recoveryCode: code });
-      const { problems } = await change(PROVE, { password: data.get("password"), ...second });
+      const given = /^\d{6}$/.test(code) ? { totpCode: code } : { recoveryCode: code };
+      const secondFactor = code ? given : null;
+      const { problems } = await change(PROVE, { password: data.get("password"), secondFactor });
       return problems.length > 0 ? problems : close(true);
     };
     const byPasskey = async () => {

@@ -18,10 +18,10 @@ export const here = () => desk.get("device");
 
 /** Lets this device take push; problems, if there are any. */
 export async function start(label, fullerWords) {
-  const { vapidPublicKey } = await askOpenly(gql`{ vapidPublicKey }`);
+  const { server } = await askOpenly(gql`{ server { vapidPublicKey } }`);
   // Not `ready`, which never comes where there is none.
   const worker = await desk.worker();
-  const asked = { userVisibleOnly: true, applicationServerKey: bytes(vapidPublicKey) };
+  const asked = { userVisibleOnly: true, applicationServerKey: bytes(server.vapidPublicKey) };
   const subscription = await worker?.pushManager.subscribe(asked).catch(() => undefined);
   if (!subscription)
     return [{ field: "", sentence: "The browser could not reach its push service. Please try again later." }];

@@ -11,7 +11,7 @@ const SETTINGS = gql`{ viewer {
   account { email displayName zone quietHours { from until } defaultSharing pushWanted mailWanted
     paused pausedUntil onHoldSince }
   erasure { eraseAt } export { state expiresAt } beforeErasing beforeWithdrawingConsent
-  factors { passkeys { id label } } sessions { id label current lastUsedAt }
+  factors { passkeys { id label } } sessions { id label current lastUsedOn }
   devices { id label fullerWords } copiedSessions { label endedAt } } }`;
 
 const UPDATE_PROFILE = gql`mutation($input: UpdateProfileInput!) { updateProfile(input: $input) {
@@ -240,11 +240,11 @@ function signingIn(viewer, again) {
       h(
         "ul",
         { class: "list" },
-        others.map(({ id, label, lastUsedAt }) =>
+        others.map(({ id, label, lastUsedOn }) =>
           h(
             "li",
             {},
-            h("span", {}, `${label || "A device"}, last used ${new Date(lastUsedAt).toLocaleDateString()}`),
+            h("span", {}, `${label || "A device"}, last used ${new Date(`${lastUsedOn}T12:00`).toLocaleDateString()}`),
             press("Sign it out", signOutThere(id)),
           ),
         ),

@@ -49,9 +49,14 @@ mutation LogIn {
     }
   ) {
     status
-    tokens {
-      accessToken
-      refreshToken
+    outcome {
+      ... on SessionTokens {
+        accessToken
+        refreshToken
+      }
+      ... on SecondStep {
+        challenge
+      }
     }
     problems {
       sentence

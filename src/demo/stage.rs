@@ -146,9 +146,9 @@ impl Stage {
         let page = self.http.post(link).header("Content-Type", "application/json");
         page.body(chosen).send().await?.error_for_status()?;
         let input = json!({ "email": email, "password": password, "deviceLabel": "phone" });
-        let query = "mutation($input: LogInInput!) { logIn(input: $input) { status tokens { accessToken refreshToken } } }";
+        let query = "mutation($input: LogInInput!) { logIn(input: $input) { status outcome { ... on SessionTokens { accessToken refreshToken } } } }";
         let data = self.post(None, query, input).await?;
-        let tokens = &data["tokens"];
+        let tokens = &data["outcome"];
         let phone = self.push.subscribe();
         let input = json!({ "endpoint": phone.endpoint, "p256dh": phone.p256dh, "auth": phone.auth, "label": "phone" });
         let query = "mutation($input: RegisterDeviceInput!) { registerDevice(input: $input) { status problems { sentence } } }";

@@ -281,16 +281,21 @@ on_both_databases! {
                 ("Mutation", _) => MUTATIONS.iter().map(|(mutation, _)| *mutation).collect(),
                 (_, Some(shape)) => shape.iter().copied().collect(),
                 (payload, None) if payload.ends_with("Payload") => {
-                    // Besides status and problems, a payload holds objects, which have rows, and codes that are shown
-                    // once, to the person who made them.
-                    let objects = fields.iter().filter(|(_, _, kind, _)| kind == "OBJECT");
+                    // Besides status and problems, a payload holds objects, which have rows, the ids of what was named and
+                    // is gone, and codes that are shown once, to the person who made them.
+                    let objects = fields.iter().filter(|(_, _, kind, _)| matches!(kind.as_str(), "OBJECT" | "UNION"));
                     let objects = objects.map(|(field, ..)| field.as_str());
-                    let code = match payload {
+                    let shown = match payload {
                         "InvitePartnerPayload" => Some("code"),
                         "ConfirmTotpPayload" | "RenewRecoveryCodesPayload" => Some("recoveryCodes"),
+                        "LogOutPayload" | "EndSessionPayload" => Some("endedSessionId"),
+                        "ChangePasswordPayload" | "EndOtherSessionsPayload" => Some("endedSessionIds"),
+                        "RemoveDevicePayload" => Some("removedDeviceId"),
+                        "RemovePasskeyPayload" => Some("removedPasskeyId"),
+                        "DeleteJournalEntryPayload" => Some("deletedEntryId"),
                         _ => None,
                     };
-                    ["status"].into_iter().chain(objects).chain(code).collect()
+                    ["status"].into_iter().chain(objects).chain(shown).collect()
                 }
                 (name, None) => match rows.get(name) {
                     Some(fields) => fields.iter().map(|(field, _)| *field).collect(),
@@ -328,8 +333,8 @@ on_both_databases! {
                 "viewer" => "{ viewer { account { email } } }".to_owned(),
                 "node" => format!("{{ node(id: \"{own}\") {{ ... on Account {{ email }} }} }}"),
                 "invitation" => format!("{{ invitation(code: \"{}\") {{ displayName role expiresAt }} }}", cast.code),
-                "vapidPublicKey" => "{ vapidPublicKey }".to_owned(),
                 "guidance" => "{ guidance { topics { title } } }".to_owned(),
+                "server" => "{ server { version features languages vapidPublicKey } }".to_owned(),
                 other => panic!("how is Query.{other} asked for? Add it here."),
             };
             let ask = async |token: Option<&str>| cast.ask(&app, token, &query, "").await;

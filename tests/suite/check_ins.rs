@@ -110,7 +110,7 @@ on_both_databases! {
         app.pass_minutes(HOUR + 10).await;
         let snooze = json!({ "checkInId": check_in["id"], "minutes": 60 });
         couple.sam.done(&app, "snoozeCheckIn", snooze, "").await;
-        assert_eq!(look(&app, &couple.sam, &check_in).await["snoozedUntil"], "2026-10-24T20:10:00Z");
+        assert_eq!(look(&app, &couple.sam, &check_in).await["snoozedUntil"], "2026-10-24T20:10:00.000Z");
         app.pass_until(minute(LAST)).await;
         assert_eq!(couple.sam.timeline(&app).await, [
             ASKED[0], ASKED[1], "24 20:10 push ASK", &format!("24 23:10 {BY_MAIL}"), "25 02:10 push ASK_AGAIN",
@@ -162,7 +162,7 @@ on_both_databases! {
         assert_eq!(couple.sam.refused(&app, "answerCheckIn", answer(&check_ins[0], 1)).await, wrong_state);
         let seen = look(&app, &couple.sam, &check_ins[0]).await;
         assert_eq!((&seen["answer"]["mood"], &seen["state"]), (&json!(4), &json!("ANSWERED")));
-        assert_eq!(seen["answerableUntil"], (due + SignedDuration::from_hours(14 * 24)).to_string());
+        assert_eq!(seen["answerableUntil"], format!("{:.3}", due + SignedDuration::from_hours(14 * 24)));
     }
 
     async fn r05_an_answer_can_be_given_after_a_skip_and_given_anew_but_not_skipped(app) {
@@ -181,7 +181,7 @@ on_both_databases! {
         let seen = look(&app, &couple.sam, &check_in).await;
         assert_eq!(seen["answer"], json!({
             "mood": 2, "need": "tea", "note": "a quiet day", "sharing": "NOTHING",
-            "signs": full["signs"], "answeredAt": "2026-10-24T19:00:00Z",
+            "signs": full["signs"], "answeredAt": "2026-10-24T19:00:00.000Z",
         }));
         couple.sam.done(&app, "answerCheckIn", answer(&check_in, 5), "").await;
         let seen = look(&app, &couple.sam, &check_in).await["answer"].clone();
@@ -193,7 +193,7 @@ on_both_databases! {
     async fn r05_what_falls_due_in_a_pause_is_asked_when_it_ends(app) {
         let couple = app.couple().await;
         sams_check_ins(&app, &couple).await;
-        let until = json!({ "until": minute(2 * HOUR).to_string() });
+        let until = json!({ "until": format!("{:.3}", minute(2 * HOUR)) });
         couple.sam.done(&app, "pauseNudges", until, "account { paused }").await;
         app.pass_until(minute(DAY - 1)).await;
         let asked = ["24 20:00 push ASK", "24 20:00 push REACH_OUT", &format!("24 23:00 {BY_MAIL}"), "25 02:00 push ASK_AGAIN"];
@@ -204,7 +204,7 @@ on_both_databases! {
 
     async fn r05_a_scene_that_is_recorded_in_a_pause_is_asked_about_when_it_ends(app) {
         let couple = app.couple().await;
-        let until = json!({ "until": minute(3 * HOUR).to_string() });
+        let until = json!({ "until": format!("{:.3}", minute(3 * HOUR)) });
         couple.sam.done(&app, "pauseNudges", until, "").await;
         sams_check_ins(&app, &couple).await;
         app.pass_until(minute(4 * HOUR)).await;
@@ -238,7 +238,7 @@ on_both_databases! {
         sams_check_ins(&app, &couple).await;
         app.pass_minutes(HOUR).await;
         for timed in [false, true, false, true] {
-            let until = timed.then(|| (app.clock.now() + SignedDuration::from_hours(9)).to_string());
+            let until = timed.then(|| format!("{:.3}", app.clock.now() + SignedDuration::from_hours(9)));
             couple.sam.done(&app, "pauseNudges", json!({ "until": until }), "").await;
             for _ in 0..2 {
                 couple.sam.ask(&app, "mutation { resumeNudges { status } }", json!({})).await;
@@ -258,7 +258,7 @@ on_both_databases! {
         couple.scene(&app).await;
         app.pass_minutes(7 * HOUR + 5).await;
         assert_eq!(couple.sam.timeline_of(&app, "ASK_AGAIN").await, ["25 01:00 push ASK_AGAIN"]);
-        couple.sam.done(&app, "pauseNudges", json!({ "until": minute(26 * HOUR).to_string() }), "").await;
+        couple.sam.done(&app, "pauseNudges", json!({ "until": format!("{:.3}", minute(26 * HOUR)) }), "").await;
         app.pass_until(minute(3 * DAY)).await;
         assert_eq!(couple.sam.timeline(&app).await.len(), 4, "two questions, a mail and a prompt before it");
         assert_eq!(couple.alex.timeline_of(&app, "TELL_PARTNER").await, Vec::<String>::new());
@@ -336,7 +336,7 @@ on_both_databases! {
         let give = json!({ "checkInId": check_in["id"], "mood": 2, "signs": signs, "need": "a call", "note": "low" });
         let shown = async || {
             let seen = couple.partners_view(&app, &couple.alex, &scene).await;
-            assert_eq!(seen[0]["dueAt"], "2026-10-24T19:00:00Z");
+            assert_eq!(seen[0]["dueAt"], "2026-10-24T19:00:00.000Z");
             assert_eq!((&seen[1]["shared"], &seen[2]["shared"]), (&Value::Null, &Value::Null), "the others are not");
             seen[0]["shared"].clone()
         };
@@ -408,7 +408,7 @@ on_both_databases! {
             done["checkIn"]["answer"]["unseenUntil"].clone()
         };
         let share = async |share: &str| choose("changeSharing", json!({ "sharing": share })).await;
-        let until = || json!((app.clock.now() + delay).to_string());
+        let until = || json!(format!("{:.3}", app.clock.now() + delay));
         let wait = async |time| app.pass_until(app.clock.now() + time).await;
         let mine = async || {
             couple.check_ins(&app, &couple.sam, &scene).await[0]["answer"]["sharing"].clone()

@@ -71,7 +71,7 @@ on_both_databases! {
         assert_eq!(nudges["viewer"]["nudges"]["nodes"], json!([]), "nothing of it is stored");
         let alex = app.person("Alex", "Europe/Berlin", ("22:00", "08:00")).await;
         let link = app.link(&alex, &sam).await;
-        let scene = json!({ "linkId": link, "setting": "ONLINE", "endedAt": app.clock.now().to_string() });
+        let scene = json!({ "linkId": link, "setting": "ONLINE", "endedAt": format!("{:.3}", app.clock.now()) });
         sam.done(&app, "recordScene", scene, "").await;
         app.pass_minutes(DAY).await;
         let asked = app.push.received();

@@ -60,8 +60,8 @@ fn r17_a_new_account_is_not_disturbed_from_ten_to_eight() {
 #[test]
 fn r17_quiet_hours_begin_and_end_to_the_second_by_day_and_over_midnight() {
     for (from, until, begin, end) in [
-        ("13:00", "14:30", "2026-07-01T13:00:00Z", "2026-07-01T14:30:00Z"),
-        ("22:15", "08:00", "2026-07-01T22:15:00Z", "2026-07-02T08:00:00Z"),
+        ("13:00", "14:30", "2026-07-01T13:00:00.000Z", "2026-07-01T14:30:00.000Z"),
+        ("22:15", "08:00", "2026-07-01T22:15:00.000Z", "2026-07-02T08:00:00.000Z"),
     ] {
         let person = rhythm("UTC", Some((from, until)));
         let (begin, end) = (at(begin), at(end));
@@ -76,20 +76,20 @@ fn r17_quiet_hours_begin_and_end_to_the_second_by_day_and_over_midnight() {
             "the next one, not this one"
         );
     }
-    assert!(!rhythm("UTC", None).is_quiet(at("2026-07-01T03:00:00Z")));
+    assert!(!rhythm("UTC", None).is_quiet(at("2026-07-01T03:00:00.000Z")));
 }
 
 #[test]
 fn r19_the_morning_of_somebody_without_quiet_hours_is_nine() {
     let person = rhythm("America/Los_Angeles", None);
-    assert_eq!(person.next_morning(at("2026-07-01T15:59:59Z")), at("2026-07-01T16:00:00Z"));
-    assert_eq!(person.next_morning(at("2026-07-01T16:00:00Z")), at("2026-07-02T16:00:00Z"));
+    assert_eq!(person.next_morning(at("2026-07-01T15:59:59.000Z")), at("2026-07-01T16:00:00.000Z"));
+    assert_eq!(person.next_morning(at("2026-07-01T16:00:00.000Z")), at("2026-07-02T16:00:00.000Z"));
 }
 
 #[test]
 fn r18_the_handover_window_ends_before_its_end() {
     let person = rhythm("UTC", Some(("22:00", "08:00")));
-    let (night, morning) = (at("2026-07-01T23:00:00Z"), at("2026-07-02T08:00:00Z"));
+    let (night, morning) = (at("2026-07-01T23:00:00.000Z"), at("2026-07-02T08:00:00.000Z"));
     assert_eq!(person.both_awake(&person, night, morning), None);
     assert_eq!(person.both_awake(&person, night, morning + SECOND), Some(morning));
 }
@@ -97,10 +97,10 @@ fn r18_the_handover_window_ends_before_its_end() {
 #[test]
 fn a_local_day_begins_at_its_midnight_the_first_one_where_there_are_two() {
     let day = |name: &str, date: &str| zone(name).start_of(date.parse().unwrap());
-    assert_eq!(day("Europe/Berlin", "2026-07-01"), at("2026-06-30T22:00:00Z"));
+    assert_eq!(day("Europe/Berlin", "2026-07-01"), at("2026-06-30T22:00:00.000Z"));
     // On that night the clocks of Havana go from 01:00 back to 00:00.
-    assert_eq!(day("America/Havana", "2026-11-01"), at("2026-11-01T04:00:00Z"));
-    assert_eq!(zone("Europe/Berlin").date(at("2026-06-30T22:00:00Z")), "2026-07-01".parse().unwrap());
+    assert_eq!(day("America/Havana", "2026-11-01"), at("2026-11-01T04:00:00.000Z"));
+    assert_eq!(zone("Europe/Berlin").date(at("2026-06-30T22:00:00.000Z")), "2026-07-01".parse().unwrap());
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn situation<'a>(subject: &'a Rhythm, partner: &'a Rhythm, end: Timestamp) -> Si
 #[test]
 fn r19_the_ladder_asks_mails_asks_again_and_tells_the_partner_three_hours_apart() {
     use {Channel::*, To::*};
-    let (anytime, end) = (rhythm("UTC", None), at("2026-07-01T00:00:00Z"));
+    let (anytime, end) = (rhythm("UTC", None), at("2026-07-01T00:00:00.000Z"));
     let mut asked = situation(&anytime, &anytime, end);
     let ask = ("ask", Subject, Push, 1.0);
     let email = ("email", Subject, Mail, 4.0);
@@ -151,7 +151,7 @@ fn r19_each_rung_has_three_hours_of_the_recipients_waking_time() {
     use {Channel::*, To::*};
     let (subject, partner) =
         (rhythm("UTC", Some(("22:00", "08:00"))), rhythm("UTC", Some(("12:00", "20:00"))));
-    let end = at("2026-07-01T19:30:00Z");
+    let end = at("2026-07-01T19:30:00.000Z");
     // Asked at 20:30; the mail waits for the morning, and the alert for the partner's evening: the questions end at 19:30.
     let asked = situation(&subject, &partner, end);
     let alert = steps(&asked, end, end)[3];
@@ -170,7 +170,7 @@ fn r19_each_rung_has_three_hours_of_the_recipients_waking_time() {
 
 #[test]
 fn r19_after_a_sign_of_life_nobody_is_told_and_r05_a_pause_moves_the_whole_ladder() {
-    let (anytime, end) = (rhythm("UTC", None), at("2026-07-01T00:00:00Z"));
+    let (anytime, end) = (rhythm("UTC", None), at("2026-07-01T00:00:00.000Z"));
     let open = situation(&anytime, &anytime, end);
     let words = |situation: &Situation<'_>| plan(situation, end).iter().map(word).collect::<Vec<_>>();
     let heard = Situation { heard_from: true, ..open.clone() };
@@ -188,7 +188,7 @@ fn r19_after_a_sign_of_life_nobody_is_told_and_r05_a_pause_moves_the_whole_ladde
 
 #[test]
 fn r05_an_answer_or_a_skip_ends_the_questions_and_r11_leaves_the_prompt() {
-    let (anytime, end) = (rhythm("UTC", None), at("2026-07-01T00:00:00Z"));
+    let (anytime, end) = (rhythm("UTC", None), at("2026-07-01T00:00:00.000Z"));
     for state in [CheckInState::Answered, CheckInState::Skipped] {
         let settled = Situation { state, ..situation(&anytime, &anytime, end) };
         assert_eq!(steps(&settled, end, end), [("reach_out", To::Partner, Channel::Push, 1.0)]);
@@ -197,7 +197,7 @@ fn r05_an_answer_or_a_skip_ends_the_questions_and_r11_leaves_the_prompt() {
 
 #[test]
 fn r03_what_has_closed_is_not_asked_and_what_fell_due_before_it_was_recorded_counts_from_then() {
-    let (anytime, end) = (rhythm("UTC", None), at("2026-07-01T00:00:00Z"));
+    let (anytime, end) = (rhythm("UTC", None), at("2026-07-01T00:00:00.000Z"));
     let open = situation(&anytime, &anytime, end);
     let closes_at = open.times.closes_at;
     assert!(!plan(&open, closes_at - SECOND).is_empty());
@@ -220,7 +220,7 @@ fn r03_what_has_closed_is_not_asked_and_what_fell_due_before_it_was_recorded_cou
 
 #[test]
 fn r19_no_question_is_as_late_as_the_close_and_an_alert_needs_all_three() {
-    let (anytime, end) = (rhythm("UTC", None), at("2026-07-01T00:00:00Z"));
+    let (anytime, end) = (rhythm("UTC", None), at("2026-07-01T00:00:00.000Z"));
     let open = situation(&anytime, &anytime, end);
     let closing = |hours| Times { closes_at: end + SignedDuration::from_hours(hours), ..open.times };
     for (hours, rungs) in [(7, &["ask", "email", "reach_out"][..]), (4, &["ask", "reach_out"]), (1, &[])] {
@@ -235,7 +235,7 @@ fn r19_no_question_is_as_late_as_the_close_and_an_alert_needs_all_three() {
 
 #[test]
 fn r18_a_prompt_prefers_a_time_at_which_both_are_awake() {
-    let end = at("2026-07-01T09:00:00Z");
+    let end = at("2026-07-01T09:00:00.000Z");
     let berlin = rhythm("Europe/Berlin", Some(("22:00", "08:00")));
     let la = rhythm("America/Los_Angeles", Some(("23:00", "09:00")));
     let prompt = |situation: &Situation<'_>| steps(situation, end, end).last().copied();
@@ -260,7 +260,7 @@ const REACH_OUT: Reason = Reason::Prompt;
 const ALL: [Reason; 5] = [ASK, EMAIL, ASK_AGAIN, TELL_PARTNER, REACH_OUT];
 
 fn noon() -> Timestamp {
-    at("2026-07-01T12:00:00Z")
+    at("2026-07-01T12:00:00.000Z")
 }
 
 /// A person in UTC who sleeps from 22:00 to 08:00 and accepts pushes and mails.
@@ -356,8 +356,12 @@ fn r05_a_pause_postpones_to_its_end_and_r16_nobody_gets_anything_in_it() {
     for rung in ALL {
         let soon = noon() + SECOND;
         assert_eq!(verdict(Some(soon), false, rung), Verdict::Move(soon), "{rung:?}");
-        let night = at("2026-07-01T23:00:00Z");
-        assert_eq!(verdict(Some(night), false, rung), Verdict::Move(at("2026-07-02T08:00:00Z")), "{rung:?}");
+        let night = at("2026-07-01T23:00:00.000Z");
+        assert_eq!(
+            verdict(Some(night), false, rung),
+            Verdict::Move(at("2026-07-02T08:00:00.000Z")),
+            "{rung:?}"
+        );
         for (until, held) in [
             (Some(noon() + SignedDuration::from_hours(48)), false),
             (Some(FURTHER_NOTICE), false),
@@ -393,7 +397,7 @@ fn r19_a_push_without_a_device_goes_by_mail_and_a_mail_never_as_a_push() {
 #[test]
 fn r17_quiet_hours_move_a_nudge_to_their_end_and_drop_it_only_if_it_is_over_by_then() {
     let reach = reach();
-    let (night, morning) = (at("2026-07-01T23:00:00Z"), at("2026-07-02T08:00:00Z"));
+    let (night, morning) = (at("2026-07-01T23:00:00.000Z"), at("2026-07-02T08:00:00.000Z"));
     let verdict = |expires_at| judge(&Facts { expires_at, ..facts(ASK, &reach) }, night);
     assert_eq!(verdict(morning + SECOND), Verdict::Move(morning));
     assert_eq!(verdict(morning), Verdict::Drop(DropReason::Expired));
@@ -406,7 +410,7 @@ fn r19_a_nudge_waits_for_the_answer_to_what_was_asked_before_it() {
     assert_eq!(verdict(noon() - SECOND), Verdict::Send(Channel::Mail));
     assert_eq!(verdict(noon()), Verdict::Send(Channel::Mail));
     assert_eq!(verdict(noon() + SECOND), Verdict::Move(noon() + SECOND));
-    assert_eq!(verdict(at("2026-07-01T22:30:00Z")), Verdict::Move(at("2026-07-02T08:00:00Z")));
+    assert_eq!(verdict(at("2026-07-01T22:30:00.000Z")), Verdict::Move(at("2026-07-02T08:00:00.000Z")));
 }
 
 #[test]
@@ -420,7 +424,7 @@ fn r14_what_marks_a_nudge_for_a_provider_stays_the_same_for_its_key() {
 #[test]
 fn r17_a_mail_that_somebody_waits_for_goes_at_once_and_the_others_wait_for_the_morning() {
     let reach = reach();
-    let (night, morning) = (at("2026-07-01T23:00:00Z"), at("2026-07-02T08:00:00Z"));
+    let (night, morning) = (at("2026-07-01T23:00:00.000Z"), at("2026-07-02T08:00:00.000Z"));
     let judge = |purpose, recipient, address_works, now| {
         judge_mail(&MailFacts { purpose, recipient, address_works }, now)
     };

@@ -151,7 +151,7 @@ on_both_databases! {
         assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
         let query = "mutation($i: LogInInput!) { logIn(input: $i) { status problems { code } } }";
         let input = json!({ "i": { "email": alex.email, "password": PASSWORD, "deviceLabel": "phone" } });
-        assert_eq!(app.anonymous(query, input).await["logIn"], json!({ "status": "REFUSED", "problems": [{ "code": "MALFORMED" }] }));
+        assert_eq!(app.anonymous(query, input).await["logIn"], json!({ "status": "REFUSED", "problems": [{ "code": "INCORRECT" }] }));
         let again = app.person("Alex", "Europe/Berlin", ("22:00", "08:00")).await;
         assert_ne!(account_id(&app, &again).await, id);
         assert_eq!(links(&app, &again).await, json!([]));

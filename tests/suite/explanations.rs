@@ -42,15 +42,15 @@ on_both_databases! {
         let of = |rule: &str, due: &str, sentences: &[&str]| {
             json!({ "rule": rule, "revision": 2, "dueAt": due, "sentences": sentences })
         };
-        assert_eq!(explained(&app, alex, "ASK").await, [of("CHECK_IN_DUE", "2026-10-25T18:00:00Z", &[ENDED, plan, TOGETHER])]);
-        assert_eq!(explained(&app, alex, "EMAIL").await, [of("NO_ANSWER", "2026-10-26T07:00:00Z", &[ENDED, plan,
+        assert_eq!(explained(&app, alex, "ASK").await, [of("CHECK_IN_DUE", "2026-10-25T18:00:00.000Z", &[ENDED, plan, TOGETHER])]);
+        assert_eq!(explained(&app, alex, "EMAIL").await, [of("NO_ANSWER", "2026-10-26T07:00:00.000Z", &[ENDED, plan,
             "Nothing was answered after three hours, at 22:00, so it came by e-mail.",
             "Your quiet hours last from 22:00 to 08:00, so it waited until Monday 26 October at 08:00."])]);
-        assert_eq!(explained(&app, alex, "ASK_AGAIN").await, [of("STILL_NO_ANSWER", "2026-10-26T10:00:00Z", &[ENDED, plan,
+        assert_eq!(explained(&app, alex, "ASK_AGAIN").await, [of("STILL_NO_ANSWER", "2026-10-26T10:00:00.000Z", &[ENDED, plan,
             "Nothing was answered then either, so it came once more, three hours after the e-mail, on Monday 26 October at 11:00."])]);
         let touch = plan.replace("asks", "has you get in touch");
         assert_eq!(explained(&app, alex, "REACH_OUT").await,
-            [of("GET_IN_TOUCH", "2026-10-25T18:00:00Z", &[ENDED, &touch, LOOKED, TOGETHER])]);
+            [of("GET_IN_TOUCH", "2026-10-25T18:00:00.000Z", &[ENDED, &touch, LOOKED, TOGETHER])]);
         let told = explained(&app, alex, "TELL_PARTNER").await;
         assert_eq!(told[0]["sentences"], json!([
             "Your agreement, revision 2, and the other person's standing permission allow you to be told.",
@@ -63,7 +63,7 @@ on_both_databases! {
         couple.scene(&app).await;
         app.pass_minutes(HOUR).await;
         let first = explained(&app, &couple.alex, "ASK").await.remove(0);
-        assert_eq!(first, json!({ "rule": "CHECK_IN_DUE", "revision": null, "dueAt": "2026-10-24T19:00:00Z", "sentences": [
+        assert_eq!(first, json!({ "rule": "CHECK_IN_DUE", "revision": null, "dueAt": "2026-10-24T19:00:00.000Z", "sentences": [
             ENDED, "It stood under no agreement, so the usual plan asks after one hour: Saturday 24 October at 21:00.",
             TOGETHER,
         ] }));
@@ -156,7 +156,7 @@ on_both_databases! {
         assert_eq!(before.len(), 1);
         let went_out = couple.alex.timeline_of(&app, "TELL_PARTNER").await;
         assert_eq!(went_out, ["25 07:00 push TELL_PARTNER"]);
-        assert_eq!(before[0]["dueAt"], "2026-10-25T07:00:00Z", "no other instant than that at which it came");
+        assert_eq!(before[0]["dueAt"], "2026-10-25T07:00:00.000Z", "no other instant than that at which it came");
         couple.allow_alert(&app, &couple.sam, false).await;
         change(&app, &couple.sam, "withdrawAgreement", json!({ "revisionId": revision })).await;
         assert_eq!(explained(&app, &couple.alex, "TELL_PARTNER").await, before);

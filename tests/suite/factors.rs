@@ -43,7 +43,7 @@ async fn sessions(app: &TestApp, person: &Person) -> usize {
 }
 
 const LOG_IN: &str = "mutation($i: LogInInput!) { logIn(input: $i) {
-    status tokens { accessToken } secondStep { challenge expiresAt } problems { field code } } }";
+    status outcome { ... on SessionTokens { accessToken } ... on SecondStep { challenge expiresAt } } problems { field code } } }";
 const COMPLETE: &str = "mutation($i: CompleteLogInInput!) { completeLogIn(input: $i) {
     status tokens { accessToken sessionId } problems { field code } } }";
 const FACTORS: &str = "{ viewer { factors { totpSince recoveryCodesLeft } } }";
@@ -94,12 +94,13 @@ impl Authenticator {
 async fn challenge(app: &TestApp, email: &str) -> String {
     let input = json!({ "i": { "email": email, "password": PASSWORD, "deviceLabel": "tablet" } });
     let answer = app.anonymous(LOG_IN, input).await["logIn"].clone();
-    assert_eq!((&answer["status"], &answer["tokens"]), (&json!("DONE"), &Value::Null), "{answer}");
-    text(&answer["secondStep"]["challenge"])
+    assert_eq!(answer["status"], "DONE", "{answer}");
+    text(&answer["outcome"]["challenge"])
 }
 
 async fn complete(app: &TestApp, challenge: &str, kind: &str, code: &str) -> Value {
-    app.anonymous(COMPLETE, json!({ "i": { "challenge": challenge, kind: code } })).await["completeLogIn"]
+    app.anonymous(COMPLETE, json!({ "i": { "challenge": challenge, "secondFactor": { kind: code } } })).await
+        ["completeLogIn"]
         .clone()
 }
 
@@ -114,8 +115,10 @@ fn over() -> (String, String) {
     ("challenge".into(), "EXPIRED".into())
 }
 
+/// The problem of a wrong credential, or of a wrong code as the second factor.
 fn wrong(field: &str) -> (String, String) {
-    (field.into(), "MALFORMED".into())
+    let of_code = field.ends_with("Code");
+    (if of_code { format!("secondFactor.{field}") } else { field.into() }, "INCORRECT".into())
 }
 
 /// Sets a new password by a reset mail; returns what can still sign in.
@@ -156,7 +159,7 @@ on_both_databases! {
         assert_eq!(end_others(&app, &alex).await, reauthentication_required(), "a refresh is none");
 
         let wrong = json!({ "password": "five calm boats on a lake" });
-        assert_eq!(alex.refused(&app, "reauthenticate", wrong).await, ("password".into(), "MALFORMED".into()));
+        assert_eq!(alex.refused(&app, "reauthenticate", wrong).await, ("password".into(), "INCORRECT".into()));
         assert_eq!(end_others(&app, &alex).await, reauthentication_required());
         alex.done(&app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
         seconds(&app, 299);
@@ -232,7 +235,7 @@ on_both_databases! {
         };
         let log_in = json!({ "i": { "email": alex.email, "password": PASSWORD } });
         let with_refresh = LOG_IN.replace("accessToken", "accessToken refreshToken");
-        let tokens = thrice(false, &with_refresh, log_in.clone()).await["tokens"].clone();
+        let tokens = thrice(false, &with_refresh, log_in.clone()).await["outcome"].clone();
         let refresh = "mutation($i: RefreshSessionInput!) { refreshSession(input: $i) { status tokens { accessToken } } }";
         thrice(false, refresh, json!({ "i": { "refreshToken": tokens["refreshToken"] } })).await;
         let begun = thrice(true, "mutation { beginTotp { status setup { secret uri } } }", json!({})).await;
@@ -240,8 +243,8 @@ on_both_databases! {
         let confirm = "mutation($i: ConfirmTotpInput!) { confirmTotp(input: $i) { status recoveryCodes } }";
         thrice(true, confirm, json!({ "i": { "totpCode": phone.code(&app) } })).await;
         thrice(true, "mutation { renewRecoveryCodes { status recoveryCodes } }", json!({})).await;
-        let step = thrice(false, LOG_IN, log_in).await["secondStep"]["challenge"].clone();
-        thrice(false, COMPLETE, json!({ "i": { "challenge": step, "totpCode": phone.code(&app) } })).await;
+        let step = thrice(false, LOG_IN, log_in).await["outcome"]["challenge"].clone();
+        thrice(false, COMPLETE, json!({ "i": { "challenge": step, "secondFactor": { "totpCode": phone.code(&app) } } })).await;
         let passkey = passkeys::phone(&app);
         passkeys::register(&app, &alex, &passkey).await;
         let (ceremony, options) = passkeys::begin_log_in(&app).await;
@@ -253,7 +256,7 @@ on_both_databases! {
 
         // Whose payload has a field of these names hands a secret out. A new one belongs above.
         let schema = evenkeel::graphql::print();
-        let secrets = ["tokens: SessionTokens", "recoveryCodes: [String", "setup: TotpSetup", "secondStep: SecondStep", "download: ExportDownload"];
+        let secrets = ["tokens: SessionTokens", "recoveryCodes: [String", "setup: TotpSetup", "outcome: LogInOutcome", "download: ExportDownload"];
         let hands_out = schema.split("\ntype ").filter(|text| secrets.iter().any(|field| text.contains(field)));
         let hands_out = hands_out.filter_map(|text| text.split_once("Payload ")).map(|(name, _)| name.to_lowercase());
         let tried: std::collections::BTreeSet<_> = kinds.iter().map(|name| name.to_lowercase()).collect();
@@ -278,12 +281,12 @@ on_both_databases! {
         };
         let answers = [attempt(&alex.email).await, attempt(&sam.email).await, attempt("kim@people.test").await];
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-        assert!(answers[0].1.contains("\"secondStep\":null"));
+        assert!(answers[0].1.contains("\"outcome\":null"));
         // The second step does not tell a challenge that was never given from an expired one either.
         let late = challenge(&app, &alex.email).await;
         seconds(&app, 300);
         let tried = async |challenge: &str| {
-            let input = json!({ "i": { "challenge": challenge, "totpCode": "000000" } });
+            let input = json!({ "i": { "challenge": challenge, "secondFactor": { "totpCode": "000000" } } });
             app.exact(None, None, COMPLETE, input).await
         };
         assert_eq!(tried(&late).await, tried("nonsense").await);
@@ -301,20 +304,20 @@ on_both_databases! {
             assert_eq!(refused(&app, &challenge, "totpCode", &phone.code(&app)).await, over());
         }
         // From now on each network has two tries an hour, and so has each session.
-        let too_many = ("totpCode".to_owned(), "TOO_MANY".to_owned());
+        let too_many = ("secondFactor.totpCode".to_owned(), "TOO_MANY".to_owned());
         let resting = challenge(&app, &alex.email).await;
         for _ in 0..2 {
             assert_eq!(refused(&app, &resting, "totpCode", &phone.wrong(&app)).await, wrong("totpCode"));
         }
         assert_eq!(refused(&app, &resting, "totpCode", &phone.code(&app)).await, too_many);
-        let guess = json!({ "password": PASSWORD, "totpCode": phone.wrong(&app) });
+        let guess = json!({ "password": PASSWORD, "secondFactor": { "totpCode": phone.wrong(&app) } });
         for _ in 0..2 {
             assert_eq!(alex.refused(&app, "reauthenticate", guess.clone()).await, wrong("totpCode"));
         }
-        let right = json!({ "password": PASSWORD, "totpCode": phone.code(&app) });
+        let right = json!({ "password": PASSWORD, "secondFactor": { "totpCode": phone.code(&app) } });
         assert_eq!(alex.refused(&app, "reauthenticate", right).await, too_many, "a proof is no way around");
         let owners = challenge(&app, &alex.email).await;
-        let input = json!({ "i": { "challenge": owners, "totpCode": phone.code(&app) } });
+        let input = json!({ "i": { "challenge": owners, "secondFactor": { "totpCode": phone.code(&app) } } });
         let answer = app.from("198.51.100.7", COMPLETE, input).await;
         assert_eq!(answer["completeLogIn"]["status"], "DONE", "the owner, from elsewhere");
         let code = &phone.recovery_codes[0];
@@ -396,16 +399,23 @@ on_both_databases! {
         let phone = Authenticator::of(&app, &alex).await;
         seconds(&app, 300);
         let prove = async |more: Value| {
-            let mut input = json!({ "password": PASSWORD });
-            input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let input = json!({ "password": PASSWORD, "secondFactor": more });
             alex.change(&app, "reauthenticate", input, "").await
         };
-        assert_eq!(prove(json!({})).await["problems"][0]["code"], "REQUIRED");
-        assert_eq!(prove(json!({ "totpCode": phone.wrong(&app) })).await["problems"][0]["code"], "MALFORMED");
+        let needed = &prove(Value::Null).await["problems"][0];
+        assert_eq!((&needed["field"], &needed["code"]), (&json!("secondFactor"), &json!("REQUIRED")));
+        assert_eq!(prove(json!({ "totpCode": phone.wrong(&app) })).await["problems"][0]["code"], "INCORRECT");
         let both = json!({ "totpCode": phone.code(&app), "recoveryCode": phone.recovery_codes[0] });
-        assert_eq!(prove(both).await["problems"][0]["field"], "totpCode");
-        let wrong_password = json!({ "password": "five calm boats on a lake", "totpCode": phone.code(&app) });
-        assert_eq!(alex.refused(&app, "reauthenticate", wrong_password).await, wrong("password"));
+        let query = "mutation($i: ReauthenticateInput!) { reauthenticate(input: $i) { status } }";
+        for unclear in [both, json!({})] {
+            let input = json!({ "i": { "password": PASSWORD, "secondFactor": unclear } });
+            let answer = app.raw(Some(&alex.access()), query, input).await;
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_ARGUMENT", "{answer}");
+        }
+        let code = json!({ "totpCode": phone.code(&app) });
+        let wrong_password = json!({ "password": "five calm boats on a lake", "secondFactor": code });
+        let refused = alex.refused(&app, "reauthenticate", wrong_password).await;
+        assert_eq!(refused, ("password".into(), "INCORRECT".into()));
         for act in ["endOtherSessions", "renewRecoveryCodes", "removeTotp", "beginTotp"] {
             let data = alex.ask(&app, &format!("mutation {{ {act} {{ status problems {{ field code }} }} }}"), json!({})).await;
             assert_eq!(data[act], reauthentication_required(), "{act}");
@@ -427,11 +437,12 @@ on_both_databases! {
         let factors = async || alex.ask(&app, FACTORS, json!({})).await["viewer"]["factors"].clone();
         assert_eq!(factors().await, none);
         app.log_in(&alex.email, PASSWORD).await;
-        assert_eq!(alex.refused(&app, "confirmTotp", json!({ "totpCode": left.wrong(&app) })).await, wrong("totpCode"));
+        let wrong_code = alex.refused(&app, "confirmTotp", json!({ "totpCode": left.wrong(&app) })).await;
+        assert_eq!(wrong_code, ("totpCode".into(), "INCORRECT".into()));
         let phone = Authenticator::of(&app, &alex).await;
         assert_ne!(phone.secret, left.secret, "beginning again replaces what was begun");
         // Saturday evening in Berlin: the day began at midnight there.
-        assert_eq!(factors().await, json!({ "totpSince": "2026-10-23T22:00:00Z", "recoveryCodesLeft": 10 }));
+        assert_eq!(factors().await, json!({ "totpSince": "2026-10-24", "recoveryCodesLeft": 10 }));
         let again = alex.ask(&app, begin, json!({})).await["beginTotp"].clone();
         assert_eq!(again["problems"], json!([{ "field": "input", "code": "WRONG_STATE" }]));
         let open = challenge(&app, &alex.email).await;
@@ -494,8 +505,8 @@ on_both_databases! {
         assert_eq!(refused(&app, &begun_before, "totpCode", &phone.code(&app)).await, over());
         let input = json!({ "i": { "email": alex.email, "password": new } });
         let answer = app.anonymous(LOG_IN, input).await["logIn"].clone();
-        assert_eq!(answer["tokens"], Value::Null, "the mailbox alone is not enough");
-        let step = text(&answer["secondStep"]["challenge"]);
+        assert_eq!(answer["outcome"]["accessToken"], Value::Null, "the mailbox alone is not enough");
+        let step = text(&answer["outcome"]["challenge"]);
         assert_eq!(complete(&app, &step, "recoveryCode", &phone.recovery_codes[9]).await["status"], "DONE");
     }
 
@@ -521,14 +532,14 @@ on_both_databases! {
             assert_eq!(passkeys::log_in(&app, &passkey).await["status"] == "DONE", stays, "{name}");
             let input = json!({ "i": { "email": owner.email, "password": new } });
             let answer = app.anonymous(LOG_IN, input).await["logIn"].clone();
-            assert_eq!(answer["tokens"].is_object(), !stays, "{name}: {answer}");
+            assert_eq!(answer["outcome"]["accessToken"].is_string(), !stays, "{name}: {answer}");
             if stays {
-                let step = text(&answer["secondStep"]["challenge"]);
+                let step = text(&answer["outcome"]["challenge"]);
                 assert_eq!(complete(&app, &step, "totpCode", &phone.code(&app)).await["status"], "DONE");
                 continue;
             }
             // None of its codes is left to the next app.
-            let access = text(&answer["tokens"]["accessToken"]);
+            let access = text(&answer["outcome"]["accessToken"]);
             let data = app.raw(Some(&access), FACTORS, json!({})).await;
             let none = json!({ "totpSince": null, "recoveryCodesLeft": 0 });
             assert_eq!(data["data"]["viewer"]["factors"], none, "{name}");

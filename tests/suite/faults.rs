@@ -83,8 +83,8 @@ on_both_databases! {
         couple.allow_alert(&app, &couple.alex, true).await;
         app.pass_minutes(10).await;
         couple.agree(&app, json!({ "stopSignal": "red" }), Some(&first)).await;
-        let input = json!({ "linkId": couple.link, "setting": "ONLINE", "startedAt": minute(5).to_string(),
-            "endedAt": minute(10).to_string() });
+        let input = json!({ "linkId": couple.link, "setting": "ONLINE", "startedAt": format!("{:.3}", minute(5)),
+            "endedAt": format!("{:.3}", minute(10)) });
         let scene = couple.sam.done(&app, "recordScene", input, "scene { revision { id } }").await;
         assert_eq!(scene["scene"]["revision"]["id"], first, "it did begin under the first text");
         app.pass_minutes(4 * DAY).await;

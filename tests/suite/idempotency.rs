@@ -169,7 +169,7 @@ on_both_databases! {
         app.clock.set(app.clock.now() + SignedDuration::from_mins(5));
 
         let end = "mutation($i: EndSceneInput!) { endScene(input: $i) { status scene { endedAt intensity } } }";
-        let ended_at = app.clock.now().to_string();
+        let ended_at = format!("{:.3}", app.clock.now());
         let input = |intensity: i32| json!({ "i": { "sceneId": scene, "endedAt": ended_at, "intensity": intensity } });
         let (a, b) = futures::join!(couple.alex.ask(&app, end, input(2)), couple.sam.ask(&app, end, input(4)));
         let mut outcomes = [text(&a["endScene"]["status"]), text(&b["endScene"]["status"])];

@@ -69,11 +69,11 @@ on_both_databases! {
         let invited = &data["invitePartner"];
         assert_eq!(invited["link"]["state"], "INVITED");
         assert_eq!(invited["link"]["partner"], Value::Null);
-        assert_eq!(invited["link"]["invitationExpiresAt"], "2026-10-27T18:00:00Z");
+        assert_eq!(invited["link"]["invitationExpiresAt"], "2026-10-27T18:00:00.000Z");
         let code = text(&invited["code"]);
 
         let seen = look(&app, &sam, &code).await;
-        let expected = json!({ "displayName": "Alex", "role": "DOMINANT", "expiresAt": "2026-10-27T18:00:00Z" });
+        let expected = json!({ "displayName": "Alex", "role": "DOMINANT", "expiresAt": "2026-10-27T18:00:00.000Z" });
         assert_eq!(seen, expected);
         assert_eq!(links(&app, &sam).await, Vec::<Value>::new(), "looking ties nobody");
         assert_eq!(look(&app, &sam, &code).await, expected, "looking uses nothing up");
@@ -106,10 +106,10 @@ on_both_databases! {
         let [alex, sam] = people(&app, ["Alex", "Sam"]).await;
         let (in_time, _) = invite(&app, &alex).await;
         let (too_late, _) = invite(&app, &alex).await;
-        app.clock.set(at("2026-10-27T17:59:59Z"));
+        app.clock.set(at("2026-10-27T17:59:59.000Z"));
         assert_eq!(look(&app, &sam, &too_late).await["displayName"], "Alex");
         assert_eq!(accept(&app, &sam, &in_time).await["status"], "DONE");
-        app.clock.set(at("2026-10-27T18:00:00Z"));
+        app.clock.set(at("2026-10-27T18:00:00.000Z"));
         let [kim] = people(&app, ["Kim"]).await;
         assert_eq!(look(&app, &kim, &too_late).await, Value::Null);
         assert_eq!(accept(&app, &kim, &too_late).await["problems"], refused("EXPIRED"));

@@ -29,9 +29,9 @@ async fn moves_to(app: &TestApp, person: &Person, zone: &str) {
 
 /// Records a scene in person that ends now.
 async fn meets(app: &TestApp, couple: &Couple, parted_at: Option<i64>) -> String {
-    let now = app.clock.now().to_string();
+    let now = format!("{:.3}", app.clock.now());
     let input = json!({ "linkId": couple.link, "setting": "IN_PERSON", "startedAt": now, "endedAt": now,
-        "partedAt": parted_at.map(|minutes| minute(minutes).to_string()) });
+        "partedAt": parted_at.map(|minutes| format!("{:.3}", minute(minutes))) });
     text(&couple.alex.done(app, "recordScene", input, "scene { id }").await["scene"]["id"])
 }
 
@@ -69,7 +69,7 @@ on_both_databases! {
         let query = "query($id: ID!) { node(id: $id) { ... on Scene { partnerCheckIns { dueAt shared { mood } } } } }";
         let look = async || couple.alex.ask(&app, query, json!({ "id": scene })).await.to_string();
         let before = look().await;
-        assert!(before.contains("2026-10-25T08:30:00Z") && !before.contains("2026-10-25T16:30:00Z"), "{before}");
+        assert!(before.contains("2026-10-25T08:30:00.000Z") && !before.contains("2026-10-25T16:30:00.000Z"), "{before}");
         for zone in ["Asia/Tokyo", "Europe/Lisbon"] {
             moves_to(&app, &couple.sam, zone).await;
             assert_eq!(look().await, before, "{zone}");
@@ -143,7 +143,7 @@ on_both_databases! {
         }
         let said = couple.alex.ask(&app, "{ viewer { nudges(first: 50) { nodes { rung explanation { sentences } } } } }", json!({})).await;
         assert!(said.to_string().contains("You two parted on Sunday 25 October at 14:00, so it waited until an hour after that."), "{said}");
-        let late = json!({ "sceneId": scene, "partedAt": minute(23 * HOUR).to_string() });
+        let late = json!({ "sceneId": scene, "partedAt": format!("{:.3}", minute(23 * HOUR)) });
         app.pass_until(minute(21 * HOUR)).await;
         assert_eq!(couple.sam.refused(&app, "setParting", late).await, ("sceneId".to_owned(), "WRONG_STATE".to_owned()));
     }
@@ -170,9 +170,9 @@ on_both_databases! {
         moves_to(&app, &couple.sam, "Europe/Berlin").await;
         let scene = meets(&app, &couple, None).await;
         assert_eq!(due(&app, &couple.sam, &scene).await.len(), 1, "nobody said when they part");
-        let say = |minutes: i64| json!({ "sceneId": scene, "partedAt": minute(minutes).to_string() });
+        let say = |minutes: i64| json!({ "sceneId": scene, "partedAt": format!("{:.3}", minute(minutes)) });
         let said = couple.sam.done(&app, "setParting", say(16 * HOUR), "scene { partedAt myCheckIns { id } }").await;
-        assert_eq!(said["scene"]["partedAt"], "2026-10-25T10:00:00Z");
+        assert_eq!(said["scene"]["partedAt"], "2026-10-25T10:00:00.000Z");
         assert_eq!(couple.alex.change(&app, "setParting", say(16 * HOUR), "").await["status"], "UNCHANGED");
         let first = due(&app, &couple.sam, &scene).await;
         assert_eq!(first, ["one hour after the scene: 2026-10-24T19:00:00Z",
@@ -199,14 +199,14 @@ on_both_databases! {
     async fn r02_a_parting_keeps_nobody_from_ending_the_scene(app) {
         let couple = app.couple().await;
         agree_on(&app, &couple, joined(after_end(&[60]), &[after_parting(0)])).await;
-        let begun = json!({ "linkId": couple.link, "setting": "IN_PERSON", "partedAt": minute(30).to_string() });
+        let begun = json!({ "linkId": couple.link, "setting": "IN_PERSON", "partedAt": format!("{:.3}", minute(30)) });
         let begin = async || text(&couple.alex.done(&app, "recordScene", begun.clone(), "scene { id }").await["scene"]["id"]);
-        let ends = json!({ "endedAt": minute(90).to_string(), "partedAt": minute(90).to_string() });
+        let ends = json!({ "endedAt": format!("{:.3}", minute(90)), "partedAt": format!("{:.3}", minute(90)) });
         let planned = begin().await;
         let now = begin().await;
         app.pass_minutes(90).await;
         // One was planned for earlier than the scene lasted, and one is said by a phone whose clock is a minute behind.
-        for (scene, parted_at) in [(&planned, Value::Null), (&now, json!(minute(89).to_string()))] {
+        for (scene, parted_at) in [(&planned, Value::Null), (&now, json!(format!("{:.3}", minute(89))))] {
             let input = json!({ "sceneId": scene, "partedAt": parted_at });
             let ended = couple.alex.done(&app, "endScene", input, "scene { endedAt partedAt }").await;
             assert_eq!(ended["scene"], ends);
@@ -218,9 +218,9 @@ on_both_databases! {
         let couple = app.couple().await;
         agree_on(&app, &couple, joined(after_end(&[60]), &[after_parting(60)])).await;
         let scene = meets(&app, &couple, None).await;
-        let knows = json!({ "sceneId": scene, "partedAt": minute(300).to_string() });
+        let knows = json!({ "sceneId": scene, "partedAt": format!("{:.3}", minute(300)) });
         let second = couple.sam.done(&app, "endScene", knows.clone(), "scene { partedAt }").await;
-        assert_eq!(second["scene"]["partedAt"], minute(300).to_string());
+        assert_eq!(second["scene"]["partedAt"], format!("{:.3}", minute(300)));
         assert_eq!(due(&app, &couple.alex, &scene).await.len(), 2);
         assert_eq!(couple.alex.change(&app, "endScene", knows, "").await["status"], "UNCHANGED");
     }
@@ -229,7 +229,7 @@ on_both_databases! {
         let couple = app.couple().await;
         agree_on(&app, &couple, joined(after_end(&[60]), &[after_parting(60), after_parting(30 * HOUR)])).await;
         let scene = meets(&app, &couple, Some(10 * HOUR)).await;
-        let say = |minutes: i64| json!({ "sceneId": scene, "partedAt": minute(minutes).to_string() });
+        let say = |minutes: i64| json!({ "sceneId": scene, "partedAt": format!("{:.3}", minute(minutes)) });
         app.pass_until(minute(11 * HOUR + 5)).await;
         // What fell due stays, however often the parting is said anew; what is to come moves with it.
         let asked = due(&app, &couple.sam, &scene).await;
@@ -244,11 +244,11 @@ on_both_databases! {
         assert_eq!(due(&app, &couple.sam, &scene).await, open);
         let other = meets(&app, &couple, Some(65 * HOUR + 30)).await;
         app.pass_minutes(60).await;
-        let gone = json!({ "sceneId": other, "partedAt": minute(65 * HOUR).to_string() });
+        let gone = json!({ "sceneId": other, "partedAt": format!("{:.3}", minute(65 * HOUR)) });
         couple.alex.done(&app, "setParting", gone, "").await;
         let start = couple.sam.ask(&app, "{ viewer { changes { cursor } } }", json!({})).await["viewer"]["changes"]["cursor"].clone();
         for minutes in 1..20 {
-            let again = json!({ "sceneId": other, "partedAt": minute(65 * HOUR + minutes).to_string() });
+            let again = json!({ "sceneId": other, "partedAt": format!("{:.3}", minute(65 * HOUR + minutes)) });
             couple.alex.done(&app, "setParting", again, "").await;
         }
         let feed = "query($after: String) { viewer { changes(after: $after, first: 50) { changes { kind } } } }";
@@ -258,12 +258,12 @@ on_both_databases! {
 
     async fn r18_the_parting_of_a_scene_under_way_is_not_before_it_and_can_be_said_anew(app) {
         let couple = app.couple().await;
-        let begun = json!({ "linkId": couple.link, "setting": "IN_PERSON", "partedAt": minute(-60).to_string() });
+        let begun = json!({ "linkId": couple.link, "setting": "IN_PERSON", "partedAt": format!("{:.3}", minute(-60)) });
         assert_eq!(couple.alex.refused(&app, "recordScene", begun).await, ("partedAt".to_owned(), "OUT_OF_RANGE".to_owned()));
-        let begun = json!({ "linkId": couple.link, "setting": "IN_PERSON", "partedAt": minute(60).to_string() });
+        let begun = json!({ "linkId": couple.link, "setting": "IN_PERSON", "partedAt": format!("{:.3}", minute(60)) });
         let scene = text(&couple.alex.done(&app, "recordScene", begun, "scene { id }").await["scene"]["id"]);
         app.pass_minutes(5 * HOUR).await;
-        let say = json!({ "sceneId": scene, "partedAt": minute(8 * HOUR).to_string() });
+        let say = json!({ "sceneId": scene, "partedAt": format!("{:.3}", minute(8 * HOUR)) });
         couple.sam.done(&app, "setParting", say, "").await;
     }
 
@@ -275,7 +275,7 @@ on_both_databases! {
         assert_eq!(due(&app, &couple.alex, &scene).await, ["one hour after the scene: 2026-10-24T19:00:00Z"]);
         assert!(!couple.alex.timeline_of(&app, "ASK").await.is_empty() && !couple.alex.timeline_of(&app, "REACH_OUT").await.is_empty());
         let online = couple.scene(&app).await;
-        let say = json!({ "sceneId": online, "partedAt": minute(31 * HOUR).to_string() });
+        let say = json!({ "sceneId": online, "partedAt": format!("{:.3}", minute(31 * HOUR)) });
         assert_eq!(couple.alex.refused(&app, "setParting", say).await, ("partedAt".to_owned(), "OUT_OF_RANGE".to_owned()));
     }
 }

@@ -239,7 +239,7 @@ on_both_databases! {
         let nodes = history(&app, sam, link).await["revisions"]["nodes"].clone();
         let mine: Vec<_> = nodes[0]["agreements"].as_array().unwrap().iter().filter(|a| a["who"] == "ME").collect();
         assert_eq!(mine.len(), 2, "the history keeps both");
-        assert_eq!((&mine[0]["withdrawnAt"], &mine[1]["withdrawnAt"]), (&json!("2026-10-24T18:01:00Z"), &Value::Null));
+        assert_eq!((&mine[0]["withdrawnAt"], &mine[1]["withdrawnAt"]), (&json!("2026-10-24T18:01:00.000Z"), &Value::Null));
     }
 
     async fn r06_withdrawing_the_newer_text_does_not_bring_the_older_one_back(app) {
@@ -301,20 +301,20 @@ on_both_databases! {
             let check_ins = couple.check_ins(&app, person, &scene).await;
             let got: Vec<_> = check_ins.iter().map(|c| c["time"]["minutes"].as_i64().unwrap()).collect();
             assert_eq!(got, rising);
-            assert_eq!(check_ins[7]["dueAt"], "2026-11-07T18:00:00Z", "14 days later to the minute");
+            assert_eq!(check_ins[7]["dueAt"], "2026-11-07T18:00:00.000Z", "14 days later to the minute");
         }
     }
 
     async fn a_scene_does_not_stand_under_what_was_agreed_after_it_began(app) {
         let couple = app.couple().await;
         let first = couple.agree(&app, Couple::usual_terms(), None).await;
-        app.clock.set(at("2026-10-24T18:30:00Z"));
+        app.clock.set(at("2026-10-24T18:30:00.000Z"));
         let second = couple.agree(&app, json!({ "stopSignal": "yellow" }), Some(&first)).await;
-        app.clock.set(at("2026-10-24T19:00:00Z"));
+        app.clock.set(at("2026-10-24T19:00:00.000Z"));
         for (began, revision) in [
-            ("2026-10-24T17:00:00Z", Value::Null),
-            ("2026-10-24T18:10:00Z", json!(first)),
-            ("2026-10-24T18:40:00Z", json!(second)),
+            ("2026-10-24T17:00:00.000Z", Value::Null),
+            ("2026-10-24T18:10:00.000Z", json!(first)),
+            ("2026-10-24T18:40:00.000Z", json!(second)),
         ] {
             let query = "mutation($input: RecordSceneInput!) { recordScene(input: $input) { scene { revision { id } } } }";
             let input = json!({ "linkId": couple.link, "setting": "ONLINE", "startedAt": began });

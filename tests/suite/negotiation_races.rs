@@ -153,7 +153,7 @@ on_both_databases! {
     async fn r06_a_scene_that_begins_while_one_withdraws_never_stands_under_what_was_withdrawn_before(app) {
         let couple = app.couple().await;
         let servers = TwoServers::start(&app);
-        let now = app.clock.now().to_string();
+        let now = format!("{:.3}", app.clock.now());
         let scene = json!({ "input": { "linkId": couple.link, "setting": "ONLINE", "startedAt": now } });
         for round in 1..=ROUNDS {
             let read = propose(&app, &couple, round).await;

@@ -240,7 +240,7 @@ on_both_databases! {
         for number in 0..4 {
             let sam = app.person(&format!("Sam{number}"), "America/Los_Angeles", ("23:00", "07:00")).await;
             let link = app.link(&alex, &sam).await;
-            let input = json!({ "linkId": link, "setting": "ONLINE", "endedAt": minute(0).to_string() });
+            let input = json!({ "linkId": link, "setting": "ONLINE", "endedAt": format!("{:.3}", minute(0)) });
             sam.done(&app, "recordScene", input, "").await;
         }
         app.pass_minutes(HOUR + 30).await;

@@ -274,7 +274,7 @@ on_both_databases! {
         }
         let robin = app.person("Robin", "UTC", ("22:00", "08:00")).await;
         let link = app.link(&busy.couple.sam, &robin).await;
-        let scene = json!({ "linkId": link, "setting": "ONLINE", "endedAt": app.clock.now().to_string() });
+        let scene = json!({ "linkId": link, "setting": "ONLINE", "endedAt": format!("{:.3}", app.clock.now()) });
         robin.done(&app, "recordScene", scene, "").await;
         look("with somebody new").await;
         for hours in [3, 20, 24, 48] {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const SIGN_UP: &str =
     "mutation($i: SignUpInput!) { signUp(input: $i) { status problems { field code sentence } } }";
 const LOG_IN: &str = "mutation($i: LogInInput!) { logIn(input: $i) {
-    status tokens { accessToken } problems { field code sentence } } }";
+    status outcome { ... on SessionTokens { accessToken } } problems { field code sentence } } }";
 const ASK_RESET: &str = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) {
     status problems { field code sentence } } }";
 const NODE: &str = "query($id: ID!) { node(id: $id) { id } }";
@@ -69,7 +69,7 @@ async fn belongings(app: &TestApp, couple: &Couple) -> Belongings {
     let alex = &couple.alex;
     couple.agree(app, Couple::usual_terms(), None).await;
     let query = "mutation($i: PlanSceneInput!) { planScene(input: $i) { scene { id } } }";
-    let later = (app.clock.now() + jiff::SignedDuration::from_hours(2)).to_string();
+    let later = format!("{:.3}", app.clock.now() + jiff::SignedDuration::from_hours(2));
     let plan = json!({ "i": { "linkId": couple.link, "plannedFor": later, "setting": "ONLINE" } });
     let planned = text(&alex.ask(app, query, plan).await["planScene"]["scene"]["id"]);
     let ended = couple.scene(app).await;
@@ -231,7 +231,7 @@ on_both_databases! {
         let (link, revision) = ([its.link.as_str()], [its.revision["id"].as_str().unwrap()]);
         let (scenes, check_ins) = ([its.planned.as_str(), &its.ended], [its.answered.as_str(), &its.open]);
         let entry = [its.entry.as_str()];
-        let later = (app.clock.now() + jiff::SignedDuration::from_hours(2)).to_string();
+        let later = format!("{:.3}", app.clock.now() + jiff::SignedDuration::from_hours(2));
         for (mutation, field, rest, ids) in [
             ("endLink", "linkId", json!({}), &link[..]),
             ("updateLink", "linkId", json!({ "role": "SWITCH", "partnerAlertAllowed": true }), &link),

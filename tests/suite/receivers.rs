@@ -62,7 +62,7 @@ impl Vapid {
 }
 
 fn now() -> Timestamp {
-    "2026-03-01T12:00:00Z".parse().unwrap()
+    "2026-03-01T12:00:00.000Z".parse().unwrap()
 }
 
 fn clock() -> Now {

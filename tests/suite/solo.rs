@@ -10,7 +10,7 @@ const SCENE: &str =
     myCheckIns { id dueAt time { sentence } } }";
 
 async fn alone(app: &TestApp, person: &Person) -> Value {
-    let now = app.clock.now().to_string();
+    let now = format!("{:.3}", app.clock.now());
     let input = json!({ "solo": true, "setting": "IN_PERSON", "startedAt": now, "endedAt": now });
     person.done(app, "recordScene", input, SCENE).await["scene"].clone()
 }
@@ -27,7 +27,7 @@ on_both_databases! {
         assert_eq!((&scene["link"], &scene["partnerRole"], &scene["revision"], &scene["partnerCheckIns"]),
             (&Value::Null, &Value::Null, &Value::Null, &json!([])));
         let due: Vec<_> = scene["myCheckIns"].as_array().unwrap().iter().map(|one| text(&one["dueAt"])).collect();
-        assert_eq!(due, ["2026-10-24T19:00:00Z", "2026-10-25T18:00:00Z", "2026-10-26T18:00:00Z"]);
+        assert_eq!(due, ["2026-10-24T19:00:00.000Z", "2026-10-25T18:00:00.000Z", "2026-10-26T18:00:00.000Z"]);
         app.pass_until(minute(60 * HOUR)).await;
         let timeline = robin.timeline(&app).await;
         let asked: Vec<_> = timeline.iter().filter(|line| line.ends_with("push ASK")).collect();
@@ -47,7 +47,7 @@ on_both_databases! {
         assert_eq!(written["soloPlan"], plan);
         assert_eq!(robin.ask(&app, read, json!({})).await["viewer"]["soloPlan"], plan);
         let scene = alone(&app, &robin).await;
-        assert_eq!(scene["myCheckIns"][0]["dueAt"], "2026-10-25T09:00:00Z");
+        assert_eq!(scene["myCheckIns"][0]["dueAt"], "2026-10-25T09:00:00.000Z");
         assert_eq!(first["myCheckIns"].as_array().unwrap().len(), 3, "what was promised stays");
         app.pass_until(minute(20 * HOUR)).await;
         let said = robin.ask(&app, "{ viewer { nudges(first: 50) { nodes { explanation { sentences } } } } }", json!({})).await;
@@ -80,7 +80,7 @@ on_both_databases! {
         let couple = app.couple().await;
         let alex = &couple.alex;
         let scene = text(&alone(&app, alex).await["id"]);
-        let later = minute(5 * HOUR).to_string();
+        let later = format!("{:.3}", minute(5 * HOUR));
         for (mutation, input) in [
             ("recordOutreach", json!({ "sceneId": scene, "way": "CALL" })),
             ("askPartner", json!({ "sceneId": scene })),
@@ -100,7 +100,7 @@ on_both_databases! {
             assert_eq!(alex.refused(&app, "recordAftercare", input).await, ("givenBy".to_owned(), "OUT_OF_RANGE".to_owned()));
         }
         alex.done(&app, "writeJournalEntry", json!({ "sceneId": scene, "text": "a good evening" }), "").await;
-        alex.done(&app, "correctScene", json!({ "sceneId": scene, "startedAt": minute(-90).to_string(), "endedAt": minute(-30).to_string() }), "").await;
+        alex.done(&app, "correctScene", json!({ "sceneId": scene, "startedAt": format!("{:.3}", minute(-90)), "endedAt": format!("{:.3}", minute(-30)) }), "").await;
         // A plan, begun and ended, and one that did not take place.
         let plan = json!({ "solo": true, "setting": "IN_PERSON", "plannedFor": later });
         let planned = alex.done(&app, "planScene", plan.clone(), "scene { id }").await["scene"]["id"].clone();
@@ -113,7 +113,7 @@ on_both_databases! {
         let planned = alex.done(&app, "planScene", plan, "scene { id }").await["scene"]["id"].clone();
         alex.done(&app, "cancelScene", json!({ "sceneId": planned }), "").await;
         for (field, value) in [("partnerRole", json!("SWITCH")), ("partedAt", json!(later))] {
-            let mut input = json!({ "solo": true, "setting": "IN_PERSON", "endedAt": app.clock.now().to_string() });
+            let mut input = json!({ "solo": true, "setting": "IN_PERSON", "endedAt": format!("{:.3}", app.clock.now()) });
             input[field] = value;
             assert_eq!(alex.refused(&app, "recordScene", input).await, (field.to_owned(), "OUT_OF_RANGE".to_owned()));
         }

@@ -25,7 +25,7 @@ fn pushes_are_sound(app: &TestApp) {
 
 /// The instants at which a person's phone got something.
 fn times(app: &TestApp, person: &Person) -> Vec<String> {
-    person.pushes(app).iter().map(|push| push.at.to_string()).collect()
+    person.pushes(app).iter().map(|push| format!("{:.3}", push.at)).collect()
 }
 
 on_both_databases! {
@@ -48,9 +48,9 @@ on_both_databases! {
         assert!(planned.as_array().unwrap().iter().all(|n| n["rung"] != "REACH_OUT"), "prompts show when they come");
 
         // 6: an hour later each is asked, and each is reminded to reach out.
-        app.pass_until(at("2026-10-24T19:00:00Z")).await;
-        assert_eq!(times(&app, &couple.sam), ["2026-10-24T19:00:00Z"]);
-        assert_eq!(times(&app, &couple.alex), ["2026-10-24T19:00:00Z"]);
+        app.pass_until(at("2026-10-24T19:00:00.000Z")).await;
+        assert_eq!(times(&app, &couple.sam), ["2026-10-24T19:00:00.000Z"]);
+        assert_eq!(times(&app, &couple.alex), ["2026-10-24T19:00:00.000Z"]);
         pushes_are_sound(&app);
 
         // 7: Sam taps and answers in one go: the mood is shared, the note is not.
@@ -69,11 +69,11 @@ on_both_databases! {
 
         // 8: Alex does not answer. Three hours later is midnight in Berlin: the mail waits for the morning, which
         // comes an hour later than on other days. One more push follows, and then, in Sam's morning, Sam is told.
-        app.pass_until(at("2026-10-25T17:59:59Z")).await;
-        let mails: Vec<_> = couple.alex.mails(&app).iter().skip(1).map(|mail| mail.at.to_string()).collect();
-        assert_eq!(mails, ["2026-10-25T07:00:00Z"], "08:00 CET");
-        assert_eq!(times(&app, &couple.alex)[1..], ["2026-10-25T10:00:00Z"], "11:00 CET, three hours after the mail");
-        assert_eq!(times(&app, &couple.sam)[1..], ["2026-10-25T14:00:00Z"], "07:00 PDT, the end of Sam's night");
+        app.pass_until(at("2026-10-25T17:59:59.000Z")).await;
+        let mails: Vec<_> = couple.alex.mails(&app).iter().skip(1).map(|mail| format!("{:.3}", mail.at)).collect();
+        assert_eq!(mails, ["2026-10-25T07:00:00.000Z"], "08:00 CET");
+        assert_eq!(times(&app, &couple.alex)[1..], ["2026-10-25T10:00:00.000Z"], "11:00 CET, three hours after the mail");
+        assert_eq!(times(&app, &couple.sam)[1..], ["2026-10-25T14:00:00.000Z"], "07:00 PDT, the end of Sam's night");
         let told = couple.sam.pushes(&app).pop().unwrap();
         let nudge = couple.sam.nudge(&app, &told).await;
         assert_eq!((&nudge["rung"], &nudge["message"]), (&json!("TELL_PARTNER"), &json!("A call would be welcome.")));
@@ -121,7 +121,7 @@ on_both_databases! {
         let query = "mutation($id: ID!) { endLink(input: { linkId: $id }) { status link { state } } }";
         let ended = couple.sam.ask(&app, query, json!({ "id": couple.link })).await;
         assert_eq!(ended["endLink"], json!({ "status": "DONE", "link": { "state": "ENDED" } }));
-        app.pass_until(at("2026-10-28T18:00:00Z")).await;
+        app.pass_until(at("2026-10-28T18:00:00.000Z")).await;
         assert!(app.push.received().is_empty());
         assert_eq!(couple.alex.mails(&app).len() + couple.sam.mails(&app).len(), 2, "the two confirmations");
     }
@@ -131,11 +131,11 @@ on_both_databases! {
         couple.agree(&app, Couple::usual_terms(), None).await;
         couple.allow_alert(&app, &couple.sam, true).await;
         // 11:00 in Berlin, 03:00 in Los Angeles: Sam sleeps until 07:00, which is 14:00 in UTC.
-        app.pass_until(at("2026-10-26T10:00:00Z")).await;
+        app.pass_until(at("2026-10-26T10:00:00.000Z")).await;
         couple.scene(&app).await;
         app.pass_minutes(HOUR).await;
         answer_all(&app, &couple.alex, "NOTHING").await;
-        app.pass_until(at("2026-10-27T09:59:00Z")).await;
+        app.pass_until(at("2026-10-27T09:59:00.000Z")).await;
         let mail = "26 17:00 mail You asked to be reminded: how are you today?";
         let asked = ["26 14:00 push ASK", "26 14:00 push REACH_OUT", mail, "26 20:00 push ASK_AGAIN"];
         assert_eq!(couple.sam.timeline(&app).await, asked);
@@ -151,7 +151,7 @@ on_both_databases! {
         let allow = json!({ "linkId": couples[1].link, "pleasAtNight": true });
         couples[1].alex.done(&app, "updateLink", allow, "").await;
         // 02:00 in Berlin, 18:00 in Los Angeles.
-        app.pass_until(at("2026-10-26T01:00:00Z")).await;
+        app.pass_until(at("2026-10-26T01:00:00.000Z")).await;
         for couple in &couples {
             couple.sam.done(&app, "askPartner", json!({ "linkId": couple.link }), "").await;
         }
@@ -170,7 +170,7 @@ on_both_databases! {
         let couple = app.couple().await;
         couple.agree(&app, Couple::usual_terms(), None).await;
         // About 20:00 in Berlin and noon in Los Angeles, sooner or later.
-        let eight = at("2026-10-26T19:00:00Z");
+        let eight = at("2026-10-26T19:00:00.000Z");
         let mut scenes = Vec::new();
         for (day, shift) in (0..).zip([0, -40, 20, -25, 35]) {
             app.pass_until(eight + SignedDuration::from_mins(day * DAY + shift)).await;

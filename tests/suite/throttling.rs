@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::net::TcpListener;
 
 const LOG_IN: &str = "mutation($i: LogInInput!) { logIn(input: $i) {
-    status tokens { refreshToken } problems { field code retryAfterSeconds } } }";
+    status outcome { ... on SessionTokens { refreshToken } } problems { field code retryAfterSeconds } } }";
 const WRONG: &str = "seven slow clouds over hills";
 
 async fn alex(app: &TestApp) -> Person {
@@ -294,7 +294,7 @@ on_both_databases! {
             let read = |db: &mut Db| Ok::<_, StoreError>(accounts::table.select(accounts::password_hash).first::<String>(db)?);
             context.store.read(read).await.unwrap()
         };
-        assert_eq!(outcome(&log_in(&app, "198.51.100.7", &alex.email, WRONG, None).await), "MALFORMED");
+        assert_eq!(outcome(&log_in(&app, "198.51.100.7", &alex.email, WRONG, None).await), "INCORRECT");
         assert_eq!(stored().await, old, "who does not know it changes nothing");
         app.log_in(&alex.email, PASSWORD).await;
         let new = stored().await;

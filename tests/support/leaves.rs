@@ -29,6 +29,8 @@ pub struct Leaf {
     pub required: bool,
     /// Whether it is a list.
     pub list: bool,
+    /// Whether it is one of several fields of which exactly one is given.
+    pub alternative: bool,
     /// Its description in the schema.
     pub description: String,
 }
@@ -77,7 +79,8 @@ impl Inputs {
     fn collect(&self, of: &str, prefix: &str, leaves: &mut Vec<Leaf>) {
         for (number, field) in self.types[of]["inputFields"].as_array().unwrap().iter().enumerate() {
             // A good input's list has one entry of each kind, in the order of the schema.
-            let of_kind = prefix.strip_suffix("0.").filter(|_| self.types[of]["isOneOf"] == true);
+            let one_of = self.types[of]["isOneOf"] == true;
+            let of_kind = prefix.strip_suffix("0.").filter(|_| one_of);
             let prefix = &of_kind.map_or(prefix.to_owned(), |list| format!("{list}{number}."));
             let mut ty = &field["type"];
             let non_null = ty["kind"] == "NON_NULL";
@@ -93,6 +96,7 @@ impl Inputs {
                 non_null,
                 required: non_null && field["defaultValue"].is_null(),
                 list,
+                alternative: one_of && of_kind.is_none(),
                 description: field["description"].as_str().unwrap().replace('\n', " "),
             };
             if leaf.kind == "INPUT_OBJECT" {

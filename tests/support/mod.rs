@@ -43,7 +43,7 @@ use database::Home;
 pub use people::{Couple, Person};
 
 /// The evening before Berlin's clocks go back, 20:00 there and 11:00 in Los Angeles.
-pub const START: &str = "2026-10-24T18:00:00Z";
+pub const START: &str = "2026-10-24T18:00:00.000Z";
 
 /// How long the worker may take at the end of a test to do what is due.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -94,11 +94,11 @@ impl TestApp {
     /// Logs in and returns the access and refresh tokens.
     pub async fn log_in(&self, email: &str, password: &str) -> (String, String) {
         let query = "mutation($input: LogInInput!) { logIn(input: $input) {
-            status tokens { accessToken refreshToken } problems { field code } } }";
+            status outcome { ... on SessionTokens { accessToken refreshToken } } problems { field code } } }";
         let input = json!({ "input": { "email": email, "password": password, "deviceLabel": "phone" } });
         let data = self.anonymous(query, input).await;
         assert_eq!(data["logIn"]["status"], "DONE", "{data}");
-        let tokens = &data["logIn"]["tokens"];
+        let tokens = &data["logIn"]["outcome"];
         (text(&tokens["accessToken"]), text(&tokens["refreshToken"]))
     }
 

@@ -291,7 +291,8 @@ pub async fn agree_on_alerts(context: &Arc<AppContext>, couple: &Couple) -> Revi
         contact_plan: String::new(),
         partner_alert: Some(ContactWay::Call),
     };
-    let Done { value: revision, .. } = negotiation::propose(context, &callers[0], proposal).await.unwrap();
+    let Done { value: proposed, .. } = negotiation::propose(context, &callers[0], proposal).await.unwrap();
+    let revision = proposed.revision;
     for by in &callers {
         negotiation::agree(context, by, revision.outline.id, revision.outline.content_hash.clone())
             .await

@@ -59,7 +59,7 @@ pub async fn scene_with_aftercare(app: &TestApp, couple: &Couple) -> String {
     let query = "mutation($input: RecordSceneInput!) { recordScene(input: $input) {
         status scene { id state myRole partnerRole revision { number } } } }";
     let input = json!({ "input": {
-        "linkId": couple.link, "setting": "ONLINE", "intensity": 4, "startedAt": app.clock.now().to_string(),
+        "linkId": couple.link, "setting": "ONLINE", "intensity": 4, "startedAt": format!("{:.3}", app.clock.now()),
     } });
     let recorded = couple.alex.ask(app, query, input).await["recordScene"]["scene"].clone();
     assert_eq!(recorded["state"], "UNDER_WAY");

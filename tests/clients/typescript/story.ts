@@ -25,7 +25,9 @@ async function signUp(url: string, trusted: boolean, inbox: Inbox, displayName: 
   const confirmed = await fetch(await inbox(email, "/verify/"), { method: "POST", headers, body });
   assert.equal(confirmed.status, 200);
   const { logIn } = await client.send(api.LogInDocument, { input: { email, password: PASSWORD, deviceLabel: "an app" } });
-  client.token = done(logIn).tokens?.accessToken;
+  const { outcome } = done(logIn);
+  assert.equal(outcome?.__typename, "SessionTokens");
+  client.token = outcome.accessToken;
   done((await client.send(api.UpdateProfileDocument, { input: { quietHours: null } })).updateProfile);
   return client;
 }

@@ -131,7 +131,7 @@ impl Cast {
         let profile = json!({ "displayName": "Alexis", "zone": "Asia/Tokyo", "defaultSharing": "MOOD",
             "quietHours": { "from": "21:00", "until": "05:30" } });
         alex.done(app, "updateProfile", profile, "").await;
-        let later = (app.clock.now() + jiff::SignedDuration::from_hours(9)).to_string();
+        let later = format!("{:.3}", app.clock.now() + jiff::SignedDuration::from_hours(9));
         alex.done(app, "pauseNudges", json!({ "until": later }), "").await;
         let code = alex.done(app, "invitePartner", json!({ "role": "SWITCH" }), "code").await["code"].clone();
 

@@ -57,7 +57,7 @@ pub const OBJECTS: &[Object] = &[
             ("node", SignedIn),
             // For a person who holds the code.
             ("invitation", SignedIn),
-            ("vapidPublicKey", Public),
+            ("server", Public),
             ("guidance", Public),
         ],
     ),
@@ -66,6 +66,7 @@ pub const OBJECTS: &[Object] = &[
         "Viewer",
         "viewer",
         &[
+            ("id", Own),
             ("changes", Own),
             ("account", Own),
             ("consents", Own),
@@ -136,14 +137,21 @@ pub const OBJECTS: &[Object] = &[
     object(
         "Session",
         "viewer.sessions",
-        &[("id", Own), ("label", Own), ("current", Own), ("createdAt", Own), ("lastUsedAt", Own)],
+        &[
+            ("id", Own),
+            ("label", Own),
+            ("state", Own),
+            ("current", Own),
+            ("createdAt", Own),
+            ("lastUsedOn", Own),
+            ("endedAt", Own),
+        ],
     ),
-    object("CopiedSession", "viewer.copiedSessions", &[("id", Own), ("label", Own), ("endedAt", Own)]),
     object("Factors", "viewer.factors", &[("totpSince", Own), ("recoveryCodesLeft", Own), ("passkeys", Own)]),
     object(
         "Passkey",
         "viewer.factors.passkeys",
-        &[("id", Own), ("label", Own), ("createdAt", Own), ("lastUsedAt", Own)],
+        &[("id", Own), ("label", Own), ("createdOn", Own), ("lastUsedOn", Own)],
     ),
     object("TotpSetup", "", &[("secret", Asker), ("uri", Asker)]),
     object("PasskeyCeremony", "", &[("ceremony", Asker), ("options", Asker)]),
@@ -294,6 +302,7 @@ pub const OBJECTS: &[Object] = &[
         "revision",
         &[
             ("id", Both),
+            ("link", Both),
             ("number", Both),
             ("state", Both),
             ("author", Both),
@@ -380,13 +389,22 @@ pub const OBJECTS: &[Object] = &[
         "scene.outreaches",
         &[("id", Both), ("who", Both), ("way", Both), ("happenedAt", Both)],
     ),
-    object("PartnerCheckIn", "scene.partnerCheckIns", &[("dueAt", Linked), ("shared", Linked)]),
+    object(
+        "PartnerCheckIn",
+        "scene.partnerCheckIns",
+        &[("id", Linked), ("dueAt", Linked), ("shared", Linked)],
+    ),
     object(
         "SharedAnswer",
         "scene.partnerCheckIns.shared",
-        &[("mood", Linked), ("signs", Linked), ("need", Linked), ("note", Linked)],
+        &[("id", Linked), ("mood", Linked), ("signs", Linked), ("need", Linked), ("note", Linked)],
     ),
     // What is the same for everybody.
+    object(
+        "Server",
+        "",
+        &[("version", Public), ("features", Public), ("languages", Public), ("vapidPublicKey", Public)],
+    ),
     object("Guidance", "", &[("topics", Public), ("helpLines", Public)]),
     object(
         "GuidanceTopic",
@@ -431,8 +449,8 @@ pub const EMPTY_HERE: &[&str] = &[
     // Only she wants the count.
     "PartnerLink.promisesKept",
     "Passkey.*",
-    "CopiedSession.*",
     "Viewer.copiedSessions",
+    "Session.endedAt",
     // Her link is active, and the scene was not planned.
     "PartnerLink.endedAt",
     "PartnerLink.invitationExpiresAt",

@@ -23,7 +23,7 @@ pub const NO_FREE_TEXT: [&str; 22] = [
     "ceremony",
     "credential",
     "totpCode",
-    "recoveryCode",
+    "secondFactor.recoveryCode",
     "zone",
     "quietHours.from",
     "quietHours.until",
@@ -60,7 +60,7 @@ fn emails(field: &'static str) -> Vec<(&'static str, Value, &'static str, &'stat
 
 /// The rows, in an order in which all good inputs can be sent one after the other.
 pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
-    let after = |hours: i64| json!((app.clock.now() + SignedDuration::from_hours(hours)).to_string());
+    let after = |hours: i64| json!(format!("{:.3}", app.clock.now() + SignedDuration::from_hours(hours)));
     let (own, ex) = (&world.own, &world.ex);
     let mut rows = accounts(app, world, &after);
     let row = |mutation, good, bad| Row { mutation, good, bad };
@@ -247,7 +247,7 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     // Late, since it takes back the invitations of other rows.
     let new = json!("five calm boats on a lake");
     let mut bad = passwords("newPassword");
-    bad.push(("currentPassword", new.clone(), "currentPassword", "MALFORMED"));
+    bad.push(("currentPassword", new.clone(), "currentPassword", "INCORRECT"));
     rows.push(row("changePassword", json!({ "currentPassword": PASSWORD, "newPassword": new }), bad));
     for mutation in [
         "withdrawConsent",
@@ -347,7 +347,7 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
     row("requestEmailChange", json!({ "email": "later@people.test" }), bad);
     let good = json!({ "token": world.change_token, "password": PASSWORD });
     let mut bad = wrong(&world.reset_token);
-    bad.push(("password", json!("not the password of anybody"), "password", "MALFORMED"));
+    bad.push(("password", json!("not the password of anybody"), "password", "INCORRECT"));
     row("confirmEmailChange", good, bad);
     let new = "five calm boats on a lake";
     let good = json!({ "token": world.reset_token, "newPassword": new });
@@ -360,8 +360,8 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
     row("resumeNudges", Value::Null, vec![]);
     row("retryEmail", Value::Null, vec![]);
     let mut bad = emails("email");
-    bad.push(("email", json!("nobody@people.test"), "password", "MALFORMED"));
-    bad.push(("password", json!("five calm boats on a lake"), "password", "MALFORMED"));
+    bad.push(("email", json!("nobody@people.test"), "password", "INCORRECT"));
+    bad.push(("password", json!("five calm boats on a lake"), "password", "INCORRECT"));
     row("logIn", json!({ "email": world.alex.email, "password": PASSWORD, "deviceLabel": "laptop" }), bad);
     let bad = [
         ("short".to_owned(), "TOO_SHORT"),
@@ -375,12 +375,12 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
         bad.to_vec(),
     );
     row("endSession", json!({ "sessionId": world.sessions[0] }), vec![]);
-    let bad = vec![("password", json!(new), "password", "MALFORMED")];
+    let bad = vec![("password", json!(new), "password", "INCORRECT")];
     row("reauthenticate", json!({ "password": PASSWORD }), bad);
     row(
         "confirmTotp",
         json!({ "totpCode": world.totp_code }),
-        vec![("totpCode", json!("12345"), "totpCode", "MALFORMED")],
+        vec![("totpCode", json!("12345"), "totpCode", "INCORRECT")],
     );
     let expired = || vec![("ceremony", json!(world.confirm_token), "ceremony", "EXPIRED")];
     let passkey = &world.passkey;
@@ -394,8 +394,10 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
     row("renewRecoveryCodes", Value::Null, vec![]);
     row("removeTotp", Value::Null, vec![]);
     row("beginTotp", Value::Null, vec![]);
-    let bad = vec![("recoveryCode", Value::Null, "totpCode", "REQUIRED")];
-    let good = json!({ "challenge": world.challenge, "recoveryCode": world.recovery_code });
+    let wrong = ("secondFactor.recoveryCode", json!("ABCD-EFGH"), "secondFactor.recoveryCode", "INCORRECT");
+    let bad = vec![wrong];
+    let code = json!({ "recoveryCode": world.recovery_code });
+    let good = json!({ "challenge": world.challenge, "secondFactor": code });
     row("completeLogIn", good, bad);
     let device = app.push.subscribe();
     let mut bad = Vec::new();

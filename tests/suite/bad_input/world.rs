@@ -79,7 +79,7 @@ async fn tie(app: &TestApp, by: &Person, with: &Person) -> Tie {
         async move { by.done(app, name, input, "scene { id }").await["scene"]["id"].clone() }
     };
     let later = app.clock.now() + SignedDuration::from_hours(48);
-    let now = app.clock.now().to_string();
+    let now = format!("{:.3}", app.clock.now());
     let (mut planned, mut ended, mut check_ins) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..3 {
         planned.push(scene("planScene", json!({ "plannedFor": later.to_string() })).await);
@@ -138,9 +138,10 @@ async fn second_factors(app: &TestApp, one: &Person, other: &Person) -> (String,
         codes.push(totp_code(begun["beginTotp"]["setup"]["secret"].as_str().unwrap(), app.clock.now()));
     }
     let confirmed = other.done(app, "confirmTotp", json!({ "totpCode": codes.pop() }), "recoveryCodes").await;
-    let query = "mutation($i: LogInInput!) { logIn(input: $i) { secondStep { challenge } } }";
+    let query =
+        "mutation($i: LogInInput!) { logIn(input: $i) { outcome { ... on SecondStep { challenge } } } }";
     let logged = app.anonymous(query, json!({ "i": { "email": other.email, "password": PASSWORD } })).await;
-    let challenge = logged["logIn"]["secondStep"]["challenge"].clone();
+    let challenge = logged["logIn"]["outcome"]["challenge"].clone();
     (codes.remove(0), challenge, confirmed["recoveryCodes"][0].clone())
 }
 

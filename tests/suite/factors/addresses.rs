@@ -58,7 +58,7 @@ on_both_databases! {
         let page = page(&app, NEW);
         assert_eq!(app.http.get(&page).send().await.unwrap().status(), 200);
         assert_eq!(address(&app, &alex).await, json!(alex.email), "looking changes nothing");
-        let wrong = json!({ "status": "REFUSED", "problems": [{ "field": "password", "code": "MALFORMED" }] });
+        let wrong = json!({ "status": "REFUSED", "problems": [{ "field": "password", "code": "INCORRECT" }] });
         assert_eq!(confirm_with(&app, &page, "not the password of anybody").await, wrong, "the mailbox alone is not enough");
         assert_eq!(address(&app, &alex).await, json!(alex.email));
         app.set_password(&page, PASSWORD).await;
@@ -140,7 +140,7 @@ on_both_databases! {
             let phone = App::of(&app, &guest).await;
             seconds(&app, 60);
             let code = phone.code(&app);
-            guest.done(&app, "reauthenticate", json!({ "password": PASSWORD, "totpCode": code }), "").await;
+            guest.done(&app, "reauthenticate", json!({ "password": PASSWORD, "secondFactor": { "totpCode": code } }), "").await;
             let new = format!("{}.new@people.test", name.to_lowercase());
             ask(&app, &guest, &new).await;
             let back = page_of(&app, &owner.email, "/old-address/");

@@ -39,7 +39,7 @@ on_both_databases! {
         assert_eq!(in_short(&app, alex, &scene).await, unwritten);
         assert_eq!(writes(&app, alex, &scene, "  It was close.\nI was calm.\n").await, "DONE");
         let first = json!({ "state": "WAITING", "partners": null,
-            "mine": { "text": "It was close.\nI was calm.", "writtenAt": "2026-10-24T18:00:00Z" } });
+            "mine": { "text": "It was close.\nI was calm.", "writtenAt": "2026-10-24T18:00:00.000Z" } });
         assert_eq!(debrief(&app, alex, &scene).await, first);
         assert_eq!(in_short(&app, sam, &scene).await, unwritten, "Sam has not written");
         app.clock.set(minute(HOUR));

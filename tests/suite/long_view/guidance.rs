@@ -71,7 +71,7 @@ on_both_databases! {
         let elsewhere = lines(json!("FR")).await;
         assert_eq!((&elsewhere["lines"], &elsewhere["sentence"]), (&json!([]), &none["sentence"]));
         for wrong in ["Germany", "", "XX", "UK"] {
-            assert_eq!(lines(json!(wrong)).await, "BAD_REQUEST", "{wrong}");
+            assert_eq!(lines(json!(wrong)).await, "BAD_ARGUMENT", "{wrong}");
         }
         handle.stop(true).await;
     }

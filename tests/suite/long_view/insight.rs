@@ -78,9 +78,9 @@ on_both_databases! {
         };
         let courses = &seen["courses"];
         assert_eq!(courses["nodes"], json!([
-            { "scene": { "id": scenes[3] }, "endedAt": "2026-11-02T18:00:00Z",
+            { "scene": { "id": scenes[3] }, "endedAt": "2026-11-02T18:00:00.000Z",
                 "points": points(&[(60, 3), (660, 1), (1440, 3)]) },
-            { "scene": { "id": scenes[2] }, "endedAt": "2026-10-30T18:00:00Z", "points": points(&[(60, 5), (660, 4)]) },
+            { "scene": { "id": scenes[2] }, "endedAt": "2026-10-30T18:00:00.000Z", "points": points(&[(60, 5), (660, 4)]) },
         ]));
         assert_eq!(courses["pageInfo"]["hasNextPage"], true);
         let rest = format!("{{ viewer {{ insight {{ courses(after: {}) {{ nodes {{ scene {{ id }} }} }} }} }} }}",

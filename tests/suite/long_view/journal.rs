@@ -32,7 +32,7 @@ on_both_databases! {
             ids.push(alex.done(&app, "writeJournalEntry", input, fields).await["entry"]["id"].clone());
         }
         let now = alex.done(&app, "writeJournalEntry", json!({ "text": " now\n" }), fields).await["entry"].clone();
-        assert_eq!(now, json!({ "id": now["id"], "text": "now", "writtenAt": "2026-10-24T18:00:00Z", "editedAt": null,
+        assert_eq!(now, json!({ "id": now["id"], "text": "now", "writtenAt": "2026-10-24T18:00:00.000Z", "editedAt": null,
             "scene": null }));
         let (texts, more, cursor) = journal(&app, alex, "(first: 3)").await;
         assert_eq!((texts, more), (vec!["now".into(), "third".into(), "second".into()], true));
@@ -44,10 +44,10 @@ on_both_databases! {
         app.clock.set(minute(HOUR));
         let edit = json!({ "entryId": ids[2], "text": "changed", "sceneId": null });
         let edited = alex.done(&app, "editJournalEntry", edit.clone(), fields).await["entry"].clone();
-        assert_eq!(edited, json!({ "id": ids[2], "text": "changed", "writtenAt": "2026-10-16T18:00:00Z",
-            "editedAt": "2026-10-24T19:00:00Z", "scene": null }));
+        assert_eq!(edited, json!({ "id": ids[2], "text": "changed", "writtenAt": "2026-10-16T18:00:00.000Z",
+            "editedAt": "2026-10-24T19:00:00.000Z", "scene": null }));
         assert_eq!(alex.change(&app, "editJournalEntry", edit, "").await["status"], "UNCHANGED");
-        let later = json!({ "entryId": ids[2], "writtenAt": minute(-HOUR).to_string(), "sceneId": scene });
+        let later = json!({ "entryId": ids[2], "writtenAt": format!("{:.3}", minute(-HOUR)), "sceneId": scene });
         let moved = alex.done(&app, "editJournalEntry", later, fields).await["entry"].clone();
         assert_eq!((&moved["text"], &moved["scene"]["id"]), (&json!("changed"), &json!(scene)));
         let delete = json!({ "entryId": ids[0] });

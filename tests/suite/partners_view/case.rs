@@ -154,7 +154,7 @@ impl Case {
         let revision =
             alex.ask(app, look, json!({})).await["viewer"]["partnerLinks"][0]["latestRevision"].clone();
         let (scene, check_in) = (json!(self.scene), json!(self.check_ins[0]));
-        let later = (app.clock.now() + jiff::SignedDuration::from_hours(90)).to_string();
+        let later = format!("{:.3}", app.clock.now() + jiff::SignedDuration::from_hours(90));
         let terms = json!({ "stopSignal": "red", "partnerAlert": "VIDEO" });
         let tries = [
             ("answerCheckIn", json!({ "checkInId": check_in, "mood": 3 })),

@@ -38,7 +38,7 @@ fn takes_it_back() -> (&'static str, Value) {
 }
 
 fn until(minutes: i64) -> Value {
-    json!({ "until": minute(minutes).to_string() })
+    json!({ "until": format!("{:.3}", minute(minutes)) })
 }
 
 /// Steps that are done at these minutes.
@@ -116,7 +116,7 @@ pub fn silences_in_time() -> Vec<Course> {
     let answered = |id: &str| ("answerCheckIn", json!({ "checkInId": id, "mood": 2, "sharing": "NOTHING" }));
     let with_plea = json!({ "mood": 1, "sharing": "NOTHING", "askPartner": true });
     let elsewhere =
-        json!({ "linkId": "OTHER_LINK", "setting": "ONLINE", "endedAt": minute(-10).to_string() });
+        json!({ "linkId": "OTHER_LINK", "setting": "ONLINE", "endedAt": format!("{:.3}", minute(-10)) });
     vec![
         at("does nothing", []),
         at("asks and takes it back", [(DUE, asks()), (DUE + 1, takes_it_back())]),
@@ -207,7 +207,7 @@ pub fn pleas() -> Vec<Course> {
     let with_plea = json!({ "mood": 1, "note": "low", "sharing": "NOTHING", "askPartner": true });
     let skips = || ("skipCheckIn", check_in(json!({})));
     let elsewhere =
-        json!({ "linkId": "OTHER_LINK", "setting": "ONLINE", "endedAt": minute(-10).to_string() });
+        json!({ "linkId": "OTHER_LINK", "setting": "ONLINE", "endedAt": format!("{:.3}", minute(-10)) });
     vec![
         at("asks", [(DUE, asks())]),
         at("asks twice", [(DUE, asks()), (DUE, asks())]),

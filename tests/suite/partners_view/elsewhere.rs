@@ -39,7 +39,7 @@ impl Elsewhere {
     }
 
     async fn end_scenes(&self, app: &TestApp, after: i64) {
-        let scene = |link: &str| json!({ "linkId": link, "setting": "ONLINE", "endedAt": app.clock.now().to_string() });
+        let scene = |link: &str| json!({ "linkId": link, "setting": "ONLINE", "endedAt": format!("{:.3}", app.clock.now()) });
         if after == 0 {
             self.couple.alex.done(app, "recordScene", scene(&self.couple.link), "").await;
         }

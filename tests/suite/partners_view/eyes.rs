@@ -69,7 +69,7 @@ impl Eyes {
                     let below = select(types, field, &mut vec!["PartnerLink".to_owned()]).unwrap_or_default();
                     match field["args"].as_array().unwrap().iter().any(|arg| arg["name"] == "first") {
                         // More than anybody has here.
-                        true => parts.push(below.replacen(" {", "(first: 10) {", 1)),
+                        true => parts.push(below.replacen(" {", "(first: 9) {", 1)),
                         false => parts[0] += &format!(" {below}"),
                     }
                 }

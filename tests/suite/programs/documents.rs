@@ -142,7 +142,7 @@ fn r34_where_only_trusted_documents_are_executed_no_other_is() {
             }
         }
         // The documents of the companion are trusted as well.
-        for known in [NAME, "{ vapidPublicKey }"] {
+        for known in [NAME, "{ server { vapidPublicKey } }"] {
             let answer = ask(json!({ "documentId": hash(known) })).await.1;
             let code = answer["errors"].get(0).map(|error| &error["extensions"]["code"]);
             assert_eq!(code.is_some_and(|code| code == "UNAUTHENTICATED"), known == NAME, "{answer}");

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 const LOG_IN: &str = "mutation($i: LogInInput!) { logIn(input: $i) {
-    status tokens { sessionId accessToken accessTokenExpiresAt refreshToken } secondStep { challenge } } }";
+    status outcome { ... on SessionTokens { sessionId accessToken accessTokenExpiresAt refreshToken } ... on SecondStep { challenge } }  } }";
 const COMPLETE: &str = "mutation($i: CompleteLogInInput!) { completeLogIn(input: $i) {
     status tokens { sessionId accessToken accessTokenExpiresAt refreshToken } } }";
 pub const REFRESH: &str = "mutation($t: String!) { refreshSession(input: { refreshToken: $t }) {
@@ -146,7 +146,8 @@ impl World {
         let access = self.access(phone).await?;
         if proof {
             let expected = self.model.prove(who, session, self.now());
-            let input = json!({ "password": self.model.knows[who as usize], "totpCode": code });
+            let second = (!code.is_null()).then(|| json!({ "totpCode": code }));
+            let input = json!({ "password": self.model.knows[who as usize], "secondFactor": second });
             let proved = self.send(&access, "reauthenticate", input, "").await;
             assert_eq!(proved["status"], expected, "a proof of {who:?}");
         }
@@ -306,17 +307,20 @@ impl World {
         let mut answer = self.anonymous(LOG_IN, json!({ "i": input })).await["logIn"].clone();
         let (status, second) = self.model.log_in(who);
         assert_eq!(
-            (&answer["status"], answer["secondStep"].is_object()),
+            (&answer["status"], answer["outcome"]["challenge"].is_string()),
             (&json!(status), second),
             "{who:?}: {answer}"
         );
+        let mut tokens = &answer["outcome"];
         if second && !code.is_null() {
-            let input = json!({ "challenge": answer["secondStep"]["challenge"], "totpCode": code });
+            let (challenge, code) = (&answer["outcome"]["challenge"], json!({ "totpCode": code }));
+            let input = json!({ "challenge": challenge, "secondFactor": code });
             answer = self.anonymous(COMPLETE, json!({ "i": input })).await["completeLogIn"].clone();
+            tokens = &answer["tokens"];
         }
-        let tokens = &answer["tokens"];
-        assert_eq!(tokens.is_object(), self.model.can_log_in(who), "{who:?} logs in: {answer}");
-        if tokens.is_object() {
+        let signed_in = tokens["accessToken"].is_string();
+        assert_eq!(signed_in, self.model.can_log_in(who), "{who:?} logs in: {answer}");
+        if signed_in {
             let (id, refresh) = (text(&tokens["sessionId"]), text(&tokens["refreshToken"]));
             let session = self.model.open(id, refresh, self.now());
             self.model.count(format!("{who:?} logged in"));

@@ -43,7 +43,7 @@ on_both_databases! {
         let answer = refresh(&app, &token).await;
         let tokens = &answer["tokens"];
         assert_eq!(tokens["sessionId"], current["id"]);
-        assert_eq!(tokens["accessTokenExpiresAt"], json!((app.clock.now() + SignedDuration::from_mins(10)).to_string()));
+        assert_eq!(tokens["accessTokenExpiresAt"], json!(format!("{:.3}", app.clock.now() + SignedDuration::from_mins(10))));
         assert_ne!(tokens["refreshToken"], json!(token));
         let access = text(&tokens["accessToken"]);
         assert!(works(&app, &access).await);
@@ -159,16 +159,16 @@ on_both_databases! {
         futures::join!(is_refused(&app, &first), is_refused(&app, &first));
         is_refused(&app, &first).await;
         alex.refresh(&app).await;
-        let seen = json!([{ "label": "phone", "endedAt": "2026-10-24T20:00:00Z" }]);
+        let seen = json!([{ "label": "phone", "endedAt": "2026-10-24T20:00:00.000Z" }]);
         assert_eq!(copied(&app, &alex).await, seen);
         assert_eq!(sessions(&app, &alex.access()).await.len(), 1);
         app.deliver().await;
         assert_eq!(alex.mails(&app).len(), before, "not at night");
-        app.pass_until(at("2026-10-25T08:00:00Z")).await;
+        app.pass_until(at("2026-10-25T08:00:00.000Z")).await;
         let mails = alex.mails(&app);
         assert_eq!(mails.len(), before + 1, "once, however often it is tried");
         let mail = mails.last().unwrap();
-        assert_eq!(mail.at, at("2026-10-25T07:00:00Z"), "08:00 in Berlin");
+        assert_eq!(mail.at, at("2026-10-25T07:00:00.000Z"), "08:00 in Berlin");
         assert_eq!(mail.subject().as_deref(), Some("A device was signed out"));
         let words = mail.text().unwrap().to_lowercase();
         for word in ["scene", "partner", "check-in", "stolen", "attack", "phone"] {

@@ -55,14 +55,17 @@ async fn stage(app: &TestApp) -> Stage {
 }
 
 async fn challenge(app: &TestApp, email: &str) -> Value {
-    let query = "mutation($i: LogInInput!) { logIn(input: $i) { secondStep { challenge } } }";
+    let query =
+        "mutation($i: LogInInput!) { logIn(input: $i) { outcome { ... on SecondStep { challenge } } } }";
     let input = json!({ "i": { "email": email, "password": PASSWORD, "deviceLabel": "zebra" } });
-    app.anonymous(query, input).await["logIn"]["secondStep"]["challenge"].clone()
+    app.anonymous(query, input).await["logIn"]["outcome"]["challenge"].clone()
 }
 
 async fn complete(app: &TestApp, prepared: &Value, kind: &str, code: &str) -> String {
     let query = "mutation($i: CompleteLogInInput!) { completeLogIn(input: $i) { status problems { code } } }";
-    app.raw(None, query, json!({ "i": { "challenge": prepared, kind: code } })).await.to_string()
+    app.raw(None, query, json!({ "i": { "challenge": prepared, "secondFactor": { kind: code } } }))
+        .await
+        .to_string()
 }
 
 /// What must be there before a column is damaged for the `round`th time.
