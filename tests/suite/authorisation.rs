@@ -329,6 +329,7 @@ on_both_databases! {
                 "node" => format!("{{ node(id: \"{own}\") {{ ... on Account {{ email }} }} }}"),
                 "invitation" => format!("{{ invitation(code: \"{}\") {{ displayName role expiresAt }} }}", cast.code),
                 "vapidPublicKey" => "{ vapidPublicKey }".to_owned(),
+                "consentTexts" => "{ consentTexts { kind version text } }".to_owned(),
                 "guidance" => "{ guidance { topics { title } } }".to_owned(),
                 other => panic!("how is Query.{other} asked for? Add it here."),
             };

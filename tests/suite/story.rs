@@ -148,7 +148,7 @@ on_both_databases! {
 
     async fn r37_at_two_in_the_morning_a_plea_wakes_only_who_allowed_it(app) {
         let couples = [app.pair(0).await, app.pair(1).await];
-        let allow = json!({ "linkId": couples[1].link, "pleasAtNight": true });
+        let allow = json!({ "linkId": couples[1].link, "nightPleaPermission": "ALLOW" });
         couples[1].alex.done(&app, "updateLink", allow, "").await;
         // 02:00 in Berlin, 18:00 in Los Angeles.
         app.pass_until(at("2026-10-26T01:00:00Z")).await;

@@ -10,7 +10,7 @@ use crate::graphql::types::factor::SecondStep;
 use crate::graphql::{caller, context, visitor};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-/// What signs a device in.
+/// What signs a device in. Null is the same as left out.
 #[derive(InputObject)]
 struct LogInInput {
     /// The e-mail address (254 characters, RFC 5321).
@@ -25,7 +25,8 @@ struct LogInInput {
     earlier_refresh_token: Option<String>,
 }
 
-/// Completes a log-in by a second factor: a code of the authenticator app, or a recovery code in its place.
+/// Completes a log-in by a second factor: a code of the authenticator app, or a recovery code in its place. Null
+/// is the same as left out.
 #[derive(InputObject)]
 struct CompleteLogInInput {
     /// What `logIn` answered.
@@ -36,7 +37,7 @@ struct CompleteLogInInput {
     recovery_code: Option<String>,
 }
 
-/// Exchanges a refresh token.
+/// Exchanges a refresh token. Null is the same as left out.
 #[derive(InputObject)]
 struct RefreshSessionInput {
     /// The refresh token.
