@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_statement_is_made_once_in_the_words_that_stand_now() {
+    fn every_statement_is_made_once_in_its_current_words() {
         use ConsentKind::{Adult, HealthData};
         let current = |kind: ConsentKind| Statement { kind, version: kind.version().to_owned() };
         let old = |kind| Statement { kind, version: "2020-01".to_owned() };

@@ -101,7 +101,8 @@ on_both_databases! {
         let (couple, first) = come_together(&app, alex, sam).await;
         // 10: a new Revision, agreed by both; the old one stays readable.
         let based_on = text(&first["id"]);
-        couple.agree(&app, json!({ "stopSignal": "red", "protocol": after_end(&[120]) }), Some(&based_on)).await;
+        let changes = json!({ "partnerAlert": null, "protocol": after_end(&[120]) });
+        couple.agree(&app, changes, Some(&based_on)).await;
         let query = "query($id: ID!) { node(id: $id) { ... on PartnerLink {
             revisions { nodes { number state terms { protocol { ... on AfterEnd { minutes } } } changesSince } } } } }";
         let history = couple.alex.ask(&app, query, json!({ "id": couple.link })).await["node"]["revisions"]["nodes"].clone();

@@ -339,8 +339,8 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
         "zone": "Europe/Berlin", "quietHours": quiet, "consents": consents() });
     let all = consents();
     let statements = vec![
-        ("consents", json!([]), "consents", "REQUIRED"),
         ("consents", json!([all[0]]), "consents", "REQUIRED"),
+        ("consents", json!([all[1]]), "consents", "REQUIRED"),
         ("consents", json!([all[0], all[1], all[0]]), "consents", "DUPLICATE"),
         ("consents.1.version", json!("2020-01"), "consents.1.version", "CHANGED"),
     ];
