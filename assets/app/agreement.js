@@ -160,8 +160,9 @@ export async function propose({ params: [id], go }) {
       stopSignal: data.get("stopSignal"),
       contactPlan: data.get("contactPlan"),
       protocol,
+      // Left out it would stay as it is.
+      partnerAlert: data.get("partnerAlert") || null,
     };
-    if (data.get("partnerAlert")) written.partnerAlert = data.get("partnerAlert");
     const { problems } = await change(PROPOSE, { linkId: id, ...(latest && { basedOn: latest.id }), terms: written });
     return problems.length > 0 ? problems : go(`/people/${id}/agreement`);
   };

@@ -39,8 +39,12 @@ const LOG_IN = gql`mutation($input: LogInInput!) { logIn(input: $input) {
 const COMPLETE = gql`mutation($input: CompleteLogInInput!) { completeLogIn(input: $input) {
   tokens { accessToken accessTokenExpiresAt refreshToken } problems { field sentence } } }`;
 const SIGN_UP = gql`mutation($input: SignUpInput!) { signUp(input: $input) { status problems { field sentence } } }`;
+const CONSENT_TEXTS = gql`{ consentTexts { kind version text } }`;
 const RESET = gql`mutation($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) {
   status problems { field sentence } } }`;
+
+/** The statements in the words that stand now. */
+export const consentTexts = async () => (await askOpenly(CONSENT_TEXTS)).consentTexts;
 
 const email = () =>
   field("email", "E-mail address", { type: "email", autocomplete: "username", inputmode: "email", required: true });
@@ -104,6 +108,7 @@ const note = (title, ...sentences) => ({
 
 /** Sign up. */
 export async function signUp({ replace }) {
+  const statements = await consentTexts();
   const act = async (data) => {
     const quiet = data.get("from") && data.get("until") ? { from: data.get("from"), until: data.get("until") } : null;
     const input = {
@@ -111,8 +116,7 @@ export async function signUp({ replace }) {
       displayName: data.get("displayName"),
       zone: data.get("zone"),
       quietHours: quiet,
-      adult: data.has("adult"),
-      healthDataConsent: data.has("healthDataConsent"),
+      consents: statements.filter(({ kind }) => data.has(kind)).map(({ kind, version }) => ({ kind, version })),
     };
     const { problems } = (await askOpenly(SIGN_UP, { input })).signUp;
     if (problems.length > 0) return problems;
@@ -148,12 +152,11 @@ export async function signUp({ replace }) {
               h("div", {}, field("until", "Until", { type: "time", value: "08:00" })),
             ),
           ),
-          box("adult", "I am an adult (18 or older).", false, { id: "adult" }),
-          box(
-            "healthDataConsent",
-            "Evenkeel may keep what I write about my wellbeing, to remind me and, as I choose, my partner.",
-            false,
-            { id: "healthDataConsent" },
+          h(
+            "fieldset",
+            { id: "consents" },
+            h("legend", {}, "What you say"),
+            statements.map(({ kind, text }) => box(kind, text, false, { id: kind })),
           ),
         ],
         "Sign up",

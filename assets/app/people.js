@@ -106,7 +106,7 @@ function accept(code, invitation, go) {
 }
 
 const LINK = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink {
-  id state invitationExpiresAt beforeEnding partnerAlertAllowed pleasAtNight
+  id state invitationExpiresAt beforeEnding alertPermission nightPleaPermission
   me { role } partner { displayName role } myNeeds { comforts }
   latestRevision { number state } agreedRevision { number }
   scenes(first: 10) { nodes { id state plannedFor startedAt endedAt } } } } }`;
@@ -134,8 +134,8 @@ export async function link({ params: [id], go, replace }) {
     const input = {
       linkId: id,
       role: data.get("role"),
-      partnerAlertAllowed: data.has("partnerAlertAllowed"),
-      pleasAtNight: data.has("pleasAtNight"),
+      alertPermission: data.has("alertPermission") ? "ALLOW" : "FORBID",
+      nightPleaPermission: data.has("nightPleaPermission") ? "ALLOW" : "FORBID",
     };
     const { problems } = await change(
       gql`mutation($input: UpdateLinkInput!) { updateLink(input: $input) {
@@ -195,14 +195,14 @@ export async function link({ params: [id], go, replace }) {
           [
             role(found.me.role),
             box(
-              "partnerAlertAllowed",
+              "alertPermission",
               `After three unanswered reminders ${found.partner.displayName} may be told what we agreed would be welcome.`,
-              found.partnerAlertAllowed,
+              found.alertPermission === "ALLOW",
             ),
             box(
-              "pleasAtNight",
+              "nightPleaPermission",
               `${found.partner.displayName} may wake me when they would like to hear from me.`,
-              found.pleasAtNight,
+              found.nightPleaPermission === "ALLOW",
             ),
           ],
           "Save",

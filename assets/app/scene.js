@@ -73,7 +73,7 @@ export async function record({ params: [id], go }) {
 }
 
 const SCENE = gql`query($id: ID!) { node(id: $id) { ... on Scene {
-  id state setting intensity plannedFor startedAt endedAt partedAt myRole partnerRole partnerAlertAllowed
+  id state setting intensity plannedFor startedAt endedAt partedAt myRole partnerRole alertPermission
   link { id state partner { displayName } } revision { number terms { partnerAlert } }
   aftercare { givenBy comforts minutes note createdAt }
   outreaches { who way happenedAt }
@@ -263,30 +263,28 @@ function parting({ id, partedAt }, active, done) {
 
 function alert(found, name) {
   const act = async (data) => {
-    const chosen = { yes: true, no: false, "": null }[data.get("allowed") ?? ""];
     const { problems } = await change(
       gql`mutation($input: SetSceneAlertInput!) { setSceneAlert(input: $input) {
       status problems { field sentence } } }`,
-      { sceneId: found.id, allowed: chosen },
+      { sceneId: found.id, alertPermission: data.get("alertPermission") },
     );
     if (problems.length === 0) say("Saved.");
     return problems;
   };
-  const now = { true: "yes", false: "no", null: "" }[String(found.partnerAlertAllowed)];
   return h(
     "details",
     {},
     h("summary", {}, "If I do not answer"),
     form(
       radios(
-        "allowed",
+        "alertPermission",
         `${name} may be told that ${WAY[found.revision.terms.partnerAlert].toLowerCase()} would be welcome`,
         [
-          ["", "As I chose for this link"],
-          ["yes", "Yes, for this scene"],
-          ["no", "No, not for this scene"],
+          ["AS_ON_LINK", "As I chose for this link"],
+          ["ALLOW", "Yes, for this scene"],
+          ["FORBID", "No, not for this scene"],
         ],
-        now,
+        found.alertPermission,
       ),
       "Save",
       act,

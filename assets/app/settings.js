@@ -1,6 +1,6 @@
 // Settings: reminders on this device, when and how one is reached, signing in, taking everything out, leaving.
 import { Offline, ask, change, gql, signOut } from "./api.js";
-import { deviceName, zoneField } from "./enter.js";
+import { consentTexts, deviceName, zoneField } from "./enter.js";
 import { box, field, form, h, press, radios, say, to, when } from "./dom.js";
 import * as passkey from "./passkey.js";
 import { proved } from "./proof.js";
@@ -22,7 +22,8 @@ const REMOVE_PASSKEY = gql`mutation($input: RemovePasskeyInput!) { removePasskey
   status problems { field code sentence } } }`;
 const END_SESSION = gql`mutation($input: EndSessionInput!) { endSession(input: $input) {
   status problems { field code sentence } } }`;
-const GIVE_CONSENT = gql`mutation { giveConsent { status problems { field code sentence } } }`;
+const GIVE_CONSENT = gql`mutation($input: GiveConsentInput!) { giveConsent(input: $input) {
+  status problems { field code sentence } } }`;
 const RESUME_NUDGES = gql`mutation { resumeNudges { status problems { field code sentence } } }`;
 const REQUEST_EXPORT = gql`mutation { requestExport { status problems { field code sentence } } }`;
 const FETCH_EXPORT = gql`mutation { createExportDownload { download { path } problems { field code sentence } } }`;
@@ -45,6 +46,7 @@ export async function settings({ go, replace }) {
   }
   const again = () => go("/settings");
   const { account } = viewer;
+  const consent = account.onHoldSince && (await consentTexts()).find(({ kind }) => kind === "HEALTH_DATA");
   const does = (document, input) => async () => {
     const { problems } = await change(document, input);
     return problems.length > 0 ? problems : again();
@@ -73,7 +75,15 @@ export async function settings({ go, replace }) {
           "p",
           { class: "note" },
           "Your account is on hold. ",
-          !viewer.erasure && press("Give the consent again and go on", does(GIVE_CONSENT), false),
+          !viewer.erasure && [
+            consent.text,
+            " ",
+            press(
+              "Give the consent again and go on",
+              does(GIVE_CONSENT, { kind: consent.kind, version: consent.version }),
+              false,
+            ),
+          ],
         ),
       viewer.copiedSessions.map(({ label, endedAt }) =>
         h(

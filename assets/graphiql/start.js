@@ -4,10 +4,12 @@
 const welcome = `# Welcome to Evenkeel. This page talks
 # to this server and to nobody else.
 #
-# 1. Put your own address and a passphrase of
-#    15 characters or more into SignUp below,
-#    then press the button on the right. A letter
-#    comes with a link that confirms the address.
+# 1. Read the statements that ConsentTexts gives.
+#    Put your own address into SignUp below, and
+#    the versions of what you read, then press the
+#    button on the right. A letter comes with a
+#    link, where you choose a passphrase of 15
+#    characters or more.
 #    While no mail server is set up, the letter is
 #    a file in data/outbox, and the log shows its
 #    link.
@@ -20,15 +22,24 @@ const welcome = `# Welcome to Evenkeel. This page talks
 # Only this browser tab remembers what you type,
 # and forgets it when you close it. No hurry.
 
+query ConsentTexts {
+  consentTexts {
+    kind
+    version
+    text
+  }
+}
+
 mutation SignUp {
   signUp(
     input: {
       email: "alex@example.org"
-      password: "a calm sea and a warm blanket"
       displayName: "Alex"
       zone: "Europe/Berlin"
-      adult: true
-      healthDataConsent: true
+      consents: [
+        { kind: ADULT, version: "2026-11" }
+        { kind: HEALTH_DATA, version: "2026-11" }
+      ]
     }
   ) {
     status

@@ -128,9 +128,10 @@ impl Stage {
     ) -> Result<Actor, StartError> {
         let email = format!("{}@example.org", name.to_lowercase());
         let password = "four calm boats on a lake";
+        let consents = self.post(None, "query { consentTexts { kind version } }", Value::Null).await?;
         let input = json!({
-            "email": email, "displayName": name, "zone": zone, "adult": true,
-            "healthDataConsent": true, "quietHours": { "from": quiet.0, "until": quiet.1 },
+            "email": email, "displayName": name, "zone": zone, "consents": consents,
+            "quietHours": { "from": quiet.0, "until": quiet.1 },
         });
         self.post(
             None,

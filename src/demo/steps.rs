@@ -40,7 +40,7 @@ pub async fn come_together_on(
     story.does(Who::Sam, query, yes.clone()).await?;
     story.does(Who::Alex, query, yes).await?;
     let query = "mutation($input: UpdateLinkInput!) { updateLink(input: $input) { status } }";
-    story.does(allowed_by, query, json!({ "linkId": link, "partnerAlertAllowed": true })).await?;
+    story.does(allowed_by, query, json!({ "linkId": link, "alertPermission": "ALLOW" })).await?;
     Ok((link, revision["id"].clone()))
 }
 

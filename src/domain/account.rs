@@ -14,15 +14,13 @@ pub const PASSWORD_MIN_CHARS: usize = 15;
 pub const PASSWORD_MAX_BYTES: usize = 128;
 /// Longest e-mail address, in characters (RFC 5321, 4.5.3.1).
 pub const EMAIL_MAX: usize = 254;
-/// The version of the statements that a person consents to at sign-up.
-pub const CONSENT_VERSION: &str = "2026-11";
 
 words! {
-    /// A statement that a person makes.
+    /// A statement that a person makes; `consentTexts` has its words.
     pub enum ConsentKind {
-        /// "I am an adult."
+        /// To be an adult.
         Adult = "adult",
-        /// "Evenkeel may keep what I write about my wellbeing, to remind me and, as I choose, my partner."
+        /// That what one writes about one's wellbeing may be kept and worked on.
         HealthData = "health_data",
     }
 }

@@ -1,7 +1,8 @@
 //! Negotiation: each person's Needs, the shared terms, Revisions, and when a Revision is agreed.
 
+use super::patch::Patch;
 use super::problem::{Checks, Problem, ProblemCode};
-use super::protocol::CheckInProtocol;
+use super::protocol::{CheckInProtocol, TimeGiven};
 use super::words;
 use crate::ids::{AccountId, LinkId};
 use jiff::Timestamp;
@@ -132,6 +133,44 @@ impl Needs {
     }
 }
 
+/// A change of somebody's Needs.
+#[derive(Clone, Debug, Default)]
+pub struct NeedsPatch {
+    /// What helps.
+    pub comforts: Patch<Vec<Comfort>>,
+    /// What to avoid.
+    pub avoid: Patch<Vec<String>>,
+    /// What helps to feel grounded.
+    pub grounding: Patch<String>,
+    /// What to eat and drink.
+    pub food_and_drink: Patch<String>,
+    /// Words that help.
+    pub words: Patch<String>,
+    /// Ways to be contacted.
+    pub contact: Patch<Vec<ContactWay>>,
+    /// Space or closeness.
+    pub nearness: Patch<Nearness>,
+    /// Anything else.
+    pub anything_else: Patch<String>,
+}
+
+impl NeedsPatch {
+    /// The Needs after the change, checked under the path `field`.
+    pub fn over(self, before: Needs, checks: &mut Checks, field: &str) -> Needs {
+        Needs {
+            comforts: self.comforts.over(before.comforts),
+            avoid: self.avoid.over(before.avoid),
+            grounding: self.grounding.over(before.grounding),
+            food_and_drink: self.food_and_drink.over(before.food_and_drink),
+            words: self.words.over(before.words),
+            contact: self.contact.over(before.contact),
+            nearness: self.nearness.map(Some).over(before.nearness),
+            anything_else: self.anything_else.over(before.anything_else),
+        }
+        .checked(checks, field)
+    }
+}
+
 fn distinct<T: PartialEq>(checks: &mut Checks, field: &str, values: &[T]) {
     let twice = values.iter().enumerate().any(|(n, value)| values[..n].contains(value));
     if twice {
@@ -139,8 +178,8 @@ fn distinct<T: PartialEq>(checks: &mut Checks, field: &str, values: &[T]) {
     }
 }
 
-/// The terms that both agree on together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The terms that both agree on together; the default ones lack the signal that they need.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// Limits, in free text.
     pub limits: String,
@@ -165,6 +204,37 @@ impl Terms {
             protocol: self.protocol,
             partner_alert: self.partner_alert,
         }
+    }
+}
+
+/// A change of the terms.
+#[derive(Clone, Debug, Default)]
+pub struct TermsPatch {
+    /// Limits.
+    pub limits: Patch<String>,
+    /// The signal that stops everything; it cannot be cleared.
+    pub stop_signal: Patch<String>,
+    /// Its times; cleared, the default ones.
+    pub protocol: Patch<Vec<TimeGiven>>,
+    /// How and when to be in touch.
+    pub contact_plan: Patch<String>,
+    /// The way of reaching out that an alert may suggest; cleared: no alerts.
+    pub partner_alert: Patch<ContactWay>,
+}
+
+impl TermsPatch {
+    /// The terms after the change, checked under the path `field`.
+    pub fn over(self, before: Terms, checks: &mut Checks, field: &str) -> Terms {
+        let at = format!("{field}.protocol");
+        let protocol = self.protocol.map(|given| CheckInProtocol::parse(checks, &at, &given));
+        Terms {
+            limits: self.limits.over(before.limits),
+            stop_signal: self.stop_signal.over(before.stop_signal),
+            protocol: protocol.over(before.protocol),
+            contact_plan: self.contact_plan.over(before.contact_plan),
+            partner_alert: self.partner_alert.map(Some).over(before.partner_alert),
+        }
+        .checked(checks, field)
     }
 }
 

@@ -34,6 +34,62 @@ words! {
     }
 }
 
+words! {
+    /// Whether something is allowed on a link.
+    pub enum Permission {
+        /// It is allowed.
+        Allow = "allow",
+        /// It is not.
+        Forbid = "forbid",
+    }
+}
+
+impl Permission {
+    /// Whether it is allowed.
+    pub const fn allows(self) -> bool {
+        matches!(self, Self::Allow)
+    }
+}
+
+impl From<bool> for Permission {
+    fn from(allowed: bool) -> Self {
+        if allowed { Self::Allow } else { Self::Forbid }
+    }
+}
+
+words! {
+    /// Whether something is allowed for one scene.
+    pub enum ScenePermission {
+        /// As one chose on the link, now and if that changes.
+        AsOnLink = "as_on_link",
+        /// It is allowed, whatever one chose on the link.
+        Allow = "allow",
+        /// It is not, whatever one chose on the link.
+        Forbid = "forbid",
+    }
+}
+
+impl ScenePermission {
+    /// What overrides the link's choice; None: nothing.
+    pub const fn overriding(self) -> Option<bool> {
+        match self {
+            Self::AsOnLink => None,
+            Self::Allow => Some(true),
+            Self::Forbid => Some(false),
+        }
+    }
+}
+
+impl From<Option<bool>> for ScenePermission {
+    fn from(overriding: Option<bool>) -> Self {
+        match overriding {
+            None => Self::AsOnLink,
+            Some(true) => Self::Allow,
+            Some(false) => Self::Forbid,
+        }
+    }
+}
+
 /// The state of an invitation for the person who holds its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invitation {

@@ -309,11 +309,6 @@ impl CheckInProtocol {
         Self(times.into_iter().map(|(_, time)| time).collect())
     }
 
-    /// As [`CheckInProtocol::parse`], or the default one if none was given.
-    pub fn parse_or_default(checks: &mut Checks, field: &str, given: Option<&[TimeGiven]>) -> Self {
-        given.map_or_else(Self::default, |given| Self::parse(checks, field, given))
-    }
-
     /// A protocol of offsets from the scene's end, in minutes; the rules of [`CheckInProtocol::parse`] are the caller's.
     pub fn of_offsets(minutes: &[u32]) -> Self {
         let mut minutes = minutes.to_vec();

@@ -7,6 +7,7 @@ pub mod loaders;
 pub mod mutation;
 pub mod node;
 pub mod paging;
+mod patch;
 pub mod query;
 pub mod query_cost;
 mod request;

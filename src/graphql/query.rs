@@ -3,7 +3,7 @@
 use super::errors::Failure;
 use super::node::{Node, find_node};
 use super::paging::{Connection, ConnectionArgs};
-use super::types::account::{Account, Consent, Device, Session};
+use super::types::account::{Account, Consent, ConsentText, Device, Session};
 use super::types::change::Changes;
 use super::types::check_in::{CheckIn, CheckInSpan};
 use super::types::factor::Factors;
@@ -18,6 +18,7 @@ use super::types::solo_plan::SoloPlan;
 use super::{context, requester};
 use crate::actions::{self, Refusal};
 use crate::auth::Requester;
+use crate::domain::account::ConsentKind;
 use crate::domain::data_rights;
 use crate::graphql::types::data_rights::{Erasure, Export};
 use crate::ids::{self, TypedId};
@@ -62,6 +63,11 @@ impl Query {
             Err(Refusal::Repeated) => Err(Failure::Repeated),
             Err(Refusal::Fault(fault)) => Err(Failure::Fault(fault)),
         }
+    }
+
+    /// The statements that `signUp` and `giveConsent` ask for, in their current words. Needs nobody signed in.
+    async fn consent_texts(&self) -> Vec<ConsentText> {
+        ConsentKind::ALL.iter().copied().map(Into::into).collect()
     }
 
     /// Texts on drop, and whom one can call. Needs nobody signed in: on a bad day nobody should have to look for a

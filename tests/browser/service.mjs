@@ -105,7 +105,8 @@ export class Service {
 
   async signUp(name) {
     const email = `${name.toLowerCase()}@example.org`;
-    const input = { email, displayName: name, zone: "UTC", adult: true, healthDataConsent: true };
+    const { consentTexts: consents } = await this.ask("{ consentTexts { kind version } }", {});
+    const input = { email, displayName: name, zone: "UTC", consents };
     await this.ask("mutation($i: SignUpInput!) { signUp(input: $i) { status } }", { i: input });
     return { name, email, verify: await this.link(email, "/verify/") };
   }

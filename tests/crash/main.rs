@@ -15,6 +15,7 @@ use chance::chance;
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::prelude::*;
 use evenkeel::actions::check_ins::check_in;
+use evenkeel::actions::links::partner_link::Choices;
 use evenkeel::actions::links::{negotiation, partner_link, revisions};
 use evenkeel::actions::nudges::device::Subscription;
 use evenkeel::app::App;
@@ -23,6 +24,8 @@ use evenkeel::clock::Clock;
 use evenkeel::config::Config;
 use evenkeel::domain::answer::AnswerContent;
 use evenkeel::domain::nudge::{DropReason, NudgeState, Rung, fingerprint};
+use evenkeel::domain::partner_link::Permission;
+use evenkeel::domain::patch::Patch;
 use evenkeel::ids::{AccountId, NudgeId, WorkerId};
 use evenkeel::store::nudge::NudgeRow;
 use evenkeel::store::schema::nudges;
@@ -321,9 +324,8 @@ impl Scenery {
             let couple = self.couples.iter().find(|couple| couple.people[1] == told).unwrap();
             let by = caller(couple.people[0], now);
             if n % 2 == 0 {
-                partner_link::set_preferences(&context, &by, couple.link, None, Some(false), None, None)
-                    .await
-                    .unwrap();
+                let forbid = Choices { alert: Patch::Set(Permission::Forbid), ..Default::default() };
+                partner_link::set_preferences(&context, &by, couple.link, forbid).await.unwrap();
             } else {
                 let text = revisions::read(&context, couple.people[0], couple.link).await.unwrap().remove(0);
                 negotiation::withdraw(&context, &by, text.outline.id).await.unwrap();

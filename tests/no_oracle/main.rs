@@ -36,7 +36,7 @@ const UNKNOWN: &str = "kims@people.test";
 
 fn signing_up(email: &str, zone: &str) -> Value {
     json!({ "i": { "email": email, "displayName": "Robin", "zone": zone,
-        "adult": true, "healthDataConsent": true } })
+        "consents": crate::support::people::consents() } })
 }
 
 /// As many rounds as the database is quick: hashing is most of a log-in.

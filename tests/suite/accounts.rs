@@ -32,7 +32,7 @@ const NEW_PASSWORD: &str = "seven slow clouds over hills";
 fn robin(change: Value) -> Value {
     let mut input = json!({
         "email": "robin@people.test", "displayName": "Robin", "zone": "Europe/Berlin",
-        "adult": true, "healthDataConsent": true,
+        "consents": crate::support::people::consents(),
     });
     for (name, value) in change.as_object().unwrap() {
         input[name] = value.clone();
@@ -131,16 +131,21 @@ on_both_databases! {
         let viewer = &answer["data"]["viewer"];
         let mut consents = viewer["consents"].as_array().unwrap().clone();
         consents.sort_by_key(|consent| consent["kind"].to_string());
-        let version = evenkeel::domain::account::CONSENT_VERSION;
-        let statement = |kind: &str| json!({ "kind": kind, "version": version, "givenAt": stated, "withdrawnAt": null });
-        assert_eq!(consents, [statement("ADULT"), statement("HEALTH_DATA")]);
+        let shown = crate::support::people::consents();
+        let statement = |n: usize| json!({ "kind": shown[n]["kind"], "version": shown[n]["version"],
+            "givenAt": stated, "withdrawnAt": null });
+        assert_eq!(consents, [statement(0), statement(1)]);
         assert_eq!(viewer["account"]["createdAt"], format!("{:.3}", app.clock.now()));
     }
 
     async fn signing_up_without_a_statement_or_with_bad_input_is_refused_and_sends_nothing(app) {
+        let made = |which: &[usize]| -> Value {
+            which.iter().map(|n| crate::support::people::consents()[*n].clone()).collect()
+        };
         for (change, field, code) in [
-            (json!({ "adult": false }), "adult", "REQUIRED"),
-            (json!({ "healthDataConsent": false }), "healthDataConsent", "REQUIRED"),
+            (json!({ "consents": made(&[0]) }), "consents", "REQUIRED"),
+            (json!({ "consents": made(&[1]) }), "consents", "REQUIRED"),
+            (json!({ "consents": made(&[1, 0, 1]) }), "consents", "DUPLICATE"),
             (json!({ "email": "robin" }), "email", "MALFORMED"),
             (json!({ "email": "" }), "email", "MALFORMED"),
             (json!({ "email": "r@people.test\r\nBcc: x@people.test" }), "email", "MALFORMED"),
@@ -154,7 +159,7 @@ on_both_databases! {
         ] {
             assert_eq!(sign_up(&app, change.clone()).await, refused(field, code), "{change}");
         }
-        let all = sign_up(&app, json!({ "email": "", "zone": "", "adult": false })).await;
+        let all = sign_up(&app, json!({ "email": "", "zone": "", "consents": made(&[0]) })).await;
         assert_eq!(all["problems"].as_array().unwrap().len(), 3, "one hears of everything at once");
         app.deliver().await;
         assert_eq!(app.mail.received(), []);

@@ -333,6 +333,7 @@ on_both_databases! {
                 "viewer" => "{ viewer { account { email } } }".to_owned(),
                 "node" => format!("{{ node(id: \"{own}\") {{ ... on Account {{ email }} }} }}"),
                 "invitation" => format!("{{ invitation(code: \"{}\") {{ displayName role expiresAt }} }}", cast.code),
+                "consentTexts" => "{ consentTexts { kind version text } }".to_owned(),
                 "guidance" => "{ guidance { topics { title } } }".to_owned(),
                 "server" => "{ server { version features languages vapidPublicKey } }".to_owned(),
                 other => panic!("how is Query.{other} asked for? Add it here."),

@@ -291,13 +291,13 @@ on_both_databases! {
 
         let more = [
             ("changeSharing", json!({ "checkInId": due, "sharing": "ALL" })),
-            ("updateLink", json!({ "linkId": link, "partnerAlertAllowed": true })),
-            ("setSceneAlert", json!({ "sceneId": opened, "allowed": true })),
+            ("updateLink", json!({ "linkId": link, "alertPermission": "ALLOW" })),
+            ("setSceneAlert", json!({ "sceneId": opened, "alertPermission": "ALLOW" })),
         ];
         for (name, input) in more {
             assert_eq!(sam.refused(&app, name, input).await.1, "ON_HOLD", "{name}");
         }
-        sam.done(&app, "updateLink", json!({ "linkId": link, "partnerAlertAllowed": false }), "").await;
+        sam.done(&app, "updateLink", json!({ "linkId": link, "alertPermission": "FORBID" }), "").await;
 
         let debrief = async |scene: &str| {
             let query = "query($id: ID!) { node(id: $id) { ... on Scene { debrief { state partners { text } } } } }";
@@ -308,7 +308,7 @@ on_both_databases! {
         assert_eq!(alex.refused(&app, "writeDebrief", rewritten).await.1, "WRONG_STATE");
         alex.done(&app, "writeDebrief", json!({ "sceneId": later, "text": "mine" }), "").await;
         assert_eq!(debrief(&later).await, json!({ "state": "WAITING", "partners": null }), "as if Sam had not written");
-        sam.ask(&app, "mutation { giveConsent { status } }", json!({})).await;
+        sam.ask(&app, "mutation($i: GiveConsentInput!) { giveConsent(input: $i) { status } }", json!({ "i": crate::support::people::health_consent() })).await;
         assert_eq!(debrief(&later).await, json!({ "state": "OPEN", "partners": { "text": "for later" } }));
     }
 

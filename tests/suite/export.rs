@@ -110,7 +110,7 @@ async fn everything(app: &TestApp) -> Couple {
     let plan = json!({ "linkId": link, "plannedFor": later, "setting": "IN_PERSON", "partedAt": later });
     let planned = text(&alex.done(app, "planScene", plan, "scene { id }").await["scene"]["id"]);
     alex.done(app, "askPartner", json!({ "sceneId": planned }), "").await;
-    alex.done(app, "setSceneAlert", json!({ "sceneId": planned, "allowed": true }), "").await;
+    alex.done(app, "setSceneAlert", json!({ "sceneId": planned, "alertPermission": "ALLOW" }), "").await;
     alex.done(app, "invitePartner", json!({ "role": "SWITCH" }), "").await;
     let reset = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";
     app.anonymous(reset, json!({ "e": alex.email })).await;

@@ -256,7 +256,7 @@ on_both_databases! {
         let mut taken = 0;
         for address in cases(addresses) {
             let input = json!({ "i": { "email": address, "displayName": "Kim", "zone": "UTC",
-                "adult": true, "healthDataConsent": true } });
+                "consents": crate::support::people::consents() } });
             let answer = asks(&app, None, sign_up, &input).await;
             taken += usize::from(answer["data"]["signUp"]["status"] == "DONE");
             let answer = asks(&app, None, reset, &json!({ "e": address })).await;

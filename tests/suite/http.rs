@@ -54,7 +54,7 @@ impl Visitors {
         let query = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";
         app.anonymous(query, json!({ "e": alex.email })).await;
         let sign_up = json!({ "i": { "email": "kim@people.test", "displayName": "Kim",
-            "zone": "UTC", "adult": true, "healthDataConsent": true } });
+            "zone": "UTC", "consents": crate::support::people::consents() } });
         let query = "mutation($i: SignUpInput!) { signUp(input: $i) { status } }";
         app.anonymous(query, sign_up).await;
         app.deliver().await;

@@ -101,7 +101,7 @@ on_both_databases! {
         let query = "mutation($i: SignUpInput!) { signUp(input: $i) { status } }";
         let input = json!({ "i": {
             "email": "robin@people.test", "displayName": "Robin", "zone": "UTC",
-            "adult": true, "healthDataConsent": true,
+            "consents": crate::support::people::consents(),
         } });
         for _ in 0..2 {
             assert!(is_done(&app.exact(None, Some(KEY), query, input.clone()).await));

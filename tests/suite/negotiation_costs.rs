@@ -82,9 +82,9 @@ async fn costs(backend: Backend, revisions: usize) -> Vec<(&'static str, usize, 
     let over = costs.of("recordScene, over", couple.scene(&app)).await;
 
     // With check-ins open, consents and agreements are checked again.
-    let allow = json!({ "linkId": link, "partnerAlertAllowed": true });
+    let allow = json!({ "linkId": link, "alertPermission": "ALLOW" });
     costs.of_mutation("updateLink", alex, allow, "").await;
-    let allow = json!({ "sceneId": over, "allowed": true });
+    let allow = json!({ "sceneId": over, "alertPermission": "ALLOW" });
     costs.of_mutation("setSceneAlert", sam, allow, "").await;
     costs.of_mutation("withdrawAgreement", sam, json!({ "revisionId": proposed["id"] }), revision).await;
     let agreed = costs.of_mutation("agreeToRevision", sam, yes, revision).await;

@@ -3,7 +3,7 @@
 mod mails;
 
 use crate::support::care::{DAY, HOUR, minute};
-use crate::support::people::{PASSWORD, link_in, text};
+use crate::support::people::{PASSWORD, health_consent, link_in, text};
 use crate::support::{Couple, Person, TestApp};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -170,7 +170,7 @@ on_both_databases! {
         look().await;
         sam.ask(&app, "mutation { withdrawConsent { status } }", json!({})).await;
         look().await;
-        sam.ask(&app, "mutation { giveConsent { status } }", json!({})).await;
+        sam.ask(&app, "mutation($i: GiveConsentInput!) { giveConsent(input: $i) { status } }", json!({ "i": crate::support::people::health_consent() })).await;
         sam.done(&app, "skipCheckIn", json!({ "checkInId": id }), "").await;
         look().await;
         sam.done(&app, "answerCheckIn", json!({ "checkInId": id, "mood": 2 }), "").await;
@@ -223,7 +223,9 @@ on_both_databases! {
         let (couple, scene, link) = asked(&app).await;
         let (nothing, question) = (like(&app, "nothing", &link), get(&app, &link).await);
         couple.sam.done(&app, "reauthenticate", json!({ "password": PASSWORD }), "").await;
-        for (hold, go_on) in [("withdrawConsent", "giveConsent"), ("requestErasure", "cancelErasure")] {
+        let again = health_consent();
+        let give = format!("giveConsent(input: {{ kind: HEALTH_DATA, version: {} }})", again["version"]);
+        for (hold, go_on) in [("withdrawConsent", &give[..]), ("requestErasure", "cancelErasure")] {
             couple.sam.ask(&app, &format!("mutation {{ {hold} {{ status }} }}"), json!({})).await;
             assert_eq!(get(&app, &link).await, question, "{hold}");
             for tap in [("mood", "3"), ("skip", "yes"), ("later", "60")] {

@@ -23,7 +23,14 @@ const WELCOME: [(&str, &str); 4] = [
 ];
 
 async fn set_alert(app: &TestApp, person: &Person, scene: &str, allowed: Option<bool>) {
-    person.done(app, "setSceneAlert", json!({ "sceneId": scene, "allowed": allowed }), "").await;
+    person
+        .done(
+            app,
+            "setSceneAlert",
+            json!({ "sceneId": scene, "alertPermission": crate::support::people::scene_permission(allowed) }),
+            "",
+        )
+        .await;
 }
 
 /// The alerts on a person's phone, as the app shows them.
@@ -181,8 +188,8 @@ on_both_databases! {
     }
 
     async fn r06_r10_nothing_that_the_partner_tries_brings_back_an_alert_that_was_taken_back(app) {
-        let allow = |allowed: bool| ("updateLink", json!({ "linkId": "LINK", "partnerAlertAllowed": allowed }));
-        let for_scene = ("setSceneAlert", json!({ "sceneId": "SCENE", "allowed": false }));
+        let allow = |allowed: bool| ("updateLink", json!({ "linkId": "LINK", "alertPermission": crate::support::people::permission(allowed) }));
+        let for_scene = ("setSceneAlert", json!({ "sceneId": "SCENE", "alertPermission": "FORBID" }));
         let withdraw = ("withdrawAgreement", json!({ "revisionId": "REVISION" }));
         let of = |name, later| Course::of(name, vec![allow(true)], vec![], later);
         let silences = vec![of("takes it back", vec![allow(false)]), of("takes it back for the scene", vec![for_scene]),
@@ -246,7 +253,7 @@ on_both_databases! {
         let life = vec![
             ("updateProfile", profile),
             ("withdrawAgreement", json!({ "revisionId": "REVISION" })),
-            ("setSceneAlert", json!({ "sceneId": "SCENE", "allowed": true })),
+            ("setSceneAlert", json!({ "sceneId": "SCENE", "alertPermission": "ALLOW" })),
             ("answerCheckIn", answer(1)),
             ("removeDevice", json!({ "deviceId": "DEVICE" })),
             ("pauseNudges", json!({})),

@@ -92,8 +92,8 @@ on_both_databases! {
     async fn r37_at_night_it_waits_for_the_morning_unless_they_may_be_woken(app) {
         for (number, woken, at) in [(0, false, "25T07:00"), (1, true, "25T02:02")] {
             let couple = app.pair(number).await;
-            let choice = json!({ "linkId": couple.link, "pleasAtNight": woken });
-            couple.alex.done(&app, "updateLink", choice, "link { pleasAtNight }").await;
+            let choice = json!({ "linkId": couple.link, "nightPleaPermission": crate::support::people::permission(woken) });
+            couple.alex.done(&app, "updateLink", choice, "link { nightPleaPermission }").await;
             let begin = minute(8 * HOUR);
             if app.clock.now() < begin {
                 app.pass_until(begin).await;

@@ -19,7 +19,7 @@ const UNKNOWN: &str = "kim@people.test";
 fn signing_up(email: &str, zone: &str) -> Value {
     json!({ "i": {
         "email": email, "displayName": "Robin", "zone": zone,
-        "adult": true, "healthDataConsent": true,
+        "consents": crate::support::people::consents(),
     } })
 }
 
@@ -103,9 +103,9 @@ async fn belongings(app: &TestApp, couple: &Couple) -> Belongings {
 /// Everything that somebody else could have changed, as this person sees it.
 async fn everything(app: &TestApp, person: &Person) -> Value {
     let query =
-        "{ viewer { partnerLinks(endedToo: true) { id state me { role } partnerAlertAllowed myNeeds { words }
+        "{ viewer { partnerLinks(endedToo: true) { id state me { role } alertPermission myNeeds { words }
         latestRevision { id state agreements { who withdrawnAt } }
-        scenes { nodes { id state endedAt partnerAlertAllowed aftercare { id } outreaches { id }
+        scenes { nodes { id state endedAt alertPermission aftercare { id } outreaches { id }
             debrief { state mine { text } } myCheckIns { id state snoozedUntil answer { mood sharing } } } } }
         journal { nodes { id text } } } }";
     person.ask(app, query, json!({})).await
@@ -234,7 +234,7 @@ on_both_databases! {
         let later = format!("{:.3}", app.clock.now() + jiff::SignedDuration::from_hours(2));
         for (mutation, field, rest, ids) in [
             ("endLink", "linkId", json!({}), &link[..]),
-            ("updateLink", "linkId", json!({ "role": "SWITCH", "partnerAlertAllowed": true }), &link),
+            ("updateLink", "linkId", json!({ "role": "SWITCH", "alertPermission": "ALLOW" }), &link),
             ("writeNeeds", "linkId", json!({ "needs": { "words": "well done" } }), &link),
             ("proposeRevision", "linkId", json!({ "terms": { "stopSignal": "red" } }), &link),
             ("planScene", "linkId", json!({ "plannedFor": later, "setting": "ONLINE" }), &link),
@@ -245,7 +245,7 @@ on_both_databases! {
             ("endScene", "sceneId", json!({}), &scenes),
             ("cancelScene", "sceneId", json!({}), &scenes),
             ("recordAftercare", "sceneId", json!({ "givenBy": "ME" }), &scenes),
-            ("setSceneAlert", "sceneId", json!({ "allowed": true }), &scenes),
+            ("setSceneAlert", "sceneId", json!({ "alertPermission": "ALLOW" }), &scenes),
             ("recordOutreach", "sceneId", json!({ "way": "CALL" }), &scenes),
             ("answerCheckIn", "checkInId", json!({ "mood": 3 }), &check_ins),
             ("skipCheckIn", "checkInId", json!({}), &check_ins),

@@ -308,9 +308,12 @@ on_both_databases! {
             let problem = couple.alex.refused(&app, "recordScene", input).await;
             assert_eq!(problem, ("intensity".into(), "OUT_OF_RANGE".into()));
         }
-        for (before, at_the_end, after) in
-            [(json!(1), json!(5), json!(5)), (json!(5), json!(null), json!(5)), (json!(null), json!(1), json!(1))]
-        {
+        for (before, at_the_end, after) in [
+            (json!(1), json!({ "intensity": 5 }), json!(5)),
+            (json!(5), json!({}), json!(5)),
+            (json!(5), json!({ "intensity": null }), json!(null)),
+            (json!(null), json!({ "intensity": 1 }), json!(1)),
+        ] {
             let scene = record(&app, &couple, json!({ "intensity": before })).await;
             assert_eq!(scene["intensity"], before);
             for wrong in [0, 6] {
@@ -318,7 +321,8 @@ on_both_databases! {
                 let problem = couple.sam.refused(&app, "endScene", input).await;
                 assert_eq!(problem, ("intensity".into(), "OUT_OF_RANGE".into()));
             }
-            let input = json!({ "sceneId": scene["id"], "intensity": at_the_end });
+            let mut input = at_the_end;
+            input["sceneId"] = scene["id"].clone();
             let ended = couple.sam.done(&app, "endScene", input, SCENE).await;
             assert_eq!(ended["scene"]["intensity"], after);
         }

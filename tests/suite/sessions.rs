@@ -271,7 +271,7 @@ on_both_databases! {
         let (access, refresh_token) = app.log_in(&alex.email, PASSWORD).await;
         let sign_up = "mutation($i: SignUpInput!) { signUp(input: $i) { status } }";
         let robin = json!({ "i": { "email": "robin@people.test", "displayName": "Robin",
-            "zone": "UTC", "adult": true, "healthDataConsent": true } });
+            "zone": "UTC", "consents": crate::support::people::consents() } });
         app.anonymous(sign_up, robin).await;
         let reset = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";
         app.anonymous(reset, json!({ "e": alex.email })).await;

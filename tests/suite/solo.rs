@@ -84,7 +84,7 @@ on_both_databases! {
         for (mutation, input) in [
             ("recordOutreach", json!({ "sceneId": scene, "way": "CALL" })),
             ("askPartner", json!({ "sceneId": scene })),
-            ("setSceneAlert", json!({ "sceneId": scene, "allowed": true })),
+            ("setSceneAlert", json!({ "sceneId": scene, "alertPermission": "ALLOW" })),
             ("setParting", json!({ "sceneId": scene, "partedAt": later })),
             ("writeDebrief", json!({ "sceneId": scene, "text": "calm" })),
         ] {

@@ -101,7 +101,8 @@ on_both_databases! {
         let (couple, first) = come_together(&app, alex, sam).await;
         // 10: a new Revision, agreed by both; the old one stays readable.
         let based_on = text(&first["id"]);
-        couple.agree(&app, json!({ "stopSignal": "red", "protocol": after_end(&[120]) }), Some(&based_on)).await;
+        let changes = json!({ "partnerAlert": null, "protocol": after_end(&[120]) });
+        couple.agree(&app, changes, Some(&based_on)).await;
         let query = "query($id: ID!) { node(id: $id) { ... on PartnerLink {
             revisions { nodes { number state terms { protocol { ... on AfterEnd { minutes } } } changesSince } } } } }";
         let history = couple.alex.ask(&app, query, json!({ "id": couple.link })).await["node"]["revisions"]["nodes"].clone();
@@ -148,7 +149,7 @@ on_both_databases! {
 
     async fn r37_at_two_in_the_morning_a_plea_wakes_only_who_allowed_it(app) {
         let couples = [app.pair(0).await, app.pair(1).await];
-        let allow = json!({ "linkId": couples[1].link, "pleasAtNight": true });
+        let allow = json!({ "linkId": couples[1].link, "nightPleaPermission": "ALLOW" });
         couples[1].alex.done(&app, "updateLink", allow, "").await;
         // 02:00 in Berlin, 18:00 in Los Angeles.
         app.pass_until(at("2026-10-26T01:00:00.000Z")).await;

@@ -190,7 +190,7 @@ on_both_databases! {
         }
         let sign_up = "mutation($i: SignUpInput!) { signUp(input: $i) { status problems { code retryAfterSeconds } } }";
         let robin = json!({ "i": { "email": "robin@people.test", "displayName": "Robin",
-            "zone": "UTC", "adult": true, "healthDataConsent": true } });
+            "zone": "UTC", "consents": crate::support::people::consents() } });
         let mut answers = Vec::new();
         for _ in 0..12 {
             answers.push(app.from("198.51.100.7", sign_up, robin.clone()).await["signUp"].clone());
@@ -309,7 +309,7 @@ on_both_databases! {
         let own = ["alexalex people.test!", "Alex@people.test 2026"];
         let sign_up = "mutation($i: SignUpInput!) { signUp(input: $i) { status } }";
         let new = json!({ "i": { "email": "alex2@people.test", "displayName": "Alex@people.test", "zone": "UTC",
-            "adult": true, "healthDataConsent": true } });
+            "consents": crate::support::people::consents() } });
         app.anonymous(sign_up, new).await;
         let common = json!([{ "field": "newPassword", "code": "TOO_COMMON" }]);
         let reset = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";

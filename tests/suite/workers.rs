@@ -51,8 +51,7 @@ fn different(pushes: &[Received]) -> usize {
 async fn sign_up(app: &TestApp, email: &str) {
     let query = "mutation($input: SignUpInput!) { signUp(input: $input) { status } }";
     let input = json!({ "input": {
-        "email": email, "displayName": "Kim", "zone": "Europe/Paris", "adult": true,
-        "healthDataConsent": true,
+        "email": email, "displayName": "Kim", "zone": "Europe/Paris", "consents": crate::support::people::consents(),
     } });
     assert_eq!(app.anonymous(query, input).await["signUp"]["status"], "DONE");
 }

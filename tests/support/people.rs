@@ -3,6 +3,7 @@
 use super::TestApp;
 use evenkeel::demo::push_receiver::{Received, Subscription};
 use evenkeel::demo::smtp_receiver::Mail;
+use evenkeel::domain::account::ConsentKind;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 
@@ -37,7 +38,7 @@ impl TestApp {
         let email = format!("{}@people.test", name.to_lowercase());
         let sign_up = json!({ "input": {
             "email": email, "displayName": name, "zone": zone,
-            "quietHours": { "from": quiet.0, "until": quiet.1 }, "adult": true, "healthDataConsent": true,
+            "quietHours": { "from": quiet.0, "until": quiet.1 }, "consents": consents(),
         } });
         let query =
             "mutation($input: SignUpInput!) { signUp(input: $input) { status problems { field code } } }";
@@ -235,7 +236,7 @@ impl Couple {
     /// Sets on the link whether the partner may be told about this person.
     pub async fn allow_alert(&self, app: &TestApp, person: &Person, allowed: bool) {
         let query = "mutation($input: UpdateLinkInput!) { updateLink(input: $input) { status } }";
-        let input = json!({ "input": { "linkId": self.link, "partnerAlertAllowed": allowed } });
+        let input = json!({ "input": { "linkId": self.link, "alertPermission": permission(allowed) } });
         let data = person.ask(app, query, input).await;
         assert_eq!(data["updateLink"]["status"], "DONE");
     }
@@ -254,6 +255,30 @@ impl Couple {
             dueAt shared { mood need note signs { sign degree } } } } } }";
         person.ask(app, query, json!({ "id": scene })).await["node"]["partnerCheckIns"].clone()
     }
+}
+
+/// Every statement in its current words, as `signUp` takes them.
+pub fn consents() -> Value {
+    ConsentKind::ALL.iter().copied().map(consent).collect()
+}
+
+/// The statement that can be given again, as `giveConsent` takes it.
+pub fn health_consent() -> Value {
+    consent(ConsentKind::HealthData)
+}
+
+fn consent(kind: ConsentKind) -> Value {
+    json!({ "kind": kind.word().to_uppercase(), "version": kind.version() })
+}
+
+/// A choice on a link, as the API spells it.
+pub fn permission(allowed: bool) -> &'static str {
+    if allowed { "ALLOW" } else { "FORBID" }
+}
+
+/// A choice for a scene, as the API spells it; None: as on the link.
+pub fn scene_permission(allowed: Option<bool>) -> &'static str {
+    allowed.map_or("AS_ON_LINK", permission)
 }
 
 /// The link of a mail's text part.

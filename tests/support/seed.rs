@@ -5,6 +5,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use evenkeel::actions::accounts::people::{account_key_aad, email_index, link_key_aad};
 use evenkeel::actions::links::negotiation::Proposal;
+use evenkeel::actions::links::partner_link::Choices;
 use evenkeel::actions::links::{negotiation, partner_link};
 use evenkeel::actions::nudges::device::Subscription;
 use evenkeel::actions::{AppContext, Caller, Done};
@@ -14,9 +15,10 @@ use evenkeel::chance::Chance;
 use evenkeel::domain::account::{AnswerSharing, Email};
 use evenkeel::domain::check_in::{CheckInState, OPEN_FOR};
 use evenkeel::domain::ladder::{Situation, To, plan};
-use evenkeel::domain::negotiation::ContactWay;
+use evenkeel::domain::negotiation::{ContactWay, TermsPatch};
 use evenkeel::domain::nudge::{About, Channel, NudgeState, Reason, Rung};
-use evenkeel::domain::partner_link::{LinkState, Role};
+use evenkeel::domain::partner_link::{LinkState, Permission, Role};
+use evenkeel::domain::patch::Patch;
 use evenkeel::domain::quiet_hours::{Rhythm, Zone};
 use evenkeel::domain::scene::{SceneSetting, SceneState};
 use evenkeel::ids::{
@@ -285,11 +287,11 @@ pub async fn agree_on_alerts(context: &Arc<AppContext>, couple: &Couple) -> Revi
     let proposal = Proposal {
         link: couple.link,
         based_on: None,
-        limits: String::new(),
-        stop_signal: "red".to_owned(),
-        protocol: None,
-        contact_plan: String::new(),
-        partner_alert: Some(ContactWay::Call),
+        terms: TermsPatch {
+            stop_signal: Patch::Set("red".to_owned()),
+            partner_alert: Patch::Set(ContactWay::Call),
+            ..Default::default()
+        },
     };
     let Done { value: proposed, .. } = negotiation::propose(context, &callers[0], proposal).await.unwrap();
     let revision = proposed.revision;
@@ -298,9 +300,8 @@ pub async fn agree_on_alerts(context: &Arc<AppContext>, couple: &Couple) -> Revi
             .await
             .unwrap();
     }
-    partner_link::set_preferences(context, &callers[0], couple.link, None, Some(true), None, None)
-        .await
-        .unwrap();
+    let allow = Choices { alert: Patch::Set(Permission::Allow), ..Default::default() };
+    partner_link::set_preferences(context, &callers[0], couple.link, allow).await.unwrap();
     revision.outline.id
 }
 

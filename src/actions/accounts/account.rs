@@ -7,6 +7,7 @@ use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction}
 use crate::domain::account::{AnswerSharing, FURTHER_NOTICE, NAME_MAX};
 use crate::domain::change::ChangeKind;
 use crate::domain::partner_link::LinkState;
+use crate::domain::patch::Patch;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::quiet_hours::{QuietHours, Zone};
 use crate::domain::reachability::Ways;
@@ -27,21 +28,21 @@ pub struct TypedQuietHours {
     pub until: String,
 }
 
-/// A change of the profile; None leaves a field as it is.
+/// A change of the profile; of these only the quiet hours can be cleared.
 #[derive(Default)]
 pub struct ProfileChange {
     /// What partners see.
-    pub display_name: Option<String>,
+    pub display_name: Patch<String>,
     /// IANA name.
-    pub zone: Option<String>,
-    /// `Some(None)`: no quiet hours.
-    pub quiet_hours: Option<Option<TypedQuietHours>>,
+    pub zone: Patch<String>,
+    /// Cleared: no quiet hours.
+    pub quiet_hours: Patch<TypedQuietHours>,
     /// The default for sharing answers.
-    pub default_share: Option<AnswerSharing>,
+    pub default_share: Patch<AnswerSharing>,
     /// Whether pushes are wanted.
-    pub push: Option<bool>,
+    pub push: Patch<bool>,
     /// Whether mails are wanted.
-    pub mail: Option<bool>,
+    pub mail: Patch<bool>,
 }
 
 /// Changes the profile; a new zone or new quiet hours replan the waiting nudges.
@@ -52,9 +53,14 @@ pub async fn update_profile(
 ) -> ActionResult<Person> {
     let account = by.requester.account;
     let mut checks = Checks::new();
-    let display_name = input.display_name.map(|name| checks.line("displayName", name, NAME_MAX));
-    let zone = input.zone.and_then(|zone| checks.take(Zone::named("zone", &zone)));
-    let quiet = input.quiet_hours.map(|typed| {
+    let display_name = input.display_name.needed(&mut checks, "displayName");
+    let display_name = display_name.map(|name| checks.line("displayName", name, NAME_MAX));
+    let zone = input.zone.needed(&mut checks, "zone");
+    let zone = zone.and_then(|zone| checks.take(Zone::named("zone", &zone)));
+    let default_share = input.default_share.needed(&mut checks, "defaultSharing");
+    let push = input.push.needed(&mut checks, "pushWanted");
+    let mail = input.mail.needed(&mut checks, "mailWanted");
+    let quiet = input.quiet_hours.column().map(|typed| {
         typed.and_then(|typed| checks.take(QuietHours::parse("quietHours", &typed.from, &typed.until)))
     });
     checks.finish(())?;
@@ -71,9 +77,9 @@ pub async fn update_profile(
                 zone: zone.map(|zone| zone.name().to_owned()),
                 quiet_from: quiet.map(|quiet| quiet.map(|q| q.from().into())),
                 quiet_until: quiet.map(|quiet| quiet.map(|q| q.until().into())),
-                default_share: input.default_share,
-                push: input.push,
-                mail: input.mail,
+                default_share,
+                push,
+                mail,
                 // Unnamed columns stay. This one is written back as it is, because an update without any
                 // column is invalid.
                 address_failed_at: Some(person.row.address_failed_at),

@@ -3,8 +3,10 @@
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
 use crate::actions::{ActionResult, AppContext, Caller, Done};
-use crate::domain::account::{CONSENT_VERSION, ConsentKind};
+use crate::domain::account::ConsentKind;
 use crate::domain::change::ChangeKind;
+use crate::domain::consent::Statement;
+use crate::domain::problem::Problem;
 use crate::ids::ConsentId;
 use crate::store::{self, account::ConsentRow};
 use std::sync::Arc;
@@ -27,26 +29,35 @@ pub async fn withdraw(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Do
         .await
 }
 
-/// Gives the consent again; open check-ins are planned as before.
-pub async fn give(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<Person>> {
+/// Gives the consent again, to the words that the person saw; open check-ins are planned as before.
+pub async fn give(context: &Arc<AppContext>, by: &Caller, given: Statement) -> ActionResult<Done<Person>> {
     let account = by.requester.account;
+    if given.kind != ConsentKind::HealthData {
+        let sentence = "This statement holds for good. Only the consent to keep health data is given again.";
+        return Err(Problem::wrong_state("kind", sentence).into());
+    }
+    given.check_version("version")?;
     context
         .write_tx(by.key.as_ref(), move |tx| {
             store::dialect::lock_account(tx.db, account)?;
-            let stands = |row: &ConsentRow| row.kind == ConsentKind::HealthData && row.withdrawn_at.is_none();
-            if store::account::consents(tx.db, account)?.iter().any(stands) {
+            let mut standing = store::account::consents(tx.db, account)?;
+            standing.retain(|row| row.kind == given.kind && row.withdrawn_at.is_none());
+            if standing.iter().any(|row| row.version == given.version) {
                 return Ok(Done::already(Person::load(tx, account)?));
             }
             let consent = ConsentRow {
                 id: ConsentId::at(tx.now, tx.chance),
                 account_id: account,
-                kind: ConsentKind::HealthData,
-                version: CONSENT_VERSION.to_owned(),
+                kind: given.kind,
+                version: given.version,
                 given_at: tx.ts(),
                 withdrawn_at: None,
             };
             store::account::insert_consent(tx.db, &consent)?;
-            suspension::resume(tx, account)?;
+            // Whoever says yes to newer words was not suspended for the lack of a yes.
+            if standing.is_empty() {
+                suspension::resume(tx, account)?;
+            }
             tx.tell(&[account], ChangeKind::AccountChanged, account);
             Ok(Done::now(Person::load(tx, account)?))
         })

@@ -6,6 +6,7 @@ use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction}
 use crate::domain::change::ChangeKind;
 use crate::domain::journal::{DAY, ENTRIES_A_DAY, TEXT_MAX, checked_instant};
 use crate::domain::keyset_page::KeysetPage;
+use crate::domain::patch::Patch;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::ids::{AccountId, JournalEntryId, SceneId, TypedId};
 use crate::store;
@@ -29,15 +30,15 @@ pub struct JournalView {
     pub edited_at: Option<Timestamp>,
 }
 
-/// A change of an entry; None leaves a field as it is.
+/// A change of an entry; of these only the scene can be cleared.
 #[derive(Clone, Debug, Default)]
 pub struct Edit {
     /// The text.
-    pub text: Option<String>,
-    /// The scene; `Some(None)` removes it.
-    pub scene: Option<Option<SceneId>>,
+    pub text: Patch<String>,
+    /// The scene that it is about.
+    pub scene: Patch<SceneId>,
     /// The date that the person gives it.
-    pub written_at: Option<Timestamp>,
+    pub written_at: Patch<Timestamp>,
 }
 
 /// Bytes of a journal, as they are kept: more than anybody writes in a life.
@@ -136,22 +137,25 @@ pub async fn edit(
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let mut checks = Checks::new();
-            let text = edit.text.map(|text| checks.written("text", text, TEXT_MAX));
+            let text = edit.text.needed(&mut checks, "text");
+            let text = text.map(|text| checks.written("text", text, TEXT_MAX));
             let now = tx.now;
-            let written_at = edit.written_at.map(|at| checked_instant(&mut checks, at, now));
+            let written_at = edit.written_at.needed(&mut checks, "writtenAt");
+            let written_at = written_at.map(|at| checked_instant(&mut checks, at, now));
             checks.finish(())?;
+            let about = edit.scene.column();
             let (person, row) = load(tx, id, account)?;
             suspension::refuse_if_suspended(tx, account)?;
-            check_scene(tx, edit.scene.flatten(), account)?;
+            check_scene(tx, about.flatten(), account)?;
             let before = view(&person, &row)?;
             let same = text.as_ref().is_none_or(|text| *text == before.text)
-                && edit.scene.is_none_or(|scene| scene == before.scene)
+                && about.is_none_or(|scene| scene == before.scene)
                 && written_at.is_none_or(|at| at == before.written_at);
             if same {
                 return Ok(Done::already(before));
             }
             let change = JournalChange {
-                scene_id: edit.scene,
+                scene_id: about,
                 content: text.map(|text| person.key.seal_text(content_aad(id), &text)).transpose()?,
                 written_at: written_at.map(Into::into),
                 edited_at: Some(Some(tx.ts())),

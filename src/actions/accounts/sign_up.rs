@@ -7,9 +7,10 @@ use crate::actions::accounts::mail_request::{
 use crate::actions::accounts::password::hash_new;
 use crate::actions::accounts::people::{account_key_aad, email_index};
 use crate::actions::{ActionResult, AppContext, Fault, Refusal, Transaction, Visitor};
-use crate::domain::account::{AnswerSharing, CONSENT_VERSION, ConsentKind, Email, NAME_MAX};
+use crate::domain::account::{AnswerSharing, Email, NAME_MAX};
+use crate::domain::consent::{self, Statement};
 use crate::domain::nudge::MailPurpose;
-use crate::domain::problem::{Checks, Problem, ProblemCode};
+use crate::domain::problem::{Checks, Problem};
 use crate::domain::quiet_hours::{QuietHours, Zone};
 use crate::ids::{AccountId, ConsentId, TypedId};
 use crate::store;
@@ -30,10 +31,8 @@ pub struct SignUp {
     pub zone: String,
     /// None: the default.
     pub quiet_hours: Option<TypedQuietHours>,
-    /// "I am an adult."
-    pub adult: bool,
-    /// "Evenkeel may keep what I write about my wellbeing."
-    pub health_data: bool,
+    /// The statements that they make.
+    pub consents: Vec<Statement>,
 }
 
 /// The sealed sign-up, kept until the address is confirmed.
@@ -43,6 +42,8 @@ pub(in crate::actions) struct SignUpDetails {
     zone: String,
     quiet: (u16, u16),
     stated_at: Timestamp,
+    /// The statements, with the versions of the words that they saw.
+    consents: Vec<Statement>,
 }
 
 /// Asks for a confirmation mail. The password is asked for only on its page: it belongs to whoever holds the mailbox. An
@@ -56,12 +57,8 @@ pub async fn sign_up(context: &Arc<AppContext>, by: &Visitor, input: SignUp) -> 
         Some(typed) => checks.take(QuietHours::parse("quietHours", &typed.from, &typed.until)),
         None => Some(QuietHours::DEFAULT),
     };
-    for (field, said) in [("adult", input.adult), ("healthDataConsent", input.health_data)] {
-        if !said {
-            let sentence = "An account needs this statement.";
-            checks.note(Problem::new(field, ProblemCode::Required, sentence));
-        }
-    }
+    consent::check_all(&mut checks, "consents", &input.consents);
+    let consents = input.consents;
     let taken = email.zip(zone).zip(quiet);
     let ((email, zone), quiet) = checks.finish_with(taken)?;
     let limit = context.rates.sign_up(by.network, &email_index(&context.vault, &email));
@@ -73,6 +70,7 @@ pub async fn sign_up(context: &Arc<AppContext>, by: &Visitor, input: SignUp) -> 
                 zone: zone.name().to_owned(),
                 quiet: (quiet.from(), quiet.until()),
                 stated_at: tx.now,
+                consents,
             };
             ask_by_mail(tx, MailPurpose::ConfirmAddress, None, &email, Some(&details))
         })
@@ -148,12 +146,12 @@ fn create(
     };
     // Another mail for the same address may be confirmed at the same moment; the first one wins.
     store::account::insert(tx.db, &row).map_err(|error| Refusal::of_write(error, expired()))?;
-    for kind in ConsentKind::ALL.iter().copied() {
+    for Statement { kind, version } in details.consents {
         let consent = ConsentRow {
             id: ConsentId::at(tx.now, tx.chance),
             account_id: id,
             kind,
-            version: CONSENT_VERSION.to_owned(),
+            version,
             given_at: details.stated_at.into(),
             withdrawn_at: None,
         };

@@ -4,7 +4,8 @@ use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
 use crate::actions::{ActionResult, AppContext, Caller, Fault, Transaction};
 use crate::domain::change::ChangeKind;
-use crate::domain::negotiation::Needs;
+use crate::domain::negotiation::{Needs, NeedsPatch};
+use crate::domain::patch::Patch;
 use crate::domain::problem::Checks;
 use crate::domain::protocol::{CheckInProtocol, TimeGiven};
 use crate::ids::{AccountId, TypedId};
@@ -39,22 +40,32 @@ pub async fn mine(context: &Arc<AppContext>, account: AccountId) -> Result<SoloP
     context.read_tx(move |tx| of(tx, account)).await
 }
 
-/// Writes one's own plan; what was written before is replaced, and what was promised before stays as it is.
+/// Changes one's own plan; what was promised before stays as it is.
 pub async fn write(
     context: &Arc<AppContext>,
     by: &Caller,
-    needs: Option<Needs>,
-    protocol: Option<Vec<TimeGiven>>,
+    needs: Patch<NeedsPatch>,
+    protocol: Patch<Vec<TimeGiven>>,
 ) -> ActionResult<SoloPlan> {
     let account = by.requester.account;
-    let mut checks = Checks::new();
-    let needs = needs.map(|needs| needs.checked(&mut checks, "needs"));
-    let protocol = CheckInProtocol::parse_or_default(&mut checks, "protocol", protocol.as_deref());
-    let plan = checks.finish(SoloPlan { needs, protocol })?;
     context
         .write_tx(by.key.as_ref(), move |tx| {
             store::dialect::lock_account(tx.db, account)?;
             suspension::refuse_if_suspended(tx, account)?;
+            let before = of(tx, account)?;
+            let mut checks = Checks::new();
+            let protocol = protocol.map(|given| CheckInProtocol::parse(&mut checks, "protocol", &given));
+            let plan = SoloPlan {
+                protocol: protocol.over(before.protocol),
+                needs: match needs {
+                    Patch::Keep => before.needs,
+                    Patch::Clear => None,
+                    Patch::Set(needs) => {
+                        Some(needs.over(before.needs.unwrap_or_default(), &mut checks, "needs"))
+                    }
+                },
+            };
+            let plan = checks.finish(plan)?;
             let person = Person::load(tx, account)?;
             let content = person.key.seal_json(content_aad(account), &plan)?;
             let row = SoloPlanRow { account_id: account, content, written_at: tx.ts() };

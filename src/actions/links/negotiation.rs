@@ -9,11 +9,10 @@ use crate::actions::nudges::planning;
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::change::ChangeKind;
 use crate::domain::negotiation::{
-    AgreeVerdict, ContactWay, Content, Needs, PersonsNeeds, RevisionState, Terms, judge_yes,
+    AgreeVerdict, Content, Needs, NeedsPatch, PersonsNeeds, RevisionState, Terms, TermsPatch, judge_yes,
 };
 use crate::domain::partner_link::LinkState;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
-use crate::domain::protocol::{CheckInProtocol, TimeGiven};
 use crate::domain::revision_text::split;
 use crate::ids::{AccountId, AgreementId, LinkId, RevisionId};
 use crate::store;
@@ -32,21 +31,22 @@ const LINK_BYTES: i64 = 16 * 1024 * 1024;
 /// Maximum number of agreements to one Revision, withdrawn ones included.
 const AGREEMENTS_MAX: usize = 100;
 
-/// Writes one's own Needs on a link (R07); they go into the next Revision.
+/// Changes one's own Needs on a link (R07); they go into the next Revision.
 pub async fn write_needs(
     context: &Arc<AppContext>,
     by: &Caller,
     link: LinkId,
-    needs: Needs,
+    needs: NeedsPatch,
 ) -> ActionResult<LinkId> {
     let account = by.requester.account;
-    let mut checks = Checks::new();
-    let needs = needs.checked(&mut checks, "needs");
-    checks.finish(())?;
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let own = OwnLink::load_active(tx, "linkId", link, account)?;
             suspension::refuse_if_suspended(tx, account)?;
+            let before = needs_of(&own, account)?.unwrap_or_default();
+            let mut checks = Checks::new();
+            let needs = needs.over(before, &mut checks, "needs");
+            let needs = checks.finish(needs)?;
             let sealed = own.key.seal_json(needs_aad(link, account), &needs)?;
             let change = MemberChange {
                 needs: Some(Some(sealed)),
@@ -66,38 +66,17 @@ pub struct Proposal {
     pub link: LinkId,
     /// The newest Revision that the proposer read; None: there was none.
     pub based_on: Option<RevisionId>,
-    /// Limits, in free text.
-    pub limits: String,
-    /// The signal that stops everything.
-    pub stop_signal: String,
-    /// Its times; None: the default protocol.
-    pub protocol: Option<Vec<TimeGiven>>,
-    /// How and when to be in touch.
-    pub contact_plan: String,
-    /// The way of reaching out that an alert may suggest to the partner; None: no alerts.
-    pub partner_alert: Option<ContactWay>,
+    /// What changes in the terms of that Revision, or of the default ones.
+    pub terms: TermsPatch,
 }
 
 /// Proposes a Revision: both persons' current Needs, and the terms. An existing Revision is never edited (R07).
 pub async fn propose(
     context: &Arc<AppContext>,
     by: &Caller,
-    input: Proposal,
+    Proposal { link, based_on, terms }: Proposal,
 ) -> ActionResult<Done<RevisionChange>> {
     let account = by.requester.account;
-    let mut checks = Checks::new();
-    let protocol =
-        CheckInProtocol::parse_or_default(&mut checks, "terms.protocol", input.protocol.as_deref());
-    let terms = Terms {
-        limits: input.limits,
-        stop_signal: input.stop_signal,
-        protocol,
-        contact_plan: input.contact_plan,
-        partner_alert: input.partner_alert,
-    }
-    .checked(&mut checks, "terms");
-    checks.finish(())?;
-    let (link, based_on) = (input.link, input.based_on);
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let own = OwnLink::load_active(tx, "linkId", link, account)?;
@@ -105,6 +84,12 @@ pub async fn propose(
             let mut known = RevisionSnapshot::default();
             known.include(tx, &own)?;
             let latest = latest_read(tx, &known, link, based_on)?;
+            // Texts that were erased with their author are not said anew.
+            let kept = latest.as_ref().filter(|latest| !latest.content.terms_erased);
+            let before = kept.map_or_else(Terms::default, |latest| latest.content.terms.clone());
+            let mut checks = Checks::new();
+            let terms = terms.over(before, &mut checks, "terms");
+            let terms = checks.finish(terms)?;
             let number = latest.as_ref().map_or(0, |revision| revision.outline.number) + 1;
             // Each has a share of their own: nobody keeps the other from changing what was agreed.
             let (count, bytes) = store::negotiation::proposed(tx.db, link, account)?;
@@ -169,6 +154,13 @@ fn latest_read(
     Ok(latest.map(|id| open_one(tx, known, link, id)).transpose()?)
 }
 
+/// One person's Needs as last written; None: not written.
+fn needs_of(own: &OwnLink, account: AccountId) -> Result<Option<Needs>, Fault> {
+    let member = own.members.iter().find(|member| member.account_id == account);
+    let sealed = member.and_then(|member| member.needs.as_deref());
+    Ok(sealed.map(|sealed| own.key.open_json(needs_aad(own.row.id, account), sealed)).transpose()?)
+}
+
 /// Both persons' current Needs. A suspended person's Needs stay as they were last proposed.
 fn needs_of_both(
     tx: &mut Transaction<'_>,
@@ -183,8 +175,7 @@ fn needs_of_both(
             let mut said = latest.into_iter().flat_map(|latest| &latest.content.needs);
             said.find(|part| part.account == Some(account)).and_then(|part| part.needs.clone())
         } else {
-            let open = |sealed| own.key.open_json(needs_aad(own.row.id, account), sealed);
-            member.needs.as_deref().map(open).transpose()?
+            needs_of(own, account)?
         };
         both.push(PersonsNeeds { account: Some(account), needs });
     }

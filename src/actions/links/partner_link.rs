@@ -12,9 +12,10 @@ use crate::domain::copied_code;
 use crate::domain::negotiation::Needs;
 use crate::domain::nudge::DropReason;
 use crate::domain::partner_link::{
-    CODE_LENGTH, INVITATION_LIFE, Invitation, LINKS_MAX, LinkState, Role, judge_invitation,
+    CODE_LENGTH, INVITATION_LIFE, Invitation, LINKS_MAX, LinkState, Permission, Role, judge_invitation,
 };
-use crate::domain::problem::{Problem, ProblemCode};
+use crate::domain::patch::Patch;
+use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::ids::{AccountId, LinkId, TypedId};
 use crate::store;
 use crate::store::check_in::Whose;
@@ -386,18 +387,35 @@ fn end_each(
     Ok(())
 }
 
+/// A change of one's own choices on a link; none of them can be cleared.
+#[derive(Default)]
+pub struct Choices {
+    /// One's own default role.
+    pub role: Patch<Role>,
+    /// Whether the partner may be told that reaching out would be welcome.
+    pub alert: Patch<Permission>,
+    /// Whether the number of kept promises is wanted.
+    pub promise_count_wanted: Patch<bool>,
+    /// Whether a plea of the other may wake one.
+    pub night_pleas: Patch<Permission>,
+}
+
 /// Sets one's own default role, whether the partner may be told that reaching out would be welcome (R10), whether one may
 /// be woken by a plea (R37), and whether both are to see the number of kept promises. The partner gets no nudge about it.
 pub async fn set_preferences(
     context: &Arc<AppContext>,
     by: &Caller,
     id: LinkId,
-    role: Option<Role>,
-    alert_allowed: Option<bool>,
-    promise_count_wanted: Option<bool>,
-    pleas_at_night: Option<bool>,
+    choices: Choices,
 ) -> ActionResult<LinkView> {
     let account = by.requester.account;
+    let mut checks = Checks::new();
+    let role = choices.role.needed(&mut checks, "role");
+    let alert_allowed = choices.alert.needed(&mut checks, "alertPermission").map(Permission::allows);
+    let promise_count_wanted = choices.promise_count_wanted.needed(&mut checks, "promiseCountWanted");
+    let pleas_at_night = choices.night_pleas.needed(&mut checks, "nightPleaPermission");
+    let pleas_at_night = pleas_at_night.map(Permission::allows);
+    checks.finish(())?;
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let link = OwnLink::load_active(tx, "linkId", id, account)?;

@@ -10,7 +10,8 @@ use crate::actions::scenes::view::{SceneView, view};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::change::ChangeKind;
 use crate::domain::negotiation::ContactWay;
-use crate::domain::partner_link::Role;
+use crate::domain::partner_link::{Role, ScenePermission};
+use crate::domain::patch::Patch;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::domain::scene::{
     CORRECTED_WITHIN, INTENSITY, SCENES_A_DAY, SIMILAR_WITHIN, SceneEvent, SceneSetting, SceneState,
@@ -203,14 +204,16 @@ pub async fn correct(
     context: &Arc<AppContext>,
     by: &Caller,
     id: SceneId,
-    started_at: Option<Timestamp>,
-    ended_at: Option<Timestamp>,
+    started_at: Patch<Timestamp>,
+    ended_at: Patch<Timestamp>,
 ) -> ActionResult<Done<SceneView>> {
     let account = by.requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let mut checks = Checks::new();
+            let started_at = started_at.needed(&mut checks, "startedAt");
             let started_at = started_at.and_then(|at| checks.take(check_past("startedAt", at, tx.now)));
+            let ended_at = ended_at.needed(&mut checks, "endedAt");
             let ended_at = ended_at.and_then(|at| checks.take(check_past("endedAt", at, tx.now)));
             let OwnScene { participants, row } = OwnScene::load(tx, id, account)?;
             let (SceneState::Ended, Some(old_end), false) =
@@ -327,10 +330,10 @@ fn begin(
 pub struct EndOfScene {
     /// When it ended; None: now.
     pub ended_at: Option<Timestamp>,
-    /// 1 to 5; None: as it was.
-    pub intensity: Option<i32>,
-    /// When the two part, in person; None: as it was.
-    pub parted_at: Option<Timestamp>,
+    /// 1 to 5.
+    pub intensity: Patch<i32>,
+    /// When the two part, in person.
+    pub parted_at: Patch<Timestamp>,
 }
 
 /// Ends a scene, also one that ended in the past: both people get their check-ins and the nudges for them in
@@ -342,25 +345,27 @@ pub async fn end(
     EndOfScene { ended_at, intensity, parted_at }: EndOfScene,
 ) -> ActionResult<Done<SceneView>> {
     let account = by.requester.account;
+    let (intensity, parted_at) = (intensity.column(), parted_at.column());
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let mut checks = Checks::new();
-            check_intensity(&mut checks, intensity);
+            check_intensity(&mut checks, intensity.flatten());
             let OwnScene { participants, row } = OwnScene::load(tx, id, account)?;
+            let new_parting = parted_at.flatten();
             match judge_event(row.status, SceneEvent::End) {
-                SceneVerdict::Already => return end_again(tx, &participants, row, account, parted_at),
+                SceneVerdict::Already => return end_again(tx, &participants, row, account, new_parting),
                 SceneVerdict::Refused => return Err(scene_refused().into()),
                 SceneVerdict::Go(_) => {}
             }
             let ended_at = checks.take(check_past("endedAt", ended_at.unwrap_or(tx.now), tx.now));
             check_order(&mut checks, row.started_at.map(|at| at.get()), ended_at);
-            if parted_at.is_some() && participants.link().is_none() {
+            if new_parting.is_some() && participants.link().is_none() {
                 checks.note(Problem::new("partedAt", ProblemCode::OutOfRange, ALONE));
             }
             // Nobody is kept from ending a scene because they part a little before what counts as its end.
             let after_end = |at: Timestamp| ended_at.map_or(at, |end| at.max(end));
             let check = |at| check_parting("partedAt", after_end(at), row.setting, ended_at, tx.now);
-            let parted_at = parted_at.and_then(|at| checks.take(check(at)));
+            let parted_at = parted_at.map(|said| said.and_then(|at| checks.take(check(at))));
             let ended_at = checks.finish(ended_at.unwrap_or(tx.now))?;
             let mut known = RevisionSnapshot::default();
             let row = match row.started_at {
@@ -369,9 +374,9 @@ pub async fn end(
             };
             let row = if intensity.is_some() || parted_at.is_some() {
                 let change = SceneChange {
-                    intensity: intensity.map(Some),
-                    parted_at: parted_at.map(|at| Some(at.into())),
-                    parting_said_at: parted_at.map(|_| Some(tx.ts())),
+                    intensity,
+                    parted_at: parted_at.map(|said| said.map(Into::into)),
+                    parting_said_at: parted_at.map(|said| said.map(|_| tx.ts())),
                     ..Default::default()
                 };
                 store::scene::update(tx.db, row.id, &change)?
@@ -466,15 +471,16 @@ pub async fn cancel(context: &Arc<AppContext>, by: &Caller, id: SceneId) -> Acti
         .await
 }
 
-/// Sets, for one scene, whether the partner may be told that reaching out would be welcome; None: as on the
-/// link. It counts up to the moment of sending, and the partner does not learn of it (R10).
+/// Sets, for one scene, whether the partner may be told that reaching out would be welcome. It counts up to the moment of
+/// sending, and the partner does not learn of it (R10).
 pub async fn set_alert(
     context: &Arc<AppContext>,
     by: &Caller,
     id: SceneId,
-    allowed: Option<bool>,
+    permission: ScenePermission,
 ) -> ActionResult<SceneView> {
     let account = by.requester.account;
+    let allowed = permission.overriding();
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let (link, row) = OwnLink::load_scene(tx, id, account)?;

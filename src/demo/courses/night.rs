@@ -12,7 +12,7 @@ pub async fn live(story: &mut Story<'_>) -> Result<(), StartError> {
     story.says("Sam would like to hear from Alex, who sleeps and did not say that this may wake them.")?;
     story.minutes(8 * 60).await?;
     let query = "mutation($input: UpdateLinkInput!) { updateLink(input: $input) { status } }";
-    story.does(Who::Alex, query, json!({ "linkId": link, "pleasAtNight": true })).await?;
+    story.does(Who::Alex, query, json!({ "linkId": link, "nightPleaPermission": "ALLOW" })).await?;
     story.says("Alex calls, and allows to be woken by this from now on.")?;
     story.minutes(16 * 60).await?;
     plea(story, Who::Sam, &link).await?;

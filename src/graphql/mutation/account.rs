@@ -5,12 +5,12 @@ use crate::actions::accounts::password::{self, Remaining};
 use crate::actions::accounts::sign_up::{self, SignUp};
 use crate::domain::account::AnswerSharing;
 use crate::graphql::errors::{Failure, payload, settle, settle_done, to_ids};
-use crate::graphql::types::account::{Account, QuietHours};
+use crate::graphql::types::account::{Account, ConsentInput, QuietHours};
 use crate::graphql::types::{DateTime, TimeZone};
 use crate::graphql::{caller, context, visitor};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
-/// What signs a person up.
+/// What signs a person up. Null is the same as left out.
 #[derive(InputObject)]
 struct SignUpInput {
     /// The e-mail address (254 characters, RFC 5321); a mail there confirms it.
@@ -21,10 +21,9 @@ struct SignUpInput {
     zone: TimeZone,
     /// The hours in which nothing is sent; default 22:00 to 08:00.
     quiet_hours: Option<QuietHours>,
-    /// The statement "I am an adult (18 or older)."
-    adult: bool,
-    /// The statement "Evenkeel may keep what I write about my wellbeing, to remind me and, as I choose, my partner."
-    health_data_consent: bool,
+    /// The statements that the person made: each of `consentTexts` once, in the version that they read. `CHANGED` says that
+    /// the words are others by now: show them the current ones.
+    consents: Vec<ConsentInput>,
 }
 
 /// Names an account by its address.
@@ -61,24 +60,24 @@ struct ChangePasswordInput {
     new_password: String,
 }
 
-/// What of the profile changes; what is left out stays.
+/// What of the profile changes. A patch: what is left out stays. Only the quiet hours can be null.
 #[derive(InputObject)]
 struct UpdateProfileInput {
     /// The name that partners see; at most 60 characters.
-    display_name: Option<String>,
+    display_name: MaybeUndefined<String>,
     /// The time zone in which the person lives.
-    zone: Option<TimeZone>,
+    zone: MaybeUndefined<TimeZone>,
     /// The hours in which nothing is sent; null: none.
     quiet_hours: MaybeUndefined<QuietHours>,
     /// What of an answer the partner sees unless the answer itself says otherwise.
-    default_sharing: Option<AnswerSharing>,
+    default_sharing: MaybeUndefined<AnswerSharing>,
     /// Whether pushes are wanted.
-    push_wanted: Option<bool>,
+    push_wanted: MaybeUndefined<bool>,
     /// Whether mails about check-ins are wanted.
-    mail_wanted: Option<bool>,
+    mail_wanted: MaybeUndefined<bool>,
 }
 
-/// Pauses nudges.
+/// Pauses nudges. Null is the same as left out.
 #[derive(InputObject)]
 struct PauseNudgesInput {
     /// Until then; left out: until further notice.
@@ -173,8 +172,7 @@ impl AccountMutation {
             display_name: input.display_name,
             zone: input.zone.into(),
             quiet_hours: input.quiet_hours.map(Into::into),
-            adult: input.adult,
-            health_data: input.health_data_consent,
+            consents: input.consents.into_iter().map(Into::into).collect(),
         };
         Ok(settle_done(sign_up::sign_up(context(ctx), &visitor(ctx), typed).await)?.into())
     }
@@ -230,16 +228,12 @@ impl AccountMutation {
         #[graphql(desc = "What changes.")] input: UpdateProfileInput,
     ) -> Result<UpdateProfilePayload, Failure> {
         let change = ProfileChange {
-            display_name: input.display_name,
-            zone: input.zone.map(Into::into),
-            quiet_hours: match input.quiet_hours {
-                MaybeUndefined::Undefined => None,
-                MaybeUndefined::Null => Some(None),
-                MaybeUndefined::Value(quiet) => Some(Some(quiet.into())),
-            },
-            default_share: input.default_sharing,
-            push: input.push_wanted,
-            mail: input.mail_wanted,
+            display_name: input.display_name.into(),
+            zone: input.zone.map_value(String::from).into(),
+            quiet_hours: input.quiet_hours.into(),
+            default_share: input.default_sharing.into(),
+            push: input.push_wanted.into(),
+            mail: input.mail_wanted.into(),
         };
         Ok(settle_done(account::update_profile(context(ctx), &caller(ctx)?, change).await)?.into())
     }

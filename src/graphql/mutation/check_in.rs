@@ -10,7 +10,7 @@ use crate::graphql::types::partner_link::Plea;
 use crate::graphql::{caller, context};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-/// Answers a check-in.
+/// Answers a check-in. Null is the same as left out.
 #[derive(InputObject)]
 struct AnswerCheckInInput {
     /// One of one's own check-ins, due within the last 14 days.

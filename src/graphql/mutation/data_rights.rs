@@ -2,11 +2,22 @@
 
 use crate::actions::accounts::{consent, erasure};
 use crate::actions::export;
+use crate::domain::account::ConsentKind;
+use crate::domain::consent::Statement;
 use crate::graphql::errors::{Failure, payload, settle, settle_done};
 use crate::graphql::types::account::Account;
 use crate::graphql::types::data_rights::{Erasure, Export, ExportDownload};
 use crate::graphql::{caller, context};
-use async_graphql::{Context, Object};
+use async_graphql::{Context, InputObject, Object};
+
+/// Gives a consent again.
+#[derive(InputObject)]
+struct GiveConsentInput {
+    /// Which one: `HEALTH_DATA`, the only one that can be taken back.
+    kind: ConsentKind,
+    /// The version of the words that the person read, as in `consentTexts`. `CHANGED` says that the words are others by now.
+    version: String,
+}
 
 payload!(
     /// The answer to `requestExport`.
@@ -88,9 +99,14 @@ impl DataRightsMutation {
         Ok(settle(consent::withdraw(context(ctx), &caller(ctx)?).await)?.into())
     }
 
-    /// Gives the health-data consent again: "Evenkeel may keep what I write about my wellbeing, to remind me and, as I
-    /// choose, my partner." What is still open comes as planned.
-    async fn give_consent(&self, ctx: &Context<'_>) -> Result<GiveConsentPayload, Failure> {
-        Ok(settle(consent::give(context(ctx), &caller(ctx)?).await)?.into())
+    /// Gives the health-data consent again, to the words of `consentTexts` that the person read. What is still open comes as
+    /// planned.
+    async fn give_consent(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which consent, in which words.")] input: GiveConsentInput,
+    ) -> Result<GiveConsentPayload, Failure> {
+        let given = Statement { kind: input.kind, version: input.version };
+        Ok(settle(consent::give(context(ctx), &caller(ctx)?, given).await)?.into())
     }
 }

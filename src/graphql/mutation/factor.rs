@@ -6,7 +6,7 @@ use crate::graphql::types::factor::{SecondFactorInput, TotpSetup};
 use crate::graphql::{caller, context};
 use async_graphql::{Context, InputObject, Object};
 
-/// A proof that it is still the owner who holds this session: the same as a log-in by password asks for.
+/// A proof that it is still the owner who holds this session: the same as a log-in by password asks for. Null is the same as left out.
 #[derive(InputObject)]
 struct ReauthenticateInput {
     /// The password.

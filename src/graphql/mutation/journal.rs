@@ -9,7 +9,7 @@ use crate::graphql::{caller, context};
 use crate::ids::SceneId;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
-/// Writes an entry.
+/// Writes an entry. Null is the same as left out.
 #[derive(InputObject)]
 struct WriteJournalEntryInput {
     /// What is written down; at most 10000 characters.
@@ -20,17 +20,17 @@ struct WriteJournalEntryInput {
     written_at: Option<DateTime>,
 }
 
-/// What of an entry changes; what is left out stays.
+/// What of an entry changes. A patch: what is left out stays. Only the scene can be null.
 #[derive(InputObject)]
 struct EditJournalEntryInput {
     /// One of one's own entries.
     entry_id: ID,
     /// What is written down; at most 10000 characters.
-    text: Option<String>,
+    text: MaybeUndefined<String>,
     /// The scene that it is about, one that one took part in; null: none.
     scene_id: MaybeUndefined<ID>,
     /// The instant under which it stands: now or any in the past.
-    written_at: Option<DateTime>,
+    written_at: MaybeUndefined<DateTime>,
 }
 
 /// Names an entry to delete.
@@ -95,12 +95,9 @@ impl JournalMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let entry = id("entryId", &input.entry_id)?;
-            let about = match input.scene_id {
-                MaybeUndefined::Undefined => None,
-                MaybeUndefined::Null => Some(None),
-                MaybeUndefined::Value(typed) => Some(Some(scene(&typed)?)),
-            };
-            let edit = Edit { text: input.text, scene: about, written_at: input.written_at.map(|at| at.0) };
+            let about = input.scene_id.map_value(|typed| scene(&typed)).transpose()?;
+            let edit =
+                Edit { text: input.text.into(), scene: about.into(), written_at: input.written_at.into() };
             journal::edit(context(ctx), &by, entry, edit).await
         };
         Ok(settle(outcome.await)?.into())

@@ -3,49 +3,62 @@
 use crate::actions::links::negotiation::{self, Proposal, RevisionChange};
 use crate::actions::links::partner_link;
 use crate::actions::{ActionResult, Done};
-use crate::domain::negotiation::ContactWay;
+use crate::domain::negotiation::{ContactWay, TermsPatch};
 use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, settle_done};
 use crate::graphql::types::check_in_time::CheckInTimeInput;
-use crate::graphql::types::negotiation::{Needs, Revision};
+use crate::graphql::types::negotiation::{NeedsInput, Revision};
 use crate::graphql::types::partner_link::PartnerLink;
 use crate::graphql::{caller, context, loaders, requester};
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
 /// Writes one's own Needs.
 #[derive(InputObject)]
 struct WriteNeedsInput {
     /// One of one's own active links.
     link_id: ID,
-    /// All of them: what was written before is replaced.
-    needs: Needs,
+    /// What of them changes.
+    needs: NeedsInput,
 }
 
-/// What both would agree on together.
+/// What both would agree on together. A patch: what is left out is as in the Revision that `basedOn` names, and null clears;
+/// without `basedOn`, what is left out is empty or has its default.
 #[derive(InputObject)]
 struct TermsInput {
     /// Limits, in their words; at most 4000 characters.
-    #[graphql(default)]
-    limits: String,
-    /// The signal that stops everything; needed, at most 200 characters.
-    stop_signal: String,
+    limits: MaybeUndefined<String>,
+    /// The signal that stops everything; needed, at most 200 characters. It cannot be null.
+    stop_signal: MaybeUndefined<String>,
     /// When check-ins fall due: one to eight times, at least one of them counted from the scene's end; those of one kind are
-    /// at least 30 minutes apart. Default: 60, 1440 and 2880 minutes after the end.
-    protocol: Option<Vec<CheckInTimeInput>>,
+    /// at least 30 minutes apart. Default, and if null: 60, 1440 and 2880 minutes after the end.
+    protocol: MaybeUndefined<Vec<CheckInTimeInput>>,
     /// How and when they want to be in touch; at most 4000 characters.
-    #[graphql(default)]
-    contact_plan: String,
-    /// What a partner may be told would be welcome; left out: nothing, and no partner is ever told.
-    partner_alert: Option<ContactWay>,
+    contact_plan: MaybeUndefined<String>,
+    /// What a partner may be told would be welcome; null, and by default: nothing, and no partner is ever told.
+    partner_alert: MaybeUndefined<ContactWay>,
 }
 
-/// Proposes a Revision.
+impl From<TermsInput> for TermsPatch {
+    fn from(input: TermsInput) -> Self {
+        let TermsInput { limits, stop_signal, protocol, contact_plan, partner_alert } = input;
+        let protocol = protocol.map_value(|times| times.into_iter().map(Into::into).collect::<Vec<_>>());
+        Self {
+            limits: limits.into(),
+            stop_signal: stop_signal.into(),
+            protocol: protocol.into(),
+            contact_plan: contact_plan.into(),
+            partner_alert: partner_alert.into(),
+        }
+    }
+}
+
+/// Proposes a Revision. Null is the same as left out.
 #[derive(InputObject)]
 struct ProposeRevisionInput {
     /// One of one's own active links.
     link_id: ID,
     /// The newest Revision that the proposer has read; left out: there is none yet.
     based_on: Option<ID>,
-    /// The shared terms. Both people's Needs are taken as last written.
+    /// What changes in its terms. Both people's Needs are taken as last written.
     terms: TermsInput,
 }
 
@@ -147,7 +160,7 @@ impl NegotiationMutation {
         Ok(settle_done(outcome.await)?.into())
     }
 
-    /// Proposes a Revision: both people's Needs as last written, and these terms. It needs a yes of both, the
+    /// Proposes a Revision: both people's Needs as last written, and the terms with what changes. It needs a yes of both, the
     /// proposer's own too.
     async fn propose_revision(
         &self,
@@ -156,15 +169,10 @@ impl NegotiationMutation {
     ) -> Result<ProposeRevisionPayload, Failure> {
         let by = caller(ctx)?;
         let outcome = async {
-            let terms = input.terms;
             let proposal = Proposal {
                 link: id("linkId", &input.link_id)?,
                 based_on: input.based_on.as_ref().map(|text| id("basedOn", text)).transpose()?,
-                limits: terms.limits,
-                stop_signal: terms.stop_signal,
-                protocol: terms.protocol.map(|times| times.into_iter().map(Into::into).collect()),
-                contact_plan: terms.contact_plan,
-                partner_alert: terms.partner_alert,
+                terms: input.terms.into(),
             };
             negotiation::propose(context(ctx), &by, proposal).await
         };

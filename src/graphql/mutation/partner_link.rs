@@ -1,11 +1,11 @@
 //! Invite, accept, decline, end, and choose on a link.
 
-use crate::actions::links::partner_link;
-use crate::domain::partner_link::Role;
+use crate::actions::links::partner_link::{self, Choices};
+use crate::domain::partner_link::{Permission, Role};
 use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
 use crate::graphql::types::partner_link::PartnerLink;
 use crate::graphql::{caller, context};
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
 /// Invites somebody.
 #[derive(InputObject)]
@@ -37,20 +37,21 @@ struct EndLinkInput {
     link_id: ID,
 }
 
-/// One's own choices on a link; what is left out stays.
+/// What changes in one's own choices on a link. A patch: what is left out stays. None of them can be null.
 #[derive(InputObject)]
 struct UpdateLinkInput {
     /// One of one's own active links.
     link_id: ID,
     /// One's own default role.
-    role: Option<Role>,
-    /// Whether the partner may be told, after three unanswered nudges, that reaching out would be welcome.
-    partner_alert_allowed: Option<bool>,
+    role: MaybeUndefined<Role>,
+    /// Whether the partner may be told, after three unanswered nudges, that reaching out would be welcome. Default of a new
+    /// link: `FORBID`.
+    alert_permission: MaybeUndefined<Permission>,
     /// Whether one wants to see how many promises the two kept. It is shown once both want it, and to both; taking it
     /// back works at once, and nobody is told.
-    promise_count_wanted: Option<bool>,
-    /// Whether one may be woken in one's quiet hours when the partner asks to hear from one. Default of a new link: no.
-    pleas_at_night: Option<bool>,
+    promise_count_wanted: MaybeUndefined<bool>,
+    /// Whether one may be woken in one's quiet hours when the partner asks to hear from one. Default of a new link: `FORBID`.
+    night_plea_permission: MaybeUndefined<Permission>,
 }
 
 payload!(
@@ -146,18 +147,13 @@ impl LinkMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let link = id("linkId", &input.link_id)?;
-            let UpdateLinkInput { role, partner_alert_allowed, promise_count_wanted, pleas_at_night, .. } =
-                input;
-            partner_link::set_preferences(
-                context(ctx),
-                &by,
-                link,
-                role,
-                partner_alert_allowed,
-                promise_count_wanted,
-                pleas_at_night,
-            )
-            .await
+            let choices = Choices {
+                role: input.role.into(),
+                alert: input.alert_permission.into(),
+                promise_count_wanted: input.promise_count_wanted.into(),
+                night_pleas: input.night_plea_permission.into(),
+            };
+            partner_link::set_preferences(context(ctx), &by, link, choices).await
         };
         Ok(settle_done(outcome.await)?.into())
     }

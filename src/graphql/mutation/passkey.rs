@@ -25,7 +25,7 @@ struct RemovePasskeyInput {
     passkey_id: ID,
 }
 
-/// Finishes a log-in by a passkey.
+/// Finishes a log-in by a passkey. Null is the same as left out.
 #[derive(InputObject)]
 struct FinishPasskeyLogInInput {
     /// What `beginPasskeyLogIn` answered.

@@ -8,7 +8,7 @@ use crate::graphql::types::partner_link::{PartnerLink, Plea};
 use crate::graphql::{caller, context, loaders};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-/// Asks the partner to get in touch: exactly one of the two.
+/// Asks the partner to get in touch: exactly one of the two. Null is the same as left out.
 #[derive(InputObject)]
 struct AskPartnerInput {
     /// One of one's own active links.

@@ -6,7 +6,7 @@ use crate::actions::scenes::parting;
 use crate::actions::scenes::scene::{self, EndOfScene, NewScene, Recorded};
 use crate::actions::scenes::view::AftercareContent;
 use crate::domain::negotiation::{Comfort, ContactWay};
-use crate::domain::partner_link::Role;
+use crate::domain::partner_link::{Role, ScenePermission};
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::scene::SceneSetting;
 use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, settle_done};
@@ -14,9 +14,9 @@ use crate::graphql::types::DateTime;
 use crate::graphql::types::scene::{Giver, Scene};
 use crate::graphql::{caller, context};
 use crate::ids::LinkId;
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
-/// Plans a scene.
+/// Plans a scene. Null is the same as left out.
 #[derive(InputObject)]
 struct PlanSceneInput {
     /// One of one's own active links; left out for a scene of oneself alone, which then says `solo: true`.
@@ -38,7 +38,7 @@ struct PlanSceneInput {
     parted_at: Option<DateTime>,
 }
 
-/// Records a scene that was not planned.
+/// Records a scene that was not planned. Null is the same as left out.
 #[derive(InputObject)]
 struct RecordSceneInput {
     /// One of one's own active links; left out for a scene of oneself alone, which then says `solo: true`.
@@ -65,18 +65,18 @@ struct RecordSceneInput {
     separate: bool,
 }
 
-/// Corrects when a scene took place; what is left out stays.
+/// Corrects when a scene took place. A patch: what is left out stays. Neither can be null.
 #[derive(InputObject)]
 struct CorrectSceneInput {
     /// An ended scene that one took part in, recorded within the last two hours.
     scene_id: ID,
     /// When it began: within the last 30 days.
-    started_at: Option<DateTime>,
+    started_at: MaybeUndefined<DateTime>,
     /// When it ended: within the last 30 days. Its check-ins move with it.
-    ended_at: Option<DateTime>,
+    ended_at: MaybeUndefined<DateTime>,
 }
 
-/// Starts a planned scene.
+/// Starts a planned scene. Null is the same as left out.
 #[derive(InputObject)]
 struct StartSceneInput {
     /// A scene that one takes part in.
@@ -85,17 +85,17 @@ struct StartSceneInput {
     started_at: Option<DateTime>,
 }
 
-/// Ends a scene.
+/// Ends a scene. A patch of what was recorded before: intensity and parting stay if left out, and null clears them.
 #[derive(InputObject)]
 struct EndSceneInput {
     /// A scene that one takes part in.
     scene_id: ID,
-    /// When it ended: now (the default) or within the last 30 days.
+    /// When it ended: now (the default, and if null) or within the last 30 days.
     ended_at: Option<DateTime>,
-    /// From 1 to 5; left out: as recorded before.
-    intensity: Option<i32>,
-    /// In person: when the two part, now or as planned, within 30 days; left out: as said before.
-    parted_at: Option<DateTime>,
+    /// From 1 to 5; null: not said.
+    intensity: MaybeUndefined<i32>,
+    /// In person: when the two part, now or as planned, within 30 days; null: not said.
+    parted_at: MaybeUndefined<DateTime>,
 }
 
 /// Says when the two part.
@@ -114,7 +114,7 @@ struct CancelSceneInput {
     scene_id: ID,
 }
 
-/// Writes aftercare down.
+/// Writes aftercare down. Null is the same as left out.
 #[derive(InputObject)]
 struct RecordAftercareInput {
     /// A scene that one takes part in, under way or ended.
@@ -136,11 +136,11 @@ struct RecordAftercareInput {
 struct SetSceneAlertInput {
     /// A scene that one takes part in.
     scene_id: ID,
-    /// Whether the partner may be told, for this scene; null: as on the link.
-    allowed: Option<bool>,
+    /// Whether the partner may be told, for this scene, that reaching out would be welcome.
+    alert_permission: ScenePermission,
 }
 
-/// Writes an outreach down.
+/// Writes an outreach down. Null is the same as left out.
 #[derive(InputObject)]
 struct RecordOutreachInput {
     /// An ended scene of one of one's own active links.
@@ -316,7 +316,7 @@ impl SceneMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let scene = id("sceneId", &input.scene_id)?;
-            let (started_at, ended_at) = (input.started_at.map(|at| at.0), input.ended_at.map(|at| at.0));
+            let (started_at, ended_at) = (input.started_at.into(), input.ended_at.into());
             scene::correct(context(ctx), &by, scene, started_at, ended_at).await
         };
         Ok(settle(outcome.await)?.into())
@@ -345,8 +345,11 @@ impl SceneMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let scene = id("sceneId", &input.scene_id)?;
-            let (ended_at, parted_at) = (input.ended_at.map(|at| at.0), input.parted_at.map(|at| at.0));
-            let said = EndOfScene { ended_at, intensity: input.intensity, parted_at };
+            let said = EndOfScene {
+                ended_at: input.ended_at.map(|at| at.0),
+                intensity: input.intensity.into(),
+                parted_at: input.parted_at.into(),
+            };
             scene::end(context(ctx), &by, scene, said).await
         };
         Ok(settle(outcome.await)?.into())
@@ -404,7 +407,7 @@ impl SceneMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let scene = id("sceneId", &input.scene_id)?;
-            scene::set_alert(context(ctx), &by, scene, input.allowed).await
+            scene::set_alert(context(ctx), &by, scene, input.alert_permission).await
         };
         Ok(settle_done(outcome.await)?.into())
     }

@@ -9,7 +9,7 @@ use crate::graphql::types::factor::{SecondFactorInput, SecondStep};
 use crate::graphql::{caller, context, visitor};
 use async_graphql::{Context, ID, InputObject, Object, Union};
 
-/// What signs a device in.
+/// What signs a device in. Null is the same as left out.
 #[derive(InputObject)]
 struct LogInInput {
     /// The e-mail address (254 characters, RFC 5321).
@@ -33,7 +33,7 @@ struct CompleteLogInInput {
     second_factor: SecondFactorInput,
 }
 
-/// Exchanges a refresh token.
+/// Exchanges a refresh token. Null is the same as left out.
 #[derive(InputObject)]
 struct RefreshSessionInput {
     /// The refresh token.

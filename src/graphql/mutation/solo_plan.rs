@@ -3,19 +3,20 @@
 use crate::actions::accounts::solo_plan;
 use crate::graphql::errors::{Failure, payload, settle_done};
 use crate::graphql::types::check_in_time::SoloCheckInTimeInput;
-use crate::graphql::types::negotiation::Needs;
+use crate::graphql::types::negotiation::NeedsInput;
 use crate::graphql::types::solo_plan::SoloPlan;
 use crate::graphql::{caller, context};
-use async_graphql::{Context, InputObject, Object};
+use async_graphql::{Context, InputObject, MaybeUndefined, Object};
 
-/// Writes one's plan for scenes of oneself alone.
+/// What changes in one's plan for scenes of oneself alone. A patch: what is left out stays as last written, and null clears
+/// it.
 #[derive(InputObject)]
 struct WriteSoloPlanInput {
-    /// What one needs then; left out: nothing is written.
-    needs: Option<Needs>,
+    /// What one needs then; null: nothing is written.
+    needs: MaybeUndefined<NeedsInput>,
     /// When one is to be asked: one to eight times counted from the scene's end; those of one kind are at least 30 minutes
-    /// apart. Default: 60, 1440 and 2880 minutes after the end.
-    protocol: Option<Vec<SoloCheckInTimeInput>>,
+    /// apart. Default, and if null: 60, 1440 and 2880 minutes after the end.
+    protocol: MaybeUndefined<Vec<SoloCheckInTimeInput>>,
 }
 
 payload!(
@@ -32,16 +33,16 @@ pub struct SoloPlanMutation;
 
 #[Object]
 impl SoloPlanMutation {
-    /// Writes one's plan for scenes of oneself alone, all of it: what was written before is replaced. It holds for scenes that
-    /// end from now on.
+    /// Changes one's plan for scenes of oneself alone. It holds for scenes that end from now on.
     async fn write_solo_plan(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The plan.")] input: WriteSoloPlanInput,
+        #[graphql(desc = "What changes.")] input: WriteSoloPlanInput,
     ) -> Result<WriteSoloPlanPayload, Failure> {
         let by = caller(ctx)?;
-        let protocol = input.protocol.map(|times| times.into_iter().map(Into::into).collect());
-        let written = solo_plan::write(context(ctx), &by, input.needs.map(Into::into), protocol).await;
+        let protocol =
+            input.protocol.map_value(|times| times.into_iter().map(Into::into).collect::<Vec<_>>());
+        let written = solo_plan::write(context(ctx), &by, input.needs.into(), protocol.into()).await;
         Ok(settle_done(written)?.into())
     }
 }

@@ -8,6 +8,7 @@ use crate::actions::auth::session_tokens::Tokens;
 use crate::actions::nudges::device::DeviceView;
 use crate::auth::Requester;
 use crate::domain::account::{AnswerSharing, ConsentKind, FURTHER_NOTICE};
+use crate::domain::consent::Statement;
 use crate::domain::quiet_hours::{QuietHours as Quiet, spelled_minute};
 use crate::domain::reachability::Ways;
 use crate::graphql::errors::Failure;
@@ -143,12 +144,44 @@ impl From<QuietHours> for crate::actions::accounts::account::TypedQuietHours {
     }
 }
 
-/// A statement that the person made at sign-up.
+/// A statement that is asked for at sign-up, in its current words.
+#[derive(SimpleObject)]
+pub struct ConsentText {
+    /// Which statement.
+    kind: ConsentKind,
+    /// The version of the words: whoever says yes to them names it.
+    version: &'static str,
+    /// The words, in English, as the person reads them.
+    text: &'static str,
+}
+
+impl From<ConsentKind> for ConsentText {
+    fn from(kind: ConsentKind) -> Self {
+        Self { kind, version: kind.version(), text: kind.text() }
+    }
+}
+
+/// A statement that the person makes.
+#[derive(InputObject)]
+pub struct ConsentInput {
+    /// Which statement.
+    kind: ConsentKind,
+    /// The version of the words that the person read, as in `consentTexts`.
+    version: String,
+}
+
+impl From<ConsentInput> for Statement {
+    fn from(ConsentInput { kind, version }: ConsentInput) -> Self {
+        Self { kind, version }
+    }
+}
+
+/// A statement that the person made.
 #[derive(SimpleObject)]
 pub struct Consent {
     /// Which statement.
     kind: ConsentKind,
-    /// The version of its words.
+    /// The version of the words that they read.
     version: String,
     /// When it was made.
     given_at: DateTime,

@@ -7,41 +7,54 @@ use super::{DateTime, Who};
 use crate::actions::Fault;
 use crate::actions::links::revisions::{RevisionOutline, RevisionView};
 use crate::domain::negotiation::{
-    self as rules, Comfort, ContactWay, Content, Nearness, RevisionState, changed_fields,
+    self as rules, Comfort, ContactWay, Content, Nearness, NeedsPatch, RevisionState, changed_fields,
 };
 use crate::graphql::errors::Failure;
 use crate::graphql::loaders;
 use crate::ids::AccountId;
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use std::sync::Arc;
 
-/// What one person needs after a scene. Texts are plain; each has a limit in characters.
-#[derive(Clone, Debug, SimpleObject, InputObject)]
-#[graphql(input_name = "NeedsInput")]
+/// What one person needs after a scene. Texts are plain.
+#[derive(Clone, Debug, SimpleObject)]
 pub struct Needs {
     /// What helps; each once.
-    #[graphql(default)]
     pub comforts: Vec<Comfort>,
     /// What to avoid; at most 20 entries of at most 200 characters.
-    #[graphql(default)]
     pub avoid: Vec<Text>,
     /// What brings one back; at most 500 characters.
-    #[graphql(default)]
     pub grounding: Text,
     /// What to eat and drink; at most 500 characters.
-    #[graphql(default)]
     pub food_and_drink: Text,
     /// Words that help; at most 500 characters.
-    #[graphql(default)]
     pub words: Text,
     /// How to be contacted, the dearest first; each once.
-    #[graphql(default)]
     pub contact: Vec<ContactWay>,
-    /// Space or closeness.
+    /// Space or closeness; null: not said.
     pub nearness: Option<Nearness>,
     /// Anything else; at most 4000 characters.
-    #[graphql(default)]
     pub anything_else: Text,
+}
+
+/// What changes in what one needs after a scene. A patch: what is left out stays as last written, and null clears it.
+#[derive(InputObject)]
+pub struct NeedsInput {
+    /// What helps; each once.
+    comforts: MaybeUndefined<Vec<Comfort>>,
+    /// What to avoid; at most 20 entries of at most 200 characters.
+    avoid: MaybeUndefined<Vec<String>>,
+    /// What brings one back; at most 500 characters.
+    grounding: MaybeUndefined<String>,
+    /// What to eat and drink; at most 500 characters.
+    food_and_drink: MaybeUndefined<String>,
+    /// Words that help; at most 500 characters.
+    words: MaybeUndefined<String>,
+    /// How to be contacted, the dearest first; each once.
+    contact: MaybeUndefined<Vec<ContactWay>>,
+    /// Space or closeness.
+    nearness: MaybeUndefined<Nearness>,
+    /// Anything else; at most 4000 characters.
+    anything_else: MaybeUndefined<String>,
 }
 
 impl From<rules::Needs> for Needs {
@@ -69,19 +82,17 @@ impl From<rules::Needs> for Needs {
     }
 }
 
-impl From<Needs> for rules::Needs {
-    fn from(needs: Needs) -> Self {
-        let Needs { comforts, avoid, grounding, food_and_drink, words, contact, nearness, anything_else } =
-            needs;
+impl From<NeedsInput> for NeedsPatch {
+    fn from(input: NeedsInput) -> Self {
         Self {
-            comforts,
-            avoid: avoid.into_iter().map(Into::into).collect(),
-            grounding: grounding.into(),
-            food_and_drink: food_and_drink.into(),
-            words: words.into(),
-            contact,
-            nearness,
-            anything_else: anything_else.into(),
+            comforts: input.comforts.into(),
+            avoid: input.avoid.into(),
+            grounding: input.grounding.into(),
+            food_and_drink: input.food_and_drink.into(),
+            words: input.words.into(),
+            contact: input.contact.into(),
+            nearness: input.nearness.into(),
+            anything_else: input.anything_else.into(),
         }
     }
 }

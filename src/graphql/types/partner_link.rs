@@ -10,7 +10,7 @@ use crate::actions::links::revisions::RevisionOutline;
 use crate::actions::scenes::view;
 use crate::domain::data_rights;
 use crate::domain::negotiation::RevisionState;
-use crate::domain::partner_link::{LinkState, Role};
+use crate::domain::partner_link::{LinkState, Permission, Role};
 use crate::domain::plea::PleaState;
 use crate::graphql::errors::Failure;
 use crate::graphql::paging::{Connection, ConnectionArgs};
@@ -70,14 +70,14 @@ impl PartnerLink {
 
     /// Whether the partner may be told, after three unanswered nudges, that reaching out would be welcome. One's own
     /// choice; the partner does not see it. It takes effect only under an agreement that says what may be told.
-    async fn partner_alert_allowed(&self) -> bool {
-        self.0.mine.alert_allowed
+    async fn alert_permission(&self) -> Permission {
+        self.0.mine.alert_allowed.into()
     }
 
     /// Whether one may be woken in one's quiet hours when the partner asks to hear from one. One's own choice; the partner
     /// does not see it.
-    async fn pleas_at_night(&self) -> bool {
-        self.0.mine.pleas_at_night
+    async fn night_plea_permission(&self) -> Permission {
+        self.0.mine.pleas_at_night.into()
     }
 
     /// One's own pleas of the last seven days, the latest first; at most 20. The other's are not here: they come as a

@@ -35,6 +35,12 @@ impl ScalarType for DateTime {
     }
 }
 
+impl From<DateTime> for Timestamp {
+    fn from(at: DateTime) -> Self {
+        at.0
+    }
+}
+
 impl From<Timestamp> for DateTime {
     fn from(at: Timestamp) -> Self {
         Self(at)

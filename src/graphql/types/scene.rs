@@ -8,7 +8,7 @@ use super::text::Text;
 use super::{DateTime, Who};
 use crate::actions::scenes::view::{AftercareView, GivenBy, OutreachView, SceneView};
 use crate::domain::negotiation::{Comfort, ContactWay};
-use crate::domain::partner_link::Role;
+use crate::domain::partner_link::{Role, ScenePermission};
 use crate::domain::revision_text::ERASED;
 use crate::domain::scene::{SceneSetting, SceneState};
 use crate::graphql::errors::Failure;
@@ -175,10 +175,10 @@ impl Scene {
         self.0.partner_role
     }
 
-    /// One's own choice whether the partner may be told, for this scene; null: as on the link. The partner does not
-    /// see it.
-    async fn partner_alert_allowed(&self) -> Option<bool> {
-        self.0.alert_allowed
+    /// One's own choice whether the partner may be told, for this scene, that reaching out would be welcome. The partner does
+    /// not see it. Null: it is of oneself alone.
+    async fn alert_permission(&self) -> Option<ScenePermission> {
+        self.0.link.map(|_| self.0.alert_allowed.into())
     }
 
     /// The agreed Revision that it stood under; null: none, and the default protocol holds, or one's own plan if it is of

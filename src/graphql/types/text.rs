@@ -4,9 +4,7 @@ use crate::actions::metered;
 use crate::graphql::errors::Failure;
 use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
-use async_graphql::{
-    ContextSelectionSet, InputType, InputValueResult, OutputType, Positioned, ServerResult, Value,
-};
+use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
 use std::borrow::Cow;
 
 /// A text, which may be long. To clients it is a `String`; put into an answer, however often, it counts each time.
@@ -16,12 +14,6 @@ pub struct Text(pub String);
 impl From<String> for Text {
     fn from(text: String) -> Self {
         Self(text)
-    }
-}
-
-impl From<Text> for String {
-    fn from(text: Text) -> Self {
-        text.0
     }
 }
 
@@ -40,29 +32,5 @@ impl OutputType for Text {
             ctx.set_error_path(error.into_server_error(field.pos))
         })?;
         Ok(Value::String(self.0.clone()))
-    }
-}
-
-impl InputType for Text {
-    type RawValueType = String;
-
-    fn type_name() -> Cow<'static, str> {
-        <String as InputType>::type_name()
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        <String as InputType>::create_type_info(registry)
-    }
-
-    fn parse(value: Option<Value>) -> InputValueResult<Self> {
-        String::parse(value).map(Self).map_err(async_graphql::InputValueError::propagate)
-    }
-
-    fn to_value(&self) -> Value {
-        InputType::to_value(&self.0)
-    }
-
-    fn as_raw_value(&self) -> Option<&String> {
-        Some(&self.0)
     }
 }

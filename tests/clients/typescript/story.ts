@@ -18,7 +18,11 @@ function done<P extends { status: api.Status; problems: unknown }>(payload: P): 
 async function signUp(url: string, trusted: boolean, inbox: Inbox, displayName: string): Promise<Evenkeel> {
   const client = new Evenkeel(url, trusted);
   const email = `${displayName.toLowerCase()}@example.org`;
-  const input = { email, displayName, zone: "UTC", adult: true, healthDataConsent: true };
+  const consents = (await client.send(api.ConsentTextsDocument, {})).consentTexts.map(({ kind, version, text }) => {
+    assert.match(text, /\.$/);
+    return { kind, version };
+  });
+  const input = { email, displayName, zone: "UTC", consents };
   done((await client.send(api.SignUpDocument, { input })).signUp);
   const headers = { "Content-Type": "application/json", Accept: "application/json" };
   const body = JSON.stringify({ password: PASSWORD });

@@ -47,7 +47,7 @@ async fn fill(app: &TestApp, couple: &Couple) -> BTreeMap<&'static str, String> 
     alex.done(
         app,
         "updateLink",
-        json!({ "linkId": link, "promiseCountWanted": true, "pleasAtNight": true }),
+        json!({ "linkId": link, "promiseCountWanted": true, "nightPleaPermission": "ALLOW" }),
         "",
     )
     .await;
@@ -64,7 +64,7 @@ async fn fill(app: &TestApp, couple: &Couple) -> BTreeMap<&'static str, String> 
         person.done(app, "recordAftercare", aftercare, "").await;
         person.done(app, "recordOutreach", json!({ "sceneId": scene, "way": "CALL" }), "").await;
     }
-    alex.done(app, "setSceneAlert", json!({ "sceneId": scene, "allowed": true }), "").await;
+    alex.done(app, "setSceneAlert", json!({ "sceneId": scene, "alertPermission": "ALLOW" }), "").await;
     app.pass_minutes(65).await;
     let check_in = couple.check_ins(app, alex, &scene).await.remove(0)["id"].clone();
     alex.done(app, "snoozeCheckIn", json!({ "checkInId": check_in, "minutes": 10 }), "").await;

@@ -3,12 +3,12 @@
 use super::world::World;
 use crate::support::TestApp;
 use crate::support::care::{after_end, on_day};
-use crate::support::people::PASSWORD;
+use crate::support::people::{PASSWORD, consents, health_consent};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 /// Texts that are not free text: each has its own format, and is refused for breaking it.
-pub const NO_FREE_TEXT: [&str; 22] = [
+pub const NO_FREE_TEXT: [&str; 24] = [
     "protocol.1.onDay.localTime",
     "terms.protocol.1.onDay.localTime",
     "terms.protocol.3.onDayAfterParting.localTime",
@@ -31,6 +31,8 @@ pub const NO_FREE_TEXT: [&str; 22] = [
     "auth",
     "code",
     "contentHash",
+    "version",
+    "consents.0.version",
 ];
 
 /// A mutation with an input that it accepts.
@@ -83,8 +85,8 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     rows.push(codes("declineInvitation", &json!({ "code": world.codes[1] })));
     let ended = ("linkId", ex.link.clone(), "", "UNCHANGED");
     rows.push(row("endLink", json!({ "linkId": world.invitation.1 }), vec![ended]));
-    let good = json!({ "linkId": own.link, "role": "SWITCH", "partnerAlertAllowed": true,
-        "promiseCountWanted": true, "pleasAtNight": true });
+    let good = json!({ "linkId": own.link, "role": "SWITCH", "alertPermission": "ALLOW",
+        "promiseCountWanted": true, "nightPleaPermission": "ALLOW" });
     rows.push(row("takeBackPlea", json!({ "pleaId": world.plea }), vec![]));
     let bad = vec![ended_link(), ("sceneId", own.ended[0].clone(), "linkId", "REQUIRED")];
     rows.push(row("askPartner", json!({ "linkId": own.link }), bad));
@@ -214,7 +216,7 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     ];
     rows.push(row("recordAftercare", good, bad));
     // A person can still make their own choice about an ex-partner: it only ever takes away.
-    rows.push(row("setSceneAlert", json!({ "sceneId": own.ended[0], "allowed": true }), vec![]));
+    rows.push(row("setSceneAlert", json!({ "sceneId": own.ended[0], "alertPermission": "ALLOW" }), vec![]));
     let good = json!({ "sceneId": own.ended[0], "way": "CALL", "happenedAt": after(-1) });
     let bad = vec![
         ("happenedAt", after(1), "happenedAt", "OUT_OF_RANGE"),
@@ -249,14 +251,13 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     let mut bad = passwords("newPassword");
     bad.push(("currentPassword", new.clone(), "currentPassword", "INCORRECT"));
     rows.push(row("changePassword", json!({ "currentPassword": PASSWORD, "newPassword": new }), bad));
-    for mutation in [
-        "withdrawConsent",
-        "giveConsent",
-        "createExportDownload",
-        "requestExport",
-        "requestErasure",
-        "cancelErasure",
-    ] {
+    let bad = vec![
+        ("kind", json!("ADULT"), "kind", "WRONG_STATE"),
+        ("version", json!("2020-01"), "version", "CHANGED"),
+    ];
+    rows.push(row("withdrawConsent", Value::Null, vec![]));
+    rows.push(row("giveConsent", health_consent(), bad));
+    for mutation in ["createExportDownload", "requestExport", "requestErasure", "cancelErasure"] {
         rows.push(row(mutation, Value::Null, vec![]));
     }
     rows.push(row("logOut", Value::Null, vec![]));
@@ -335,9 +336,15 @@ fn accounts(app: &TestApp, world: &World, after: &dyn Fn(i64) -> Value) -> Vec<R
         ]
     };
     let good = json!({ "email": "another@people.test", "displayName": "Another",
-        "zone": "Europe/Berlin", "quietHours": quiet, "adult": true, "healthDataConsent": true });
-    let statements = ["adult", "healthDataConsent"].map(|field| (field, json!(false), field, "REQUIRED"));
-    row("signUp", good, [profile(), emails("email"), statements.to_vec()].concat());
+        "zone": "Europe/Berlin", "quietHours": quiet, "consents": consents() });
+    let all = consents();
+    let statements = vec![
+        ("consents", json!([all[0]]), "consents", "REQUIRED"),
+        ("consents", json!([all[1]]), "consents", "REQUIRED"),
+        ("consents", json!([all[0], all[1], all[0]]), "consents", "DUPLICATE"),
+        ("consents.1.version", json!("2020-01"), "consents.1.version", "CHANGED"),
+    ];
+    row("signUp", good, [profile(), emails("email"), statements].concat());
     let wrong = |other: &str| vec![("token", json!(other), "token", "EXPIRED")];
     let good = json!({ "token": world.confirm_token, "password": PASSWORD });
     row("confirmEmail", good, [passwords("password"), wrong(&world.reset_token)].concat());

@@ -204,7 +204,7 @@ impl World {
         say_yes(app, &sam, &agreed).await;
         own.open = open_revision(app, &sam, &own.link, Some(&agreed)).await;
         let new = json!({ "email": "new@people.test", "displayName": "New",
-            "zone": "Europe/Berlin", "adult": true, "healthDataConsent": true });
+            "zone": "Europe/Berlin", "consents": crate::support::people::consents() });
         let confirm_token = mailed_token(app, "signUp", new, "new@people.test").await;
         let reset = json!({ "email": kim.email });
         let reset_token = mailed_token(app, "requestPasswordReset", reset, &kim.email).await;
@@ -319,12 +319,12 @@ const VIEWS: [&str; 6] = [
         pausedUntil emailFails } consents { kind version givenAt withdrawnAt } sessions { id label current } factors { totpSince recoveryCodesLeft passkeys { id label } }
         devices { id label createdAt } } }",
     "{ viewer { partnerLinks(endedToo: true) { id state me { displayName role } partner { displayName role }
-        partnerAlertAllowed promiseCountWanted promisesKept { count } myNeeds { comforts avoid grounding foodAndDrink words contact nearness anythingElse }
+        alertPermission promiseCountWanted promisesKept { count } myNeeds { comforts avoid grounding foodAndDrink words contact nearness anythingElse }
         invitationExpiresAt activeAt endedAt agreedRevision { id } } } }",
     "{ viewer { partnerLinks(endedToo: true) { revisions(first: 10) { nodes { id state contentHash
         agreements { who withdrawnAt } terms { limits stopSignal protocol { sentence } } } } } } }",
     "{ viewer { partnerLinks(endedToo: true) { scenes(first: 10) { nodes { id state intensity plannedFor startedAt
-        endedAt myRole partnerRole partnerAlertAllowed revision { id } aftercare { id } outreaches { id }
+        endedAt myRole partnerRole alertPermission revision { id } aftercare { id } outreaches { id }
         partnerCheckIns { dueAt shared { mood need note } } } } } } }",
     "{ viewer { checkIns(first: 50) { nodes { id state dueAt snoozedUntil answer { mood need note sharing } } }
         nudges(first: 50) { nodes { id rung channel state sendAt } } } }",

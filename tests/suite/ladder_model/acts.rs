@@ -123,7 +123,7 @@ impl World {
             }
             Step::AllowForScene(side, which, allowed) => {
                 let Some((n, link)) = self.pick_scene(which, |_| true) else { return Ok(()) };
-                let input = json!({ "sceneId": self.model.scenes[n].id, "allowed": allowed });
+                let input = json!({ "sceneId": self.model.scenes[n].id, "alertPermission": crate::support::people::scene_permission(allowed) });
                 self.done(self.model.links[link].members[side % 2], "setSceneAlert", input, "").await;
                 self.model.scenes[n].allows[side % 2] = allowed;
                 self.review(link, now);
@@ -185,7 +185,7 @@ impl World {
                 self.model.links[n].active = false;
             }
             Step::Allow(_, side, allowed) => {
-                let input = json!({ "linkId": link.id, "partnerAlertAllowed": allowed });
+                let input = json!({ "linkId": link.id, "alertPermission": crate::support::people::permission(allowed) });
                 self.done(link.members[side % 2], "updateLink", input, "").await;
                 self.model.links[n].allows[side % 2] = allowed;
                 self.review(n, now);

@@ -70,7 +70,7 @@ const MAY: &[(&str, &[&str])] = &[
             "zeroize",
         ],
     ),
-    ("graphql", &["async_graphql", "futures", "sha2", "tokio", "tracing"]),
+    ("graphql", &["async_graphql", "async_graphql_value", "futures", "sha2", "tokio", "tracing"]),
     (
         "http",
         &[

@@ -15,7 +15,7 @@ async fn reach_out(app: &TestApp, person: &Person, scene: &str) {
 /// The link as this person sees it, with its promises.
 async fn link(app: &TestApp, person: &Person) -> Value {
     let query = "{ viewer { partnerLinks(endedToo: true) { state me { role } partner { role displayName }
-        partnerAlertAllowed promiseCountWanted promisesKept { count sentence } } } }";
+        alertPermission promiseCountWanted promisesKept { count sentence } } } }";
     person.ask(app, query, json!({})).await["viewer"]["partnerLinks"][0].clone()
 }
 

@@ -84,7 +84,7 @@ on_both_databases! {
         let second = couple.check_ins(&app, &couple.sam, &scene).await.remove(1)["id"].clone();
         couple.sam.done(&app, "answerCheckIn", json!({ "checkInId": second, "mood": 4 }), "").await;
         app.pass_until(minute(23 * HOUR)).await;
-        let sign_up = json!({ "i": { "email": couple.alex.email, "displayName": HOSTILE, "zone": "UTC", "adult": true, "healthDataConsent": true } });
+        let sign_up = json!({ "i": { "email": couple.alex.email, "displayName": HOSTILE, "zone": "UTC", "consents": crate::support::people::consents() } });
         app.anonymous("mutation($i: SignUpInput!) { signUp(input: $i) { status } }", sign_up).await;
         app.anonymous("mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }",
             json!({ "e": couple.alex.email })).await;
@@ -143,7 +143,7 @@ on_both_databases! {
 
     async fn the_outbox_of_development_shows_mails_and_lets_nothing_in_them_act(app) {
         let (files, url) = with_outbox(&app, Mode::Development);
-        let sign_up = json!({ "i": { "email": "kim@people.test", "displayName": "Kim", "zone": "UTC", "adult": true, "healthDataConsent": true } });
+        let sign_up = json!({ "i": { "email": "kim@people.test", "displayName": "Kim", "zone": "UTC", "consents": crate::support::people::consents() } });
         app.anonymous("mutation($i: SignUpInput!) { signUp(input: $i) { status } }", sign_up).await;
         files.worker().deliver_due().await.unwrap();
         let outbox = app.config.data_dir.join("outbox");
@@ -193,7 +193,7 @@ on_both_databases! {
         let signing = App::build(&config, &app.keys, app.clock.clone(), crate::support::chance()).unwrap();
         app.anonymous("mutation($i: SignUpInput!) { signUp(input: $i) { status } }", json!({ "i": {
             "email": "kim@people.test", "displayName": "Kim", "zone": "UTC",
-            "adult": true, "healthDataConsent": true } })).await;
+            "consents": crate::support::people::consents() } })).await;
         signing.worker().deliver_due().await.unwrap();
         let mail = app.mail.inbox("kim@people.test").pop().unwrap();
         let signature = mail.header("DKIM-Signature").unwrap();

@@ -22,11 +22,14 @@ fn sharing(share: &str) -> (&'static str, Value) {
 }
 
 fn allow(allowed: bool) -> (&'static str, Value) {
-    ("updateLink", json!({ "linkId": "LINK", "partnerAlertAllowed": allowed }))
+    (
+        "updateLink",
+        json!({ "linkId": "LINK", "alertPermission": crate::support::people::permission(allowed) }),
+    )
 }
 
-fn for_scene(allowed: Value) -> (&'static str, Value) {
-    ("setSceneAlert", json!({ "sceneId": "SCENE", "allowed": allowed }))
+fn for_scene(allowed: &str) -> (&'static str, Value) {
+    ("setSceneAlert", json!({ "sceneId": "SCENE", "alertPermission": allowed }))
 }
 
 fn asks() -> (&'static str, Value) {
@@ -84,9 +87,9 @@ pub fn silences() -> Vec<Course> {
         of("allows an alert and takes it back", vec![allow(true)], vec![allow(false)], vec![]),
         of(
             "allows it for the scene and takes it back",
-            vec![for_scene(json!(true))],
+            vec![for_scene("ALLOW")],
             vec![],
-            vec![for_scene(Value::Null)],
+            vec![for_scene("AS_ON_LINK")],
         ),
         of(
             "allows it, answers, takes it back",
@@ -187,7 +190,7 @@ pub fn silences_in_time() -> Vec<Course> {
         ),
         at(
             "allows it for the scene and takes it back at the last moment",
-            [(0, for_scene(json!(true))), (LAST_MOMENT, for_scene(json!(false)))],
+            [(0, for_scene("ALLOW")), (LAST_MOMENT, for_scene("FORBID"))],
         ),
         at(
             "allows an alert, is asked elsewhere, and skips",

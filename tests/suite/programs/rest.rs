@@ -106,7 +106,7 @@ on_both_databases! {
 
     async fn the_other_pages_take_json_and_tell_problems(app) {
         let sign_up = json!({ "i": { "email": "kim@people.test", "displayName": "Kim",
-            "zone": "UTC", "adult": true, "healthDataConsent": true } });
+            "zone": "UTC", "consents": crate::support::people::consents() } });
         app.anonymous("mutation($i: SignUpInput!) { signUp(input: $i) { status } }", sign_up).await;
         app.deliver().await;
         let verify = link_in(&app.mail.inbox("kim@people.test").pop().unwrap());

@@ -282,7 +282,7 @@ impl World {
                 ("cancelErasure", Value::Null, self.model.cancel_erasure(session, now))
             }
             Step::Withdraw(..) => ("withdrawConsent", Value::Null, self.model.consent(false)),
-            _ => ("giveConsent", Value::Null, self.model.consent(true)),
+            _ => ("giveConsent", crate::support::people::health_consent(), self.model.consent(true)),
         };
         let answer = self.send(access, name, input, "problems { field code }").await;
         assert_eq!(answer["status"], expected, "{name} by {who:?}: {answer}");

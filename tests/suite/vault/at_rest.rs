@@ -97,7 +97,7 @@ on_both_databases! {
         let kept = app.exact(Some(&couple.sam.access()), Some("a key"), query, json!({})).await;
         assert!(kept.1.contains("Ysolde"), "{}", kept.1);
         let sign_up = json!({ "i": { "email": "zenobia@people.test", "displayName": "Zenobia",
-            "zone": "Europe/Berlin", "adult": true, "healthDataConsent": true } });
+            "zone": "Europe/Berlin", "consents": crate::support::people::consents() } });
         let query = "mutation($i: SignUpInput!) { signUp(input: $i) { status } }";
         assert_eq!(app.anonymous(query, sign_up).await["signUp"]["status"], "DONE");
         let query = "mutation { requestPasswordReset(input: { email: \"Ysolde@people.test\" }) { status } }";

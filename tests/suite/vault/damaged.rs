@@ -94,7 +94,7 @@ async fn prepare(app: &TestApp, stage: &Stage, of: Column, round: usize) -> Valu
         ("address_requests", "details") => {
             let email = format!("zenobia{round}@people.test");
             let input = json!({ "i": { "email": email, "displayName": "Zenobia",
-                "zone": "Europe/Berlin", "adult": true, "healthDataConsent": true } });
+                "zone": "Europe/Berlin", "consents": crate::support::people::consents() } });
             let query = "mutation($i: SignUpInput!) { signUp(input: $i) { status } }";
             app.anonymous(query, input).await;
             app.deliver().await;
