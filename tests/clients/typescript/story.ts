@@ -96,7 +96,7 @@ export async function live(url: string, trusted: boolean, inbox: Inbox): Promise
 
   const home = await sam.send(api.HomeDocument, {});
   const [tie] = home.viewer.partnerLinks;
-  assert.deepEqual([tie.status, tie.partner?.displayName, tie.agreedRevision?.id], ["ACTIVE", "Alex", first]);
+  assert.deepEqual([tie.state, tie.partner?.displayName, tie.agreedRevision?.id], ["ACTIVE", "Alex", first]);
   const own = tie.scenes.nodes[0].myCheckIns[0];
   assert.deepEqual([own.state, own.answer?.mood], ["ANSWERED", 4], "the first tap counts");
   assert.ok(home.viewer.checkIns.nodes.length === 3 && !home.viewer.checkIns.pageInfo.hasNextPage);
