@@ -271,6 +271,11 @@ pub fn aftercare(db: &mut Db, of: &[SceneId]) -> QueryResult<Vec<AftercareRow>> 
         .load(db)
 }
 
+/// The scene that some aftercare is about.
+pub fn of_aftercare(db: &mut Db, id: AftercareId) -> QueryResult<Option<SceneId>> {
+    aftercare::table.find(id).select(aftercare::scene_id).first(db).optional()
+}
+
 /// Saves an outreach.
 pub fn insert_outreach(db: &mut Db, row: &OutreachRow) -> QueryResult<usize> {
     diesel::insert_into(outreaches::table).values(row).execute(db)
@@ -283,6 +288,11 @@ pub fn outreaches(db: &mut Db, of: &[SceneId]) -> QueryResult<Vec<OutreachRow>> 
         .order((outreaches::happened_at.asc(), outreaches::id.asc()))
         .select(OutreachRow::as_select())
         .load(db)
+}
+
+/// The scene that an outreach is about.
+pub fn of_outreach(db: &mut Db, id: OutreachId) -> QueryResult<Option<SceneId>> {
+    outreaches::table.find(id).select(outreaches::scene_id).first(db).optional()
 }
 
 /// Deletes up to `most` scenes that ended before `before`, or were planned for before it and never begun. Foreign keys

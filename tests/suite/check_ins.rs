@@ -387,7 +387,9 @@ on_both_databases! {
         stand("NOTHING").await;
         assert_eq!(shown().await, ["mood", "all", "nothing"], "what was shared stays so until it is taken back");
         couple.sam.done(&app, "answerCheckIn", answer(&check_ins[1], 4), "").await;
-        assert_eq!(shown().await, ["mood", "nothing", "nothing"], "an answer given anew follows the choice of now");
+        assert_eq!(shown().await, ["mood", "nothing", "nothing"], "what changed waits");
+        app.pass_minutes(2).await;
+        assert_eq!(shown().await, ["mood", "all", "nothing"], "an answer given anew stays shared as it was");
     }
 
     async fn r09_what_is_newly_shared_can_be_taken_back_unseen_for_two_minutes(app) {
