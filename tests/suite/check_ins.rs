@@ -150,10 +150,10 @@ on_both_databases! {
         let wrong_state = ("checkInId".to_owned(), "WRONG_STATE".to_owned());
         let due = minute(HOUR);
         let second = SignedDuration::from_secs(1);
-        couple.sam.done(&app, "answerCheckIn", answer(&check_ins[0], 2), "").await;
         let early = json!({ "checkInId": check_ins[0]["id"], "mood": 2, "answeredAt": (minute(0) - second).to_string() });
         let out_of_range = ("answeredAt".to_owned(), "OUT_OF_RANGE".to_owned());
         assert_eq!(couple.sam.refused(&app, "answerCheckIn", early).await, out_of_range, "the scene was not over");
+        couple.sam.done(&app, "answerCheckIn", answer(&check_ins[0], 2), "").await;
         app.pass_until(due).await;
         assert_eq!(couple.sam.timeline(&app).await, ["24 19:00 push REACH_OUT"], "who answered is not asked");
         app.clock.set(due + SignedDuration::from_hours(14 * 24) - second);

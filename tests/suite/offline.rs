@@ -183,6 +183,7 @@ on_both_databases! {
         let scene = couple.scene(&app).await;
         let servers = TwoServers::start(&app);
         for round in 0..3 {
+            alex.refresh(&app).await;
             for (n, creation) in creations(&app, &couple.link, &scene).iter().enumerate() {
                 let before = stored(&app).await;
                 let query = mutation(creation.name, creation.select);
@@ -271,6 +272,7 @@ on_both_databases! {
         assert_eq!(counts(&app).await, before);
         // Pleas are kept for a while: after that the answer has none, and the partner still hears nothing.
         app.pass_minutes(120 * DAY).await;
+        evenkeel::actions::operations::retention::sweep(&app.app.context).await.unwrap();
         let alex = app.log_in_again(alex).await;
         let again = all[7].send(&app, &alex, &client_id(7)).await;
         assert_eq!((&again["status"], &again["plea"], &again["partnerLink"]), (&json!("UNCHANGED"), &Value::Null, &Value::Null));
