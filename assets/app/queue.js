@@ -4,7 +4,8 @@ import { Offline, SignedOut, gql, post, send } from "./api.js";
 import * as desk from "./local_store.js";
 
 const ANSWER = gql`mutation($input: AnswerCheckInInput!) { answerCheckIn(input: $input) {
-  status checkIn { id answer { mood sharing unseenUntil } scene { id link { id } } } problems { field code sentence } } }`;
+  status checkIn { id answer { mood sharing unseenUntil } scene { id link { id } } }
+  problems { field code sentence } } }`;
 const SKIP = gql`mutation($input: SkipCheckInInput!) { skipCheckIn(input: $input) {
   status problems { field sentence } } }`;
 
@@ -19,8 +20,8 @@ const writeDown = (query, input) => ({
 });
 
 /**
- * Answers a check-in, as of now, whenever it is sent. What came of it: `sent`, `waits`, `late` (it waited, and a later answer
- * stays) or `refused`.
+ * Answers a check-in, as of now, whenever it is sent. What came of it: `sent`, `waits`, `late` (it waited, and a later
+ * answer stays) or `refused`.
  */
 export const answer = (input) => hand(writeDown(ANSWER, { ...input, answeredAt: new Date().toISOString() }));
 /** Lets a check-in pass, likewise. */
