@@ -22,6 +22,8 @@ pub trait TypedId: Copy {
     const NOUN: &'static str;
     /// The bare UUID.
     fn uuid(self) -> Uuid;
+    /// The id of a bare UUID.
+    fn of(uuid: Uuid) -> Self;
 }
 
 /// The noun of an id as written on the wire; the rest is not checked.
@@ -60,6 +62,9 @@ macro_rules! ids {
                 const NOUN: &'static str = $noun;
                 fn uuid(self) -> Uuid {
                     self.0
+                }
+                fn of(uuid: Uuid) -> Self {
+                    Self(uuid)
                 }
             }
 

@@ -4,9 +4,13 @@ import { Offline, SignedOut, gql, post, send } from "./api.js";
 import * as desk from "./local_store.js";
 
 const ANSWER = gql`mutation($input: AnswerCheckInInput!) { answerCheckIn(input: $input) {
-  status checkIn { id answer { mood sharing unseenUntil } scene { id link { id } } } problems { field sentence } } }`;
+  status checkIn { id answer { mood sharing unseenUntil } scene { id link { id } } }
+  problems { field code sentence } } }`;
 const SKIP = gql`mutation($input: SkipCheckInInput!) { skipCheckIn(input: $input) {
   status problems { field sentence } } }`;
+
+/** So many milliseconds old, an answer did not wait for a network: only a wrong clock makes it late. */
+const JUST_NOW = 60_000;
 
 const writeDown = (query, input) => ({
   id: input.checkInId,
@@ -15,7 +19,10 @@ const writeDown = (query, input) => ({
   body: JSON.stringify({ query, variables: { input } }),
 });
 
-/** Answers a check-in, as of now, whenever it is sent. What came of it: `sent`, `waits` or `refused`. */
+/**
+ * Answers a check-in, as of now, whenever it is sent. What came of it: `sent`, `waits`, `late` (it waited, and a later
+ * answer stays) or `refused`.
+ */
 export const answer = (input) => hand(writeDown(ANSWER, { ...input, answeredAt: new Date().toISOString() }));
 /** Lets a check-in pass, likewise. */
 export const skip = (input) => hand(writeDown(SKIP, input));
@@ -43,6 +50,8 @@ export const flush = () =>
       try {
         const outcome = await deliver(item);
         await desk.dequeue(item);
+        // For Today: who sent it is the service worker, or a page that shows something else.
+        if (outcome.status === "late") await desk.put("late", true);
         outcomes.push({ id: item.id, key: item.key, ...outcome });
       } catch (error) {
         if (error instanceof Offline) break;
@@ -70,10 +79,14 @@ async function deliver({ path, body, key }) {
   // Done before, and only its answer was lost.
   if (again === "IDEMPOTENCY_KEY_IN_PROGRESS") return { status: "sent" };
   const payload = data && Object.values(data)[0];
-  // By this device's clock it was answered before it was asked, or later than now: then the service's clock counts.
-  if (payload?.problems.some(({ field }) => field === "answeredAt")) {
+  const untimely = payload?.problems.find(({ field }) => field === "answeredAt");
+  if (untimely) {
     const { query, variables } = JSON.parse(body);
     const { answeredAt, ...input } = variables.input;
+    // It waited here while a later answer was given elsewhere: that one stays.
+    if (untimely.code === "CHANGED" && Date.now() - Date.parse(answeredAt) > JUST_NOW) return { status: "late" };
+    // By this device's clock it was answered before it was asked, later than now, or just now and yet before another
+    // answer: then the service's clock counts.
     return deliver({ path, body: JSON.stringify({ query, variables: { input } }), key: `${key}-untimed` });
   }
   if (!payload || payload.status === "REFUSED") {

@@ -38,6 +38,13 @@ async function offline() {
   };
 }
 
+/** What became of an answer that waited, said once. */
+async function lateNote() {
+  if (!(await desk.get("late"))) return undefined;
+  await desk.put("late", false);
+  return h("p", { class: "note" }, LATE);
+}
+
 async function waitingNote() {
   const count = (await desk.queued()).length;
   if (count === 0) return undefined;
@@ -99,6 +106,7 @@ export async function today() {
         ),
       !account.reachability.reachable &&
         h("p", { class: "note" }, account.reachability.sentence, " ", to("/settings", "Settings")),
+      await lateNote(),
       await waitingNote(),
       due.map(asked),
       due.length === 0 && h("p", {}, "Nothing is asked of you right now."),
@@ -182,6 +190,7 @@ const faces = (heading) =>
 export async function question({ params: [id], replace }) {
   const settle = (outcome, words) => {
     if (outcome.status === "refused") return outcome.problems ?? [];
+    if (outcome.status === "late") return desk.put("late", false).then(() => replace(kept()));
     return replace(outcome.status === "waits" ? waits() : words);
   };
   const act = async (data, button) => {
@@ -261,6 +270,10 @@ const waits = () => ({
     home(),
   ],
 });
+
+const LATE = "You answered one question twice. We kept your later answer.";
+
+const kept = () => ({ title: "Thank you", body: [h("p", {}, LATE), home()] });
 
 const later = () => ({
   title: "All right",

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod auth;
 pub mod check_ins;
+mod client_id;
 pub mod context;
 pub mod error;
 pub mod export;

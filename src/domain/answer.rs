@@ -5,6 +5,7 @@ use super::problem::{Checks, Problem, ProblemCode};
 use super::words;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 /// Longest note or need, in characters.
 pub const NOTE_MAX: usize = 2000;
@@ -162,6 +163,54 @@ impl Sharing {
     }
 }
 
+/// An answer that is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// The content.
+    pub content: AnswerContent,
+    /// What is shared of it.
+    pub sharing: Sharing,
+    /// When it was given.
+    pub answered_at: Timestamp,
+}
+
+/// What becomes of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerVerdict {
+    /// It is stored, and shared like this.
+    Store(Sharing),
+    /// It is what is stored: sent again.
+    Same,
+    /// What is stored was given later: it stays, and this one comes late, from a device without a network.
+    Older,
+}
+
+/// Decides about an answer, given at `at` or else just now. `share` None: one that was given before stays shared as it is, and
+/// another one follows the `standing` choice (R09). Instants count to the millisecond, as clients read them.
+pub fn judge_answer(
+    stored: Option<&StoredAnswer>,
+    content: &AnswerContent,
+    (share, standing): (Option<AnswerSharing>, AnswerSharing),
+    at: Option<Timestamp>,
+    now: Timestamp,
+) -> AnswerVerdict {
+    let Some(stored) = stored else {
+        return AnswerVerdict::Store(Sharing::of_new(share.unwrap_or(standing), now));
+    };
+    let share = share.unwrap_or(stored.sharing.chosen);
+    // Who answers just now is never late, whatever the clock did since.
+    let at = at.unwrap_or(now.max(stored.answered_at)).as_millisecond();
+    match at.cmp(&stored.answered_at.as_millisecond()) {
+        Ordering::Less => AnswerVerdict::Older,
+        Ordering::Equal if *content == stored.content && share == stored.sharing.chosen => {
+            AnswerVerdict::Same
+        }
+        Ordering::Equal | Ordering::Greater => {
+            AnswerVerdict::Store(stored.sharing.edited(&stored.content, content, share, now))
+        }
+    }
+}
+
 /// The partner's view at `now` (R09, R11): None is "no update", whatever the reason.
 pub fn partners_view(answer: Option<(&AnswerContent, Sharing)>, now: Timestamp) -> Option<SharedAnswer> {
     let (content, sharing) = answer?;
@@ -304,6 +353,40 @@ mod tests {
             [view(AnswerSharing::Nothing, seen), view(AnswerSharing::All, given), partners_view(None, seen)]
         {
             assert_eq!(unseen, None);
+        }
+    }
+
+    #[test]
+    fn r04_an_answer_that_is_older_than_the_stored_one_to_the_millisecond_comes_too_late() {
+        let at = |micros: i64| second(60) + SignedDuration::from_micros(micros);
+        let sharing = Sharing::of_new(AnswerSharing::Mood, second(60));
+        let stored = StoredAnswer { content: noted(3, "calm"), sharing, answered_at: at(1_999) };
+        let judge = |content: AnswerContent, share, given| {
+            let standing = AnswerSharing::All;
+            judge_answer(Some(&stored), &content, (share, standing), given, second(61))
+        };
+        let edited = |content: AnswerContent, share| {
+            AnswerVerdict::Store(sharing.edited(&stored.content, &content, share, second(61)))
+        };
+        let (same, other) = (|| noted(3, "calm"), || noted(4, "calm"));
+        assert_eq!(judge(same(), None, Some(at(999))), AnswerVerdict::Older);
+        assert_eq!(judge(other(), None, Some(at(999))), AnswerVerdict::Older);
+        for echoed in [at(1_000), at(1_999)] {
+            assert_eq!(judge(same(), None, Some(echoed)), AnswerVerdict::Same);
+            assert_eq!(judge(same(), Some(AnswerSharing::Mood), Some(echoed)), AnswerVerdict::Same);
+            assert_eq!(judge(other(), None, Some(echoed)), edited(other(), AnswerSharing::Mood));
+            let more = Some(AnswerSharing::All);
+            assert_eq!(judge(same(), more, Some(echoed)), edited(same(), AnswerSharing::All));
+        }
+        assert_eq!(judge(same(), None, Some(at(2_000))), edited(same(), AnswerSharing::Mood));
+        assert_eq!(judge(other(), None, None), edited(other(), AnswerSharing::Mood), "shared as it was");
+        let ahead = StoredAnswer { answered_at: second(3600), ..stored.clone() };
+        let now = judge_answer(Some(&ahead), &other(), (None, AnswerSharing::All), None, second(61));
+        assert_eq!(now, edited(other(), AnswerSharing::Mood), "just now is never late");
+        for (share, chosen) in [(None, AnswerSharing::All), (Some(AnswerSharing::Mood), AnswerSharing::Mood)]
+        {
+            let first = judge_answer(None, &same(), (share, AnswerSharing::All), Some(at(0)), second(61));
+            assert_eq!(first, AnswerVerdict::Store(Sharing::of_new(chosen, second(61))));
         }
     }
 

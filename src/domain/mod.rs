@@ -5,6 +5,7 @@ pub mod answer;
 pub mod attempt;
 pub mod change;
 pub mod check_in;
+pub mod client_id;
 pub mod consent;
 pub mod copied_code;
 pub mod data_rights;

@@ -173,7 +173,8 @@ impl From<Problem> for ProblemView {
     }
 }
 
-/// The parts of every payload: the status, the object (if the mutation was done or changed nothing), the problems.
+/// The parts of every payload: the status, the object (if the mutation was done or changed nothing, and it is
+/// still there), the problems.
 pub type Settled<T> = (Status, Option<T>, Vec<ProblemView>);
 
 /// Turns an action's result into a payload's parts.
@@ -195,6 +196,12 @@ pub fn settle<T>(outcome: ActionResult<Done<T>>) -> Result<Settled<T>, Failure> 
 /// As [`settle`], for an action that is never [`Status::Unchanged`].
 pub fn settle_done<T>(outcome: ActionResult<T>) -> Result<Settled<T>, Failure> {
     settle(outcome.map(Done::now))
+}
+
+/// As [`settle`], for what is created once under a client id: a repeat may find it gone.
+pub fn settle_once<T>(outcome: ActionResult<Done<Option<T>>>) -> Result<Settled<T>, Failure> {
+    let (status, value, problems) = settle(outcome)?;
+    Ok((status, value.flatten(), problems))
 }
 
 /// Reads a typed id from an input field. A malformed id gets the same problem as a missing object (R29).

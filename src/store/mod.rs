@@ -6,6 +6,7 @@ pub mod change;
 pub mod check_in;
 pub mod checkup;
 mod claim;
+pub mod client_id;
 pub mod day;
 mod db;
 pub mod debrief;

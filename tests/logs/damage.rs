@@ -52,6 +52,7 @@ const DAMAGE: &[(&str, &[&str])] = &[
     ("exports_size_range", &["size = -1"]),
     ("exports_attempts_range", &["attempts = -1"]),
     ("exports_token_expiry", &["token_expires_at = NULL"]),
+    ("client_ids_noun", &["noun = ''", "noun = 'scene'", "noun = 'CheckIn'"]),
     ("feeds_told_range", &["told = -1"]),
     ("link_members_needs_written", &["needs_written_at = NULL", "needs = NULL"]),
     ("log_in_challenges_wrong_codes_range", &["wrong_codes = -1"]),

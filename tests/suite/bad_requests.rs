@@ -222,7 +222,8 @@ on_both_databases! {
         ] {
             let (status, _, answer) = query(document).send(&app, &alex).await;
             assert!([200, 400].contains(&status), "{document}: {status}");
-            let of_value = ["{ node(id: 5.5) { id } }", "query($id: ID!) { node(id: $id) { id } }"].contains(&document);
+            let of_value = ["{ node(id: 5.5) { id } }", "query($id: ID!) { node(id: $id) { id } }",
+                "mutation { updateProfile(input: { nothingLikeIt: 1 }) { status } }"].contains(&document);
             let endless = document.contains("fragment G on Query { ...F }");
             let expected = match (of_value, endless) {
                 (true, _) => "BAD_ARGUMENT",

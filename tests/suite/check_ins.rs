@@ -150,10 +150,10 @@ on_both_databases! {
         let wrong_state = ("checkInId".to_owned(), "WRONG_STATE".to_owned());
         let due = minute(HOUR);
         let second = SignedDuration::from_secs(1);
-        couple.sam.done(&app, "answerCheckIn", answer(&check_ins[0], 2), "").await;
         let early = json!({ "checkInId": check_ins[0]["id"], "mood": 2, "answeredAt": (minute(0) - second).to_string() });
         let out_of_range = ("answeredAt".to_owned(), "OUT_OF_RANGE".to_owned());
         assert_eq!(couple.sam.refused(&app, "answerCheckIn", early).await, out_of_range, "the scene was not over");
+        couple.sam.done(&app, "answerCheckIn", answer(&check_ins[0], 2), "").await;
         app.pass_until(due).await;
         assert_eq!(couple.sam.timeline(&app).await, ["24 19:00 push REACH_OUT"], "who answered is not asked");
         app.clock.set(due + SignedDuration::from_hours(14 * 24) - second);
@@ -387,7 +387,9 @@ on_both_databases! {
         stand("NOTHING").await;
         assert_eq!(shown().await, ["mood", "all", "nothing"], "what was shared stays so until it is taken back");
         couple.sam.done(&app, "answerCheckIn", answer(&check_ins[1], 4), "").await;
-        assert_eq!(shown().await, ["mood", "nothing", "nothing"], "an answer given anew follows the choice of now");
+        assert_eq!(shown().await, ["mood", "nothing", "nothing"], "what changed waits");
+        app.pass_minutes(2).await;
+        assert_eq!(shown().await, ["mood", "all", "nothing"], "an answer given anew stays shared as it was");
     }
 
     async fn r09_what_is_newly_shared_can_be_taken_back_unseen_for_two_minutes(app) {

@@ -238,6 +238,7 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("idempotency_keys.key_hash", SECRET), ("idempotency_keys.body_hash", SECRET),
     ("idempotency_keys.response", Not("an answer of the last day; what it said is here")),
     ("idempotency_keys.created_at", ASIDE), ("idempotency_keys.secret_until", ASIDE), ("idempotency_keys.account_id", KEY),
+    ("client_ids.account_id", KEY), ("client_ids.client_hash", SECRET), ("client_ids.noun", ASIDE), ("client_ids.object_id", KEY),
     ("page_tokens.token_hash", SECRET), ("page_tokens.purpose", ASIDE), ("page_tokens.account_id", KEY),
     ("page_tokens.number", ASIDE), ("page_tokens.check_in_id", KEY), ("page_tokens.session_id", KEY), ("page_tokens.link_epoch", ASIDE), ("page_tokens.created_at", ASIDE), ("page_tokens.expires_at", ASIDE), ("page_tokens.attempt_hash", SECRET), ("page_tokens.round", ASIDE),
     ("erasures.account_id", KEY), ("erasures.requested_at", In("erasures.requestedAt?")),

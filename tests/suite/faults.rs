@@ -82,7 +82,7 @@ on_both_databases! {
         let first = couple.agree(&app, Couple::usual_terms(), None).await;
         couple.allow_alert(&app, &couple.alex, true).await;
         app.pass_minutes(10).await;
-        couple.agree(&app, json!({ "stopSignal": "red" }), Some(&first)).await;
+        couple.agree(&app, json!({ "stopSignal": "red", "partnerAlert": null }), Some(&first)).await;
         let input = json!({ "linkId": couple.link, "setting": "ONLINE", "startedAt": format!("{:.3}", minute(5)),
             "endedAt": format!("{:.3}", minute(10)) });
         let scene = couple.sam.done(&app, "recordScene", input, "scene { revision { id } }").await;

@@ -51,9 +51,9 @@ on_both_databases! {
         // The scene ends on Saturday at 20:00 in Berlin, in the night of whose next the clocks go back, and at 11:00 in
         // Los Angeles.
         assert_eq!(due(&app, &couple.alex, &scene).await,
-            ["one hour after the scene: 2026-10-24T19:00:00Z", "the next day at 09:30: 2026-10-25T08:30:00Z"]);
+            ["one hour after the scene: 2026-10-24T19:00:00.000Z", "the next day at 09:30: 2026-10-25T08:30:00.000Z"]);
         assert_eq!(due(&app, &couple.sam, &scene).await,
-            ["one hour after the scene: 2026-10-24T19:00:00Z", "the next day at 09:30: 2026-10-25T16:30:00Z"]);
+            ["one hour after the scene: 2026-10-24T19:00:00.000Z", "the next day at 09:30: 2026-10-25T16:30:00.000Z"]);
         app.pass_until(minute(50 * HOUR)).await;
         let asked = |line: &&String| line.ends_with("push ASK");
         for (person, second) in [(&couple.alex, "25 08:30 push ASK"), (&couple.sam, "25 16:30 push ASK")] {
@@ -84,7 +84,7 @@ on_both_databases! {
         // On Sunday at 10:00 in Berlin, half an hour after the second question, Alex lands in New York.
         moves_to(&app, &couple.alex, "America/New_York").await;
         assert_eq!(due(&app, &couple.alex, &scene).await[1..],
-            ["the next day at 09:30: 2026-10-25T08:30:00Z", "2 days later at 09:30: 2026-10-26T13:30:00Z"]);
+            ["the next day at 09:30: 2026-10-25T08:30:00.000Z", "2 days later at 09:30: 2026-10-26T13:30:00.000Z"]);
         app.pass_until(minute(45 * HOUR)).await;
         // On Monday at 11:00 in New York he is back in Berlin, as far as his phone says; the third question was asked.
         moves_to(&app, &couple.alex, "Europe/Berlin").await;
@@ -101,7 +101,7 @@ on_both_databases! {
         app.pass_until(minute(20 * HOUR)).await;
         // On Sunday at 7:00 in Los Angeles Sam is in Berlin, where it is 15:00.
         moves_to(&app, &couple.sam, "Europe/Berlin").await;
-        assert_eq!(due(&app, &couple.sam, &scene).await[1], "the next day at 09:30: 2026-10-25T14:00:00Z");
+        assert_eq!(due(&app, &couple.sam, &scene).await[1], "the next day at 09:30: 2026-10-25T14:00:00.000Z");
         app.pass_minutes(5).await;
         assert_eq!(couple.sam.timeline_of(&app, "25 14:00 push ASK").await.len(), 1);
     }
@@ -175,12 +175,12 @@ on_both_databases! {
         assert_eq!(said["scene"]["partedAt"], "2026-10-25T10:00:00.000Z");
         assert_eq!(couple.alex.change(&app, "setParting", say(16 * HOUR), "").await["status"], "UNCHANGED");
         let first = due(&app, &couple.sam, &scene).await;
-        assert_eq!(first, ["one hour after the scene: 2026-10-24T19:00:00Z",
-            "two hours after you part: 2026-10-25T12:00:00Z", "the day after you part at 18:00: 2026-10-26T17:00:00Z"]);
+        assert_eq!(first, ["one hour after the scene: 2026-10-24T19:00:00.000Z",
+            "two hours after you part: 2026-10-25T12:00:00.000Z", "the day after you part at 18:00: 2026-10-26T17:00:00.000Z"]);
         // They stay another night.
         couple.alex.done(&app, "setParting", say(40 * HOUR), "").await;
         assert_eq!(due(&app, &couple.sam, &scene).await[1..],
-            ["two hours after you part: 2026-10-26T12:00:00Z", "the day after you part at 18:00: 2026-10-27T17:00:00Z"]);
+            ["two hours after you part: 2026-10-26T12:00:00.000Z", "the day after you part at 18:00: 2026-10-27T17:00:00.000Z"]);
         app.pass_until(minute(40 * HOUR)).await;
         assert_eq!(couple.sam.timeline_of(&app, "REACH_OUT").await, Vec::<String>::new());
         // Sam flies home meanwhile: the last question comes at 18:00 there.
@@ -275,7 +275,7 @@ on_both_databases! {
         agree_on(&app, &couple, joined(after_end(&[60]), &[after_parting(0)])).await;
         let scene = meets(&app, &couple, None).await;
         app.pass_until(minute(30 * HOUR)).await;
-        assert_eq!(due(&app, &couple.alex, &scene).await, ["one hour after the scene: 2026-10-24T19:00:00Z"]);
+        assert_eq!(due(&app, &couple.alex, &scene).await, ["one hour after the scene: 2026-10-24T19:00:00.000Z"]);
         assert!(!couple.alex.timeline_of(&app, "ASK").await.is_empty() && !couple.alex.timeline_of(&app, "REACH_OUT").await.is_empty());
         let online = couple.scene(&app).await;
         let say = json!({ "sceneId": online, "partedAt": format!("{:.3}", minute(31 * HOUR)) });

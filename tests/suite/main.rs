@@ -39,6 +39,7 @@ mod negotiation;
 mod negotiation_costs;
 mod negotiation_races;
 mod nudges;
+mod offline;
 mod ops;
 mod pages;
 mod partners_view;

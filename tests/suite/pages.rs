@@ -267,7 +267,7 @@ on_both_databases! {
         let later = [("later", "60"), ("attempt", attempt.as_str())];
         let (one, other) = futures::join!(post(&app, &link, &later), post(&app, &link, &later));
         assert!(one.0 == 200 && one.1.contains("asked again") && one == other);
-        assert_eq!(first(&app, &couple, &scene).await["snoozedUntil"], "2026-10-24T20:00:00Z");
+        assert_eq!(first(&app, &couple, &scene).await["snoozedUntil"], "2026-10-24T20:00:00.000Z");
         let before = couple.sam.mails(&app).len();
         app.pass_minutes(59).await;
         assert_eq!(couple.sam.mails(&app).len(), before);
@@ -438,7 +438,7 @@ on_both_databases! {
         let expected = json!({ "mailWanted": false, "pushWanted": false, "paused": false, "pausedUntil": null });
         assert_eq!(wants(&app, &couple.sam).await, expected);
         choose(&[("mail", "yes"), ("push", ""), ("pause", "week")]).await;
-        let until = (app.clock.now() + SignedDuration::from_hours(7 * 24)).to_string();
+        let until = format!("{:.3}", app.clock.now() + SignedDuration::from_hours(7 * 24));
         let expected = json!({ "mailWanted": true, "pushWanted": false, "paused": true, "pausedUntil": until });
         assert_eq!(wants(&app, &couple.sam).await, expected);
         let check_in = first(&app, &couple, &scene).await;

@@ -126,7 +126,7 @@ on_both_databases! {
         assert_eq!(refused, ("answeredAt".to_owned(), "OUT_OF_RANGE".to_owned()));
         let select = "checkIn { answer { answeredAt } }";
         let done = couple.sam.done(&app, "answerCheckIn", answer(given), select).await;
-        assert_eq!(done["checkIn"]["answer"]["answeredAt"], given.to_string());
+        assert_eq!(done["checkIn"]["answer"]["answeredAt"], format!("{given:.3}"));
     }
 
     async fn what_is_gone_is_told_without_its_object(app) {

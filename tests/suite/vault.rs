@@ -35,6 +35,7 @@ const OPEN: &[&str] = &[
     "agreements.content_hash",
     "idempotency_keys.key_hash",
     "idempotency_keys.body_hash",
+    "client_ids.client_hash",
     "page_tokens.token_hash",
     "page_tokens.attempt_hash",
     "recovery_codes.code_hash",

@@ -75,6 +75,7 @@ fn words(column: &str, row: usize) -> Option<&'static str> {
         "nudges.drop_reason" => ["settled", "paused"],
         "attempts.outcome" => ["accepted", "deferred"],
         "exports.state" => ["ready", "waiting"],
+        "client_ids.noun" => ["Scene", "Plea"],
         "page_tokens.purpose" => ["answer", "choices"],
         "changes.kind" => ["account_changed", "link_changed"],
         _ => return None,

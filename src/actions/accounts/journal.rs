@@ -2,6 +2,7 @@
 
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
+use crate::actions::client_id::{self, Claim};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::change::ChangeKind;
 use crate::domain::journal::{DAY, ENTRIES_A_DAY, TEXT_MAX, checked_instant};
@@ -58,6 +59,17 @@ fn view(person: &Person, row: &JournalRow) -> Result<JournalView, Fault> {
     })
 }
 
+/// One's own entry as it is now, if it is still there.
+fn current(
+    tx: &mut Transaction<'_>,
+    id: JournalEntryId,
+    account: AccountId,
+) -> Result<Option<JournalView>, Fault> {
+    let person = Person::load(tx, account)?;
+    let row = store::journal::find_for(tx.db, id, account)?;
+    row.map(|row| view(&person, &row)).transpose()
+}
+
 /// The person must have taken part in the scene; its link may have ended.
 fn check_scene(tx: &mut Transaction<'_>, scene: Option<SceneId>, account: AccountId) -> ActionResult<()> {
     let Some(scene) = scene else { return Ok(()) };
@@ -80,17 +92,22 @@ fn load(
     Ok((Person::load(tx, account)?, row))
 }
 
-/// Writes an entry.
+/// Writes an entry. Asked again under its client id, it is what it is now; None: it was deleted.
 pub async fn write(
     context: &Arc<AppContext>,
     by: &Caller,
+    client_id: Option<String>,
     text: String,
     scene: Option<SceneId>,
     written_at: Option<Timestamp>,
-) -> ActionResult<JournalView> {
+) -> ActionResult<Done<Option<JournalView>>> {
     let account = by.requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {
+            let free = match client_id::claim(tx, account, client_id)? {
+                Claim::Made(entry) => return Ok(Done::already(current(tx, entry, account)?)),
+                Claim::Free(free) => free,
+            };
             let mut checks = Checks::new();
             let text = checks.written("text", text, TEXT_MAX);
             let written_at = checked_instant(&mut checks, written_at.unwrap_or(tx.now), tx.now);
@@ -120,8 +137,9 @@ pub async fn write(
                 created_at: tx.ts(),
             };
             store::journal::insert(tx.db, &row)?;
+            free.note(tx, id)?;
             tx.tell(&[account], ChangeKind::JournalChanged, id);
-            Ok(view(&person, &row)?)
+            Ok(Done::now(Some(view(&person, &row)?)))
         })
         .await
 }
@@ -202,11 +220,5 @@ pub async fn find(
     account: AccountId,
     id: JournalEntryId,
 ) -> Result<Option<JournalView>, Fault> {
-    context
-        .read_tx(move |tx| {
-            let person = Person::load(tx, account)?;
-            let row = store::journal::find_for(tx.db, id, account)?;
-            row.map(|row| view(&person, &row)).transpose()
-        })
-        .await
+    context.read_tx(move |tx| current(tx, id, account)).await
 }

@@ -6,7 +6,9 @@ use crate::actions::links::plea::{self, PleaView};
 use crate::actions::nudges::planning;
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::account::AnswerSharing;
-use crate::domain::answer::{AnswerContent, SharedAnswer, Sharing, partners_view};
+use crate::domain::answer::{
+    AnswerContent, AnswerVerdict, SharedAnswer, StoredAnswer, judge_answer, partners_view,
+};
 use crate::domain::change::ChangeKind;
 use crate::domain::check_in::{CheckInEvent, CheckInState, CheckInVerdict, Times, check_snooze, judge_event};
 use crate::domain::keyset_page::KeysetPage;
@@ -112,9 +114,17 @@ fn judge(tx: &Transaction<'_>, row: &CheckInRow, event: CheckInEvent) -> ActionR
     }
 }
 
-/// Answers a check-in, or answers it again; its ladder stops at once (R05). `share` None takes the person's
+/// What became of an answer.
+pub enum Answered {
+    /// It is stored; and what came of asking the partner.
+    Stored(CheckInView, Asked),
+    /// A later answer was stored before it, and stays. Nobody was asked.
+    Older(CheckInView),
+}
+
+/// Answers a check-in, or answers it again; its ladder stops at once (R05). `share` None: as it was, or the person's
 /// default (R09). `answered_at` is for an answer given offline; None means now. `ask_partner`: also asks the partner to get
-/// in touch (R37); the answer stands whatever comes of that.
+/// in touch (R37), once for each answer; the answer stands whatever comes of that.
 pub async fn answer(
     context: &Arc<AppContext>,
     by: &Caller,
@@ -122,14 +132,25 @@ pub async fn answer(
     content: AnswerContent,
     (share, answered_at): (Option<AnswerSharing>, Option<Timestamp>),
     ask_partner: bool,
-) -> ActionResult<(CheckInView, Asked)> {
+) -> ActionResult<Done<Answered>> {
     let account = by.requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {
-            let answered = answer_now(tx, id, account, content, share, answered_at)?;
-            let from = plea::From::Scene(answered.scene);
-            let asked = ask_partner.then(|| plea::ask_beside(tx, from, account)).transpose()?;
-            Ok((answered, asked))
+            let Done { value, changed } = answer_now(tx, id, account, content, share, answered_at)?;
+            let Answered::Stored(stored, _) = value else { return Ok(Done::already(value)) };
+            if !ask_partner {
+                return Ok(Done { value: Answered::Stored(stored, None), changed });
+            }
+            // Sent again, an answer asks nobody again.
+            let sent_before = stored.answer.as_ref().filter(|_| !changed).map(|answer| answer.answered_at);
+            if let Some(since) = sent_before
+                && let Some(plea) = plea::made_since(tx, stored.scene, account, since)?
+            {
+                return Ok(Done::already(Answered::Stored(stored, Some(Ok(plea)))));
+            }
+            let asked = plea::ask_beside(tx, plea::From::Scene(stored.scene), account)?;
+            let changed = changed || asked.is_ok();
+            Ok(Done { value: Answered::Stored(stored, Some(asked)), changed })
         })
         .await
 }
@@ -145,13 +166,27 @@ pub(in crate::actions) fn answer_now(
     content: AnswerContent,
     share: Option<AnswerSharing>,
     answered_at: Option<Timestamp>,
-) -> ActionResult<CheckInView> {
+) -> ActionResult<Done<Answered>> {
     let mut checks = Checks::new();
     let content = content.checked(&mut checks);
     checks.finish(())?;
     let (person, row) = load(tx, id, account)?;
     suspension::refuse_if_suspended(tx, account)?;
     judge(tx, &row, CheckInEvent::Answer)?;
+    let former = open_answer(&person, &row, tx.now)?;
+    let former = former.map(|AnswerView { content, answered_at, .. }| {
+        let sharing = row.sharing();
+        StoredAnswer { content, sharing, answered_at }
+    });
+    let shares = (share, person.row.default_share);
+    // Before its instant is checked against the scene's: what is older than another answer is late, and no more.
+    let sharing = match judge_answer(former.as_ref(), &content, shares, answered_at, tx.now) {
+        AnswerVerdict::Store(sharing) => sharing,
+        AnswerVerdict::Same => {
+            return Ok(Done::already(Answered::Stored(view(&person, &row, tx.now)?, None)));
+        }
+        AnswerVerdict::Older => return Ok(Done::already(Answered::Older(view(&person, &row, tx.now)?))),
+    };
     let answered_at = match answered_at {
         Some(at) => check_past("answeredAt", at, tx.now)?,
         None => tx.now,
@@ -160,11 +195,6 @@ pub(in crate::actions) fn answer_now(
         let sentence = "The scene had not ended then.";
         return Err(Problem::new("answeredAt", ProblemCode::OutOfRange, sentence).into());
     }
-    let share = share.unwrap_or(person.row.default_share);
-    let sharing = match open_answer(&person, &row, tx.now)? {
-        Some(former) => row.sharing().edited(&former.content, &content, share, tx.now),
-        None => Sharing::of_new(share, tx.now),
-    };
     let change = CheckInChange {
         state: Some(CheckInState::Answered),
         answer: Some(Some(person.key.seal_json(answer_aad(id), &content)?)),
@@ -175,7 +205,7 @@ pub(in crate::actions) fn answer_now(
     let row = store::check_in::update(tx.db, id, &change)?;
     planning::settle(tx, &row, DropReason::Settled)?;
     tx.tell_of_check_in(&row)?;
-    Ok(view(&person, &row, tx.now)?)
+    Ok(Done::now(Answered::Stored(view(&person, &row, tx.now)?, None)))
 }
 
 /// Skips a check-in; its ladder stops at once (R05). The partner sees the same as for any check-in without an

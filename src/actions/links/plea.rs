@@ -1,6 +1,7 @@
 //! Pleas: "I would like to hear from you", asked and taken back by hand (R37).
 
 use crate::actions::accounts::suspension;
+use crate::actions::client_id::{self, Claim};
 use crate::actions::links::locked_link::OwnLink;
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Refusal, Transaction};
 use crate::domain::change::ChangeKind;
@@ -54,10 +55,29 @@ pub enum From {
 }
 
 /// Asks the partner to get in touch. It goes out in two minutes, and until then it can be taken back; made again before
-/// that, it stays one.
-pub async fn ask(context: &Arc<AppContext>, by: &Caller, from: From) -> ActionResult<Done<PleaView>> {
+/// that, it stays one. Asked again under its client id, it is what it is now; None: it is gone.
+pub async fn ask(
+    context: &Arc<AppContext>,
+    by: &Caller,
+    client_id: Option<String>,
+    from: From,
+) -> ActionResult<Done<Option<PleaView>>> {
     let account = by.requester.account;
-    context.write_tx(by.key.as_ref(), move |tx| ask_now(tx, from, account)).await
+    context
+        .write_tx(by.key.as_ref(), move |tx| {
+            let free = match client_id::claim(tx, account, client_id)? {
+                Claim::Made(plea) => {
+                    let row = store::plea::find(tx.db, plea)?;
+                    return Ok(Done::already(row.map(|row| view(&row, tx.now))));
+                }
+                Claim::Free(free) => free,
+            };
+            let Done { value, changed } = ask_now(tx, from, account)?;
+            // Also one that was under way already: asked again weeks later, it must not go out anew.
+            free.note(tx, value.id)?;
+            Ok(Done { value: Some(value), changed })
+        })
+        .await
 }
 
 /// As [`ask`], within a transaction.
@@ -132,6 +152,19 @@ pub(in crate::actions) fn asked_since(
 ) -> Result<bool, Fault> {
     let rows = store::plea::of_author(tx.db, &[link], author, since.into(), i64::MAX)?;
     Ok(rows.iter().any(|row| row.taken_back_at.is_none()))
+}
+
+/// The latest plea that a person made since then to the partner of a scene, taken back or not.
+pub(in crate::actions) fn made_since(
+    tx: &mut Transaction<'_>,
+    scene: SceneId,
+    author: AccountId,
+    since: Timestamp,
+) -> Result<Option<PleaView>, Fault> {
+    let link = store::scene::find_for(tx.db, scene, author)?.and_then(|row| row.link_id);
+    let links: Vec<_> = link.into_iter().collect();
+    let rows = store::plea::of_author(tx.db, &links, author, since.into(), 1)?;
+    Ok(rows.first().map(|row| view(row, tx.now)))
 }
 
 /// Takes a plea back, within two minutes; the other never hears of it.

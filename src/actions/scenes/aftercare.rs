@@ -2,9 +2,10 @@
 
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
+use crate::actions::client_id::{self, Claim};
 use crate::actions::links::locked_link::{OwnScene, scene_refused};
-use crate::actions::scenes::view::{AftercareContent, GivenBy, SceneView, aftercare_aad, view};
-use crate::actions::{ActionResult, AppContext, Caller};
+use crate::actions::scenes::view::{AftercareContent, GivenBy, SceneView, aftercare_aad, current, view};
+use crate::actions::{ActionResult, AppContext, Caller, Done};
 use crate::domain::change::ChangeKind;
 use crate::domain::negotiation::Comfort;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
@@ -17,23 +18,32 @@ use std::sync::Arc;
 /// Maximum number of entries per scene.
 const ENTRIES_MAX: usize = 100;
 
-/// Records what was given right after a scene.
+/// Records what was given right after a scene. Asked again under its client id, the scene is what it is now; None: what was
+/// recorded is gone.
 pub async fn record(
     context: &Arc<AppContext>,
     by: &Caller,
+    client_id: Option<String>,
     id: SceneId,
     content: AftercareContent,
-) -> ActionResult<SceneView> {
+) -> ActionResult<Done<Option<SceneView>>> {
     let account = by.requester.account;
-    let mut checks = Checks::new();
-    checks.list("comforts", &content.comforts, Comfort::ALL.len());
-    if let Some(minutes) = content.minutes {
-        checks.range("minutes", minutes.into(), 0, MINUTES_MAX);
-    }
-    let note = checks.text("note", content.note, NOTE_MAX);
-    checks.finish(())?;
     context
         .write_tx(by.key.as_ref(), move |tx| {
+            let free = match client_id::claim(tx, account, client_id)? {
+                Claim::Made(aftercare) => {
+                    let scene = store::scene::of_aftercare(tx.db, aftercare)?;
+                    return Ok(Done::already(current(tx, scene, account)?));
+                }
+                Claim::Free(free) => free,
+            };
+            let mut checks = Checks::new();
+            checks.list("comforts", &content.comforts, Comfort::ALL.len());
+            if let Some(minutes) = content.minutes {
+                checks.range("minutes", minutes.into(), 0, MINUTES_MAX);
+            }
+            let note = checks.text("note", content.note, NOTE_MAX);
+            checks.finish(())?;
             let OwnScene { participants, row } = OwnScene::load(tx, id, account)?;
             if participants.link().is_none() && content.given_by != GivenBy::Me {
                 let sentence = "In a scene of your own there is nobody else.";
@@ -57,8 +67,9 @@ pub async fn record(
                 created_at: tx.ts(),
             };
             store::scene::insert_aftercare(tx.db, &sealed)?;
+            free.note(tx, aftercare)?;
             tx.tell(&participants.accounts(), ChangeKind::SceneChanged, id);
-            Ok(view(tx, row, account)?)
+            Ok(Done::now(Some(view(tx, row, account)?)))
         })
         .await
 }

@@ -2,11 +2,12 @@
 
 use crate::actions::accounts::suspension;
 use crate::actions::check_ins::schedule::{self, Moving};
+use crate::actions::client_id::{self, Claim};
 use crate::actions::links::locked_link::{OwnLink, OwnScene, Participants, scene_refused};
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning;
 use crate::actions::scenes::parting;
-use crate::actions::scenes::view::{SceneView, view};
+use crate::actions::scenes::view::{SceneView, current, view};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::change::ChangeKind;
 use crate::domain::negotiation::ContactWay;
@@ -109,16 +110,21 @@ impl NewScene {
 /// What a scene of one person alone is told that asks for another one.
 const ALONE: &str = "A scene of your own has no other person.";
 
-/// Plans a scene.
+/// Plans a scene. Asked again under its client id, it is what it is now; None: it is gone.
 pub async fn plan(
     context: &Arc<AppContext>,
     by: &Caller,
+    client_id: Option<String>,
     new: NewScene,
     planned_for: Timestamp,
-) -> ActionResult<SceneView> {
+) -> ActionResult<Done<Option<SceneView>>> {
     let account = by.requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {
+            let free = match client_id::claim(tx, account, client_id)? {
+                Claim::Made(scene) => return Ok(Done::already(current(tx, Some(scene), account)?)),
+                Claim::Free(free) => free,
+            };
             let mut checks = Checks::new();
             check_intensity(&mut checks, new.intensity);
             checks.take(check_plan("plannedFor", planned_for, tx.now));
@@ -127,32 +133,41 @@ pub async fn plan(
             let participants = Participants::load_active(tx, new.link, account)?;
             suspension::refuse_if_suspended(tx, account)?;
             let row = insert(tx, &participants, account, &new, SceneState::Planned, Some(planned_for))?;
+            free.note(tx, row.id)?;
             tx.tell(&participants.accounts(), ChangeKind::SceneChanged, row.id);
-            Ok(view(tx, row, account)?)
+            Ok(Done::now(Some(view(tx, row, account)?)))
         })
         .await
 }
 
 /// What came of recording a scene.
 pub enum Recorded {
-    /// It is recorded.
+    /// It is recorded: now, or before under the same client id.
     New(SceneView),
     /// The other person recorded what looks like the same occasion: this scene. Nothing was recorded.
     Similar(SceneView),
 }
 
 /// Records an unplanned scene: one that begins now, or one that is over. Both recording the same occasion gives one scene,
-/// unless the second says that theirs is `separate` (R04).
+/// unless the second says that theirs is `separate` (R04). Asked again under its client id, it is what it is now; None: it is
+/// gone.
 pub async fn record(
     context: &Arc<AppContext>,
     by: &Caller,
+    client_id: Option<String>,
     new: NewScene,
     (started_at, ended_at): (Option<Timestamp>, Option<Timestamp>),
     separate: bool,
-) -> ActionResult<Recorded> {
+) -> ActionResult<Done<Option<Recorded>>> {
     let account = by.requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {
+            let free = match client_id::claim(tx, account, client_id)? {
+                Claim::Made(scene) => {
+                    return Ok(Done::already(current(tx, Some(scene), account)?.map(Recorded::New)));
+                }
+                Claim::Free(free) => free,
+            };
             let mut checks = Checks::new();
             check_intensity(&mut checks, new.intensity);
             let ended_at = ended_at.and_then(|at| checks.take(check_past("endedAt", at, tx.now)));
@@ -167,16 +182,17 @@ pub async fn record(
             if let (false, Some(link)) = (separate, participants.link())
                 && let Some(row) = similar(tx, link, account, span)?
             {
-                return Ok(Recorded::Similar(view(tx, row, account)?));
+                return Ok(Done::already(Some(Recorded::Similar(view(tx, row, account)?))));
             }
             let row = insert(tx, &participants, account, &new, SceneState::Planned, None)?;
+            free.note(tx, row.id)?;
             let mut known = RevisionSnapshot::default();
             let row = begin(tx, &participants, row, started_at, &mut known)?;
             let row = match ended_at {
                 Some(at) => finish(tx, &participants, row, at, &mut known)?,
                 None => row,
             };
-            Ok(Recorded::New(view(tx, row, account)?))
+            Ok(Done::now(Some(Recorded::New(view(tx, row, account)?))))
         })
         .await
 }
@@ -495,17 +511,26 @@ pub async fn set_alert(
         .await
 }
 
-/// Records that the person reached out to the partner.
+/// Records that the person reached out to the partner. Asked again under its client id, the scene is what it is now; None:
+/// what was recorded is gone.
 pub async fn record_outreach(
     context: &Arc<AppContext>,
     by: &Caller,
+    client_id: Option<String>,
     id: SceneId,
     way: ContactWay,
     happened_at: Option<Timestamp>,
-) -> ActionResult<SceneView> {
+) -> ActionResult<Done<Option<SceneView>>> {
     let account = by.requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {
+            let free = match client_id::claim(tx, account, client_id)? {
+                Claim::Made(outreach) => {
+                    let scene = store::scene::of_outreach(tx.db, outreach)?;
+                    return Ok(Done::already(current(tx, scene, account)?));
+                }
+                Claim::Free(free) => free,
+            };
             let happened_at = check_past("happenedAt", happened_at.unwrap_or(tx.now), tx.now)?;
             let (link, row) = OwnLink::load_scene(tx, id, account)?;
             suspension::refuse_if_suspended(tx, account)?;
@@ -524,12 +549,13 @@ pub async fn record_outreach(
                 created_at: tx.ts(),
             };
             store::scene::insert_outreach(tx.db, &outreach)?;
+            free.note(tx, outreach.id)?;
             for member in link.accounts() {
                 let own = member == account;
                 let kind = if own { ChangeKind::SceneChanged } else { ChangeKind::PartnerReachedOut };
                 tx.tell(&[member], kind, id);
             }
-            Ok(view(tx, row, account)?)
+            Ok(Done::now(Some(view(tx, row, account)?)))
         })
         .await
 }

@@ -216,6 +216,17 @@ pub(in crate::actions) fn view(
     views(tx, vec![scene], reader)?.pop().ok_or(Fault::Inconsistent("a scene that vanished"))
 }
 
+/// A scene as it is now, if it is still there.
+pub(in crate::actions) fn current(
+    tx: &mut Transaction<'_>,
+    id: Option<SceneId>,
+    reader: AccountId,
+) -> Result<Option<SceneView>, Fault> {
+    let Some(id) = id else { return Ok(None) };
+    let row = store::scene::find_for(tx.db, id, reader)?;
+    row.map(|row| view(tx, row, reader)).transpose()
+}
+
 /// A page of the scenes of one's own link, newest first.
 pub async fn page(
     context: &Arc<AppContext>,

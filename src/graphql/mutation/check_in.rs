@@ -1,8 +1,9 @@
 //! Answer, skip, snooze, and choose what is shared.
 
-use crate::actions::check_ins::check_in;
+use crate::actions::check_ins::check_in::{self, Answered};
 use crate::domain::account::AnswerSharing;
 use crate::domain::answer::AnswerContent;
+use crate::domain::problem::{Problem, ProblemCode};
 use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, settle_done};
 use crate::graphql::types::DateTime;
 use crate::graphql::types::check_in::{CheckIn, NoticedSignView};
@@ -26,13 +27,15 @@ struct AnswerCheckInInput {
     /// A note; at most 2000 characters.
     #[graphql(default)]
     note: String,
-    /// What of it the partner sees, two minutes from now on; default: one's standing choice.
+    /// What of it the partner sees, two minutes from now on; left out: as it was, and for a first answer one's standing choice.
     sharing: Option<AnswerSharing>,
-    /// Whether the partner is asked to get in touch, too, as by `askPartner`. Default: no.
+    /// Whether the partner is asked to get in touch, too, as by `askPartner`; an answer that is sent again asks once. Default:
+    /// no.
     #[graphql(default)]
     ask_partner: bool,
     /// When that was, if the phone had no network: not before the scene ended. What is shared is seen two minutes after it
-    /// arrives all the same. Default: now.
+    /// arrives all the same. Older than the stored answer's `answeredAt`, it is refused with `CHANGED`: the later answer
+    /// stays, whichever arrives first. The same instant with the same content is `UNCHANGED`. Default: now.
     answered_at: Option<DateTime>,
 }
 
@@ -67,9 +70,9 @@ struct ChangeSharingInput {
 pub struct AnswerCheckInPayload {
     /// Outcome of the mutation.
     status: Status,
-    /// The check-in, answered.
+    /// The check-in, answered. Also with the problem `CHANGED`, then with the stored answer, which was given later.
     check_in: Option<CheckIn>,
-    /// The plea, if the partner was asked to get in touch.
+    /// The plea, if the partner was asked to get in touch, now or when this answer was first sent.
     plea: Option<Plea>,
     /// Why the partner was not asked, though the answer is saved; empty otherwise.
     plea_problems: Vec<ProblemView>,
@@ -105,7 +108,8 @@ pub struct CheckInMutation;
 
 #[Object]
 impl CheckInMutation {
-    /// Answers a check-in, or answers it anew. No more nudges come for it.
+    /// Answers a check-in, or answers it anew: of several answers the one that was given last counts. No more nudges come for
+    /// it.
     async fn answer_check_in(
         &self,
         ctx: &Context<'_>,
@@ -124,9 +128,23 @@ impl CheckInMutation {
             let how = (input.sharing, answered_at);
             check_in::answer(context(ctx), &by, check_in, content, how, input.ask_partner).await
         };
-        let (status, answered, problems) = settle_done(outcome.await)?;
-        let (check_in, asked) = answered.unzip();
-        let (plea, refused) = match asked.flatten() {
+        let (status, answered, problems) = settle(outcome.await)?;
+        let (check_in, asked) = match answered {
+            Some(Answered::Stored(view, asked)) => (Some(view), asked),
+            Some(Answered::Older(view)) => {
+                let sentence = "A later answer is saved already. It stays as it is.";
+                let problem = Problem::new("answeredAt", ProblemCode::Changed, sentence);
+                return Ok(AnswerCheckInPayload {
+                    status: Status::Refused,
+                    check_in: Some(view.into()),
+                    plea: None,
+                    plea_problems: Vec::new(),
+                    problems: vec![problem.into()],
+                });
+            }
+            None => (None, None),
+        };
+        let (plea, refused) = match asked {
             Some(Ok(view)) => (Some(Plea::from(view)), Vec::new()),
             Some(Err(problems)) => (None, problems),
             None => (None, Vec::new()),

@@ -2,7 +2,7 @@
 
 use crate::actions::accounts::journal::{self, Edit};
 use crate::domain::problem::Problem;
-use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
+use crate::graphql::errors::{Failure, id, payload, settle, settle_done, settle_once};
 use crate::graphql::types::DateTime;
 use crate::graphql::types::journal::JournalEntry;
 use crate::graphql::{caller, context};
@@ -12,6 +12,10 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 /// Writes an entry. Null is the same as left out.
 #[derive(InputObject)]
 struct WriteJournalEntryInput {
+    /// An id that the app makes, unique in its account for good, such as a UUID: 16 to 64 characters of `A-Z`, `a-z`, `0-9`,
+    /// `_` and `-`. Sent again, also weeks later and whatever else is sent, nothing more is created: `UNCHANGED`, with what
+    /// was created as it is now.
+    client_id: Option<String>,
     /// What is written down; at most 10000 characters.
     text: String,
     /// The scene that it is about, one that one took part in; left out: none.
@@ -43,7 +47,7 @@ struct DeleteJournalEntryInput {
 payload!(
     /// The answer to `writeJournalEntry`.
     WriteJournalEntryPayload {
-        /// The entry.
+        /// The entry; with `UNCHANGED` null if it was deleted.
         entry: JournalEntry
     }
 );
@@ -81,9 +85,10 @@ impl JournalMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let about = input.scene_id.as_ref().map(scene).transpose()?;
-            journal::write(context(ctx), &by, input.text, about, input.written_at.map(|at| at.0)).await
+            let written_at = input.written_at.map(|at| at.0);
+            journal::write(context(ctx), &by, input.client_id, input.text, about, written_at).await
         };
-        Ok(settle_done(outcome.await)?.into())
+        Ok(settle_once(outcome.await)?.into())
     }
 
     /// Changes an entry. What it said before is not kept.

@@ -2,15 +2,19 @@
 
 use crate::actions::links::plea;
 use crate::domain::problem::{Problem, ProblemCode};
-use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle};
+use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, settle_once};
 use crate::graphql::types::guidance::Guidance;
 use crate::graphql::types::partner_link::{PartnerLink, Plea};
 use crate::graphql::{caller, context, loaders};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-/// Asks the partner to get in touch: exactly one of the two. Null is the same as left out.
+/// Asks the partner to get in touch: `linkId` or `sceneId`, exactly one of the two. Null is the same as left out.
 #[derive(InputObject)]
 struct AskPartnerInput {
+    /// An id that the app makes, unique in its account for good, such as a UUID: 16 to 64 characters of `A-Z`, `a-z`, `0-9`,
+    /// `_` and `-`. Sent again, also weeks later and whatever else is sent, nothing more is created: `UNCHANGED`, with what
+    /// was created as it is now.
+    client_id: Option<String>,
     /// One of one's own active links.
     link_id: Option<ID>,
     /// A scene of one; its partner is asked.
@@ -28,9 +32,10 @@ struct TakeBackPleaInput {
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct AskPartnerPayload {
-    /// Outcome of the mutation. `UNCHANGED`: one that can still be taken back is under way already.
+    /// Outcome of the mutation. `UNCHANGED`: one that can still be taken back is under way already, or one was made under
+    /// this `clientId` before.
     status: Status,
-    /// The plea.
+    /// The plea; with `UNCHANGED` null if it is gone.
     plea: Option<Plea>,
     /// Its link: `myNeeds` is what its author wrote down for themselves, to be shown while they wait.
     partner_link: Option<PartnerLink>,
@@ -73,9 +78,9 @@ impl PleaMutation {
                     return Err(Problem::new("linkId", ProblemCode::Required, sentence).into());
                 }
             };
-            plea::ask(context(ctx), &by, from).await
+            plea::ask(context(ctx), &by, input.client_id, from).await
         };
-        let (status, view, problems) = settle(outcome.await)?;
+        let (status, view, problems) = settle_once(outcome.await)?;
         let partner_link = match &view {
             Some(view) => loaders(ctx).link(view.link).await?.map(PartnerLink),
             None => None,

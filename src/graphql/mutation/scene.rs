@@ -9,7 +9,7 @@ use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::{Role, ScenePermission};
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::scene::SceneSetting;
-use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, settle_done};
+use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, settle_done, settle_once};
 use crate::graphql::types::DateTime;
 use crate::graphql::types::scene::{Giver, Scene};
 use crate::graphql::{caller, context};
@@ -19,6 +19,10 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObje
 /// Plans a scene. Null is the same as left out.
 #[derive(InputObject)]
 struct PlanSceneInput {
+    /// An id that the app makes, unique in its account for good, such as a UUID: 16 to 64 characters of `A-Z`, `a-z`, `0-9`,
+    /// `_` and `-`. Sent again, also weeks later and whatever else is sent, nothing more is created: `UNCHANGED`, with what
+    /// was created as it is now.
+    client_id: Option<String>,
     /// One of one's own active links; left out for a scene of oneself alone, which then says `solo: true`.
     link_id: Option<ID>,
     /// Whether it is a scene of oneself alone: nobody else ever sees it, and one's own plan says when one is asked. Default: no.
@@ -41,6 +45,10 @@ struct PlanSceneInput {
 /// Records a scene that was not planned. Null is the same as left out.
 #[derive(InputObject)]
 struct RecordSceneInput {
+    /// An id that the app makes, unique in its account for good, such as a UUID: 16 to 64 characters of `A-Z`, `a-z`, `0-9`,
+    /// `_` and `-`. Sent again, also weeks later and whatever else is sent, nothing more is created: `UNCHANGED`, with what
+    /// was created as it is now.
+    client_id: Option<String>,
     /// One of one's own active links; left out for a scene of oneself alone, which then says `solo: true`.
     link_id: Option<ID>,
     /// Whether it is a scene of oneself alone: nobody else ever sees it, and one's own plan says when one is asked. Default: no.
@@ -117,6 +125,10 @@ struct CancelSceneInput {
 /// Writes aftercare down. Null is the same as left out.
 #[derive(InputObject)]
 struct RecordAftercareInput {
+    /// An id that the app makes, unique in its account for good, such as a UUID: 16 to 64 characters of `A-Z`, `a-z`, `0-9`,
+    /// `_` and `-`. Sent again, also weeks later and whatever else is sent, nothing more is created: `UNCHANGED`, with what
+    /// was created as it is now.
+    client_id: Option<String>,
     /// A scene that one takes part in, under way or ended.
     scene_id: ID,
     /// From whom it came; for a scene of oneself alone, `ME`.
@@ -143,6 +155,10 @@ struct SetSceneAlertInput {
 /// Writes an outreach down. Null is the same as left out.
 #[derive(InputObject)]
 struct RecordOutreachInput {
+    /// An id that the app makes, unique in its account for good, such as a UUID: 16 to 64 characters of `A-Z`, `a-z`, `0-9`,
+    /// `_` and `-`. Sent again, also weeks later and whatever else is sent, nothing more is created: `UNCHANGED`, with what
+    /// was created as it is now.
+    client_id: Option<String>,
     /// An ended scene of one of one's own active links.
     scene_id: ID,
     /// How one reached out.
@@ -154,7 +170,7 @@ struct RecordOutreachInput {
 payload!(
     /// The answer to `planScene`.
     PlanScenePayload {
-        /// The scene.
+        /// The scene; with `UNCHANGED` null if it is gone.
         scene: Scene
     }
 );
@@ -164,7 +180,7 @@ payload!(
 pub struct RecordScenePayload {
     /// Outcome of the mutation.
     status: Status,
-    /// The scene.
+    /// The scene; with `UNCHANGED` null if it is gone.
     scene: Option<Scene>,
     /// With the problem `SIMILAR_EXISTS`: what the other person recorded. If this one is another, say `separate: true`.
     similar: Option<Scene>,
@@ -210,7 +226,7 @@ payload!(
 payload!(
     /// The answer to `recordAftercare`.
     RecordAftercarePayload {
-        /// The scene with what was written down.
+        /// The scene with what was written down; with `UNCHANGED` null if that is gone.
         scene: Scene
     }
 );
@@ -224,7 +240,7 @@ payload!(
 payload!(
     /// The answer to `recordOutreach`.
     RecordOutreachPayload {
-        /// The scene with what was written down.
+        /// The scene with what was written down; with `UNCHANGED` null if that is gone.
         scene: Scene
     }
 );
@@ -267,9 +283,9 @@ impl SceneMutation {
                 partner_role: input.partner_role,
                 parted_at: input.parted_at.map(|at| at.0),
             };
-            scene::plan(context(ctx), &by, new, input.planned_for.0).await
+            scene::plan(context(ctx), &by, input.client_id, new, input.planned_for.0).await
         };
-        Ok(settle_done(outcome.await)?.into())
+        Ok(settle_once(outcome.await)?.into())
     }
 
     /// Records a scene that was not planned: one that begins now, or one that is over already.
@@ -289,9 +305,9 @@ impl SceneMutation {
                 parted_at: input.parted_at.map(|at| at.0),
             };
             let times = (input.started_at.map(|at| at.0), input.ended_at.map(|at| at.0));
-            scene::record(context(ctx), &by, new, times, input.separate).await
+            scene::record(context(ctx), &by, input.client_id, new, times, input.separate).await
         };
-        let (status, recorded, problems) = settle_done(outcome.await)?;
+        let (status, recorded, problems) = settle_once(outcome.await)?;
         Ok(match recorded {
             Some(Recorded::New(view)) => {
                 RecordScenePayload { status, scene: Some(Scene(view)), similar: None, problems }
@@ -390,11 +406,11 @@ impl SceneMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let scene = id("sceneId", &input.scene_id)?;
-            let RecordAftercareInput { given_by, comforts, minutes, note, .. } = input;
+            let RecordAftercareInput { client_id, given_by, comforts, minutes, note, .. } = input;
             let content = AftercareContent { given_by: given_by.into(), comforts, minutes, note };
-            aftercare::record(context(ctx), &by, scene, content).await
+            aftercare::record(context(ctx), &by, client_id, scene, content).await
         };
-        Ok(settle_done(outcome.await)?.into())
+        Ok(settle_once(outcome.await)?.into())
     }
 
     /// Says, for one scene, whether the partner may be told that reaching out would be welcome. It works up to the
@@ -421,9 +437,9 @@ impl SceneMutation {
         let by = caller(ctx)?;
         let outcome = async {
             let scene = id("sceneId", &input.scene_id)?;
-            scene::record_outreach(context(ctx), &by, scene, input.way, input.happened_at.map(|at| at.0))
-                .await
+            let happened_at = input.happened_at.map(|at| at.0);
+            scene::record_outreach(context(ctx), &by, input.client_id, scene, input.way, happened_at).await
         };
-        Ok(settle_done(outcome.await)?.into())
+        Ok(settle_once(outcome.await)?.into())
     }
 }

@@ -4,6 +4,7 @@ mod account;
 mod address_request;
 mod change;
 mod check_in;
+mod client_id;
 mod debrief;
 mod device;
 mod erasure;
@@ -25,6 +26,7 @@ pub use account::{accounts, consents};
 pub use address_request::address_requests;
 pub use change::{changes, feeds};
 pub use check_in::check_ins;
+pub use client_id::client_ids;
 pub use debrief::debriefs;
 pub use device::devices;
 pub use erasure::{erased, erasures};
@@ -57,6 +59,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     scene_members,
     aftercare,
     check_ins,
+    client_ids,
     outreaches,
     pleas,
     solo_plans,

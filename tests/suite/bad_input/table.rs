@@ -8,11 +8,12 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 /// Texts that are not free text: each has its own format, and is refused for breaking it.
-pub const NO_FREE_TEXT: [&str; 24] = [
+pub const NO_FREE_TEXT: [&str; 25] = [
     "protocol.1.onDay.localTime",
     "terms.protocol.1.onDay.localTime",
     "terms.protocol.3.onDayAfterParting.localTime",
     "attempt",
+    "clientId",
     "email",
     "password",
     "currentPassword",
