@@ -228,6 +228,7 @@ on_both_databases! {
             let expected = match (of_value, endless) {
                 (true, _) => "BAD_ARGUMENT",
                 (_, true) => "LIMIT_EXCEEDED",
+                (false, false) if document == "subscription { x }" => "BAD_REQUEST",
                 (false, false) => "DOCUMENT_INVALID",
             };
             assert_eq!(code(&answer), expected, "{document}: {answer}");
