@@ -8,6 +8,7 @@ pub mod mutation;
 pub mod node;
 pub mod paging;
 mod patch;
+mod payload;
 pub mod query;
 pub mod query_cost;
 mod request;

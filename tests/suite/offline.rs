@@ -395,7 +395,7 @@ on_both_databases! {
                 app.pass_minutes(2).await;
             }
             let seen = answer(&app, &couple.sam, &check_in).await;
-            assert_eq!((&seen["mood"], &seen["answeredAt"]), (&json!(4), &json!((now + SignedDuration::from_mins(20)).to_string())));
+            assert_eq!((&seen["mood"], &seen["answeredAt"]), (&json!(4), &json!(format!("{:.3}", now + SignedDuration::from_mins(20)))));
             // Who answers without an instant answers now.
             let done = phone.done(&app, "answerCheckIn", json!({ "checkInId": check_in, "mood": 2 }), ANSWERED).await;
             assert_eq!(done["checkIn"]["answer"]["mood"], 2);

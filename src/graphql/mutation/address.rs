@@ -1,7 +1,8 @@
 //! Change the e-mail address: request and confirm.
 
 use crate::actions::accounts::address_change;
-use crate::graphql::errors::{Failure, payload, settle_done};
+use crate::graphql::errors::{Failure, settle_done};
+use crate::graphql::payload::payload;
 use crate::graphql::{caller, context, visitor};
 use async_graphql::{Context, InputObject, Object};
 

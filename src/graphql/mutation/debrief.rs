@@ -1,7 +1,8 @@
 //! Write a debrief, and take it back.
 
 use crate::actions::scenes::debrief;
-use crate::graphql::errors::{Failure, id, payload, settle};
+use crate::graphql::errors::{Failure, id, settle};
+use crate::graphql::payload::payload;
 use crate::graphql::types::debrief::SceneDebrief;
 use crate::graphql::{caller, context};
 use async_graphql::{Context, ID, InputObject, Object};

@@ -1,7 +1,8 @@
 //! Register and remove devices.
 
 use crate::actions::nudges::device::{self, Subscription};
-use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
+use crate::graphql::errors::{Failure, id, settle, settle_done};
+use crate::graphql::payload::payload;
 use crate::graphql::types::account::Device;
 use crate::graphql::{caller, context};
 use async_graphql::{Context, ID, InputObject, Object};

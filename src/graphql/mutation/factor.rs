@@ -1,7 +1,8 @@
 //! Reauthenticate; set up, confirm and remove an authenticator app; renew recovery codes.
 
 use crate::actions::auth::{password_proof, recovery_code, totp};
-use crate::graphql::errors::{Failure, payload, settle, settle_done};
+use crate::graphql::errors::{Failure, settle, settle_done};
+use crate::graphql::payload::payload;
 use crate::graphql::types::factor::{SecondFactorInput, TotpSetup};
 use crate::graphql::{caller, context};
 use async_graphql::{Context, InputObject, Object};

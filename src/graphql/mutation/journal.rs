@@ -2,7 +2,8 @@
 
 use crate::actions::accounts::journal::{self, Edit};
 use crate::domain::problem::Problem;
-use crate::graphql::errors::{Failure, id, payload, settle, settle_done, settle_once};
+use crate::graphql::errors::{Failure, id, settle, settle_done, settle_once};
+use crate::graphql::payload::payload;
 use crate::graphql::types::DateTime;
 use crate::graphql::types::journal::JournalEntry;
 use crate::graphql::{caller, context};

@@ -2,7 +2,8 @@
 
 use crate::actions::links::partner_link::{self, Choices};
 use crate::domain::partner_link::{Permission, Role};
-use crate::graphql::errors::{Failure, id, payload, settle, settle_done};
+use crate::graphql::errors::{Failure, id, settle, settle_done};
+use crate::graphql::payload::payload;
 use crate::graphql::types::partner_link::PartnerLink;
 use crate::graphql::{caller, context};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};

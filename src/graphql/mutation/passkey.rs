@@ -1,7 +1,8 @@
 //! Register and remove passkeys, log in and reauthenticate with one.
 
 use crate::actions::auth::passkey;
-use crate::graphql::errors::{Failure, id, payload, settle_done};
+use crate::graphql::errors::{Failure, id, settle_done};
+use crate::graphql::payload::payload;
 use crate::graphql::types::account::SessionTokens;
 use crate::graphql::types::factor::{Passkey, PasskeyCeremony};
 use crate::graphql::{caller, context, visitor};

@@ -2,7 +2,8 @@
 
 use crate::actions::links::plea;
 use crate::domain::problem::{Problem, ProblemCode};
-use crate::graphql::errors::{Failure, ProblemView, Status, id, payload, settle, settle_once};
+use crate::graphql::errors::{Failure, ProblemView, Status, id, settle, settle_once};
+use crate::graphql::payload::payload;
 use crate::graphql::types::guidance::Guidance;
 use crate::graphql::types::partner_link::{PartnerLink, Plea};
 use crate::graphql::{caller, context, loaders};

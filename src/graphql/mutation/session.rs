@@ -3,7 +3,8 @@
 use crate::actions::auth::refresh;
 use crate::actions::auth::second_step::{self, LogIn};
 use crate::actions::auth::session::{self, Credentials};
-use crate::graphql::errors::{Failure, id, payload, settle_done, to_ids};
+use crate::graphql::errors::{Failure, id, settle_done, to_ids};
+use crate::graphql::payload::payload;
 use crate::graphql::types::account::SessionTokens;
 use crate::graphql::types::factor::{SecondFactorInput, SecondStep};
 use crate::graphql::{caller, context, visitor};

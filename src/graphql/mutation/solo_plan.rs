@@ -1,7 +1,8 @@
 //! The plan for scenes of oneself alone.
 
 use crate::actions::accounts::solo_plan;
-use crate::graphql::errors::{Failure, payload, settle_done};
+use crate::graphql::errors::{Failure, settle_done};
+use crate::graphql::payload::payload;
 use crate::graphql::types::check_in_time::SoloCheckInTimeInput;
 use crate::graphql::types::negotiation::NeedsInput;
 use crate::graphql::types::solo_plan::SoloPlan;

@@ -73,13 +73,13 @@ impl From<jiff::civil::Date> for Date {
 /// Declares a scalar that is a text of a certain form. A person may have typed it, so any text is read: one that is not of
 /// the form gets a problem of its field from the action.
 macro_rules! typed_text {
-    ($(#[$doc:meta])* $name:ident $(, $url:literal)?) => {
+    ($(#[$doc:meta])* $name:ident, $url:literal) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name(pub String);
 
         $(#[$doc])*
-        #[Scalar($(specified_by_url = $url)?)]
+        #[Scalar(specified_by_url = $url)]
         impl ScalarType for $name {
             fn parse(value: Value) -> InputValueResult<Self> {
                 match value {
@@ -109,7 +109,8 @@ macro_rules! typed_text {
 
 typed_text!(
     /// A time of day without a time zone: hours and minutes of a 24-hour clock, such as `09:00` or `22:30`.
-    LocalTime
+    LocalTime,
+    "https://www.rfc-editor.org/rfc/rfc3339#section-5.6"
 );
 typed_text!(
     /// The name of a time zone in the IANA database, such as `Europe/Berlin`. Older names are taken, too.

@@ -27,7 +27,7 @@ const parts = await preset.buildGeneratesSection({
   schema,
   schemaAst,
   documents,
-  config: { enumsAsTypes: true, useTypeImports: true, strictScalars: true, scalars: { DateTime: "string" }, defaultScalarType: "unknown", emitLegacyCommonJSImports: false, importExtension: ".js" },
+  config: { enumsAsTypes: true, useTypeImports: true, strictScalars: true, scalars: { Date: "string", DateTime: "string", LocalTime: "string", TimeZone: "string" }, defaultScalarType: "unknown", emitLegacyCommonJSImports: false, importExtension: ".js" },
   presetConfig: { fragmentMasking: false, persistedDocuments: { hashAlgorithm: "sha256", mode: "embedHashInDocument" } },
   plugins: [],
   pluginMap: {},
