@@ -1,7 +1,6 @@
 //! `node`: any object of the signed-in person by its id.
 
 use super::errors::Failure;
-use super::query::Viewer;
 use super::types::account::{Account, Device, Session};
 use super::types::check_in::{CheckIn, PartnerCheckIn, SharedAnswer};
 use super::types::factor::Passkey;
@@ -10,6 +9,7 @@ use super::types::negotiation::Revision;
 use super::types::nudge::Nudge;
 use super::types::partner_link::{PartnerLink, Plea};
 use super::types::scene::{Aftercare, Outreach, Scene, aftercare, outreach};
+use super::types::viewer::Viewer;
 use super::{context, loaders, requester};
 use crate::actions::scenes::view::{Entry, scene_of};
 use crate::actions::{accounts, auth, check_ins, links, nudges};

@@ -23,8 +23,8 @@ macro_rules! payload {
         #[async_graphql::ComplexObject]
         impl $name {
             /// The signed-in person after the mutation: select what your screens show of them.
-            async fn viewer(&self, ctx: &async_graphql::Context<'_>) -> Option<$crate::graphql::query::Viewer> {
-                $crate::graphql::requester(ctx).ok().map($crate::graphql::query::Viewer)
+            async fn viewer(&self, ctx: &async_graphql::Context<'_>) -> Option<$crate::graphql::types::viewer::Viewer> {
+                $crate::graphql::requester(ctx).ok().map($crate::graphql::types::viewer::Viewer)
             }
         }
     };

@@ -18,6 +18,7 @@ pub mod scene;
 pub mod server;
 pub mod solo_plan;
 pub mod text;
+pub mod viewer;
 
 pub use scalars::{Date, DateTime, LocalTime, TimeZone};
 
