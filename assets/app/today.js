@@ -111,7 +111,7 @@ export async function today() {
       due.map(asked),
       due.length === 0 && h("p", {}, "Nothing is asked of you right now."),
       next && h("p", { class: "hint" }, `The next question comes ${when(next.dueAt)}, or when your quiet hours end.`),
-      viewer.partnerLinks.filter(({ status }) => status === "ACTIVE").map(partner),
+      viewer.partnerLinks.filter(({ state }) => state === "ACTIVE").map(partner),
       viewer.partnerLinks.length === 0 &&
         h(
           "section",

@@ -106,6 +106,7 @@ fn filled(leaves: &[support::leaves::Leaf], path: &str, id: &str, app: &TestApp)
             ("setting", ..) => json!("ONLINE"),
             ("role", ..) => json!("SWITCH"),
             ("sharing", ..) => json!("ALL"),
+            ("alertPermission", ..) => json!("FORBID"),
             ("mood", ..) => json!(3),
             ("minutes", ..) => json!(30),
             ("contentHash", ..) => json!("0".repeat(64)),
