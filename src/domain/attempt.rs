@@ -1,11 +1,7 @@
 //! Attempts: a secret that a client makes for one act, and sends again with it if the answer was lost.
 
-use super::problem::{Problem, ProblemCode};
-
-/// Fewest characters: as many as nobody guesses.
-pub const MIN: usize = 16;
-/// Most characters.
-pub const MAX: usize = 64;
+use super::made_up_text;
+use super::problem::Problem;
 
 /// An attempt: 16 to 64 visible ASCII characters, such as a UUID. It is known to nobody but the client that made it.
 pub struct Attempt(String);
@@ -16,13 +12,8 @@ impl Attempt {
     /// # Errors
     /// A problem of `attempt`.
     pub fn parse(text: String) -> Result<Self, Problem> {
-        let problem = |code, sentence: String| Err(Problem::new("attempt", code, sentence));
-        match text.len() {
-            0..MIN => problem(ProblemCode::TooShort, format!("It has at least {MIN} characters.")),
-            MIN..=MAX if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Self(text)),
-            MIN..=MAX => problem(ProblemCode::Malformed, "It has visible ASCII characters only.".to_owned()),
-            _ => problem(ProblemCode::TooLong, format!("It has at most {MAX} characters.")),
-        }
+        let form = "It has visible ASCII characters only.";
+        made_up_text::checked("attempt", text, |byte| byte.is_ascii_graphic(), form).map(Self)
     }
 
     /// The text itself.
@@ -34,6 +25,8 @@ impl Attempt {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::made_up_text::{MAX, MIN};
+    use crate::domain::problem::ProblemCode;
 
     #[test]
     fn an_attempt_is_long_enough_not_to_be_guessed() {

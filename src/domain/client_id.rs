@@ -1,11 +1,7 @@
 //! Client ids: what an app calls something that it creates, so that asking again creates nothing twice.
 
+use super::made_up_text;
 use super::problem::{Problem, ProblemCode};
-
-/// Fewest characters: as many as make two of them differ by chance.
-pub const MIN: usize = 16;
-/// Most characters.
-pub const MAX: usize = 64;
 
 /// An id that an app made, such as a UUID.
 pub struct ClientId(String);
@@ -16,18 +12,9 @@ impl ClientId {
     /// # Errors
     /// A problem of `clientId`.
     pub fn parse(text: String) -> Result<Self, Problem> {
-        let problem = |code, sentence: String| Err(Problem::new("clientId", code, sentence));
-        match text.len() {
-            0..MIN => problem(ProblemCode::TooShort, format!("It has at least {MIN} characters.")),
-            MIN..=MAX if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) => {
-                Ok(Self(text))
-            }
-            MIN..=MAX => problem(
-                ProblemCode::Malformed,
-                "It has letters from A to Z, digits, - and _ only.".to_owned(),
-            ),
-            _ => problem(ProblemCode::TooLong, format!("It has at most {MAX} characters.")),
-        }
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let form = "It has letters from A to Z, digits, - and _ only.";
+        made_up_text::checked("clientId", text, fits, form).map(Self)
     }
 
     /// The problem of an id that stands for something of another kind.
@@ -45,6 +32,7 @@ impl ClientId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::made_up_text::{MAX, MIN};
 
     #[test]
     fn r04_a_client_id_has_so_many_letters_digits_and_strokes() {

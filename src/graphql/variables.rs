@@ -36,9 +36,10 @@ impl Extension for NeededVariables {
             DocumentOperations::Single(operation) => Some(operation),
             DocumentOperations::Multiple(all) => name.and_then(|name| all.get(name.as_str())),
         };
-        let (needed, optional) = operation
-            .map(|operation| (needed(&operation.node), optional(&operation.node)))
-            .unwrap_or_default();
+        let without_default = |nullable| {
+            operation.map(|operation| without_default(&operation.node, nullable)).unwrap_or_default()
+        };
+        let (needed, optional) = (without_default(false), without_default(true));
         if let Some(name) = needed.into_iter().find(|name| !is_given(&request.variables, name)) {
             return Err(refusal(&name));
         }
@@ -53,18 +54,11 @@ impl Extension for NeededVariables {
     }
 }
 
-/// The required variables: those with a non-null type and no default.
-fn needed(operation: &OperationDefinition) -> Vec<Name> {
+/// The variables that have no default: those that may be null, and so left out, or those that are needed.
+fn without_default(operation: &OperationDefinition, nullable: bool) -> Vec<Name> {
     let definitions = operation.variable_definitions.iter().map(|definition| &definition.node);
-    let needed = definitions.filter(|it| !it.var_type.node.nullable && it.default_value.is_none());
-    needed.map(|definition| definition.name.node.clone()).collect()
-}
-
-/// The variables that may be left out and have no default.
-fn optional(operation: &OperationDefinition) -> Vec<Name> {
-    let definitions = operation.variable_definitions.iter().map(|definition| &definition.node);
-    let optional = definitions.filter(|it| it.var_type.node.nullable && it.default_value.is_none());
-    optional.map(|definition| definition.name.node.clone()).collect()
+    let found = definitions.filter(|it| it.var_type.node.nullable == nullable && it.default_value.is_none());
+    found.map(|definition| definition.name.node.clone()).collect()
 }
 
 /// Removes the arguments and fields of input objects that are one of these variables, and then the variables.

@@ -116,9 +116,9 @@ fn judge(tx: &Transaction<'_>, row: &CheckInRow, event: CheckInEvent) -> ActionR
 
 /// What became of an answer.
 pub enum Answered {
-    /// It is stored; and what came of asking the partner.
-    Stored(CheckInView, Asked),
-    /// A later answer was stored before it, and stays. Nobody was asked.
+    /// It is stored.
+    Stored(CheckInView),
+    /// A later answer was stored before it, and stays.
     Older(CheckInView),
 }
 
@@ -132,25 +132,28 @@ pub async fn answer(
     content: AnswerContent,
     (share, answered_at): (Option<AnswerSharing>, Option<Timestamp>),
     ask_partner: bool,
-) -> ActionResult<Done<Answered>> {
+) -> ActionResult<Done<(Answered, Asked)>> {
     let account = by.requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let Done { value, changed } = answer_now(tx, id, account, content, share, answered_at)?;
-            let Answered::Stored(stored, _) = value else { return Ok(Done::already(value)) };
-            if !ask_partner {
-                return Ok(Done { value: Answered::Stored(stored, None), changed });
-            }
+            // For an answer that comes late nobody is asked.
+            let stored = match &value {
+                Answered::Stored(stored) if ask_partner => stored,
+                Answered::Stored(_) | Answered::Older(_) => {
+                    return Ok(Done { value: (value, None), changed });
+                }
+            };
             // Sent again, an answer asks nobody again.
             let sent_before = stored.answer.as_ref().filter(|_| !changed).map(|answer| answer.answered_at);
             if let Some(since) = sent_before
                 && let Some(plea) = plea::made_since(tx, stored.scene, account, since)?
             {
-                return Ok(Done::already(Answered::Stored(stored, Some(Ok(plea)))));
+                return Ok(Done::already((value, Some(Ok(plea)))));
             }
             let asked = plea::ask_beside(tx, plea::From::Scene(stored.scene), account)?;
             let changed = changed || asked.is_ok();
-            Ok(Done { value: Answered::Stored(stored, Some(asked)), changed })
+            Ok(Done { value: (value, Some(asked)), changed })
         })
         .await
 }
@@ -183,7 +186,7 @@ pub(in crate::actions) fn answer_now(
     let sharing = match judge_answer(former.as_ref(), &content, shares, answered_at, tx.now) {
         AnswerVerdict::Store(sharing) => sharing,
         AnswerVerdict::Same => {
-            return Ok(Done::already(Answered::Stored(view(&person, &row, tx.now)?, None)));
+            return Ok(Done::already(Answered::Stored(view(&person, &row, tx.now)?)));
         }
         AnswerVerdict::Older => return Ok(Done::already(Answered::Older(view(&person, &row, tx.now)?))),
     };
@@ -205,7 +208,7 @@ pub(in crate::actions) fn answer_now(
     let row = store::check_in::update(tx.db, id, &change)?;
     planning::settle(tx, &row, DropReason::Settled)?;
     tx.tell_of_check_in(&row)?;
-    Ok(Done::now(Answered::Stored(view(&person, &row, tx.now)?, None)))
+    Ok(Done::now(Answered::Stored(view(&person, &row, tx.now)?)))
 }
 
 /// Skips a check-in; its ladder stops at once (R05). The partner sees the same as for any check-in without an

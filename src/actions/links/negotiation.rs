@@ -100,7 +100,7 @@ pub async fn propose(
             let needs = needs_of_both(tx, &own, latest.as_ref())?;
             let content = Content { link, number, needs, terms, terms_erased: false };
             if let Some(latest) = latest.filter(|latest| says_the_same(latest, &content)) {
-                return Ok(Done::already(RevisionChange { revision: latest, superseded: Vec::new() }));
+                return Ok(Done::already(latest.into()));
             }
             let (row, parts) = sealed(tx, &own, account, &content)?;
             store::negotiation::insert(tx.db, &row, &parts)?;
@@ -118,6 +118,13 @@ pub struct RevisionChange {
     pub revision: RevisionView,
     /// The superseded ones.
     pub superseded: Vec<RevisionOutline>,
+}
+
+impl From<RevisionView> for RevisionChange {
+    /// One that stands as it did, and took nobody's place.
+    fn from(revision: RevisionView) -> Self {
+        Self { revision, superseded: Vec::new() }
+    }
 }
 
 /// What an action did to a Revision, told to both: others whose state is not as before were superseded.
@@ -255,9 +262,7 @@ pub async fn agree(
                 revision.stands_by(account),
             );
             match verdict {
-                AgreeVerdict::Already => {
-                    return Ok(Done::already(change(tx, &own, &known, id, &known.states(link))?));
-                }
+                AgreeVerdict::Already => return Ok(Done::already(open_one(tx, &known, link, id)?.into())),
                 AgreeVerdict::OtherText => {
                     let sentence = "This is not the hash of the Revision's text. Please read it again.";
                     return Err(Problem::new("contentHash", ProblemCode::Changed, sentence).into());
@@ -303,7 +308,7 @@ pub async fn withdraw(
             let (own, mut known) = load_revision(tx, id, account)?;
             let (link, now) = (own.row.id, tx.ts());
             if own.row.status == LinkState::Ended || !store::negotiation::withdraw(tx.db, id, account, now)? {
-                return Ok(Done::already(change(tx, &own, &known, id, &known.states(link))?));
+                return Ok(Done::already(open_one(tx, &known, link, id)?.into()));
             }
             let before = known.states(link);
             known.withdrawn(link, id, account, now);

@@ -131,8 +131,8 @@ impl CheckInMutation {
         };
         let (status, answered, problems) = settle(outcome.await)?;
         let (check_in, asked) = match answered {
-            Some(Answered::Stored(view, asked)) => (Some(view), asked),
-            Some(Answered::Older(view)) => {
+            Some((Answered::Stored(view), asked)) => (Some(view), asked),
+            Some((Answered::Older(view), _)) => {
                 let sentence = "A later answer is saved already. It stays as it is.";
                 let problem = Problem::new("answeredAt", ProblemCode::Changed, sentence);
                 return Ok(AnswerCheckInPayload {

@@ -133,7 +133,10 @@ async fn changed(ctx: &Context<'_>, outcome: ActionResult<Done<RevisionChange>>)
     let Some(RevisionChange { revision, superseded }) = value else {
         return Ok(Changed { status, revision: None, link: None, superseded: None, problems });
     };
-    let link = loaders(ctx).link(revision.outline.link).await?.map(PartnerLink);
+    let link = match ctx.look_ahead().field("link").exists() {
+        true => loaders(ctx).link(revision.outline.link).await?.map(PartnerLink),
+        false => None,
+    };
     let superseded = superseded.into_iter().map(|outline| Revision::new(outline, me)).collect();
     let revision = Revision::opened(revision, me);
     Ok(Changed { status, revision: Some(revision), link, superseded: Some(superseded), problems })
