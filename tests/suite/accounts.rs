@@ -1,5 +1,6 @@
 //! Accounts: sign-up, confirmation, the profile, pauses and password resets.
 
+use crate::support::care::instant;
 use crate::support::people::{PASSWORD, link_in};
 use crate::support::{Person, TestApp};
 use jiff::SignedDuration;
@@ -121,7 +122,7 @@ fn hours(app: &TestApp, count: i64) {
 
 on_both_databases! {
     async fn signing_up_keeps_what_was_stated_and_when(app) {
-        let stated = format!("{:.3}", app.clock.now());
+        let stated = instant(app.clock.now());
         let link = invited_to_confirm(&app, json!({})).await;
         hours(&app, 3);
         assert_eq!(press(&app, &link, Some(PASSWORD)).await.0, 200);
@@ -135,7 +136,7 @@ on_both_databases! {
         let statement = |n: usize| json!({ "kind": shown[n]["kind"], "version": shown[n]["version"],
             "givenAt": stated, "withdrawnAt": null });
         assert_eq!(consents, [statement(0), statement(1)]);
-        assert_eq!(viewer["account"]["createdAt"], format!("{:.3}", app.clock.now()));
+        assert_eq!(viewer["account"]["createdAt"], instant(app.clock.now()));
     }
 
     async fn signing_up_without_a_statement_or_with_bad_input_is_refused_and_sends_nothing(app) {
@@ -336,7 +337,7 @@ on_both_databases! {
 
     async fn a_pause_ends_by_itself_and_does_not_begin_in_the_past(app) {
         let alex = alex(&app).await;
-        let until = |minutes: i64| json!({ "until": format!("{:.3}", app.clock.now() + SignedDuration::from_mins(minutes)) });
+        let until = |minutes: i64| json!({ "until": instant(app.clock.now() + SignedDuration::from_mins(minutes)) });
         for past in [until(0), until(-5)] {
             let answer = alex.ask(&app, PAUSE, past).await;
             assert_eq!(answer["pauseNudges"]["problems"], json!([{ "field": "until", "code": "OUT_OF_RANGE" }]));

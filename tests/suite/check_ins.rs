@@ -1,6 +1,6 @@
 //! Check-ins: what their subject can do, how the ladder stops, and what is shared.
 
-use crate::support::care::{DAY, HOUR, minute};
+use crate::support::care::{DAY, HOUR, instant, minute};
 use crate::support::people::text;
 use crate::support::receivers::{Answer, Behaviour, Gate};
 use crate::support::{Couple, Person, TestApp, at};
@@ -162,7 +162,7 @@ on_both_databases! {
         assert_eq!(couple.sam.refused(&app, "answerCheckIn", answer(&check_ins[0], 1)).await, wrong_state);
         let seen = look(&app, &couple.sam, &check_ins[0]).await;
         assert_eq!((&seen["answer"]["mood"], &seen["state"]), (&json!(4), &json!("ANSWERED")));
-        assert_eq!(seen["answerableUntil"], format!("{:.3}", due + SignedDuration::from_hours(14 * 24)));
+        assert_eq!(seen["answerableUntil"], instant(due + SignedDuration::from_hours(14 * 24)));
     }
 
     async fn r05_an_answer_can_be_given_after_a_skip_and_given_anew_but_not_skipped(app) {
@@ -193,7 +193,7 @@ on_both_databases! {
     async fn r05_what_falls_due_in_a_pause_is_asked_when_it_ends(app) {
         let couple = app.couple().await;
         sams_check_ins(&app, &couple).await;
-        let until = json!({ "until": format!("{:.3}", minute(2 * HOUR)) });
+        let until = json!({ "until": instant(minute(2 * HOUR)) });
         couple.sam.done(&app, "pauseNudges", until, "account { paused }").await;
         app.pass_until(minute(DAY - 1)).await;
         let asked = ["24 20:00 push ASK", "24 20:00 push REACH_OUT", &format!("24 23:00 {BY_MAIL}"), "25 02:00 push ASK_AGAIN"];
@@ -204,7 +204,7 @@ on_both_databases! {
 
     async fn r05_a_scene_that_is_recorded_in_a_pause_is_asked_about_when_it_ends(app) {
         let couple = app.couple().await;
-        let until = json!({ "until": format!("{:.3}", minute(3 * HOUR)) });
+        let until = json!({ "until": instant(minute(3 * HOUR)) });
         couple.sam.done(&app, "pauseNudges", until, "").await;
         sams_check_ins(&app, &couple).await;
         app.pass_until(minute(4 * HOUR)).await;
@@ -238,7 +238,7 @@ on_both_databases! {
         sams_check_ins(&app, &couple).await;
         app.pass_minutes(HOUR).await;
         for timed in [false, true, false, true] {
-            let until = timed.then(|| format!("{:.3}", app.clock.now() + SignedDuration::from_hours(9)));
+            let until = timed.then(|| instant(app.clock.now() + SignedDuration::from_hours(9)));
             couple.sam.done(&app, "pauseNudges", json!({ "until": until }), "").await;
             for _ in 0..2 {
                 couple.sam.ask(&app, "mutation { resumeNudges { status } }", json!({})).await;
@@ -258,7 +258,7 @@ on_both_databases! {
         couple.scene(&app).await;
         app.pass_minutes(7 * HOUR + 5).await;
         assert_eq!(couple.sam.timeline_of(&app, "ASK_AGAIN").await, ["25 01:00 push ASK_AGAIN"]);
-        couple.sam.done(&app, "pauseNudges", json!({ "until": format!("{:.3}", minute(26 * HOUR)) }), "").await;
+        couple.sam.done(&app, "pauseNudges", json!({ "until": instant(minute(26 * HOUR)) }), "").await;
         app.pass_until(minute(3 * DAY)).await;
         assert_eq!(couple.sam.timeline(&app).await.len(), 4, "two questions, a mail and a prompt before it");
         assert_eq!(couple.alex.timeline_of(&app, "TELL_PARTNER").await, Vec::<String>::new());
@@ -410,7 +410,7 @@ on_both_databases! {
             done["checkIn"]["answer"]["unseenUntil"].clone()
         };
         let share = async |share: &str| choose("changeSharing", json!({ "sharing": share })).await;
-        let until = || json!(format!("{:.3}", app.clock.now() + delay));
+        let until = || json!(instant(app.clock.now() + delay));
         let wait = async |time| app.pass_until(app.clock.now() + time).await;
         let mine = async || {
             couple.check_ins(&app, &couple.sam, &scene).await[0]["answer"]["sharing"].clone()

@@ -1,5 +1,6 @@
 //! Devices: which subscriptions are accepted, and whom they reach.
 
+use crate::support::care::instant;
 use crate::support::people::text;
 use crate::support::receivers::Answer;
 use crate::support::{Person, TestApp};
@@ -49,7 +50,7 @@ on_both_databases! {
         let (phone, tablet) = (app.push.subscribe(), app.push.subscribe());
         let first = register(&app, &alex, input(&phone, " phone ")).await;
         assert_eq!(first["status"], "DONE");
-        assert_eq!(first["device"]["createdAt"], format!("{:.3}", app.clock.now()));
+        assert_eq!(first["device"]["createdAt"], instant(app.clock.now()));
         app.pass_minutes(1).await;
         register(&app, &alex, input(&tablet, "tablet")).await;
         assert_eq!(labels(&app, &alex).await, ["phone", "tablet"], "the oldest first");

@@ -1,7 +1,7 @@
 //! The `doctor` command as operators run it: it reports what works and what to mend, and sends test messages like any
 //! other.
 
-use crate::support::care::DAY;
+use crate::support::care::{DAY, instant};
 use crate::support::receivers::{Answer, SmtpReceiver};
 use crate::support::{Person, TestApp};
 use base64::Engine as _;
@@ -71,7 +71,7 @@ on_both_databases! {
         assert_eq!(nudges["viewer"]["nudges"]["nodes"], json!([]), "nothing of it is stored");
         let alex = app.person("Alex", "Europe/Berlin", ("22:00", "08:00")).await;
         let link = app.link(&alex, &sam).await;
-        let scene = json!({ "linkId": link, "setting": "ONLINE", "endedAt": format!("{:.3}", app.clock.now()) });
+        let scene = json!({ "linkId": link, "setting": "ONLINE", "endedAt": instant(app.clock.now()) });
         sam.done(&app, "recordScene", scene, "").await;
         app.pass_minutes(DAY).await;
         let asked = app.push.received();

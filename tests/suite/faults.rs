@@ -1,6 +1,6 @@
 //! Faults of an installation: unreadable data harms nothing else, and a wrong key is noticed before it does harm.
 
-use crate::support::care::{DAY, HOUR, minute};
+use crate::support::care::{DAY, HOUR, instant, minute};
 use crate::support::{Couple, TestApp};
 use diesel::connection::SimpleConnection;
 use evenkeel::app::App;
@@ -83,8 +83,8 @@ on_both_databases! {
         couple.allow_alert(&app, &couple.alex, true).await;
         app.pass_minutes(10).await;
         couple.agree(&app, json!({ "stopSignal": "red", "partnerAlert": null }), Some(&first)).await;
-        let input = json!({ "linkId": couple.link, "setting": "ONLINE", "startedAt": format!("{:.3}", minute(5)),
-            "endedAt": format!("{:.3}", minute(10)) });
+        let input = json!({ "linkId": couple.link, "setting": "ONLINE", "startedAt": instant(minute(5)),
+            "endedAt": instant(minute(10)) });
         let scene = couple.sam.done(&app, "recordScene", input, "scene { revision { id } }").await;
         assert_eq!(scene["scene"]["revision"]["id"], first, "it did begin under the first text");
         app.pass_minutes(4 * DAY).await;

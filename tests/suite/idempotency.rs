@@ -1,5 +1,6 @@
 //! Idempotency: a mutation that is sent again does nothing again (R04).
 
+use crate::support::care::instant;
 use crate::support::people::{PASSWORD, text};
 use crate::support::{Couple, Person, TestApp};
 use jiff::SignedDuration;
@@ -169,7 +170,7 @@ on_both_databases! {
         app.clock.set(app.clock.now() + SignedDuration::from_mins(5));
 
         let end = "mutation($i: EndSceneInput!) { endScene(input: $i) { status scene { endedAt intensity } } }";
-        let ended_at = format!("{:.3}", app.clock.now());
+        let ended_at = instant(app.clock.now());
         let input = |intensity: i32| json!({ "i": { "sceneId": scene, "endedAt": ended_at, "intensity": intensity } });
         let (a, b) = futures::join!(couple.alex.ask(&app, end, input(2)), couple.sam.ask(&app, end, input(4)));
         let mut outcomes = [text(&a["endScene"]["status"]), text(&b["endScene"]["status"])];

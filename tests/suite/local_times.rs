@@ -1,6 +1,6 @@
 //! Local times and partings: by the clock of whoever is asked, wherever they are, and from when the two are apart.
 
-use crate::support::care::{HOUR, after_end, minute, on_day};
+use crate::support::care::{HOUR, after_end, instant, minute, on_day};
 use crate::support::people::text;
 use crate::support::{Couple, Person, TestApp};
 use serde_json::{Value, json};
@@ -29,9 +29,9 @@ async fn moves_to(app: &TestApp, person: &Person, zone: &str) {
 
 /// Records a scene in person that ends now.
 async fn meets(app: &TestApp, couple: &Couple, parted_at: Option<i64>) -> String {
-    let now = format!("{:.3}", app.clock.now());
+    let now = instant(app.clock.now());
     let input = json!({ "linkId": couple.link, "setting": "IN_PERSON", "startedAt": now, "endedAt": now,
-        "partedAt": parted_at.map(|minutes| format!("{:.3}", minute(minutes))) });
+        "partedAt": parted_at.map(|minutes| instant(minute(minutes))) });
     text(&couple.alex.done(app, "recordScene", input, "scene { id }").await["scene"]["id"])
 }
 
@@ -143,7 +143,7 @@ on_both_databases! {
         }
         let said = couple.alex.ask(&app, "{ viewer { nudges(first: 50) { nodes { rung explanation { sentences } } } } }", json!({})).await;
         assert!(said.to_string().contains("You two parted on Sunday 25 October at 14:00, so it waited until an hour after that."), "{said}");
-        let late = json!({ "sceneId": scene, "partedAt": format!("{:.3}", minute(23 * HOUR)) });
+        let late = json!({ "sceneId": scene, "partedAt": instant(minute(23 * HOUR)) });
         app.pass_until(minute(21 * HOUR)).await;
         assert_eq!(couple.sam.refused(&app, "setParting", late).await, ("sceneId".to_owned(), "WRONG_STATE".to_owned()));
     }
@@ -170,7 +170,7 @@ on_both_databases! {
         moves_to(&app, &couple.sam, "Europe/Berlin").await;
         let scene = meets(&app, &couple, None).await;
         assert_eq!(due(&app, &couple.sam, &scene).await.len(), 1, "nobody said when they part");
-        let say = |minutes: i64| json!({ "sceneId": scene, "partedAt": format!("{:.3}", minute(minutes)) });
+        let say = |minutes: i64| json!({ "sceneId": scene, "partedAt": instant(minute(minutes)) });
         let said = couple.sam.done(&app, "setParting", say(16 * HOUR), "scene { partedAt myCheckIns { id } }").await;
         assert_eq!(said["scene"]["partedAt"], "2026-10-25T10:00:00.000Z");
         assert_eq!(couple.alex.change(&app, "setParting", say(16 * HOUR), "").await["status"], "UNCHANGED");
@@ -199,14 +199,14 @@ on_both_databases! {
     async fn r02_a_parting_keeps_nobody_from_ending_the_scene(app) {
         let couple = app.couple().await;
         agree_on(&app, &couple, joined(after_end(&[60]), &[after_parting(0)])).await;
-        let begun = json!({ "linkId": couple.link, "setting": "IN_PERSON", "partedAt": format!("{:.3}", minute(30)) });
+        let begun = json!({ "linkId": couple.link, "setting": "IN_PERSON", "partedAt": instant(minute(30)) });
         let begin = async || text(&couple.alex.done(&app, "recordScene", begun.clone(), "scene { id }").await["scene"]["id"]);
-        let ends = json!({ "endedAt": format!("{:.3}", minute(90)), "partedAt": format!("{:.3}", minute(90)) });
+        let ends = json!({ "endedAt": instant(minute(90)), "partedAt": instant(minute(90)) });
         let planned = begin().await;
         let now = begin().await;
         app.pass_minutes(90).await;
         // One was planned for earlier than the scene lasted, and one is said by a phone whose clock is a minute behind.
-        for (scene, parted_at) in [(&planned, None), (&now, Some(format!("{:.3}", minute(89))))] {
+        for (scene, parted_at) in [(&planned, None), (&now, Some(instant(minute(89))))] {
             let mut input = json!({ "sceneId": scene });
             if let Some(at) = parted_at {
                 input["partedAt"] = json!(at);
@@ -221,9 +221,9 @@ on_both_databases! {
         let couple = app.couple().await;
         agree_on(&app, &couple, joined(after_end(&[60]), &[after_parting(60)])).await;
         let scene = meets(&app, &couple, None).await;
-        let knows = json!({ "sceneId": scene, "partedAt": format!("{:.3}", minute(300)) });
+        let knows = json!({ "sceneId": scene, "partedAt": instant(minute(300)) });
         let second = couple.sam.done(&app, "endScene", knows.clone(), "scene { partedAt }").await;
-        assert_eq!(second["scene"]["partedAt"], format!("{:.3}", minute(300)));
+        assert_eq!(second["scene"]["partedAt"], instant(minute(300)));
         assert_eq!(due(&app, &couple.alex, &scene).await.len(), 2);
         assert_eq!(couple.alex.change(&app, "endScene", knows, "").await["status"], "UNCHANGED");
     }
@@ -232,7 +232,7 @@ on_both_databases! {
         let couple = app.couple().await;
         agree_on(&app, &couple, joined(after_end(&[60]), &[after_parting(60), after_parting(30 * HOUR)])).await;
         let scene = meets(&app, &couple, Some(10 * HOUR)).await;
-        let say = |minutes: i64| json!({ "sceneId": scene, "partedAt": format!("{:.3}", minute(minutes)) });
+        let say = |minutes: i64| json!({ "sceneId": scene, "partedAt": instant(minute(minutes)) });
         app.pass_until(minute(11 * HOUR + 5)).await;
         // What fell due stays, however often the parting is said anew; what is to come moves with it.
         let asked = due(&app, &couple.sam, &scene).await;
@@ -247,11 +247,11 @@ on_both_databases! {
         assert_eq!(due(&app, &couple.sam, &scene).await, open);
         let other = meets(&app, &couple, Some(65 * HOUR + 30)).await;
         app.pass_minutes(60).await;
-        let gone = json!({ "sceneId": other, "partedAt": format!("{:.3}", minute(65 * HOUR)) });
+        let gone = json!({ "sceneId": other, "partedAt": instant(minute(65 * HOUR)) });
         couple.alex.done(&app, "setParting", gone, "").await;
         let start = couple.sam.ask(&app, "{ viewer { changes { cursor } } }", json!({})).await["viewer"]["changes"]["cursor"].clone();
         for minutes in 1..20 {
-            let again = json!({ "sceneId": other, "partedAt": format!("{:.3}", minute(65 * HOUR + minutes)) });
+            let again = json!({ "sceneId": other, "partedAt": instant(minute(65 * HOUR + minutes)) });
             couple.alex.done(&app, "setParting", again, "").await;
         }
         let feed = "query($after: String) { viewer { changes(after: $after, first: 50) { changes { kind } } } }";
@@ -261,12 +261,12 @@ on_both_databases! {
 
     async fn r18_the_parting_of_a_scene_under_way_is_not_before_it_and_can_be_said_anew(app) {
         let couple = app.couple().await;
-        let begun = json!({ "linkId": couple.link, "setting": "IN_PERSON", "partedAt": format!("{:.3}", minute(-60)) });
+        let begun = json!({ "linkId": couple.link, "setting": "IN_PERSON", "partedAt": instant(minute(-60)) });
         assert_eq!(couple.alex.refused(&app, "recordScene", begun).await, ("partedAt".to_owned(), "OUT_OF_RANGE".to_owned()));
-        let begun = json!({ "linkId": couple.link, "setting": "IN_PERSON", "partedAt": format!("{:.3}", minute(60)) });
+        let begun = json!({ "linkId": couple.link, "setting": "IN_PERSON", "partedAt": instant(minute(60)) });
         let scene = text(&couple.alex.done(&app, "recordScene", begun, "scene { id }").await["scene"]["id"]);
         app.pass_minutes(5 * HOUR).await;
-        let say = json!({ "sceneId": scene, "partedAt": format!("{:.3}", minute(8 * HOUR)) });
+        let say = json!({ "sceneId": scene, "partedAt": instant(minute(8 * HOUR)) });
         couple.sam.done(&app, "setParting", say, "").await;
     }
 
@@ -278,7 +278,7 @@ on_both_databases! {
         assert_eq!(due(&app, &couple.alex, &scene).await, ["one hour after the scene: 2026-10-24T19:00:00.000Z"]);
         assert!(!couple.alex.timeline_of(&app, "ASK").await.is_empty() && !couple.alex.timeline_of(&app, "REACH_OUT").await.is_empty());
         let online = couple.scene(&app).await;
-        let say = json!({ "sceneId": online, "partedAt": format!("{:.3}", minute(31 * HOUR)) });
+        let say = json!({ "sceneId": online, "partedAt": instant(minute(31 * HOUR)) });
         assert_eq!(couple.alex.refused(&app, "setParting", say).await, ("partedAt".to_owned(), "OUT_OF_RANGE".to_owned()));
     }
 }

@@ -1,5 +1,6 @@
 //! Two people edit, agree and withdraw at the same moment, through two servers: the state is always consistent.
 
+use crate::support::care::instant;
 use crate::support::people::text;
 use crate::support::race::TwoServers;
 use crate::support::{Couple, TestApp};
@@ -153,7 +154,7 @@ on_both_databases! {
     async fn r06_a_scene_that_begins_while_one_withdraws_never_stands_under_what_was_withdrawn_before(app) {
         let couple = app.couple().await;
         let servers = TwoServers::start(&app);
-        let now = format!("{:.3}", app.clock.now());
+        let now = instant(app.clock.now());
         let scene = json!({ "input": { "linkId": couple.link, "setting": "ONLINE", "startedAt": now } });
         for round in 1..=ROUNDS {
             let read = propose(&app, &couple, round).await;

@@ -1,6 +1,6 @@
 //! Nudges: when each rung goes out and to whom, what is checked again at the moment of sending, and how it looks.
 
-use crate::support::care::{DAY, HOUR, minute};
+use crate::support::care::{DAY, HOUR, instant, minute};
 use crate::support::people::text;
 use crate::support::{Couple, Person, TestApp, at};
 use evenkeel::domain::nudge::{Channel, NudgeState, Rung};
@@ -240,7 +240,7 @@ on_both_databases! {
         for number in 0..4 {
             let sam = app.person(&format!("Sam{number}"), "America/Los_Angeles", ("23:00", "07:00")).await;
             let link = app.link(&alex, &sam).await;
-            let input = json!({ "linkId": link, "setting": "ONLINE", "endedAt": format!("{:.3}", minute(0)) });
+            let input = json!({ "linkId": link, "setting": "ONLINE", "endedAt": instant(minute(0)) });
             sam.done(&app, "recordScene", input, "").await;
         }
         app.pass_minutes(HOUR + 30).await;

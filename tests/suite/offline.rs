@@ -1,7 +1,7 @@
 //! Offline for longer than a day: what an app creates under an id of its own is there once, and of several answers the one
 //! that was given last stays (R04).
 
-use crate::support::care::{DAY, HOUR, minute, mutation};
+use crate::support::care::{DAY, HOUR, instant, minute, mutation};
 use crate::support::people::text;
 use crate::support::race::TwoServers;
 use crate::support::{Couple, Person, TestApp};
@@ -395,7 +395,7 @@ on_both_databases! {
                 app.pass_minutes(2).await;
             }
             let seen = answer(&app, &couple.sam, &check_in).await;
-            assert_eq!((&seen["mood"], &seen["answeredAt"]), (&json!(4), &json!(format!("{:.3}", now + SignedDuration::from_mins(20)))));
+            assert_eq!((&seen["mood"], &seen["answeredAt"]), (&json!(4), &json!(instant(now + SignedDuration::from_mins(20)))));
             // Who answers without an instant answers now.
             let done = phone.done(&app, "answerCheckIn", json!({ "checkInId": check_in, "mood": 2 }), ANSWERED).await;
             assert_eq!(done["checkIn"]["answer"]["mood"], 2);

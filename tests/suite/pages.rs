@@ -2,7 +2,7 @@
 
 mod mails;
 
-use crate::support::care::{DAY, HOUR, minute};
+use crate::support::care::{DAY, HOUR, instant, minute};
 use crate::support::people::{PASSWORD, health_consent, link_in, text};
 use crate::support::{Couple, Person, TestApp};
 use diesel::prelude::*;
@@ -438,7 +438,7 @@ on_both_databases! {
         let expected = json!({ "mailWanted": false, "pushWanted": false, "paused": false, "pausedUntil": null });
         assert_eq!(wants(&app, &couple.sam).await, expected);
         choose(&[("mail", "yes"), ("push", ""), ("pause", "week")]).await;
-        let until = format!("{:.3}", app.clock.now() + SignedDuration::from_hours(7 * 24));
+        let until = instant(app.clock.now() + SignedDuration::from_hours(7 * 24));
         let expected = json!({ "mailWanted": true, "pushWanted": false, "paused": true, "pausedUntil": until });
         assert_eq!(wants(&app, &couple.sam).await, expected);
         let check_in = first(&app, &couple, &scene).await;

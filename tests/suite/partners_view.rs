@@ -6,7 +6,7 @@ mod elsewhere;
 mod eyes;
 mod matrix;
 
-use crate::support::care::{DAY, HOUR, after_end, minute};
+use crate::support::care::{DAY, HOUR, after_end, instant, minute};
 use crate::support::people::text;
 use crate::support::{Couple, Person, TestApp};
 use case::{Course, DUE, LATER, cases, live};
@@ -281,7 +281,7 @@ on_both_databases! {
         }
         let robin = app.person("Robin", "UTC", ("22:00", "08:00")).await;
         let link = app.link(&busy.couple.sam, &robin).await;
-        let scene = json!({ "linkId": link, "setting": "ONLINE", "endedAt": format!("{:.3}", app.clock.now()) });
+        let scene = json!({ "linkId": link, "setting": "ONLINE", "endedAt": instant(app.clock.now()) });
         robin.done(&app, "recordScene", scene, "").await;
         look("with somebody new").await;
         for hours in [3, 20, 24, 48] {

@@ -1,6 +1,6 @@
 //! "I would like to hear from you": asked by hand, taken back, and heard (R37).
 
-use crate::support::care::{DAY, HOUR, minute};
+use crate::support::care::{DAY, HOUR, instant, minute};
 use crate::support::people::{link_in, text};
 use crate::support::{Couple, Person, TestApp};
 use serde_json::{Value, json};
@@ -192,7 +192,7 @@ on_both_databases! {
             ask(&app, couple, &couple.sam).await;
         }
         couples[0].alex.done(&app, "endLink", json!({ "linkId": couples[0].link }), "").await;
-        let until = json!({ "until": format!("{:.3}", minute(HOUR)) });
+        let until = json!({ "until": instant(minute(HOUR)) });
         couples[1].alex.done(&app, "pauseNudges", until, "").await;
         app.pass_minutes(2 * HOUR).await;
         assert_eq!(state(&app, &couples[1], &couples[1].sam).await, ["SENT"], "R11: to Sam a pause looks like nothing");
@@ -207,7 +207,7 @@ on_both_databases! {
         let couples = [app.pair(0).await, app.pair(1).await, app.pair(2).await];
         // One pauses until further notice, one for a week, and for one it is night.
         couples[0].alex.done(&app, "pauseNudges", json!({ "until": null }), "").await;
-        couples[1].alex.done(&app, "pauseNudges", json!({ "until": format!("{:.3}", minute(7 * DAY)) }), "").await;
+        couples[1].alex.done(&app, "pauseNudges", json!({ "until": instant(minute(7 * DAY)) }), "").await;
         app.pass_minutes(5 * HOUR).await;
         for couple in &couples {
             ask(&app, couple, &couple.sam).await;

@@ -1,5 +1,6 @@
 //! Privacy: what an answer must not tell about addresses and other people's objects; and passwords.
 
+use crate::support::care::instant;
 use crate::support::people::{PASSWORD, link_in, text};
 use crate::support::{Couple, Person, TestApp};
 use serde_json::{Value, json};
@@ -69,7 +70,7 @@ async fn belongings(app: &TestApp, couple: &Couple) -> Belongings {
     let alex = &couple.alex;
     couple.agree(app, Couple::usual_terms(), None).await;
     let query = "mutation($i: PlanSceneInput!) { planScene(input: $i) { scene { id } } }";
-    let later = format!("{:.3}", app.clock.now() + jiff::SignedDuration::from_hours(2));
+    let later = instant(app.clock.now() + jiff::SignedDuration::from_hours(2));
     let plan = json!({ "i": { "linkId": couple.link, "plannedFor": later, "setting": "ONLINE" } });
     let planned = text(&alex.ask(app, query, plan).await["planScene"]["scene"]["id"]);
     let ended = couple.scene(app).await;
@@ -231,7 +232,7 @@ on_both_databases! {
         let (link, revision) = ([its.link.as_str()], [its.revision["id"].as_str().unwrap()]);
         let (scenes, check_ins) = ([its.planned.as_str(), &its.ended], [its.answered.as_str(), &its.open]);
         let entry = [its.entry.as_str()];
-        let later = format!("{:.3}", app.clock.now() + jiff::SignedDuration::from_hours(2));
+        let later = instant(app.clock.now() + jiff::SignedDuration::from_hours(2));
         for (mutation, field, rest, ids) in [
             ("endLink", "linkId", json!({}), &link[..]),
             ("updateLink", "linkId", json!({ "role": "SWITCH", "alertPermission": "ALLOW" }), &link),

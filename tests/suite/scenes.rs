@@ -1,7 +1,7 @@
 //! Scenes: how they begin and end, and that every one of them ends in care.
 
-use crate::support::care::after_end;
 use crate::support::care::{DAY, HOUR, minute, mutation};
+use crate::support::care::{after_end, instant};
 use crate::support::people::text;
 use crate::support::race::TwoServers;
 use crate::support::{Couple, Person, START, TestApp, at};
@@ -25,7 +25,7 @@ async fn record(app: &TestApp, couple: &Couple, rest: Value) -> Value {
 
 /// A scene that stands here, by way of the API.
 async fn scene_that_is(app: &TestApp, couple: &Couple, status: &str) -> String {
-    let plan = scene_input(couple, json!({ "plannedFor": format!("{:.3}", minute(DAY)) }));
+    let plan = scene_input(couple, json!({ "plannedFor": instant(minute(DAY)) }));
     let planned = couple.alex.done(app, "planScene", plan, SCENE).await;
     assert_eq!(planned["scene"]["state"], "PLANNED");
     let id = text(&planned["scene"]["id"]);
@@ -142,8 +142,8 @@ on_both_databases! {
     async fn r03_a_scene_that_ended_in_the_past_sends_what_is_open_and_not_what_has_closed(app) {
         let couple = app.couple().await;
         let ended_at = minute(-30 * HOUR);
-        let scene = record(&app, &couple, json!({ "endedAt": format!("{ended_at:.3}") })).await;
-        assert_eq!(scene["endedAt"], format!("{ended_at:.3}"));
+        let scene = record(&app, &couple, json!({ "endedAt": instant(ended_at) })).await;
+        assert_eq!(scene["endedAt"], instant(ended_at));
         let check_ins = scene["myCheckIns"].as_array().unwrap();
         let due: Vec<_> = check_ins.iter().map(|check_in| at(&text(&check_in["dueAt"]))).collect();
         assert_eq!(due, [minute(-29 * HOUR), minute(-6 * HOUR), minute(18 * HOUR)]);
@@ -174,8 +174,8 @@ on_both_databases! {
         let ahead = record(&app, &couple, end(5 * 60)).await;
         assert_eq!(ahead["endedAt"], START, "a phone that runs ahead means now");
 
-        let started = record(&app, &couple, json!({ "startedAt": format!("{:.3}", minute(-HOUR)) })).await;
-        let before = json!({ "sceneId": started["id"], "endedAt": format!("{:.3}", minute(-HOUR - 1)) });
+        let started = record(&app, &couple, json!({ "startedAt": instant(minute(-HOUR)) })).await;
+        let before = json!({ "sceneId": started["id"], "endedAt": instant(minute(-HOUR - 1)) });
         assert_eq!(couple.sam.refused(&app, "endScene", before).await, ("endedAt".into(), "OUT_OF_RANGE".into()));
         assert_eq!(look(&app, &couple.sam, &text(&started["id"]), "state").await["state"], "UNDER_WAY");
     }
@@ -183,7 +183,7 @@ on_both_databases! {
     async fn r04_what_both_record_of_the_same_hours_is_one_scene_unless_it_is_another(app) {
         let couple = app.couple().await;
         let input = |minutes: i64| json!({ "linkId": couple.link, "setting": "ONLINE",
-            "endedAt": format!("{:.3}", app.clock.now() + SignedDuration::from_mins(minutes)) });
+            "endedAt": instant(app.clock.now() + SignedDuration::from_mins(minutes)) });
         let select = "scene { id } similar { id } problems { field code }";
         let first = couple.alex.done(&app, "recordScene", input(-10), select).await["scene"]["id"].clone();
         let second = couple.sam.change(&app, "recordScene", input(-25), select).await;
@@ -201,7 +201,7 @@ on_both_databases! {
         let couple = app.couple().await;
         couple.agree_on(&app, &[60, 24 * 60]).await;
         let scene = couple.scene(&app).await;
-        let at = |minutes: i64| format!("{:.3}", minute(minutes));
+        let at = |minutes: i64| instant(minute(minutes));
         let away = json!({ "sceneId": scene, "startedAt": at(-29 * DAY), "endedAt": at(-29 * DAY) });
         let refused = couple.sam.refused(&app, "correctScene", away).await;
         assert_eq!(refused, ("endedAt".to_owned(), "OUT_OF_RANGE".to_owned()), "nobody's questions are corrected away");
@@ -227,7 +227,7 @@ on_both_databases! {
         let id = scene_that_is(&app, &couple, "UNDER_WAY").await;
         let first = couple.alex.done(&app, "endScene", json!({ "sceneId": id }), SCENE).await;
         app.clock.set(minute(7));
-        let again = json!({ "sceneId": id, "endedAt": format!("{:.3}", minute(5)), "intensity": 5 });
+        let again = json!({ "sceneId": id, "endedAt": instant(minute(5)), "intensity": 5 });
         let second = couple.sam.change(&app, "endScene", again, SCENE).await;
         assert_eq!(second["status"], "UNCHANGED");
         assert_eq!(second["scene"]["endedAt"], START);
@@ -290,14 +290,14 @@ on_both_databases! {
 
     async fn a_scene_is_planned_within_the_next_year(app) {
         let couple = app.couple().await;
-        let plan = |minutes: i64| scene_input(&couple, json!({ "plannedFor": format!("{:.3}", minute(minutes)) }));
+        let plan = |minutes: i64| scene_input(&couple, json!({ "plannedFor": instant(minute(minutes)) }));
         for wrong in [-30 * DAY - 1, 366 * DAY + 1] {
             let problem = couple.alex.refused(&app, "planScene", plan(wrong)).await;
             assert_eq!(problem, ("plannedFor".into(), "OUT_OF_RANGE".into()));
         }
         for right in [-30 * DAY, 366 * DAY] {
             let payload = couple.alex.done(&app, "planScene", plan(right), SCENE).await;
-            assert_eq!(payload["scene"]["plannedFor"], format!("{:.3}", minute(right)));
+            assert_eq!(payload["scene"]["plannedFor"], instant(minute(right)));
         }
     }
 
@@ -394,8 +394,8 @@ on_both_databases! {
         for (person, first, second) in [(&couple.alex, "PARTNER", "ME"), (&couple.sam, "ME", "PARTNER")] {
             let seen = look(&app, person, &scene, "outreaches { who way happenedAt }").await;
             assert_eq!(seen["outreaches"], json!([
-                { "who": first, "way": "CALL", "happenedAt": format!("{:.3}", minute(HOUR)) },
-                { "who": second, "way": "MESSAGE", "happenedAt": format!("{:.3}", minute(DAY)) },
+                { "who": first, "way": "CALL", "happenedAt": instant(minute(HOUR)) },
+                { "who": second, "way": "MESSAGE", "happenedAt": instant(minute(DAY)) },
             ]));
         }
     }
@@ -408,7 +408,7 @@ on_both_databases! {
             assert_eq!(problem, ("sceneId".into(), "WRONG_STATE".into()), "{status}");
         }
         let id = scene_that_is(&app, &couple, "ENDED").await;
-        let ahead = json!({ "sceneId": id, "way": "VIDEO", "happenedAt": format!("{:.3}", minute(6)) });
+        let ahead = json!({ "sceneId": id, "way": "VIDEO", "happenedAt": instant(minute(6)) });
         assert_eq!(couple.sam.refused(&app, "recordOutreach", ahead).await.0, "happenedAt");
     }
 }

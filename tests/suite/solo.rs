@@ -1,6 +1,6 @@
 //! Scenes of one person alone: from the first minute on, by their own plan, and seen by nobody else.
 
-use crate::support::care::{HOUR, minute, on_day};
+use crate::support::care::{HOUR, instant, minute, on_day};
 use crate::support::people::{link_in, text};
 use crate::support::{Person, TestApp};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ const SCENE: &str =
     myCheckIns { id dueAt time { sentence } } }";
 
 async fn alone(app: &TestApp, person: &Person) -> Value {
-    let now = format!("{:.3}", app.clock.now());
+    let now = instant(app.clock.now());
     let input = json!({ "solo": true, "setting": "IN_PERSON", "startedAt": now, "endedAt": now });
     person.done(app, "recordScene", input, SCENE).await["scene"].clone()
 }
@@ -80,7 +80,7 @@ on_both_databases! {
         let couple = app.couple().await;
         let alex = &couple.alex;
         let scene = text(&alone(&app, alex).await["id"]);
-        let later = format!("{:.3}", minute(5 * HOUR));
+        let later = instant(minute(5 * HOUR));
         for (mutation, input) in [
             ("recordOutreach", json!({ "sceneId": scene, "way": "CALL" })),
             ("askPartner", json!({ "sceneId": scene })),
@@ -100,7 +100,7 @@ on_both_databases! {
             assert_eq!(alex.refused(&app, "recordAftercare", input).await, ("givenBy".to_owned(), "OUT_OF_RANGE".to_owned()));
         }
         alex.done(&app, "writeJournalEntry", json!({ "sceneId": scene, "text": "a good evening" }), "").await;
-        alex.done(&app, "correctScene", json!({ "sceneId": scene, "startedAt": format!("{:.3}", minute(-90)), "endedAt": format!("{:.3}", minute(-30)) }), "").await;
+        alex.done(&app, "correctScene", json!({ "sceneId": scene, "startedAt": instant(minute(-90)), "endedAt": instant(minute(-30)) }), "").await;
         // A plan, begun and ended, and one that did not take place.
         let plan = json!({ "solo": true, "setting": "IN_PERSON", "plannedFor": later });
         let planned = alex.done(&app, "planScene", plan.clone(), "scene { id }").await["scene"]["id"].clone();
@@ -113,7 +113,7 @@ on_both_databases! {
         let planned = alex.done(&app, "planScene", plan, "scene { id }").await["scene"]["id"].clone();
         alex.done(&app, "cancelScene", json!({ "sceneId": planned }), "").await;
         for (field, value) in [("partnerRole", json!("SWITCH")), ("partedAt", json!(later))] {
-            let mut input = json!({ "solo": true, "setting": "IN_PERSON", "endedAt": format!("{:.3}", app.clock.now()) });
+            let mut input = json!({ "solo": true, "setting": "IN_PERSON", "endedAt": instant(app.clock.now()) });
             input[field] = value;
             assert_eq!(alex.refused(&app, "recordScene", input).await, (field.to_owned(), "OUT_OF_RANGE".to_owned()));
         }

@@ -1,7 +1,7 @@
 //! The story that must always work: Alex in Berlin, Sam in Los Angeles, over the night in which European clocks
 //! change and American ones have not; through HTTP, phones and inboxes alone.
 
-use crate::support::care::{DAY, HOUR, after_end, minutes_after};
+use crate::support::care::{DAY, HOUR, after_end, instant, minutes_after};
 use crate::support::people::{link_in, text};
 use crate::support::story::{come_together, scene_with_aftercare};
 use crate::support::{Couple, Person, TestApp, at};
@@ -25,7 +25,7 @@ fn pushes_are_sound(app: &TestApp) {
 
 /// The instants at which a person's phone got something.
 fn times(app: &TestApp, person: &Person) -> Vec<String> {
-    person.pushes(app).iter().map(|push| format!("{:.3}", push.at)).collect()
+    person.pushes(app).iter().map(|push| instant(push.at)).collect()
 }
 
 on_both_databases! {
@@ -70,7 +70,7 @@ on_both_databases! {
         // 8: Alex does not answer. Three hours later is midnight in Berlin: the mail waits for the morning, which
         // comes an hour later than on other days. One more push follows, and then, in Sam's morning, Sam is told.
         app.pass_until(at("2026-10-25T17:59:59.000Z")).await;
-        let mails: Vec<_> = couple.alex.mails(&app).iter().skip(1).map(|mail| format!("{:.3}", mail.at)).collect();
+        let mails: Vec<_> = couple.alex.mails(&app).iter().skip(1).map(|mail| instant(mail.at)).collect();
         assert_eq!(mails, ["2026-10-25T07:00:00.000Z"], "08:00 CET");
         assert_eq!(times(&app, &couple.alex)[1..], ["2026-10-25T10:00:00.000Z"], "11:00 CET, three hours after the mail");
         assert_eq!(times(&app, &couple.sam)[1..], ["2026-10-25T14:00:00.000Z"], "07:00 PDT, the end of Sam's night");

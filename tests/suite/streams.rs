@@ -3,7 +3,7 @@
 pub mod feed;
 mod worker;
 
-use crate::support::care::HOUR;
+use crate::support::care::{HOUR, instant};
 use crate::support::people::text;
 use crate::support::{Backend, Couple, Person, TestApp};
 use evenkeel::actions::operations::retention;
@@ -126,7 +126,7 @@ on_both_databases! {
         assert_eq!(refused, ("answeredAt".to_owned(), "OUT_OF_RANGE".to_owned()));
         let select = "checkIn { answer { answeredAt } }";
         let done = couple.sam.done(&app, "answerCheckIn", answer(given), select).await;
-        assert_eq!(done["checkIn"]["answer"]["answeredAt"], format!("{given:.3}"));
+        assert_eq!(done["checkIn"]["answer"]["answeredAt"], instant(given));
     }
 
     async fn what_is_gone_is_told_without_its_object(app) {

@@ -82,6 +82,11 @@ impl TestApp {
     }
 }
 
+/// An instant as the API says it.
+pub fn instant(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
 /// The instant so many minutes after [`START`].
 pub fn minute(minutes: i64) -> Timestamp {
     at(START) + SignedDuration::from_mins(minutes)

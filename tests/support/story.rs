@@ -1,5 +1,6 @@
 //! The steps of the story that several tests share.
 
+use super::care::instant;
 use super::care::{after_end, minutes_after};
 use super::people::text;
 use super::{Couple, Person, TestApp};
@@ -59,7 +60,7 @@ pub async fn scene_with_aftercare(app: &TestApp, couple: &Couple) -> String {
     let query = "mutation($input: RecordSceneInput!) { recordScene(input: $input) {
         status scene { id state myRole partnerRole revision { number } } } }";
     let input = json!({ "input": {
-        "linkId": couple.link, "setting": "ONLINE", "intensity": 4, "startedAt": format!("{:.3}", app.clock.now()),
+        "linkId": couple.link, "setting": "ONLINE", "intensity": 4, "startedAt": instant(app.clock.now()),
     } });
     let recorded = couple.alex.ask(app, query, input).await["recordScene"]["scene"].clone();
     assert_eq!(recorded["state"], "UNDER_WAY");

@@ -1,7 +1,7 @@
 //! The people of the matrix: Alex, who owns the objects, her partner, her former partner, a stranger, and an erased
 //! person.
 
-use crate::support::care::after_end;
+use crate::support::care::{after_end, instant};
 use crate::support::people::{PASSWORD, text, totp_code};
 use crate::support::{Couple, Person, TestApp};
 use serde_json::{Value, json};
@@ -131,7 +131,7 @@ impl Cast {
         let profile = json!({ "displayName": "Alexis", "zone": "Asia/Tokyo", "defaultSharing": "MOOD",
             "quietHours": { "from": "21:00", "until": "05:30" } });
         alex.done(app, "updateProfile", profile, "").await;
-        let later = format!("{:.3}", app.clock.now() + jiff::SignedDuration::from_hours(9));
+        let later = instant(app.clock.now() + jiff::SignedDuration::from_hours(9));
         alex.done(app, "pauseNudges", json!({ "until": later }), "").await;
         let code = alex.done(app, "invitePartner", json!({ "role": "SWITCH" }), "code").await["code"].clone();
 

@@ -2,7 +2,7 @@
 
 use super::world::World;
 use crate::support::TestApp;
-use crate::support::care::{after_end, on_day};
+use crate::support::care::{after_end, instant, on_day};
 use crate::support::people::{PASSWORD, consents, health_consent};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ fn emails(field: &'static str) -> Vec<(&'static str, Value, &'static str, &'stat
 
 /// The rows, in an order in which all good inputs can be sent one after the other.
 pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
-    let after = |hours: i64| json!(format!("{:.3}", app.clock.now() + SignedDuration::from_hours(hours)));
+    let after = |hours: i64| json!(instant(app.clock.now() + SignedDuration::from_hours(hours)));
     let (own, ex) = (&world.own, &world.ex);
     let mut rows = accounts(app, world, &after);
     let row = |mutation, good, bad| Row { mutation, good, bad };

@@ -1,6 +1,7 @@
 //! A small world to send bad input into: Alex with a partner, an ex-partner and strangers, and what each of them sees.
 
 use crate::support::authenticator::Authenticator;
+use crate::support::care::instant;
 use crate::support::people::{PASSWORD, link_in, totp_code};
 use crate::support::receivers::Answer;
 use crate::support::{Couple, Person, TestApp};
@@ -79,7 +80,7 @@ async fn tie(app: &TestApp, by: &Person, with: &Person) -> Tie {
         async move { by.done(app, name, input, "scene { id }").await["scene"]["id"].clone() }
     };
     let later = app.clock.now() + SignedDuration::from_hours(48);
-    let now = format!("{:.3}", app.clock.now());
+    let now = instant(app.clock.now());
     let (mut planned, mut ended, mut check_ins) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..3 {
         planned.push(scene("planScene", json!({ "plannedFor": later.to_string() })).await);

@@ -1,7 +1,7 @@
 //! The journal, for its writer alone.
 
 use super::account;
-use crate::support::care::{DAY, HOUR, minute};
+use crate::support::care::{DAY, HOUR, instant, minute};
 use crate::support::people::text;
 use crate::support::{Person, TestApp};
 use evenkeel::ids::JournalEntryId;
@@ -47,7 +47,7 @@ on_both_databases! {
         assert_eq!(edited, json!({ "id": ids[2], "text": "changed", "writtenAt": "2026-10-16T18:00:00.000Z",
             "editedAt": "2026-10-24T19:00:00.000Z", "scene": null }));
         assert_eq!(alex.change(&app, "editJournalEntry", edit, "").await["status"], "UNCHANGED");
-        let later = json!({ "entryId": ids[2], "writtenAt": format!("{:.3}", minute(-HOUR)), "sceneId": scene });
+        let later = json!({ "entryId": ids[2], "writtenAt": instant(minute(-HOUR)), "sceneId": scene });
         let moved = alex.done(&app, "editJournalEntry", later, fields).await["entry"].clone();
         assert_eq!((&moved["text"], &moved["scene"]["id"]), (&json!("changed"), &json!(scene)));
         let delete = json!({ "entryId": ids[0] });

@@ -1,7 +1,7 @@
 //! Couples in which Sam does one thing or another, and what Alex can see and try meanwhile.
 
 use super::eyes::{plain, without_ids};
-use crate::support::care::{minute, mutation};
+use crate::support::care::{instant, minute, mutation};
 use crate::support::people::{PASSWORD, text};
 use crate::support::{Couple, TestApp};
 use evenkeel::actions::export;
@@ -154,7 +154,7 @@ impl Case {
         let revision =
             alex.ask(app, look, json!({})).await["viewer"]["partnerLinks"][0]["latestRevision"].clone();
         let (scene, check_in) = (json!(self.scene), json!(self.check_ins[0]));
-        let later = format!("{:.3}", app.clock.now() + jiff::SignedDuration::from_hours(90));
+        let later = instant(app.clock.now() + jiff::SignedDuration::from_hours(90));
         let terms = json!({ "stopSignal": "red", "partnerAlert": "VIDEO" });
         let tries = [
             ("answerCheckIn", json!({ "checkInId": check_in, "mood": 3 })),

@@ -1,7 +1,7 @@
 //! What Sam does in ways that must look the same to Alex: every silence, every plea, every update.
 
 use super::case::{Course, DUE, LATER, Step};
-use crate::support::care::{DAY, HOUR, minute};
+use crate::support::care::{DAY, HOUR, instant, minute};
 use serde_json::{Value, json};
 
 /// A minute before the first alert would go out.
@@ -41,7 +41,7 @@ fn takes_it_back() -> (&'static str, Value) {
 }
 
 fn until(minutes: i64) -> Value {
-    json!({ "until": format!("{:.3}", minute(minutes)) })
+    json!({ "until": instant(minute(minutes)) })
 }
 
 /// Steps that are done at these minutes.
@@ -118,8 +118,7 @@ pub fn silences_in_time() -> Vec<Course> {
     let (second, third) = (json!({ "checkInId": "CHECK_IN_2" }), json!({ "checkInId": "CHECK_IN_3" }));
     let answered = |id: &str| ("answerCheckIn", json!({ "checkInId": id, "mood": 2, "sharing": "NOTHING" }));
     let with_plea = json!({ "mood": 1, "sharing": "NOTHING", "askPartner": true });
-    let elsewhere =
-        json!({ "linkId": "OTHER_LINK", "setting": "ONLINE", "endedAt": format!("{:.3}", minute(-10)) });
+    let elsewhere = json!({ "linkId": "OTHER_LINK", "setting": "ONLINE", "endedAt": instant(minute(-10)) });
     vec![
         at("does nothing", []),
         at("asks and takes it back", [(DUE, asks()), (DUE + 1, takes_it_back())]),
@@ -209,8 +208,7 @@ pub fn silences_in_time() -> Vec<Course> {
 pub fn pleas() -> Vec<Course> {
     let with_plea = json!({ "mood": 1, "note": "low", "sharing": "NOTHING", "askPartner": true });
     let skips = || ("skipCheckIn", check_in(json!({})));
-    let elsewhere =
-        json!({ "linkId": "OTHER_LINK", "setting": "ONLINE", "endedAt": format!("{:.3}", minute(-10)) });
+    let elsewhere = json!({ "linkId": "OTHER_LINK", "setting": "ONLINE", "endedAt": instant(minute(-10)) });
     vec![
         at("asks", [(DUE, asks())]),
         at("asks twice", [(DUE, asks()), (DUE, asks())]),

@@ -1,7 +1,7 @@
 //! R11: what Sam has with somebody else does not show in when Alex is told of a silence.
 
 use super::eyes::{Eyes, assert_same, plain};
-use crate::support::care::{DAY, HOUR, minute};
+use crate::support::care::{DAY, HOUR, instant, minute};
 use crate::support::{Couple, Person, TestApp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -39,7 +39,8 @@ impl Elsewhere {
     }
 
     async fn end_scenes(&self, app: &TestApp, after: i64) {
-        let scene = |link: &str| json!({ "linkId": link, "setting": "ONLINE", "endedAt": format!("{:.3}", app.clock.now()) });
+        let scene =
+            |link: &str| json!({ "linkId": link, "setting": "ONLINE", "endedAt": instant(app.clock.now()) });
         if after == 0 {
             self.couple.alex.done(app, "recordScene", scene(&self.couple.link), "").await;
         }

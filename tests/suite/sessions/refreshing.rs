@@ -3,6 +3,7 @@
 use super::{
     COPIED, alex, copied, is_refused, refresh, refresh_by, refreshed, seconds, sessions, tokens, works,
 };
+use crate::support::care::instant;
 use crate::support::people::{PASSWORD, text};
 use crate::support::{Backend, TestApp, at};
 use diesel::prelude::*;
@@ -43,7 +44,7 @@ on_both_databases! {
         let answer = refresh(&app, &token).await;
         let tokens = &answer["tokens"];
         assert_eq!(tokens["sessionId"], current["id"]);
-        assert_eq!(tokens["accessTokenExpiresAt"], json!(format!("{:.3}", app.clock.now() + SignedDuration::from_mins(10))));
+        assert_eq!(tokens["accessTokenExpiresAt"], json!(instant(app.clock.now() + SignedDuration::from_mins(10))));
         assert_ne!(tokens["refreshToken"], json!(token));
         let access = text(&tokens["accessToken"]);
         assert!(works(&app, &access).await);
