@@ -14,13 +14,12 @@ async fn ask(app: &TestApp, couple: &Couple, person: &Person) -> Value {
 
 /// What reached a person by a plea: when, and in which words.
 async fn heard(app: &TestApp, person: &Person) -> Vec<String> {
-    let query = "{ viewer { nudges(first: 50) { nodes { rung message finishedAt explanation { rule } partnerLink { id } } } } }";
-    let nodes = person.ask(app, query, json!({})).await["viewer"]["nudges"]["nodes"].clone();
-    let pleas = nodes.as_array().unwrap().iter().filter(|nudge| nudge["rung"] == "PLEA");
-    let line = |nudge: &Value| {
-        assert_eq!(nudge["explanation"]["rule"], "ASKED_TO_GET_IN_TOUCH");
-        assert_ne!(nudge["partnerLink"], Value::Null, "whose it is");
-        format!("{} {}", &text(&nudge["finishedAt"])[8..16], text(&nudge["message"]))
+    let reasons = person.reasons(app, "kind message rule partnerLink { id }").await;
+    let pleas = reasons.iter().filter(|reason| reason["kind"] == "PLEA");
+    let line = |plea: &Value| {
+        assert_eq!(plea["rule"], "ASKED_TO_GET_IN_TOUCH");
+        assert_ne!(plea["partnerLink"], Value::Null, "whose it is");
+        format!("{} {}", &text(&plea["finishedAt"])[8..16], text(&plea["message"]))
     };
     let mut lines: Vec<_> = pleas.map(line).collect();
     lines.sort();

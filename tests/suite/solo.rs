@@ -50,7 +50,7 @@ on_both_databases! {
         assert_eq!(scene["myCheckIns"][0]["dueAt"], "2026-10-25T09:00:00.000Z");
         assert_eq!(first["myCheckIns"].as_array().unwrap().len(), 3, "what was promised stays");
         app.pass_until(minute(20 * HOUR)).await;
-        let said = robin.ask(&app, "{ viewer { nudges(first: 50) { nodes { explanation { sentences } } } } }", json!({})).await;
+        let said = robin.ask(&app, "{ viewer { nudges(first: 50) { nodes { reasons { sentences } } } } }", json!({})).await;
         assert!(said.to_string().contains("Your own plan asks the next day at 10:00: Sunday 25 October at 10:00."), "{said}");
     }
 
