@@ -109,7 +109,7 @@ async fn everything(app: &TestApp) -> Couple {
     let later = (app.clock.now() + jiff::SignedDuration::from_hours(9)).to_string();
     let plan = json!({ "linkId": link, "plannedFor": later, "setting": "IN_PERSON", "partedAt": later });
     let planned = text(&alex.done(app, "planScene", plan, "scene { id }").await["scene"]["id"]);
-    alex.done(app, "askPartner", json!({ "sceneId": planned }), "").await;
+    alex.done(app, "askPartner", json!({ "partnerOf": { "sceneId": planned } }), "").await;
     alex.done(app, "setSceneAlert", json!({ "sceneId": planned, "alertPermission": "ALLOW" }), "").await;
     alex.done(app, "invitePartner", json!({ "role": "SWITCH" }), "").await;
     let reset = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";

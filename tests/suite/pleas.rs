@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 const PLAIN: &str = "Hearing from you would be welcome.";
 
 async fn ask(app: &TestApp, couple: &Couple, person: &Person) -> Value {
-    let select = "plea { id state } partnerLink { myNeeds { grounding } } guidance { topics { title } helpLines { sentence } }";
-    person.change(app, "askPartner", json!({ "linkId": couple.link }), select).await
+    let select = "plea { id state } link { myNeeds { grounding } } guidance { topics { title } helpLines { sentence } }";
+    person.change(app, "askPartner", json!({ "partnerOf": { "linkId": couple.link } }), select).await
 }
 
 /// What reached a person by a plea: when, and in which words.
@@ -198,8 +198,8 @@ on_both_databases! {
         app.pass_until(minute(2 * DAY)).await;
         assert_eq!(heard(&app, &couples[0].alex).await, Vec::<String>::new());
         assert_eq!(heard(&app, &couples[1].alex).await, [format!("24T19:00 {PLAIN}")]);
-        let ended = couples[0].sam.refused(&app, "askPartner", json!({ "linkId": couples[0].link })).await;
-        assert_eq!(ended, ("linkId".to_owned(), "WRONG_STATE".to_owned()));
+        let ended = couples[0].sam.refused(&app, "askPartner", json!({ "partnerOf": { "linkId": couples[0].link } })).await;
+        assert_eq!(ended, ("partnerOf.linkId".to_owned(), "WRONG_STATE".to_owned()));
     }
 
     async fn r37_what_a_pause_or_quiet_hours_kept_is_heard_as_soon_as_they_end(app) {

@@ -83,13 +83,14 @@ on_both_databases! {
         let later = instant(minute(5 * HOUR));
         for (mutation, input) in [
             ("recordOutreach", json!({ "sceneId": scene, "way": "CALL" })),
-            ("askPartner", json!({ "sceneId": scene })),
+            ("askPartner", json!({ "partnerOf": { "sceneId": scene } })),
             ("setSceneAlert", json!({ "sceneId": scene, "alertPermission": "ALLOW" })),
             ("setParting", json!({ "sceneId": scene, "partedAt": later })),
             ("writeDebrief", json!({ "sceneId": scene, "text": "calm" })),
         ] {
+            let field = if mutation == "askPartner" { "partnerOf.sceneId" } else { "sceneId" };
             let refused = alex.refused(&app, mutation, input).await;
-            assert_eq!(refused, ("sceneId".to_owned(), "WRONG_STATE".to_owned()), "{mutation}");
+            assert_eq!(refused, (field.to_owned(), "WRONG_STATE".to_owned()), "{mutation}");
         }
         let kept = "scene { aftercare { givenBy note } }";
         let given = json!({ "sceneId": scene, "givenBy": "ME", "comforts": ["WATER"], "note": "tea" });

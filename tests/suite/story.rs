@@ -155,11 +155,11 @@ on_both_databases! {
         // 02:00 in Berlin, 18:00 in Los Angeles.
         app.pass_until(at("2026-10-26T01:00:00.000Z")).await;
         for couple in &couples {
-            couple.sam.done(&app, "askPartner", json!({ "linkId": couple.link }), "").await;
+            couple.sam.done(&app, "askPartner", json!({ "partnerOf": { "linkId": couple.link } }), "").await;
         }
         app.pass_minutes(30).await;
         // Who cannot sleep is heard where it is day.
-        couples[0].alex.done(&app, "askPartner", json!({ "linkId": couples[0].link }), "").await;
+        couples[0].alex.done(&app, "askPartner", json!({ "partnerOf": { "linkId": couples[0].link } }), "").await;
         app.pass_minutes(DAY).await;
         assert_eq!(couples[0].alex.timeline(&app).await, ["26 07:00 push PLEA"], "08:00 in Berlin");
         assert_eq!(couples[1].alex.timeline(&app).await, ["26 01:02 push PLEA"]);

@@ -51,7 +51,7 @@ async fn fill(app: &TestApp, couple: &Couple) -> BTreeMap<&'static str, String> 
         "",
     )
     .await;
-    alex.done(app, "askPartner", json!({ "linkId": link }), "").await;
+    alex.done(app, "askPartner", json!({ "partnerOf": { "linkId": link } }), "").await;
     let terms = |limits: &str| {
         json!({ "limits": limits, "stopSignal": "red", "protocol": after_end(&[60, 1440]), "contactPlan": "a call at ten",
             "partnerAlert": "CALL" })

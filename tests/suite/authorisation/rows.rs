@@ -414,7 +414,7 @@ pub const OBJECTS: &[Object] = &[
     object(
         "GuidanceTopic",
         "",
-        &[("id", Public), ("title", Public), ("paragraphs", Public), ("roles", Public)],
+        &[("key", Public), ("title", Public), ("paragraphs", Public), ("roles", Public)],
     ),
     object("HelpLines", "", &[("lines", Public), ("sentence", Public)]),
     object(

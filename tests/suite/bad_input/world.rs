@@ -242,7 +242,7 @@ impl World {
                 .await;
         let mut pleas = Vec::new();
         for person in [&alex, &sam] {
-            let input = json!({ "linkId": own.link });
+            let input = json!({ "partnerOf": { "linkId": own.link } });
             pleas.push(person.done(app, "askPartner", input, "plea { id }").await["plea"]["id"].clone());
         }
         let codes = [invite(app, jo).await.0, invite(app, lee).await.0, invite(app, &sam).await.0];
