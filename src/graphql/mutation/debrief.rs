@@ -1,10 +1,12 @@
 //! Write a debrief, and take it back.
 
-use crate::actions::scenes::debrief;
-use crate::graphql::errors::{Failure, id, settle};
+use crate::actions::scenes::debrief::{self, DebriefView};
+use crate::actions::{ActionResult, Done};
+use crate::graphql::errors::{Failure, ProblemView, Status, id, settle};
 use crate::graphql::payload::payload;
 use crate::graphql::types::debrief::SceneDebrief;
-use crate::graphql::{caller, context};
+use crate::graphql::types::scene::Scene;
+use crate::graphql::{caller, context, loaders};
 use async_graphql::{Context, ID, InputObject, Object};
 
 /// Writes one's own debrief of a scene, or replaces it.
@@ -27,16 +29,32 @@ payload!(
     /// The answer to `writeDebrief`.
     WriteDebriefPayload {
         /// The debriefs of the scene as they stand now.
-        debrief: SceneDebrief
+        debrief: SceneDebrief,
+        /// The scene itself.
+        scene: Scene
     }
 );
 payload!(
     /// The answer to `takeBackDebrief`.
     TakeBackDebriefPayload {
         /// The debriefs of the scene as they stand now.
-        debrief: SceneDebrief
+        debrief: SceneDebrief,
+        /// The scene itself.
+        scene: Scene
     }
 );
+
+/// The parts of a payload: an object without an id, and the scene that it belongs to.
+type Written = (Status, Option<SceneDebrief>, Option<Scene>, Vec<ProblemView>);
+
+async fn with_scene(ctx: &Context<'_>, outcome: ActionResult<Done<DebriefView>>) -> Result<Written, Failure> {
+    let (status, view, problems) = settle(outcome)?;
+    let scene = match &view {
+        Some(view) if ctx.look_ahead().field("scene").exists() => loaders(ctx).scene(view.scene).await?,
+        _ => None,
+    };
+    Ok((status, view.map(Into::into), scene.map(Scene), problems))
+}
 
 /// Changes to debriefs.
 #[derive(Default)]
@@ -54,7 +72,8 @@ impl DebriefMutation {
         let by = caller(ctx)?;
         let outcome =
             async { debrief::write(context(ctx), &by, id("sceneId", &input.scene_id)?, input.text).await };
-        Ok(settle(outcome.await)?.into())
+        let (status, debrief, scene, problems) = with_scene(ctx, outcome.await).await?;
+        Ok(WriteDebriefPayload { status, debrief, scene, problems })
     }
 
     /// Takes one's own debrief back as long as not both are open, or once the link has ended. Nobody is told of it.
@@ -65,6 +84,7 @@ impl DebriefMutation {
     ) -> Result<TakeBackDebriefPayload, Failure> {
         let by = caller(ctx)?;
         let outcome = async { debrief::take_back(context(ctx), &by, id("sceneId", &input.scene_id)?).await };
-        Ok(settle(outcome.await)?.into())
+        let (status, debrief, scene, problems) = with_scene(ctx, outcome.await).await?;
+        Ok(TakeBackDebriefPayload { status, debrief, scene, problems })
     }
 }

@@ -12,7 +12,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildSchema, getNamedType, isAbstractType, isListType, isNonNullType, isObjectType, parse, separateOperations } from "graphql";
+import { buildSchema, getNamedType, isAbstractType, isCompositeType, isListType, isNonNullType, isObjectType, parse, separateOperations } from "graphql";
 
 // Apollo's warnings of lost data come only in its development form, and only if this is set before it is loaded.
 globalThis.__DEV__ = true;
@@ -29,13 +29,13 @@ export const documents = separateOperations(parse(readFileSync(join(here, "docum
 const isList = (type) => isListType(isNonNullType(type) ? type.ofType : type);
 
 /** What the cache needs to know of the schema; an app may generate it when it is built. */
-export function cacheOptions() {
+function cacheOptions() {
   const possibleTypes = {};
   const typePolicies = {};
   for (const type of Object.values(schema.getTypeMap()).filter(({ name }) => !name.startsWith("__"))) {
     if (isAbstractType(type)) possibleTypes[type.name] = schema.getPossibleTypes(type).map(({ name }) => name);
     if (!isObjectType(type)) continue;
-    const lists = Object.values(type.getFields()).filter((field) => isList(field.type) && isObjectType(getNamedType(field.type)) || isList(field.type) && isAbstractType(getNamedType(field.type)));
+    const lists = Object.values(type.getFields()).filter((field) => isList(field.type) && isCompositeType(getNamedType(field.type)));
     typePolicies[type.name] = {
       ...(!type.getInterfaces().includes(node) && { keyFields: false, merge: false }),
       fields: Object.fromEntries(lists.map(({ name }) => [name, { merge: false }])),
@@ -52,9 +52,11 @@ export function cacheOptions() {
   return { possibleTypes, typePolicies };
 }
 
+export const OPTIONS = cacheOptions();
+
 export class App {
   /** `options`: of the cache. */
-  constructor(url, person, options = cacheOptions()) {
+  constructor(url, person, options = OPTIONS) {
     this.name = person.name;
     this.asked = [];
     const count = new ApolloLink((operation, forward) => {
@@ -92,14 +94,16 @@ export class App {
   async send(name, input, also = () => {}) {
     const update = (cache, { data }) => also(data[name], cache);
     const { data } = await this.client.mutate({ mutation: documents[name], variables: input && { input }, update });
-    if (data[name].status !== "DONE") throw new Error(`${name}: ${JSON.stringify(data[name].problems)}`);
+    if (data[name].status === "REFUSED") throw new Error(`${name}: ${JSON.stringify(data[name].problems)}`);
     return data[name];
   }
 
-  /** Takes what is gone out of the cache; lists that name it no longer show it. */
+  /**
+   * Takes what is gone out of the cache; lists that name it no longer show it. `gc()` would take more: what is shown by
+   * `node(id:)` alone, unless the app retains it.
+   */
   forget(...ids) {
     for (const id of ids) this.cache.evict({ id: this.cache.identify({ __typename: id.split("_")[0], id }) });
-    this.cache.gc();
   }
 
   /** Begins to follow: before anything is read, so that nothing is missed. */
