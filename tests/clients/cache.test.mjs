@@ -200,10 +200,19 @@ test("never asked again, never stale", async () => {
   await act("Sam", "endOtherSessions", undefined, ({ endedSessionIds }) => apps.Sam.forget(...endedSessionIds));
   await act("Alex", "endSession", { sessionId: lost }, ({ endedSessionId }) => apps.Alex.forget(endedSessionId));
 
+  // What a second phone of one's own does to sessions and devices comes with no feed: this comparison does notice.
+  await service.ask("mutation($i: RegisterDeviceInput!) { registerDevice(input: $i) { status } }", { i: subscription() }, people.Sam.token);
+  await assert.rejects(async () => compare("a device elsewhere", apps.Sam, await fresh(readers.Sam, apps.Sam.screens)), /Sam's Home after a device elsewhere/);
+
   for (const app of Object.values(apps)) {
     const queries = app.asked.filter((name) => name !== "Sync" && documents[name].definitions.some(({ operation }) => operation === "query"));
     assert.deepEqual(queries, [], `what ${app.name} asked for again`);
   }
+  for (const screen of apps.Sam.screens) screen.seen.unsubscribe();
+  sent.add("logOut");
+  await apps.Sam.send("logOut");
+  await apps.Sam.client.clearStore();
+  assert.deepEqual(apps.Sam.cache.extract(), {}, "nothing of Sam stays on the phone");
   for (const app of [...Object.values(apps), ...Object.values(readers)]) app.close();
   assert.deepEqual(warned, [], "what Apollo warned of");
   const all = Object.keys(schema.getMutationType().getFields());
