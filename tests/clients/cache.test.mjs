@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createHmac, generateKeyPairSync, randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
+import { validate } from "graphql";
 import { App, OPTIONS, documents, schema } from "./cache/app.mjs";
 import { PASSWORD, Service, until } from "../browser/service.mjs";
 
@@ -62,6 +63,10 @@ async function compare(after, app, expected) {
     assert.deepEqual(shown(), cached, `what ${app.name}'s ${name} shows after ${after}`);
   }
 }
+
+test("the documents are valid", () => {
+  for (const document of Object.values(documents)) assert.deepEqual(validate(schema, document), []);
+});
 
 test("never asked again, never stale", async () => {
   const people = {};
