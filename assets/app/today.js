@@ -315,8 +315,18 @@ function thanks(checkIn) {
 }
 
 const REMINDER = gql`query($id: ID!) { node(id: $id) { ... on Nudge {
-  message explanation { sentences } checkIn { id state } otherReasons { nudgeId message }
-  partnerLink { id partner { displayName } } scene { id link { partner { displayName } } } } } }`;
+  reasons { message sentences checkIn { id state } partnerLink { id } scene { id } } } } }`;
+
+/** One reason of a reminder, with the way to what it is about. */
+function reason({ message, checkIn, scene, partnerLink }) {
+  const open = checkIn?.state === "UNANSWERED";
+  return [
+    h("p", {}, message),
+    open && h("p", {}, way(`/check-in/${checkIn.id}`, "Answer")),
+    !open && scene && h("p", {}, way(`/scene/${scene.id}`, "Open")),
+    !scene && partnerLink && h("p", {}, way(`/people/${partnerLink.id}`, "Open")),
+  ];
+}
 
 /** What a reminder was about: a question leads there at once. */
 export async function reminder({ params: [id], go }) {
@@ -328,27 +338,21 @@ export async function reminder({ params: [id], go }) {
     throw error;
   }
   if (!nudge) return today();
-  const open = nudge.checkIn?.state === "UNANSWERED";
-  if (open && nudge.otherReasons.length === 0) return go(`/check-in/${nudge.checkIn.id}`);
+  const { reasons } = nudge;
+  const [first] = reasons;
+  if (reasons.length === 1 && first.checkIn?.state === "UNANSWERED") return go(`/check-in/${first.checkIn.id}`);
   closeNotifications();
   return {
     title: "A reminder",
     body: [
-      h("p", {}, nudge.message),
-      open && h("p", {}, way(`/check-in/${nudge.checkIn.id}`, "Answer")),
-      !open && nudge.scene && h("p", {}, way(`/scene/${nudge.scene.id}`, "Open")),
-      !nudge.scene && nudge.partnerLink && h("p", {}, way(`/people/${nudge.partnerLink.id}`, "Open")),
-      nudge.otherReasons.length > 0 &&
-        h(
-          "ul",
-          { class: "list" },
-          nudge.otherReasons.map((other) => h("li", {}, to(`/reminder/${other.nudgeId}`, other.message))),
-        ),
+      reasons.length === 1
+        ? reason(first)
+        : h("ul", { class: "list" }, reasons.map((each) => h("li", {}, reason(each)))),
       h(
         "details",
         {},
         h("summary", {}, "Why did this come?"),
-        nudge.explanation.sentences.map((sentence) => h("p", {}, sentence)),
+        reasons.map((each) => h("p", {}, each.sentences.join(" "))),
       ),
     ],
   };

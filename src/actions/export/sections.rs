@@ -477,19 +477,21 @@ impl Reader {
     async fn nudges(&self, at: SectionCursor) -> Result<SectionPage, Fault> {
         let (me, after) = (self.me(), at.nudge);
         let page = self.context.read_tx(move |tx| {
-            let rows = store::nudge::page(tx.db, me, KeysetPage::first(PAGE, after))?;
+            let rows = store::message::page_of_nudges(tx.db, me, KeysetPage::first(PAGE, after))?;
+            let messages = store::message::around(tx.db, rows.clone())?;
+            let leading: Vec<_> = messages.iter().filter_map(|message| Some(message.first()?.id)).collect();
             let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
             let attempts = store::nudge::attempts(tx.db, &ids)?;
             let check_ins: Vec<_> = rows.iter().filter_map(|row| row.check_in_id).collect();
             let own: Vec<_> = store::check_in::find_all(tx.db, &check_ins)?;
             let own: Vec<_> = own.into_iter().filter(|row| row.subject_id == me).map(|row| row.id).collect();
-            Ok((rows, attempts, own))
+            Ok((rows, leading, attempts, own))
         });
-        let (rows, attempts, own) = page.await?;
+        let (rows, leading, attempts, own) = page.await?;
         let Some(last) = rows.last().map(|row| (row.send_at.get(), row.id)) else {
             return Ok((Vec::new(), None));
         };
-        let nudge = |row: &store::nudge::NudgeRow| {
+        let nudge = |(row, message): (&store::nudge::NudgeRow, &NudgeId)| {
             let tries = attempts.iter().filter(|attempt| attempt.nudge_id == row.id).map(|attempt| {
                 json!({
                     "toDevice": attempt.device_id.is_some(), "outcome": attempt.outcome,
@@ -500,7 +502,8 @@ impl Reader {
             let round = row.check_in_id.filter(|id| own.contains(id)).map(|_| row.round);
             json!({
                 "id": row.id.to_string(),
-                "rung": row.kind.word(),
+                "message": message.to_string(),
+                "kind": row.kind.word(),
                 "channel": row.channel,
                 "checkIn": row.check_in_id.filter(|id| own.contains(id)).map(|id| id.to_string()),
                 "round": round,
@@ -514,7 +517,7 @@ impl Reader {
                 "attempts": tries.collect::<Vec<_>>(),
             })
         };
-        Ok((rows.iter().map(nudge).collect(), Some(SectionCursor { nudge: Some(last), ..at })))
+        Ok((rows.iter().zip(&leading).map(nudge).collect(), Some(SectionCursor { nudge: Some(last), ..at })))
     }
 }
 

@@ -162,6 +162,14 @@ pub struct SceneView {
     pub outreaches: Vec<OutreachView>,
 }
 
+/// A scene with what was just written down about it.
+pub struct Written<I> {
+    /// The scene as it is now, with the entry.
+    pub scene: SceneView,
+    /// The id of the entry.
+    pub entry: I,
+}
+
 /// Opens scenes of one's own links, in a fixed number of statements.
 pub fn views(
     tx: &mut Transaction<'_>,

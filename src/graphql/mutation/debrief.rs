@@ -1,10 +1,8 @@
 //! Write a debrief, and take it back.
 
 use crate::actions::scenes::debrief::{self, DebriefView};
-use crate::actions::{ActionResult, Done};
-use crate::graphql::errors::{Failure, ProblemView, Status, id, settle};
+use crate::graphql::errors::{Failure, Settled, id, settle};
 use crate::graphql::payload::payload;
-use crate::graphql::types::debrief::SceneDebrief;
 use crate::graphql::types::scene::Scene;
 use crate::graphql::{caller, context, loaders};
 use async_graphql::{Context, ID, InputObject, Object};
@@ -28,32 +26,26 @@ struct TakeBackDebriefInput {
 payload!(
     /// The answer to `writeDebrief`.
     WriteDebriefPayload {
-        /// The debriefs of the scene as they stand now.
-        debrief: SceneDebrief,
-        /// The scene itself.
+        /// The scene, with its debriefs as they stand now.
         scene: Scene
     }
 );
 payload!(
     /// The answer to `takeBackDebrief`.
     TakeBackDebriefPayload {
-        /// The debriefs of the scene as they stand now.
-        debrief: SceneDebrief,
-        /// The scene itself.
+        /// The scene, with its debriefs as they stand now.
         scene: Scene
     }
 );
 
-/// The parts of a payload: an object without an id, and the scene that it belongs to.
-type Written = (Status, Option<SceneDebrief>, Option<Scene>, Vec<ProblemView>);
-
-async fn with_scene(ctx: &Context<'_>, outcome: ActionResult<Done<DebriefView>>) -> Result<Written, Failure> {
-    let (status, view, problems) = settle(outcome)?;
-    let scene = match &view {
-        Some(view) if ctx.look_ahead().field("scene").exists() => loaders(ctx).scene(view.scene).await?,
-        _ => None,
+/// The scene whose debriefs changed.
+async fn with_scene(ctx: &Context<'_>, settled: Settled<DebriefView>) -> Result<Settled<Scene>, Failure> {
+    let (status, written, problems) = settled;
+    let scene = match written {
+        Some(view) => loaders(ctx).scene(view.scene).await?.map(Scene),
+        None => None,
     };
-    Ok((status, view.map(Into::into), scene.map(Scene), problems))
+    Ok((status, scene, problems))
 }
 
 /// Changes to debriefs.
@@ -72,8 +64,7 @@ impl DebriefMutation {
         let by = caller(ctx)?;
         let outcome =
             async { debrief::write(context(ctx), &by, id("sceneId", &input.scene_id)?, input.text).await };
-        let (status, debrief, scene, problems) = with_scene(ctx, outcome.await).await?;
-        Ok(WriteDebriefPayload { status, debrief, scene, problems })
+        Ok(with_scene(ctx, settle(outcome.await)?).await?.into())
     }
 
     /// Takes one's own debrief back as long as not both are open, or once the link has ended. Nobody is told of it.
@@ -84,7 +75,6 @@ impl DebriefMutation {
     ) -> Result<TakeBackDebriefPayload, Failure> {
         let by = caller(ctx)?;
         let outcome = async { debrief::take_back(context(ctx), &by, id("sceneId", &input.scene_id)?).await };
-        let (status, debrief, scene, problems) = with_scene(ctx, outcome.await).await?;
-        Ok(TakeBackDebriefPayload { status, debrief, scene, problems })
+        Ok(with_scene(ctx, settle(outcome.await)?).await?.into())
     }
 }

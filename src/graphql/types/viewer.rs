@@ -148,7 +148,7 @@ impl Viewer {
         Ok(page.connection(rows, |view| (view.times.due_at, view.id), CheckIn))
     }
 
-    /// What one got, and what is to come about one's own check-ins; the latest first. At most 50 at once.
+    /// The messages that one got, and what is to come about one's own check-ins; the latest first. At most 50 at once.
     async fn nudges(
         &self,
         ctx: &Context<'_>,
@@ -159,7 +159,7 @@ impl Viewer {
     ) -> Result<Connection<Nudge>, Failure> {
         let page = ConnectionArgs::read((first, after, last, before))?;
         let rows = actions::nudges::nudge::page(context(ctx), self.0.account, page.keyset()).await?;
-        Ok(page.connection(rows, |view| (view.send_at, view.id), Nudge))
+        Ok(page.connection(rows, |view| (view.listed_at, view.id), Nudge))
     }
 
     /// What changed for the signed-in person since a cursor: which objects to read again. Without a cursor it says to start
