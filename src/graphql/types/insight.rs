@@ -3,12 +3,13 @@
 use super::DateTime;
 use super::check_in_time::{CheckInTime, times};
 use super::scene::Scene;
-use crate::actions::check_ins::insight::{self, CourseView};
-use crate::domain::insight::{ComfortFound, Insight as Found, Point, Reason, Stretch};
+use crate::actions::check_ins::insight::{self, CourseView, PointView};
+use crate::domain::insight::{ComfortFound, Insight as Found, Reason, Stretch};
 use crate::domain::negotiation::Comfort;
 use crate::domain::promise;
 use crate::graphql::errors::Failure;
 use crate::graphql::paging::{Connection, ConnectionArgs};
+use crate::graphql::readable::Readable;
 use crate::graphql::{context, loaders, requester};
 use crate::ids::SceneId;
 use async_graphql::{Context, Object, SimpleObject};
@@ -86,8 +87,8 @@ pub struct SceneCourse(CourseView);
 pub struct MoodPoint {
     /// How many minutes after the scene's end it was given.
     minutes_since: u32,
-    /// From 1 (very low) to 5 (very well).
-    mood: i32,
+    /// From 1 (very low) to 5 (very well). Null: it cannot be read now.
+    mood: Readable<i32>,
 }
 
 impl From<ComfortFound> for ComfortFinding {
@@ -114,9 +115,9 @@ impl From<Reason> for SuggestionReason {
     }
 }
 
-impl From<Point> for MoodPoint {
-    fn from(point: Point) -> Self {
-        Self { minutes_since: point.minutes, mood: point.mood }
+impl From<PointView> for MoodPoint {
+    fn from(point: PointView) -> Self {
+        Self { minutes_since: point.minutes, mood: point.mood.into() }
     }
 }
 
