@@ -1,7 +1,7 @@
 // Days: what one's own answers show over time. It counts, and judges nobody.
 import { ask, gql } from "./api.js";
 import { chart } from "./chart.js";
-import { h, to, when } from "./dom.js";
+import { h, notNow, to, when } from "./dom.js";
 
 const DAYS = gql`{ viewer { insight { scenes answers lows { fromHours untilHours answers lows tendsLow }
   courses(first: 10) { nodes { scene { id } endedAt points { minutesSince mood } } } } } }`;
@@ -9,6 +9,7 @@ const DAYS = gql`{ viewer { insight { scenes answers lows { fromHours untilHours
 /** One's own course after each scene. */
 export async function days() {
   const { insight } = (await ask(DAYS)).viewer;
+  if (!insight) return { title: "Days", body: notNow("Your days can't be shown right now. Nothing of them is lost.") };
   const tends = insight.lows
     .filter((one) => one.tendsLow)
     .map((one) =>
@@ -36,7 +37,7 @@ export async function days() {
               {
                 kind: "mine",
                 words: "Me",
-                points: course.points.map(({ minutesSince, mood }) => ({ minutes: minutesSince, mood })),
+                points: course.points.filter(({ mood }) => mood).map(({ minutesSince, mood }) => ({ minutes: minutesSince, mood })),
               },
             ],
             "How it was, by hours since the end",
