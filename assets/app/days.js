@@ -10,7 +10,7 @@ const DAYS = gql`{ viewer { insight { scenes answers lows { fromHours untilHours
 export async function days() {
   const { insight } = (await ask(DAYS)).viewer;
   if (!insight) return { title: "Days", body: notNow("Your days can't be shown right now. Nothing of them is lost.") };
-  const tends = insight.lows
+  const tends = (insight.lows ?? [])
     .filter((one) => one.tendsLow)
     .map((one) =>
       one.untilHours === null ? `later than ${one.fromHours} hours` : `${one.fromHours} to ${one.untilHours} hours`,
@@ -20,6 +20,7 @@ export async function days() {
     title: "Days",
     body: [
       h("p", {}, "Only you ever see this."),
+      !insight.lows && notNow("An answer of yours can't be read right now, so nothing can be counted from them."),
       courses.length === 0 && h("p", {}, "Nothing yet. Once you have answered, the days after each scene stand here."),
       tends.length > 0 &&
         h(

@@ -83,35 +83,40 @@ pub async fn courses(
         .await
 }
 
-/// The insight from one's own answers, in a fixed number of statements.
-pub async fn own(context: &Arc<AppContext>, account: AccountId) -> Result<Insight, Fault> {
+/// The insight from one's own answers, in a fixed number of statements; all of it or nothing.
+pub async fn own(context: &Arc<AppContext>, account: AccountId) -> Result<Opened<Insight>, Fault> {
     context
-        .read_tx(move |tx| {
-            // No insight for a suspended account.
-            if Person::load(tx, account)?.row.held_at.is_some() {
-                return Ok(insight(&[]));
-            }
-            let scenes = store::scene::answered_by(tx.db, account, KeysetPage::first(SCENES_MAX, None))?;
-            let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
-            let mut comforts: HashMap<SceneId, Vec<_>> = HashMap::new();
-            for (scene, given) in aftercare_of(tx, &ids, account)? {
-                // Aftercare that the person gave shows what helped the partner.
-                let got = comforts.entry(scene).or_default();
-                for entry in given {
-                    let content = entry.content?.filter(|content| content.given_by != GivenBy::Me);
-                    got.extend(content.into_iter().flat_map(|content| content.comforts));
-                }
-            }
-            // What does not count all of them would say something else than they do.
-            let courses = courses_of(tx, account, &scenes)?.into_iter().map(|course| {
-                let mut comforts = comforts.remove(&course.scene).unwrap_or_default();
-                comforts.sort_unstable();
-                comforts.dedup();
-                let point = |point: PointView| Ok(Point { minutes: point.minutes, mood: point.mood? });
-                let points = course.points.into_iter().map(point).collect::<Result<_, Fault>>()?;
-                Ok(SceneCourse { points, comforts })
-            });
-            Ok(insight(&courses.collect::<Result<Vec<_>, Fault>>()?))
+        .read_tx(move |tx| match reckon(tx, account) {
+            Err(Fault::Vault(error)) => opened(Err(error)),
+            reckoned => reckoned.map(Ok),
         })
         .await
+}
+
+fn reckon(tx: &mut Transaction<'_>, account: AccountId) -> Result<Insight, Fault> {
+    // No insight for a suspended account.
+    if Person::load(tx, account)?.row.held_at.is_some() {
+        return Ok(insight(&[]));
+    }
+    let scenes = store::scene::answered_by(tx.db, account, KeysetPage::first(SCENES_MAX, None))?;
+    let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
+    let mut comforts: HashMap<SceneId, Vec<_>> = HashMap::new();
+    for (scene, given) in aftercare_of(tx, &ids, account)? {
+        // Aftercare that the person gave shows what helped the partner.
+        let got = comforts.entry(scene).or_default();
+        for entry in given {
+            let content = entry.content?.filter(|content| content.given_by != GivenBy::Me);
+            got.extend(content.into_iter().flat_map(|content| content.comforts));
+        }
+    }
+    // What does not count all of them would say something else than they do.
+    let courses = courses_of(tx, account, &scenes)?.into_iter().map(|course| {
+        let mut comforts = comforts.remove(&course.scene).unwrap_or_default();
+        comforts.sort_unstable();
+        comforts.dedup();
+        let point = |point: PointView| Ok(Point { minutes: point.minutes, mood: point.mood? });
+        let points = course.points.into_iter().map(point).collect::<Result<_, Fault>>()?;
+        Ok(SceneCourse { points, comforts })
+    });
+    Ok(insight(&courses.collect::<Result<Vec<_>, Fault>>()?))
 }
