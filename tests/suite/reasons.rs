@@ -2,11 +2,11 @@
 
 use crate::support::care::{DAY, HOUR, instant, minute};
 use crate::support::people::text;
+use crate::support::receivers::Answer;
 use crate::support::{Backend, Couple, Person, TestApp, statements};
 use evenkeel::domain::keyset_page::KeysetPage;
 use evenkeel::ids::AccountId;
 use evenkeel::store::{self, StoreError};
-use push_receiver::Answer;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
