@@ -315,16 +315,16 @@ function thanks(checkIn) {
 }
 
 const REMINDER = gql`query($id: ID!) { node(id: $id) { ... on Nudge {
-  reasons { message sentences checkIn { id state } partnerLink { id } scene { id } } } } }`;
+  reasons { message sentences checkIn { id state } link { id } scene { id } } } } }`;
 
 /** One reason of a reminder, with the way to what it is about. */
-function reason({ message, checkIn, scene, partnerLink }) {
+function reason({ message, checkIn, scene, link }) {
   const open = checkIn?.state === "UNANSWERED";
   return [
     h("p", {}, message),
     open && h("p", {}, way(`/check-in/${checkIn.id}`, "Answer")),
     !open && scene && h("p", {}, way(`/scene/${scene.id}`, "Open")),
-    !scene && partnerLink && h("p", {}, way(`/people/${partnerLink.id}`, "Open")),
+    !scene && link && h("p", {}, way(`/people/${link.id}`, "Open")),
   ];
 }
 

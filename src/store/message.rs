@@ -63,9 +63,7 @@ pub fn around(db: &mut Db, rows: Vec<NudgeRow>) -> QueryResult<Vec<Vec<NudgeRow>
 /// Whether two nudges went out as one. The same name alone does not say so: a later try may have had it again.
 fn together(a: &NudgeRow, b: &NudgeRow) -> bool {
     let key = |row: &NudgeRow| (row.message_key.clone(), row.recipient_id, row.finished_at);
-    a.message_key.is_some()
-        && [a, b].iter().all(|row| row.state == NudgeState::Sent)
-        && key(a) == key(b)
+    a.message_key.is_some() && [a, b].iter().all(|row| row.state == NudgeState::Sent) && key(a) == key(b)
 }
 
 /// A page of a person's messages, each by its leading nudge, the latest first: what they got, and of what is not sent

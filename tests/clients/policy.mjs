@@ -43,5 +43,7 @@ export async function refusals(released, now) {
     const closed = grows && isAnswered(before, grows.name) && !grows.description?.includes(OPEN);
     return criticality.level === CriticalityLevel.Breaking || NEVER.includes(type) || Boolean(closed);
   });
-  return refused.map(({ message }) => message);
+  const opened = Object.values(before.getTypeMap()).filter((type) =>
+    !type.description?.includes(OPEN) && after.getType(type.name)?.description?.includes(OPEN));
+  return [...refused.map(({ message }) => message), ...opened.map(({ name }) => `${name} was released as closed, and is open now`)];
 }

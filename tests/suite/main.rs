@@ -49,6 +49,7 @@ mod privacy;
 mod programs;
 mod providers;
 mod reachability;
+mod reasons;
 mod receivers;
 mod retention;
 mod scenes;

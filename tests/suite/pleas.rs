@@ -14,11 +14,11 @@ async fn ask(app: &TestApp, couple: &Couple, person: &Person) -> Value {
 
 /// What reached a person by a plea: when, and in which words.
 async fn heard(app: &TestApp, person: &Person) -> Vec<String> {
-    let reasons = person.reasons(app, "kind message rule partnerLink { id }").await;
+    let reasons = person.reasons(app, "kind message rule link { id }").await;
     let pleas = reasons.iter().filter(|reason| reason["kind"] == "PLEA");
     let line = |plea: &Value| {
         assert_eq!(plea["rule"], "ASKED_TO_GET_IN_TOUCH");
-        assert_ne!(plea["partnerLink"], Value::Null, "whose it is");
+        assert_ne!(plea["link"], Value::Null, "whose it is");
         format!("{} {}", &text(&plea["finishedAt"])[8..16], text(&plea["message"]))
     };
     let mut lines: Vec<_> = pleas.map(line).collect();

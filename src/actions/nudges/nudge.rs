@@ -146,11 +146,7 @@ struct Sources {
 
 impl Sources {
     /// In a fixed number of statements, however many messages.
-    fn read(
-        tx: &mut Transaction<'_>,
-        reader: AccountRow,
-        messages: &[Vec<NudgeRow>],
-    ) -> Result<Self, Fault> {
+    fn read(tx: &mut Transaction<'_>, reader: AccountRow, messages: &[Vec<NudgeRow>]) -> Result<Self, Fault> {
         let rows: Vec<&NudgeRow> = messages.iter().flatten().collect();
         let ids = distinct(rows.iter().filter_map(|row| row.check_in_id));
         let check_ins = store::check_in::find_all(tx.db, &ids)?;

@@ -83,7 +83,7 @@ impl NudgeReason {
     }
 
     /// The link that it is about; null: of a scene of oneself alone, and of a mail that is about the account.
-    async fn partner_link(&self, ctx: &Context<'_>) -> Result<Option<PartnerLink>, Failure> {
+    async fn link(&self, ctx: &Context<'_>) -> Result<Option<PartnerLink>, Failure> {
         let Some(id) = self.0.link else { return Ok(None) };
         Ok(loaders(ctx).link(id).await?.map(PartnerLink))
     }

@@ -223,7 +223,7 @@ pub const OBJECTS: &[Object] = &[
             ("message", Own),
             ("checkIn", Own),
             ("scene", Own),
-            ("partnerLink", Own),
+            ("link", Own),
             ("revision", Own),
             ("rule", Own),
             ("dueAt", Own),

@@ -26,8 +26,7 @@ async fn in_short(app: &TestApp, person: &Person, scene: &str) -> (String, Value
 }
 
 async fn writes(app: &TestApp, person: &Person, scene: &str, text: &str) -> Value {
-    let payload =
-        person.change(app, "writeDebrief", json!({ "sceneId": scene, "text": text }), SHOWN).await;
+    let payload = person.change(app, "writeDebrief", json!({ "sceneId": scene, "text": text }), SHOWN).await;
     payload["status"].clone()
 }
 
