@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 const TOGETHER: &str = "It came together with what else was for you about then.";
 const MESSAGE: &str =
     "query($id: ID!) { node(id: $id) { id ... on Nudge { channel state sendAt finishedAt reasons {
-    kind message checkIn { id } scene { id } partnerLink { id } revision { id } rule dueAt sentences } } } }";
+    kind message checkIn { id } scene { id } link { id } revision { id } rule dueAt sentences } } } }";
 
 /// Alex with two partners: Sam, with whom there is an agreement, and Kim. Both record a scene, Kim's 20 minutes later.
 struct Two {
@@ -111,7 +111,7 @@ on_both_databases! {
                 let of = |reason: &&Value| reason["kind"] == kind && reason["scene"]["id"] == **scene;
                 let found: Vec<&Value> = merged["reasons"].as_array().unwrap().iter().filter(of).collect();
                 let [reason] = found[..] else { panic!("{kind} of {scene}: {merged}") };
-                assert_eq!((&reason["checkIn"], &reason["partnerLink"]["id"]), (&check_in, &json!(link)));
+                assert_eq!((&reason["checkIn"], &reason["link"]["id"]), (&check_in, &json!(link)));
                 assert_eq!((&reason["revision"], &reason["rule"]), (revision, &json!(rule)));
                 assert_eq!(reason["dueAt"], instant(*due_at), "its own due time, though it came with another");
                 let sentences = reason["sentences"].as_array().unwrap();
@@ -122,7 +122,7 @@ on_both_databases! {
         }
         let [asked] = &plea["reasons"].as_array().unwrap()[..] else { panic!("{plea}") };
         assert_eq!(asked["kind"], "PLEA");
-        assert_eq!(asked["partnerLink"]["id"], two.sam.link.as_str());
+        assert_eq!(asked["link"]["id"], two.sam.link.as_str());
         for untold in ["checkIn", "scene", "revision"] {
             assert_eq!(asked[untold], Value::Null, "a plea tells nothing else");
         }
@@ -218,7 +218,7 @@ async fn compare_costs(backend: Backend) {
     let mut costs = Vec::new();
     for first in [2, 50] {
         let query = "query($first: Int!) { viewer { nudges(first: $first) { nodes { id reasons { kind message
-            checkIn { id } scene { id } partnerLink { id } revision { id } rule dueAt sentences } } } } }";
+            checkIn { id } scene { id } link { id } revision { id } rule dueAt sentences } } } } }";
         alex.refresh(&app).await;
         let before = statements::count(&app.config.database);
         let data = alex.ask(&app, query, json!({ "first": first })).await;
