@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 const LATE: SignedDuration = SignedDuration::from_mins(1);
 
 words! {
-    /// The rule by which a nudge came.
+    /// The rule by which a nudge came. More may be added.
     pub enum ExplanationRule {
         /// A check-in fell due.
         CheckInDue = "check_in_due",

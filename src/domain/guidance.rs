@@ -5,7 +5,7 @@ use super::words;
 use std::sync::LazyLock;
 
 words! {
-    /// What a guidance text is about; in the order in which they read well.
+    /// What a guidance text is about; in the order in which they read well. More may be added.
     pub enum GuidanceTopicKey {
         /// What drop is.
         WhatDropIs = "what_drop_is",

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// The codes that stand in `errors[].extensions.code`. An expected outcome is not among them: that is data, in a
-/// payload's `status` and `problems`.
+/// payload's `status` and `problems`. More may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum ErrorCode {
     /// The request needs a valid access token in `Authorization: Bearer …`; refresh it or log in.

@@ -157,7 +157,7 @@ test("never asked again, never stale", async () => {
   await act("Sam", "answerCheckIn", { checkInId: next.id, mood: 1 });
   await act("Sam", "skipCheckIn", { checkInId: last.id });
   await act("Alex", "answerCheckIn", { checkInId: mine("Alex")[0].id, mood: 5, sharing: "ALL" });
-  const { plea } = await act("Alex", "askPartner", { sceneId: scene.id });
+  const { plea } = await act("Alex", "askPartner", { partnerOf: { sceneId: scene.id } });
   await act("Alex", "takeBackPlea", { pleaId: plea.id });
 
   // What each thinks of it, for both and for oneself.

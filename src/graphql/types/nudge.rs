@@ -113,7 +113,7 @@ impl NudgeReason {
     }
 }
 
-/// What a reason is for: a step of a check-in's ladder, or what else a message can be about.
+/// What a reason is for: a step of a check-in's ladder, or what else a message can be about. More may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum NudgeReasonKind {
     /// Asks the subject how they are.
