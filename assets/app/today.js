@@ -338,15 +338,13 @@ function thanks(checkIn) {
 const REMINDER = gql`query($id: ID!) { node(id: $id) { ... on Nudge {
   reasons { message sentences checkIn { id state } link { id } scene { id } } } } }`;
 
-/** One reason of a reminder, with the way to what it is about. */
+/** One reason of a reminder, as the way to what it is about. */
 function reason({ message, checkIn, scene, link }) {
-  const open = checkIn?.state === "UNANSWERED";
-  return [
-    h("p", {}, message),
-    open && h("p", {}, way(`/check-in/${checkIn.id}`, "Answer")),
-    !open && scene && h("p", {}, way(`/scene/${scene.id}`, "Open")),
-    !scene && link && h("p", {}, way(`/people/${link.id}`, "Open")),
-  ];
+  const path =
+    (checkIn?.state === "UNANSWERED" && `/check-in/${checkIn.id}`) ||
+    (scene && `/scene/${scene.id}`) ||
+    (link && `/people/${link.id}`);
+  return h("p", {}, path ? way(path, message) : message);
 }
 
 /** What a reminder was about: a question leads there at once. */

@@ -384,7 +384,7 @@ on_both_databases! {
         assert_eq!(rang(&couple.alex) + rang(&tablet), 1, "one device of two rings");
         let before = rang(&couple.sam);
         assert!(before > 0, "Sam is asked too");
-        couple.alex.done(&app, "askPartner", json!({ "linkId": couple.link }), "").await;
+        couple.alex.done(&app, "askPartner", json!({ "partnerOf": { "linkId": couple.link } }), "").await;
         app.pass_minutes(5).await;
         assert!(rang(&couple.sam) > before, "a plea is heard");
         // And nobody is kept in a link by a name.

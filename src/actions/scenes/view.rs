@@ -275,11 +275,13 @@ pub async fn alone(
     own(context, account, (states, page), store::scene::page_alone).await
 }
 
+type ReadPage = fn(&mut Db, AccountId, States, KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>>;
+
 async fn own(
     context: &Arc<AppContext>,
     account: AccountId,
     (states, page): (States, KeysetPage<SceneId>),
-    read: fn(&mut Db, AccountId, States, KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>>,
+    read: ReadPage,
 ) -> Result<Vec<SceneView>, Fault> {
     context
         .read_tx(move |tx| {

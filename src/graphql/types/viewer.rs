@@ -37,6 +37,7 @@ async fn read<T>(section: impl Future<Output = Result<T, Failure>>) -> Readable<
 /// path that says why; show the rest, and ask for it again later. An empty list is never a failure: there is nothing in
 /// it. Where null says "none" as well (`export`, `erasure`), an entry in `errors` tells the two apart. The same holds for
 /// every text further down that somebody wrote.
+#[expect(clippy::too_many_arguments, reason = "the arguments of a field are parameters of its resolver")]
 #[Object]
 impl Viewer {
     /// The opaque id.
