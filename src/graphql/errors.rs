@@ -21,7 +21,7 @@ pub enum ErrorCode {
     DocumentInvalid,
     /// A variable or an argument such as `first` or `after` has a value that is not acceptable.
     BadArgument,
-    /// The request asks for more than one may at once: too long, too deep, too many fields, aliases or entries. Ask for
+    /// The request asks for more than is allowed at once: too long, too deep, too many fields, aliases or entries. Ask for
     /// less; `message` names the limit.
     LimitExceeded,
     /// No document is known by this id or hash (yet). Send its text with it, unless only trusted documents are executed.

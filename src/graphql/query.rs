@@ -18,7 +18,7 @@ pub struct Query;
 /// What can be read.
 #[Object]
 impl Query {
-    /// The signed-in person, and the way to everything that is theirs.
+    /// The signed-in person, "the viewer" in all descriptions, and the way to everything that is theirs.
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer, Failure> {
         Ok(Viewer(requester(ctx)?))
     }

@@ -31,7 +31,7 @@ async fn read<T>(section: impl Future<Output = Result<T, Failure>>) -> Readable<
     section.await.into()
 }
 
-/// The signed-in person, and the way to everything that is theirs.
+/// The signed-in person, "the viewer" in all descriptions, and the way to everything that is theirs.
 ///
 /// Each field but `id` is a section that fails alone. Null: it could not be read now, and `errors` has an entry with its
 /// path that says why; show the rest, and ask for it again later. An empty list is never a failure: there is nothing in
