@@ -34,6 +34,7 @@ mod limits;
 mod links;
 mod local_times;
 mod long_view;
+mod lost_databases;
 mod migrations;
 mod negotiation;
 mod negotiation_costs;
