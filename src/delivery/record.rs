@@ -6,11 +6,13 @@ use crate::actions::nudges::claim::{Payload, Ready};
 use crate::actions::nudges::device;
 use crate::actions::{Fault, Transaction};
 use crate::chance::Chance;
-use crate::domain::hand_over::{Disposition, Handed, SendResult};
+use crate::domain::hand_over::{Disposition, Handed, PUSH_PATIENCE, SendResult};
+use crate::domain::lane::{MAIL, any_of};
 use crate::domain::nudge::{AttemptOutcome, Channel, DropReason, NudgeState};
 use crate::ids::{AttemptId, DeviceId, NudgeId, WorkerId};
 use crate::store;
 use crate::store::nudge::{AttemptRow, NudgeRow, Release};
+use crate::store::types::Ts;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,6 +21,28 @@ use std::sync::Arc;
 pub(super) struct Finished {
     pub(super) ready: Arc<Ready>,
     pub(super) results: Vec<(Option<DeviceId>, SendResult)>,
+}
+
+impl Finished {
+    /// The lane of a target; None as device: it goes by mail.
+    fn lane(&self, device: Option<DeviceId>) -> &str {
+        match &self.ready.payload {
+            Payload::Push { targets, .. } => {
+                let target = targets.iter().find(|target| Some(target.device) == device);
+                target.map_or("", |target| &target.lane)
+            }
+            Payload::Mail(_) => MAIL,
+        }
+    }
+
+    /// The lanes of those that can be tried again by then.
+    fn lane_at(&self, at: Timestamp, now: Timestamp) -> String {
+        let again = self.results.iter().filter(|(_, result)| {
+            matches!(result.outcome, None | Some(AttemptOutcome::Deferred))
+                && result.wait.is_none_or(|wait| now + wait <= at)
+        });
+        any_of(again.map(|(device, _)| self.lane(*device)))
+    }
 }
 
 /// What was recorded, for the metrics.
@@ -52,7 +76,7 @@ pub fn record(
             recorded.accepted.push((channel, tx.now.duration_since(nudge.due_at.get())));
             let copies = devices.iter().map(|(device, asked)| {
                 let wait = retry::wait(1, *asked, tx.chance.fraction());
-                nudge.straggler(*device, tx.now + wait, tx.now, tx.chance)
+                nudge.straggler((*device, finished.lane(Some(*device))), tx.now + wait, tx.now, tx.chance)
             });
             stragglers.extend(copies.map(|copy| (nudge.id, copy)));
         }
@@ -62,10 +86,14 @@ pub fn record(
         let release = |of: &NudgeRow, named: &Release| match of.id == nudge.id {
             true => named.clone(),
             false => {
-                Release { send_at: named.send_at, ..release(of, channel, &disposition, tx.now, tx.chance) }
+                let release = release(of, channel, &disposition, tx.now, tx.chance);
+                Release { send_at: named.send_at, lane: named.lane.clone(), ..release }
             }
         };
-        let named = self::release(nudge, channel, &disposition, tx.now, tx.chance);
+        let mut named = self::release(nudge, channel, &disposition, tx.now, tx.chance);
+        if let Disposition::Again { .. } = disposition {
+            named.lane = Some(finished.lane_at(named.send_at.map_or(tx.now, Ts::get), tx.now));
+        }
         for of in finished.ready.nudges() {
             let release = release(of, &named);
             match alike.iter_mut().find(|(attempt, other, _)| *attempt == of.attempts && *other == release) {
@@ -149,7 +177,15 @@ fn release(
         Disposition::Dead => finished(NudgeState::Dead, None),
         Disposition::Unreachable => finished(NudgeState::Dropped, Some(DropReason::Unreachable)),
         Disposition::ByMail => Release::by_mail(nudge, now),
-        Disposition::Again { wait: Some(wait), counts: false } => Release::again(nudge, now + *wait, false),
+        Disposition::Again { wait: Some(wait), counts: false } => {
+            let again = Release::again(nudge, now + *wait, false);
+            match wait.is_zero() {
+                // It keeps its place in its lane. One that waited for a provider that is left alone, and cannot go by mail,
+                // is looked at again after as long.
+                true if now.duration_since(nudge.send_at.get()) < PUSH_PATIENCE => Release { send_at: None, ..again },
+                _ => again,
+            }
+        }
         Disposition::Again { wait, counts } => {
             let at = now + retry::wait(nudge.tries(), *wait, chance.fraction());
             Release { channel, ..Release::again(nudge, at, *counts) }
@@ -164,6 +200,10 @@ fn attempts(tx: &mut Transaction<'_>, finished: &Finished) -> Result<Vec<Attempt
     let mut rows = Vec::with_capacity(finished.results.len());
     for (device, result) in &finished.results {
         let (Some(outcome), device) = (result.outcome, *device) else { continue };
+        if let (AttemptOutcome::Deferred, Some(device), Some(asked)) = (outcome, device, result.wait) {
+            // Exactly as long as the nudge itself waits after its first try.
+            store::device::rest(tx.db, device, (tx.now + retry::wait(1, Some(asked), 0.0)).into())?;
+        }
         if outcome == AttemptOutcome::Gone {
             match (device, nudge.recipient_id) {
                 (Some(device), owner) => device::end_gone(tx, device, owner)?,

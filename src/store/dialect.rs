@@ -2,10 +2,11 @@
 
 use super::types::{Ts, sql};
 use super::{Db, Location, StoreError};
+use crate::domain::lane::Share;
 use crate::ids::{AccountId, NudgeId, Uid};
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
-use diesel::sql_types::Nullable;
+use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 /// PostgreSQL's migrations.
@@ -181,9 +182,9 @@ pub fn lock_index(db: &mut Db, index: &[u8]) -> QueryResult<()> {
     }
 }
 
-/// Due and not leased: the condition of the claim, on `$1`, an instant.
-pub(super) const FREE: &str =
-    "state = 'waiting' AND send_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)";
+/// Not leased at `$1`, of the lane `$2`, due by `$3`: what can be claimed.
+const FREE: &str =
+    "(lease_until IS NULL OR lease_until <= $1) AND state = 'waiting' AND lane = $2 AND send_at <= $3";
 
 /// A nudge that may be claimed.
 #[derive(Clone, Copy, Debug, QueryableByName)]
@@ -196,21 +197,29 @@ pub struct Claimable {
     pub recipient_id: Option<AccountId>,
 }
 
-/// Finds up to `most` due nudges, the oldest first, and locks their recipients until the transaction ends: one worker at
+/// Finds one lane's share of due nudges, the oldest first, and locks their recipients until the transaction ends: one worker at
 /// a time claims for a person and counts that person's day (R22). Leaves out whom another worker has locked, and never
 /// waits, so that no two workers deadlock. SQLite's writers are alone anyway.
-pub fn lock_due(db: &mut Db, now: Ts, most: i64) -> QueryResult<Vec<Claimable>> {
+pub fn lock_due(db: &mut Db, now: Ts, share: &Share) -> QueryResult<Vec<Claimable>> {
+    let most = i64::try_from(share.most).unwrap_or(i64::MAX);
+    let due_by = Ts::from(share.due_by);
     let due = format!("SELECT id, recipient_id FROM nudges WHERE {FREE} ORDER BY send_at, id");
     match db {
-        Db::Sqlite(connection) => {
-            diesel::sql_query(format!("{due} LIMIT {most}")).bind::<sql::Ts, _>(now).load(connection)
-        }
+        Db::Sqlite(connection) => diesel::sql_query(format!("{due} LIMIT $4"))
+            .bind::<sql::Ts, _>(now)
+            .bind::<Text, _>(&share.lane)
+            .bind::<sql::Ts, _>(due_by)
+            .bind::<BigInt, _>(most)
+            .load(connection),
         // OFFSET 0 keeps the lock out of the inner query, which may sort all due rows: none beyond `most` is locked.
         Db::Postgres(connection) => diesel::sql_query(format!(
             "SELECT id, recipient_id FROM ({due} OFFSET 0) AS due WHERE recipient_id IS NULL \
-             OR pg_try_advisory_xact_lock(uuid_hash_extended(recipient_id, {RECIPIENTS})) LIMIT {most}"
+             OR pg_try_advisory_xact_lock(uuid_hash_extended(recipient_id, {RECIPIENTS})) LIMIT $4"
         ))
         .bind::<sql::Ts, _>(now)
+        .bind::<Text, _>(&share.lane)
+        .bind::<sql::Ts, _>(due_by)
+        .bind::<BigInt, _>(most)
         .load(connection),
     }
 }

@@ -1,12 +1,16 @@
 //! The decision about a claimed nudge: ready for a sender, or the end of its claim.
 
-use crate::actions::nudges::device::Subscription;
+use crate::actions::accounts::people::Person;
+use crate::actions::nudges::device::{Subscription, lane, open_subscription};
+use crate::actions::{Fault, Transaction};
 use crate::domain::nudge::{Channel, DropReason};
 use crate::domain::wording::Letter;
 use crate::ids::DeviceId;
+use crate::store::device::DeviceRow;
 use crate::store::nudge::{NudgeRow, Release};
 use crate::store::page_token::PageTokenRow;
 use crate::store::types::Ts;
+use jiff::SignedDuration;
 
 /// A message to send now: a nudge, or several to the same person.
 pub struct Ready {
@@ -50,8 +54,24 @@ pub struct Target {
     pub device: DeviceId,
     /// Its subscription.
     pub subscription: Subscription,
+    /// The lane of its push service.
+    pub lane: String,
+    /// How long its push service wants it to be left alone; None: it may be sent to.
+    pub rests: Option<SignedDuration>,
     /// The path that a tap opens, below the public address.
     pub path: String,
+}
+
+impl Target {
+    /// A device to which `path` goes.
+    pub fn new(tx: &Transaction<'_>, person: &Person, device: &DeviceRow, path: String) -> Result<Self, Fault> {
+        let subscription = open_subscription(person, device)?;
+        // Not as it was noted: what is told to the provider's lane must be of the provider.
+        let lane = lane(tx.vault, &subscription.endpoint);
+        let rests = device.rests_until.map(|until| until.get().duration_since(tx.now));
+        let rests = rests.filter(|left| left.is_positive());
+        Ok(Self { device: device.id, subscription, path, lane, rests })
+    }
 }
 
 /// The parts of a mail.

@@ -5,7 +5,6 @@ use crate::actions::check_ins::page::PageToken;
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::claim::context::targets;
 use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload, Prepared, Target};
-use crate::actions::nudges::device::open_subscription;
 use crate::actions::{Fault, Transaction};
 use crate::domain::nudge::{Channel, DropReason, Verdict};
 use crate::domain::partner_link::LinkState;
@@ -61,8 +60,7 @@ pub fn decide(tx: &mut Transaction<'_>, row: &NudgeRow, id: PleaId) -> Result<Cl
         Channel::Push => {
             let mut targets = Vec::new();
             for device in devices {
-                let subscription = open_subscription(&person, device)?;
-                targets.push(Target { device: device.id, subscription, path: "open".to_owned() });
+                targets.push(Target::new(tx, &person, device, "open".to_owned())?);
             }
             Payload::Push { targets, letter, answers: false }
         }

@@ -4,7 +4,6 @@ use crate::actions::accounts::people::Person;
 use crate::actions::check_ins::page::{self, PageToken};
 use crate::actions::nudges::claim::context::{ClaimContext, recipient};
 use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload, Prepared, Target};
-use crate::actions::nudges::device::open_subscription;
 use crate::actions::nudges::planning::ScheduleInput;
 use crate::actions::{Fault, Transaction};
 use crate::domain::account::Reach;
@@ -270,8 +269,7 @@ impl Message<'_> {
         let (mut targets, mut links) = (Vec::new(), Vec::new());
         for device in devices {
             let (path, link) = self.way(device.session_id);
-            let subscription = open_subscription(self.person, device)?;
-            targets.push(Target { device: device.id, subscription, path });
+            targets.push(Target::new(self.tx, self.person, device, path)?);
             links.extend(link);
         }
         let answers = self.questions().len() == 1;
