@@ -50,7 +50,7 @@ const CONCURRENCIES: [usize; 5] = [8, 16, 32, 64, 128];
 /// The engine's payload before encryption, in bytes.
 const PAYLOAD: usize = 1023;
 /// Nudges per claim, as in the engine.
-const BATCH: i64 = evenkeel::delivery::BATCH.cast_signed() as i64;
+const BATCH: usize = evenkeel::delivery::BATCH;
 /// Timed claims of each kind.
 const CLAIMS: usize = 40;
 /// Pushes of another push service that fall due in the middle of a herd.
@@ -340,7 +340,7 @@ async fn seed_future(place: &Place, future: usize) -> App {
     let (app, began) = (place.app(), Instant::now());
     let now = app.context.clock.now();
     let batches = CLAIMS * 2 + 1;
-    let due = world::couples(&app, 0, batches * usize::try_from(BATCH).unwrap() / 4, &place.origins[0]).await;
+    let due = world::couples(&app, 0, batches * BATCH / 4, &place.origins[0]).await;
     let at = |n: usize| now - SignedDuration::from_millis(60_000 - i64::try_from(n).unwrap());
     let scenes: Vec<_> = due.iter().enumerate().map(|(n, couple)| (*couple, at(n))).collect();
     seed::scenes(&app.context, &scenes).await;
@@ -380,15 +380,16 @@ async fn time_claim(app: &App, alone: bool) -> f64 {
     let claimed = move |tx: &mut Transaction<'_>| {
         let now = tx.now;
         let (worker, began) = (WorkerId::at(now, tx.chance), Instant::now());
+        let mut sharing = seed::any_lane(tx.db, now, BATCH)?;
         let total = if alone {
-            store::claim(tx.db, worker, now.into(), (now + lease).into(), BATCH)?.len()
+            store::claim(tx.db, worker, now.into(), (now + lease).into(), &mut sharing)?.rows.len()
         } else {
-            claim(tx, worker, lease, BATCH)?.total
+            claim(tx, worker, lease, &mut sharing)?.total
         };
         Ok((began.elapsed().as_secs_f64() * 1000.0, total))
     };
     let (time, total) = app.context.worker_tx(claimed).await.unwrap();
-    assert_eq!(i64::try_from(total), Ok(BATCH), "a whole batch was due");
+    assert_eq!(total, BATCH, "a whole batch was due");
     let finish =
         "UPDATE nudges SET state = 'sent', finished_at = send_at, leased_by = NULL, lease_until = NULL
         WHERE lease_until IS NOT NULL";

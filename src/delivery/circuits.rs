@@ -226,7 +226,9 @@ pub fn sign(result: &SendResult, mail: bool) -> Sign {
         // A mail server that refuses this server serves nobody; one that defers one recipient still serves the others.
         (Some(AttemptOutcome::Deferred), Some(_)) if mail && result.refuses_us => Sign::Silent,
         (Some(AttemptOutcome::Deferred), Some(_)) => result.wait.map_or(Sign::Answered, Sign::Asked),
-        (Some(AttemptOutcome::Accepted | AttemptOutcome::Gone | AttemptOutcome::Refused), _) => Sign::Answered,
+        (Some(AttemptOutcome::Accepted | AttemptOutcome::Gone | AttemptOutcome::Refused), _) => {
+            Sign::Answered
+        }
     }
 }
 

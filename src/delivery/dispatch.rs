@@ -210,9 +210,7 @@ impl Dispatch {
             self.finish(key);
         }
         let clock = self.clock.now();
-        let shut = |lane: &str| {
-            matches!(self.senders.circuits().admission(lane, clock), Admission::Shut(_))
-        };
+        let shut = |lane: &str| matches!(self.senders.circuits().admission(lane, clock), Admission::Shut(_));
         let full = |lane: &str| {
             self.providers.get(lane).is_some_and(|provider| provider.in_hand() >= provider.capacity(now))
         };

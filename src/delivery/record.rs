@@ -182,7 +182,9 @@ fn release(
             match wait.is_zero() {
                 // It keeps its place in its lane. One that waited for a provider that is left alone, and cannot go by mail,
                 // is looked at again after as long.
-                true if now.duration_since(nudge.send_at.get()) < PUSH_PATIENCE => Release { send_at: None, ..again },
+                true if now.duration_since(nudge.send_at.get()) < PUSH_PATIENCE => {
+                    Release { send_at: None, ..again }
+                }
                 _ => again,
             }
         }

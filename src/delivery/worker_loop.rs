@@ -299,7 +299,8 @@ impl<'a> WorkerLoop<'a> {
                 let soon = if short.contains(lane) { AGAIN } else { Duration::ZERO };
                 now + wait.min(POLL * 2).max(soon)
             };
-            self.due = lanes.into_iter().map(|lane| (due_at(&lane), lane)).map(|(at, lane)| (lane, at)).collect();
+            self.due =
+                lanes.into_iter().map(|lane| (due_at(&lane), lane)).map(|(at, lane)| (lane, at)).collect();
             self.look_at = now + POLL;
             self.looked = true;
         }

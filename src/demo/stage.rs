@@ -21,10 +21,15 @@ pub async fn live_until(app: &App, clock: &Clock, to: Timestamp) -> Result<(), S
     let worker = app.worker();
     worker.deliver_due().await?;
     loop {
-        let next = app.context.read_tx(|tx| Ok({
-            let now = tx.ts();
-            store::lane::next_due(tx.db, now)?
-        })).await?;
+        let next = app
+            .context
+            .read_tx(|tx| {
+                Ok({
+                    let now = tx.ts();
+                    store::lane::next_due(tx.db, now)?
+                })
+            })
+            .await?;
         let Some(next) = next.map(|at| at.get()).filter(|next| *next <= to) else { break };
         clock.set(next.max(clock.now()));
         worker.deliver_due().await?;

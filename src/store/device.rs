@@ -70,7 +70,9 @@ pub fn renew(
 /// Notes until when its push service wants a device to be left alone. A shorter time never replaces a longer one.
 pub fn rest(db: &mut Db, id: DeviceId, until: Ts) -> QueryResult<usize> {
     let sooner = devices::rests_until.is_null().or(devices::rests_until.lt(until).assume_not_null());
-    diesel::update(devices::table.find(id).filter(sooner)).set(devices::rests_until.eq(Some(until))).execute(db)
+    diesel::update(devices::table.find(id).filter(sooner))
+        .set(devices::rests_until.eq(Some(until)))
+        .execute(db)
 }
 
 /// The live subscriptions of some people, the oldest first. Whatever ends a session ends its devices, since they are

@@ -52,10 +52,8 @@ pub fn due(db: &mut Db, now: Ts) -> QueryResult<Vec<LaneDue>> {
          FROM ({FIRST_FREE}) AS found"
     );
     let ever = Ts::from(Timestamp::from_second(253_402_000_000).unwrap_or(now.get()));
-    let found: Vec<Found> = on_both!(db, |c| diesel::sql_query(text)
-        .bind::<sql::Ts, _>(now)
-        .bind::<sql::Ts, _>(ever)
-        .load(c))?;
+    let found: Vec<Found> =
+        on_both!(db, |c| diesel::sql_query(text).bind::<sql::Ts, _>(now).bind::<sql::Ts, _>(ever).load(c))?;
     let next = |it: Found| {
         let at = it.free.into_iter().chain(it.held).min()?;
         Some(LaneDue { lane: it.lane, at: at.get() })
@@ -66,8 +64,7 @@ pub fn due(db: &mut Db, now: Ts) -> QueryResult<Vec<LaneDue>> {
 /// The lanes in which nudges wait that nobody has, each with the `send_at` of the first.
 pub(super) fn first_free(db: &mut Db, now: Ts) -> QueryResult<Vec<(String, Ts)>> {
     let text = format!("{LANES} {FIRST_FREE}");
-    let found: Vec<First> =
-        on_both!(db, |c| diesel::sql_query(text).bind::<sql::Ts, _>(now).load(c))?;
+    let found: Vec<First> = on_both!(db, |c| diesel::sql_query(text).bind::<sql::Ts, _>(now).load(c))?;
     Ok(found.into_iter().filter_map(|first| Some((first.lane, first.free?))).collect())
 }
 

@@ -28,7 +28,9 @@ fn count_waiting(db: &mut Db, condition: &str, now: Ts) -> QueryResult<i64> {
         "SELECT 1 FROM nudges AS n WHERE n.state = 'waiting' AND n.lane = lanes.lane AND {condition} \
          ORDER BY n.send_at, n.id LIMIT {COUNTED_MOST}"
     );
-    let each = format!("SELECT (SELECT count(*) FROM ({some}) AS some_nudges) AS n FROM lanes WHERE lane IS NOT NULL");
+    let each = format!(
+        "SELECT (SELECT count(*) FROM ({some}) AS some_nudges) AS n FROM lanes WHERE lane IS NOT NULL"
+    );
     let sum = format!("{LANES} SELECT CAST(COALESCE(sum(n), 0) AS BIGINT) AS n FROM ({each}) AS each_lane");
     Ok(read(db, sum, now)?.min(COUNTED_MOST.into()))
 }

@@ -58,14 +58,17 @@ async fn sign_up(app: &TestApp, email: &str) {
 
 /// When the next nudge can be claimed.
 async fn next_due(app: &TestApp) -> Option<jiff::Timestamp> {
-    let next = |db: &mut store::Db| Ok::<_, store::StoreError>(store::nudge::next_due(db)?);
+    let now = app.clock.now().into();
+    let next = move |db: &mut store::Db| Ok::<_, store::StoreError>(store::lane::next_due(db, now)?);
     app.app.context.store.read(next).await.unwrap().map(|at| at.get())
 }
 
 /// Waits until nothing waits to be sent any more, recorded and all.
 async fn nothing_waits(app: &TestApp) {
     let began = Instant::now();
-    let next = || app.app.context.store.read(|db| Ok::<_, store::StoreError>(store::nudge::next_due(db)?));
+    let now = app.clock.now().into();
+    let next =
+        || app.app.context.store.read(move |db| Ok::<_, store::StoreError>(store::lane::next_due(db, now)?));
     while next().await.unwrap().is_some() {
         assert!(began.elapsed() < PATIENCE, "something waits for too long");
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -73,9 +76,12 @@ async fn nothing_waits(app: &TestApp) {
 }
 
 /// Has a worker claim up to about `most` nudges, in a transaction that can be at work together with others.
-fn claiming(app: &App, most: i64) -> tokio::task::JoinHandle<Claimed> {
+fn claiming(app: &App, most: usize) -> tokio::task::JoinHandle<Claimed> {
     let context = Arc::clone(&app.context);
-    let work = move |tx: &mut Transaction<'_>| claim(tx, WorkerId::at(tx.now, tx.chance), LEASE, most);
+    let work = move |tx: &mut Transaction<'_>| {
+        let mut sharing = seed::any_lane(tx.db, tx.now, most)?;
+        claim(tx, WorkerId::at(tx.now, tx.chance), LEASE, &mut sharing)
+    };
     tokio::spawn(async move { context.worker_tx(work).await.unwrap() })
 }
 
@@ -84,7 +90,7 @@ fn claiming(app: &App, most: i64) -> tokio::task::JoinHandle<Claimed> {
 async fn claim_at_once(
     apps: [&App; 2],
     gate: &mut ClaimGate,
-    most: i64,
+    most: usize,
 ) -> BTreeMap<AccountId, Vec<(String, usize)>> {
     let claims = apps.map(|app| claiming(app, most));
     let began = Instant::now();
@@ -111,7 +117,7 @@ on_both_databases! {
         let scenes = couples.iter().enumerate().flat_map(|(n, couple)| [(*couple, second(n)); 3]);
         let due = seed::scenes(&app.app.context, &scenes.collect::<Vec<_>>()).await;
         // Each worker has room for one couple and a half.
-        let most = i64::try_from(due.len() / 2).unwrap();
+        let most = due.len() / 2;
         app.clock.set(minute(HOUR));
         let first = claim_at_once([&app.app, &sibling], &mut gate, most).await;
         let people: Vec<_> = couples.iter().flat_map(|couple| couple.people).collect();
@@ -179,7 +185,9 @@ on_both_databases! {
             let fails = move |tx: &mut Transaction<'_>| -> Result<(), Fault> {
                 // Before the other worker's clock says that they are due.
                 let worker = WorkerId::at(now, tx.chance);
-                took.send(store::claim(tx.db, worker, now.into(), (now + LEASE).into(), 50)?.len()).unwrap();
+                let mut sharing = seed::any_lane(tx.db, now, 50)?;
+                let taken = store::claim(tx.db, worker, now.into(), (now + LEASE).into(), &mut sharing)?;
+                took.send(taken.rows.len()).unwrap();
                 given.recv().unwrap();
                 Err(Fault::Inconsistent("a worker that dies"))
             };

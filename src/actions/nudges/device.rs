@@ -57,7 +57,8 @@ pub fn open_subscription(person: &Person, row: &DeviceRow) -> Result<Subscriptio
 /// The lane of an endpoint's push service (R23): a short keyed hash of its origin, since a push service of one's own may
 /// name its owner.
 pub fn lane(vault: &Vault, endpoint: &str) -> String {
-    let origin = Url::parse(endpoint).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization());
+    let origin =
+        Url::parse(endpoint).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization());
     let hash = vault.blind_index("origin", &origin);
     URL_SAFE_NO_PAD.encode(hash.get(..LANE_BYTES).unwrap_or(&hash))
 }

@@ -64,7 +64,12 @@ pub struct Target {
 
 impl Target {
     /// A device to which `path` goes.
-    pub fn new(tx: &Transaction<'_>, person: &Person, device: &DeviceRow, path: String) -> Result<Self, Fault> {
+    pub fn new(
+        tx: &Transaction<'_>,
+        person: &Person,
+        device: &DeviceRow,
+        path: String,
+    ) -> Result<Self, Fault> {
         let subscription = open_subscription(person, device)?;
         // Not as it was noted: what is told to the provider's lane must be of the provider.
         let lane = lane(tx.vault, &subscription.endpoint);
