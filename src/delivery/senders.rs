@@ -40,6 +40,13 @@ impl Senders {
         open.filter(|(_, it)| matches!(it, Admission::Shut(_))).map(|(lane, _)| lane).collect()
     }
 
+    /// When the first of the providers that are left alone is tried again; None: none is.
+    pub fn tries_again_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let until =
+            |(_, it): (String, Admission)| if let Admission::Shut(until) = it { Some(until) } else { None };
+        self.circuits().open(now).into_iter().filter_map(until).min()
+    }
+
     pub(super) fn circuits(&self) -> MutexGuard<'_, Circuits> {
         self.circuits.lock().unwrap_or_else(PoisonError::into_inner)
     }
