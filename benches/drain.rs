@@ -1,9 +1,13 @@
-//! How fast the engine delivers: rows "draining", "claiming" and "herd" of the design, each against its own limit.
+//! How fast the engine delivers: rows "draining", "claiming", "herd" and "fairness" of the design, each against its own
+//! limit.
 //!
-//! `cargo bench --bench drain` measures all, `… -- draining 20000`, `… -- claiming` and `… -- herd 100000` one each.
+//! `cargo bench --bench drain` measures all, `… -- draining 20000`, `… -- claiming`, `… -- herd 100000` and
+//! `… -- fairness 50000` one each.
 //! PostgreSQL is measured if `EVENKEEL_TEST_POSTGRES` names a server; `scripts/with-postgres` starts one. Each
 //! measurement runs in its own process, with the push service in another: the memory shown is the engine's alone.
 
+#[path = "drain/fairness.rs"]
+mod fairness;
 #[path = "drain/push_service.rs"]
 mod push_service;
 #[path = "../tests/support/seed.rs"]
@@ -65,14 +69,18 @@ fn main() {
         Some("draining") => Backend::all().into_iter().for_each(|backend| draining(backend, count(20_000))),
         Some("claiming") => Backend::all().into_iter().for_each(|it| claiming(it, count(1_000_000))),
         Some("herd") => Backend::all().into_iter().for_each(|backend| herd(backend, count(100_000))),
+        Some("fairness") => {
+            Backend::all().into_iter().for_each(|backend| fairness::fairness(backend, count(50_000)));
+        }
         None => {
             for backend in Backend::all() {
                 draining(backend, 20_000);
                 claiming(backend, 1_000_000);
                 herd(backend, 100_000);
+                fairness::fairness(backend, 50_000);
             }
         }
-        Some(other) => panic!("{other}: one of draining, claiming, herd"),
+        Some(other) => panic!("{other}: one of draining, claiming, herd, fairness"),
     }
 }
 
@@ -100,7 +108,7 @@ fn apart(part: &str, place: &Place, more: &[usize]) -> Value {
 
 fn child(arguments: &[String]) {
     if arguments[0] == "push-service" {
-        return push_service::serve();
+        return push_service::serve(&arguments[1]);
     }
     let place = Place::from(&arguments[1..]);
     let numbers: Vec<usize> = arguments[4..].iter().map(|n| n.parse().unwrap()).collect();
@@ -108,6 +116,7 @@ fn child(arguments: &[String]) {
         match arguments[0].as_str() {
             "seed" => seed_due(&place, numbers[0], numbers[1]).await,
             "drain" => drain(&place).await,
+            "fair" => fairness::fair(&place, numbers[0]).await,
             "limit" => limit(&place, numbers[0], numbers[1]).await,
             other => panic!("{other}"),
         }
