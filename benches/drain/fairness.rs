@@ -28,7 +28,9 @@ const WORKS: Duration = Duration::from_secs(OTHERS as u64 + 15);
 /// Beside a service that hangs, and beside one that takes a second for each answer.
 pub fn fairness(backend: Backend, count: usize) {
     for (manner, name) in [(Manner::Hangs, "hangs"), (Manner::Slow, "takes 1 s an answer")] {
-        println!("fairness, {backend:?}: {count} pushes due at a service that {name}, one a second at another");
+        println!(
+            "fairness, {backend:?}: {count} pushes due at a service that {name}, one a second at another"
+        );
         let services = [PushService::start_as(manner), PushService::start()];
         let world = World::new(backend, services.iter().map(|service| service.origin.clone()).collect());
         let told = apart("fair", &world.place, &[count]);
