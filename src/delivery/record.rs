@@ -86,8 +86,10 @@ pub fn record(
         let release = |of: &NudgeRow, named: &Release| match of.id == nudge.id {
             true => named.clone(),
             false => {
-                let release = release(of, channel, &disposition, tx.now, tx.chance);
-                Release { send_at: named.send_at, lane: named.lane.clone(), ..release }
+                let own = release(of, channel, &disposition, tx.now, tx.chance);
+                let waits = own.state == NudgeState::Waiting;
+                let send_at = if waits { named.send_at } else { own.send_at };
+                Release { send_at, lane: named.lane.clone().filter(|_| waits).or(own.lane.clone()), ..own }
             }
         };
         let mut named = self::release(nudge, channel, &disposition, tx.now, tx.chance);

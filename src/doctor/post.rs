@@ -3,6 +3,7 @@
 use super::finding::Finding;
 use crate::actions::accounts::people::{Person, email_index};
 use crate::actions::nudges::claim::{Mailing, Target};
+use crate::actions::nudges::device::open_subscription;
 use crate::actions::{Fault, Transaction};
 use crate::app::App;
 use crate::chance::Chance;
@@ -65,7 +66,10 @@ fn find(tx: &mut Transaction<'_>, email: &Email) -> Result<Option<Recipient>, Fa
     };
     let person = Person::open(tx.vault, row)?;
     let devices = store::device::live(tx.db, &[person.row.id])?;
-    let target = |row: &DeviceRow| Target::new(tx, &person, row, "open".to_owned());
+    let target = |row: &DeviceRow| {
+        let subscription = open_subscription(&person, row)?;
+        Ok::<_, Fault>(Target::new(tx, row, subscription, "open".to_owned()))
+    };
     let devices = devices.iter().map(target).collect::<Result<_, _>>()?;
     Ok(Some(Recipient { id: person.row.id, email: person.email()?, devices }))
 }

@@ -22,6 +22,7 @@ mod keyset_page;
 pub mod lane;
 mod location;
 pub mod log_in_challenge;
+pub mod message;
 pub mod negotiation;
 pub mod notify;
 pub mod nudge;

@@ -1,8 +1,7 @@
 //! The decision about a claimed nudge: ready for a sender, or the end of its claim.
 
-use crate::actions::accounts::people::Person;
-use crate::actions::nudges::device::{Subscription, lane, open_subscription};
-use crate::actions::{Fault, Transaction};
+use crate::actions::Transaction;
+use crate::actions::nudges::device::{Subscription, lane};
 use crate::domain::nudge::{Channel, DropReason};
 use crate::domain::wording::Letter;
 use crate::ids::DeviceId;
@@ -63,19 +62,13 @@ pub struct Target {
 }
 
 impl Target {
-    /// A device to which `path` goes.
-    pub fn new(
-        tx: &Transaction<'_>,
-        person: &Person,
-        device: &DeviceRow,
-        path: String,
-    ) -> Result<Self, Fault> {
-        let subscription = open_subscription(person, device)?;
+    /// A device to which `path` goes, with its subscription.
+    pub fn new(tx: &Transaction<'_>, device: &DeviceRow, subscription: Subscription, path: String) -> Self {
         // Not as it was noted: what is told to the provider's lane must be of the provider.
         let lane = lane(tx.vault, &subscription.endpoint);
         let rests = device.rests_until.map(|until| until.get().duration_since(tx.now));
         let rests = rests.filter(|left| left.is_positive());
-        Ok(Self { device: device.id, subscription, path, lane, rests })
+        Self { device: device.id, subscription, path, lane, rests }
     }
 }
 

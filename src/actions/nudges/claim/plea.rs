@@ -5,6 +5,7 @@ use crate::actions::check_ins::page::PageToken;
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::claim::context::targets;
 use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload, Prepared, Target};
+use crate::actions::nudges::device::open_subscriptions;
 use crate::actions::{Fault, Transaction};
 use crate::domain::nudge::{Channel, DropReason, Verdict};
 use crate::domain::partner_link::LinkState;
@@ -59,8 +60,8 @@ pub fn decide(tx: &mut Transaction<'_>, row: &NudgeRow, id: PleaId) -> Result<Cl
     let payload = match channel {
         Channel::Push => {
             let mut targets = Vec::new();
-            for device in devices {
-                targets.push(Target::new(tx, &person, device, "open".to_owned())?);
+            for (device, subscription) in open_subscriptions(&person, &devices)? {
+                targets.push(Target::new(tx, device, subscription, "open".to_owned()));
             }
             Payload::Push { targets, letter, answers: false }
         }
@@ -75,7 +76,8 @@ pub fn decide(tx: &mut Transaction<'_>, row: &NudgeRow, id: PleaId) -> Result<Cl
     Ok(ClaimDecision::Send(Prepared { payload, mail_possible, refused_before, links }))
 }
 
-/// The agreed words, if the two agreed on what may be suggested; else that somebody would like to hear from them (R13).
+/// The agreed words, if the two agreed on what may be suggested; else that somebody would like to hear from them (R13). So
+/// also if what they agreed on cannot be read: a plea is heard (R37).
 pub(in crate::actions::nudges) fn letter(tx: &mut Transaction<'_>, link: &LinkRow) -> Result<Letter, Fault> {
     let mut known = RevisionSnapshot::default();
     known.include_all(tx, std::iter::once(link))?;

@@ -4,6 +4,7 @@ use crate::actions::accounts::people::Person;
 use crate::actions::check_ins::page::{self, PageToken};
 use crate::actions::nudges::claim::context::{ClaimContext, recipient};
 use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload, Prepared, Target};
+use crate::actions::nudges::device::open_subscriptions;
 use crate::actions::nudges::planning::ScheduleInput;
 use crate::actions::{Fault, Transaction};
 use crate::domain::account::Reach;
@@ -267,9 +268,9 @@ impl Message<'_> {
     fn by_push(&self, devices: &[&DeviceRow]) -> Result<(Payload, Vec<PageTokenRow>), Fault> {
         let letter = self.letter();
         let (mut targets, mut links) = (Vec::new(), Vec::new());
-        for device in devices {
+        for (device, subscription) in open_subscriptions(self.person, devices)? {
             let (path, link) = self.way(device.session_id);
-            targets.push(Target::new(self.tx, self.person, device, path)?);
+            targets.push(Target::new(self.tx, device, subscription, path));
             links.extend(link);
         }
         let answers = self.questions().len() == 1;
