@@ -43,6 +43,14 @@ impl Finished {
         });
         any_of(again.map(|(device, _)| self.lane(*device)))
     }
+
+    /// How long a device is left alone that is tried again at `at`: its push service answered, but not for good (R20).
+    fn rest(&self, device: DeviceId, at: Timestamp, now: Timestamp) -> Option<(DeviceId, Ts)> {
+        let (_, result) = self.results.iter().find(|(of, _)| *of == Some(device))?;
+        let answered = result.outcome == Some(AttemptOutcome::Deferred) && result.code.is_some();
+        let until = now + retry::rest(result.wait, at.duration_since(now));
+        (answered && until > now).then(|| (device, until.into()))
+    }
 }
 
 /// What was recorded, for the metrics.
@@ -69,16 +77,18 @@ pub fn record(
     // Nudges with the same release are saved in one statement.
     let mut alike: Vec<(i32, Release, Vec<NudgeId>)> = Vec::new();
     let mut stragglers = Vec::new();
+    let mut rests: Vec<(DeviceId, Ts)> = Vec::new();
     for finished in finished {
         let nudge = &finished.ready.nudge;
         let (disposition, channel) = disposition(finished, tx.now);
         if let Disposition::Sent(devices) = &disposition {
             recorded.accepted.push((channel, tx.now.duration_since(nudge.due_at.get())));
-            let copies = devices.iter().map(|(device, asked)| {
-                let wait = retry::wait(1, *asked, tx.chance.fraction());
-                nudge.straggler((*device, finished.lane(Some(*device))), tx.now + wait, tx.now, tx.chance)
-            });
-            stragglers.extend(copies.map(|copy| (nudge.id, copy)));
+            for (device, asked) in devices {
+                let at = tx.now + retry::wait(1, *asked, tx.chance.fraction());
+                let copy = nudge.straggler((*device, finished.lane(Some(*device))), at, tx.now, tx.chance);
+                stragglers.push((nudge.id, copy));
+                rests.extend(finished.rest(*device, at, tx.now));
+            }
         }
         recorded.dead += usize::from(disposition == Disposition::Dead);
         recorded.put_off += usize::from(matches!(disposition, Disposition::Again { counts: false, .. }));
@@ -93,8 +103,13 @@ pub fn record(
             }
         };
         let mut named = self::release(nudge, channel, &disposition, tx.now, tx.chance);
+        let at = named.send_at.map_or(tx.now, Ts::get);
         if let Disposition::Again { .. } = disposition {
-            named.lane = Some(finished.lane_at(named.send_at.map_or(tx.now, Ts::get), tx.now));
+            named.lane = Some(finished.lane_at(at, tx.now));
+        }
+        if !matches!(disposition, Disposition::Sent(_)) {
+            let devices = finished.results.iter().filter_map(|(device, _)| *device);
+            rests.extend(devices.filter_map(|device| finished.rest(device, at, tx.now)));
         }
         for of in finished.ready.nudges() {
             let release = release(of, &named);
@@ -123,6 +138,11 @@ pub fn record(
     let attempts: Vec<AttemptRow> =
         held.map(|finished| attempts(tx, finished)).collect::<Result<Vec<_>, _>>()?.concat();
     store::nudge::insert_attempts(tx.db, &attempts)?;
+    // Also of a lost claim: it was asked.
+    rests.sort_unstable();
+    for (device, until) in rests {
+        store::device::rest(tx.db, device, until)?;
+    }
     Ok(recorded)
 }
 
@@ -204,10 +224,6 @@ fn attempts(tx: &mut Transaction<'_>, finished: &Finished) -> Result<Vec<Attempt
     let mut rows = Vec::with_capacity(finished.results.len());
     for (device, result) in &finished.results {
         let (Some(outcome), device) = (result.outcome, *device) else { continue };
-        if let (AttemptOutcome::Deferred, Some(device), Some(asked)) = (outcome, device, result.wait) {
-            // Exactly as long as the nudge itself waits after its first try.
-            store::device::rest(tx.db, device, (tx.now + retry::wait(1, Some(asked), 0.0)).into())?;
-        }
         if outcome == AttemptOutcome::Gone {
             match (device, nudge.recipient_id) {
                 (Some(device), owner) => device::end_gone(tx, device, owner)?,

@@ -28,7 +28,8 @@ pub struct DeviceRow {
     pub ended_at: Option<Ts>,
     /// The lane of its push service (R23); empty: not known yet.
     pub lane: String,
-    /// Until when its push service asked that it be left alone; None or past: it did not.
+    /// Until when it is left alone, after an answer of its push service that asked for another try (R20); None or past: it
+    /// is not.
     pub rests_until: Option<Ts>,
 }
 
@@ -67,7 +68,7 @@ pub fn renew(
     lane::renew(db, &[owner])
 }
 
-/// Notes until when its push service wants a device to be left alone. A shorter time never replaces a longer one.
+/// Notes until when a device is left alone, after an answer of its push service. A shorter time never replaces a longer one.
 pub fn rest(db: &mut Db, id: DeviceId, until: Ts) -> QueryResult<usize> {
     let sooner = devices::rests_until.is_null().or(devices::rests_until.lt(until).assume_not_null());
     diesel::update(devices::table.find(id).filter(sooner))

@@ -174,6 +174,33 @@ on_both_databases! {
         }
     }
 
+    async fn r20_after_an_answer_that_failed_a_device_rests_for_half_a_minute_at_most_and_no_other(app) {
+        let (at, mut endpoints) = (minute(HOUR), Vec::new());
+        let device = |n| {
+            let device = own(app.push.subscribe());
+            if n < 2 {
+                app.push.answer_always(&device.endpoint, Some(Answer::status(500)));
+                endpoints.push(device.endpoint.clone());
+            }
+            Some(device)
+        };
+        let couples = seed::couples(&app.app.context, 0, 2, device).await;
+        let first = seed::scenes(&app.app.context, &[(couples[0], at)]).await;
+        app.clock.set(at);
+        app.deliver().await;
+        assert!(now(&app, &first).await.iter().all(|row| row.tries() == 1));
+        let more = seed::scenes(&app.app.context, &[(couples[0], at)]).await;
+        let others = seed::scenes(&app.app.context, &[(couples[1], at)]).await;
+        app.deliver().await;
+        assert!(now(&app, &first).await.iter().all(|row| row.tries() == 1), "nothing more is sent to it");
+        assert!(now(&app, &more).await.iter().all(|row| row.tries() == 0 && row.state == NudgeState::Waiting));
+        assert!(all_sent_at(&app, &others, at).await, "others of the service do not wait");
+        answer_all(&app.push, &endpoints, None);
+        app.pass_until(at + SignedDuration::from_secs(31)).await;
+        let all = [first, more].concat();
+        assert!(now(&app, &all).await.iter().all(|row| row.state == NudgeState::Sent));
+    }
+
     async fn r20_a_service_that_asks_several_devices_for_time_is_asked_once_it_is_over(app) {
         let at = minute(HOUR);
         let busy = Answer::status(503).with_header("Retry-After", "60");

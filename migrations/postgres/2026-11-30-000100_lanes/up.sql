@@ -4,7 +4,7 @@
 
 -- The lane of the device's push service. It is noted again whenever the app registers.
 ALTER TABLE devices ADD COLUMN lane text NOT NULL DEFAULT '';
--- Until when its push service asked that this one subscription be left alone (Retry-After); null or past: it did not.
+-- Until when this one subscription is left alone, after its push service answered 429 or 5xx (R20); null or past: it is not.
 ALTER TABLE devices ADD COLUMN rests_until timestamptz;
 
 -- The lanes that the nudge waits for, any of them: those of its recipient's devices, sorted, with a space between.

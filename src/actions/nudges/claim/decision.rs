@@ -55,7 +55,7 @@ pub struct Target {
     pub subscription: Subscription,
     /// The lane of its push service.
     pub lane: String,
-    /// How long its push service wants it to be left alone; None: it may be sent to.
+    /// How long it is left alone still, after an answer of its push service; None: it may be sent to.
     pub rests: Option<SignedDuration>,
     /// The path that a tap opens, below the public address.
     pub path: String,
