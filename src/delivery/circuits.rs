@@ -235,14 +235,15 @@ pub fn sign(result: &SendResult, mail: bool) -> Sign {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chance::Chance;
+    use crate::ids::TypedId;
+    use uuid::Uuid;
 
     fn start() -> Timestamp {
         "2026-10-25T10:00:00Z".parse().unwrap()
     }
 
     fn device(n: u64) -> Option<DeviceId> {
-        Some(DeviceId::at(start(), &Chance::seeded(n)))
+        Some(DeviceId::of(Uuid::from_u128(n.into())))
     }
 
     /// What is told of a provider that answers one device after another in this way, so many times.
