@@ -150,14 +150,14 @@ mod tests {
     use super::*;
     use jiff::SignedDuration;
 
-    fn now() -> Timestamp {
+    fn start() -> Timestamp {
         "2026-10-25T10:00:00Z".parse().unwrap()
     }
 
     fn due(lanes: &[(&str, i64)]) -> Vec<LaneDue> {
         let at = |(lane, ago): &(&str, i64)| LaneDue {
             lane: (*lane).to_owned(),
-            at: now() - SignedDuration::from_secs(*ago),
+            at: start() - SignedDuration::from_secs(*ago),
         };
         lanes.iter().map(at).collect()
     }
@@ -165,7 +165,7 @@ mod tests {
     fn standings(known: &[(&str, usize, usize, bool)]) -> Standings {
         let fresh = Standing { room: 64, ..Standing::default() };
         let of = |(lane, room, in_hand, shut): &(&str, usize, usize, bool)| {
-            let shut_until = shut.then(|| now() + SignedDuration::from_secs(9));
+            let shut_until = shut.then(|| start() + SignedDuration::from_secs(9));
             ((*lane).to_owned(), Standing { room: *room, in_hand: *in_hand, shut_until })
         };
         Standings { known: known.iter().map(of).collect(), fresh }
@@ -189,11 +189,12 @@ mod tests {
     fn r23_claims_are_shared_alike_and_a_full_lane_is_left_out() {
         let sharing = standings(&[("a", 500, 64, false), ("full", 0, 64, false)]).share(
             &due(&[("a", 50), ("b", 1), ("full", 90), ("later", -1)]),
-            now(),
+            start(),
             100,
         );
         assert_eq!(parts(sharing), (of(&[("b", 50), ("a", 50)]), vec!["full".to_owned()]));
-        let mut sharing = standings(&[("a", 500, 64, false)]).share(&due(&[("a", 50), ("b", 1)]), now(), 100);
+        let mut sharing =
+            standings(&[("a", 500, 64, false)]).share(&due(&[("a", 50), ("b", 1)]), start(), 100);
         assert_eq!(sharing.next().map(|share| share.most), Some(50));
         sharing.took("b", 1);
         assert_eq!(sharing.next().map(|share| (share.lane, share.most)), Some(("a".to_owned(), 99)));
@@ -203,7 +204,7 @@ mod tests {
 
     #[test]
     fn r23_more_lanes_than_claims_get_one_each_the_longest_due_first() {
-        let sharing = standings(&[]).share(&due(&[("a", 1), ("b", 3), ("c", 2)]), now(), 2);
+        let sharing = standings(&[]).share(&due(&[("a", 1), ("b", 3), ("c", 2)]), start(), 2);
         assert_eq!(parts(sharing).0, of(&[("b", 1), ("c", 1)]));
     }
 
@@ -213,7 +214,7 @@ mod tests {
         assert_eq!(some.of("a b"), Standing { room: 3, in_hand: 64, shut_until: None });
         assert!(some.of("a").shut_until.is_some());
         // What goes by both takes the place of what goes by one.
-        let sharing = some.share(&due(&[("a b", 9), ("b", 5), ("a", 5)]), now(), 100);
+        let sharing = some.share(&due(&[("a b", 9), ("b", 5), ("a", 5)]), start(), 100);
         assert_eq!(parts(sharing), (of(&[("b", 3)]), vec!["a".to_owned(), "a b".to_owned()]));
     }
 
@@ -221,10 +222,10 @@ mod tests {
     fn r23_from_a_lane_that_is_left_alone_comes_only_what_may_go_by_mail() {
         let hour = PUSH_PATIENCE.as_secs();
         let shut = standings(&[("a", 0, 0, true)]);
-        assert!(shut.clone().share(&due(&[("a", hour - 1)]), now(), 100).is_empty());
-        let mut sharing = shut.share(&due(&[("a", hour)]), now(), 100);
+        assert!(shut.clone().share(&due(&[("a", hour - 1)]), start(), 100).is_empty());
+        let mut sharing = shut.share(&due(&[("a", hour)]), start(), 100);
         let share = sharing.next().unwrap();
-        assert_eq!((share.due_by, share.most), (now() - PUSH_PATIENCE, 100));
+        assert_eq!((share.due_by, share.most), (start() - PUSH_PATIENCE, 100));
     }
 
     #[test]
