@@ -35,7 +35,7 @@ use evenkeel::store::session::{RefreshTokenRow, SessionRow};
 use evenkeel::store::{self, Db, StoreError, schema};
 use evenkeel::vault::Aad;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The time from a scene's end until its check-ins fall due.
@@ -403,7 +403,13 @@ impl Rows {
         save!(context, schema::check_ins::table, 20, self.check_ins);
         let to: BTreeSet<_> = self.nudges.iter().filter_map(|nudge| nudge.recipient_id).collect();
         let to = Vec::from_iter(to);
-        let lanes = move |db: &mut Db| Ok::<_, StoreError>(store::lane::of_pushes(db, &to)?);
+        let lanes = move |db: &mut Db| {
+            let mut lanes = HashMap::new();
+            for some in to.chunks(PARAMETERS) {
+                lanes.extend(store::lane::of_pushes(db, some)?);
+            }
+            Ok::<_, StoreError>(lanes)
+        };
         let mut nudges = self.nudges;
         let lanes = context.store.read(lanes).await.unwrap();
         for nudge in nudges.iter_mut().filter(|nudge| nudge.channel == Channel::Push) {
