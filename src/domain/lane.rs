@@ -114,7 +114,7 @@ impl Sharing {
     }
 
     /// The next lane's part; tell with [`took`](Self::took) how many it used.
-    pub fn next(&mut self) -> Option<Share> {
+    pub fn next_share(&mut self) -> Option<Share> {
         while self.left > 0 {
             let part = (self.left / self.turns.len().max(1)).max(1);
             let (lane, due_by) = self.turns.pop_front()?;
@@ -174,7 +174,7 @@ mod tests {
     /// What each lane gets, if every lane uses all of its part.
     fn parts(mut sharing: Sharing) -> (Vec<(String, usize)>, Vec<String>) {
         let mut parts = Vec::new();
-        while let Some(share) = sharing.next() {
+        while let Some(share) = sharing.next_share() {
             sharing.took(&share.lane, share.most);
             parts.push((share.lane, share.most));
         }
@@ -195,11 +195,11 @@ mod tests {
         assert_eq!(parts(sharing), (of(&[("b", 50), ("a", 50)]), vec!["full".to_owned()]));
         let mut sharing =
             standings(&[("a", 500, 64, false)]).share(&due(&[("a", 50), ("b", 1)]), start(), 100);
-        assert_eq!(sharing.next().map(|share| share.most), Some(50));
+        assert_eq!(sharing.next_share().map(|share| share.most), Some(50));
         sharing.took("b", 1);
-        assert_eq!(sharing.next().map(|share| (share.lane, share.most)), Some(("a".to_owned(), 99)));
+        assert_eq!(sharing.next_share().map(|share| (share.lane, share.most)), Some(("a".to_owned(), 99)));
         sharing.took("a", 99);
-        assert_eq!(sharing.next(), None);
+        assert_eq!(sharing.next_share(), None);
     }
 
     #[test]
@@ -224,7 +224,7 @@ mod tests {
         let shut = standings(&[("a", 0, 0, true)]);
         assert!(shut.clone().share(&due(&[("a", hour - 1)]), start(), 100).is_empty());
         let mut sharing = shut.share(&due(&[("a", hour)]), start(), 100);
-        let share = sharing.next().unwrap();
+        let share = sharing.next_share().unwrap();
         assert_eq!((share.due_by, share.most), (start() - PUSH_PATIENCE, 100));
     }
 

@@ -63,7 +63,7 @@ pub fn claim(
     sharing: &mut Sharing,
 ) -> QueryResult<Claims> {
     let (mut found, mut short) = (Vec::new(), Vec::new());
-    while let Some(share) = sharing.next() {
+    while let Some(share) = sharing.next_share() {
         let some = dialect::lock_due(db, now, &share)?;
         sharing.took(&share.lane, some.len());
         if some.len() < share.most {

@@ -32,7 +32,7 @@ fn count_waiting(db: &mut Db, condition: &str, now: Ts) -> QueryResult<i64> {
         "SELECT (SELECT count(*) FROM ({some}) AS some_nudges) AS n FROM lanes WHERE lane IS NOT NULL"
     );
     let sum = format!("{LANES} SELECT CAST(COALESCE(sum(n), 0) AS BIGINT) AS n FROM ({each}) AS each_lane");
-    Ok(read(db, sum, now)?.min(COUNTED_MOST.into()))
+    Ok(read(db, sum, now)?.min(COUNTED_MOST))
 }
 
 fn read(db: &mut Db, text: String, now: Ts) -> QueryResult<i64> {
