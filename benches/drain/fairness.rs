@@ -5,7 +5,6 @@ use super::push_service::{Manner, PushService};
 use super::world::{Backend, Place, World, couples};
 use super::{apart, number, seed};
 use diesel::QueryableByName;
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use evenkeel::ids::AccountId;

@@ -20,8 +20,8 @@ pub(super) const LANES: &str = "WITH RECURSIVE lanes (lane) AS ( \
      FROM lanes WHERE lanes.lane IS NOT NULL)";
 
 /// The first nudge of each lane that nobody has.
-const FIRST_FREE: &str = "SELECT lane, (SELECT n.send_at FROM nudges AS n WHERE n.state = 'waiting' AND n.lane = lanes.lane \
-     AND (n.lease_until IS NULL OR n.lease_until <= $1) ORDER BY n.send_at, n.id LIMIT 1) AS free \
+const FIRST_FREE: &str = "SELECT lane, (SELECT n.id FROM nudges AS n WHERE n.state = 'waiting' AND n.lane = lanes.lane \
+     AND (n.lease_until IS NULL OR n.lease_until <= $1) ORDER BY n.send_at, n.id LIMIT 1) AS id \
      FROM lanes WHERE lane IS NOT NULL";
 
 #[derive(QueryableByName)]
@@ -35,7 +35,7 @@ struct Found {
 }
 
 #[derive(QueryableByName)]
-struct First {
+struct Head {
     #[diesel(sql_type = Text)]
     lane: String,
     #[diesel(sql_type = Nullable<sql::Ts>)]
@@ -43,13 +43,14 @@ struct First {
 }
 
 /// The lanes in which nudges wait, each with the instant at which one of them can be claimed: when the first that nobody
-/// has is due, or a lease on an earlier one ends. Of leased nudges only those before the first free one are read: no more
-/// than the workers have claimed.
+/// has is due, or a lease on an earlier one ends. Of leased nudges only those before the first free one are read, also among
+/// those of one instant: no more than the workers have claimed.
 pub fn due(db: &mut Db, now: Ts) -> QueryResult<Vec<LaneDue>> {
     let text = format!(
-        "{LANES} SELECT lane, free, (SELECT min(n.lease_until) FROM nudges AS n WHERE n.state = 'waiting' \
-         AND n.lane = found.lane AND n.lease_until > $1 AND n.send_at <= COALESCE(found.free, $2)) AS held \
-         FROM ({FIRST_FREE}) AS found"
+        "{LANES} SELECT found.lane, head.send_at AS free, (SELECT min(n.lease_until) FROM nudges AS n \
+         WHERE n.state = 'waiting' AND n.lane = found.lane AND n.lease_until > $1 \
+         AND (n.send_at, n.id) < (COALESCE(head.send_at, $2), head.id)) AS held \
+         FROM ({FIRST_FREE}) AS found LEFT JOIN nudges AS head ON head.id = found.id"
     );
     let ever = Ts::from(Timestamp::from_second(253_402_000_000).unwrap_or(now.get()));
     let found: Vec<Found> =
@@ -63,9 +64,12 @@ pub fn due(db: &mut Db, now: Ts) -> QueryResult<Vec<LaneDue>> {
 
 /// The lanes in which nudges wait that nobody has, each with the `send_at` of the first.
 pub(super) fn first_free(db: &mut Db, now: Ts) -> QueryResult<Vec<(String, Ts)>> {
-    let text = format!("{LANES} {FIRST_FREE}");
-    let found: Vec<First> = on_both!(db, |c| diesel::sql_query(text).bind::<sql::Ts, _>(now).load(c))?;
-    Ok(found.into_iter().filter_map(|first| Some((first.lane, first.free?))).collect())
+    let text = format!(
+        "{LANES} SELECT found.lane, head.send_at AS free FROM ({FIRST_FREE}) AS found \
+         JOIN nudges AS head ON head.id = found.id"
+    );
+    let found: Vec<Head> = on_both!(db, |c| diesel::sql_query(text).bind::<sql::Ts, _>(now).load(c))?;
+    Ok(found.into_iter().filter_map(|head| Some((head.lane, head.free?))).collect())
 }
 
 /// When the next waiting nudge can be claimed, in whichever lane. None: nothing waits.
