@@ -29,6 +29,7 @@ mod fuzz;
 mod http;
 mod idempotency;
 mod ladder_model;
+mod lanes;
 mod layering;
 mod limits;
 mod links;
