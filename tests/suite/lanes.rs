@@ -269,13 +269,13 @@ on_both_databases! {
         due(&app, &broken, (1000, 50), (shut.clone(), at - SignedDuration::from_secs(1))).await;
         let couple = couple(&app).await;
         let person = couple.people[0];
+        let live = move |db: &mut store::Db| Ok::<_, store::StoreError>(store::device::live(db, &[person])?);
+        let phone = app.app.context.store.read(live).await.unwrap()[0].id;
         let tablet = second_device(&app, person, &broken).await;
         broken.answer_always(&tablet, shut);
         let nudges = seed::scenes(&app.app.context, &[(couple, at)]).await;
         let theirs: Vec<_> = nudges.into_iter().filter(|nudge| nudge.recipient_id == Some(person)).collect();
         // The phone is gone, and the tablet's service away.
-        let live = move |db: &mut store::Db| Ok::<_, store::StoreError>(store::device::live(db, &[person])?);
-        let phone = app.app.context.store.read(live).await.unwrap()[0].id;
         let ended = at.into();
         let end = move |db: &mut store::Db| Ok::<_, store::StoreError>(store::device::end(db, phone, None, ended)?);
         assert!(app.app.context.store.write(end).await.unwrap());
