@@ -7,6 +7,7 @@ pub mod check_in;
 pub mod checkup;
 pub mod claim;
 pub mod client_id;
+mod crew;
 pub mod day;
 mod db;
 pub mod debrief;
