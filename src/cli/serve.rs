@@ -20,6 +20,9 @@ pub(super) async fn serve(config: &Config) -> Result<(), StartError> {
     let (handle, stop) = (server.handle(), CancellationToken::new());
     let serving = actix_web::rt::spawn(server);
     let working = deliver(&app, config, &stop)?;
+    let senders = Arc::clone(&app.senders);
+    // Nobody waits for it: until the server was asked, every address passes.
+    drop(actix_web::rt::spawn(async move { senders.mail.ask_features().await }));
     if config.mode == Mode::Development {
         tracing::warn!(
             "development mode: mail without a server goes to {}; see {}dev/outbox",

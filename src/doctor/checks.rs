@@ -1,6 +1,7 @@
 //! The check-up's findings on keys, push identity, zones, the mail server, the public address and monitoring.
 
 use super::finding::Finding;
+use crate::actions::accounts::mail_features::MailFeatures;
 use crate::config::{Config, Dkim, Mode};
 use crate::delivery::dkim::Signer;
 use crate::delivery::smtp::{MailServer, Refused};
@@ -10,6 +11,7 @@ use crate::vault::ledger::Ledger;
 use secrecy::ExposeSecret;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -120,12 +122,13 @@ pub async fn mail(config: &Config) -> Finding {
         let sentence = format!("no smtp_url is set: mails become files in {}", outbox.display());
         return Finding::warn("mail", sentence);
     };
+    let features = Arc::<MailFeatures>::default();
     let server = match MailServer::at(secret.expose_secret()) {
-        Ok(server) => server,
+        Ok(server) => server.greeted_as(config.public_url.host()).noting(Arc::clone(&features)),
         Err(sentence) => return Finding::fail("mail", format!("smtp_url: {sentence}")),
     };
     match tokio::time::timeout(SMTP_TIMEOUT, server.check()).await {
-        Ok(Ok(())) => greeted(&server, config.mode),
+        Ok(Ok(())) => greeted(&server, config.mode, &features),
         Ok(Err(refused)) => Finding::fail("mail", refusal(&refused)),
         Err(_) => Finding::fail("mail", "the mail server does not answer in time; check host and port"),
     }
@@ -150,18 +153,23 @@ pub fn signing(config: &Config) -> Vec<Finding> {
     readable.into_iter().chain([told]).collect()
 }
 
-fn greeted(server: &MailServer, mode: Mode) -> Finding {
+fn greeted(server: &MailServer, mode: Mode, features: &MailFeatures) -> Finding {
     if server.can_be_read() && mode == Mode::Production {
         let sentence =
             "the mail server answers, and mails may go to it unencrypted; use smtps://… or ?tls=required";
         return Finding::warn("mail", sentence);
     }
     let taken = if server.logs_in() { " and takes the log-in" } else { "" };
-    Finding::ok("mail", format!("the mail server answers{taken}"))
+    let letters = if features.ascii_only() {
+        "; it lacks SMTPUTF8, so addresses with letters such as ä before the @ are refused"
+    } else {
+        ""
+    };
+    Finding::ok("mail", format!("the mail server answers{taken}{letters}"))
 }
 
 fn refusal(refused: &Refused) -> String {
-    match refused.code {
+    match refused.reply.map(|reply| reply.code) {
         Some(code @ (530 | 534 | 535 | 538)) => {
             format!("the mail server does not take the log-in ({code}); check user and password in smtp_url")
         }
@@ -262,7 +270,12 @@ mod tests {
             ("smtp://u:p@mail.example.org?tls=opportunistic", Mark::Warn),
             ("smtp://localhost", Mark::Ok),
         ] {
-            assert_eq!(greeted(&MailServer::at(url).unwrap(), Mode::Production).mark, mark, "{url}");
+            let features = MailFeatures::default();
+            assert_eq!(
+                greeted(&MailServer::at(url).unwrap(), Mode::Production, &features).mark,
+                mark,
+                "{url}"
+            );
         }
     }
 }

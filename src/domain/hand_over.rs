@@ -1,5 +1,6 @@
 //! Hand-overs: what a provider's answer means, and what happens to a nudge after it was handed over (R20).
 
+use super::mail_reply::{MailFailure, MailReply, MailStep, failure};
 use super::nudge::{AttemptOutcome, Channel};
 use crate::ids::DeviceId;
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +11,9 @@ pub const ATTEMPTS_MAX: i32 = 12;
 
 /// How long a push may be deferred before the nudge goes by mail, if mail is wanted and works.
 pub const PUSH_PATIENCE: SignedDuration = SignedDuration::from_hours(1);
+
+/// The wait after a mail server's limit was reached: most are counted by the day, and twelve attempts cover one half of it.
+const LIMIT_WAIT: SignedDuration = SignedDuration::from_hours(1);
 
 /// The result of one hand-over, to one device or to the mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,34 +56,20 @@ impl SendResult {
         }
     }
 
-    /// The meaning of a mail server's reply to a step (RFC 5321, 4.2.1 and 4.3.2). A refusal before the recipient was
-    /// named is not about the recipient, so the address stays in use. The same holds for a refusal by `policy`
-    /// (enhanced code 5.7, RFC 3463, 3.8): many servers ask for a log-in or block a sender only at that step.
-    pub fn of_mail(step: MailStep, code: Option<u16>, policy: bool) -> Self {
-        let permanent = code.is_some_and(|code| (500..600).contains(&code));
-        let policy = policy || matches!(code, Some(530 | 534 | 535 | 538 | 554));
-        let (outcome, refuses_us) = match (permanent, step) {
-            (false, _) => (AttemptOutcome::Deferred, false),
-            (true, MailStep::Connection | MailStep::Sender) => (AttemptOutcome::Deferred, true),
-            (true, MailStep::Recipient) if policy => (AttemptOutcome::Deferred, true),
-            (true, MailStep::Recipient) => (AttemptOutcome::Gone, false),
-            (true, MailStep::Text) => (AttemptOutcome::Refused, false),
+    /// The meaning of a mail server's reply to a step; `None`: it gave none. What is not the address's own failure leaves
+    /// the address in use: a limit or a policy of this server's must not cost a person every mail.
+    pub fn of_mail(step: MailStep, reply: Option<&MailReply>) -> Self {
+        let failure = failure(step, reply);
+        let (outcome, wait) = match failure {
+            MailFailure::Address => (AttemptOutcome::Gone, None),
+            MailFailure::Mail => (AttemptOutcome::Refused, None),
+            MailFailure::Passing | MailFailure::Ours => (AttemptOutcome::Deferred, None),
+            MailFailure::Limit => (AttemptOutcome::Deferred, Some(LIMIT_WAIT)),
         };
-        Self { outcome: Some(outcome), code: code.map(i32::from), wait: None, refuses_us }
+        let refuses_us = matches!(failure, MailFailure::Ours | MailFailure::Limit);
+        let code = reply.map(|reply| reply.code.into());
+        Self { outcome: Some(outcome), code, wait, refuses_us }
     }
-}
-
-/// The steps of an SMTP hand-over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailStep {
-    /// Connecting, TLS, greeting, log-in.
-    Connection,
-    /// `MAIL FROM`.
-    Sender,
-    /// `RCPT TO`.
-    Recipient,
-    /// `DATA` and the text.
-    Text,
 }
 
 /// A nudge that was handed over, with the facts that its disposition depends on.
@@ -253,17 +243,22 @@ mod tests {
 
     #[test]
     fn r20_a_mail_servers_no_to_us_is_not_a_no_to_the_recipient() {
-        for step in [MailStep::Connection, MailStep::Sender] {
-            let result = SendResult::of_mail(step, Some(535), false);
-            assert_eq!((result.outcome, result.refuses_us), (Some(AttemptOutcome::Deferred), true));
+        use AttemptOutcome::{Deferred, Gone, Refused};
+        let hour = Some(SignedDuration::from_hours(1));
+        for (step, code, words, outcome, wait, refuses_us) in [
+            (MailStep::Connection, 535, "", Deferred, None, true),
+            (MailStep::Sender, 550, "", Deferred, None, true),
+            (MailStep::Recipient, 550, "5.1.1 no such user", Gone, None, false),
+            (MailStep::Recipient, 550, "5.7.1 no", Deferred, None, true),
+            (MailStep::Recipient, 550, "5.4.5 Daily user sending limit exceeded", Deferred, hour, true),
+            (MailStep::Recipient, 450, "", Deferred, None, false),
+            (MailStep::Text, 554, "", Refused, None, false),
+        ] {
+            let result = SendResult::of_mail(step, Some(&MailReply::read(code, words)));
+            let wanted = SendResult { outcome: Some(outcome), code: Some(code.into()), wait, refuses_us };
+            assert_eq!(result, wanted, "{code} {words}");
         }
-        let outcome = |step, code, policy| SendResult::of_mail(step, code, policy).outcome;
-        assert_eq!(outcome(MailStep::Recipient, Some(550), false), Some(AttemptOutcome::Gone));
-        assert_eq!(outcome(MailStep::Recipient, Some(550), true), Some(AttemptOutcome::Deferred));
-        assert_eq!(outcome(MailStep::Recipient, Some(554), false), Some(AttemptOutcome::Deferred));
-        assert_eq!(outcome(MailStep::Recipient, Some(450), false), Some(AttemptOutcome::Deferred));
-        assert_eq!(outcome(MailStep::Text, Some(554), false), Some(AttemptOutcome::Refused));
-        assert_eq!(outcome(MailStep::Text, None, false), Some(AttemptOutcome::Deferred));
+        assert_eq!(SendResult::of_mail(MailStep::Text, None), SendResult::new(Deferred, None));
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod journal;
 pub mod keyset_page;
 pub mod ladder;
 pub mod made_up_text;
+pub mod mail_reply;
 pub mod negotiation;
 pub mod nudge;
 pub mod page;
