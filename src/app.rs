@@ -3,6 +3,7 @@
 use crate::actions::AppContext;
 use crate::actions::accounts::erasure;
 use crate::actions::accounts::mail_features::MailFeatures;
+use crate::actions::operations::time_guard::TimeGuard;
 use crate::auth::network::TrustedProxies;
 use crate::auth::passkeys::Passkeys;
 use crate::auth::passwords::Passwords;
@@ -188,6 +189,7 @@ impl App {
             help_lines: config.help_lines.clone(),
             keep: config.keep,
             mail_features: Arc::default(),
+            time_guard: TimeGuard::default(),
             ledger,
             feeds,
             to_tend: Arc::default(),

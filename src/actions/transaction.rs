@@ -8,11 +8,13 @@ use super::error::{ActionResult, Fault, Refusal};
 use super::metered::meter;
 use crate::auth::tokens::REFRESH_GRACE;
 use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::domain::hand_over::LEASE_MAX;
 use crate::ids::AccountId;
 use crate::store::change::ChangeEvents;
 use crate::store::dialect::Purpose;
 use crate::store::types::Ts;
-use crate::store::{Db, StoreError, house_secret, idempotency};
+use crate::store::{Db, LeaseTimes, StoreError, checkup, house_secret, idempotency};
 use crate::vault::{Aad, DataKey, Vault};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -31,6 +33,8 @@ pub struct Transaction<'a> {
     pub now: Timestamp,
     /// Randomness: that of the vault.
     pub chance: &'a Chance,
+    /// The clocks.
+    clock: &'a Clock,
     /// The request's idempotency key, if the transaction is a person's request with one.
     key_hash: Option<Vec<u8>>,
     /// Events to save at the end. Private, so that no transaction can be opened without saving its events.
@@ -38,13 +42,30 @@ pub struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    fn new(db: &'a mut Db, vault: &'a Vault, now: Timestamp) -> Self {
-        Self { db, vault, now, chance: vault.chance(), key_hash: None, events: ChangeEvents::default() }
+    fn new(db: &'a mut Db, vault: &'a Vault, clock: &'a Clock) -> Self {
+        let now = clock.now();
+        Self {
+            db,
+            vault,
+            now,
+            clock,
+            chance: vault.chance(),
+            key_hash: None,
+            events: ChangeEvents::default(),
+        }
     }
 
     /// The transaction's time, as it is stored.
     pub fn ts(&self) -> Ts {
         self.now.into()
+    }
+
+    /// The instants of a lease that begins now: by the database's clock where it has one, since workers share it (R38).
+    pub fn lease_times(&mut self, lease: SignedDuration) -> Result<LeaseTimes, Fault> {
+        let database = checkup::server_clock(self.db)?.map(Timestamp::from);
+        let now = self.clock.database(database).unwrap_or(self.now);
+        let latest = now + lease.max(LEASE_MAX);
+        Ok(LeaseTimes { now: now.into(), until: (now + lease).into(), latest: latest.into() })
     }
 
     /// Notes that the answer holds a secret, such as a token: it is kept for a repetition no longer than a refresh
@@ -85,7 +106,7 @@ impl AppContext {
     ) -> Result<T, Fault> {
         let (context, vault) = (Arc::clone(self), self.vault.metered(meter()));
         let read = move |db: &mut Db| {
-            let mut tx = Transaction::new(db, &vault, context.clock.now());
+            let mut tx = Transaction::new(db, &vault, &context.clock);
             let seen = work(&mut tx)?;
             if !tx.events.is_empty() {
                 return Err(Fault::Inconsistent("a transaction that only reads has something to tell"));
@@ -165,7 +186,7 @@ impl AppContext {
     {
         let (context, vault) = (Arc::clone(self), self.vault.metered(meter()));
         let write = move |db: &mut Db| {
-            let mut tx = Transaction::new(db, &vault, context.clock.now());
+            let mut tx = Transaction::new(db, &vault, &context.clock);
             let done = work(&mut tx)?;
             let told = tx.events.save(tx.db)?;
             Ok::<_, E>((done, told))

@@ -6,6 +6,7 @@ use super::senders::Senders;
 use crate::actions::nudges::claim::{Payload, Ready};
 use crate::chance::Chance;
 use crate::clock::Clock;
+use crate::domain::clock_doubt::DATABASE_MAX;
 use crate::domain::device::ServiceClass;
 use crate::domain::hand_over::SendResult;
 use crate::domain::nudge::AttemptOutcome;
@@ -154,6 +155,8 @@ impl Dispatch {
         self.providers.retain(|origin, provider| {
             let takes = if origin == MAIL { MAIL_TAKES } else { PUSH_TAKES };
             // With a lease shorter than a hand-over (in development), only an ended lease counts as stale.
+            // The lease ends by the database's clock, which may be a little ahead.
+            let takes = takes + DATABASE_MAX;
             let takes = if self.lease > takes { takes } else { SignedDuration::ZERO };
             while provider.running < provider.places
                 && let Some((key, index, since)) = provider.queue.pop_front()

@@ -1,10 +1,12 @@
 //! The worker loop: claims what it can hand over, records finished hand-overs, and sleeps until the next due time.
 
 use crate::actions::nudges::claim::{Claimed, claim};
+use crate::actions::operations::time_guard;
 use crate::actions::{AppContext, Fault, Transaction};
 use crate::delivery::dispatch::Dispatch;
 use crate::delivery::record::{Finished, Recorded, record};
 use crate::delivery::senders::Senders;
+use crate::domain::hand_over::LEASE_MAX;
 use crate::ids::WorkerId;
 use crate::store;
 use crate::store::types::Ts;
@@ -29,6 +31,8 @@ const RECORD_WITHIN: Duration = Duration::from_millis(20);
 const POLL: Duration = Duration::from_secs(5);
 /// The wait after a database fault.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
+/// How often the clocks are compared while the time is doubted.
+const DOUBTED: Duration = Duration::from_secs(1);
 /// How often queued hand-overs are checked for a stalled provider.
 const STALL_CHECK: Duration = Duration::from_millis(100);
 /// The time-out of the hand-overs under way when the worker stops.
@@ -41,6 +45,8 @@ struct Passed {
     recorded: Recorded,
     claimed: Option<Claimed>,
     next: Option<Ts>,
+    /// Whether the time is doubted, so that nothing was claimed (R38).
+    doubted: bool,
 }
 
 type Pass = Pin<Box<dyn Future<Output = Result<Passed, Fault>> + Send>>;
@@ -233,13 +239,19 @@ impl<'a> WorkerLoop<'a> {
         let Seat { context, id, lease, .. } = self.worker;
         let (context, id, lease, finished) = (Arc::clone(context), id, lease, self.recording.clone());
         self.pass = Some(Box::pin(async move {
+            let this = Arc::clone(&context);
             let work = move |tx: &mut Transaction<'_>| {
+                let doubted = time_guard::judge(&this, tx)?.is_err();
                 let recorded = record(tx, id, &finished)?;
                 let most = i64::try_from(room).unwrap_or(0);
-                let claimed = (room > 0).then(|| claim(tx, id, lease, most)).transpose()?;
+                let claimed = (room > 0 && !doubted).then(|| claim(tx, id, lease, most)).transpose()?;
                 let more = claimed.as_ref().is_some_and(|claimed| claimed.total >= room);
-                let next = if more { Some(tx.ts()) } else { store::nudge::next_due(tx.db)? };
-                Ok(Passed { recorded, claimed, next })
+                let next = if more {
+                    Some(tx.ts())
+                } else {
+                    store::nudge::next_due(tx.db, (tx.now + lease.max(LEASE_MAX)).into())?
+                };
+                Ok(Passed { recorded, claimed, next, doubted })
             };
             context.worker_tx(work).await
         }));
@@ -263,7 +275,10 @@ impl<'a> WorkerLoop<'a> {
         self.count(&passed);
         let wait = passed.next.map(|next| next.get().duration_since(self.worker.context.clock.now()));
         let wait = wait.map_or(POLL, |wait| Duration::try_from(wait).unwrap_or_default().min(POLL));
-        let total = passed.claimed.as_ref().map(|claimed| claimed.total);
+        // While the time is doubted, what is due says nothing.
+        let wait = if passed.doubted { DOUBTED } else { wait };
+        let nothing = passed.doubted.then_some(0);
+        let total = passed.claimed.as_ref().map(|claimed| claimed.total).or(nothing);
         // If nudges are due but none could be claimed, another worker is claiming them now.
         let soon = if total == Some(0) { Duration::from_millis(20) } else { Duration::ZERO };
         // A nudge planned during the pass may have come too late for it.

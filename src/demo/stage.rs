@@ -6,6 +6,7 @@ use crate::app::{App, StartError};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::hand_over::LEASE_MAX;
 use crate::store::{self, Location};
 use crate::vault::keys::Keys;
 use data_encoding::HEXLOWER;
@@ -21,7 +22,8 @@ pub async fn live_until(app: &App, clock: &Clock, to: Timestamp) -> Result<(), S
     let worker = app.worker();
     worker.deliver_due().await?;
     loop {
-        let next = app.context.read_tx(|tx| Ok(store::nudge::next_due(tx.db)?)).await?;
+        let latest = (clock.now() + LEASE_MAX).into();
+        let next = app.context.read_tx(move |tx| Ok(store::nudge::next_due(tx.db, latest)?)).await?;
         let Some(next) = next.map(|at| at.get()).filter(|next| *next <= to) else { break };
         clock.set(next.max(clock.now()));
         worker.deliver_due().await?;

@@ -9,6 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 /// a nudge that crashes each worker cannot do so for ever.
 pub const ATTEMPTS_MAX: i32 = 12;
 
+/// The longest lease of a claim. One that ends later was written by a wrong clock, and holds nothing (R38).
+pub const LEASE_MAX: SignedDuration = SignedDuration::from_mins(10);
+
 /// How long a push may be deferred before the nudge goes by mail, if mail is wanted and works.
 pub const PUSH_PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 

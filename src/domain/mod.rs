@@ -6,6 +6,7 @@ pub mod attempt;
 pub mod change;
 pub mod check_in;
 pub mod client_id;
+pub mod clock_doubt;
 pub mod consent;
 pub mod copied_code;
 pub mod data_rights;

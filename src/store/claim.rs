@@ -1,7 +1,7 @@
 //! The claim of nudges: the one statement that each backend needs in a form of its own.
 
 use super::Db;
-use super::dialect;
+use super::dialect::{self, LeaseTimes};
 use super::nudge::NudgeRow;
 use super::schema::nudges;
 use super::types::Ts;
@@ -14,8 +14,9 @@ diesel::alias!(nudges as due: Due);
 /// Gives a worker those of some nudges that wait in nobody's hand and come until `near`; on PostgreSQL without those that
 /// another transaction has locked.
 macro_rules! take {
-    ($db:expr, $which:expr, ($now:expr, $near:expr), $worker:expr, $lease_until:expr) => {{
-        let free = due.field(nudges::lease_until).is_null().or(due.field(nudges::lease_until).le($now));
+    ($db:expr, $which:expr, $near:expr, $worker:expr, $lease:expr) => {{
+        let until = due.field(nudges::lease_until);
+        let free = until.is_null().or(until.le($lease.now)).or(until.gt($lease.latest));
         let ready = due
             .filter($which)
             .filter(due.field(nudges::state).eq(NudgeState::Waiting))
@@ -25,7 +26,7 @@ macro_rules! take {
         let lease = (
             nudges::attempts.eq(nudges::attempts + 1),
             nudges::leased_by.eq(Some($worker)),
-            nudges::lease_until.eq(Some($lease_until)),
+            nudges::lease_until.eq(Some($lease.until)),
         );
         match $db {
             // ANY(ARRAY(…)) runs the subquery once, so that nothing is locked in vain.
@@ -43,22 +44,22 @@ macro_rules! take {
     }};
 }
 
-/// Claims about `most` due nudges: gives `worker` a lease until `lease_until` and counts one attempt more (R15). What is due
+/// Claims about `most` due nudges: gives `worker` a lease and counts one attempt more (R15). What is due
 /// for one person goes to one worker, all of it, so that no two send a part each (R22).
 pub fn claim(
     db: &mut Db,
     worker: WorkerId,
     now: Ts,
-    lease_until: Ts,
+    lease: LeaseTimes,
     most: i64,
 ) -> QueryResult<Vec<NudgeRow>> {
-    let found = dialect::lock_due(db, now, most)?;
+    let found = dialect::lock_due(db, now, lease, most)?;
     let recipients = distinct(found.iter().filter_map(|nudge| nudge.recipient_id));
     let to_addresses = found.iter().filter(|nudge| nudge.recipient_id.is_none()).map(|nudge| nudge.id);
     let to_addresses: Vec<NudgeId> = to_addresses.collect();
     // Looked at anew, since the locks came after the first look: another worker may have claimed and committed between.
-    let mut claimed = claim_for(db, worker, now, lease_until, &recipients)?;
-    claimed.extend(claim_these(db, worker, (now, now), lease_until, &to_addresses)?);
+    let mut claimed = claim_for(db, worker, now, lease, &recipients)?;
+    claimed.extend(claim_these(db, worker, now, lease, &to_addresses)?);
     Ok(claimed)
 }
 
@@ -67,13 +68,13 @@ fn claim_for(
     db: &mut Db,
     worker: WorkerId,
     now: Ts,
-    lease_until: Ts,
+    lease: LeaseTimes,
     recipients: &[AccountId],
 ) -> QueryResult<Vec<NudgeRow>> {
     if recipients.is_empty() {
         return Ok(Vec::new());
     }
-    take!(db, due.field(nudges::recipient_id).eq_any(recipients), (now, now), worker, lease_until)
+    take!(db, due.field(nudges::recipient_id).eq_any(recipients), now, worker, lease)
 }
 
 /// Claims these nudges as far as they wait in nobody's hand and come until `near`; also such as are not due yet, but go out
@@ -81,12 +82,12 @@ fn claim_for(
 pub fn claim_these(
     db: &mut Db,
     worker: WorkerId,
-    (now, near): (Ts, Ts),
-    lease_until: Ts,
+    near: Ts,
+    lease: LeaseTimes,
     ids: &[NudgeId],
 ) -> QueryResult<Vec<NudgeRow>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    take!(db, due.field(nudges::id).eq_any(ids), (now, near), worker, lease_until)
+    take!(db, due.field(nudges::id).eq_any(ids), near, worker, lease)
 }

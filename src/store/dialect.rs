@@ -181,9 +181,21 @@ pub fn lock_index(db: &mut Db, index: &[u8]) -> QueryResult<()> {
     }
 }
 
-/// Due and not leased: the condition of the claim, on `$1`, an instant.
+/// The instants of a new lease, by the database's clock where it has one (R38).
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseTimes {
+    /// Leases that ended by then are free.
+    pub now: Ts,
+    /// When the new one ends.
+    pub until: Ts,
+    /// No lease ends later than this: one that does was written by a wrong clock, and is free.
+    pub latest: Ts,
+}
+
+/// Due and not leased: the condition of the claim, on `$1`, an instant; `$2`, the same by the clock of leases; and `$3`, when
+/// the latest lease ends.
 pub(super) const FREE: &str =
-    "state = 'waiting' AND send_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)";
+    "state = 'waiting' AND send_at <= $1 AND (lease_until IS NULL OR lease_until <= $2 OR lease_until > $3)";
 
 /// A nudge that may be claimed.
 #[derive(Clone, Copy, Debug, QueryableByName)]
@@ -199,18 +211,22 @@ pub struct Claimable {
 /// Finds up to `most` due nudges, the oldest first, and locks their recipients until the transaction ends: one worker at
 /// a time claims for a person and counts that person's day (R22). Leaves out whom another worker has locked, and never
 /// waits, so that no two workers deadlock. SQLite's writers are alone anyway.
-pub fn lock_due(db: &mut Db, now: Ts, most: i64) -> QueryResult<Vec<Claimable>> {
+pub fn lock_due(db: &mut Db, now: Ts, lease: LeaseTimes, most: i64) -> QueryResult<Vec<Claimable>> {
     let due = format!("SELECT id, recipient_id FROM nudges WHERE {FREE} ORDER BY send_at, id");
     match db {
-        Db::Sqlite(connection) => {
-            diesel::sql_query(format!("{due} LIMIT {most}")).bind::<sql::Ts, _>(now).load(connection)
-        }
+        Db::Sqlite(connection) => diesel::sql_query(format!("{due} LIMIT {most}"))
+            .bind::<sql::Ts, _>(now)
+            .bind::<sql::Ts, _>(lease.now)
+            .bind::<sql::Ts, _>(lease.latest)
+            .load(connection),
         // OFFSET 0 keeps the lock out of the inner query, which may sort all due rows: none beyond `most` is locked.
         Db::Postgres(connection) => diesel::sql_query(format!(
             "SELECT id, recipient_id FROM ({due} OFFSET 0) AS due WHERE recipient_id IS NULL \
              OR pg_try_advisory_xact_lock(uuid_hash_extended(recipient_id, {RECIPIENTS})) LIMIT {most}"
         ))
         .bind::<sql::Ts, _>(now)
+        .bind::<sql::Ts, _>(lease.now)
+        .bind::<sql::Ts, _>(lease.latest)
         .load(connection),
     }
 }

@@ -7,6 +7,7 @@ pub mod check_in;
 pub mod checkup;
 mod claim;
 pub mod client_id;
+pub mod clock_mark;
 pub mod day;
 mod db;
 pub mod debrief;
@@ -41,5 +42,6 @@ pub mod types;
 
 pub use claim::{claim, claim_these};
 pub use db::{Db, MultiBackend, StoreError, columns};
+pub use dialect::LeaseTimes;
 pub use location::Location;
 pub use threads::{DatabaseThreads, Store};

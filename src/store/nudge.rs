@@ -359,7 +359,8 @@ pub fn page(db: &mut Db, recipient: AccountId, page: KeysetPage<NudgeId>) -> Que
 
 /// When the next waiting nudge can be claimed: when it is due and, if a worker has it, its lease has ended. None:
 /// nothing waits.
-pub fn next_due(db: &mut Db) -> QueryResult<Option<Ts>> {
+/// A lease that ends after `latest` holds nothing (R38).
+pub fn next_due(db: &mut Db, latest: Ts) -> QueryResult<Option<Ts>> {
     let free: Option<Ts> = nudges::table
         .filter(nudges::state.eq(NudgeState::Waiting))
         .filter(nudges::lease_until.is_null())
@@ -377,7 +378,8 @@ pub fn next_due(db: &mut Db) -> QueryResult<Option<Ts>> {
         held = held.filter(nudges::send_at.le(free));
     }
     let held: Vec<(Ts, Option<Ts>)> = held.load(db)?;
-    let held = held.into_iter().map(|(send_at, lease_until)| lease_until.unwrap_or(send_at).max(send_at));
+    let ends = |until: &Ts| *until <= latest;
+    let held = held.into_iter().map(|(send_at, until)| until.filter(ends).unwrap_or(send_at).max(send_at));
     Ok(free.into_iter().chain(held).min())
 }
 

@@ -14,6 +14,7 @@ mod authorisation;
 mod bad_input;
 mod bad_requests;
 mod check_ins;
+mod clocks;
 mod companion;
 mod consents;
 mod deliveries;

@@ -10,10 +10,11 @@ use evenkeel::actions::nudges::device::Subscription;
 use evenkeel::actions::{Fault, Transaction};
 use evenkeel::app::App;
 use evenkeel::demo::push_receiver::{self, Received};
+use evenkeel::domain::hand_over::LEASE_MAX;
 use evenkeel::domain::nudge::NudgeState;
 use evenkeel::ids::{AccountId, NudgeId, WorkerId};
-use evenkeel::store;
 use evenkeel::store::nudge::NudgeRow;
+use evenkeel::store::{self, LeaseTimes};
 use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,15 +59,15 @@ async fn sign_up(app: &TestApp, email: &str) {
 
 /// When the next nudge can be claimed.
 async fn next_due(app: &TestApp) -> Option<jiff::Timestamp> {
-    let next = |db: &mut store::Db| Ok::<_, store::StoreError>(store::nudge::next_due(db)?);
+    let latest = (app.clock.now() + LEASE_MAX).into();
+    let next = move |db: &mut store::Db| Ok::<_, store::StoreError>(store::nudge::next_due(db, latest)?);
     app.app.context.store.read(next).await.unwrap().map(|at| at.get())
 }
 
 /// Waits until nothing waits to be sent any more, recorded and all.
 async fn nothing_waits(app: &TestApp) {
     let began = Instant::now();
-    let next = || app.app.context.store.read(|db| Ok::<_, store::StoreError>(store::nudge::next_due(db)?));
-    while next().await.unwrap().is_some() {
+    while next_due(app).await.is_some() {
         assert!(began.elapsed() < PATIENCE, "something waits for too long");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -179,7 +180,8 @@ on_both_databases! {
             let fails = move |tx: &mut Transaction<'_>| -> Result<(), Fault> {
                 // Before the other worker's clock says that they are due.
                 let worker = WorkerId::at(now, tx.chance);
-                took.send(store::claim(tx.db, worker, now.into(), (now + LEASE).into(), 50)?.len()).unwrap();
+                let lease = LeaseTimes { now: now.into(), until: (now + LEASE).into(), latest: (now + LEASE_MAX).into() };
+                took.send(store::claim(tx.db, worker, now.into(), lease, 50)?.len()).unwrap();
                 given.recv().unwrap();
                 Err(Fault::Inconsistent("a worker that dies"))
             };
