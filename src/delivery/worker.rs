@@ -3,7 +3,7 @@
 use super::senders::Senders;
 use super::worker_loop::{Seat, WorkerLoop};
 use crate::actions::accounts::erasure;
-use crate::actions::operations::retention;
+use crate::actions::operations::{retention, zone_change};
 use crate::actions::{AppContext, Fault, export};
 use crate::ids::WorkerId;
 use jiff::SignedDuration;
@@ -86,7 +86,15 @@ async fn sweep_now_and_then(context: &Arc<AppContext>) {
 
 /// Stopping is safe at any point: each step is a transaction, and the next pass begins the rest again.
 async fn tend_now_and_then(context: &Arc<AppContext>) {
+    // Zone rules do not change while a process runs.
+    let mut planned = false;
     loop {
+        if !planned {
+            planned = zone_change::replan(context).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "what waits was not planned under the zone rules of now; the next pass will");
+                false
+            });
+        }
         if let Err(error) = erasure::carry_out_due(context).await {
             tracing::error!(%error, "who is to be erased was not erased; the next pass will");
         }

@@ -6,6 +6,7 @@ use crate::config::{Config, Dkim, Mode};
 use crate::delivery::dkim::Signer;
 use crate::delivery::smtp::{MailServer, Refused};
 use crate::delivery::web_push::VapidKey;
+use crate::domain::zone_rules::ZoneRules;
 use crate::vault::keys::{KeyError, Keys};
 use crate::vault::ledger::Ledger;
 use secrecy::ExposeSecret;
@@ -96,15 +97,32 @@ fn subject(contact: &Url, mode: Mode) -> Finding {
 
 /// Whether local times are right: the zone data are built in, and show a known clock change.
 pub fn zones() -> Finding {
+    let rules = ZoneRules::chosen();
     let hours = |zone: &str, day: i8| -> Result<i64, jiff::Error> {
         let date = jiff::civil::date(2026, 10, day);
-        let zone = jiff::tz::TimeZone::get(zone)?;
+        let zone = rules.zone(zone).ok_or_else(|| jiff::Error::from_args(format_args!("no zone {zone}")))?;
         let (from, to) = (date.to_zoned_datetime(zone.clone())?, date.tomorrow()?.to_zoned_datetime(zone)?);
         Ok(to.timestamp().duration_since(from.timestamp()).as_hours())
     };
     match (hours("Europe/Berlin", 25), hours("America/Los_Angeles", 25), hours("Asia/Kolkata", 25)) {
         (Ok(25), Ok(24), Ok(24)) => {
-            Finding::ok("zones", "the time zones are there, with their clock changes")
+            let version = &rules.version;
+            let sentence = match (rules.of_machine, &rules.other) {
+                (true, Some(own)) => {
+                    format!("rules {version} of this machine count, newer than this program's {own}")
+                }
+                (true, None) => format!("rules {version} of this machine count"),
+                (false, Some(other)) if other == version => {
+                    format!("rules {version} count, this program's and the machine's")
+                }
+                (false, Some(other)) => {
+                    format!("rules {version} of this program count, newer than this machine's {other}")
+                }
+                (false, None) => {
+                    format!("rules {version} of this program count; the machine's tell no version")
+                }
+            };
+            Finding::ok("zones", sentence)
         }
         (Ok(_), Ok(_), Ok(_)) => {
             Finding::fail("zones", "the time zones' data are wrong; update tzdata on this machine")

@@ -41,6 +41,7 @@ pub mod timetable;
 pub mod together;
 pub mod totp;
 pub mod wording;
+pub mod zone_rules;
 
 /// Declares an enum with one fixed word per value: in the database, in JSON and (in upper case, by
 /// async-graphql) in the API. The doc comments are the API's descriptions.

@@ -39,6 +39,7 @@ pub mod solo_plan;
 mod threads;
 pub mod totp;
 pub mod types;
+pub mod zone_rules;
 
 pub use claim::{claim, claim_these};
 pub use db::{Db, MultiBackend, StoreError, columns};

@@ -67,3 +67,4 @@ mod vault;
 mod waking_hours;
 mod watching;
 mod workers;
+mod zone_rules;

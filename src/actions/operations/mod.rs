@@ -4,3 +4,4 @@ pub mod retention;
 pub mod rotation;
 pub mod time_guard;
 pub mod watch;
+pub mod zone_change;
