@@ -129,7 +129,7 @@ mod tests {
         assert!(bundled.version > version("2025a") && bundled.zone("europe/berlin").is_some());
         let chosen = |text: &str| ZoneRules::newer(Some((version(text), TimeZoneDatabase::none())));
         let (older, newer) = (chosen("2025a"), chosen("9999a"));
-        assert_eq!((older.of_machine, older.other), (false, Some(version("2025a"))));
+        assert_eq!((older.of_machine, &older.other), (false, &Some(version("2025a"))));
         assert_eq!((newer.of_machine, &newer.other), (true, &Some(bundled.version.clone())));
         assert_eq!((newer.names().count(), newer.zone("US/Pacific").is_some()), (0, true), "an old name");
         assert!(["right/Europe/Berlin", "Posix/UTC"].iter().all(|name| older.zone(name).is_none()));

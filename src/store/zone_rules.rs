@@ -2,14 +2,14 @@
 
 use super::dialect::on_both;
 use super::schema::zone_rules;
-use super::{Db, MultiBackend};
+use super::Db;
 use crate::ids::RowId;
 use diesel::prelude::*;
 use uuid::Uuid;
 
 /// The only row of its table.
 #[derive(Insertable, AsChangeset)]
-#[diesel(table_name = zone_rules, check_for_backend(MultiBackend))]
+#[diesel(table_name = zone_rules)]
 struct RulesRow<'a> {
     /// Always nil: there is one row.
     id: RowId,

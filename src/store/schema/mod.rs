@@ -22,7 +22,7 @@ mod plea;
 mod scene;
 mod session;
 mod solo_plan;
-mod zone_rules;
+mod zone_version;
 
 pub use account::{accounts, consents};
 pub use address_request::address_requests;
@@ -46,7 +46,7 @@ pub use plea::pleas;
 pub use scene::{aftercare, outreaches, scene_members, scenes};
 pub use session::{refresh_tokens, sessions};
 pub use solo_plan::solo_plans;
-pub use zone_rules::zone_rules;
+pub use zone_version::zone_rules;
 
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
