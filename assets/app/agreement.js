@@ -1,7 +1,7 @@
 // The agreement: what is proposed with what changed in it, the yes to exactly that text, and a proposal of one's own.
-import { ask, change, gql } from "./api.js";
+import { ask, change, gql, unread } from "./api.js";
 import { marked } from "./diff.js";
-import { field, form, h, pick, press, way, when } from "./dom.js";
+import { field, form, h, notNow, pick, press, way, when } from "./dom.js";
 import { missing } from "./people.js";
 import { USUAL, pickTimes, timesWritten } from "./protocol.js";
 import { COMFORT, NEARNESS, REVISION, WAY, optional, raised } from "./words.js";
@@ -14,11 +14,20 @@ const AGREEMENT = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink {
     ... on OnDay { daysAfter localTime } ... on OnDayAfterParting { daysAfter localTime } } }
     agreements { who agreedAt withdrawnAt } } } } } }`;
 
+/** The Revisions of a link, each with whether the whole of it could be read. */
+const readable = (data) =>
+  data.node.revisions.nodes.map((revision, at) => ({
+    ...revision,
+    whole: Boolean(revision.terms && revision.needs) && unread(data, `node.revisions.nodes.${at}`).length === 0,
+  }));
+
+const UNREADABLE = "A part of this can't be read right now, so nobody can agree to it.";
+
 const list = (words, values) => values.map((value) => words[value]).join(", ");
 
 /** A Revision as pairs of a heading and a text, the same for two that are compared. */
 function parts(revision, name) {
-  const of = (who) => revision.needs.find((one) => one.who === who) ?? {};
+  const of = (who) => revision.needs?.find((one) => one.who === who) ?? {};
   const needs = ({ needs: said, erased }, whose) => [
     [`${whose}: what helps`, said ? list(COMFORT, said.comforts) : erased ? "erased" : ""],
     [`${whose}: what to avoid`, said?.avoid.join("\n") ?? ""],
@@ -30,12 +39,15 @@ function parts(revision, name) {
     [`${whose}: anything else`, said?.anythingElse ?? ""],
   ];
   const { terms } = revision;
-  return [
+  const agreed = terms && [
     ["Limits", terms.limits],
     ["Stop signal", terms.stopSignal],
     ["Check-ins after a scene", terms.protocol.map((time) => raised(time.sentence)).join("\n")],
     ["How to be in touch", terms.contactPlan],
     ["What a partner may be told would be welcome", WAY[terms.partnerAlert] ?? "Nothing: no partner is ever told"],
+  ];
+  return [
+    ...(agreed ?? []),
     ...needs(of("ME"), "You"),
     ...needs(of("PARTNER"), name),
   ];
@@ -60,9 +72,11 @@ function text(revision, before, name) {
 
 /** What stands between the two. */
 export async function agreement({ params: [id], go, replace }) {
-  const found = (await ask(AGREEMENT, { id })).node;
+  const data = await ask(AGREEMENT, { id });
+  const found = data.node;
   if (!found) return missing;
-  const revisions = found.revisions.nodes;
+  if (!found.revisions) return { title: "Agreement", body: notNow("We can't show your agreement right now.") };
+  const revisions = readable(data);
   const [latest] = revisions;
   const active = found.state === "ACTIVE";
   if (!latest) {
@@ -73,8 +87,10 @@ export async function agreement({ params: [id], go, replace }) {
   }
   const name = found.partner?.displayName ?? "Partner";
   const earlier = revisions.slice(1);
+  const comparable = latest.whole ? earlier.filter(({ whole }) => whole) : [];
   // What changed is told from what both last said yes to, if there is such a text.
-  const before = earlier.find(({ agreements }) => new Set(agreements.map(({ who }) => who)).size === 2) ?? earlier[0];
+  const both = ({ agreements }) => new Set(agreements.map(({ who }) => who)).size === 2;
+  const before = comparable.find(both) ?? comparable[0];
   const standing = latest.agreements.filter((one) => !one.withdrawnAt);
   const said = (who) => standing.find((one) => one.who === who);
   const yes = async () => {
@@ -120,15 +136,17 @@ export async function agreement({ params: [id], go, replace }) {
           h("del", {}, "gone"),
           ".",
         ),
+      !latest.whole && notNow(UNREADABLE),
       text(latest, before, name),
       active && [
         latest.state === "PROPOSED" &&
+          latest.whole &&
           !said("ME") && [
             h("p", {}, "Your yes holds for exactly the text above. If it changes, you are asked again."),
             form([], `Agree to number ${latest.number}`, yes),
           ],
         said("ME") && press("Take my yes back", no),
-        h("p", {}, way(`/people/${id}/propose`, "Propose a change", true)),
+        latest.whole && h("p", {}, way(`/people/${id}/propose`, "Propose a change", true)),
       ],
       earlier.length > 0 &&
         h(
@@ -137,6 +155,7 @@ export async function agreement({ params: [id], go, replace }) {
           h("summary", {}, "Earlier ones"),
           earlier.map((one) => [
             h("h2", {}, `Number ${one.number}, ${REVISION[one.state]}`),
+            !one.whole && notNow("A part of this can't be read right now."),
             text(one, undefined, name),
           ]),
         ),
@@ -148,9 +167,14 @@ const PROPOSE = gql`mutation($input: ProposeRevisionInput!) { proposeRevision(in
   status problems { field code sentence } } }`;
 /** A proposal, beginning from what stands. */
 export async function propose({ params: [id], go }) {
-  const found = (await ask(AGREEMENT, { id })).node;
+  const data = await ask(AGREEMENT, { id });
+  const found = data.node;
   if (found?.state !== "ACTIVE") return missing;
-  const [latest] = found.revisions.nodes;
+  const [latest] = found.revisions ? readable(data) : [{ whole: false }];
+  // A proposal begins from what stands: nothing of it may get lost unseen.
+  if (latest && !latest.whole) {
+    return { title: "Propose", body: notNow("What you two agreed can't be read right now, so nothing can be changed in it.") };
+  }
   const terms = latest?.terms ?? { protocol: USUAL };
   const act = async (data) => {
     const { protocol, problems: unread } = timesWritten(data);
@@ -175,6 +199,7 @@ export async function propose({ params: [id], go }) {
         "Both of your needs, as last written, become part of it. Nothing holds until both say yes to the same text.",
       ),
       !found.myNeeds &&
+        unread(data, "node.myNeeds").length === 0 &&
         h(
           "p",
           { class: "note" },

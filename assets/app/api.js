@@ -61,8 +61,26 @@ async function graphql(body, headers) {
 
 const code = (answer) => answer.errors?.[0]?.extensions?.code;
 
+/** What could not be read in the data of an answer, as paths such as `viewer.checkIns`. */
+const gaps = new WeakMap();
+
+/** The paths below `path` that could not be read: what is null there is not empty and not "none". */
+export const unread = (data, path) =>
+  (gaps.get(data) ?? []).filter((one) => one === path || one.startsWith(`${path}.`));
+
+/** A fault below what was asked for nulls that place and no more: the rest of the answer holds. */
+const leavesTheRest = ({ data }, { path, extensions }) =>
+  extensions?.code === "INTERNAL" && path?.length > 1 && data?.[path[0]] != null;
+
 function dataOf(answer) {
   if (!answer.errors) return answer.data;
+  if (answer.errors.every((error) => leavesTheRest(answer, error))) {
+    gaps.set(
+      answer.data,
+      answer.errors.map(({ path }) => path.join(".")),
+    );
+    return answer.data;
+  }
   const [{ message, extensions }] = answer.errors;
   const id = extensions?.id ? ` If it stays so, tell the operator this number: ${extensions.id}` : "";
   throw new Fault(extensions?.code === "INTERNAL" ? `Something went wrong at the service.${id}` : message);

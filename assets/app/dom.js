@@ -162,6 +162,9 @@ export function form(children, button, act) {
   return element;
 }
 
+/** Says in the place of something that it could not be read: it is not gone, and not empty. */
+export const notNow = (sentence) => h("p", { class: "note" }, `${sentence} Please try again in a moment.`);
+
 /** A form that is one button. */
 export const press = (words, act, plain = true) =>
   form(h("button", { type: "submit", class: plain && "plain" }, words), undefined, act);

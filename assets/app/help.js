@@ -2,7 +2,7 @@
 import { askOpenly, gql } from "./api.js";
 import { h } from "./dom.js";
 
-const GUIDANCE = gql`{ guidance { topics { id title paragraphs }
+const GUIDANCE = gql`{ guidance { topics { title paragraphs }
   helpLines { sentence lines { country name phone url hours } } } }`;
 
 /** All texts, the help lines first: whoever needs them should not have to look. */

@@ -1,6 +1,6 @@
 // People: inviting, accepting, one link with one's own choices on it, and one's own needs.
-import { ask, change, gql } from "./api.js";
-import { box, field, form, h, pick, press, say, to, way, when } from "./dom.js";
+import { ask, change, gql, unread } from "./api.js";
+import { box, field, form, h, notNow, pick, press, say, to, way, when } from "./dom.js";
 import { needsWritten, pickNeeds } from "./needs.js";
 import { hearFrom } from "./plea.js";
 import { ROLE, SCENE, options } from "./words.js";
@@ -32,11 +32,12 @@ export async function people({ go, replace }) {
     return replace(accept(code, invitation, go));
   };
   const entry = (link) =>
-    h("li", {}, to(`/people/${link.id}`, link.partner?.displayName ?? "An invitation"), ` (${STATUS[link.state]})`);
+    h("li", {}, to(`/people/${link.id}`, link.partner ? (link.partner.displayName ?? "Your partner") : "An invitation"), ` (${STATUS[link.state]})`);
   return {
     title: "People",
     body: [
-      partnerLinks.length > 0 && h("ul", { class: "list" }, partnerLinks.map(entry)),
+      !partnerLinks && notNow("We can't show your people right now."),
+      partnerLinks?.length > 0 && h("ul", { class: "list" }, partnerLinks.map(entry)),
       h(
         "section",
         { class: "card" },
@@ -91,11 +92,12 @@ function accept(code, invitation, go) {
     return problems.length > 0 ? problems : go("/people");
   };
   return {
-    title: `${invitation.displayName} invites you`,
+    title: invitation.displayName ? `${invitation.displayName} invites you` : "An invitation",
     body: [
       h(
         "p",
         {},
+        invitation.displayName ? "" : "We can't show right now who invites you. ",
         `Their usual role: ${ROLE[invitation.role]}. The invitation works until ${when(invitation.expiresAt)}.`,
       ),
       h("p", {}, "You can end it at any moment, without giving a reason."),
@@ -118,8 +120,10 @@ export const missing = {
 
 /** One link. */
 export async function link({ params: [id], go, replace }) {
-  const found = (await ask(LINK, { id })).node;
+  const data = await ask(LINK, { id });
+  const found = data.node;
   if (!found) return missing;
+  const name = found.partner?.displayName ?? "Your partner";
   const end = () => replace(ending(found, go));
   if (found.state === "INVITED") {
     return {
@@ -150,11 +154,12 @@ export async function link({ params: [id], go, replace }) {
   const waits = latest?.state === "PROPOSED" ? ` Number ${latest.number} is proposed.` : "";
   const at = (scene) => when(scene.endedAt ?? scene.startedAt ?? scene.plannedFor);
   return {
-    title: found.partner?.displayName ?? "A link",
+    title: name,
     body: [
+      unread(data, "node").length > 0 && notNow("We can't show everything here right now."),
       found.state === "ENDED" && h("p", { class: "note" }, "This link has ended."),
       found.state === "ACTIVE" && [
-        hearFrom({ linkId: id }, found.partner.displayName),
+        hearFrom({ linkId: id }, name),
         h(
           "section",
           { class: "card" },
@@ -162,7 +167,7 @@ export async function link({ params: [id], go, replace }) {
           h(
             "p",
             {},
-            found.myNeeds
+            found.myNeeds || unread(data, "node.myNeeds").length > 0
               ? "You wrote it down. It becomes part of what is proposed next."
               : "Write it down while your head is clear.",
           ),
@@ -183,7 +188,7 @@ export async function link({ params: [id], go, replace }) {
         h(
           "ul",
           { class: "list" },
-          found.scenes.nodes.map((scene) =>
+          (found.scenes?.nodes ?? []).map((scene) =>
             h("li", {}, to(`/scene/${scene.id}`, at(scene)), ` (${SCENE[scene.state]})`),
           ),
         ),
@@ -196,12 +201,12 @@ export async function link({ params: [id], go, replace }) {
             role(found.me.role),
             box(
               "alertPermission",
-              `After three unanswered reminders ${found.partner.displayName} may be told what we agreed would be welcome.`,
+              `After three unanswered reminders ${name} may be told what we agreed would be welcome.`,
               found.alertPermission === "ALLOW",
             ),
             box(
               "nightPleaPermission",
-              `${found.partner.displayName} may wake me when they would like to hear from me.`,
+              `${name} may wake me when they would like to hear from me.`,
               found.nightPleaPermission === "ALLOW",
             ),
           ],
@@ -238,8 +243,13 @@ const NEEDS = gql`query($id: ID!) { node(id: $id) { ... on PartnerLink { id stat
 
 /** One's own needs. */
 export async function needs({ params: [id], go }) {
-  const found = (await ask(NEEDS, { id })).node;
+  const data = await ask(NEEDS, { id });
+  const found = data.node;
   if (found?.state !== "ACTIVE") return missing;
+  // An empty form would say that nothing was written.
+  if (unread(data, "node.myNeeds").length > 0) {
+    return { title: "What I need", body: notNow("What you wrote can't be read right now.") };
+  }
   const act = async (data) => {
     const { problems } = await change(
       gql`mutation($input: WriteNeedsInput!) { writeNeeds(input: $input) {

@@ -3,7 +3,7 @@ import { change, gql } from "./api.js";
 import { h, press, say, way } from "./dom.js";
 
 const ASK = gql`mutation($input: AskPartnerInput!) { askPartner(input: $input) {
-  status plea { id } partnerLink { myNeeds { grounding words foodAndDrink } }
+  status plea { id } link { myNeeds { grounding words foodAndDrink } }
   problems { field sentence } } }`;
 const TAKE_BACK = gql`mutation($input: TakeBackPleaInput!) { takeBackPlea(input: $input) {
   status problems { field sentence } } }`;
@@ -11,9 +11,9 @@ const TAKE_BACK = gql`mutation($input: TakeBackPleaInput!) { takeBackPlea(input:
 /** A card with the button. `from`: `{ linkId }` or `{ sceneId }`; `name`: how the partner is called here. */
 export function hearFrom(from, name = "your partner") {
   const act = async () => {
-    const { plea, partnerLink, problems } = await change(ASK, from);
+    const { plea, link, problems } = await change(ASK, { partnerOf: from });
     if (problems.length > 0) return problems;
-    card.replaceChildren(...asked(plea, partnerLink?.myNeeds, name, card));
+    card.replaceChildren(...asked(plea, link?.myNeeds, name, card));
     say("It goes out in two minutes.");
     return [];
   };

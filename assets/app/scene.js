@@ -1,7 +1,7 @@
 // Scenes: recording one, what was given afterwards, and the days after of both, as far as shared.
-import { ask, change, gql } from "./api.js";
+import { ask, change, gql, unread } from "./api.js";
 import { chart } from "./chart.js";
-import { asLocal, boxes, field, form, fromLocal, h, pick, press, radios, say, to, when } from "./dom.js";
+import { asLocal, boxes, field, form, fromLocal, h, notNow, pick, press, radios, say, to, when } from "./dom.js";
 import { missing } from "./people.js";
 import { outreach } from "./today.js";
 import { COMFORT, GIVER, MOOD, ROLE, SETTING, SIGN, WAY, optional, options } from "./words.js";
@@ -30,7 +30,7 @@ export async function record({ params: [id], go }) {
     const { scene, problems } = await change(RECORD, input);
     return scene ? go(`/scene/${scene.id}`) : problems;
   };
-  const name = link.partner.displayName;
+  const name = link.partner.displayName ?? "Your partner";
   const now = new Date();
   return {
     title: "Record a scene",
@@ -84,8 +84,8 @@ const minutesSince = (end, instant) => Math.max(0, (Date.parse(instant) - Date.p
 
 /** The moods of a scene as the chart takes them. */
 function series(scene, name) {
-  const mine = scene.myCheckIns.filter((one) => one.answer);
-  const theirs = scene.partnerCheckIns.filter((one) => one.shared);
+  const mine = scene.myCheckIns.filter((one) => one.answer?.mood);
+  const theirs = scene.partnerCheckIns.filter((one) => one.shared?.mood);
   return [
     {
       kind: "mine",
@@ -105,7 +105,8 @@ function series(scene, name) {
 
 /** One scene and the days after it. */
 export async function scene({ params: [id], go }) {
-  const found = (await ask(SCENE, { id })).node;
+  const data = await ask(SCENE, { id });
+  const found = data.node;
   if (!found) return missing;
   const again = () => go(`/scene/${id}`);
   const name = found.link?.partner?.displayName ?? "Partner";
@@ -130,6 +131,7 @@ export async function scene({ params: [id], go }) {
   return {
     title: over ? "The days after" : "Scene",
     body: [
+      unread(data, "node").length > 0 && notNow("We can't show everything here right now."),
       h("p", {}, found.startedAt && `From ${when(found.startedAt)}`, over && ` to ${when(found.endedAt)}`, "."),
       h("p", { class: "hint" }, `${facts.filter(Boolean).join(", ")}.`),
       !alone && found.setting === "IN_PERSON" && found.state !== "CANCELLED" && parting(found, active, again),
@@ -145,8 +147,9 @@ export async function scene({ params: [id], go }) {
           h(
             "li",
             {},
-            `${GIVER[one.givenBy] ?? "Erased"}: `,
-            [...one.comforts.map((comfort) => COMFORT[comfort].toLowerCase()), one.minutes && `${one.minutes} minutes`]
+            // Where even what it was is missing, it is not erased but cannot be read.
+            one.comforts ? `${GIVER[one.givenBy] ?? "Erased"}: ` : "This can't be read right now.",
+            [...(one.comforts ?? []).map((comfort) => COMFORT[comfort].toLowerCase()), one.minutes && `${one.minutes} minutes`]
               .filter(Boolean)
               .join(", "),
             one.note && h("p", {}, one.note),
@@ -154,7 +157,7 @@ export async function scene({ params: [id], go }) {
         ),
       ),
       active && h("details", {}, h("summary", {}, "Write down what was given"), aftercare(id, alone, again)),
-      over && active && found.revision?.terms.partnerAlert && alert(found, name),
+      over && active && found.revision?.terms?.partnerAlert && alert(found, name),
     ],
   };
 }
@@ -165,7 +168,10 @@ function days(found, name, shared) {
   const said = shared?.shared;
   const signs = said?.signs?.map(({ sign }) => SIGN[sign].toLowerCase()).join(", ");
   return [
-    drawn ?? h("p", {}, "No answers yet. Here they will be, as a small chart."),
+    drawn ??
+      (found.myCheckIns.every((one) => !one.answer) && !shared
+        ? h("p", {}, "No answers yet. Here they will be, as a small chart.")
+        : undefined),
     found.link && h("h2", {}, name),
     !found.link
       ? undefined
@@ -173,7 +179,7 @@ function days(found, name, shared) {
       ? h(
           "p",
           {},
-          [MOOD[said.mood], signs, said.need && `would help: ${said.need}`, said.note].filter(Boolean).join("; "),
+          [MOOD[said.mood] ?? "They shared something that can't be read right now", signs, said.need && `would help: ${said.need}`, said.note].filter(Boolean).join("; "),
           ".",
         )
       : h("p", {}, "No update."),

@@ -1,7 +1,7 @@
 // Settings: reminders on this device, when and how one is reached, signing in, taking everything out, leaving.
-import { Offline, ask, change, gql, signOut } from "./api.js";
+import { Offline, ask, change, gql, signOut, unread } from "./api.js";
 import { consentTexts, deviceName, zoneField } from "./enter.js";
-import { box, field, form, h, press, radios, say, to, when } from "./dom.js";
+import { box, field, form, h, notNow, press, radios, say, to, when } from "./dom.js";
 import * as passkey from "./passkey.js";
 import { proved } from "./proof.js";
 import * as push from "./push.js";
@@ -33,9 +33,9 @@ const WITHDRAW_CONSENT = gql`mutation { withdrawConsent { status problems { fiel
 
 /** Everything that one can set. */
 export async function settings({ go, replace }) {
-  let viewer;
+  let data;
   try {
-    ({ viewer } = await ask(SETTINGS));
+    data = await ask(SETTINGS);
   } catch (error) {
     if (!(error instanceof Offline)) throw error;
     // Whoever gives the phone out of hand must be able to empty it anywhere.
@@ -44,8 +44,13 @@ export async function settings({ go, replace }) {
       " than you sign this device out from another one.";
     return { title: "Settings", body: [h("p", { class: "note" }, words), loggingOut(go)] };
   }
+  const { viewer } = data;
   const again = () => go("/settings");
   const { account } = viewer;
+  if (!account) {
+    return { title: "Settings", body: [notNow("We can't show your settings right now."), loggingOut(go)] };
+  }
+  const gone = unread(data, "viewer").length > 0;
   const consent = account.onHoldSince && (await consentTexts()).find(({ kind }) => kind === "HEALTH_DATA");
   const does = (document, input) => async () => {
     const { problems } = await change(document, input);
@@ -54,7 +59,8 @@ export async function settings({ go, replace }) {
   const profile = async (data) => {
     const quiet = data.get("from") && data.get("until") ? { from: data.get("from"), until: data.get("until") } : null;
     const input = {
-      displayName: data.get("displayName"),
+      // A name that could not be shown stays unless another one is written.
+      ...((account.displayName !== null || data.get("displayName")) && { displayName: data.get("displayName") }),
       zone: data.get("zone"),
       quietHours: quiet,
       defaultSharing: data.get("defaultSharing"),
@@ -70,6 +76,7 @@ export async function settings({ go, replace }) {
   return {
     title: "Settings",
     body: [
+      gone && notNow("We can't show everything here right now."),
       account.onHoldSince &&
         h(
           "p",
@@ -85,18 +92,18 @@ export async function settings({ go, replace }) {
             ),
           ],
         ),
-      viewer.copiedSessions.map(({ label, endedAt }) =>
+      viewer.copiedSessions?.map(({ label, endedAt }) =>
         h(
           "p",
           { class: "note" },
-          `“${label}” was signed out on ${when(endedAt)}, since its sign-in was used in two places.`,
+          `“${label ?? "A device"}” was signed out on ${when(endedAt)}, since its sign-in was used in two places.`,
         ),
       ),
       h(
         "section",
         { class: "card", id: "push" },
         h("h2", {}, "Reminders on this device"),
-        await pushHere(viewer.devices, again),
+        viewer.devices ? await pushHere(viewer.devices, again) : notNow("We can't show your devices right now."),
       ),
       h(
         "section",
@@ -218,7 +225,7 @@ async function pushHere(devices, again) {
           h("p", {}, "A reminder says “You have a reminder.” and nothing else, unless you choose more."),
           press("Turn on", () => start(false), false),
         ],
-    others.length > 0 && h("p", { class: "hint" }, `Also on: ${others.map(({ label }) => label).join(", ")}.`),
+    others.length > 0 && h("p", { class: "hint" }, `Also on: ${others.map(({ label }) => label ?? "another device").join(", ")}.`),
   ];
 }
 
@@ -235,13 +242,13 @@ function signingIn(viewer, again) {
     const { problems } = await proved(() => change(END_SESSION, { sessionId: id }));
     return problems.length > 0 ? problems : again();
   };
-  const others = viewer.sessions.filter(({ current }) => !current);
+  const others = (viewer.sessions ?? []).filter(({ current }) => !current);
   return [
     h(
       "ul",
       { class: "list" },
-      viewer.factors.passkeys.map(({ id, label }) =>
-        h("li", {}, h("span", {}, `Passkey “${label}”`), press("Remove", remove(id))),
+      (viewer.factors?.passkeys ?? []).map(({ id, label }) =>
+        h("li", {}, h("span", {}, label ? `Passkey “${label}”` : "A passkey"), press("Remove", remove(id))),
       ),
     ),
     passkey.isPossible() && press("Add a passkey", add),
@@ -290,8 +297,9 @@ function takingOut(viewer, again, replace) {
           h("p", { class: "note" }, `Everything of you is to be erased on ${when(viewer.erasure.eraseAt)}.`),
           press("Undo that", undo, false),
         ]
-      : press("Erase my account", () => replace(erasing(viewer.beforeErasing, again))),
+      : viewer.beforeErasing && press("Erase my account", () => replace(erasing(viewer.beforeErasing, again))),
     !viewer.account.onHoldSince &&
+      viewer.beforeWithdrawingConsent &&
       press("Withdraw my consent", () => replace(withdrawing(viewer.beforeWithdrawingConsent, again))),
   ];
 }

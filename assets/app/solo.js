@@ -1,6 +1,6 @@
 // Scenes of oneself alone: one's own plan for them, and recording one.
-import { ask, change, gql } from "./api.js";
-import { asLocal, field, form, fromLocal, h, pick, radios, to, way, when } from "./dom.js";
+import { ask, change, gql, unread } from "./api.js";
+import { asLocal, field, form, fromLocal, h, notNow, pick, radios, to, way, when } from "./dom.js";
 import { needsWritten, pickNeeds } from "./needs.js";
 import { pickOwnTimes, timesWritten } from "./protocol.js";
 import { ROLE, SCENE, SETTING, optional, options, raised } from "./words.js";
@@ -13,7 +13,8 @@ const HOUR = 3_600_000;
 /** One's own plan, and the scenes of oneself alone. */
 export async function solo({ go }) {
   const { soloPlan, soloScenes } = (await ask(SOLO)).viewer;
-  const own = soloScenes.nodes;
+  const own = soloScenes?.nodes ?? [];
+  const plan = soloPlan?.protocol && soloPlan;
   const at = ({ plannedFor, startedAt, endedAt }) => when(endedAt ?? startedAt ?? plannedFor);
   const act = async (data) => {
     const input = {
@@ -39,9 +40,14 @@ export async function solo({ go }) {
         "section",
         { class: "card" },
         h("h2", {}, "When you are asked"),
-        h("ul", { class: "list" }, soloPlan.protocol.map((time) => h("li", {}, `${raised(time.sentence)}.`))),
-        way("/solo/plan", soloPlan.needs ? "Change my plan" : "Write down what I need", true),
+        plan
+          ? [
+              h("ul", { class: "list" }, plan.protocol.map((time) => h("li", {}, `${raised(time.sentence)}.`))),
+              way("/solo/plan", plan.needs ? "Change my plan" : "Write down what I need", true),
+            ]
+          : notNow("Your plan can't be read right now."),
       ),
+      !soloScenes && notNow("We can't show your scenes right now."),
       own.length > 0 && h("h2", {}, "Scenes of mine"),
       own.length > 0 &&
         h(
@@ -71,7 +77,12 @@ export async function solo({ go }) {
 
 /** The plan. */
 export async function soloPlan({ go }) {
-  const found = (await ask(SOLO)).viewer.soloPlan;
+  const data = await ask(SOLO);
+  const found = data.viewer.soloPlan;
+  // An empty form would say that nothing was written.
+  if (!found || unread(data, "viewer.soloPlan").length > 0) {
+    return { title: "My own plan", body: notNow("Your plan can't be read right now.") };
+  }
   const act = async (data) => {
     const { protocol, problems: unread } = timesWritten(data);
     if (unread.length > 0) return unread;

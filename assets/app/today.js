@@ -1,7 +1,7 @@
 // Today: what is asked now, the question itself, and what a reminder was about.
-import { Offline, ask, change, gql } from "./api.js";
+import { Offline, ask, change, gql, unread } from "./api.js";
 import * as desk from "./local_store.js";
-import { degrees, field, form, h, press, radios, say, svg, to, way, when } from "./dom.js";
+import { degrees, field, form, h, notNow, press, radios, say, svg, to, way, when } from "./dom.js";
 import { hearFrom } from "./plea.js";
 import * as queue from "./queue.js";
 import { DEGREE, MOOD, MOUTH, SHARE, SIGN, WAY, optional, options, raised } from "./words.js";
@@ -16,13 +16,18 @@ const TODAY = gql`{ viewer {
     scenes(first: 1) { nodes { id state endedAt partnerCheckIns { dueAt shared { mood } } } } } } }
 fragment times on CheckIn { id time { sentence } dueAt closesAt answerableUntil state }`;
 
-/** Brings what was asked for up to date, as far as this device can tell by itself. */
-async function offline() {
+/** The questions that this device knows to be open. */
+async function keptDue() {
   const now = Date.now();
   const waiting = new Set((await desk.queued()).map(({ id }) => id));
   const kept = (await desk.get("open")) ?? [];
   const isOpen = (one) => Date.parse(one.dueAt) <= now && now < Date.parse(one.answerableUntil) && !waiting.has(one.id);
-  const due = kept.filter(isOpen);
+  return kept.filter(isOpen);
+}
+
+/** Brings what was asked for up to date, as far as this device can tell by itself. */
+async function offline() {
+  const due = await keptDue();
   return {
     title: "Today",
     body: [
@@ -66,26 +71,29 @@ const asked = (checkIn) =>
 
 /** What is asked now. */
 export async function today() {
-  let viewer;
+  let data;
   try {
-    ({ viewer } = await ask(TODAY));
+    data = await ask(TODAY);
   } catch (error) {
     if (error instanceof Offline) return offline();
     throw error;
   }
+  const { viewer } = data;
+  const gone = (section) => unread(data, `viewer.${section}`).length > 0;
   // Ids and times alone: enough to answer without a network, and nothing to read for anybody else.
   const kept = ({ id, time, dueAt, answerableUntil }) => ({ id, time, dueAt, answerableUntil });
-  await desk.put("open", [...viewer.due.nodes, ...viewer.coming.nodes].map(kept));
+  if (viewer.due && viewer.coming) await desk.put("open", [...viewer.due.nodes, ...viewer.coming.nodes].map(kept));
   closeNotifications();
   const { account, erasure } = viewer;
   const unanswered = (one) => one.state === "UNANSWERED";
-  const due = viewer.due.nodes.filter(unanswered);
-  const past = viewer.past.nodes.filter((one) => unanswered(one) && Date.parse(one.answerableUntil) > Date.now());
-  const next = viewer.coming.nodes[0];
+  const due = viewer.due ? viewer.due.nodes.filter(unanswered) : await keptDue();
+  const past = (viewer.past?.nodes ?? []).filter((one) => unanswered(one) && Date.parse(one.answerableUntil) > Date.now());
+  const next = viewer.coming?.nodes[0];
   return {
     title: "Today",
     body: [
-      h("p", { class: "lead" }, `Hello ${account.displayName}.`),
+      h("p", { class: "lead" }, account?.displayName ? `Hello ${account.displayName}.` : "Hello."),
+      (gone("account") || gone("erasure")) && notNow("We can't show everything about your account right now."),
       erasure &&
         h(
           "p",
@@ -93,10 +101,10 @@ export async function today() {
           `Your account is to be erased on ${when(erasure.eraseAt)}. `,
           to("/settings", "Undo it"),
         ),
-      account.onHoldSince &&
+      account?.onHoldSince &&
         !erasure &&
         h("p", { class: "note" }, "Your account is on hold. ", to("/settings", "Settings")),
-      account.paused &&
+      account?.paused &&
         h(
           "p",
           { class: "note" },
@@ -104,15 +112,23 @@ export async function today() {
           " ",
           to("/settings", "Change"),
         ),
-      !account.reachability.reachable &&
+      account?.reachability &&
+        !account.reachability.reachable &&
         h("p", { class: "note" }, account.reachability.sentence, " ", to("/settings", "Settings")),
       await lateNote(),
       await waitingNote(),
       due.map(asked),
-      due.length === 0 && h("p", {}, "Nothing is asked of you right now."),
+      viewer.due
+        ? due.length === 0 && h("p", {}, "Nothing is asked of you right now.")
+        : notNow("We can't look up right now whether something is asked of you."),
+      !viewer.coming && notNow("We can't show right now when the next question comes."),
       next && h("p", { class: "hint" }, `The next question comes ${when(next.dueAt)}, or when your quiet hours end.`),
-      viewer.partnerLinks.filter(({ state }) => state === "ACTIVE").map(partner),
-      viewer.partnerLinks.length === 0 &&
+      !viewer.partnerLinks && notNow("We can't show your people right now."),
+      viewer.partnerLinks
+        ?.map((link, at) => [link, unread(data, `viewer.partnerLinks.${at}`).length > 0])
+        .filter(([{ state }]) => state === "ACTIVE")
+        .map(([link, partly]) => partner(link, partly)),
+      viewer.partnerLinks?.length === 0 &&
         h(
           "section",
           { class: "card" },
@@ -122,6 +138,7 @@ export async function today() {
           h("p", {}, "Or begin alone: you are asked, and nobody else sees it."),
           way("/solo", "Just me", true),
         ),
+      !viewer.past && notNow("We can't show your earlier questions right now."),
       past.length > 0 &&
         h(
           "details",
@@ -137,17 +154,21 @@ export async function today() {
   };
 }
 
-/** What matters now about one partner. */
-function partner(link) {
+/** What matters now about one partner. `partly`: not all of it could be read. */
+function partner(link, partly) {
   const revision = link.latestRevision;
   const mine = revision?.agreements.some(({ who, withdrawnAt }) => who === "ME" && !withdrawnAt);
-  const [scene] = link.scenes.nodes;
-  const shared = scene?.partnerCheckIns.filter((one) => one.shared).pop()?.shared;
+  const scene = link.scenes?.nodes[0];
+  const shared = scene?.partnerCheckIns?.filter((one) => one.shared).pop()?.shared;
   return h(
     "section",
     { class: "card" },
-    h("h2", {}, link.partner.displayName),
-    scene?.state === "ENDED" && h("p", {}, shared ? `${MOOD[shared.mood]}, as they last shared.` : "No update."),
+    h("h2", {}, link.partner?.displayName ?? "Your partner"),
+    partly && notNow("We can't show everything here right now."),
+    scene?.state === "ENDED" &&
+      scene.partnerCheckIns &&
+      (!shared || shared.mood) &&
+      h("p", {}, shared ? `${MOOD[shared.mood]}, as they last shared.` : "No update."),
     revision?.state === "PROPOSED" && !mine && h("p", {}, way(`/people/${link.id}/agreement`, "Read what is proposed")),
     scene &&
       scene.state !== "CANCELLED" &&
@@ -315,8 +336,16 @@ function thanks(checkIn) {
 }
 
 const REMINDER = gql`query($id: ID!) { node(id: $id) { ... on Nudge {
-  message explanation { sentences } checkIn { id state } otherReasons { nudgeId message }
-  partnerLink { id partner { displayName } } scene { id link { partner { displayName } } } } } }`;
+  reasons { message sentences checkIn { id state } link { id } scene { id } } } } }`;
+
+/** One reason of a reminder, as the way to what it is about. */
+function reason({ message, checkIn, scene, link }) {
+  const path =
+    (checkIn?.state === "UNANSWERED" && `/check-in/${checkIn.id}`) ||
+    (scene && `/scene/${scene.id}`) ||
+    (link && `/people/${link.id}`);
+  return h("p", {}, path ? way(path, message) : message);
+}
 
 /** What a reminder was about: a question leads there at once. */
 export async function reminder({ params: [id], go }) {
@@ -328,27 +357,21 @@ export async function reminder({ params: [id], go }) {
     throw error;
   }
   if (!nudge) return today();
-  const open = nudge.checkIn?.state === "UNANSWERED";
-  if (open && nudge.otherReasons.length === 0) return go(`/check-in/${nudge.checkIn.id}`);
+  const { reasons } = nudge;
+  const [first] = reasons;
+  if (reasons.length === 1 && first.checkIn?.state === "UNANSWERED") return go(`/check-in/${first.checkIn.id}`);
   closeNotifications();
   return {
     title: "A reminder",
     body: [
-      h("p", {}, nudge.message),
-      open && h("p", {}, way(`/check-in/${nudge.checkIn.id}`, "Answer")),
-      !open && nudge.scene && h("p", {}, way(`/scene/${nudge.scene.id}`, "Open")),
-      !nudge.scene && nudge.partnerLink && h("p", {}, way(`/people/${nudge.partnerLink.id}`, "Open")),
-      nudge.otherReasons.length > 0 &&
-        h(
-          "ul",
-          { class: "list" },
-          nudge.otherReasons.map((other) => h("li", {}, to(`/reminder/${other.nudgeId}`, other.message))),
-        ),
+      reasons.length === 1
+        ? reason(first)
+        : h("ul", { class: "list" }, reasons.map((each) => h("li", {}, reason(each)))),
       h(
         "details",
         {},
         h("summary", {}, "Why did this come?"),
-        nudge.explanation.sentences.map((sentence) => h("p", {}, sentence)),
+        reasons.map((each) => h("p", {}, each.sentences.join(" "))),
       ),
     ],
   };

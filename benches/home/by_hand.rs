@@ -5,14 +5,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use evenkeel::actions::AppContext;
 use evenkeel::actions::accounts::account;
 use evenkeel::actions::auth::session;
-use evenkeel::actions::check_ins::check_in;
+use evenkeel::actions::check_ins::check_in::{self, Filter};
 use evenkeel::actions::links::partner_link;
-use evenkeel::actions::links::revisions;
+use evenkeel::actions::links::revisions::{self, RevisionText};
 use evenkeel::actions::scenes::view;
 use evenkeel::domain::keyset_page::KeysetPage;
-use evenkeel::domain::negotiation::RevisionState;
+use evenkeel::domain::negotiation::{self, RevisionState};
+use evenkeel::ids::RevisionId;
 use evenkeel::store::check_in::Span;
 use serde::Serialize;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 #[derive(Serialize)]
@@ -41,7 +43,7 @@ struct Account {
 #[serde(rename_all = "camelCase")]
 struct Link {
     id: String,
-    status: String,
+    state: String,
     me: Me,
     partner: Option<Partner>,
     agreed_revision: Option<Revision>,
@@ -99,9 +101,13 @@ struct CheckIn {
 #[serde(rename_all = "camelCase")]
 struct Scene {
     id: String,
-    status: String,
+    state: String,
     intensity: Option<i32>,
     ended_at: Option<String>,
+}
+
+fn terms_of(texts: &HashMap<RevisionId, RevisionText>, id: RevisionId) -> &negotiation::Terms {
+    &texts[&id].as_ref().unwrap().terms.as_ref().unwrap().0
 }
 
 fn word(word: &str) -> String {
@@ -119,29 +125,30 @@ pub async fn home(request: HttpRequest, context: web::Data<Arc<AppContext>>) -> 
     let asked = links.iter().map(|link| link.id).collect();
     let outlines = revisions::outlines(&context, me, asked).await.unwrap();
     let agreed = outlines.values().flatten().filter(|revision| revision.state == RevisionState::Agreed);
-    let agreed: std::collections::HashMap<_, _> = agreed.map(|revision| (revision.link, revision)).collect();
+    let agreed: HashMap<_, _> = agreed.map(|revision| (revision.link, revision)).collect();
     let asked = agreed.values().map(|revision| (revision.link, revision.id)).collect();
     let texts = revisions::texts(&context, me, asked).await.unwrap();
-    let coming = check_in::page(&context, me, Some(Span::Coming), KeysetPage::first(6, None)).await.unwrap();
-    let scenes = view::all(&context, me, KeysetPage::first(2, None)).await.unwrap();
+    let coming = Filter { span: Some(Span::Coming), states: None };
+    let coming = check_in::page(&context, me, coming, KeysetPage::first(6, None)).await.unwrap();
+    let scenes = view::all(&context, me, None, KeysetPage::first(2, None)).await.unwrap();
     let partner_links = links.into_iter().map(|link| {
         let agreed = agreed.get(&link.id);
         Link {
             id: link.id.to_string(),
-            status: word(link.status.word()),
+            state: word(link.status.word()),
             me: Me { role: word(link.mine.role.word()) },
-            partner: link
-                .partners
-                .map(|side| Partner { display_name: side.display_name, role: word(side.role.word()) }),
+            partner: link.partners.map(|side| Partner {
+                display_name: side.display_name.unwrap(),
+                role: word(side.role.word()),
+            }),
             agreed_revision: agreed.map(|revision| Revision {
                 id: revision.id.to_string(),
                 number: revision.number,
                 state: word(revision.state.word()),
                 content_hash: revision.content_hash.clone(),
                 terms: Terms {
-                    stop_signal: texts[&revision.id].terms.stop_signal.clone(),
-                    protocol: texts[&revision.id]
-                        .terms
+                    stop_signal: terms_of(&texts, revision.id).stop_signal.clone(),
+                    protocol: terms_of(&texts, revision.id)
                         .protocol
                         .times()
                         .iter()
@@ -159,7 +166,7 @@ pub async fn home(request: HttpRequest, context: web::Data<Arc<AppContext>>) -> 
     });
     let last = scenes.into_iter().take(1).map(|view| Scene {
         id: view.id.to_string(),
-        status: word(view.status.word()),
+        state: word(view.status.word()),
         intensity: view.intensity,
         ended_at: view.ended_at.map(|at| at.to_string()),
     });

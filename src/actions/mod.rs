@@ -12,6 +12,7 @@ pub mod idempotency;
 pub mod links;
 pub mod metered;
 pub mod nudges;
+pub mod opened;
 pub mod operations;
 pub mod scenes;
 pub mod transaction;

@@ -62,7 +62,9 @@ pub fn record(
         let release = |of: &NudgeRow, named: &Release| match of.id == nudge.id {
             true => named.clone(),
             false => {
-                Release { send_at: named.send_at, ..release(of, channel, &disposition, tx.now, tx.chance) }
+                let own = release(of, channel, &disposition, tx.now, tx.chance);
+                let waits = own.state == NudgeState::Waiting;
+                Release { send_at: if waits { named.send_at } else { own.send_at }, ..own }
             }
         };
         let named = self::release(nudge, channel, &disposition, tx.now, tx.chance);

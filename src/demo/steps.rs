@@ -81,6 +81,6 @@ pub async fn reach_out(story: &mut Story<'_>, who: Who, scene: &Value, way: &str
 /// One of the two asks to hear from the other.
 pub async fn plea(story: &mut Story<'_>, who: Who, link: &Value) -> Result<(), StartError> {
     let query = "mutation($input: AskPartnerInput!) { askPartner(input: $input) { status } }";
-    story.does(who, query, json!({ "linkId": link })).await?;
+    story.does(who, query, json!({ "partnerOf": { "linkId": link } })).await?;
     Ok(())
 }

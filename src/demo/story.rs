@@ -104,12 +104,11 @@ impl<'a> Story<'a> {
 /// once; of a mail its first line.
 async fn inside(stage: &Stage, actor: &mut Actor, arrival: &Arrival) -> Result<String, StartError> {
     let Some(nudge) = &arrival.nudge else { return Ok(format!("“{}”", arrival.words)) };
-    let query =
-        "query($input: ID!) { node(id: $input) { ... on Nudge { message otherReasons { message } } } }";
+    let query = "query($input: ID!) { node(id: $input) { ... on Nudge { reasons { message } } } }";
     let found = stage.does(actor, query, nudge.clone()).await?;
-    let others = found["otherReasons"].as_array().into_iter().flatten();
+    let reasons = found["reasons"].as_array().into_iter().flatten();
     let mut sentences: Vec<String> = Vec::new();
-    for words in std::iter::once(&found).chain(others).filter_map(|reason| reason["message"].as_str()) {
+    for words in reasons.filter_map(|reason| reason["message"].as_str()) {
         let sentence = format!("“{words}”");
         if !sentences.contains(&sentence) {
             sentences.push(sentence);

@@ -13,7 +13,7 @@ pub const AHEAD: SignedDuration = RELEASE_DELAY;
 const SKEW: SignedDuration = SignedDuration::from_mins(10);
 
 words! {
-    /// What happened to an object, as far as the reader may know.
+    /// What happened to an object, as far as the reader may know. More may be added.
     pub enum ChangeKind {
         /// One's own account: profile, choices, a pause, a consent.
         AccountChanged = "account_changed",

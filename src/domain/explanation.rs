@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 const LATE: SignedDuration = SignedDuration::from_mins(1);
 
 words! {
-    /// The rule by which a nudge came.
+    /// The rule by which a nudge came. More may be added.
     pub enum ExplanationRule {
         /// A check-in fell due.
         CheckInDue = "check_in_due",
@@ -122,8 +122,6 @@ pub struct Facts<'a> {
 pub struct Explanation {
     /// The rule.
     pub rule: ExplanationRule,
-    /// The Revision of the agreement; None: without one.
-    pub revision: Option<i32>,
     /// When it was due.
     pub due_at: Timestamp,
     /// How its time was computed, for the recipient alone.
@@ -152,7 +150,7 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
         Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain) | Reason::Prompt => facts.due_at,
     };
     let rule = ExplanationRule::of(NudgeKind::Reminder(facts.reason));
-    Explanation { rule, revision: facts.check_in.revision, due_at, sentences }
+    Explanation { rule, due_at, sentences }
 }
 
 fn prompt(facts: &Facts<'_>) -> Vec<String> {
@@ -180,7 +178,7 @@ pub fn explain_plea(sent_at: Timestamp) -> Explanation {
             .to_owned(),
     ];
     let rule = ExplanationRule::of(NudgeKind::Plea);
-    Explanation { rule, revision: None, due_at: sent_at, sentences }
+    Explanation { rule, due_at: sent_at, sentences }
 }
 
 /// Explains a mail to an address, due at `due_at`.
@@ -201,7 +199,7 @@ pub fn explain_mail(purpose: MailPurpose, due_at: Timestamp) -> Explanation {
         }
     };
     let rule = ExplanationRule::of(NudgeKind::Mail(purpose));
-    Explanation { rule, revision: None, due_at, sentences: vec![sentence.to_owned()] }
+    Explanation { rule, due_at, sentences: vec![sentence.to_owned()] }
 }
 
 /// Why the recipient may be told what would be welcome.

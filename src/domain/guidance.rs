@@ -5,8 +5,8 @@ use super::words;
 use std::sync::LazyLock;
 
 words! {
-    /// What a guidance text is about; in the order in which they read well.
-    pub enum GuidanceTopicId {
+    /// What a guidance text is about; in the order in which they read well. More may be added.
+    pub enum GuidanceTopicKey {
         /// What drop is.
         WhatDropIs = "what_drop_is",
         /// At once, or days later.
@@ -30,7 +30,7 @@ words! {
     }
 }
 
-impl GuidanceTopicId {
+impl GuidanceTopicKey {
     /// The text: a title line, then paragraphs, each after an empty line.
     fn text(self) -> &'static str {
         match self {
@@ -68,7 +68,7 @@ impl GuidanceTopicId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topic {
     /// Its topic.
-    pub id: GuidanceTopicId,
+    pub key: GuidanceTopicKey,
     /// Its title, one line.
     pub title: String,
     /// Its paragraphs, without line breaks.
@@ -77,16 +77,16 @@ pub struct Topic {
     pub roles: &'static [Role],
 }
 
-fn read(id: GuidanceTopicId) -> Topic {
+fn read(key: GuidanceTopicKey) -> Topic {
     let mut blocks =
-        id.text().split("\n\n").map(|block| block.split_whitespace().collect::<Vec<_>>().join(" "));
-    Topic { id, title: blocks.next().unwrap_or_default(), paragraphs: blocks.collect(), roles: id.roles() }
+        key.text().split("\n\n").map(|block| block.split_whitespace().collect::<Vec<_>>().join(" "));
+    Topic { key, title: blocks.next().unwrap_or_default(), paragraphs: blocks.collect(), roles: key.roles() }
 }
 
 /// All texts, in reading order.
 pub fn topics() -> &'static [Topic] {
     static TOPICS: LazyLock<Vec<Topic>> =
-        LazyLock::new(|| GuidanceTopicId::ALL.iter().copied().map(read).collect());
+        LazyLock::new(|| GuidanceTopicKey::ALL.iter().copied().map(read).collect());
     &TOPICS
 }
 
@@ -116,7 +116,7 @@ mod tests {
         let only =
             |role: Role| topics().iter().find(|t| t.roles.contains(&role) && t.roles.len() == 2).unwrap();
         let (led, followed) = (only(Role::Dominant), only(Role::Submissive));
-        assert_ne!(led.id, followed.id);
+        assert_ne!(led.key, followed.key);
         assert_eq!(led.paragraphs.len(), followed.paragraphs.len());
         assert!(words(led).abs_diff(words(followed)) < 40, "{} and {}", words(led), words(followed));
         for role in Role::ALL {
@@ -166,11 +166,11 @@ mod tests {
 
     #[test]
     fn danger_is_met_with_people_who_can_come() {
-        for id in [GuidanceTopicId::IfSomethingFeltWrong, GuidanceTopicId::WhenItDoesNotPass] {
-            let text = read(id).paragraphs.join(" ");
+        for key in [GuidanceTopicKey::IfSomethingFeltWrong, GuidanceTopicKey::WhenItDoesNotPass] {
+            let text = read(key).paragraphs.join(" ");
             assert!(
                 text.contains("emergency number of your country") && text.contains("help line"),
-                "{id:?}"
+                "{key:?}"
             );
         }
     }

@@ -3,7 +3,7 @@
 use super::words;
 
 words! {
-    /// Why an input was not taken. The codes are stable; the sentences beside them are not.
+    /// Why an input was not taken. The codes are stable; the sentences beside them are not. More may be added.
     pub enum ProblemCode {
         /// The field is needed and is empty.
         Required = "required",

@@ -58,14 +58,57 @@ pub struct Split {
     pub parts: Vec<(AccountId, Vec<u8>)>,
 }
 
-/// One person's words, as stored.
-pub struct KeptPart {
+/// One person's words, as stored; `E` says why they could not be opened.
+pub struct KeptPart<E> {
     /// The index of their digest.
     pub side: usize,
     /// The account.
     pub account: AccountId,
     /// The serialised words.
-    pub bytes: Vec<u8>,
+    pub bytes: Result<Vec<u8>, E>,
+}
+
+/// A text as far as its parts could be opened; `E` says why one could not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartlyOpened<E> {
+    link: LinkId,
+    number: i32,
+    /// Each person's Needs, in the order of the digests.
+    pub needs: Vec<OpenedNeeds<E>>,
+    /// The terms, and whether their texts were erased; as unreadable as the words of whoever proposed them.
+    pub terms: Result<(Terms, bool), E>,
+}
+
+/// One person's Needs as far as they could be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedNeeds<E> {
+    /// The account; None after its erasure.
+    pub account: Option<AccountId>,
+    /// The Needs; None: not written, or erased.
+    pub needs: Result<Option<Needs>, E>,
+}
+
+impl<E: Copy> PartlyOpened<E> {
+    /// Whether every part of it could be opened.
+    ///
+    /// # Errors
+    /// Why one could not.
+    pub fn check_whole(&self) -> Result<(), E> {
+        self.terms.as_ref().map_err(|error| *error)?;
+        self.needs.iter().try_for_each(|part| part.needs.as_ref().map(|_| ()).map_err(|error| *error))
+    }
+
+    /// The whole text.
+    ///
+    /// # Errors
+    /// Why a part of it could not be opened.
+    pub fn whole(&self) -> Result<Content, E> {
+        let (terms, terms_erased) = self.terms.clone()?;
+        let part =
+            |part: &OpenedNeeds<E>| Ok(PersonsNeeds { account: part.account, needs: part.needs.clone()? });
+        let needs = self.needs.iter().map(part).collect::<Result<_, E>>()?;
+        Ok(Content { link: self.link, number: self.number, needs, terms, terms_erased })
+    }
 }
 
 fn digest(bytes: &[u8]) -> String {
@@ -118,38 +161,48 @@ pub fn shared_terms(frame: &[u8], content_hash: &[u8]) -> Option<SharedTerms> {
     Some(SharedTerms { protocol, partner_alert })
 }
 
-/// Joins the remaining parts of a text. None: a part does not match the frame, or the frame does not match
-/// the hash that was agreed to.
-pub fn join(frame: &[u8], content_hash: &[u8], parts: &[KeptPart]) -> Option<Content> {
+/// Joins the remaining parts of a text, of which some could not be opened. None: a part does not match the frame, or the
+/// frame does not match the hash that was agreed to.
+pub fn join<E: Copy>(frame: &[u8], content_hash: &[u8], parts: &[KeptPart<E>]) -> Option<PartlyOpened<E>> {
     let frame = read_frame(frame, content_hash)?;
-    let mut needs: Vec<PersonsNeeds> =
-        frame.digests.iter().map(|_| PersonsNeeds { account: None, needs: None }).collect();
-    let mut words = None;
+    let none = || OpenedNeeds { account: None, needs: Ok(None) };
+    let mut needs: Vec<_> = frame.digests.iter().map(|_| none()).collect();
+    let (mut words, mut unopened) = (None, None);
     for kept in parts {
-        if frame.digests.get(kept.side) != Some(&digest(&kept.bytes)) {
+        let side = needs.get_mut(kept.side)?;
+        side.account = Some(kept.account);
+        let bytes = match &kept.bytes {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                side.needs = Err(*error);
+                unopened = Some(*error);
+                continue;
+            }
+        };
+        if frame.digests.get(kept.side) != Some(&digest(bytes)) {
             return None;
         }
-        let part: Part = serde_json::from_slice(&kept.bytes).ok()?;
-        *needs.get_mut(kept.side)? = PersonsNeeds { account: Some(kept.account), needs: part.needs };
+        let part: Part = serde_json::from_slice(bytes).ok()?;
+        side.needs = Ok(part.needs);
         words = words.or(part.terms);
     }
     let erased = || ERASED.to_owned();
     let terms_erased = words.is_none();
-    let words =
-        words.unwrap_or_else(|| Words { limits: erased(), stop_signal: erased(), contact_plan: erased() });
-    Some(Content {
-        link: frame.link,
-        number: frame.number,
-        needs,
-        terms: Terms {
-            limits: words.limits,
-            stop_signal: words.stop_signal,
-            protocol: frame.protocol,
-            contact_plan: words.contact_plan,
-            partner_alert: frame.partner_alert,
-        },
-        terms_erased,
-    })
+    let words = match (words, unopened) {
+        (Some(words), _) => Ok(words),
+        // They may be in what could not be opened: nobody knows that they were erased.
+        (None, Some(error)) => Err(error),
+        (None, None) => Ok(Words { limits: erased(), stop_signal: erased(), contact_plan: erased() }),
+    };
+    let terms = words.map(|words| Terms {
+        limits: words.limits,
+        stop_signal: words.stop_signal,
+        protocol: frame.protocol,
+        contact_plan: words.contact_plan,
+        partner_alert: frame.partner_alert,
+    });
+    let terms = terms.map(|terms| (terms, terms_erased));
+    Some(PartlyOpened { link: frame.link, number: frame.number, needs, terms })
 }
 
 #[cfg(test)]
@@ -179,10 +232,10 @@ mod tests {
         (Content { link, number: 1, needs: both, terms, terms_erased: false }, alex, sam)
     }
 
-    fn kept(split: &Split) -> Vec<KeptPart> {
+    fn kept(split: &Split) -> Vec<KeptPart<&'static str>> {
         let parts = split.parts.iter().enumerate();
         parts
-            .map(|(side, (account, bytes))| KeptPart { side, account: *account, bytes: bytes.clone() })
+            .map(|(side, (account, bytes))| KeptPart { side, account: *account, bytes: Ok(bytes.clone()) })
             .collect()
     }
 
@@ -191,13 +244,13 @@ mod tests {
         let (content, alex, sam) = text();
         let split = split(&content, alex, || [7; 32]).unwrap();
         let hash = Sha256::digest(&split.frame);
-        assert_eq!(join(&split.frame, &hash, &kept(&split)), Some(content.clone()));
-        let sams = join(&split.frame, &hash, &kept(&split)[1..]).unwrap();
+        assert_eq!(join(&split.frame, &hash, &kept(&split)).unwrap().whole(), Ok(content.clone()));
+        let sams = join(&split.frame, &hash, &kept(&split)[1..]).unwrap().whole().unwrap();
         assert_eq!(sams.needs[0], PersonsNeeds { account: None, needs: None });
         assert_eq!(sams.needs[1], content.needs[1]);
         assert_eq!((sams.terms.limits.as_str(), sams.terms_erased), (ERASED, true));
         assert_eq!(sams.terms.protocol, content.terms.protocol);
-        let alexs = join(&split.frame, &hash, &kept(&split)[..1]).unwrap();
+        let alexs = join(&split.frame, &hash, &kept(&split)[..1]).unwrap().whole().unwrap();
         assert_eq!(
             (alexs.terms, alexs.terms_erased),
             (content.terms, false),
@@ -212,7 +265,7 @@ mod tests {
         let split = split(&content, alex, || [7; 32]).unwrap();
         let hash = Sha256::digest(&split.frame);
         let mut other = kept(&split);
-        other[1].bytes = split.parts[0].1.clone();
+        other[1].bytes = Ok(split.parts[0].1.clone());
         assert_eq!(join(&split.frame, &hash, &other), None);
         let mut frame = split.frame.clone();
         frame.push(b' ');
@@ -235,6 +288,36 @@ mod tests {
         assert!(frame.contains("\"version\":3") && frame.contains("\"protocol\":[60,1440,2880]"));
         assert_eq!(of_version(2), Some(content.terms.protocol.clone()));
         assert_eq!([3, 4].map(|version| of_version(version).is_some()), [true, false]);
+    }
+
+    #[test]
+    fn r08_a_part_that_cannot_be_opened_takes_its_own_words_and_no_more() {
+        let (content, alex, _) = text();
+        let split = split(&content, alex, || [7; 32]).unwrap();
+        let hash = Sha256::digest(&split.frame);
+        let without = |lost: usize| {
+            let mut parts = kept(&split);
+            parts[lost].bytes = Err("lost");
+            join(&split.frame, &hash, &parts).unwrap()
+        };
+        // Alex proposed: the terms are in their words.
+        let (alexs, sams) = (without(0), without(1));
+        assert_eq!((&alexs.terms, &alexs.needs[0].needs), (&Err("lost"), &Err("lost")));
+        assert_eq!(alexs.needs[1].needs, Ok(content.needs[1].needs.clone()));
+        assert_eq!(sams.terms, Ok((content.terms.clone(), false)));
+        assert_eq!((&sams.needs[1].needs, sams.needs[1].account), (&Err("lost"), content.needs[1].account));
+        for partly in [alexs, sams] {
+            assert_eq!(
+                (partly.check_whole(), partly.whole()),
+                (Err("lost"), Err("lost")),
+                "nobody agrees to it"
+            );
+        }
+        let mut both = kept(&split);
+        both.remove(0);
+        both[0].bytes = Err("lost");
+        let erased = join(&split.frame, &hash, &both).unwrap();
+        assert_eq!(erased.terms, Err("lost"), "erased is said only of what is known to be");
     }
 
     #[test]

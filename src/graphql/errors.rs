@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// The codes that stand in `errors[].extensions.code`. An expected outcome is not among them: that is data, in a
-/// payload's `status` and `problems`.
+/// payload's `status` and `problems`. More may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum ErrorCode {
     /// The request needs a valid access token in `Authorization: Bearer …`; refresh it or log in.
@@ -105,13 +105,14 @@ pub fn log_fault(fault: &dyn std::error::Error) -> String {
     id
 }
 
-impl From<Failure> for async_graphql::Error {
-    fn from(failure: Failure) -> Self {
+impl Failure {
+    /// The error as clients get it; `log` writes the cause of a fault into the log and returns its id there.
+    pub fn error(&self, log: impl FnOnce(&Fault) -> String) -> async_graphql::Error {
         let coded = |sentence: &str, code: ErrorCode| {
             async_graphql::Error::new(sentence).extend_with(|_, e| e.set("code", code.name()))
         };
         let internal = |fault: &Fault| {
-            let id = log_fault(fault);
+            let id = log(fault);
             coded("internal error", ErrorCode::Internal).extend_with(|_, e| e.set("id", id.clone()))
         };
         let of_fault = |fault: &Fault| match fault.spent() {
@@ -121,18 +122,24 @@ impl From<Failure> for async_graphql::Error {
             }
             None => internal(fault),
         };
-        match failure {
-            Failure::SignInNeeded => coded("Please sign in.", ErrorCode::Unauthenticated),
-            Failure::BadArgument(sentence) => coded(sentence, ErrorCode::BadArgument),
-            Failure::Repeated => coded(
+        match self {
+            Self::SignInNeeded => coded("Please sign in.", ErrorCode::Unauthenticated),
+            Self::BadArgument(sentence) => coded(sentence, ErrorCode::BadArgument),
+            Self::Repeated => coded(
                 "This mutation was sent before under the same key; its answer is not there (yet).",
                 ErrorCode::IdempotencyKeyInProgress,
             ),
-            Failure::TryLater(seconds) => coded("Please wait a little.", ErrorCode::TryLater)
-                .extend_with(|_, e| e.set("retryAfterSeconds", seconds)),
-            Failure::Fault(fault) => of_fault(&fault),
-            Failure::Shared(fault) => of_fault(&fault),
+            Self::TryLater(seconds) => coded("Please wait a little.", ErrorCode::TryLater)
+                .extend_with(|_, e| e.set("retryAfterSeconds", *seconds)),
+            Self::Fault(fault) => of_fault(fault),
+            Self::Shared(fault) => of_fault(fault),
         }
+    }
+}
+
+impl From<Failure> for async_graphql::Error {
+    fn from(failure: Failure) -> Self {
+        failure.error(|fault| log_fault(fault))
     }
 }
 

@@ -4,14 +4,13 @@ use super::errors::Failure;
 use crate::actions::check_ins::check_in;
 use crate::actions::check_ins::check_in::{CheckInView, SceneCheckIns};
 use crate::actions::links::partner_link::LinkView;
-use crate::actions::links::revisions::RevisionOutline;
+use crate::actions::links::revisions::{RevisionOutline, RevisionText};
 use crate::actions::links::{partner_link, promises, revisions};
 use crate::actions::metered::{meter, with_meter};
 use crate::actions::scenes::debrief::DebriefView;
 use crate::actions::scenes::view::SceneView;
 use crate::actions::scenes::{debrief, view};
 use crate::actions::{AppContext, Fault};
-use crate::domain::negotiation::Content;
 use crate::ids::{AccountId, CheckInId, LinkId, RevisionId, SceneId};
 use async_graphql::dataloader::{DataLoader, Loader};
 use std::collections::HashMap;
@@ -68,7 +67,11 @@ impl Loaders {
     }
 
     /// The text of a Revision of a link of the person.
-    pub async fn revision_text(&self, link: LinkId, id: RevisionId) -> Result<Option<Arc<Content>>, Failure> {
+    pub async fn revision_text(
+        &self,
+        link: LinkId,
+        id: RevisionId,
+    ) -> Result<Option<Arc<RevisionText>>, Failure> {
         self.0.load_one(TextOf(link, id)).await.map_err(Failure::Shared)
     }
 
@@ -162,7 +165,7 @@ impl Loader<RevisionsOf> for Reader {
 }
 
 impl Loader<TextOf> for Reader {
-    type Value = Arc<Content>;
+    type Value = Arc<RevisionText>;
     type Error = Arc<Fault>;
 
     async fn load(&self, keys: &[TextOf]) -> Result<HashMap<TextOf, Self::Value>, Arc<Fault>> {

@@ -11,6 +11,7 @@ mod patch;
 mod payload;
 pub mod query;
 pub mod query_cost;
+mod readable;
 mod request;
 pub mod subscription;
 pub mod types;

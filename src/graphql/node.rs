@@ -121,7 +121,7 @@ async fn partner_check_in(ctx: &Context<'_>, id: CheckInId) -> Result<Option<Par
     Ok(sides.partners.into_iter().find(|view| view.id == id).map(Into::into))
 }
 
-/// An object with an id of its own. Every object that has an id can be read anew by `node`.
+/// An object with an id of its own. Every object that has an id can be read anew by `node`. More may be added.
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "The opaque id."))]
 pub enum Node {

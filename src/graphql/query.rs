@@ -24,6 +24,7 @@ impl Query {
     }
 
     /// An object of the signed-in person by its id. Missing, malformed and somebody else's ids give null alike.
+    /// A Nudge may come with another id, that of the message that it went out with.
     async fn node(
         &self,
         ctx: &Context<'_>,

@@ -2,6 +2,7 @@
 
 use super::errors::Failure;
 use super::loaders::Loaders;
+use super::readable::Causes;
 use crate::actions::{AppContext, Caller, RequestKey, Visitor};
 use crate::auth::Requester;
 use crate::auth::network::Network;
@@ -29,7 +30,7 @@ pub fn prepare(
     asker: Asker,
 ) -> async_graphql::Request {
     let loaders = asker.requester.map(|requester| Loaders::new(context, requester.account));
-    let request = request.data(asker);
+    let request = request.data(asker).data(Causes::default());
     match loaders {
         Some(loaders) => request.data(loaders),
         None => request,

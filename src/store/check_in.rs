@@ -235,7 +235,7 @@ pub enum Span {
 pub fn page(
     db: &mut Db,
     subject: AccountId,
-    span: Option<Span>,
+    (span, states): (Option<Span>, Option<Vec<CheckInState>>),
     now: Ts,
     page: KeysetPage<CheckInId>,
 ) -> QueryResult<Vec<CheckInRow>> {
@@ -243,6 +243,9 @@ pub fn page(
         .filter(check_ins::subject_id.eq(subject))
         .select(CheckInRow::as_select())
         .into_boxed();
+    if let Some(states) = states {
+        query = query.filter(check_ins::state.eq_any(states));
+    }
     let rising = matches!(span, Some(Span::Coming | Span::Due));
     match span {
         None => {}

@@ -22,6 +22,7 @@ pub mod journal;
 mod keyset_page;
 mod location;
 pub mod log_in_challenge;
+pub mod message;
 pub mod negotiation;
 pub mod notify;
 pub mod nudge;

@@ -1,14 +1,12 @@
 //! Nudges and the attempts to deliver them.
 
 use super::dialect::{notify_workers, on_both};
-use super::schema::{attempts, check_ins, nudges};
+use super::schema::{attempts, nudges};
 use super::types::Ts;
 use super::{Db, MultiBackend};
 use crate::chance::Chance;
-use crate::domain::keyset_page::KeysetPage;
 use crate::domain::nudge::{About, AttemptOutcome, Channel, DropReason, NudgeKind, NudgeState, Reason, key};
 use crate::ids::{AccountId, AddressRequestId, AttemptId, CheckInId, DeviceId, NudgeId, PleaId, WorkerId};
-use crate::store::keyset_page::load_page;
 use diesel::prelude::*;
 use jiff::Timestamp;
 
@@ -33,7 +31,7 @@ pub struct NudgeRow {
     pub address_request_id: Option<AddressRequestId>,
     /// The check-in's round that it was planned in.
     pub round: i32,
-    /// When it may go out, or is tried again.
+    /// When it may go out, or is tried again; once it went, no later than that.
     pub send_at: Ts,
     /// After this it is of no use.
     pub expires_at: Ts,
@@ -155,7 +153,7 @@ impl NudgeRow {
     }
 
     /// The key of the need, without the device of a copy for one.
-    fn own_key(&self) -> &str {
+    pub fn own_key(&self) -> &str {
         let suffix = self.device_id.map(|device| format!("/{device}")).unwrap_or_default();
         self.key.strip_suffix(suffix.as_str()).unwrap_or(&self.key)
     }
@@ -312,49 +310,12 @@ pub fn review_pleas(db: &mut Db, recipient: AccountId, now: Ts, until: Ts) -> Qu
     Ok(reviewed)
 }
 
-/// The nudges that went out in some messages.
-pub fn of_messages(db: &mut Db, keys: &[String]) -> QueryResult<Vec<NudgeRow>> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    nudges::table
-        .filter(nudges::message_key.eq_any(keys.iter().cloned().map(Some)))
-        .filter(nudges::device_id.is_null())
-        .select(NudgeRow::as_select())
-        .load(db)
-}
-
-/// Notes that some nudges go out in one message; None: each by itself.
-pub fn join(db: &mut Db, ids: &[NudgeId], message_key: Option<&str>) -> QueryResult<usize> {
-    diesel::update(nudges::table.filter(nudges::id.eq_any(ids)))
-        .set(nudges::message_key.eq(message_key))
-        .execute(db)
-}
-
-/// Where the nudge with this key stands.
-pub fn state_of(db: &mut Db, key: &str) -> QueryResult<Option<NudgeState>> {
-    nudges::table.filter(nudges::key.eq(key)).select(nudges::state).first(db).optional()
-}
-
 /// All nudges of some check-ins.
 pub fn of_check_ins(db: &mut Db, check_ins: &[CheckInId]) -> QueryResult<Vec<NudgeRow>> {
     nudges::table
         .filter(nudges::check_in_id.eq_any(check_ins.iter().copied().map(Some)))
         .select(NudgeRow::as_select())
         .load(db)
-}
-
-/// A page of the nudges that a person got, and of those about their own check-ins that are not sent, the latest first.
-/// Unsent nudges about another person's check-in depend on that person, and are not even counted (R11).
-pub fn page(db: &mut Db, recipient: AccountId, page: KeysetPage<NudgeId>) -> QueryResult<Vec<NudgeRow>> {
-    let own = check_ins::table.filter(check_ins::subject_id.eq(recipient)).select(check_ins::id.nullable());
-    let query = nudges::table
-        .filter(nudges::recipient_id.eq(recipient))
-        .filter(nudges::device_id.is_null())
-        .filter(nudges::state.eq(NudgeState::Sent).or(nudges::check_in_id.eq_any(own).assume_not_null()))
-        .select(NudgeRow::as_select())
-        .into_boxed();
-    load_page!(db, query, page, rising: false, by: (nudges::send_at, nudges::id))
 }
 
 /// When the next waiting nudge can be claimed: when it is due and, if a worker has it, its lease has ended. None:
@@ -393,7 +354,7 @@ pub struct Release {
     pub drop_reason: Option<Option<DropReason>>,
     /// The channel it went by, or goes by next.
     pub channel: Channel,
-    /// When it is tried again; None: unchanged.
+    /// When it is tried again, or went early; None: unchanged.
     pub send_at: Option<Ts>,
     /// When it is to go out; None: unchanged.
     pub due_at: Option<Ts>,
@@ -446,9 +407,11 @@ impl Release {
         Self { attempts_forgiven, ..Self::finished(nudge, NudgeState::Dropped, Some(reason), now) }
     }
 
-    /// Finishes the nudge in this state.
+    /// Finishes the nudge in this state. One that went early, with another, has gone when it went.
     pub fn finished(nudge: &NudgeRow, state: NudgeState, reason: Option<DropReason>, now: Ts) -> Self {
-        Self { state, drop_reason: Some(reason), finished_at: Some(Some(now)), ..Self::unchanged(nudge) }
+        let went_early = state == NudgeState::Sent && now < nudge.send_at;
+        let (drop_reason, finished_at) = (Some(reason), Some(Some(now)));
+        Self { state, drop_reason, send_at: went_early.then_some(now), finished_at, ..Self::unchanged(nudge) }
     }
 }
 

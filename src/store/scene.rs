@@ -185,26 +185,50 @@ pub fn count_since(db: &mut Db, link: Option<LinkId>, by: AccountId, since: Ts) 
 }
 
 /// A page of a link's scenes, the newest first.
-pub fn page(db: &mut Db, link: LinkId, page: KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>> {
-    let query = scenes::table.filter(scenes::link_id.eq(link)).select(SceneRow::as_select()).into_boxed();
+pub fn page(
+    db: &mut Db,
+    link: LinkId,
+    states: Option<Vec<SceneState>>,
+    page: KeysetPage<SceneId>,
+) -> QueryResult<Vec<SceneRow>> {
+    let mut query = scenes::table.filter(scenes::link_id.eq(link)).select(SceneRow::as_select()).into_boxed();
+    if let Some(states) = states {
+        query = query.filter(scenes::status.eq_any(states));
+    }
     load_page!(db, query, page, rising: false, by: (scenes::created_at, scenes::id))
 }
 
 /// A page of the scenes of a person alone, the newest first.
-pub fn page_alone(db: &mut Db, account: AccountId, page: KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>> {
-    let query = scenes::table
+pub fn page_alone(
+    db: &mut Db,
+    account: AccountId,
+    states: Option<Vec<SceneState>>,
+    page: KeysetPage<SceneId>,
+) -> QueryResult<Vec<SceneRow>> {
+    let mut query = scenes::table
         .filter(scenes::link_id.is_null())
         .filter(scenes::created_by.eq(Some(account)))
         .select(SceneRow::as_select())
         .into_boxed();
+    if let Some(states) = states {
+        query = query.filter(scenes::status.eq_any(states));
+    }
     load_page!(db, query, page, rising: false, by: (scenes::created_at, scenes::id))
 }
 
 /// A page of the scenes that a person took part in, of all links and alone, the newest first.
-pub fn page_of(db: &mut Db, account: AccountId, page: KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>> {
+pub fn page_of(
+    db: &mut Db,
+    account: AccountId,
+    states: Option<Vec<SceneState>>,
+    page: KeysetPage<SceneId>,
+) -> QueryResult<Vec<SceneRow>> {
     let own =
         scene_members::table.filter(scene_members::account_id.eq(account)).select(scene_members::scene_id);
-    let query = scenes::table.filter(scenes::id.eq_any(own)).select(SceneRow::as_select()).into_boxed();
+    let mut query = scenes::table.filter(scenes::id.eq_any(own)).select(SceneRow::as_select()).into_boxed();
+    if let Some(states) = states {
+        query = query.filter(scenes::status.eq_any(states));
+    }
     load_page!(db, query, page, rising: false, by: (scenes::created_at, scenes::id))
 }
 

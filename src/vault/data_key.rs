@@ -13,37 +13,62 @@ use zeroize::Zeroizing;
 /// The data key of one account or link. It has no `Debug`, so that it cannot get into a log.
 #[derive(Clone)]
 pub struct DataKey {
-    pub(super) key: Zeroizing<[u8; 32]>,
+    /// Or why it could not be unwrapped: then nothing is sealed or opened with it.
+    key: Result<Zeroizing<[u8; 32]>, VaultError>,
     /// Makes the nonces.
-    pub(super) chance: Chance,
+    chance: Chance,
     /// Counts openings; shared with the vault that the key comes from.
-    pub(super) decryptions: Arc<AtomicU64>,
+    decryptions: Arc<AtomicU64>,
     /// The meter of the request that opens with it.
-    pub(super) meter: Option<Meter>,
+    meter: Option<Meter>,
 }
 
 impl DataKey {
     /// A new random key.
     pub fn random(chance: &Chance) -> Self {
-        Self { key: random_key(chance), chance: chance.clone(), decryptions: Arc::default(), meter: None }
+        Self::new(Ok(random_key(chance)), chance, &Arc::default(), None)
+    }
+
+    /// A key as it was unwrapped, or why it was not.
+    pub(super) fn new(
+        key: Result<Zeroizing<[u8; 32]>, VaultError>,
+        chance: &Chance,
+        decryptions: &Arc<AtomicU64>,
+        meter: Option<Meter>,
+    ) -> Self {
+        Self { key, chance: chance.clone(), decryptions: Arc::clone(decryptions), meter }
+    }
+
+    /// The same key, for one request.
+    pub(super) fn metered(&self, meter: Option<Meter>) -> Self {
+        Self { meter, ..self.clone() }
+    }
+
+    /// The key itself.
+    ///
+    /// # Errors
+    /// Why it could not be unwrapped.
+    pub(super) fn bytes(&self) -> Result<&[u8; 32], VaultError> {
+        self.key.as_deref().map_err(|error| *error)
     }
 
     /// Seals bytes for one place. An error, never an empty value, if they cannot be sealed.
     ///
     /// # Errors
-    /// If the cipher refuses the bytes.
+    /// If the cipher refuses the bytes, or the key could not be unwrapped.
     pub fn seal(&self, aad: Aad, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
-        encrypt(&self.key, &[SEALED], aad, plain, &self.chance)
+        encrypt(self.bytes()?, &[SEALED], aad, plain, &self.chance)
     }
 
     /// Opens bytes that were sealed for this place.
     pub fn open(&self, aad: Aad, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
+        let key = self.bytes()?;
         let body = sealed.strip_prefix(&[SEALED]).ok_or(VaultError::Malformed(aad.column))?;
         self.decryptions.fetch_add(1, Ordering::Relaxed);
         if let Some(meter) = &self.meter {
             meter.count(body.len())?;
         }
-        decrypt(&self.key, aad, body)
+        decrypt(key, aad, body)
     }
 
     /// Seals a text.

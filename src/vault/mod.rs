@@ -57,12 +57,7 @@ impl Vault {
         Ok(Self {
             index_key: derive("evenkeel blind index"),
             token_key: derive("evenkeel tokens"),
-            system: DataKey {
-                key: derive("evenkeel system data"),
-                chance: chance.clone(),
-                decryptions: Arc::clone(&decryptions),
-                meter: None,
-            },
+            system: DataKey::new(Ok(derive("evenkeel system data")), &chance, &decryptions, None),
             decryptions,
             meter: None,
             key_ring,
@@ -79,7 +74,7 @@ impl Vault {
     /// The same vault, for one request: what is opened by it counts against that meter.
     #[must_use]
     pub fn metered(&self, meter: Option<Meter>) -> Self {
-        Self { system: DataKey { meter: meter.clone(), ..self.system.clone() }, meter, ..self.clone() }
+        Self { system: self.system.metered(meter.clone()), meter, ..self.clone() }
     }
 
     /// The source of its keys and nonces.
@@ -117,11 +112,7 @@ impl Vault {
     /// # Errors
     /// If that master key is not in the ring.
     pub fn new_data_key(&self, aad: Aad, by: MasterId) -> Result<(DataKey, Vec<u8>), VaultError> {
-        let key = DataKey {
-            decryptions: Arc::clone(&self.decryptions),
-            meter: self.meter.clone(),
-            ..DataKey::random(&self.chance)
-        };
+        let key = self.data_key(Ok(random_key(&self.chance)));
         let wrapped = self.wrap(aad, &key, by)?;
         Ok((key, wrapped))
     }
@@ -132,7 +123,7 @@ impl Vault {
     /// If that master key is not in the ring.
     pub fn wrap(&self, aad: Aad, key: &DataKey, by: MasterId) -> Result<Vec<u8>, VaultError> {
         let master = self.key_ring.find(by).ok_or(VaultError::MissingKey(aad.column, by))?;
-        wrap(&master, aad, &key.key, &self.chance)
+        wrap(&master, aad, key.bytes()?, &self.chance)
     }
 
     /// Unwraps the data key of a row.
@@ -141,13 +132,17 @@ impl Vault {
     /// If the master key is not in the ring, or the bytes were changed or moved.
     pub fn unwrap(&self, aad: Aad, wrapped: &[u8]) -> Result<DataKey, VaultError> {
         self.decryptions.fetch_add(1, Ordering::Relaxed);
-        let key = unwrap(&self.key_ring, aad, wrapped)?;
-        Ok(DataKey {
-            key,
-            chance: self.chance.clone(),
-            decryptions: Arc::clone(&self.decryptions),
-            meter: self.meter.clone(),
-        })
+        Ok(self.data_key(Ok(unwrap(&self.key_ring, aad, wrapped)?)))
+    }
+
+    /// The data key of a row, also where it cannot be unwrapped: whatever is sealed or opened with it then fails by that,
+    /// and what is not sealed can still be read.
+    pub fn unwrap_or_shut(&self, aad: Aad, wrapped: &[u8]) -> DataKey {
+        self.unwrap(aad, wrapped).unwrap_or_else(|error| self.data_key(Err(error)))
+    }
+
+    fn data_key(&self, key: Result<Zeroizing<[u8; 32]>, VaultError>) -> DataKey {
+        DataKey::new(key, &self.chance, &self.decryptions, self.meter.clone())
     }
 
     /// Wraps the same key by another master key; None if that one wraps it already.
@@ -269,6 +264,13 @@ mod tests {
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(ours.unwrap(aad, &flipped).is_err());
         }
+        let shut = other.unwrap_or_shut(aad, &wrapped);
+        assert_eq!((shut.open(aad, &sealed), shut.seal(aad, b"words")), (Err(missing), Err(missing)));
+        assert_eq!(
+            other.wrap(aad, &shut, other.newest()),
+            Err(missing),
+            "a key that is not there is not wrapped"
+        );
         assert_ne!(ours.blind_index("email", "a@b.org"), other.blind_index("email", "a@b.org"));
     }
 

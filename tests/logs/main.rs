@@ -151,6 +151,10 @@ on_both_databases! {
         listen();
         let couple = app.couple().await;
         let scenes = [couple.scene(&app).await, couple.scene(&app).await];
+        for scene in &scenes {
+            let tea = json!({ "sceneId": scene, "givenBy": "ME", "comforts": ["WARMTH"], "note": "tea" });
+            couple.alex.done(&app, "recordAftercare", tea, "").await;
+        }
         tamper(&app, "UPDATE partner_links SET data_key = pair");
         let query = "query($a: ID!, $b: ID!) { a: node(id: $a) { id ... on Scene { link { id } aftercare { note } } }
             b: node(id: $b) { id ... on Scene { link { id } aftercare { note } } } }";

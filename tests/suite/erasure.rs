@@ -107,7 +107,7 @@ on_both_databases! {
                 Ok::<_, StoreError>(store::negotiation::contents(db, &ids)?)
             }
         }).await.unwrap();
-        let key = link_key(&app.app.context.vault, &found).unwrap();
+        let key = link_key(&app.app.context.vault, &found);
         use evenkeel::ids::TypedId as _;
         assert_eq!(rows.len(), 2);
         for store::negotiation::SharedRow { id: revision, content: sealed, .. } in &rows {

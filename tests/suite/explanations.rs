@@ -13,13 +13,13 @@ const LOOKED: &str = "Then a time was looked for at which both of you are likely
 
 /// The explanations of a person's nudges on a rung, sent or planned, the earliest first: `sentences` and the rest.
 async fn explained(app: &TestApp, person: &Person, rung: &str) -> Vec<Value> {
-    let query = "{ viewer { nudges(first: 50) { nodes { rung state explanation { rule revision dueAt sentences } } } } }";
-    let data = person.ask(app, query, json!({})).await;
-    let nodes = data["viewer"]["nudges"]["nodes"].as_array().unwrap();
-    let mut found: Vec<_> = nodes
-        .iter()
-        .filter(|nudge| nudge["rung"] == rung)
-        .map(|nudge| nudge["explanation"].clone())
+    let reasons = person.reasons(app, "kind rule revision { number } dueAt sentences").await;
+    let of_rung = reasons.iter().filter(|reason| reason["kind"] == rung);
+    let mut found: Vec<_> = of_rung
+        .map(|reason| {
+            let revision = &reason["revision"]["number"];
+            json!({ "rule": reason["rule"], "revision": revision, "dueAt": reason["dueAt"], "sentences": reason["sentences"] })
+        })
         .collect();
     found.sort_by_key(|explanation| text(&explanation["dueAt"]));
     found
@@ -168,7 +168,7 @@ on_both_databases! {
         app.pass_minutes(HOUR).await;
         let push = couple.sam.pushes(&app).remove(0);
         let payload: Value = serde_json::from_slice(&push.payload).unwrap();
-        let query = "query($id: ID!) { node(id: $id) { ... on Nudge { explanation { sentences } } } }";
+        let query = "query($id: ID!) { node(id: $id) { ... on Nudge { reasons { sentences } } } }";
         let id = json!({ "id": payload["nudge"] });
         assert_eq!(couple.alex.ask(&app, query, id.clone()).await["node"], Value::Null);
         assert_ne!(couple.sam.ask(&app, query, id).await["node"], Value::Null);

@@ -110,7 +110,7 @@ async fn everything(app: &TestApp) -> Couple {
     let later = (app.clock.now() + jiff::SignedDuration::from_hours(9)).to_string();
     let plan = json!({ "linkId": link, "plannedFor": later, "setting": "IN_PERSON", "partedAt": later });
     let planned = text(&alex.done(app, "planScene", plan, "scene { id }").await["scene"]["id"]);
-    alex.done(app, "askPartner", json!({ "sceneId": planned }), "").await;
+    alex.done(app, "askPartner", json!({ "partnerOf": { "sceneId": planned } }), "").await;
     alex.done(app, "setSceneAlert", json!({ "sceneId": planned, "alertPermission": "ALLOW" }), "").await;
     alex.done(app, "invitePartner", json!({ "role": "SWITCH" }), "").await;
     let reset = "mutation($e: String!) { requestPasswordReset(input: { email: $e }) { status } }";
@@ -202,7 +202,7 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("outreaches.id", KEY), ("outreaches.scene_id", KEY), ("outreaches.account_id", In("scenes.outreaches.whose")),
     ("outreaches.way", In("scenes.outreaches.way")), ("outreaches.happened_at", In("scenes.outreaches.happenedAt")),
     ("outreaches.created_at", In("scenes.outreaches.createdAt")),
-    ("nudges.id", In("nudges.id")), ("nudges.key", KEY), ("nudges.rung", In("nudges.rung")), ("nudges.channel", In("nudges.channel")),
+    ("nudges.id", In("nudges.id")), ("nudges.key", KEY), ("nudges.rung", In("nudges.kind")), ("nudges.channel", In("nudges.channel")),
     ("nudges.recipient_id", KEY), ("nudges.check_in_id", In("nudges.checkIn")), ("nudges.address_request_id", KEY),
     ("nudges.round", In("nudges.round")), ("nudges.send_at", In("nudges.sendAt")), ("nudges.expires_at", In("nudges.expiresAt")),
     ("nudges.state", In("nudges.state")), ("nudges.drop_reason", In("nudges.dropReason")), ("nudges.attempts", ASIDE),
@@ -216,7 +216,7 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("link_members.promise_count_wanted", In("links.promiseCountWanted")),
     ("link_members.pleas_at_night", In("links.pleasAtNight")), ("nudges.plea_id", KEY), ("pleas.id", KEY), ("pleas.link_id", KEY),
     ("pleas.scene_id", In("links.myPleas.scene?")), ("pleas.author_id", KEY), ("pleas.created_at", In("links.myPleas.createdAt")),
-    ("pleas.taken_back_at", In("links.myPleas.takenBackAt?")), ("check_ins.postponed_until", ASIDE), ("check_ins.heard_from", ASIDE), ("nudges.message_key", ASIDE),
+    ("pleas.taken_back_at", In("links.myPleas.takenBackAt?")), ("check_ins.postponed_until", ASIDE), ("check_ins.heard_from", ASIDE), ("nudges.message_key", In("nudges.message")),
     ("check_ins.share_before", ASIDE), ("check_ins.shared_from", ASIDE),
     ("totp_factors.account_id", KEY), ("totp_factors.secret", SECRET), ("totp_factors.created_at", In("factors.createdAt")),
     ("totp_factors.confirmed_at", In("factors.confirmedAt?")), ("totp_factors.last_step", ASIDE),

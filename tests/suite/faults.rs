@@ -63,12 +63,12 @@ on_both_databases! {
         couple.allow_alert(&app, &couple.sam, true).await;
         couple.scene(&app).await;
         let query = "query($after: String) { viewer { nudges(first: 1, after: $after) {
-            nodes { rung sendAt } pageInfo { hasNextPage endCursor } } } }";
+            nodes { sendAt reasons { kind } } pageInfo { hasNextPage endCursor } } } }";
         let (mut after, mut seen) = (Value::Null, Vec::new());
         loop {
             let page = couple.alex.ask(&app, query, json!({ "after": after })).await["viewer"]["nudges"].clone();
             assert_eq!(page["nodes"].as_array().unwrap().len(), 1, "every page is full: {page}");
-            seen.push(page["nodes"][0]["rung"].clone());
+            seen.push(page["nodes"][0]["reasons"][0]["kind"].clone());
             if page["pageInfo"]["hasNextPage"] == false {
                 break;
             }

@@ -29,7 +29,7 @@ const DOCUMENTS: [&str; 6] = [
     "mutation { updateProfile(input: { displayName: \"Alex\", zone: \"Europe/Berlin\", quietHours: null }) { status problems { field code sentence } } }",
     "mutation M($i: AnswerCheckInInput!) { answerCheckIn(input: $i) { status } skipCheckIn(input: { checkInId: \"\"\"block \\\"\"\" text\"\"\" }) { status @include(if: true) } }",
     "query { __schema { types { name fields(includeDeprecated: true) { name args { defaultValue } type { kind ofType { name } } } } } __typename }",
-    "{ a: viewer @skip(if: false) { nudges(first: 1, after: \"x\") { nodes { id explanation { sentences } } } } b: __typename } # end",
+    "{ a: viewer @skip(if: false) { nudges(first: 1, after: \"x\") { nodes { id reasons { sentences } } } } b: __typename } # end",
 ];
 
 /// Pieces of documents.

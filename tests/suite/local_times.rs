@@ -120,7 +120,7 @@ on_both_databases! {
             for push in person.pushes(&app) {
                 said.push(person.nudge(&app, &push).await.to_string());
             }
-            let query = "{ viewer { nudges(first: 50) { nodes { explanation { sentences } } } } }";
+            let query = "{ viewer { nudges(first: 50) { nodes { reasons { sentences } } } } }";
             said.push(person.ask(&app, query, json!({})).await.to_string());
             assert!(said.iter().any(|said| said.contains(words)), "{words}: {said:#?}");
         }
@@ -141,7 +141,7 @@ on_both_databases! {
             let prompts = person.timeline_of(&app, "REACH_OUT").await;
             assert_eq!(prompts, ["25 14:00 push REACH_OUT"], "an hour after the goodbye");
         }
-        let said = couple.alex.ask(&app, "{ viewer { nudges(first: 50) { nodes { rung explanation { sentences } } } } }", json!({})).await;
+        let said = couple.alex.ask(&app, "{ viewer { nudges(first: 50) { nodes { reasons { kind sentences } } } } }", json!({})).await;
         assert!(said.to_string().contains("You two parted on Sunday 25 October at 14:00, so it waited until an hour after that."), "{said}");
         let late = json!({ "sceneId": scene, "partedAt": instant(minute(23 * HOUR)) });
         app.pass_until(minute(21 * HOUR)).await;

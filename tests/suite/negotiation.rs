@@ -76,11 +76,11 @@ fn refused(field: &str, code: &str) -> Value {
     json!([{ "field": field, "code": code }])
 }
 
-/// The rungs of all pushes to a person.
+/// The kinds of the reasons of all pushes to a person.
 async fn rungs(app: &TestApp, person: &Person) -> Vec<String> {
     let mut rungs = Vec::new();
     for push in person.pushes(app) {
-        rungs.push(text(&person.nudge(app, &push).await["rung"]));
+        rungs.extend(person.reasons_of(app, &push).await.iter().map(|reason| text(&reason["kind"])));
     }
     rungs
 }

@@ -102,7 +102,8 @@ async fn costs(backend: Backend, revisions: usize) -> Vec<(&'static str, usize, 
     costs.of("claims up to the alert", app.pass_minutes(20 * HOUR)).await;
     let mut told = 0;
     for push in sam.pushes(&app) {
-        told += usize::from(sam.nudge(&app, &push).await["rung"] == "TELL_PARTNER");
+        let reasons = sam.reasons_of(&app, &push).await;
+        told += reasons.iter().filter(|reason| reason["kind"] == "TELL_PARTNER").count();
     }
     assert!(told > 0, "Sam was told that Alex did not answer");
 
@@ -111,9 +112,9 @@ async fn costs(backend: Backend, revisions: usize) -> Vec<(&'static str, usize, 
     costs.of("a link's Revisions", alex.ask(&app, OF_LINK, json!({ "id": link }))).await;
     let read = costs.of("a scene's Revision", alex.ask(&app, OF_SCENE, json!({ "id": over }))).await;
     assert_eq!(read["node"]["revision"]["id"], proposed["id"], "{read}");
-    let nudges = "{ viewer { nudges(first: 20) { nodes { message explanation { revision } } } } }";
+    let nudges = "{ viewer { nudges(first: 20) { nodes { reasons { message revision { number } } } } } }";
     let nudges = costs.of("nudges explained", sam.ask(&app, nudges, json!({}))).await;
-    assert!(text(&nudges["viewer"]["nudges"]["nodes"][0]["message"]).len() > 5);
+    assert!(text(&nudges["viewer"]["nudges"]["nodes"][0]["reasons"][0]["message"]).len() > 5);
     costs.of_mutation("endLink", sam, json!({ "linkId": link }), "").await;
     costs.noted
 }

@@ -381,15 +381,15 @@ on_both_databases! {
         for person in [&couple.alex, &couple.sam] {
             for push in person.pushes(&app) {
                 let nudge = person.nudge(&app, &push).await;
-                let rung = text(&nudge["rung"]);
-                kinds.extend(nudge["otherReasons"].as_array().unwrap().iter().map(|reason| text(&reason["rung"])));
+                let reasons = nudge["reasons"].as_array().unwrap();
+                let rung = text(&reasons[0]["kind"]);
+                kinds.extend(reasons.iter().map(|reason| text(&reason["kind"])));
                 let mut payload: Value = serde_json::from_slice(&push.payload).unwrap();
                 let id = text(&payload["nudge"]);
                 // A tap by the person asked leads to the question; only the tap shows it, not what is visible.
                 let leads = text(&payload["notification"]["navigate"]);
                 let path = if rung.starts_with("ASK") { format!("{}/c/", app.url) } else { format!("{}/open#", app.url) };
                 assert!(leads.starts_with(&path) && leads.ends_with(&format!("#{id}")), "{rung}: {leads}");
-                kinds.push(rung);
                 payload["nudge"] = json!(id.len());
                 payload["notification"]["navigate"] = Value::Null;
                 let topic = push.topic.map(|topic| topic.len());

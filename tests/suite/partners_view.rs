@@ -37,9 +37,8 @@ async fn set_alert(app: &TestApp, person: &Person, scene: &str, allowed: Option<
 async fn alerts(app: &TestApp, person: &Person) -> Vec<String> {
     let mut messages = Vec::new();
     for push in person.pushes(app) {
-        let nudge = person.nudge(app, &push).await;
-        for reason in std::iter::once(&nudge).chain(nudge["otherReasons"].as_array().unwrap()) {
-            if reason["rung"] == "TELL_PARTNER" {
+        for reason in person.reasons_of(app, &push).await {
+            if reason["kind"] == "TELL_PARTNER" {
                 messages.push(text(&reason["message"]));
             }
         }
@@ -130,9 +129,8 @@ on_both_databases! {
         app.pass_minutes(2 * DAY).await;
         let mut made = Vec::new();
         for couple in &couples {
-            let query = "{ viewer { nudges(first: 50) { nodes { id rung } } } }";
-            let nudges = couple.alex.ask(&app, query, json!({})).await["viewer"]["nudges"]["nodes"].clone();
-            let alerts = nudges.as_array().unwrap().iter().filter(|nudge| nudge["rung"] == "TELL_PARTNER");
+            let reasons = couple.alex.reasons(&app, "kind").await;
+            let alerts = reasons.iter().filter(|reason| reason["kind"] == "TELL_PARTNER");
             made.push(alerts.map(|alert| text(&alert["id"])["Nudge_".len()..][..12].to_owned()).collect::<Vec<_>>());
         }
         assert_eq!((made[0].len(), &made[0]), (1, &made[1]), "the first 48 bits of the id are an instant");

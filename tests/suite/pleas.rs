@@ -8,19 +8,18 @@ use serde_json::{Value, json};
 const PLAIN: &str = "Hearing from you would be welcome.";
 
 async fn ask(app: &TestApp, couple: &Couple, person: &Person) -> Value {
-    let select = "plea { id state } partnerLink { myNeeds { grounding } } guidance { topics { title } helpLines { sentence } }";
-    person.change(app, "askPartner", json!({ "linkId": couple.link }), select).await
+    let select = "plea { id state } link { myNeeds { grounding } } guidance { topics { title } helpLines { sentence } }";
+    person.change(app, "askPartner", json!({ "partnerOf": { "linkId": couple.link } }), select).await
 }
 
 /// What reached a person by a plea: when, and in which words.
 async fn heard(app: &TestApp, person: &Person) -> Vec<String> {
-    let query = "{ viewer { nudges(first: 50) { nodes { rung message finishedAt explanation { rule } partnerLink { id } } } } }";
-    let nodes = person.ask(app, query, json!({})).await["viewer"]["nudges"]["nodes"].clone();
-    let pleas = nodes.as_array().unwrap().iter().filter(|nudge| nudge["rung"] == "PLEA");
-    let line = |nudge: &Value| {
-        assert_eq!(nudge["explanation"]["rule"], "ASKED_TO_GET_IN_TOUCH");
-        assert_ne!(nudge["partnerLink"], Value::Null, "whose it is");
-        format!("{} {}", &text(&nudge["finishedAt"])[8..16], text(&nudge["message"]))
+    let reasons = person.reasons(app, "kind message rule link { id }").await;
+    let pleas = reasons.iter().filter(|reason| reason["kind"] == "PLEA");
+    let line = |plea: &Value| {
+        assert_eq!(plea["rule"], "ASKED_TO_GET_IN_TOUCH");
+        assert_ne!(plea["link"], Value::Null, "whose it is");
+        format!("{} {}", &text(&plea["finishedAt"])[8..16], text(&plea["message"]))
     };
     let mut lines: Vec<_> = pleas.map(line).collect();
     lines.sort();
@@ -199,8 +198,8 @@ on_both_databases! {
         app.pass_until(minute(2 * DAY)).await;
         assert_eq!(heard(&app, &couples[0].alex).await, Vec::<String>::new());
         assert_eq!(heard(&app, &couples[1].alex).await, [format!("24T19:00 {PLAIN}")]);
-        let ended = couples[0].sam.refused(&app, "askPartner", json!({ "linkId": couples[0].link })).await;
-        assert_eq!(ended, ("linkId".to_owned(), "WRONG_STATE".to_owned()));
+        let ended = couples[0].sam.refused(&app, "askPartner", json!({ "partnerOf": { "linkId": couples[0].link } })).await;
+        assert_eq!(ended, ("partnerOf.linkId".to_owned(), "WRONG_STATE".to_owned()));
     }
 
     async fn r37_what_a_pause_or_quiet_hours_kept_is_heard_as_soon_as_they_end(app) {

@@ -83,11 +83,11 @@ async fn belongings(app: &TestApp, couple: &Couple) -> Belongings {
     let entry = json!({ "text": "warm tea", "sceneId": ended });
     let entry = alex.done(app, "writeJournalEntry", entry, "entry { id }").await;
     alex.done(app, "writeDebrief", json!({ "sceneId": ended, "text": "warm tea" }), "").await;
-    let query = "{ viewer { account { id } nudges { nodes { id checkIn { id } } }
+    let query = "{ viewer { account { id } nudges { nodes { id reasons { checkIn { id } } } }
         partnerLinks { latestRevision { id contentHash } } } }";
     let viewer = alex.ask(app, query, json!({})).await["viewer"].clone();
     let nudges = viewer["nudges"]["nodes"].as_array().unwrap();
-    let nudge = nudges.iter().find(|nudge| !nudge["checkIn"].is_null()).unwrap();
+    let nudge = nudges.iter().find(|nudge| !nudge["reasons"][0]["checkIn"].is_null()).unwrap();
     Belongings {
         account: text(&viewer["account"]["id"]),
         link: couple.link.clone(),

@@ -202,11 +202,9 @@ async fn tablet(app: &TestApp, person: &Person) -> String {
 
 /// A person's nudges about a check-in on one rung, as they see them listed.
 async fn nudges_of(app: &TestApp, person: &Person, check_in: &Value, rung: &str) -> Vec<Value> {
-    let query = "{ viewer { nudges(first: 50) { nodes { id rung state checkIn { id } } } } }";
-    let data = person.ask(app, query, json!({})).await;
-    let mut nodes = data["viewer"]["nudges"]["nodes"].as_array().unwrap().clone();
-    nodes.retain(|nudge| nudge["checkIn"]["id"] == check_in["id"] && nudge["rung"] == rung);
-    nodes
+    let mut reasons = person.reasons(app, "kind checkIn { id }").await;
+    reasons.retain(|reason| reason["checkIn"]["id"] == check_in["id"] && reason["kind"] == rung);
+    reasons
 }
 
 /// The states of [`nudges_of`].

@@ -1,7 +1,7 @@
 //! schema.graphql is what the code prints, and everything in it is described.
 
 use async_graphql::parser::parse_schema;
-use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
+use async_graphql::parser::types::{ObjectType, TypeKind, TypeSystemDefinition};
 
 #[test]
 fn schema_graphql_is_what_the_code_prints() {
@@ -85,4 +85,105 @@ fn every_mutation_takes_one_input_and_tells_status_and_problems() {
             "{payload}"
         );
     }
+}
+
+/// What a payload may hold that no screen keeps: it is shown or used once.
+const ONCE: [&str; 11] = [
+    "begun",
+    "code",
+    "download",
+    "guidance",
+    "outcome",
+    "pleaProblems",
+    "problems",
+    "recoveryCodes",
+    "remaining",
+    "setup",
+    "tokens",
+];
+
+/// The mutations that change no more than the screens of the signed-in person themselves: `viewer` is what they changed.
+const OF_VIEWER: [&str; 12] = [
+    "beginPasskeyReauthentication",
+    "beginPasskeyRegistration",
+    "beginTotp",
+    "cancelErasure",
+    "confirmTotp",
+    "createExportDownload",
+    "declineInvitation",
+    "finishPasskeyReauthentication",
+    "reauthenticate",
+    "removeTotp",
+    "renewRecoveryCodes",
+    "requestEmailChange",
+];
+
+/// The mutations of somebody who is not signed in, or whom the answer does not know: there is nothing that a screen shows.
+const OF_NOBODY: [&str; 10] = [
+    "beginPasskeyLogIn",
+    "completeLogIn",
+    "confirmEmail",
+    "confirmEmailChange",
+    "finishPasskeyLogIn",
+    "logIn",
+    "refreshSession",
+    "requestPasswordReset",
+    "resetPassword",
+    "signUp",
+];
+
+fn objects() -> std::collections::BTreeMap<String, ObjectType> {
+    let definitions = parse_schema(evenkeel::graphql::print()).unwrap().definitions.into_iter();
+    let of_object = |definition| match definition {
+        TypeSystemDefinition::Type(definition) => match definition.node.kind {
+            TypeKind::Object(object) => Some((definition.node.name.node.to_string(), object)),
+            _ => None,
+        },
+        _ => None,
+    };
+    definitions.filter_map(of_object).collect()
+}
+
+fn bare(kind: &impl ToString) -> String {
+    kind.to_string().replace(['[', ']', '!'], "")
+}
+
+#[test]
+fn every_payload_names_what_it_changed() {
+    let objects = objects();
+    let is_node = |kind: &str| {
+        objects.get(kind).is_some_and(|object| object.implements.iter().any(|name| name.node == "Node"))
+    };
+    let shown_by_viewer: Vec<_> =
+        objects["Viewer"].fields.iter().map(|field| bare(&field.node.ty.node)).collect();
+    let (mut wrong, mut seen) = (Vec::new(), Vec::new());
+    for mutation in &objects["Mutation"].fields {
+        let name = mutation.node.name.node.as_str();
+        let (mut names_something, mut viewer) = (false, false);
+        for field in &objects[&bare(&mutation.node.ty.node)].fields {
+            let (field, kind) = (field.node.name.node.as_str(), bare(&field.node.ty.node));
+            match field {
+                "status" => {}
+                "viewer" => viewer = true,
+                _ if ONCE.contains(&field) => seen.push(field.to_owned()),
+                _ if is_node(&kind) || kind == "ID" || shown_by_viewer.contains(&kind) => {
+                    names_something = true
+                }
+                _ => wrong.push(format!("{name}: a cache has no place for `{field}: {kind}`")),
+            }
+        }
+        let of_nobody = OF_NOBODY.contains(&name);
+        if viewer == of_nobody {
+            wrong.push(format!("{name}: `viewer` is {}", if viewer { "there" } else { "missing" }));
+        }
+        if names_something == (of_nobody || OF_VIEWER.contains(&name)) {
+            wrong.push(format!(
+                "{name}: what it changed is {}",
+                if names_something { "named" } else { "not named" }
+            ));
+        }
+    }
+    let unused = ONCE.iter().filter(|once| !seen.iter().any(|field| field == *once));
+    wrong.extend(unused.map(|once| format!("no payload has `{once}`")));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

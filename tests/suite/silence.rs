@@ -28,9 +28,8 @@ async fn silent(backend: Backend) -> (TestApp, Couple) {
 
 /// What this person was told by push and by mail.
 async fn told(app: &TestApp, person: &Person) -> Vec<String> {
-    let query = "{ viewer { nudges(first: 50) { nodes { rung state message explanation { sentences } } } } }";
-    let nodes = person.ask(app, query, json!({})).await["viewer"]["nudges"]["nodes"].clone();
-    let sent = nodes.as_array().unwrap().iter().filter(|nudge| nudge["state"] == "SENT");
+    let reasons = person.reasons(app, "kind message sentences").await;
+    let sent = reasons.iter().filter(|reason| reason["state"] == "SENT");
     let mails = person.mails(app).into_iter().filter_map(|mail| mail.text());
     sent.map(ToString::to_string).chain(mails).collect()
 }

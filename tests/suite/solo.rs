@@ -50,7 +50,7 @@ on_both_databases! {
         assert_eq!(scene["myCheckIns"][0]["dueAt"], "2026-10-25T09:00:00.000Z");
         assert_eq!(first["myCheckIns"].as_array().unwrap().len(), 3, "what was promised stays");
         app.pass_until(minute(20 * HOUR)).await;
-        let said = robin.ask(&app, "{ viewer { nudges(first: 50) { nodes { explanation { sentences } } } } }", json!({})).await;
+        let said = robin.ask(&app, "{ viewer { nudges(first: 50) { nodes { reasons { sentences } } } } }", json!({})).await;
         assert!(said.to_string().contains("Your own plan asks the next day at 10:00: Sunday 25 October at 10:00."), "{said}");
     }
 
@@ -83,13 +83,14 @@ on_both_databases! {
         let later = instant(minute(5 * HOUR));
         for (mutation, input) in [
             ("recordOutreach", json!({ "sceneId": scene, "way": "CALL" })),
-            ("askPartner", json!({ "sceneId": scene })),
+            ("askPartner", json!({ "partnerOf": { "sceneId": scene } })),
             ("setSceneAlert", json!({ "sceneId": scene, "alertPermission": "ALLOW" })),
             ("setParting", json!({ "sceneId": scene, "partedAt": later })),
             ("writeDebrief", json!({ "sceneId": scene, "text": "calm" })),
         ] {
+            let field = if mutation == "askPartner" { "partnerOf.sceneId" } else { "sceneId" };
             let refused = alex.refused(&app, mutation, input).await;
-            assert_eq!(refused, ("sceneId".to_owned(), "WRONG_STATE".to_owned()), "{mutation}");
+            assert_eq!(refused, (field.to_owned(), "WRONG_STATE".to_owned()), "{mutation}");
         }
         let kept = "scene { aftercare { givenBy note } }";
         let given = json!({ "sceneId": scene, "givenBy": "ME", "comforts": ["WATER"], "note": "tea" });

@@ -41,11 +41,11 @@ on_both_databases! {
         let scene = scene_with_aftercare(&app, &couple).await;
 
         // 5: check-ins for both, and Alex can see what is to come for Alex.
-        let query = "{ viewer { nudges(first: 50) { nodes { rung channel sendAt state } } } }";
+        let query = "{ viewer { nudges(first: 50) { nodes { channel sendAt state reasons { kind } } } } }";
         let planned = couple.alex.ask(&app, query, json!({})).await["viewer"]["nudges"]["nodes"].clone();
-        let asks: Vec<_> = planned.as_array().unwrap().iter().filter(|n| n["rung"] == "ASK").collect();
+        let asks: Vec<_> = planned.as_array().unwrap().iter().filter(|n| n["reasons"][0]["kind"] == "ASK").collect();
         assert_eq!(asks.len(), 3, "{planned}");
-        assert!(planned.as_array().unwrap().iter().all(|n| n["rung"] != "REACH_OUT"), "prompts show when they come");
+        assert!(planned.as_array().unwrap().iter().all(|n| n["reasons"][0]["kind"] != "REACH_OUT"), "prompts show when they come");
 
         // 6: an hour later each is asked, and each is reminded to reach out.
         app.pass_until(at("2026-10-24T19:00:00.000Z")).await;
@@ -56,9 +56,10 @@ on_both_databases! {
         // 7: Sam taps and answers in one go: the mood is shared, the note is not.
         let mut asked = Value::Null;
         for push in couple.sam.pushes(&app) {
-            let nudge = couple.sam.nudge(&app, &push).await;
-            if nudge["rung"] == "ASK" {
-                asked = nudge["checkIn"]["id"].clone();
+            for reason in couple.sam.reasons_of(&app, &push).await {
+                if reason["kind"] == "ASK" {
+                    asked = reason["checkIn"]["id"].clone();
+                }
             }
         }
         let query = "mutation($input: AnswerCheckInInput!) { answerCheckIn(input: $input) {
@@ -75,8 +76,8 @@ on_both_databases! {
         assert_eq!(times(&app, &couple.alex)[1..], ["2026-10-25T10:00:00.000Z"], "11:00 CET, three hours after the mail");
         assert_eq!(times(&app, &couple.sam)[1..], ["2026-10-25T14:00:00.000Z"], "07:00 PDT, the end of Sam's night");
         let told = couple.sam.pushes(&app).pop().unwrap();
-        let nudge = couple.sam.nudge(&app, &told).await;
-        assert_eq!((&nudge["rung"], &nudge["message"]), (&json!("TELL_PARTNER"), &json!("A call would be welcome.")));
+        let reason = couple.sam.reasons_of(&app, &told).await.remove(0);
+        assert_eq!((&reason["kind"], &reason["message"]), (&json!("TELL_PARTNER"), &json!("A call would be welcome.")));
         assert_eq!(couple.sam.mails(&app).len(), 1, "nothing more was sent to Sam for that check-in");
         pushes_are_sound(&app);
         let mail = couple.alex.mails(&app).pop().unwrap();
@@ -154,11 +155,11 @@ on_both_databases! {
         // 02:00 in Berlin, 18:00 in Los Angeles.
         app.pass_until(at("2026-10-26T01:00:00.000Z")).await;
         for couple in &couples {
-            couple.sam.done(&app, "askPartner", json!({ "linkId": couple.link }), "").await;
+            couple.sam.done(&app, "askPartner", json!({ "partnerOf": { "linkId": couple.link } }), "").await;
         }
         app.pass_minutes(30).await;
         // Who cannot sleep is heard where it is day.
-        couples[0].alex.done(&app, "askPartner", json!({ "linkId": couples[0].link }), "").await;
+        couples[0].alex.done(&app, "askPartner", json!({ "partnerOf": { "linkId": couples[0].link } }), "").await;
         app.pass_minutes(DAY).await;
         assert_eq!(couples[0].alex.timeline(&app).await, ["26 07:00 push PLEA"], "08:00 in Berlin");
         assert_eq!(couples[1].alex.timeline(&app).await, ["26 01:02 push PLEA"]);
@@ -213,15 +214,9 @@ on_both_databases! {
 /// When a person's phone showed the first question of a check-in of theirs.
 async fn asked_at(app: &TestApp, person: &Person, check_in: &Value) -> jiff::Timestamp {
     for push in person.pushes(app) {
-        let nudge = person.nudge(app, &push).await;
-        let mut ids = vec![nudge["id"].clone()];
-        ids.extend(nudge["otherReasons"].as_array().unwrap().iter().map(|reason| reason["nudgeId"].clone()));
-        for id in ids {
-            let query = "query($id: ID!) { node(id: $id) { ... on Nudge { rung checkIn { id } } } }";
-            let found = person.ask(app, query, json!({ "id": id })).await["node"].clone();
-            if found["rung"] == "ASK" && found["checkIn"]["id"] == check_in["id"] {
-                return push.at;
-            }
+        let reasons = person.reasons_of(app, &push).await;
+        if reasons.iter().any(|reason| reason["kind"] == "ASK" && reason["checkIn"]["id"] == check_in["id"]) {
+            return push.at;
         }
     }
     panic!("{} was never asked by push: {check_in}", person.name);

@@ -2,7 +2,7 @@
 //! while people go on.
 
 mod at_rest;
-mod damaged;
+pub mod damaged;
 mod kills;
 
 use crate::support::care::HOUR;

@@ -31,10 +31,8 @@ impl Person {
     pub async fn timeline(&self, app: &TestApp) -> Vec<String> {
         let mut lines = Vec::new();
         for push in self.pushes(app) {
-            let nudge = self.nudge(app, &push).await;
-            let others = nudge["otherReasons"].as_array().unwrap();
-            for reason in std::iter::once(&nudge).chain(others) {
-                lines.push(format!("{} push {}", stamp(push.at), text(&reason["rung"])));
+            for reason in self.reasons_of(app, &push).await {
+                lines.push(format!("{} push {}", stamp(push.at), text(&reason["kind"])));
             }
         }
         for mail in self.mails(app) {
@@ -59,13 +57,11 @@ impl Person {
 
     /// The rungs of this person's own nudges of a check-in in this state, sorted.
     pub async fn rungs(&self, app: &TestApp, check_in: &Value, state: &str) -> Vec<String> {
-        let query = "{ viewer { nudges(first: 50) { nodes { rung state checkIn { id } } } } }";
-        let data = self.ask(app, query, json!({})).await;
-        let nodes = data["viewer"]["nudges"]["nodes"].as_array().unwrap();
-        let mut rungs: Vec<_> = nodes
+        let reasons = self.reasons(app, "kind checkIn { id }").await;
+        let mut rungs: Vec<_> = reasons
             .iter()
-            .filter(|nudge| nudge["checkIn"]["id"] == check_in["id"] && nudge["state"] == state)
-            .map(|nudge| text(&nudge["rung"]))
+            .filter(|reason| reason["checkIn"]["id"] == check_in["id"] && reason["state"] == state)
+            .map(|reason| text(&reason["kind"]))
             .collect();
         rungs.sort();
         rungs

@@ -186,11 +186,36 @@ impl Person {
         app.mail.inbox(&self.email)
     }
 
-    /// The nudge that a push names, as its recipient reads it: `rung`, `message`, `checkIn { id }`.
+    /// The message that a push names, as its recipient reads it: `reasons { kind message checkIn { id } scene { id } }`.
     pub async fn nudge(&self, app: &TestApp, push: &Received) -> Value {
         let payload: Value = serde_json::from_slice(&push.payload).unwrap();
-        let query = "query($id: ID!) { node(id: $id) { ... on Nudge { id rung message otherReasons { nudgeId rung message } checkIn { id } scene { id } } } }";
+        let query = "query($id: ID!) { node(id: $id) { ... on Nudge { id reasons { kind message checkIn { id } scene { id } } } } }";
         self.ask(app, query, json!({ "id": payload["nudge"] })).await["node"].clone()
+    }
+
+    /// The reasons of [`Person::nudge`].
+    pub async fn reasons_of(&self, app: &TestApp, push: &Received) -> Vec<Value> {
+        self.nudge(app, push).await["reasons"].as_array().unwrap().clone()
+    }
+
+    /// The reasons of this person's latest messages: these fields of each, and the message's `id`, `state`, `channel`,
+    /// `sendAt` and `finishedAt` beside them.
+    pub async fn reasons(&self, app: &TestApp, fields: &str) -> Vec<Value> {
+        let query = format!(
+            "{{ viewer {{ nudges(first: 50) {{ nodes {{ id state channel sendAt finishedAt reasons {{ {fields} }} }} }} }} }}"
+        );
+        let data = self.ask(app, &query, json!({})).await;
+        let mut all = Vec::new();
+        for nudge in data["viewer"]["nudges"]["nodes"].as_array().unwrap() {
+            for reason in nudge["reasons"].as_array().unwrap() {
+                let mut reason = reason.clone();
+                for field in ["id", "state", "channel", "sendAt", "finishedAt"] {
+                    reason[field] = nudge[field].clone();
+                }
+                all.push(reason);
+            }
+        }
+        all
     }
 }
 

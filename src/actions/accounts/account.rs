@@ -92,8 +92,8 @@ pub async fn update_profile(
                 planning::replan_rhythm(tx, account)?;
             }
             tx.tell(&[account], ChangeKind::AccountChanged, account);
-            let renamed = Person::open(tx.vault, row.clone())?.display_name()? != person.display_name()?;
-            if renamed {
+            let renamed = row.display_name != person.row.display_name;
+            if renamed && Person::read(tx.vault, row.clone()).display_name() != person.display_name() {
                 tell_of_name(tx, account)?;
             }
             Ok(Person { row, key: person.key })

@@ -3,6 +3,7 @@
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
 use crate::actions::client_id::{self, Claim};
+use crate::actions::opened::{Opened, opened};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::change::ChangeKind;
 use crate::domain::journal::{DAY, ENTRIES_A_DAY, TEXT_MAX, checked_instant};
@@ -24,7 +25,7 @@ pub struct JournalView {
     /// The scene that it is about.
     pub scene: Option<SceneId>,
     /// What was written.
-    pub text: String,
+    pub text: Opened<String>,
     /// The date that the person gave it.
     pub written_at: Timestamp,
     /// When it was last changed.
@@ -53,7 +54,7 @@ fn view(person: &Person, row: &JournalRow) -> Result<JournalView, Fault> {
     Ok(JournalView {
         id: row.id,
         scene: row.scene_id,
-        text: person.key.open_text(content_aad(row.id), &row.content)?,
+        text: opened(person.key.open_text(content_aad(row.id), &row.content))?,
         written_at: row.written_at.get(),
         edited_at: row.edited_at.map(|at| at.get()),
     })
@@ -166,7 +167,7 @@ pub async fn edit(
             suspension::refuse_if_suspended(tx, account)?;
             check_scene(tx, about.flatten(), account)?;
             let before = view(&person, &row)?;
-            let same = text.as_ref().is_none_or(|text| *text == before.text)
+            let same = text.as_ref().is_none_or(|text| before.text.as_ref() == Ok(text))
                 && about.is_none_or(|scene| scene == before.scene)
                 && written_at.is_none_or(|at| at == before.written_at);
             if same {

@@ -30,22 +30,31 @@ pub struct Person {
 }
 
 impl Person {
-    /// Opens an account's key.
+    /// Opens an account's key, without which nothing can be done here.
+    ///
+    /// # Errors
+    /// If it cannot be unwrapped.
     pub fn open(vault: &Vault, row: AccountRow) -> Result<Self, VaultError> {
         let key = vault.unwrap(account_key_aad(row.id), &row.data_key)?;
         Ok(Self { row, key })
     }
 
-    /// Loads the account of that id, which must exist.
-    pub fn load(tx: &mut Transaction<'_>, id: AccountId) -> Result<Self, Fault> {
-        let row = store::account::find(tx.db, id)?.ok_or(Fault::Inconsistent("the account is gone"))?;
-        Ok(Self::open(tx.vault, row)?)
+    /// An account whose key may not be there: each sealed column then fails on its own, and the rest can be read.
+    pub fn read(vault: &Vault, row: AccountRow) -> Self {
+        let key = vault.unwrap_or_shut(account_key_aad(row.id), &row.data_key);
+        Self { row, key }
     }
 
-    /// Loads the accounts of those ids in one statement; missing ones are left out.
+    /// Loads the account of that id, which must exist, as [`Person::read`] does.
+    pub fn load(tx: &mut Transaction<'_>, id: AccountId) -> Result<Self, Fault> {
+        let row = store::account::find(tx.db, id)?.ok_or(Fault::Inconsistent("the account is gone"))?;
+        Ok(Self::read(tx.vault, row))
+    }
+
+    /// Loads the accounts of those ids in one statement, as [`Person::read`] does; missing ones are left out.
     pub fn load_all(tx: &mut Transaction<'_>, ids: &[AccountId]) -> Result<HashMap<AccountId, Self>, Fault> {
         let rows = store::account::find_all(tx.db, ids)?;
-        rows.into_iter().map(|row| Ok((row.id, Self::open(tx.vault, row)?))).collect()
+        Ok(rows.into_iter().map(|row| (row.id, Self::read(tx.vault, row))).collect())
     }
 
     /// The day in the person's zone. Times at which a device or a factor was used are shown no more exactly.
@@ -69,9 +78,9 @@ impl Person {
     }
 }
 
-/// Opens a link's key.
-pub fn link_key(vault: &Vault, link: &LinkRow) -> Result<DataKey, VaultError> {
-    vault.unwrap(link_key_aad(link.id), &link.data_key)
+/// A link's key. Where it cannot be unwrapped, each column that it seals fails on its own.
+pub fn link_key(vault: &Vault, link: &LinkRow) -> DataKey {
+    vault.unwrap_or_shut(link_key_aad(link.id), &link.data_key)
 }
 
 /// The blind index of an address.

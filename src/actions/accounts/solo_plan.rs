@@ -2,6 +2,7 @@
 
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
+use crate::actions::opened::{Opened, opened};
 use crate::actions::{ActionResult, AppContext, Caller, Fault, Transaction};
 use crate::domain::change::ChangeKind;
 use crate::domain::negotiation::{Needs, NeedsPatch};
@@ -35,9 +36,17 @@ pub(in crate::actions) fn of(tx: &mut Transaction<'_>, account: AccountId) -> Re
     Ok(person.key.open_json(content_aad(account), &row.content)?)
 }
 
+/// A plan as its author sees it.
+pub type SoloPlanView = Opened<SoloPlan>;
+
 /// One's own plan.
-pub async fn mine(context: &Arc<AppContext>, account: AccountId) -> Result<SoloPlan, Fault> {
-    context.read_tx(move |tx| of(tx, account)).await
+pub async fn mine(context: &Arc<AppContext>, account: AccountId) -> Result<SoloPlanView, Fault> {
+    context
+        .read_tx(move |tx| match of(tx, account) {
+            Err(Fault::Vault(error)) => opened(Err(error)),
+            plan => plan.map(Ok),
+        })
+        .await
 }
 
 /// Changes one's own plan; what was promised before stays as it is.

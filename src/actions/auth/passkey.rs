@@ -4,6 +4,7 @@ use crate::actions::accounts::mail_request::tell_of_security;
 use crate::actions::accounts::people::Person;
 use crate::actions::auth::reauthentication;
 use crate::actions::auth::session_tokens::{self, Tokens};
+use crate::actions::opened::{Opened, opened};
 use crate::actions::{ActionResult, AppContext, Caller, Fault, Refusal, Transaction, Visitor};
 use crate::auth::passkeys::{Assertion, Attestation, Authentication, Credential, Passkeys, Registration};
 use crate::auth::tokens::{OPAQUE_MAX, opaque, opaque_hash};
@@ -50,7 +51,7 @@ pub struct PasskeyView {
     /// Its id.
     pub id: PasskeyId,
     /// Its name.
-    pub label: String,
+    pub label: Opened<String>,
     /// The person's day on which it was registered.
     pub created_on: Date,
     /// The person's day on which it was last used.
@@ -207,7 +208,7 @@ pub async fn finish_registration(
 fn view(person: &Person, row: PasskeyRow) -> Result<PasskeyView, Fault> {
     Ok(PasskeyView {
         id: row.id,
-        label: person.key.open_text(aad("label", row.id), &row.label)?,
+        label: opened(person.key.open_text(aad("label", row.id), &row.label))?,
         created_on: person.day(row.created_at.get()),
         last_used_on: row.last_used_at.map(|at| person.day(at.get())),
     })

@@ -5,6 +5,7 @@ use crate::actions::auth::second_step::LogIn;
 use crate::actions::auth::session_tokens::{earlier_session, open};
 use crate::actions::auth::sign_out::{Which, end_sessions};
 use crate::actions::auth::{reauthentication, second_factor, second_step};
+use crate::actions::opened::{Opened, opened};
 use crate::actions::{ActionResult, AppContext, Caller, Fault, Visitor};
 use crate::auth::Requester;
 use crate::auth::passwords::is_outdated;
@@ -29,7 +30,7 @@ pub struct SessionView {
     /// Its id.
     pub id: SessionId,
     /// The device's name.
-    pub label: String,
+    pub label: Opened<String>,
     /// The hour in which the device signed in.
     pub created_at: Timestamp,
     /// The person's day on which it last refreshed its tokens.
@@ -224,7 +225,7 @@ fn view(person: &Person, row: SessionRow) -> Result<SessionView, Fault> {
     let aad = Aad::new("sessions", "label", row.id.uuid());
     Ok(SessionView {
         id: row.id,
-        label: person.key.open_text(aad, &row.label)?,
+        label: opened(person.key.open_text(aad, &row.label))?,
         created_at: whole_hour(row.created_at.get()),
         last_used_on: person.day(row.last_used_at.get()),
         ended_at: row.ended_at.map(|at| whole_hour(at.get())),

@@ -4,10 +4,11 @@ use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
 use crate::actions::links::plea::{self, PleaView};
 use crate::actions::nudges::planning;
+use crate::actions::opened::{Opened, opened};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::account::AnswerSharing;
 use crate::domain::answer::{
-    AnswerContent, AnswerVerdict, SharedAnswer, StoredAnswer, judge_answer, partners_view,
+    AnswerContent, AnswerVerdict, SharedAnswer, Sharing, StoredAnswer, judge_answer, partners_view,
 };
 use crate::domain::change::ChangeKind;
 use crate::domain::check_in::{CheckInEvent, CheckInState, CheckInVerdict, Times, check_snooze, judge_event};
@@ -31,7 +32,7 @@ pub use crate::store::check_in::Span;
 #[derive(Clone, Debug)]
 pub struct AnswerView {
     /// The content.
-    pub content: AnswerContent,
+    pub content: Opened<AnswerContent>,
     /// What the partner sees of it.
     pub share: AnswerSharing,
     /// Until when newly shared content can be taken back unseen.
@@ -65,7 +66,26 @@ pub struct PartnersCheckIn {
     /// When it fell due, by the reader's clock if it is a local time.
     pub due_at: Timestamp,
     /// None: no update.
-    pub shared: Option<SharedAnswer>,
+    pub shared: Option<PartnersAnswer>,
+}
+
+/// A partner's answer, as far as they share it.
+#[derive(Clone, Debug)]
+pub struct PartnersAnswer {
+    /// Whether all of it is shared, or only the mood.
+    pub whole: bool,
+    /// What is shared.
+    pub content: Opened<SharedAnswer>,
+}
+
+fn partners_answer(answer: &AnswerView, sharing: Sharing, now: Timestamp) -> Option<PartnersAnswer> {
+    let seen = sharing.seen(now);
+    let content = match &answer.content {
+        Ok(content) => Ok(partners_view(Some((content, sharing)), now)?),
+        // That there is something to see was shared, so it looks like what it is and not like silence.
+        Err(error) => Err(*error),
+    };
+    (seen != AnswerSharing::Nothing).then_some(PartnersAnswer { whole: seen == AnswerSharing::All, content })
 }
 
 /// The AAD of an answer.
@@ -76,7 +96,7 @@ pub(in crate::actions) fn answer_aad(id: CheckInId) -> Aad {
 fn open_answer(person: &Person, row: &CheckInRow, now: Timestamp) -> Result<Option<AnswerView>, Fault> {
     let (Some(sealed), Some(at)) = (row.answer.as_deref(), row.answered_at) else { return Ok(None) };
     Ok(Some(AnswerView {
-        content: person.key.open_json(answer_aad(row.id), sealed)?,
+        content: opened(person.key.open_json(answer_aad(row.id), sealed))?,
         share: row.sharing().chosen,
         unseen_until: row.sharing().unseen_until(now),
         answered_at: at.get(),
@@ -179,8 +199,9 @@ pub(in crate::actions) fn answer_now(
     let former = open_answer(&person, &row, tx.now)?;
     let former = former.map(|AnswerView { content, answered_at, .. }| {
         let sharing = row.sharing();
-        StoredAnswer { content, sharing, answered_at }
+        Ok::<_, Fault>(StoredAnswer { content: content?, sharing, answered_at })
     });
+    let former = former.transpose()?;
     let shares = (share, person.row.default_share);
     // Before its instant is checked against the scene's: what is older than another answer is late, and no more.
     let sharing = match judge_answer(former.as_ref(), &content, shares, answered_at, tx.now) {
@@ -307,18 +328,27 @@ pub async fn change_sharing(
         .await
 }
 
+/// Which of one's own check-ins are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Which part by their times; None: all.
+    pub span: Option<Span>,
+    /// In which states; None: all.
+    pub states: Option<Vec<CheckInState>>,
+}
+
 /// A page of one's own check-ins.
 pub async fn page(
     context: &Arc<AppContext>,
     account: AccountId,
-    span: Option<Span>,
+    Filter { span, states }: Filter,
     page: KeysetPage<CheckInId>,
 ) -> Result<Vec<CheckInView>, Fault> {
     context
         .read_tx(move |tx| {
             let person = Person::load(tx, account)?;
             let now = tx.ts();
-            let rows = store::check_in::page(tx.db, account, span, now, page)?;
+            let rows = store::check_in::page(tx.db, account, (span, states), now, page)?;
             rows.iter().map(|row| view(&person, row, tx.now)).collect()
         })
         .await
@@ -411,8 +441,7 @@ pub async fn of_scenes(
                     side.mine.push(view(person, row, tx.now)?);
                 } else if active(row) {
                     let answer = open_answer(person, row, tx.now)?;
-                    let shown = answer.as_ref().map(|answer| (&answer.content, row.sharing()));
-                    let shared = partners_view(shown, tx.now);
+                    let shared = answer.and_then(|answer| partners_answer(&answer, row.sharing(), tx.now));
                     let due_at = readers_due_at(&rows, row);
                     side.partners.push(PartnersCheckIn { id: row.id, due_at, shared });
                 }

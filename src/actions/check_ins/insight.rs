@@ -1,9 +1,11 @@
 //! Insight: gathers a person's own answers and received aftercare, for that person alone.
 
 use crate::actions::accounts::people::Person;
+use crate::actions::check_ins::check_in::answer_aad;
+use crate::actions::opened::{Opened, opened};
 use crate::actions::scenes::view::{GivenBy, aftercare_of};
 use crate::actions::{AppContext, Fault, Transaction};
-use crate::domain::answer::AnswerContent;
+use crate::domain::answer::{AnswerContent, MOOD};
 use crate::domain::insight::{Insight, Point, SCENES_MAX, SceneCourse, insight};
 use crate::domain::keyset_page::KeysetPage;
 use crate::ids::{AccountId, SceneId};
@@ -21,7 +23,23 @@ pub struct CourseView {
     /// When it ended.
     pub ended_at: Timestamp,
     /// The answers.
-    pub points: Vec<Point>,
+    pub points: Vec<PointView>,
+}
+
+/// One's own answer in a course.
+#[derive(Clone, Copy, Debug)]
+pub struct PointView {
+    /// Minutes since the scene's end.
+    pub minutes: u32,
+    /// From 1 (very low) to 5 (very well).
+    pub mood: Opened<i32>,
+}
+
+impl PointView {
+    fn new(ended_at: Timestamp, answered_at: Timestamp, content: Opened<AnswerContent>) -> Self {
+        let point = |mood| Point::new(ended_at, answered_at, mood);
+        Self { minutes: point(*MOOD.start()).minutes, mood: content.map(|content| point(content.mood).mood) }
+    }
 }
 
 /// One's own answers about some scenes, in two statements.
@@ -32,7 +50,7 @@ fn courses_of(
 ) -> Result<Vec<CourseView>, Fault> {
     let person = Person::load(tx, account)?;
     let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
-    let mut points: HashMap<SceneId, Vec<Point>> = HashMap::new();
+    let mut points: HashMap<SceneId, Vec<PointView>> = HashMap::new();
     let ended: HashMap<_, _> = scenes.iter().filter_map(|s| Some((s.id, s.ended_at?.get()))).collect();
     for row in store::check_in::answered_by(tx.db, account, &ids)? {
         let (Some(sealed), Some(at), Some(ended)) =
@@ -40,13 +58,12 @@ fn courses_of(
         else {
             continue;
         };
-        let content: AnswerContent =
-            person.key.open_json(crate::actions::check_ins::check_in::answer_aad(row.id), sealed)?;
-        points.entry(row.scene_id).or_default().push(Point::new(*ended, at.get(), content.mood));
+        let content = opened(person.key.open_json(answer_aad(row.id), sealed))?;
+        points.entry(row.scene_id).or_default().push(PointView::new(*ended, at.get(), content));
     }
     let course = |scene: &SceneRow| {
         let mut points = points.remove(&scene.id).unwrap_or_default();
-        points.sort_unstable();
+        points.sort_unstable_by_key(|point| (point.minutes, point.mood.ok()));
         Some(CourseView { scene: scene.id, ended_at: *ended.get(&scene.id)?, points })
     };
     Ok(scenes.iter().filter_map(course).collect())
@@ -66,30 +83,40 @@ pub async fn courses(
         .await
 }
 
-/// The insight from one's own answers, in a fixed number of statements.
-pub async fn own(context: &Arc<AppContext>, account: AccountId) -> Result<Insight, Fault> {
+/// The insight from one's own answers, in a fixed number of statements; all of it or nothing.
+pub async fn own(context: &Arc<AppContext>, account: AccountId) -> Result<Opened<Insight>, Fault> {
     context
-        .read_tx(move |tx| {
-            // No insight for a suspended account.
-            if Person::load(tx, account)?.row.held_at.is_some() {
-                return Ok(insight(&[]));
-            }
-            let scenes = store::scene::answered_by(tx.db, account, KeysetPage::first(SCENES_MAX, None))?;
-            let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
-            let mut comforts: HashMap<SceneId, Vec<_>> = HashMap::new();
-            for (scene, given) in aftercare_of(tx, &ids, account)? {
-                // Aftercare that the person gave shows what helped the partner.
-                let got = given.into_iter().filter_map(|entry| entry.content);
-                let got = got.filter(|content| content.given_by != GivenBy::Me);
-                comforts.entry(scene).or_default().extend(got.flat_map(|content| content.comforts));
-            }
-            let courses = courses_of(tx, account, &scenes)?.into_iter().map(|course| {
-                let mut comforts = comforts.remove(&course.scene).unwrap_or_default();
-                comforts.sort_unstable();
-                comforts.dedup();
-                SceneCourse { points: course.points, comforts }
-            });
-            Ok(insight(&courses.collect::<Vec<_>>()))
+        .read_tx(move |tx| match reckon(tx, account) {
+            Err(Fault::Vault(error)) => opened(Err(error)),
+            reckoned => reckoned.map(Ok),
         })
         .await
+}
+
+fn reckon(tx: &mut Transaction<'_>, account: AccountId) -> Result<Insight, Fault> {
+    // No insight for a suspended account.
+    if Person::load(tx, account)?.row.held_at.is_some() {
+        return Ok(insight(&[]));
+    }
+    let scenes = store::scene::answered_by(tx.db, account, KeysetPage::first(SCENES_MAX, None))?;
+    let ids: Vec<_> = scenes.iter().map(|scene| scene.id).collect();
+    let mut comforts: HashMap<SceneId, Vec<_>> = HashMap::new();
+    for (scene, given) in aftercare_of(tx, &ids, account)? {
+        // Aftercare that the person gave shows what helped the partner.
+        let got = comforts.entry(scene).or_default();
+        for entry in given {
+            let content = entry.content?.filter(|content| content.given_by != GivenBy::Me);
+            got.extend(content.into_iter().flat_map(|content| content.comforts));
+        }
+    }
+    // What does not count all of them would say something else than they do.
+    let courses = courses_of(tx, account, &scenes)?.into_iter().map(|course| {
+        let mut comforts = comforts.remove(&course.scene).unwrap_or_default();
+        comforts.sort_unstable();
+        comforts.dedup();
+        let point = |point: PointView| Ok(Point { minutes: point.minutes, mood: point.mood? });
+        let points = course.points.into_iter().map(point).collect::<Result<_, Fault>>()?;
+        Ok(SceneCourse { points, comforts })
+    });
+    Ok(insight(&courses.collect::<Result<Vec<_>, Fault>>()?))
 }

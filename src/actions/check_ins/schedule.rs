@@ -29,7 +29,7 @@ pub fn protocol_of(
         (Participants::Both(link), Some(id)) => {
             known.include(tx, link)?;
             known.read_terms(tx, [(link.row.id, id)])?;
-            let terms = known.terms(id).ok_or(Fault::Inconsistent("a scene without its Revision"))?;
+            let terms = known.needed_terms(id)?;
             Ok(terms.protocol.clone())
         }
     }

@@ -168,7 +168,7 @@ impl Reader {
     }
 
     async fn account(&self) -> Result<Value, Fault> {
-        let plan = solo_plan::mine(&self.context, self.me()).await?;
+        let plan = solo_plan::mine(&self.context, self.me()).await??;
         let row = &self.person.row;
         let reach = row.reach();
         let quiet = reach.rhythm.quiet.map(
@@ -310,6 +310,9 @@ impl Reader {
             for view in views {
                 let own = members.iter().find(|m| m.link_id == view.id && m.account_id == me);
                 let row = rows.iter().find(|row| row.id == view.id);
+                let side = |side: partner_link::SideView| {
+                    Ok::<_, Fault>(json!({ "displayName": side.display_name?, "role": side.role }))
+                };
                 links.push(json!({
                     "id": view.id.to_string(),
                     "status": view.status,
@@ -318,12 +321,12 @@ impl Reader {
                     "invitationExpiresAt": row.and_then(|row| row.code_expires_at).map(|at| at.get()),
                     "activeAt": view.active_at,
                     "endedAt": view.ended_at,
-                    "partner": view.partners.map(|side| json!({ "displayName": side.display_name, "role": side.role })),
+                    "partner": view.partners.map(side).transpose()?,
                     "myRole": view.mine.role,
                     "partnerAlertAllowed": view.mine.alert_allowed,
                     "pleasAtNight": view.mine.pleas_at_night,
                     "myPleas": pleas.iter().filter(|plea| plea.link_id == view.id).map(plea).collect::<Vec<_>>(),
-                    "myNeeds": view.mine.needs.as_ref().map(needs),
+                    "myNeeds": view.mine.needs?.as_ref().map(needs),
                     "promiseCountWanted": own.is_some_and(|own| own.promise_count_wanted),
                     "needsWrittenAt": own.and_then(|own| own.needs_written_at).map(|at| at.get()),
                 }));
@@ -335,21 +338,22 @@ impl Reader {
     async fn revisions(&self, at: SectionCursor) -> Result<SectionPage, Fault> {
         let Some(link) = self.links.get(at.link) else { return Ok((Vec::new(), None)) };
         let views = revisions::read(&self.context, self.me(), *link).await?;
-        let values = views.iter().map(|view| self.revision(view)).collect();
+        let values = views.iter().map(|view| self.revision(view)).collect::<Result<_, _>>()?;
         Ok((values, Some(SectionCursor { link: at.link + 1, ..at })))
     }
 
     /// The partner's words in a text that the person never agreed to belong to the partner and are left out.
-    fn revision(&self, view: &RevisionView) -> Value {
+    fn revision(&self, view: &RevisionView) -> Result<Value, Fault> {
+        let content = view.whole()?;
         let me = Some(self.me());
         let agreed = view.outline.agreements.iter().any(|yes| Some(yes.account) == me);
-        let part = |own: bool| view.content.needs.iter().find(|part| (part.account == me) == own);
+        let part = |own: bool| content.needs.iter().find(|part| (part.account == me) == own);
         let words = |part: Option<&PersonsNeeds>| part.and_then(|p| p.needs.as_ref()).map(needs);
-        let terms = &view.content.terms;
+        let terms = &content.terms;
         let yeses = view.outline.agreements.iter().map(|yes| {
             json!({ "whose": self.who(yes.account), "agreedAt": yes.agreed_at, "withdrawnAt": yes.withdrawn_at })
         });
-        json!({
+        Ok(json!({
             "link": view.outline.link.to_string(),
             "number": view.outline.number,
             "proposedBy": view.outline.author.map(|author| self.who(author)),
@@ -366,7 +370,7 @@ impl Reader {
                 "partnerAlert": terms.partner_alert,
             })),
             "agreements": yeses.collect::<Vec<_>>(),
-        })
+        }))
     }
 
     async fn scenes(&self, at: SectionCursor) -> Result<SectionPage, Fault> {
@@ -379,8 +383,8 @@ impl Reader {
         let page = self.context.read_tx(move |tx| {
             let page = KeysetPage::first(PAGE, after);
             let rows = match link {
-                Some(link) => store::scene::page(tx.db, link, page)?,
-                None => store::scene::page_alone(tx.db, me, page)?,
+                Some(link) => store::scene::page(tx.db, link, None, page)?,
+                None => store::scene::page_alone(tx.db, me, None, page)?,
             };
             // `views` fails on a scene without the reader; both people of a link are in each of its scenes.
             let authors: Vec<_> = rows.iter().map(|row| (row.id, row.created_by)).collect();
@@ -399,11 +403,15 @@ impl Reader {
             let sides = sides.iter().find(|(id, _)| *id == view.id).map(|(_, sides)| sides);
             let mine = sides.map(|sides| sides.mine.as_slice()).unwrap_or_default();
             let partners = sides.map(|sides| sides.partners.as_slice()).unwrap_or_default();
-            let mut value = self.scene(view, by, mine, partners);
+            let mut value = self.scene(view, by, mine, partners)?;
             let written = debriefs.iter().find(|debrief| debrief.scene == view.id);
-            let own = written.and_then(|debrief| debrief.mine.as_ref());
-            value["myDebrief"] = json!(own.map(|(text, at)| json!({ "text": text, "writtenAt": at })));
-            value["partnersDebrief"] = json!(written.and_then(|debrief| debrief.partners.as_ref()));
+            let own = written.and_then(|debrief| debrief.mine.clone());
+            let own = own
+                .map(|(text, at)| Ok::<_, Fault>(json!({ "text": text?, "writtenAt": at })))
+                .transpose()?;
+            value["myDebrief"] = json!(own);
+            let partners = written.and_then(|debrief| debrief.partners.clone());
+            value["partnersDebrief"] = json!(partners.transpose()?);
             values.push(value);
         }
         Ok((values, Some(SectionCursor { scene: Some(last), ..at })))
@@ -415,17 +423,17 @@ impl Reader {
         by: Option<AccountId>,
         mine: &[CheckInView],
         partners: &[PartnersCheckIn],
-    ) -> Value {
+    ) -> Result<Value, Fault> {
         let aftercare = view.aftercare.iter().map(|entry| {
-            let content = entry.content.as_ref();
-            json!({
+            let content = entry.content.as_ref().map_err(|error| *error)?.as_ref();
+            Ok(json!({
                 "recordedBy": entry.recorded_by.map(|account| self.who(account)),
                 "createdAt": entry.created_at,
                 "givenBy": content.map(|content| content.given_by),
                 "comforts": content.map(|content| &content.comforts),
                 "minutes": content.and_then(|content| content.minutes),
                 "note": content.map(|content| &content.note),
-            })
+            }))
         });
         let outreaches = view.outreaches.iter().map(|entry| {
             json!({
@@ -434,10 +442,12 @@ impl Reader {
             })
         });
         let partners = partners.iter().filter_map(|entry| {
-            let shared = entry.shared.as_ref()?;
-            Some(json!({ "dueAt": entry.due_at, "mood": shared.mood, "rest": shared.rest.as_ref().map(answer) }))
+            let shared = entry.shared.as_ref()?.content.as_ref().map_err(|error| *error);
+            Some(shared.map(|shared| {
+                json!({ "dueAt": entry.due_at, "mood": shared.mood, "rest": shared.rest.as_ref().map(answer) })
+            }))
         });
-        json!({
+        Ok(json!({
             "id": view.id.to_string(),
             "link": view.link.map(|id| id.to_string()),
             "recordedByMe": by == Some(self.me()),
@@ -453,11 +463,11 @@ impl Reader {
             "myRole": view.my_role,
             "partnerRole": view.partner_role,
             "partnerAlertAllowed": view.alert_allowed,
-            "aftercare": aftercare.collect::<Vec<_>>(),
+            "aftercare": aftercare.collect::<Result<Vec<_>, Fault>>()?,
             "outreaches": outreaches.collect::<Vec<_>>(),
-            "myCheckIns": mine.iter().map(own_check_in).collect::<Vec<_>>(),
-            "partnersAnswers": partners.collect::<Vec<_>>(),
-        })
+            "myCheckIns": mine.iter().map(own_check_in).collect::<Result<Vec<_>, Fault>>()?,
+            "partnersAnswers": partners.collect::<Result<Vec<_>, _>>()?,
+        }))
     }
 
     async fn journal(&self, at: SectionCursor) -> Result<SectionPage, Fault> {
@@ -466,30 +476,33 @@ impl Reader {
             return Ok((Vec::new(), None));
         };
         let entry = |view: journal::JournalView| {
-            json!({
-                "id": view.id.to_string(), "scene": view.scene.map(|id| id.to_string()), "text": view.text,
+            Ok(json!({
+                "id": view.id.to_string(), "scene": view.scene.map(|id| id.to_string()), "text": view.text?,
                 "writtenAt": view.written_at, "editedAt": view.edited_at,
-            })
+            }))
         };
-        Ok((views.into_iter().map(entry).collect(), Some(SectionCursor { entry: Some(last), ..at })))
+        let values = views.into_iter().map(entry).collect::<Result<_, Fault>>()?;
+        Ok((values, Some(SectionCursor { entry: Some(last), ..at })))
     }
 
     async fn nudges(&self, at: SectionCursor) -> Result<SectionPage, Fault> {
         let (me, after) = (self.me(), at.nudge);
         let page = self.context.read_tx(move |tx| {
-            let rows = store::nudge::page(tx.db, me, KeysetPage::first(PAGE, after))?;
+            let rows = store::message::page_of_nudges(tx.db, me, KeysetPage::first(PAGE, after))?;
+            let messages = store::message::around(tx.db, rows.clone())?;
+            let leading: Vec<_> = messages.iter().filter_map(|message| Some(message.first()?.id)).collect();
             let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
             let attempts = store::nudge::attempts(tx.db, &ids)?;
             let check_ins: Vec<_> = rows.iter().filter_map(|row| row.check_in_id).collect();
             let own: Vec<_> = store::check_in::find_all(tx.db, &check_ins)?;
             let own: Vec<_> = own.into_iter().filter(|row| row.subject_id == me).map(|row| row.id).collect();
-            Ok((rows, attempts, own))
+            Ok((rows, leading, attempts, own))
         });
-        let (rows, attempts, own) = page.await?;
+        let (rows, leading, attempts, own) = page.await?;
         let Some(last) = rows.last().map(|row| (row.send_at.get(), row.id)) else {
             return Ok((Vec::new(), None));
         };
-        let nudge = |row: &store::nudge::NudgeRow| {
+        let nudge = |(row, message): (&store::nudge::NudgeRow, &NudgeId)| {
             let tries = attempts.iter().filter(|attempt| attempt.nudge_id == row.id).map(|attempt| {
                 json!({
                     "toDevice": attempt.device_id.is_some(), "outcome": attempt.outcome,
@@ -500,7 +513,8 @@ impl Reader {
             let round = row.check_in_id.filter(|id| own.contains(id)).map(|_| row.round);
             json!({
                 "id": row.id.to_string(),
-                "rung": row.kind.word(),
+                "message": message.to_string(),
+                "kind": row.kind.word(),
                 "channel": row.channel,
                 "checkIn": row.check_in_id.filter(|id| own.contains(id)).map(|id| id.to_string()),
                 "round": round,
@@ -514,7 +528,7 @@ impl Reader {
                 "attempts": tries.collect::<Vec<_>>(),
             })
         };
-        Ok((rows.iter().map(nudge).collect(), Some(SectionCursor { nudge: Some(last), ..at })))
+        Ok((rows.iter().zip(&leading).map(nudge).collect(), Some(SectionCursor { nudge: Some(last), ..at })))
     }
 }
 
@@ -540,20 +554,20 @@ fn answer(content: &AnswerContent) -> Value {
     json!({ "mood": content.mood, "signs": content.signs, "need": content.need, "note": content.note })
 }
 
-fn own_check_in(view: &CheckInView) -> Value {
+fn own_check_in(view: &CheckInView) -> Result<Value, Fault> {
     let answered = view.answer.as_ref().map(|given| {
-        let mut value = answer(&given.content);
+        let mut value = answer(given.content.as_ref().map_err(|error| *error)?);
         value["sharing"] = json!(given.share);
         value["answeredAt"] = json!(given.answered_at);
-        value
+        Ok::<_, Fault>(value)
     });
-    json!({
+    Ok(json!({
         "id": view.id.to_string(),
         "time": view.times.time.word(),
         "dueAt": view.times.due_at,
         "closesAt": view.times.closes_at,
         "state": view.state,
         "snoozedUntil": view.snoozed_until,
-        "answer": answered,
-    })
+        "answer": answered.transpose()?,
+    }))
 }

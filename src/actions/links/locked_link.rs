@@ -27,7 +27,7 @@ impl OwnLink {
         let row =
             store::partner_link::find_for(tx.db, id, account)?.ok_or_else(|| Problem::not_found(field))?;
         let members = store::partner_link::members(tx.db, &[id])?;
-        Ok(Self { key: link_key(tx.vault, &row)?, row, members })
+        Ok(Self { key: link_key(tx.vault, &row), row, members })
     }
 
     /// As [`OwnLink::load`], and the link must be active.

@@ -84,9 +84,11 @@ pub async fn propose(
             let mut known = RevisionSnapshot::default();
             known.include(tx, &own)?;
             let latest = latest_read(tx, &known, link, based_on)?;
+            // What a change rests on must be read as a whole.
+            let said = latest.as_ref().map(RevisionView::whole).transpose()?;
             // Texts that were erased with their author are not said anew.
-            let kept = latest.as_ref().filter(|latest| !latest.content.terms_erased);
-            let before = kept.map_or_else(Terms::default, |latest| latest.content.terms.clone());
+            let kept = said.as_ref().filter(|said| !said.terms_erased);
+            let before = kept.map_or_else(Terms::default, |said| said.terms.clone());
             let mut checks = Checks::new();
             let terms = terms.over(before, &mut checks, "terms");
             let terms = checks.finish(terms)?;
@@ -97,9 +99,10 @@ pub async fn propose(
                 let sentence = "You proposed very many or very long Revisions on this link. The other can still propose.";
                 return Err(Problem::wrong_state("linkId", sentence).into());
             }
-            let needs = needs_of_both(tx, &own, latest.as_ref())?;
+            let needs = needs_of_both(tx, &own, said.as_ref())?;
             let content = Content { link, number, needs, terms, terms_erased: false };
-            if let Some(latest) = latest.filter(|latest| says_the_same(latest, &content)) {
+            let same = said.is_some_and(|said| said.needs == content.needs && said.terms == content.terms);
+            if let Some(latest) = latest.filter(|latest| same && stands(latest)) {
                 return Ok(Done::already(latest.into()));
             }
             let (row, parts) = sealed(tx, &own, account, &content)?;
@@ -172,14 +175,14 @@ fn needs_of(own: &OwnLink, account: AccountId) -> Result<Option<Needs>, Fault> {
 fn needs_of_both(
     tx: &mut Transaction<'_>,
     own: &OwnLink,
-    latest: Option<&RevisionView>,
+    latest: Option<&Content>,
 ) -> ActionResult<Vec<PersonsNeeds>> {
     let held = suspension::suspended(tx, &own.accounts())?;
     let mut both = Vec::with_capacity(2);
     for member in &own.members {
         let account = member.account_id;
         let needs = if held.contains(&account) {
-            let mut said = latest.into_iter().flat_map(|latest| &latest.content.needs);
+            let mut said = latest.into_iter().flat_map(|latest| &latest.needs);
             said.find(|part| part.account == Some(account)).and_then(|part| part.needs.clone())
         } else {
             needs_of(own, account)?
@@ -218,11 +221,9 @@ fn sealed(
     Ok((row, parts))
 }
 
-/// Whether the latest Revision still stands and has the same content.
-fn says_the_same(latest: &RevisionView, content: &Content) -> bool {
-    latest.content.needs == content.needs
-        && latest.content.terms == content.terms
-        && matches!(latest.outline.state, RevisionState::Proposed | RevisionState::Agreed)
+/// Whether the latest Revision still stands.
+fn stands(latest: &RevisionView) -> bool {
+    matches!(latest.outline.state, RevisionState::Proposed | RevisionState::Agreed)
 }
 
 /// Locks the link of one's own Revision and reads the state of its Revisions.
@@ -262,7 +263,11 @@ pub async fn agree(
                 revision.stands_by(account),
             );
             match verdict {
-                AgreeVerdict::Already => return Ok(Done::already(open_one(tx, &known, link, id)?.into())),
+                AgreeVerdict::Already => {
+                    let revision = open_one(tx, &known, link, id)?;
+                    revision.check_whole()?;
+                    return Ok(Done::already(revision.into()));
+                }
                 AgreeVerdict::OtherText => {
                     let sentence = "This is not the hash of the Revision's text. Please read it again.";
                     return Err(Problem::new("contentHash", ProblemCode::Changed, sentence).into());
@@ -290,7 +295,10 @@ pub async fn agree(
             known.agreed_to(link, row);
             planning::review_alerts(tx, link, &mut known)?;
             tx.tell(&own.accounts(), ChangeKind::RevisionChanged, id);
-            Ok(Done::now(change(tx, &own, &known, id, &before)?))
+            let changed = change(tx, &own, &known, id, &before)?;
+            // The hash alone is no text that anybody saw: this undoes all of the above.
+            changed.revision.check_whole()?;
+            Ok(Done::now(changed))
         })
         .await
 }

@@ -5,6 +5,7 @@ use crate::actions::accounts::suspension;
 use crate::actions::links::locked_link::{OwnLink, needs_aad};
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning;
+use crate::actions::opened::{Opened, opened};
 use crate::actions::scenes::scene;
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Refusal, Transaction};
 use crate::domain::change::ChangeKind;
@@ -31,7 +32,7 @@ pub struct SideView {
     /// The account.
     pub account: AccountId,
     /// The display name.
-    pub display_name: String,
+    pub display_name: Opened<String>,
     /// The default role.
     pub role: Role,
     /// Whether the partner may be told that reaching out would be welcome; only shown to oneself.
@@ -41,7 +42,7 @@ pub struct SideView {
     /// Whether the person wants both to see the number of kept promises; only shown to oneself.
     pub promise_count_wanted: bool,
     /// The Needs as last written; only one's own, because the partner's are read in a Revision.
-    pub needs: Option<Needs>,
+    pub needs: Opened<Option<Needs>>,
 }
 
 /// A link as one of its two people sees it.
@@ -71,7 +72,7 @@ pub struct LinkView {
 #[derive(Clone, Debug)]
 pub struct InvitationView {
     /// Who invites.
-    pub display_name: String,
+    pub display_name: Opened<String>,
     /// The inviter's default role.
     pub role: Role,
     /// Until when it can be accepted.
@@ -96,19 +97,19 @@ pub fn views(
     let members = store::partner_link::members(tx.db, &ids)?;
     let accounts: Vec<_> = members.iter().map(|member| member.account_id).collect();
     let people = Person::load_all(tx, &accounts)?;
-    let names = people.iter().map(|(id, person)| Ok((*id, person.display_name()?)));
+    let names = people.iter().map(|(id, person)| Ok((*id, opened(person.display_name())?)));
     let names: HashMap<_, _> = names.collect::<Result<_, Fault>>()?;
     let mut views = Vec::with_capacity(links.len());
     for link in links {
-        let key = link_key(tx.vault, &link)?;
+        let key = link_key(tx.vault, &link);
         let side = |member: &MemberRow| -> Result<SideView, Fault> {
             let own = member.account_id == reader;
             let needs = member.needs.as_deref().filter(|_| own);
-            let needs = needs.map(|sealed| key.open_json(needs_aad(link.id, reader), sealed)).transpose()?;
+            let needs = needs.map(|sealed| key.open_json(needs_aad(link.id, reader), sealed)).transpose();
             let name = match (own || link.status != LinkState::Ended, &member.name_at_end) {
-                (true, _) => names.get(&member.account_id).cloned().unwrap_or_default(),
-                (false, Some(sealed)) => key.open_text(name_aad(link.id, member.account_id), sealed)?,
-                (false, None) => NAME_NOT_KEPT.to_owned(),
+                (true, _) => names.get(&member.account_id).cloned().unwrap_or(Ok(String::new())),
+                (false, Some(sealed)) => opened(key.open_text(name_aad(link.id, member.account_id), sealed))?,
+                (false, None) => Ok(NAME_NOT_KEPT.to_owned()),
             };
             Ok(SideView {
                 account: member.account_id,
@@ -117,7 +118,7 @@ pub fn views(
                 alert_allowed: own && member.alert_allowed,
                 pleas_at_night: own && member.pleas_at_night,
                 promise_count_wanted: own && member.promise_count_wanted,
-                needs,
+                needs: opened(needs)?,
             })
         };
         let of_link = || members.iter().filter(|member| member.link_id == link.id);
@@ -252,7 +253,11 @@ pub async fn look_at(
             let found = find_invitation(tx, &code, reader)?;
             let person = Person::load(tx, found.inviter.account_id)?;
             let expires_at = found.link.code_expires_at.map_or(tx.now, |at| at.get());
-            Ok(InvitationView { display_name: person.display_name()?, role: found.inviter.role, expires_at })
+            Ok(InvitationView {
+                display_name: opened(person.display_name())?,
+                role: found.inviter.role,
+                expires_at,
+            })
         })
         .await
 }
@@ -316,11 +321,19 @@ fn end_row(tx: &mut Transaction<'_>, id: LinkId) -> Result<LinkRow, Fault> {
     Ok(store::partner_link::update(tx.db, id, &change)?)
 }
 
-/// Stores both names as they are: a later name is not part of an ended link (R12).
+/// Stores both names as they are: a later name is not part of an ended link (R12). One that cannot be read is not stored;
+/// it keeps nobody in a link.
 fn keep_names(tx: &mut Transaction<'_>, link: &OwnLink) -> Result<(), Fault> {
     for account in link.accounts() {
-        let name = Person::load(tx, account)?.display_name()?;
-        let sealed = link.key.seal_text(name_aad(link.row.id, account), &name)?;
+        let name = Person::load(tx, account)?.display_name();
+        let sealed = name.and_then(|name| link.key.seal_text(name_aad(link.row.id, account), &name));
+        let sealed = match sealed {
+            Ok(sealed) => sealed,
+            Err(cause) => {
+                tracing::error!(link = %link.row.id, %cause, "a name at the end of a link is not kept");
+                continue;
+            }
+        };
         let change = MemberChange { name_at_end: Some(Some(sealed)), ..Default::default() };
         store::partner_link::update_member(tx.db, link.row.id, account, &change)?;
     }

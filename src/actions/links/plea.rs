@@ -72,12 +72,22 @@ pub async fn ask(
                 }
                 Claim::Free(free) => free,
             };
-            let Done { value, changed } = ask_now(tx, from, account)?;
+            let Done { value, changed } = ask_now(tx, from, account).map_err(in_partner_of)?;
             // Also one that was under way already: asked again weeks later, it must not go out anew.
             free.note(tx, value.id)?;
             Ok(Done { value: Some(value), changed })
         })
         .await
+}
+
+/// Names the field of `askPartner` that a problem of the link or scene is about.
+fn in_partner_of(refusal: Refusal) -> Refusal {
+    let named =
+        |problem: Problem| if problem.field == "input" { problem } else { problem.inside("partnerOf") };
+    match refusal {
+        Refusal::Problems(problems) => Refusal::Problems(problems.into_iter().map(named).collect()),
+        other => other,
+    }
 }
 
 /// As [`ask`], within a transaction.

@@ -2,6 +2,7 @@
 
 use crate::actions::accounts::people::link_key;
 use crate::actions::links::locked_link::OwnLink;
+use crate::actions::opened::{Opened, opened};
 use crate::actions::{Fault, Transaction};
 use crate::domain::negotiation::{RevisionState, Yes, first_agreed, revision_state};
 use crate::domain::revision_text::{SharedTerms, shared_terms};
@@ -127,7 +128,7 @@ pub(in crate::actions) fn content_aad(id: RevisionId) -> Aad {
 pub struct RevisionSnapshot {
     links: HashMap<LinkId, LinkRevisions>,
     keys: HashMap<LinkId, DataKey>,
-    terms: HashMap<RevisionId, SharedTerms>,
+    terms: HashMap<RevisionId, Opened<SharedTerms>>,
 }
 
 impl RevisionSnapshot {
@@ -149,7 +150,7 @@ impl RevisionSnapshot {
         let mut unknown = Vec::new();
         for link in links {
             if let Entry::Vacant(entry) = self.keys.entry(link.id) {
-                entry.insert(link_key(tx.vault, link)?);
+                entry.insert(link_key(tx.vault, link));
                 unknown.push(link.id);
             }
         }
@@ -203,7 +204,8 @@ impl RevisionSnapshot {
         self.keys.get(&link).ok_or(Fault::Inconsistent("a Revision of a link that was not read"))
     }
 
-    /// Decrypts the terms of some Revisions that were not read already, in one statement.
+    /// Decrypts the terms of some Revisions that were not read already, in one statement. Those that cannot be read take
+    /// nothing else with them: the log names them, and they allow nothing.
     pub fn read_terms(
         &mut self,
         tx: &mut Transaction<'_>,
@@ -220,19 +222,32 @@ impl RevisionSnapshot {
         }
         let ids: Vec<_> = unknown.keys().copied().collect();
         for shared in store::negotiation::contents(tx.db, &ids)? {
-            let frame = self.key(shared.link_id)?.open(content_aad(shared.id), &shared.content)?;
-            let terms = shared_terms(&frame, &shared.content_hash);
-            self.terms.insert(
-                shared.id,
-                terms.ok_or(Fault::Inconsistent("a Revision that is not what its hash says"))?,
-            );
+            let aad = content_aad(shared.id);
+            let frame = self.key(shared.link_id)?.open(aad, &shared.content);
+            // A Revision that is not what its hash says is none that anybody agreed to.
+            let terms = frame
+                .and_then(|frame| shared_terms(&frame, &shared.content_hash).ok_or_else(|| aad.wrong_form()));
+            let terms = opened(terms)?;
+            if let Err(cause) = &terms {
+                tracing::error!(revision = %shared.id, %cause, "the terms of a Revision cannot be read");
+            }
+            self.terms.insert(shared.id, terms);
         }
         Ok(())
     }
 
-    /// Terms read by [`RevisionSnapshot::read_terms`].
+    /// Terms read by [`RevisionSnapshot::read_terms`]; None also if they cannot be read.
     pub fn terms(&self, id: RevisionId) -> Option<&SharedTerms> {
-        self.terms.get(&id)
+        self.terms.get(&id)?.as_ref().ok()
+    }
+
+    /// The same, where nothing can be done without them.
+    ///
+    /// # Errors
+    /// If they were not found, or cannot be read.
+    pub fn needed_terms(&self, id: RevisionId) -> Result<&SharedTerms, Fault> {
+        let terms = self.terms.get(&id).ok_or(Fault::Inconsistent("a scene without its Revision"))?;
+        Ok(terms.as_ref().map_err(|error| *error)?)
     }
 
     /// Adds a Revision that this action proposed.

@@ -2,13 +2,14 @@
 
 use crate::actions::accounts::people::{Person, link_key};
 use crate::actions::links::revision_snapshot::{RevisionSnapshot, RevisionSummary, content_aad};
+use crate::actions::opened::{Opened, opened};
 use crate::actions::{AppContext, Fault, Transaction};
 use crate::domain::negotiation::{Content, RevisionState};
-use crate::domain::revision_text::{KeptPart, join};
+use crate::domain::revision_text::{KeptPart, PartlyOpened, join};
 use crate::ids::{AccountId, LinkId, RevisionId, TypedId, distinct};
 use crate::store;
 use crate::store::partner_link::LinkRow;
-use crate::vault::{Aad, DataKey};
+use crate::vault::{Aad, DataKey, VaultError};
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -69,25 +70,47 @@ impl RevisionOutline {
     }
 }
 
-/// A Revision, opened.
+/// A Revision, opened as far as it can be.
 #[derive(Clone, Debug)]
 pub struct RevisionView {
     /// All but its text.
     pub outline: RevisionOutline,
-    /// The whole text.
-    pub content: Content,
+    /// The text.
+    pub text: RevisionText,
 }
+
+impl RevisionView {
+    /// The whole text.
+    ///
+    /// # Errors
+    /// If a part of it could not be opened.
+    pub fn whole(&self) -> Opened<Content> {
+        self.text.as_ref().map_err(|error| *error)?.whole()
+    }
+
+    /// Refuses a text that cannot be read as a whole: nobody agrees to words that they cannot see (R08).
+    ///
+    /// # Errors
+    /// If a part of it could not be opened.
+    pub fn check_whole(&self) -> Opened<()> {
+        self.text.as_ref().map_err(|error| *error)?.check_whole()
+    }
+}
+
+/// The text of a Revision as far as it could be opened.
+pub type RevisionText = Opened<PartlyOpened<VaultError>>;
 
 pub(in crate::actions) fn part_aad(id: RevisionId, account: AccountId) -> Aad {
     Aad::pair("revision_parts", "content", id.uuid(), account.uuid())
 }
 
-/// Opens the texts of some Revisions of links with these keys, in a fixed number of statements; others are left out.
+/// Opens the texts of some Revisions of links with these keys, each part on its own, in a fixed number of statements; others
+/// are left out.
 fn open_texts(
     tx: &mut Transaction<'_>,
     keys: &HashMap<LinkId, DataKey>,
     ids: &[RevisionId],
-) -> Result<HashMap<RevisionId, Content>, Fault> {
+) -> Result<HashMap<RevisionId, RevisionText>, Fault> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -107,13 +130,13 @@ fn open_texts(
             kept.push(KeptPart {
                 side: usize::try_from(part.side).unwrap_or(usize::MAX),
                 account: part.account_id,
-                bytes: author.key.open(part_aad(shared.id, part.account_id), &part.content)?,
+                bytes: opened(author.key.open(part_aad(shared.id, part.account_id), &part.content))?,
             });
         }
-        let frame = key.open(content_aad(shared.id), &shared.content)?;
-        let text = join(&frame, &shared.content_hash, &kept);
-        texts
-            .insert(shared.id, text.ok_or(Fault::Inconsistent("a Revision that is not what its hash says"))?);
+        let aad = content_aad(shared.id);
+        let frame = opened(key.open(aad, &shared.content))?;
+        let join = |frame: Vec<u8>| join(&frame, &shared.content_hash, &kept).ok_or_else(|| aad.wrong_form());
+        texts.insert(shared.id, frame.and_then(join));
     }
     Ok(texts)
 }
@@ -127,9 +150,8 @@ fn open(
     let ids: Vec<_> = wanted.iter().map(|revision| revision.head.id).collect();
     let mut texts = open_texts(tx, snapshot.keys(), &ids)?;
     let view = |revision: &&RevisionSummary| {
-        let content =
-            texts.remove(&revision.head.id).ok_or(Fault::Inconsistent("a Revision that vanished"))?;
-        Ok(RevisionView { outline: RevisionOutline::of(revision), content })
+        let text = texts.remove(&revision.head.id).ok_or(Fault::Inconsistent("a Revision that vanished"))?;
+        Ok(RevisionView { outline: RevisionOutline::of(revision), text })
     };
     wanted.iter().map(view).collect()
 }
@@ -179,13 +201,12 @@ pub async fn texts(
     context: &Arc<AppContext>,
     account: AccountId,
     ids: Vec<(LinkId, RevisionId)>,
-) -> Result<HashMap<RevisionId, Content>, Fault> {
+) -> Result<HashMap<RevisionId, RevisionText>, Fault> {
     context
         .read_tx(move |tx| {
             let links = distinct(ids.iter().map(|(link, _)| *link));
             let rows = store::partner_link::find_all_for(tx.db, &links, account)?;
-            let keys = rows.iter().map(|row| Ok((row.id, link_key(tx.vault, row)?)));
-            let keys = keys.collect::<Result<HashMap<_, _>, Fault>>()?;
+            let keys = rows.iter().map(|row| (row.id, link_key(tx.vault, row))).collect();
             let ids = distinct(ids.into_iter().map(|(_, id)| id));
             let mut texts = HashMap::with_capacity(ids.len());
             // A few at a time, so that a request with too many of them ends before all are read.

@@ -116,7 +116,7 @@ impl Claim {
         if let [first, _, ..] = rows.as_slice() {
             let key = first.shown_key().to_owned();
             let ids: Vec<NudgeId> = rows.iter().map(|row| row.id).collect();
-            store::nudge::join(tx.db, &ids, Some(&key))?;
+            store::message::join(tx.db, &ids, Some(&key))?;
             rows.iter_mut().for_each(|row| row.message_key = Some(key.clone()));
         }
         if let [alone] = rows.as_mut_slice()
@@ -125,8 +125,8 @@ impl Claim {
         {
             // It was to go with another one, and goes alone: under its own name, unless this repeats what they went out as.
             let first = alone.tries() <= 1;
-            if first || store::nudge::state_of(tx.db, &key)? == Some(NudgeState::Sent) {
-                store::nudge::join(tx.db, &[alone.id], None)?;
+            if first || store::message::state_of(tx.db, &key)? == Some(NudgeState::Sent) {
+                store::message::join(tx.db, &[alone.id], None)?;
                 alone.message_key = None;
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::actions::accounts::mail_request::tell_of_security;
 use crate::actions::accounts::people::Person;
+use crate::actions::opened::{Opened, opened};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::auth::Requester;
 use crate::domain::change::ChangeKind;
@@ -37,17 +38,42 @@ pub struct DeviceView {
     /// Its id.
     pub id: DeviceId,
     /// Its name.
-    pub label: String,
+    pub label: Opened<String>,
     /// Whether it shows what a reminder is about.
-    pub fuller_words: bool,
+    pub fuller_words: Opened<bool>,
     /// When it was registered.
     pub created_at: Timestamp,
 }
 
 /// Opens a device's subscription.
-pub fn open_subscription(person: &Person, row: &DeviceRow) -> Result<Subscription, Fault> {
+pub fn open_subscription(person: &Person, row: &DeviceRow) -> Opened<Subscription> {
     let aad = Aad::new("devices", "subscription", row.id.uuid());
-    Ok(person.key.open_json(aad, &row.subscription)?)
+    person.key.open_json(aad, &row.subscription)
+}
+
+/// Opens the subscriptions of a person's devices, for a message that goes to all of them. One that cannot be opened is
+/// left out and named in the log: the others ring all the same.
+///
+/// # Errors
+/// If there are some, and none can be opened.
+pub(super) fn open_subscriptions<'a>(
+    person: &Person,
+    devices: &[&'a DeviceRow],
+) -> Result<Vec<(&'a DeviceRow, Subscription)>, Fault> {
+    let (mut open, mut last) = (Vec::with_capacity(devices.len()), None);
+    for device in devices {
+        match open_subscription(person, device) {
+            Ok(subscription) => open.push((*device, subscription)),
+            Err(cause) => {
+                tracing::error!(device = %device.id, %cause, "the subscription of a device cannot be read");
+                last = Some(cause);
+            }
+        }
+    }
+    match last.filter(|_| open.is_empty()) {
+        Some(cause) => Err(cause.into()),
+        None => Ok(open),
+    }
 }
 
 /// Ends a subscription that its push service reported as gone (R20).
@@ -139,7 +165,8 @@ fn save(
         store::device::insert(tx.db, &row)?;
     }
     let fuller_words = subscription.fuller_words;
-    let view = DeviceView { id, label, fuller_words, created_at: created_at.get() };
+    let view =
+        DeviceView { id, label: Ok(label), fuller_words: Ok(fuller_words), created_at: created_at.get() };
     if is_live {
         return Ok(Done::already(view));
     }
@@ -193,8 +220,9 @@ pub async fn list(context: &Arc<AppContext>, account: AccountId) -> Result<Vec<D
             rows.into_iter()
                 .map(|row| {
                     let aad = Aad::new("devices", "label", row.id.uuid());
-                    let label = person.key.open_text(aad, &row.label)?;
-                    let fuller_words = open_subscription(&person, &row)?.fuller_words;
+                    let label = opened(person.key.open_text(aad, &row.label))?;
+                    let subscription = opened(open_subscription(&person, &row))?;
+                    let fuller_words = subscription.map(|subscription| subscription.fuller_words);
                     Ok(DeviceView { id: row.id, label, fuller_words, created_at: row.created_at.get() })
                 })
                 .collect()

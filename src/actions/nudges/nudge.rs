@@ -1,4 +1,4 @@
-//! Nudges as their recipient sees them.
+//! Nudges as their recipient sees them: a message with its reasons.
 
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::claim::plea;
@@ -10,7 +10,7 @@ use crate::domain::explanation::{
 use crate::domain::keyset_page::KeysetPage;
 use crate::domain::nudge::{Channel, MailPurpose, NudgeKind, NudgeState, Reason};
 use crate::domain::wording::{self, Letter};
-use crate::ids::{AccountId, CheckInId, LinkId, NudgeId, PleaId, distinct};
+use crate::ids::{AccountId, CheckInId, LinkId, NudgeId, PleaId, RevisionId, SceneId, distinct};
 use crate::store;
 use crate::store::account::AccountRow;
 use crate::store::nudge::NudgeRow;
@@ -19,44 +19,45 @@ use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A nudge as its recipient sees it.
+/// The most reasons of one message that are told. A day has far fewer, unless much was left undone before it.
+pub const REASONS_MAX: usize = 50;
+
+/// A message as its recipient sees it: what went out as one push or one mail.
 #[derive(Clone, Debug)]
 pub struct NudgeView {
-    /// Its id.
+    /// The id of the nudge that leads it.
     pub id: NudgeId,
-    /// What it is for.
-    pub kind: NudgeKind,
     /// Its channel.
     pub channel: Channel,
     /// Its state.
     pub state: NudgeState,
     /// When it may go out, or went out.
     pub send_at: Timestamp,
+    /// Its place in the list of a person's messages, which does not move once it went out.
+    pub listed_at: Timestamp,
     /// When it was finished.
     pub finished_at: Option<Timestamp>,
+    /// Why it came: at least one, at most [`REASONS_MAX`].
+    pub reasons: Vec<ReasonView>,
+}
+
+/// One of the reasons of a message, as its recipient sees it.
+#[derive(Clone, Debug)]
+pub struct ReasonView {
+    /// What it is for.
+    pub kind: NudgeKind,
+    /// What it means, for its recipient alone.
+    pub message: &'static str,
     /// The recipient's own check-in that it asks about.
     pub check_in: Option<CheckInId>,
     /// The scene that it is about.
-    pub scene: Option<crate::ids::SceneId>,
+    pub scene: Option<SceneId>,
     /// The link that it is about.
     pub link: Option<LinkId>,
-    /// Its message, for its recipient alone.
-    pub message: &'static str,
-    /// Why it came, for its recipient alone (R25).
+    /// The Revision that the scene stood under.
+    pub revision: Option<RevisionId>,
+    /// Why it came (R25).
     pub explanation: Explanation,
-    /// What else came in the same message.
-    pub other_reasons: Vec<NudgeReason>,
-}
-
-/// What else came in one message with a nudge.
-#[derive(Clone, Debug)]
-pub struct NudgeReason {
-    /// Its nudge.
-    pub id: NudgeId,
-    /// What it is for.
-    pub kind: NudgeKind,
-    /// Its message, for its recipient alone.
-    pub message: &'static str,
 }
 
 /// Why a reminder came. Snoozes are considered only in the subject's own nudges (R11).
@@ -120,7 +121,7 @@ fn letter(purpose: MailPurpose) -> Letter {
 /// The pleas that some nudges are about, with their words.
 fn pleas_of(
     tx: &mut Transaction<'_>,
-    rows: &[NudgeRow],
+    rows: &[&NudgeRow],
 ) -> Result<HashMap<PleaId, (PleaRow, Letter)>, Fault> {
     let ids: Vec<PleaId> = rows.iter().filter_map(|row| row.plea_id).collect();
     let rows = store::plea::find_all(tx.db, &ids)?;
@@ -135,76 +136,101 @@ fn pleas_of(
     Ok(pleas)
 }
 
-/// Opens nudges for their recipient. Waiting ones are shown only for the reader's own check-ins: those about
-/// the partner depend on what the partner did (R11).
-fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Result<Vec<NudgeView>, Fault> {
-    let messages: Vec<String> = rows.iter().filter_map(|row| row.message_key.clone()).collect();
-    let together = store::nudge::of_messages(tx.db, &messages)?;
-    let sent = |row: &&NudgeRow| row.state == NudgeState::Sent && row.recipient_id == Some(reader);
-    let together: Vec<NudgeRow> = together.iter().filter(sent).cloned().collect();
-    let ids = distinct(rows.iter().chain(&together).filter_map(|row| row.check_in_id));
-    let check_ins = store::check_in::find_all(tx.db, &ids)?;
-    let schedule_inputs = schedule_inputs(tx, check_ins)?;
-    let alerts = alerts(tx, &schedule_inputs.iter().collect::<Vec<_>>(), &mut RevisionSnapshot::default())?;
-    let by_id: HashMap<_, _> = schedule_inputs.into_iter().map(|b| (b.check_in.id, b)).collect();
-    let Some(account) = store::account::find(tx.db, reader)? else { return Ok(Vec::new()) };
-    let pleas = pleas_of(tx, &rows)?;
-    let alert_of =
-        |row: &NudgeRow| row.check_in_id.and_then(|id| alerts.get(&id)).copied().unwrap_or_default();
-    let mut views = Vec::new();
-    for row in rows {
-        let others = together.iter().filter(|other| {
-            row.state == NudgeState::Sent && other.message_key == row.message_key && other.id != row.id
-        });
-        let other_reasons: Vec<NudgeReason> = others
-            .filter_map(|other| {
-                let letter = wording::reminder(other.kind.reason()?, alert_of(other).agreed);
-                let message = letter.paragraphs.first().copied().unwrap_or_default();
-                Some(NudgeReason { id: other.id, kind: other.kind, message })
-            })
-            .collect();
-        let schedule = row.check_in_id.and_then(|id| by_id.get(&id));
-        let own = schedule.is_some_and(|schedule| Some(schedule.subject.id) == row.recipient_id);
-        if !own && row.state != NudgeState::Sent {
-            continue;
-        }
-        let (letter, explanation) = match (row.kind, schedule) {
-            (NudgeKind::Reminder(reason), Some(schedule)) => {
-                let alert: Alert = alert_of(&row);
-                let about = (alert.revision, !other_reasons.is_empty());
-                let explanation = explanation(&row, reason, schedule, about, &account);
-                // The words as they were sent: a later withdrawal of consent must not show (R10).
-                (wording::reminder(reason, alert.agreed), explanation)
-            }
-            (NudgeKind::Plea, _) => match row.plea_id.and_then(|id| pleas.get(&id)) {
-                Some((_, letter)) => (letter.clone(), explain_plea(went_at(&row))),
-                None => continue,
-            },
-            // Its check-in is being deleted.
-            (NudgeKind::Reminder(_), None) => continue,
-            (NudgeKind::Mail(purpose), _) => (letter(purpose), explain_mail(purpose, row.due_at.get())),
-        };
-        let plea = row.plea_id.and_then(|id| pleas.get(&id)).map(|(plea, _)| plea);
-        views.push(NudgeView {
-            id: row.id,
-            kind: row.kind,
-            channel: row.channel,
-            state: row.state,
-            send_at: went_at(&row),
-            finished_at: row.finished_at.map(|at| at.get()),
-            check_in: row.check_in_id.filter(|_| own),
-            // A plea tells nothing else, and so not the scene: one that came with an answer would tell of that.
-            scene: schedule.map(|schedule| schedule.scene.id),
-            link: plea.map(|plea| plea.link_id).or(schedule.and_then(|schedule| schedule.check_in.link_id)),
-            explanation,
-            other_reasons,
-            message: letter.paragraphs.first().copied().unwrap_or_default(),
-        });
-    }
-    Ok(views)
+/// What the reasons of some messages are read from.
+struct Sources {
+    reader: AccountRow,
+    schedules: HashMap<CheckInId, ScheduleInput>,
+    alerts: HashMap<CheckInId, Alert>,
+    pleas: HashMap<PleaId, (PleaRow, Letter)>,
 }
 
-/// A page of the person's nudges, newest first: sent ones, and waiting ones about their own check-ins.
+impl Sources {
+    /// In a fixed number of statements, however many messages.
+    fn read(tx: &mut Transaction<'_>, reader: AccountRow, messages: &[Vec<NudgeRow>]) -> Result<Self, Fault> {
+        let rows: Vec<&NudgeRow> = messages.iter().flatten().collect();
+        let ids = distinct(rows.iter().filter_map(|row| row.check_in_id));
+        let check_ins = store::check_in::find_all(tx.db, &ids)?;
+        let schedules = schedule_inputs(tx, check_ins)?;
+        let alerts = alerts(tx, &schedules.iter().collect::<Vec<_>>(), &mut RevisionSnapshot::default())?;
+        let schedules = schedules.into_iter().map(|schedule| (schedule.check_in.id, schedule)).collect();
+        let pleas = pleas_of(tx, &rows)?;
+        Ok(Self { reader, schedules, alerts, pleas })
+    }
+
+    /// One reason; None: it is not the reader's to see, or its check-in is being deleted. What waits is shown only of the
+    /// reader's own check-ins: what is about the partner's depends on what the partner did (R11).
+    fn reason(&self, row: &NudgeRow, together: bool) -> Option<ReasonView> {
+        let schedule = row.check_in_id.and_then(|id| self.schedules.get(&id));
+        let own = schedule.is_some_and(|schedule| schedule.subject.id == self.reader.id);
+        if !own && row.state != NudgeState::Sent {
+            return None;
+        }
+        match row.kind {
+            NudgeKind::Reminder(reason) => {
+                let schedule = schedule?;
+                let alert = self.alerts.get(&schedule.check_in.id).copied().unwrap_or_default();
+                // The words as they were sent: a later withdrawal of consent must not show (R10).
+                let message = said(&wording::reminder(reason, alert.agreed));
+                let about = (alert.revision, together);
+                Some(ReasonView {
+                    kind: row.kind,
+                    message,
+                    check_in: row.check_in_id.filter(|_| own),
+                    scene: Some(schedule.scene.id),
+                    link: schedule.check_in.link_id,
+                    revision: schedule.scene.revision_id,
+                    explanation: explanation(row, reason, schedule, about, &self.reader),
+                })
+            }
+            // A plea tells nothing else, and so not the scene: one that came with an answer would tell of that.
+            NudgeKind::Plea => {
+                let (plea, letter) = self.pleas.get(&row.plea_id?)?;
+                Some(ReasonView {
+                    link: Some(plea.link_id),
+                    ..about_nothing(row.kind, letter, explain_plea(went_at(row)))
+                })
+            }
+            NudgeKind::Mail(purpose) => {
+                Some(about_nothing(row.kind, &letter(purpose), explain_mail(purpose, row.due_at.get())))
+            }
+        }
+    }
+}
+
+/// A reason with its words, which names nothing that it is about.
+fn about_nothing(kind: NudgeKind, letter: &Letter, explanation: Explanation) -> ReasonView {
+    let message = said(letter);
+    ReasonView { kind, message, check_in: None, scene: None, link: None, revision: None, explanation }
+}
+
+/// What a letter says first.
+fn said(letter: &Letter) -> &'static str {
+    letter.paragraphs.first().copied().unwrap_or_default()
+}
+
+/// Opens the messages of some nudges for their recipient; one without a reason that may be seen is left out.
+fn views(tx: &mut Transaction<'_>, reader: AccountId, rows: Vec<NudgeRow>) -> Result<Vec<NudgeView>, Fault> {
+    let messages = store::message::around(tx.db, rows)?;
+    let Some(account) = store::account::find(tx.db, reader)? else { return Ok(Vec::new()) };
+    let sources = Sources::read(tx, account, &messages)?;
+    let view = |message: &Vec<NudgeRow>| {
+        let lead = message.first()?;
+        let reasons = message.iter().filter_map(|row| sources.reason(row, message.len() > 1));
+        let reasons: Vec<ReasonView> = reasons.take(REASONS_MAX).collect();
+        (!reasons.is_empty()).then(|| NudgeView {
+            id: lead.id,
+            channel: lead.channel,
+            state: lead.state,
+            send_at: went_at(lead),
+            listed_at: lead.send_at.get(),
+            finished_at: lead.finished_at.map(|at| at.get()),
+            reasons,
+        })
+    };
+    Ok(messages.iter().filter_map(view).collect())
+}
+
+/// A page of the person's messages, the latest first: sent ones, and waiting ones about their own check-ins.
 pub async fn page(
     context: &Arc<AppContext>,
     account: AccountId,
@@ -212,13 +238,13 @@ pub async fn page(
 ) -> Result<Vec<NudgeView>, Fault> {
     context
         .read_tx(move |tx| {
-            let rows = store::nudge::page(tx.db, account, page)?;
+            let rows = store::message::page(tx.db, account, page)?;
             views(tx, account, rows)
         })
         .await
 }
 
-/// One nudge of the person.
+/// The message that a nudge of the person went out in; its id is that of the leading one.
 pub async fn find(
     context: &Arc<AppContext>,
     account: AccountId,
@@ -227,6 +253,8 @@ pub async fn find(
     context
         .read_tx(move |tx| {
             let row = store::nudge::find(tx.db, id)?.filter(|row| row.recipient_id == Some(account));
+            let Some(row) = row else { return Ok(None) };
+            let row = store::message::original(tx.db, row)?;
             Ok(views(tx, account, row.into_iter().collect())?.pop())
         })
         .await

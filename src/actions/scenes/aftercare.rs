@@ -4,7 +4,7 @@ use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
 use crate::actions::client_id::{self, Claim};
 use crate::actions::links::locked_link::{OwnScene, scene_refused};
-use crate::actions::scenes::view::{AftercareContent, GivenBy, SceneView, aftercare_aad, current, view};
+use crate::actions::scenes::view::{AftercareContent, GivenBy, Written, aftercare_aad, current, view};
 use crate::actions::{ActionResult, AppContext, Caller, Done};
 use crate::domain::change::ChangeKind;
 use crate::domain::negotiation::Comfort;
@@ -26,14 +26,15 @@ pub async fn record(
     client_id: Option<String>,
     id: SceneId,
     content: AftercareContent,
-) -> ActionResult<Done<Option<SceneView>>> {
+) -> ActionResult<Done<Option<Written<AftercareId>>>> {
     let account = by.requester.account;
     context
         .write_tx(by.key.as_ref(), move |tx| {
             let free = match client_id::claim(tx, account, client_id)? {
                 Claim::Made(aftercare) => {
                     let scene = store::scene::of_aftercare(tx.db, aftercare)?;
-                    return Ok(Done::already(current(tx, scene, account)?));
+                    let scene = current(tx, scene, account)?;
+                    return Ok(Done::already(scene.map(|scene| Written { scene, entry: aftercare })));
                 }
                 Claim::Free(free) => free,
             };
@@ -69,7 +70,7 @@ pub async fn record(
             store::scene::insert_aftercare(tx.db, &sealed)?;
             free.note(tx, aftercare)?;
             tx.tell(&participants.accounts(), ChangeKind::SceneChanged, id);
-            Ok(Done::now(Some(view(tx, row, account)?)))
+            Ok(Done::now(Some(Written { scene: view(tx, row, account)?, entry: aftercare })))
         })
         .await
 }

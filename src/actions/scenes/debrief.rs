@@ -3,6 +3,7 @@
 use crate::actions::accounts::people::Person;
 use crate::actions::accounts::suspension;
 use crate::actions::links::locked_link::OwnLink;
+use crate::actions::opened::{Opened, opened};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::change::ChangeKind;
 use crate::domain::debrief::{DebriefEvent, DebriefState, DebriefVerdict, TEXT_MAX, judge, state};
@@ -25,9 +26,9 @@ pub struct DebriefView {
     /// Their state.
     pub state: DebriefState,
     /// One's own, with the time of writing.
-    pub mine: Option<(String, Timestamp)>,
+    pub mine: Option<(Opened<String>, Timestamp)>,
     /// The partner's, once both are open, without the time of writing.
-    pub partners: Option<String>,
+    pub partners: Option<Opened<String>>,
 }
 
 /// The AAD of a debrief.
@@ -35,9 +36,9 @@ fn content_aad(scene: SceneId, author: AccountId) -> Aad {
     Aad::pair("debriefs", "content", scene.uuid(), author.uuid())
 }
 
-fn open(people: &HashMap<AccountId, Person>, row: &DebriefRow) -> Result<String, Fault> {
+fn open(people: &HashMap<AccountId, Person>, row: &DebriefRow) -> Result<Opened<String>, Fault> {
     let author = people.get(&row.account_id).ok_or(Fault::Inconsistent("a debrief without its author"))?;
-    Ok(author.key.open_text(content_aad(row.scene_id, row.account_id), &row.content)?)
+    opened(author.key.open_text(content_aad(row.scene_id, row.account_id), &row.content))
 }
 
 /// The debriefs of scenes that the reader took part in, in a fixed number of statements. If the reader has
@@ -118,7 +119,7 @@ pub async fn write(
         .write_tx(by.key.as_ref(), move |tx| {
             let (link, scene, before) = load(tx, id, account)?;
             // A repeat by a client that missed the answer succeeds, even if both are open by now (R04).
-            if before.mine.as_ref().is_some_and(|(old, _)| *old == text) {
+            if before.mine.as_ref().is_some_and(|(old, _)| old.as_ref() == Ok(&text)) {
                 return Ok(Done::already(before));
             }
             suspension::refuse_if_suspended(tx, account)?;

@@ -2,6 +2,7 @@
 
 pub mod aftercare;
 pub mod debrief;
+pub mod outreach;
 pub mod parting;
 pub mod scene;
 pub mod view;

@@ -10,7 +10,6 @@ use crate::actions::scenes::parting;
 use crate::actions::scenes::view::{SceneView, current, view};
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::domain::change::ChangeKind;
-use crate::domain::negotiation::ContactWay;
 use crate::domain::partner_link::{Role, ScenePermission};
 use crate::domain::patch::Patch;
 use crate::domain::problem::{Checks, Problem, ProblemCode};
@@ -18,9 +17,9 @@ use crate::domain::scene::{
     CORRECTED_WITHIN, INTENSITY, SCENES_A_DAY, SIMILAR_WITHIN, SceneEvent, SceneSetting, SceneState,
     SceneVerdict, Span, check_parting, check_past, check_plan, judge_event,
 };
-use crate::ids::{AccountId, LinkId, OutreachId, SceneId, distinct};
+use crate::ids::{AccountId, LinkId, SceneId, distinct};
 use crate::store;
-use crate::store::scene::{OutreachRow, SceneChange, SceneMemberRow, SceneRow};
+use crate::store::scene::{SceneChange, SceneMemberRow, SceneRow};
 use crate::store::types::Ts;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -507,55 +506,6 @@ pub async fn set_alert(
             planning::review_alerts(tx, link.row.id, &mut RevisionSnapshot::default())?;
             tx.tell(&[account], ChangeKind::SceneChanged, id);
             Ok(view(tx, row, account)?)
-        })
-        .await
-}
-
-/// Records that the person reached out to the partner. Asked again under its client id, the scene is what it is now; None:
-/// what was recorded is gone.
-pub async fn record_outreach(
-    context: &Arc<AppContext>,
-    by: &Caller,
-    client_id: Option<String>,
-    id: SceneId,
-    way: ContactWay,
-    happened_at: Option<Timestamp>,
-) -> ActionResult<Done<Option<SceneView>>> {
-    let account = by.requester.account;
-    context
-        .write_tx(by.key.as_ref(), move |tx| {
-            let free = match client_id::claim(tx, account, client_id)? {
-                Claim::Made(outreach) => {
-                    let scene = store::scene::of_outreach(tx.db, outreach)?;
-                    return Ok(Done::already(current(tx, scene, account)?));
-                }
-                Claim::Free(free) => free,
-            };
-            let happened_at = check_past("happenedAt", happened_at.unwrap_or(tx.now), tx.now)?;
-            let (link, row) = OwnLink::load_scene(tx, id, account)?;
-            suspension::refuse_if_suspended(tx, account)?;
-            if row.status != SceneState::Ended || link.row.ended_at.is_some() {
-                return Err(scene_refused().into());
-            }
-            if store::scene::outreaches(tx.db, &[id])?.len() >= 200 {
-                return Err(Problem::wrong_state("sceneId", "Enough is written down for this scene.").into());
-            }
-            let outreach = OutreachRow {
-                id: OutreachId::at(tx.now, tx.chance),
-                scene_id: id,
-                account_id: account,
-                way,
-                happened_at: happened_at.into(),
-                created_at: tx.ts(),
-            };
-            store::scene::insert_outreach(tx.db, &outreach)?;
-            free.note(tx, outreach.id)?;
-            for member in link.accounts() {
-                let own = member == account;
-                let kind = if own { ChangeKind::SceneChanged } else { ChangeKind::PartnerReachedOut };
-                tx.tell(&[member], kind, id);
-            }
-            Ok(Done::now(Some(view(tx, row, account)?)))
         })
         .await
 }

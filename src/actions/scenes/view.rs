@@ -1,6 +1,7 @@
 //! Reading scenes: each with its aftercare and outreaches, as one of its two people sees it.
 
 use crate::actions::accounts::people::Person;
+use crate::actions::opened::{Opened, opened};
 use crate::actions::{AppContext, Fault, Transaction};
 use crate::domain::keyset_page::KeysetPage;
 use crate::domain::negotiation::{Comfort, ContactWay};
@@ -60,7 +61,7 @@ pub struct AftercareView {
     /// The author; None if that account is gone.
     pub recorded_by: Option<AccountId>,
     /// The content; None after its author's erasure (R27).
-    pub content: Option<AftercareContent>,
+    pub content: Opened<Option<AftercareContent>>,
     /// When it was recorded.
     pub created_at: Timestamp,
 }
@@ -77,12 +78,7 @@ pub(in crate::actions) fn aftercare_of(
 ) -> Result<HashMap<SceneId, Vec<AftercareView>>, Fault> {
     let rows = store::scene::aftercare(tx.db, scenes)?;
     let authors = distinct(rows.iter().filter_map(|row| row.recorded_by));
-    let mut people = HashMap::new();
-    if !authors.is_empty() {
-        for row in store::account::find_all(tx.db, &authors)? {
-            people.insert(row.id, Person::open(tx.vault, row)?);
-        }
-    }
+    let people = if authors.is_empty() { HashMap::new() } else { Person::load_all(tx, &authors)? };
     let mut views: HashMap<SceneId, Vec<AftercareView>> = HashMap::new();
     for row in rows {
         let author = row.recorded_by.and_then(|author| people.get(&author));
@@ -91,13 +87,15 @@ pub(in crate::actions) fn aftercare_of(
                 let sealed = row.content.as_deref();
                 let sealed =
                     sealed.ok_or(Fault::Inconsistent("aftercare of an account without its words"))?;
-                let mut content: AftercareContent = author.key.open_json(aftercare_aad(row.id), sealed)?;
-                if author.row.id != reader {
-                    content.given_by = content.given_by.turned();
-                }
-                Some(content)
+                let content = author.key.open_json(aftercare_aad(row.id), sealed);
+                opened(content)?.map(|mut content: AftercareContent| {
+                    if author.row.id != reader {
+                        content.given_by = content.given_by.turned();
+                    }
+                    Some(content)
+                })
             }
-            None => None,
+            None => Ok(None),
         };
         let (recorded_by, created_at) = (row.recorded_by, row.created_at.get());
         views.entry(row.scene_id).or_default().push(AftercareView {
@@ -160,6 +158,14 @@ pub struct SceneView {
     pub aftercare: Vec<AftercareView>,
     /// The outreaches.
     pub outreaches: Vec<OutreachView>,
+}
+
+/// A scene with what was just written down about it.
+pub struct Written<I> {
+    /// The scene as it is now, with the entry.
+    pub scene: SceneView,
+    /// The id of the entry.
+    pub entry: I,
 }
 
 /// Opens scenes of one's own links, in a fixed number of statements.
@@ -227,11 +233,15 @@ pub(in crate::actions) fn current(
     row.map(|row| view(tx, row, reader)).transpose()
 }
 
+/// Which scenes are wanted by their state; None: all.
+pub type States = Option<Vec<SceneState>>;
+
 /// A page of the scenes of one's own link, newest first.
 pub async fn page(
     context: &Arc<AppContext>,
     account: AccountId,
     link: LinkId,
+    states: States,
     page: KeysetPage<SceneId>,
 ) -> Result<Vec<SceneView>, Fault> {
     context
@@ -239,7 +249,7 @@ pub async fn page(
             if store::partner_link::find_for(tx.db, link, account)?.is_none() {
                 return Ok(Vec::new());
             }
-            let rows = store::scene::page(tx.db, link, page)?;
+            let rows = store::scene::page(tx.db, link, states, page)?;
             views(tx, rows, account)
         })
         .await
@@ -249,29 +259,33 @@ pub async fn page(
 pub async fn all(
     context: &Arc<AppContext>,
     account: AccountId,
+    states: States,
     page: KeysetPage<SceneId>,
 ) -> Result<Vec<SceneView>, Fault> {
-    own(context, account, page, store::scene::page_of).await
+    own(context, account, (states, page), store::scene::page_of).await
 }
 
 /// A page of the scenes of oneself alone, newest first.
 pub async fn alone(
     context: &Arc<AppContext>,
     account: AccountId,
+    states: States,
     page: KeysetPage<SceneId>,
 ) -> Result<Vec<SceneView>, Fault> {
-    own(context, account, page, store::scene::page_alone).await
+    own(context, account, (states, page), store::scene::page_alone).await
 }
+
+type ReadPage = fn(&mut Db, AccountId, States, KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>>;
 
 async fn own(
     context: &Arc<AppContext>,
     account: AccountId,
-    page: KeysetPage<SceneId>,
-    read: fn(&mut Db, AccountId, KeysetPage<SceneId>) -> QueryResult<Vec<SceneRow>>,
+    (states, page): (States, KeysetPage<SceneId>),
+    read: ReadPage,
 ) -> Result<Vec<SceneView>, Fault> {
     context
         .read_tx(move |tx| {
-            let rows = read(tx.db, account, page)?;
+            let rows = read(tx.db, account, states, page)?;
             views(tx, rows, account)
         })
         .await

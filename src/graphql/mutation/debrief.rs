@@ -1,10 +1,10 @@
 //! Write a debrief, and take it back.
 
-use crate::actions::scenes::debrief;
-use crate::graphql::errors::{Failure, id, settle};
+use crate::actions::scenes::debrief::{self, DebriefView};
+use crate::graphql::errors::{Failure, Settled, id, settle};
 use crate::graphql::payload::payload;
-use crate::graphql::types::debrief::SceneDebrief;
-use crate::graphql::{caller, context};
+use crate::graphql::types::scene::Scene;
+use crate::graphql::{caller, context, loaders};
 use async_graphql::{Context, ID, InputObject, Object};
 
 /// Writes one's own debrief of a scene, or replaces it.
@@ -26,17 +26,27 @@ struct TakeBackDebriefInput {
 payload!(
     /// The answer to `writeDebrief`.
     WriteDebriefPayload {
-        /// The debriefs of the scene as they stand now.
-        debrief: SceneDebrief
+        /// The scene, with its debriefs as they stand now.
+        scene: Scene
     }
 );
 payload!(
     /// The answer to `takeBackDebrief`.
     TakeBackDebriefPayload {
-        /// The debriefs of the scene as they stand now.
-        debrief: SceneDebrief
+        /// The scene, with its debriefs as they stand now.
+        scene: Scene
     }
 );
+
+/// The scene whose debriefs changed.
+async fn with_scene(ctx: &Context<'_>, settled: Settled<DebriefView>) -> Result<Settled<Scene>, Failure> {
+    let (status, written, problems) = settled;
+    let scene = match written {
+        Some(view) => loaders(ctx).scene(view.scene).await?.map(Scene),
+        None => None,
+    };
+    Ok((status, scene, problems))
+}
 
 /// Changes to debriefs.
 #[derive(Default)]
@@ -54,7 +64,7 @@ impl DebriefMutation {
         let by = caller(ctx)?;
         let outcome =
             async { debrief::write(context(ctx), &by, id("sceneId", &input.scene_id)?, input.text).await };
-        Ok(settle(outcome.await)?.into())
+        Ok(with_scene(ctx, settle(outcome.await)?).await?.into())
     }
 
     /// Takes one's own debrief back as long as not both are open, or once the link has ended. Nobody is told of it.
@@ -65,6 +75,6 @@ impl DebriefMutation {
     ) -> Result<TakeBackDebriefPayload, Failure> {
         let by = caller(ctx)?;
         let outcome = async { debrief::take_back(context(ctx), &by, id("sceneId", &input.scene_id)?).await };
-        Ok(settle(outcome.await)?.into())
+        Ok(with_scene(ctx, settle(outcome.await)?).await?.into())
     }
 }

@@ -1,25 +1,43 @@
 //! Ask the partner to get in touch, and take it back.
 
 use crate::actions::links::plea;
-use crate::domain::problem::{Problem, ProblemCode};
+use crate::domain::problem::Problem;
 use crate::graphql::errors::{Failure, ProblemView, Status, id, settle, settle_once};
 use crate::graphql::payload::payload;
 use crate::graphql::types::guidance::Guidance;
 use crate::graphql::types::partner_link::{PartnerLink, Plea};
 use crate::graphql::{caller, context, loaders};
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, OneofObject, SimpleObject};
 
-/// Asks the partner to get in touch: `linkId` or `sceneId`, exactly one of the two. Null is the same as left out.
+/// Asks the partner to get in touch. Null is the same as left out.
 #[derive(InputObject)]
 struct AskPartnerInput {
     /// An id that the app makes, unique in its account for good, such as a UUID: 16 to 64 characters of `A-Z`, `a-z`, `0-9`,
     /// `_` and `-`. Sent again, also weeks later and whatever else is sent, nothing more is created: `UNCHANGED`, with what
     /// was created as it is now.
     client_id: Option<String>,
-    /// One of one's own active links.
-    link_id: Option<ID>,
-    /// A scene of one; its partner is asked.
-    scene_id: Option<ID>,
+    /// Whom.
+    partner_of: PartnerOfInput,
+}
+
+/// A partner, by what they have in common with the signed-in person.
+#[derive(OneofObject)]
+enum PartnerOfInput {
+    /// The other one of this link, which is active.
+    LinkId(ID),
+    /// The other one of this scene, of a link that is active.
+    SceneId(ID),
+}
+
+impl TryFrom<PartnerOfInput> for plea::From {
+    type Error = Problem;
+
+    fn try_from(of: PartnerOfInput) -> Result<Self, Problem> {
+        match of {
+            PartnerOfInput::LinkId(link) => id("linkId", &link).map(Self::Link),
+            PartnerOfInput::SceneId(scene) => id("sceneId", &scene).map(Self::Scene),
+        }
+    }
 }
 
 /// Takes a plea back.
@@ -39,7 +57,7 @@ pub struct AskPartnerPayload {
     /// The plea; with `UNCHANGED` null if it is gone.
     plea: Option<Plea>,
     /// Its link: `myNeeds` is what its author wrote down for themselves, to be shown while they wait.
-    partner_link: Option<PartnerLink>,
+    link: Option<PartnerLink>,
     /// What helps right now, and whom one can call, to be shown while they wait; also where it was refused.
     guidance: Guidance,
     /// Why the mutation was refused; empty otherwise.
@@ -71,23 +89,16 @@ impl PleaMutation {
     ) -> Result<AskPartnerPayload, Failure> {
         let by = caller(ctx)?;
         let outcome = async {
-            let from = match (&input.link_id, &input.scene_id) {
-                (Some(link), None) => plea::From::Link(id("linkId", link)?),
-                (None, Some(scene)) => plea::From::Scene(id("sceneId", scene)?),
-                (Some(_), Some(_)) | (None, None) => {
-                    let sentence = "Please name a link or a scene, and not both.";
-                    return Err(Problem::new("linkId", ProblemCode::Required, sentence).into());
-                }
-            };
+            let from = input.partner_of.try_into().map_err(|problem: Problem| problem.inside("partnerOf"))?;
             plea::ask(context(ctx), &by, input.client_id, from).await
         };
         let (status, view, problems) = settle_once(outcome.await)?;
-        let partner_link = match &view {
+        let link = match &view {
             Some(view) => loaders(ctx).link(view.link).await?.map(PartnerLink),
             None => None,
         };
         let plea = view.map(Plea::from);
-        Ok(AskPartnerPayload { status, plea, partner_link, guidance: Guidance, problems })
+        Ok(AskPartnerPayload { status, plea, link, guidance: Guidance, problems })
     }
 
     /// Takes a plea back within two minutes: the other never hears of it.

@@ -1,18 +1,17 @@
 //! Plan, record, start, end and cancel scenes; aftercare and outreach.
 
 use crate::actions::Refusal;
-use crate::actions::scenes::aftercare;
-use crate::actions::scenes::parting;
 use crate::actions::scenes::scene::{self, EndOfScene, NewScene, Recorded};
 use crate::actions::scenes::view::AftercareContent;
+use crate::actions::scenes::{aftercare, outreach, parting};
 use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::{Role, ScenePermission};
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::scene::SceneSetting;
 use crate::graphql::errors::{Failure, ProblemView, Status, id, settle, settle_done, settle_once};
 use crate::graphql::payload::payload;
-use crate::graphql::types::DateTime;
-use crate::graphql::types::scene::{Giver, Scene};
+use crate::graphql::types::scene::{Aftercare, Giver, Outreach, Scene};
+use crate::graphql::types::{self, DateTime};
 use crate::graphql::{caller, context};
 use crate::ids::LinkId;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
@@ -224,13 +223,20 @@ payload!(
         scene: Scene
     }
 );
-payload!(
-    /// The answer to `recordAftercare`.
-    RecordAftercarePayload {
-        /// The scene with what was written down; with `UNCHANGED` null if that is gone.
-        scene: Scene
-    }
-);
+/// The answer to `recordAftercare`.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct RecordAftercarePayload {
+    /// Outcome of the mutation.
+    status: Status,
+    /// What was written down; with `UNCHANGED` null if it is gone.
+    aftercare: Option<Aftercare>,
+    /// Its scene, with all that was written down about it.
+    scene: Option<Scene>,
+    /// Why the mutation was refused; empty otherwise.
+    problems: Vec<ProblemView>,
+}
+payload!(@viewer RecordAftercarePayload);
 payload!(
     /// The answer to `setSceneAlert`.
     SetSceneAlertPayload {
@@ -238,13 +244,20 @@ payload!(
         scene: Scene
     }
 );
-payload!(
-    /// The answer to `recordOutreach`.
-    RecordOutreachPayload {
-        /// The scene with what was written down; with `UNCHANGED` null if that is gone.
-        scene: Scene
-    }
-);
+/// The answer to `recordOutreach`.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct RecordOutreachPayload {
+    /// Outcome of the mutation.
+    status: Status,
+    /// What was written down; with `UNCHANGED` null if it is gone.
+    outreach: Option<Outreach>,
+    /// Its scene, with all that was written down about it.
+    scene: Option<Scene>,
+    /// Why the mutation was refused; empty otherwise.
+    problems: Vec<ProblemView>,
+}
+payload!(@viewer RecordOutreachPayload);
 
 /// The link of a new scene; None: it is of its author alone, who says so.
 fn link_of(link: Option<&ID>, solo: bool) -> Result<Option<LinkId>, Refusal> {
@@ -411,7 +424,12 @@ impl SceneMutation {
             let content = AftercareContent { given_by: given_by.into(), comforts, minutes, note };
             aftercare::record(context(ctx), &by, client_id, scene, content).await
         };
-        Ok(settle_once(outcome.await)?.into())
+        let (status, written, problems) = settle_once(outcome.await)?;
+        let me = by.requester.account;
+        let entry = written.as_ref().and_then(|w| w.scene.aftercare.iter().find(|view| view.id == w.entry));
+        let aftercare = entry.map(|view| types::scene::aftercare(view, me));
+        let scene = written.map(|written| Scene(written.scene));
+        Ok(RecordAftercarePayload { status, aftercare, scene, problems })
     }
 
     /// Says, for one scene, whether the partner may be told that reaching out would be welcome. It works up to the
@@ -439,8 +457,13 @@ impl SceneMutation {
         let outcome = async {
             let scene = id("sceneId", &input.scene_id)?;
             let happened_at = input.happened_at.map(|at| at.0);
-            scene::record_outreach(context(ctx), &by, input.client_id, scene, input.way, happened_at).await
+            outreach::record(context(ctx), &by, input.client_id, scene, input.way, happened_at).await
         };
-        Ok(settle_once(outcome.await)?.into())
+        let (status, written, problems) = settle_once(outcome.await)?;
+        let me = by.requester.account;
+        let entry = written.as_ref().and_then(|w| w.scene.outreaches.iter().find(|view| view.id == w.entry));
+        let outreach = entry.map(|view| types::scene::outreach(view, me));
+        let scene = written.map(|written| Scene(written.scene));
+        Ok(RecordOutreachPayload { status, outreach, scene, problems })
     }
 }

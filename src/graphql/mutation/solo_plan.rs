@@ -1,6 +1,7 @@
 //! The plan for scenes of oneself alone.
 
 use crate::actions::accounts::solo_plan;
+use crate::actions::opened::Unopened;
 use crate::graphql::errors::{Failure, settle_done};
 use crate::graphql::payload::payload;
 use crate::graphql::types::check_in_time::SoloCheckInTimeInput;
@@ -44,6 +45,6 @@ impl SoloPlanMutation {
         let protocol =
             input.protocol.map_value(|times| times.into_iter().map(Into::into).collect::<Vec<_>>());
         let written = solo_plan::write(context(ctx), &by, input.needs.into(), protocol.into()).await;
-        Ok(settle_done(written)?.into())
+        Ok(settle_done(written.map(Ok::<_, Unopened>))?.into())
     }
 }

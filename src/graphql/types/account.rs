@@ -12,6 +12,7 @@ use crate::domain::consent::Statement;
 use crate::domain::quiet_hours::{QuietHours as Quiet, spelled_minute};
 use crate::domain::reachability::Ways;
 use crate::graphql::errors::Failure;
+use crate::graphql::readable::Readable;
 use async_graphql::{Enum, ID, InputObject, Object, SimpleObject};
 
 /// The account of the signed-in person; nobody else sees it.
@@ -31,14 +32,14 @@ impl Account {
         self.0.row.id.to_string().into()
     }
 
-    /// The confirmed e-mail address.
-    async fn email(&self) -> Result<String, Failure> {
-        Ok(self.0.email().map_err(crate::actions::Fault::from)?)
+    /// The confirmed e-mail address. Null: it cannot be read now.
+    async fn email(&self) -> Readable<String> {
+        self.0.email().into()
     }
 
-    /// The name that partners see, at most 60 characters.
-    async fn display_name(&self) -> Result<String, Failure> {
-        Ok(self.0.display_name().map_err(crate::actions::Fault::from)?)
+    /// The name that partners see, at most 60 characters. Null: it cannot be read now.
+    async fn display_name(&self) -> Readable<String> {
+        self.0.display_name().into()
     }
 
     /// The time zone in which quiet hours and local times are meant.
@@ -215,8 +216,8 @@ pub struct Session {
     /// The opaque id.
     #[graphql(owned)]
     pub id: ID,
-    /// The device's name.
-    label: String,
+    /// The device's name. Null: it cannot be read now.
+    label: Readable<String>,
     /// Where it stands.
     state: SessionState,
     /// Whether it is the one that asks.
@@ -234,7 +235,7 @@ impl Session {
     pub fn new(view: SessionView, requester: Requester) -> Self {
         Self {
             id: view.id.to_string().into(),
-            label: view.label,
+            label: view.label.into(),
             state: if view.copied { SessionState::Copied } else { SessionState::Active },
             current: view.id == requester.session,
             created_at: view.created_at.into(),
@@ -250,10 +251,10 @@ pub struct Device {
     /// The opaque id.
     #[graphql(owned)]
     pub id: ID,
-    /// The device's name, at most 60 characters.
-    label: String,
-    /// Whether it shows what a reminder is about; otherwise only that there is one.
-    fuller_words: bool,
+    /// The device's name, at most 60 characters. Null: it cannot be read now.
+    label: Readable<String>,
+    /// Whether it shows what a reminder is about; otherwise only that there is one. Null: it cannot be read now.
+    fuller_words: Readable<bool>,
     /// When it was registered.
     created_at: DateTime,
 }
@@ -261,6 +262,7 @@ pub struct Device {
 impl From<DeviceView> for Device {
     fn from(view: DeviceView) -> Self {
         let DeviceView { id, label, fuller_words, created_at } = view;
+        let (label, fuller_words) = (label.into(), fuller_words.into());
         Self { id: id.to_string().into(), label, fuller_words, created_at: created_at.into() }
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::check_in::CheckInState;
 use crate::domain::page::answer_ends;
 use crate::graphql::errors::Failure;
 use crate::graphql::loaders;
+use crate::graphql::readable::{self, Readable};
 use crate::ids::{PartnerCheckInId, SharedAnswerId, TypedId};
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
@@ -67,17 +68,21 @@ impl From<NoticedSignView> for NoticedSign {
     }
 }
 
+fn signs(noticed: &[NoticedSign]) -> Vec<NoticedSignView> {
+    noticed.iter().copied().map(Into::into).collect()
+}
+
 /// What the signed-in person answered.
 #[derive(SimpleObject)]
 pub struct Answer {
-    /// From 1 (very low) to 5 (very well).
-    mood: i32,
-    /// What they noticed in themselves.
-    signs: Vec<NoticedSignView>,
-    /// What would help now.
-    need: Text,
-    /// A note.
-    note: Text,
+    /// From 1 (very low) to 5 (very well). Null: it cannot be read now.
+    mood: Readable<i32>,
+    /// What they noticed in themselves. Null: it cannot be read now.
+    signs: Readable<Vec<NoticedSignView>>,
+    /// What would help now. Null: it cannot be read now.
+    need: Readable<Text>,
+    /// A note. Null: it cannot be read now.
+    note: Readable<Text>,
     /// What of it the partner sees.
     sharing: AnswerSharing,
     /// Until when what is newly shared can be taken back before the partner has seen it: two minutes from then on.
@@ -90,10 +95,10 @@ pub struct Answer {
 impl From<AnswerView> for Answer {
     fn from(view: AnswerView) -> Self {
         Self {
-            mood: view.content.mood,
-            signs: view.content.signs.into_iter().map(Into::into).collect(),
-            need: view.content.need.into(),
-            note: view.content.note.into(),
+            mood: readable::of(&view.content, |content| content.mood),
+            signs: readable::of(&view.content, |content| signs(&content.signs)),
+            need: readable::of(&view.content, |content| content.need.clone().into()),
+            note: readable::of(&view.content, |content| content.note.clone().into()),
             sharing: view.share,
             unseen_until: view.unseen_until.map(Into::into),
             answered_at: view.answered_at.into(),
@@ -156,14 +161,14 @@ pub struct SharedAnswer {
     /// The opaque id.
     #[graphql(owned)]
     pub id: ID,
-    /// From 1 (very low) to 5 (very well).
-    mood: i32,
-    /// What they noticed; null unless all is shared.
-    signs: Option<Vec<NoticedSignView>>,
-    /// What would help them now; null unless all is shared.
-    need: Option<Text>,
-    /// Their note; null unless all is shared.
-    note: Option<Text>,
+    /// From 1 (very low) to 5 (very well). Null: it cannot be read now.
+    mood: Readable<i32>,
+    /// What they noticed; null unless all is shared, or if it cannot be read now, and `errors` tells which.
+    signs: Readable<Option<Vec<NoticedSignView>>>,
+    /// What would help them now; null unless all is shared, or if it cannot be read now, and `errors` tells which.
+    need: Readable<Option<Text>>,
+    /// Their note; null unless all is shared, or if it cannot be read now, and `errors` tells which.
+    note: Readable<Option<Text>>,
 }
 
 /// A check-in of the other one. Unanswered, skipped, paused and private look the same here: no update.
@@ -182,13 +187,14 @@ impl From<PartnersCheckIn> for PartnerCheckIn {
     fn from(view: PartnersCheckIn) -> Self {
         let id = view.id.uuid();
         let shared = view.shared.map(|shared| {
-            let rest = shared.rest;
+            // What is not shared is null without an error, whether it could be read or not.
+            let rest = if shared.whole { shared.content.clone().map(|shared| shared.rest) } else { Ok(None) };
             SharedAnswer {
                 id: SharedAnswerId(id).to_string().into(),
-                mood: shared.mood,
-                signs: rest.as_ref().map(|all| all.signs.iter().copied().map(Into::into).collect()),
-                need: rest.as_ref().map(|all| all.need.clone().into()),
-                note: rest.map(|all| all.note.into()),
+                mood: readable::of(&shared.content, |shared| shared.mood),
+                signs: readable::of(&rest, |rest| rest.as_ref().map(|all| signs(&all.signs))),
+                need: readable::of(&rest, |rest| rest.as_ref().map(|all| all.need.clone().into())),
+                note: readable::of(&rest, |rest| rest.as_ref().map(|all| all.note.clone().into())),
             }
         });
         Self { id: PartnerCheckInId(id).to_string().into(), due_at: view.due_at.into(), shared }

@@ -5,7 +5,7 @@ use crate::domain::protocol::{self as rules, Since, TimeGiven, When, WhenGiven};
 use crate::domain::quiet_hours::spelled_minute;
 use async_graphql::{InputObject, Interface, OneofObject, SimpleObject};
 
-/// When a check-in falls due. An app that does not know a kind shows its sentence.
+/// When a check-in falls due. More may be added. An app that does not know a kind shows its sentence.
 #[derive(Clone, Interface)]
 #[graphql(field(
     name = "sentence",

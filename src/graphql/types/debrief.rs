@@ -4,6 +4,7 @@ use super::DateTime;
 use super::text::Text;
 use crate::actions::scenes::debrief::DebriefView;
 use crate::domain::debrief::DebriefState;
+use crate::graphql::readable::Readable;
 use async_graphql::SimpleObject;
 
 /// Each one's reflection on a scene; both are shown only when both have written.
@@ -20,8 +21,8 @@ pub struct SceneDebrief {
 /// What one wrote about a scene.
 #[derive(SimpleObject)]
 pub struct OwnDebrief {
-    /// The text.
-    text: Text,
+    /// The text. Null: it cannot be read now.
+    text: Readable<Text>,
     /// When it was written, or last replaced. The other does not see it.
     written_at: DateTime,
 }
@@ -29,16 +30,18 @@ pub struct OwnDebrief {
 /// What the other one wrote about a scene.
 #[derive(SimpleObject)]
 pub struct PartnerDebrief {
-    /// The text.
-    text: Text,
+    /// The text. Null: it cannot be read now.
+    text: Readable<Text>,
 }
 
 impl From<DebriefView> for SceneDebrief {
     fn from(view: DebriefView) -> Self {
         Self {
             state: view.state,
-            mine: view.mine.map(|(text, at)| OwnDebrief { text: text.into(), written_at: at.into() }),
-            partners: view.partners.map(|text| PartnerDebrief { text: text.into() }),
+            mine: view
+                .mine
+                .map(|(text, at)| OwnDebrief { text: text.map(Text).into(), written_at: at.into() }),
+            partners: view.partners.map(|text| PartnerDebrief { text: text.map(Text).into() }),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::actions::auth::second_factor::SecondFactor;
 use crate::actions::auth::second_step::Challenge;
 use crate::actions::auth::totp::Begun;
 use crate::graphql::errors::Failure;
+use crate::graphql::readable::Readable;
 use crate::graphql::{context, requester};
 use async_graphql::{ComplexObject, Context, ID, OneofObject, SimpleObject};
 
@@ -89,8 +90,8 @@ pub struct Passkey {
     /// The opaque id.
     #[graphql(owned)]
     pub id: ID,
-    /// Its name, at most 60 characters.
-    label: String,
+    /// Its name, at most 60 characters. Null: it cannot be read now.
+    label: Readable<String>,
     /// The day on which it was made, in the person's time zone.
     created_on: Date,
     /// The day on which it was used last, likewise; null: not yet.
@@ -101,7 +102,7 @@ impl From<PasskeyView> for Passkey {
     fn from(view: PasskeyView) -> Self {
         Self {
             id: view.id.to_string().into(),
-            label: view.label,
+            label: view.label.into(),
             created_on: view.created_on.into(),
             last_used_on: view.last_used_on.map(Into::into),
         }

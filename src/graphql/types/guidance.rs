@@ -1,6 +1,6 @@
 //! Guidance and help lines, the same for everybody.
 
-use crate::domain::guidance::{self, GuidanceTopicId};
+use crate::domain::guidance::{self, GuidanceTopicKey};
 use crate::domain::help_line::{self, Country};
 use crate::domain::partner_link::Role;
 use crate::graphql::context;
@@ -13,8 +13,8 @@ pub struct Guidance;
 /// One text.
 #[derive(SimpleObject)]
 pub struct GuidanceTopic {
-    /// What it is about; stable.
-    id: GuidanceTopicId,
+    /// What it is about: stable, for choosing a topic or a picture for it.
+    key: GuidanceTopicKey,
     /// One line, in English.
     title: &'static str,
     /// The text, in English; no paragraph has a line break.
@@ -57,7 +57,7 @@ impl Guidance {
     ) -> Vec<GuidanceTopic> {
         let wanted = |topic: &&guidance::Topic| role.is_none_or(|role| topic.roles.contains(&role));
         let topics = guidance::topics().iter().filter(wanted).map(|topic| GuidanceTopic {
-            id: topic.id,
+            key: topic.key,
             title: &topic.title,
             paragraphs: &topic.paragraphs,
             roles: topic.roles,

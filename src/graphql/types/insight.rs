@@ -3,19 +3,21 @@
 use super::DateTime;
 use super::check_in_time::{CheckInTime, times};
 use super::scene::Scene;
-use crate::actions::check_ins::insight::{self, CourseView};
-use crate::domain::insight::{ComfortFound, Insight as Found, Point, Reason, Stretch};
+use crate::actions::check_ins::insight::{self, CourseView, PointView};
+use crate::actions::opened::Opened;
+use crate::domain::insight::{ComfortFound, Insight as Found, Reason, Stretch};
 use crate::domain::negotiation::Comfort;
 use crate::domain::promise;
 use crate::graphql::errors::Failure;
 use crate::graphql::paging::{Connection, ConnectionArgs};
+use crate::graphql::readable::{self, Readable};
 use crate::graphql::{context, loaders, requester};
 use crate::ids::SceneId;
 use async_graphql::{Context, Object, SimpleObject};
 
 /// What the signed-in person's own answers show over time; nobody else ever sees it. It counts, and judges nobody. It
 /// rests on the latest 200 scenes that the person answered about.
-pub struct Insight(pub Found);
+pub struct Insight(pub Opened<Found>);
 
 /// What was given after scenes that went well for the person: well (4 or 5) at least once and low (1 or 2) at no time
 /// that was answered about.
@@ -86,8 +88,8 @@ pub struct SceneCourse(CourseView);
 pub struct MoodPoint {
     /// How many minutes after the scene's end it was given.
     minutes_since: u32,
-    /// From 1 (very low) to 5 (very well).
-    mood: i32,
+    /// From 1 (very low) to 5 (very well). Null: it cannot be read now.
+    mood: Readable<i32>,
 }
 
 impl From<ComfortFound> for ComfortFinding {
@@ -114,45 +116,50 @@ impl From<Reason> for SuggestionReason {
     }
 }
 
-impl From<Point> for MoodPoint {
-    fn from(point: Point) -> Self {
-        Self { minutes_since: point.minutes, mood: point.mood }
+impl From<PointView> for MoodPoint {
+    fn from(point: PointView) -> Self {
+        Self { minutes_since: point.minutes, mood: point.mood.into() }
     }
 }
 
 /// What the signed-in person's own answers show over time; nobody else ever sees it. It counts, and judges nobody. It
-/// rests on the latest 200 scenes that the person answered about.
+/// rests on the latest 200 scenes that the person answered about: while one of these answers cannot be read now, all but
+/// `courses` is null.
 #[Object]
 impl Insight {
     /// How many scenes it rests on.
-    async fn scenes(&self) -> usize {
-        self.0.scenes
+    async fn scenes(&self) -> Readable<usize> {
+        readable::of(&self.0, |found| found.scenes)
     }
 
     /// How many answers it rests on.
-    async fn answers(&self) -> usize {
-        self.0.answers
+    async fn answers(&self) -> Readable<usize> {
+        readable::of(&self.0, |found| found.answers)
     }
 
     /// What was given when it went well.
-    async fn comforts(&self) -> ComfortInsight {
-        let found = self.0.comforts.iter().copied().map(Into::into).collect();
-        ComfortInsight { scenes_well: self.0.scenes_well, found }
+    async fn comforts(&self) -> Readable<ComfortInsight> {
+        readable::of(&self.0, |insight| {
+            let found = insight.comforts.iter().copied().map(Into::into).collect();
+            ComfortInsight { scenes_well: insight.scenes_well, found }
+        })
     }
 
     /// When own answers were given and lows came, in hours since a scene's end; always the same six stretches.
-    async fn lows(&self) -> Vec<LowStretch> {
-        self.0.lows.iter().copied().map(Into::into).collect()
+    async fn lows(&self) -> Readable<Vec<LowStretch>> {
+        readable::of(&self.0, |found| found.lows.iter().copied().map(Into::into).collect())
     }
 
     /// When check-ins might fall due, for all that the answers show.
-    async fn suggestion(&self) -> SuggestedProtocol {
-        let suggestion = self.0.suggestion.clone();
-        SuggestedProtocol {
-            protocol: suggestion.protocol.as_ref().map(times),
-            sentence: suggestion.sentence,
-            reasons: suggestion.reasons.into_iter().map(Into::into).collect(),
-        }
+    async fn suggestion(&self) -> Readable<SuggestedProtocol> {
+        readable::of(&self.0, |found| {
+            let suggestion = found.suggestion.clone();
+            SuggestedProtocol {
+                protocol: suggestion.protocol.as_ref().map(times),
+                sentence: suggestion.sentence,
+                reasons: suggestion.reasons.into_iter().map(Into::into).collect(),
+            }
+        })
     }
 
     /// One's own answers scene by scene, the latest end first; all scenes that one answered about. At most 50 at once.

@@ -6,6 +6,7 @@ use super::text::Text;
 use crate::actions::accounts::journal::JournalView;
 use crate::graphql::errors::Failure;
 use crate::graphql::loaders;
+use crate::graphql::readable::Readable;
 use async_graphql::{Context, ID, Object};
 
 /// One entry of the signed-in person's journal; nobody else ever sees it.
@@ -25,9 +26,9 @@ impl JournalEntry {
         self.0.id.to_string().into()
     }
 
-    /// What was written.
-    async fn text(&self) -> Text {
-        Text(self.0.text.clone())
+    /// What was written. Null: it cannot be read now.
+    async fn text(&self) -> Readable<Text> {
+        self.0.text.clone().map(Text).into()
     }
 
     /// The scene that it is about; null: none.

@@ -5,12 +5,14 @@ use super::partner_link::PartnerLink;
 use super::text::Text;
 use super::{DateTime, Who};
 use crate::actions::Fault;
-use crate::actions::links::revisions::{RevisionOutline, RevisionView};
+use crate::actions::links::revisions::{RevisionOutline, RevisionText, RevisionView};
 use crate::domain::negotiation::{
-    self as rules, Comfort, ContactWay, Content, Nearness, NeedsPatch, RevisionState, changed_fields,
+    self as rules, Comfort, ContactWay, Nearness, NeedsPatch, RevisionState, changed_fields,
 };
+use crate::domain::revision_text::PartlyOpened;
 use crate::graphql::errors::Failure;
 use crate::graphql::loaders;
+use crate::graphql::readable::{self, Readable};
 use crate::ids::AccountId;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use std::sync::Arc;
@@ -102,8 +104,8 @@ impl From<NeedsInput> for NeedsPatch {
 pub struct PersonsNeeds {
     /// Whose.
     who: Who,
-    /// Null: not written when the Revision was proposed, or erased.
-    needs: Option<Needs>,
+    /// Null: not written when the Revision was proposed, or erased, or they cannot be read now, and `errors` tells which.
+    needs: Readable<Option<Needs>>,
     /// Whether they are gone because whoever wrote them erased their account.
     erased: bool,
 }
@@ -140,7 +142,7 @@ pub struct Agreement {
 pub struct Revision {
     outline: RevisionOutline,
     /// The text, where it was opened already; else it is when it is asked for.
-    text: Option<Arc<Content>>,
+    text: Option<Arc<RevisionText>>,
     me: AccountId,
 }
 
@@ -152,10 +154,10 @@ impl Revision {
 
     /// The same, opened.
     pub fn opened(view: RevisionView, me: AccountId) -> Self {
-        Self { outline: view.outline, text: Some(Arc::new(view.content)), me }
+        Self { outline: view.outline, text: Some(Arc::new(view.text)), me }
     }
 
-    async fn text(&self, ctx: &Context<'_>) -> Result<Arc<Content>, Failure> {
+    async fn text(&self, ctx: &Context<'_>) -> Result<Arc<RevisionText>, Failure> {
         if let Some(text) = &self.text {
             return Ok(Arc::clone(text));
         }
@@ -198,33 +200,42 @@ impl Revision {
     }
 
     /// What `agreeToRevision` must name: it covers the whole text, in hex, and stays when somebody's words are erased.
+    /// While a part of the text cannot be read, nobody can agree to it: `agreeToRevision` answers with an error.
     async fn content_hash(&self) -> &str {
         &self.outline.content_hash
     }
 
-    /// Each one's Needs.
-    async fn needs(&self, ctx: &Context<'_>) -> Result<Vec<PersonsNeeds>, Failure> {
-        let text = self.text(ctx).await?;
-        let needs = text.needs.iter().map(|p| PersonsNeeds {
-            who: p.account.map_or(Who::Partner, |account| Who::of(account, self.me)),
-            needs: p.needs.clone().map(Into::into),
-            erased: p.account.is_none(),
-        });
-        Ok(needs.collect())
+    /// Each one's Needs. Null: they cannot be read now, and no app should offer a yes to this Revision.
+    async fn needs(&self, ctx: &Context<'_>) -> Readable<Vec<PersonsNeeds>> {
+        let needs = async {
+            let text = self.text(ctx).await?;
+            let text = Result::as_ref(&text).map_err(|error| Fault::Vault(*error))?;
+            let needs = text.needs.iter().map(|p| PersonsNeeds {
+                who: p.account.map_or(Who::Partner, |account| Who::of(account, self.me)),
+                needs: readable::of(&p.needs, |needs| needs.clone().map(Into::into)),
+                erased: p.account.is_none(),
+            });
+            Ok::<_, Failure>(needs.collect())
+        };
+        needs.await.into()
     }
 
-    /// What both agree on together.
-    async fn terms(&self, ctx: &Context<'_>) -> Result<Terms, Failure> {
-        let text = self.text(ctx).await?;
-        let terms = &text.terms;
-        Ok(Terms {
-            erased: text.terms_erased,
-            limits: terms.limits.clone().into(),
-            stop_signal: terms.stop_signal.clone().into(),
-            protocol: times(&terms.protocol),
-            contact_plan: terms.contact_plan.clone().into(),
-            partner_alert: terms.partner_alert,
-        })
+    /// What both agree on together. Null: it cannot be read now, and no app should offer a yes to this Revision.
+    async fn terms(&self, ctx: &Context<'_>) -> Readable<Terms> {
+        let terms = async {
+            let text = self.text(ctx).await?;
+            let terms = Result::as_ref(&text).map_err(|error| *error).and_then(|text| text.terms.clone());
+            let (terms, erased) = terms.map_err(Fault::Vault)?;
+            Ok::<_, Failure>(Terms {
+                erased,
+                limits: terms.limits.into(),
+                stop_signal: terms.stop_signal.into(),
+                protocol: times(&terms.protocol),
+                contact_plan: terms.contact_plan.into(),
+                partner_alert: terms.partner_alert,
+            })
+        };
+        terms.await.into()
     }
 
     /// Every yes that it got, the oldest first.
@@ -240,17 +251,28 @@ impl Revision {
     }
 
     /// The paths of the fields in which this text differs from another Revision's, such as `terms.limits` or
-    /// `needs.partners.words`. Null: there is no such other Revision on this link.
+    /// `needs.partners.words`. Null: there is no such other Revision on this link, or one of the two texts cannot be read
+    /// now, and `errors` tells which.
     async fn changes_since(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The other Revision's number; default: the one before.")] number: Option<i32>,
-    ) -> Result<Option<Vec<String>>, Failure> {
+    ) -> Readable<Option<Vec<String>>> {
+        self.changes(ctx, number).await.into()
+    }
+}
+
+impl Revision {
+    async fn changes(&self, ctx: &Context<'_>, number: Option<i32>) -> Result<Option<Vec<String>>, Failure> {
         let number = number.unwrap_or(self.outline.number - 1);
         let (loaders, link) = (loaders(ctx), self.outline.link);
         let outlines = loaders.revisions(link).await?;
         let Some(other) = outlines.iter().find(|other| other.number == number) else { return Ok(None) };
         let (other, this) = futures::try_join!(loaders.revision_text(link, other.id), self.text(ctx))?;
-        Ok(other.map(|other| changed_fields(&other, &this, self.me)))
+        let Some(other) = other else { return Ok(None) };
+        let whole = |text: &RevisionText| {
+            text.as_ref().map_err(|error| *error).and_then(PartlyOpened::whole).map_err(Fault::Vault)
+        };
+        Ok(Some(changed_fields(&whole(&other)?, &whole(&this)?, self.me)))
     }
 }

@@ -1,30 +1,30 @@
-//! Nudges as their recipient sees them.
+//! Nudges and their reasons, as their recipient sees them.
 
 use super::DateTime;
 use super::check_in::CheckIn;
+use super::negotiation::Revision;
 use super::partner_link::PartnerLink;
 use super::scene::Scene;
-use crate::actions::nudges::nudge::{self, NudgeView};
-use crate::domain::explanation::{Explanation, ExplanationRule};
+use crate::actions::nudges::nudge::{NudgeView, ReasonView};
+use crate::domain::explanation::ExplanationRule;
 use crate::domain::nudge::{Channel, MailPurpose, NudgeKind, NudgeState, Reason, Rung};
 use crate::graphql::errors::Failure;
-use crate::graphql::loaders;
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use crate::graphql::{loaders, requester};
+use async_graphql::{Context, Enum, ID, Object};
 
-/// One message to the signed-in person: what a push on their screen, or a mail in their inbox, was about.
+/// One message to the signed-in person on one channel: a push on their screen, or a mail in their inbox. Whatever is for
+/// one person about the same time is one message, with a reason for each.
 pub struct Nudge(pub NudgeView);
 
-/// One message to the signed-in person: what a push on their screen, or a mail in their inbox, was about.
+/// One message to the signed-in person on one channel: a push on their screen, or a mail in their inbox. Whatever is for
+/// one person about the same time is one message, with a reason for each. Until they went out as one, each is a message of
+/// its own.
 #[Object]
 impl Nudge {
-    /// The opaque id; a push carries it as `nudge`.
+    /// The opaque id; a push carries it as `nudge`. `node` may answer with another id: that of the message that this one
+    /// went out with. Then forget the old one.
     pub async fn id(&self) -> ID {
         self.0.id.to_string().into()
-    }
-
-    /// Its rung.
-    async fn rung(&self) -> NudgeRung {
-        self.0.kind.into()
     }
 
     /// The way that it takes, or took.
@@ -47,63 +47,75 @@ impl Nudge {
         self.0.finished_at.map(Into::into)
     }
 
+    /// Why it came: at least one reason, seldom more than three, never more than 50. They tell nothing of what the other
+    /// person did.
+    async fn reasons(&self) -> Vec<NudgeReason> {
+        self.0.reasons.iter().cloned().map(NudgeReason).collect()
+    }
+}
+
+/// One of the reasons of a message, for its recipient alone.
+pub struct NudgeReason(ReasonView);
+
+/// One of the reasons of a message: what it is about, and how its time was reckoned. For its recipient alone.
+#[Object]
+impl NudgeReason {
+    /// What it is for.
+    async fn kind(&self) -> NudgeReasonKind {
+        self.0.kind.into()
+    }
+
     /// What it means, for the signed-in person alone; a lock screen never shows it.
     async fn message(&self) -> &str {
         self.0.message
     }
 
-    /// Why it came: the rule, the agreement, and how its time was reckoned. It tells nothing of the other person.
-    async fn explanation(&self) -> NudgeExplanation {
-        self.0.explanation.clone().into()
-    }
-
-    /// What else came in the same push or mail: whatever is for one person about the same time is one reminder. Empty
-    /// until it went out, and if it came by itself.
-    async fn other_reasons(&self) -> Vec<NudgeReason> {
-        self.0.other_reasons.iter().map(|reason| NudgeReason::from(reason.clone())).collect()
-    }
-
-    /// The check-in to answer; null if it is about reaching out.
+    /// The check-in to answer; null if it is about reaching out, and of a mail that is about the account.
     async fn check_in(&self, ctx: &Context<'_>) -> Result<Option<CheckIn>, Failure> {
         let Some(id) = self.0.check_in else { return Ok(None) };
         Ok(loaders(ctx).check_in(id).await?.map(CheckIn))
     }
 
-    /// The link that it is about; null for a mail to an address.
-    async fn partner_link(&self, ctx: &Context<'_>) -> Result<Option<PartnerLink>, Failure> {
-        let Some(id) = self.0.link else { return Ok(None) };
-        Ok(loaders(ctx).link(id).await?.map(PartnerLink))
-    }
-
-    /// The scene that it is about.
+    /// The scene that it is about; null: none, or it is not told.
     async fn scene(&self, ctx: &Context<'_>) -> Result<Option<Scene>, Failure> {
         let Some(id) = self.0.scene else { return Ok(None) };
         Ok(loaders(ctx).scene(id).await?.map(Scene))
     }
-}
 
-/// What else came in one push or mail with a nudge.
-#[derive(SimpleObject)]
-pub struct NudgeReason {
-    /// Its nudge, to be read with `node`.
-    nudge_id: ID,
-    /// Its rung.
-    rung: NudgeRung,
-    /// What it means, for the signed-in person alone.
-    message: String,
-}
+    /// The link that it is about; null: of a scene of oneself alone, and of a mail that is about the account.
+    async fn link(&self, ctx: &Context<'_>) -> Result<Option<PartnerLink>, Failure> {
+        let Some(id) = self.0.link else { return Ok(None) };
+        Ok(loaders(ctx).link(id).await?.map(PartnerLink))
+    }
 
-impl From<nudge::NudgeReason> for NudgeReason {
-    fn from(reason: nudge::NudgeReason) -> Self {
-        let nudge::NudgeReason { id, kind, message } = reason;
-        Self { nudge_id: id.to_string().into(), rung: kind.into(), message: message.to_owned() }
+    /// The agreed Revision that the scene stood under; null: none, so that the usual plan holds, or one's own.
+    async fn revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
+        let (Some(id), Some(link)) = (self.0.revision, self.0.link) else { return Ok(None) };
+        let me = requester(ctx)?.account;
+        let all = loaders(ctx).revisions(link).await?;
+        Ok(all.into_iter().find(|outline| outline.id == id).map(|outline| Revision::new(outline, me)))
+    }
+
+    /// The rule by which it came.
+    async fn rule(&self) -> ExplanationRule {
+        self.0.explanation.rule
+    }
+
+    /// When it was due by itself, quiet hours and all: it may have come earlier, with another one. What tells that the other
+    /// would welcome something was due when it came.
+    async fn due_at(&self) -> DateTime {
+        self.0.explanation.due_at.into()
+    }
+
+    /// How its time was reckoned, in plain words, one sentence an entry, in the reader's time zone of now; at most ten.
+    async fn sentences(&self) -> &[String] {
+        &self.0.explanation.sentences
     }
 }
 
-/// The step of the ladder that a nudge stands on, or what else it is for.
+/// What a reason is for: a step of a check-in's ladder, or what else a message can be about. More may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(name = "Rung")]
-pub enum NudgeRung {
+pub enum NudgeReasonKind {
     /// Asks the subject how they are.
     Ask,
     /// Asks by e-mail, when the push was not answered.
@@ -130,7 +142,7 @@ pub enum NudgeRung {
     SecurityChange,
 }
 
-impl From<NudgeKind> for NudgeRung {
+impl From<NudgeKind> for NudgeReasonKind {
     fn from(kind: NudgeKind) -> Self {
         match kind {
             NudgeKind::Reminder(Reason::CheckIn(Rung::Ask)) => Self::Ask,
@@ -146,25 +158,5 @@ impl From<NudgeKind> for NudgeRung {
             NudgeKind::Mail(MailPurpose::AddressChange) => Self::AddressChange,
             NudgeKind::Mail(MailPurpose::SecurityChange) => Self::SecurityChange,
         }
-    }
-}
-
-/// Why a nudge came, for its recipient alone.
-#[derive(SimpleObject)]
-pub struct NudgeExplanation {
-    /// The rule by which it came.
-    rule: ExplanationRule,
-    /// The number of the Revision of the agreement that the scene stood under; null: none, so the default protocol.
-    revision: Option<i32>,
-    /// When it was due, quiet hours and all. What tells that the other would welcome something was due when it came.
-    due_at: DateTime,
-    /// The reckoning in plain words, one sentence an entry, in the reader's time zone of now; at most ten.
-    sentences: Vec<String>,
-}
-
-impl From<Explanation> for NudgeExplanation {
-    fn from(explanation: Explanation) -> Self {
-        let Explanation { rule, revision, due_at, sentences } = explanation;
-        Self { rule, revision, due_at: due_at.into(), sentences }
     }
 }

@@ -12,8 +12,10 @@ use crate::domain::data_rights;
 use crate::domain::negotiation::RevisionState;
 use crate::domain::partner_link::{LinkState, Permission, Role};
 use crate::domain::plea::PleaState;
+use crate::domain::scene::SceneState;
 use crate::graphql::errors::Failure;
 use crate::graphql::paging::{Connection, ConnectionArgs};
+use crate::graphql::readable::{self, Readable};
 use crate::graphql::{context, loaders, requester};
 use async_graphql::{Context, ID, Object, SimpleObject};
 
@@ -32,14 +34,14 @@ pub struct LinkSide {
     /// Whose side.
     who: Who,
     /// The name that this person chose to show. Once the link has ended, the other's is the one of then; `Former partner`
-    /// for somebody who erased their account.
-    display_name: String,
+    /// for somebody who erased their account. Null: it cannot be read now.
+    display_name: Readable<String>,
     /// The default role on scenes of this link; null for somebody who erased their account.
     role: Option<Role>,
 }
 
 fn side(view: &SideView, who: Who) -> LinkSide {
-    LinkSide { who, display_name: view.display_name.clone(), role: Some(view.role) }
+    LinkSide { who, display_name: view.display_name.clone().into(), role: Some(view.role) }
 }
 
 /// The tie of two accounts, seen by one of them.
@@ -62,8 +64,8 @@ impl PartnerLink {
 
     /// The other's side; null until somebody has accepted.
     async fn partner(&self) -> Option<LinkSide> {
-        let gone =
-            || LinkSide { who: Who::Partner, display_name: data_rights::GONE_NAME.to_owned(), role: None };
+        let name = || Ok::<_, Failure>(data_rights::GONE_NAME.to_owned());
+        let gone = || LinkSide { who: Who::Partner, display_name: name().into(), role: None };
         let there = self.0.partners.as_ref().map(|view| side(view, Who::Partner));
         there.or_else(|| self.0.partner_gone.then(gone))
     }
@@ -98,9 +100,10 @@ impl PartnerLink {
         Ok(loaders(ctx).promises_kept(self.0.id).await?.map(Into::into))
     }
 
-    /// One's own Needs as last written; they become part of the next Revision.
-    async fn my_needs(&self) -> Option<Needs> {
-        self.0.mine.needs.clone().map(Into::into)
+    /// One's own Needs as last written; they become part of the next Revision. Null: not written, or they cannot be read
+    /// now, and `errors` tells which.
+    async fn my_needs(&self) -> Readable<Option<Needs>> {
+        readable::of(&self.0.mine.needs, |needs| needs.clone().map(Into::into))
     }
 
     /// When the invitation was made.
@@ -162,10 +165,13 @@ impl PartnerLink {
         Ok(agreed.map(|outline| Revision::new(outline, account)))
     }
 
-    /// The scenes, the newest first. At most 50 at once.
+    /// The scenes, the newest first. At most 50 at once. A cursor is a place in the list, whatever `states` are asked for.
     async fn scenes(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Only scenes in one of these states; empty: none, left out: all.")] states: Option<
+            Vec<SceneState>,
+        >,
         #[graphql(desc = "How many, from 1 to 50, from the beginning on; default 20.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,
@@ -173,7 +179,7 @@ impl PartnerLink {
     ) -> Result<Connection<Scene>, Failure> {
         let page = ConnectionArgs::read((first, after, last, before))?;
         let account = requester(ctx)?.account;
-        let rows = view::page(context(ctx), account, self.0.id, page.keyset()).await?;
+        let rows = view::page(context(ctx), account, self.0.id, states, page.keyset()).await?;
         Ok(page.connection(rows, |view| (view.created_at, view.id), Scene))
     }
 }
@@ -199,8 +205,8 @@ impl From<PleaView> for Plea {
 /// What an invitation shows before it is accepted.
 #[derive(SimpleObject)]
 pub struct Invitation {
-    /// The name of the person who invites.
-    display_name: String,
+    /// The name of the person who invites. Null: it cannot be read now.
+    display_name: Readable<String>,
     /// The role that they start from.
     role: Role,
     /// Until when it can be accepted.
@@ -209,6 +215,6 @@ pub struct Invitation {
 
 impl From<InvitationView> for Invitation {
     fn from(view: InvitationView) -> Self {
-        Self { display_name: view.display_name, role: view.role, expires_at: view.expires_at.into() }
+        Self { display_name: view.display_name.into(), role: view.role, expires_at: view.expires_at.into() }
     }
 }

@@ -6,12 +6,13 @@ use super::negotiation::Revision;
 use super::partner_link::PartnerLink;
 use super::text::Text;
 use super::{DateTime, Who};
-use crate::actions::scenes::view::{AftercareView, GivenBy, OutreachView, SceneView};
+use crate::actions::scenes::view::{AftercareContent, AftercareView, GivenBy, OutreachView, SceneView};
 use crate::domain::negotiation::{Comfort, ContactWay};
 use crate::domain::partner_link::{Role, ScenePermission};
 use crate::domain::revision_text::ERASED;
 use crate::domain::scene::{SceneSetting, SceneState};
 use crate::graphql::errors::Failure;
+use crate::graphql::readable::{self, Readable};
 use crate::graphql::{loaders, requester};
 use crate::ids::AccountId;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
@@ -62,14 +63,14 @@ pub struct Aftercare {
     /// The opaque id.
     #[graphql(owned)]
     pub id: ID,
-    /// From whom it came; null: erased, with whoever wrote it down.
-    given_by: Option<Giver>,
-    /// What it was.
-    comforts: Vec<Comfort>,
-    /// How long, in minutes.
-    minutes: Option<i32>,
-    /// A note that both can read; it reads `erased` where its author is gone.
-    note: Text,
+    /// From whom it came; null: erased, with whoever wrote it down, or it cannot be read now, and `errors` tells which.
+    given_by: Readable<Option<Giver>>,
+    /// What it was. Null: it cannot be read now.
+    comforts: Readable<Vec<Comfort>>,
+    /// How long, in minutes; null: not said, or it cannot be read now, and `errors` tells which.
+    minutes: Readable<Option<i32>>,
+    /// A note that both can read; it reads `erased` where its author is gone. Null: it cannot be read now.
+    note: Readable<Text>,
     /// Who wrote it down; null: an account that is gone.
     recorded_by: Option<Who>,
     /// When it was written down.
@@ -78,13 +79,19 @@ pub struct Aftercare {
 
 /// Aftercare as one of its two people reads it.
 pub fn aftercare(view: &AftercareView, me: AccountId) -> Aftercare {
-    let content = view.content.as_ref();
+    let note = |content: &AftercareContent| content.note.clone();
     Aftercare {
         id: view.id.to_string().into(),
-        given_by: content.map(|content| content.given_by.into()),
-        comforts: content.map(|content| content.comforts.clone()).unwrap_or_default(),
-        minutes: content.and_then(|content| content.minutes),
-        note: content.map_or_else(|| ERASED.to_owned(), |content| content.note.clone()).into(),
+        given_by: readable::of(&view.content, |content| {
+            content.as_ref().map(|content| content.given_by.into())
+        }),
+        comforts: readable::of(&view.content, |content| {
+            content.as_ref().map(|content| content.comforts.clone()).unwrap_or_default()
+        }),
+        minutes: readable::of(&view.content, |content| content.as_ref()?.minutes),
+        note: readable::of(&view.content, |content| {
+            content.as_ref().map_or_else(|| ERASED.to_owned(), note).into()
+        }),
         recorded_by: view.recorded_by.map(|account| Who::of(account, me)),
         created_at: view.created_at.into(),
     }

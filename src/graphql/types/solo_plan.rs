@@ -2,20 +2,23 @@
 
 use super::check_in_time::{CheckInTime, times};
 use super::negotiation::Needs;
-use crate::actions::accounts::solo_plan::SoloPlan as View;
+use crate::actions::accounts::solo_plan::SoloPlanView;
+use crate::graphql::readable::{self, Readable};
 use async_graphql::SimpleObject;
 
 /// What one needs after a scene of oneself alone, and when one is asked then. Nobody else sees it.
 #[derive(SimpleObject)]
 pub struct SoloPlan {
-    /// What one needs; null: not written.
-    needs: Option<Needs>,
-    /// When one is asked after such a scene; before anything was written, the usual times.
-    protocol: Vec<CheckInTime>,
+    /// What one needs; null: not written, or it cannot be read now, and `errors` tells which.
+    needs: Readable<Option<Needs>>,
+    /// When one is asked after such a scene; before anything was written, the usual times. Null: it cannot be
+    /// read now.
+    protocol: Readable<Vec<CheckInTime>>,
 }
 
-impl From<View> for SoloPlan {
-    fn from(view: View) -> Self {
-        Self { protocol: times(&view.protocol), needs: view.needs.map(Into::into) }
+impl From<SoloPlanView> for SoloPlan {
+    fn from(view: SoloPlanView) -> Self {
+        let needs = readable::of(&view, |plan| plan.needs.clone().map(Into::into));
+        Self { needs, protocol: readable::of(&view, |plan| times(&plan.protocol)) }
     }
 }

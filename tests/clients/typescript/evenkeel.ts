@@ -13,9 +13,12 @@ export class ApiError extends Error {
 }
 
 type Tried = { tag: string; data: unknown };
+type Failure = { message: string; path?: (string | number)[]; extensions?: Record<string, unknown> };
 
 export class Evenkeel {
   token?: string;
+  /** The paths of what could not be read in the last answer: null there means neither "none" nor "empty". */
+  unread: string[] = [];
   private readonly kept = new Map<string, Tried>();
 
   /** `trusted`: whether documents are named by their hash, as the server's list of trusted documents has them. */
@@ -32,12 +35,18 @@ export class Evenkeel {
   }
 
   private async read<Data>(answer: Response): Promise<Data> {
-    const { data, errors } = await answer.json() as { data?: Data; errors?: { message: string; extensions?: Record<string, unknown> }[] };
-    if (errors?.length) {
+    const { data, errors = [] } = await answer.json() as { data?: Data; errors?: Failure[] };
+    // A fault nulls its own field: what was asked for is there, without that.
+    const partial = data != null && errors.every(({ path, extensions }) => {
+      const root = path?.length && path.length > 1 ? (data as Record<string, unknown>)[String(path[0])] : null;
+      return extensions?.code === "INTERNAL" && root != null;
+    });
+    if (errors.length > 0 && !partial) {
       const { message, extensions } = errors[0];
       const code = (extensions?.code ?? "UNKNOWN") as ErrorCode;
       throw new ApiError(code, message, extensions?.retryAfterSeconds as number | undefined);
     }
+    this.unread = errors.map(({ path = [] }) => path.join("."));
     return data as Data;
   }
 

@@ -51,7 +51,7 @@ async fn fill(app: &TestApp, couple: &Couple) -> BTreeMap<&'static str, String> 
         "",
     )
     .await;
-    alex.done(app, "askPartner", json!({ "linkId": link }), "").await;
+    alex.done(app, "askPartner", json!({ "partnerOf": { "linkId": link } }), "").await;
     let terms = |limits: &str| {
         json!({ "limits": limits, "stopSignal": "red", "protocol": after_end(&[60, 1440]), "contactPlan": "a call at ten",
             "partnerAlert": "CALL" })
@@ -83,12 +83,15 @@ async fn fill(app: &TestApp, couple: &Couple) -> BTreeMap<&'static str, String> 
     let entry = alex.done(app, "writeJournalEntry", entry, "entry { id }").await["entry"]["id"].clone();
     // What is shared becomes visible a little later.
     app.pass_minutes(5).await;
-    let query = "{ viewer { account { id } nudges { nodes { id rung state checkIn { id } } } } }";
+    let query = "{ viewer { account { id } nudges { nodes { id state reasons { kind checkIn { id } } } } } }";
     let viewer = alex.ask(app, query, json!({})).await["viewer"].clone();
     let nudges = viewer["nudges"]["nodes"].as_array().unwrap();
     let nudge = nudges
         .iter()
-        .rfind(|n| n["checkIn"]["id"] == check_in && n["state"] == "SENT" && n["rung"] == "ASK")
+        .rfind(|n| {
+            let asks = |reason: &Value| reason["checkIn"]["id"] == check_in && reason["kind"] == "ASK";
+            n["state"] == "SENT" && n["reasons"].as_array().unwrap().iter().any(asks)
+        })
         .unwrap();
     BTreeMap::from([
         ("account", text(&viewer["account"]["id"])),

@@ -207,25 +207,28 @@ pub const OBJECTS: &[Object] = &[
         "nudge",
         &[
             ("id", Own),
-            ("rung", Own),
             ("channel", Own),
             ("state", Own),
             ("sendAt", Own),
             ("finishedAt", Own),
-            ("message", Own),
-            ("explanation", Own),
-            ("otherReasons", Own),
-            ("checkIn", Own),
-            ("partnerLink", Own),
-            ("scene", Own),
+            ("reasons", Own),
         ],
     ),
     object("Plea", "link.myPleas", &[("id", Own), ("createdAt", Own), ("state", Own)]),
-    object("NudgeReason", "nudge.otherReasons", &[("nudgeId", Own), ("rung", Own), ("message", Own)]),
     object(
-        "NudgeExplanation",
-        "nudge.explanation",
-        &[("rule", Own), ("revision", Own), ("dueAt", Own), ("sentences", Own)],
+        "NudgeReason",
+        "nudge.reasons",
+        &[
+            ("kind", Own),
+            ("message", Own),
+            ("checkIn", Own),
+            ("scene", Own),
+            ("link", Own),
+            ("revision", Own),
+            ("rule", Own),
+            ("dueAt", Own),
+            ("sentences", Own),
+        ],
     ),
     object(
         "JournalEntry",
@@ -411,7 +414,7 @@ pub const OBJECTS: &[Object] = &[
     object(
         "GuidanceTopic",
         "",
-        &[("id", Public), ("title", Public), ("paragraphs", Public), ("roles", Public)],
+        &[("key", Public), ("title", Public), ("paragraphs", Public), ("roles", Public)],
     ),
     object("HelpLines", "", &[("lines", Public), ("sentence", Public)]),
     object(
@@ -445,9 +448,6 @@ pub const EMPTY_HERE: &[&str] = &[
     "Factors.passkeys",
     // It was never changed.
     "JournalEntry.editedAt",
-    // She called before it was due, so nothing came together with the question.
-    "Nudge.otherReasons",
-    "NudgeReason.*",
     // Only she wants the count.
     "PartnerLink.promisesKept",
     "Passkey.*",

@@ -89,8 +89,8 @@ pub fn rows(app: &TestApp, world: &World) -> Vec<Row> {
     let good = json!({ "linkId": own.link, "role": "SWITCH", "alertPermission": "ALLOW",
         "promiseCountWanted": true, "nightPleaPermission": "ALLOW" });
     rows.push(row("takeBackPlea", json!({ "pleaId": world.plea }), vec![]));
-    let bad = vec![ended_link(), ("sceneId", own.ended[0].clone(), "linkId", "REQUIRED")];
-    rows.push(row("askPartner", json!({ "linkId": own.link }), bad));
+    let bad = vec![("partnerOf.linkId", ex.link.clone(), "partnerOf.linkId", "WRONG_STATE")];
+    rows.push(row("askPartner", json!({ "partnerOf": { "linkId": own.link } }), bad));
     rows.push(row("updateLink", good, vec![ended_link()]));
 
     let needs = json!({ "comforts": ["WATER", "TALK"], "avoid": ["crowds"], "grounding": "breathe",

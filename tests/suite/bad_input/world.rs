@@ -242,7 +242,7 @@ impl World {
                 .await;
         let mut pleas = Vec::new();
         for person in [&alex, &sam] {
-            let input = json!({ "linkId": own.link });
+            let input = json!({ "partnerOf": { "linkId": own.link } });
             pleas.push(person.done(app, "askPartner", input, "plea { id }").await["plea"]["id"].clone());
         }
         let codes = [invite(app, jo).await.0, invite(app, lee).await.0, invite(app, &sam).await.0];
@@ -328,7 +328,7 @@ const VIEWS: [&str; 6] = [
         endedAt myRole partnerRole alertPermission revision { id } aftercare { id } outreaches { id }
         partnerCheckIns { dueAt shared { mood need note } } } } } } }",
     "{ viewer { checkIns(first: 50) { nodes { id state dueAt snoozedUntil answer { mood need note sharing } } }
-        nudges(first: 50) { nodes { id rung channel state sendAt } } } }",
+        nudges(first: 50) { nodes { id channel state sendAt reasons { kind dueAt } } } } }",
     "{ viewer { journal(first: 50) { nodes { id text writtenAt editedAt scene { id } } }
         partnerLinks(endedToo: true) { scenes(first: 10) { nodes { id
             debrief { state mine { text writtenAt } partners { text } } } } } } }",

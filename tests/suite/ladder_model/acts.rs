@@ -152,7 +152,7 @@ impl World {
         if let Step::Plea(which, side) = step {
             let Some(link) = self.pick_link(*which) else { return };
             let from = self.model.links[link].members[side % 2];
-            let input = json!({ "linkId": self.model.links[link].id });
+            let input = json!({ "partnerOf": { "linkId": self.model.links[link].id } });
             let asked = self.people[from].change(&self.app, "askPartner", input, "plea { id }").await;
             if asked["status"] != "DONE" {
                 return;

@@ -10,6 +10,7 @@ use evenkeel::ids::{AccountId, SceneId};
 use evenkeel::store::StoreError;
 use serde_json::{Value, json};
 
+const SHOWN: &str = "scene { debrief { state mine { text writtenAt } partners { text } } }";
 const DEBRIEF: &str = "debrief { state mine { text writtenAt } partners { text } }";
 
 /// The debriefs of a scene, as this person sees them.
@@ -25,8 +26,7 @@ async fn in_short(app: &TestApp, person: &Person, scene: &str) -> (String, Value
 }
 
 async fn writes(app: &TestApp, person: &Person, scene: &str, text: &str) -> Value {
-    let payload =
-        person.change(app, "writeDebrief", json!({ "sceneId": scene, "text": text }), DEBRIEF).await;
+    let payload = person.change(app, "writeDebrief", json!({ "sceneId": scene, "text": text }), SHOWN).await;
     payload["status"].clone()
 }
 
@@ -47,7 +47,7 @@ on_both_databases! {
         assert_eq!(debrief(&app, alex, &scene).await, first);
         assert_eq!(writes(&app, alex, &scene, "It was close.").await, "DONE");
         let take_back = json!({ "sceneId": scene });
-        assert_eq!(alex.done(&app, "takeBackDebrief", take_back.clone(), DEBRIEF).await["debrief"]["state"], "UNWRITTEN");
+        assert_eq!(alex.done(&app, "takeBackDebrief", take_back.clone(), SHOWN).await["scene"]["debrief"]["state"], "UNWRITTEN");
         assert_eq!(alex.change(&app, "takeBackDebrief", take_back.clone(), "").await["status"], "UNCHANGED");
         assert_eq!(writes(&app, alex, &scene, "It was good.").await, "DONE");
         assert_eq!(writes(&app, sam, &scene, "I was tired.").await, "DONE");
@@ -91,7 +91,7 @@ on_both_databases! {
             let fields = format!("id {DEBRIEF} aftercare {{ id }} outreaches {{ id }} partnerCheckIns {{ dueAt shared {{ mood }} }}");
             let all = format!("{{ viewer {{ partnerLinks {{ scenes {{ nodes {{ {fields} }} }} }} nudges {{ nodes {{ id }} }} }} }}");
             let try_out = "mutation($s: ID!) { takeBackDebrief(input: { sceneId: $s }) { status problems { code }
-                debrief { state mine { text } partners { text } } } }";
+                scene { debrief { state mine { text } partners { text } } } } }";
             let (seen, tried) = (exact(&all, json!({})).await, exact(try_out, json!({ "s": scene })).await);
             (seen, tried, sam.pushes(&app).len(), sam.mails(&app).len())
         };
@@ -146,7 +146,7 @@ on_both_databases! {
         let (alex, sam) = (&couple.alex, &couple.sam);
         let servers = TwoServers::start(&app);
         let write = "mutation($s: ID!, $t: String!) { writeDebrief(input: { sceneId: $s, text: $t }) {
-            status debrief { state } problems { code } } }";
+            status scene { debrief { state } } problems { code } } }";
         for round in 0..8 {
             let scene = couple.scene(&app).await;
             if round % 2 == 1 {

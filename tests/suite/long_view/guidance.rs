@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 use std::net::TcpListener;
 
 const GUIDANCE: &str = "query($role: Role, $country: String) { guidance {
-    topics(role: $role) { id title paragraphs roles }
+    topics(role: $role) { key title paragraphs roles }
     helpLines(country: $country) { sentence lines { country name phone url hours } } } }";
 
-fn ids(topics: &Value) -> Vec<String> {
-    topics.as_array().unwrap().iter().map(|topic| text(&topic["id"])).collect()
+fn keys(topics: &Value) -> Vec<String> {
+    topics.as_array().unwrap().iter().map(|topic| text(&topic["key"])).collect()
 }
 
 on_both_databases! {
     async fn guidance_is_there_for_everybody_and_speaks_to_each_role(app) {
         let all = app.anonymous(GUIDANCE, json!({})).await["guidance"].clone();
-        let topics = ids(&all["topics"]);
+        let topics = keys(&all["topics"]);
         assert_eq!((topics.len(), topics[0].as_str(), topics[9].as_str()),
             (10, "WHAT_DROP_IS", "WHEN_IT_DOES_NOT_PASS"));
         for (role, kept, left) in
@@ -24,8 +24,8 @@ on_both_databases! {
         {
             let of_role = app.anonymous(GUIDANCE, json!({ "role": role })).await["guidance"]["topics"].clone();
             let rest: Vec<_> = topics.iter().filter(|id| *id != left).cloned().collect();
-            assert_eq!(ids(&of_role), rest);
-            let own = of_role.as_array().unwrap().iter().find(|topic| topic["id"] == kept).unwrap();
+            assert_eq!(keys(&of_role), rest);
+            let own = of_role.as_array().unwrap().iter().find(|topic| topic["key"] == kept).unwrap();
             assert_eq!(own["roles"], json!([role, "SWITCH"]));
             assert!(own["paragraphs"][2].as_str().unwrap().contains("I am low today, would you call me?"));
         }

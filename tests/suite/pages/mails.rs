@@ -112,7 +112,7 @@ on_both_databases! {
         }
         let other = app.pair(9).await;
         other.alex.done(&app, "removeDevice", json!({ "deviceId": other.alex.device_id }), "").await;
-        other.sam.done(&app, "askPartner", json!({ "linkId": other.link }), "").await;
+        other.sam.done(&app, "askPartner", json!({ "partnerOf": { "linkId": other.link } }), "").await;
         app.pass_minutes(30 * HOUR).await;
         let mails: Vec<_> = couple.alex.mails(&app).into_iter().chain(app.mail.received()).collect();
         for (name, words) in [

@@ -33,7 +33,7 @@ fn for_scene(allowed: &str) -> (&'static str, Value) {
 }
 
 fn asks() -> (&'static str, Value) {
-    ("askPartner", json!({ "linkId": "LINK" }))
+    ("askPartner", json!({ "partnerOf": { "linkId": "LINK" } }))
 }
 
 fn takes_it_back() -> (&'static str, Value) {

@@ -147,8 +147,8 @@ impl Eyes {
             all.push(plain(&person.ask(app, query, json!({})).await, couple).to_string());
         }
         // All of them: of those of one instant, a shorter list shows any.
-        let nudges = "{ viewer { nudges(first: 50) { nodes { rung channel state sendAt finishedAt message
-            explanation { rule revision dueAt sentences } } } } }";
+        let nudges = "{ viewer { nudges(first: 50) { nodes { channel state sendAt finishedAt
+            reasons { kind message rule revision { number } dueAt sentences } } } } }";
         all.push(plain(&person.ask(app, nudges, json!({})).await, couple).to_string());
         all.extend(self.got(app, couple, person).await);
         all
@@ -157,9 +157,11 @@ impl Eyes {
     /// Every nudge that is not about the person's own check-ins, every push and every mail, with times and sizes.
     pub async fn got(&self, app: &TestApp, couple: &Couple, person: &Person) -> Vec<String> {
         // An id tells when its nudge was made. Left out: nudges about the person's own check-ins, which they know of.
-        let nudges = "{ viewer { nudges(first: 50) { nodes { id checkIn { id } } } } }";
+        let nudges = "{ viewer { nudges(first: 50) { nodes { id reasons { checkIn { id } } } } } }";
         let nudges = person.ask(app, nudges, json!({})).await["viewer"]["nudges"]["nodes"].clone();
-        let others = nudges.as_array().unwrap().iter().filter(|nudge| nudge["checkIn"].is_null());
+        let about_other = |reason: &Value| reason["checkIn"].is_null();
+        let has_other = |nudge: &&Value| nudge["reasons"].as_array().unwrap().iter().any(about_other);
+        let others = nudges.as_array().unwrap().iter().filter(has_other);
         let mut got: Vec<_> = others
             .map(|nudge| format!("a nudge made at {}", &text(&nudge["id"])["Nudge_".len()..][..12]))
             .collect();

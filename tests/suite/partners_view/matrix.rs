@@ -68,7 +68,7 @@ on_both_databases! {
     }
 
     async fn r11_r37_a_plea_says_nothing_of_how_it_was_made_and_of_what_its_author_does_besides(app) {
-        let other = Course::of("asks later", vec![], vec![], vec![("askPartner", json!({ "linkId": "LINK" }))]);
+        let other = Course::of("asks later", vec![], vec![], vec![("askPartner", json!({ "partnerOf": { "linkId": "LINK" } }))]);
         let minutes = [60, DUE - 1, DUE, DUE + 1, DUE + 2, DUE + 3, LATER, LATER + 1, LATER + 2, LATER + 3, 3 * HOUR];
         compare(&app, pleas(), other, &[&minutes[..], &DAYS].concat(), DUE + 2).await;
     }

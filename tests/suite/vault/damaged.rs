@@ -181,13 +181,13 @@ fn is_given(of: Column, answer: &str) -> bool {
 }
 
 /// A value, and the condition that names its row.
-struct Cell {
+pub struct Cell {
     row: String,
-    bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 /// The values of a column, whatever its table's key is.
-fn cells(app: &TestApp, of: Column) -> Vec<Cell> {
+pub fn cells(app: &TestApp, of: Column) -> Vec<Cell> {
     #[derive(QueryableByName)]
     struct Found {
         #[diesel(sql_type = Text)]
@@ -208,7 +208,8 @@ fn cells(app: &TestApp, of: Column) -> Vec<Cell> {
     found.into_iter().map(|found| Cell { row: found.key, bytes: found.bytes }).collect()
 }
 
-fn put(app: &TestApp, of: Column, cell: &Cell, bytes: &[u8]) {
+/// Writes a value in place of one.
+pub fn put(app: &TestApp, of: Column, cell: &Cell, bytes: &[u8]) {
     let Column { table, column, .. } = of;
     let update = diesel::sql_query(format!("UPDATE {table} SET {column} = $1 WHERE {}", cell.row));
     let update = update.bind::<Binary, _>(bytes.to_vec());

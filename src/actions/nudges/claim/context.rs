@@ -40,7 +40,7 @@ impl ClaimContext {
         // The copy for one device offers all that its message did.
         let copies = rows.iter().filter(|row| row.device_id.is_some());
         let messages: Vec<String> = copies.filter_map(|row| row.message_key.clone()).collect();
-        let together = store::nudge::of_messages(tx.db, &messages)?;
+        let together = store::message::of_keys(tx.db, &messages)?;
         let all = || rows.iter().chain(&together);
         let ids = distinct(all().filter_map(|row| row.check_in_id));
         let check_ins = store::check_in::find_all(tx.db, &ids)?;

@@ -5,7 +5,7 @@ use crate::actions::check_ins::page::PageToken;
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::claim::context::targets;
 use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload, Prepared, Target};
-use crate::actions::nudges::device::open_subscription;
+use crate::actions::nudges::device::open_subscriptions;
 use crate::actions::{Fault, Transaction};
 use crate::domain::nudge::{Channel, DropReason, Verdict};
 use crate::domain::partner_link::LinkState;
@@ -13,6 +13,7 @@ use crate::domain::plea::{Facts, judge};
 use crate::domain::wording::{self, Letter};
 use crate::ids::{NudgeId, PleaId};
 use crate::store;
+use crate::store::device::DeviceRow;
 use crate::store::nudge::{NudgeRow, Release};
 use crate::store::partner_link::LinkRow;
 
@@ -59,12 +60,13 @@ pub fn decide(tx: &mut Transaction<'_>, row: &NudgeRow, id: PleaId) -> Result<Cl
     let mut links = Vec::new();
     let payload = match channel {
         Channel::Push => {
-            let mut targets = Vec::new();
-            for device in devices {
-                let subscription = open_subscription(&person, device)?;
-                targets.push(Target { device: device.id, subscription, path: "open".to_owned() });
-            }
-            Payload::Push { targets, letter, answers: false }
+            let open = open_subscriptions(&person, &devices)?.into_iter();
+            let target = |(device, subscription): (&DeviceRow, _)| Target {
+                device: device.id,
+                subscription,
+                path: "open".to_owned(),
+            };
+            Payload::Push { targets: open.map(target).collect(), letter, answers: false }
         }
         Channel::Mail => {
             let PageToken { token, row } = PageToken::to_choose(tx, row, &person.row);
@@ -77,7 +79,8 @@ pub fn decide(tx: &mut Transaction<'_>, row: &NudgeRow, id: PleaId) -> Result<Cl
     Ok(ClaimDecision::Send(Prepared { payload, mail_possible, refused_before, links }))
 }
 
-/// The agreed words, if the two agreed on what may be suggested; else that somebody would like to hear from them (R13).
+/// The agreed words, if the two agreed on what may be suggested; else that somebody would like to hear from them (R13). So
+/// also if what they agreed on cannot be read: a plea is heard (R37).
 pub(in crate::actions::nudges) fn letter(tx: &mut Transaction<'_>, link: &LinkRow) -> Result<Letter, Fault> {
     let mut known = RevisionSnapshot::default();
     known.include_all(tx, std::iter::once(link))?;

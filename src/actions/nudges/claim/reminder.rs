@@ -4,7 +4,7 @@ use crate::actions::accounts::people::Person;
 use crate::actions::check_ins::page::{self, PageToken};
 use crate::actions::nudges::claim::context::{ClaimContext, recipient};
 use crate::actions::nudges::claim::decision::{ClaimDecision, Mailing, Payload, Prepared, Target};
-use crate::actions::nudges::device::open_subscription;
+use crate::actions::nudges::device::open_subscriptions;
 use crate::actions::nudges::planning::ScheduleInput;
 use crate::actions::{Fault, Transaction};
 use crate::domain::account::Reach;
@@ -268,9 +268,8 @@ impl Message<'_> {
     fn by_push(&self, devices: &[&DeviceRow]) -> Result<(Payload, Vec<PageTokenRow>), Fault> {
         let letter = self.letter();
         let (mut targets, mut links) = (Vec::new(), Vec::new());
-        for device in devices {
+        for (device, subscription) in open_subscriptions(self.person, devices)? {
             let (path, link) = self.way(device.session_id);
-            let subscription = open_subscription(self.person, device)?;
             targets.push(Target { device: device.id, subscription, path });
             links.extend(link);
         }
