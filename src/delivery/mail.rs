@@ -148,12 +148,22 @@ impl MailSender {
         }
     }
 
-    /// Asks the mail server what it can do, so that an address that it cannot write to is refused when it is entered.
-    pub async fn ask_features(&self) {
-        if let Transport::Smtp(server) = &self.transport
-            && let Err(refused) = server.check().await
-        {
-            tracing::warn!(step = ?refused.step, cause = refused.cause, "the mail server could not be asked what it can do");
+    /// Asks the mail server what it can do, so that an address that it cannot write to is refused when it is entered. False:
+    /// it could not be asked.
+    pub async fn ask_features(&self) -> bool {
+        let Transport::Smtp(server) = &self.transport else { return true };
+        match tokio::time::timeout(TIMEOUT, server.check()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(Refused { step, cause, .. })) => {
+                tracing::warn!(?step, cause, "the mail server could not be asked what it can do");
+                false
+            }
+            Err(_) => {
+                tracing::warn!(
+                    "the mail server could not be asked what it can do: it does not answer in time"
+                );
+                false
+            }
         }
     }
 

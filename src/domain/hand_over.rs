@@ -15,7 +15,7 @@ pub const LEASE_MAX: SignedDuration = SignedDuration::from_mins(10);
 /// How long a push may be deferred before the nudge goes by mail, if mail is wanted and works.
 pub const PUSH_PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 
-/// The wait after a mail server's limit was reached: most are counted by the day, and twelve attempts cover one half of it.
+/// The wait after a mail server's limit was reached, and after its refusal of this server once the attempts are spent.
 const LIMIT_WAIT: SignedDuration = SignedDuration::from_hours(1);
 
 /// The result of one hand-over, to one device or to the mail server.
@@ -84,6 +84,8 @@ pub struct Handed<'a> {
     pub straggler: bool,
     /// How many attempts count, including this one.
     pub tries: i32,
+    /// The same of the nudge that was tried most, of those that went with it.
+    pub most_tries: i32,
     /// When it was due.
     pub due_at: Timestamp,
     /// When it expires.
@@ -143,10 +145,16 @@ impl Handed<'_> {
         }
         let wait = self.results.iter().filter_map(|(_, result)| result.wait).max();
         let spent = self.tries >= ATTEMPTS_MAX;
+        let mut deferred =
+            self.results.iter().filter(|(_, result)| result.outcome == Some(AttemptOutcome::Deferred));
         let counts = any(Some(AttemptOutcome::Deferred));
+        // The operator may need a day to mend what a provider refuses of this server: the nudge waits while it is of use.
+        let waits_for_us = counts && deferred.all(|(_, result)| result.refuses_us);
         let too_late = now + wait.unwrap_or_default() >= self.expires_at;
         if by_mail && (spent || too_late || now.duration_since(self.due_at) >= PUSH_PATIENCE) {
             Disposition::ByMail
+        } else if waits_for_us && self.most_tries >= ATTEMPTS_MAX {
+            Disposition::Again { wait: Some(wait.unwrap_or(LIMIT_WAIT)), counts: false }
         } else if spent && counts {
             Disposition::Dead
         } else {
@@ -179,6 +187,7 @@ mod tests {
             channel,
             straggler: false,
             tries,
+            most_tries: tries,
             due_at,
             expires_at,
             mail_possible,
@@ -197,6 +206,7 @@ mod tests {
             channel: Channel::Push,
             straggler: false,
             tries: 2,
+            most_tries: 2,
             due_at: now,
             expires_at: now + SignedDuration::from_hours(20),
             mail_possible: false,
@@ -265,6 +275,33 @@ mod tests {
     }
 
     #[test]
+    fn r20_what_a_mail_server_refuses_of_this_server_waits_and_never_dies_of_it() {
+        let now: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
+        let disposition = |tries, words| {
+            let reply = MailReply::read(550, words);
+            let handed = Handed {
+                channel: Channel::Mail,
+                straggler: false,
+                tries,
+                most_tries: tries,
+                due_at: now,
+                expires_at: now + SignedDuration::from_hours(20),
+                mail_possible: true,
+                refused_before: false,
+                results: &[(None, SendResult::of_mail(MailStep::Recipient, Some(&reply)))],
+            };
+            handed.disposition(now)
+        };
+        let waits = |wait, counts| Disposition::Again { wait, counts };
+        for words in ["5.7.1 Unable to relay", "5.4.5 Daily user sending limit exceeded"] {
+            assert_eq!(disposition(ATTEMPTS_MAX, words), waits(Some(LIMIT_WAIT), false), "{words}");
+        }
+        assert_eq!(disposition(1, "5.7.1 Unable to relay"), waits(None, true), "soon, as long as it is new");
+        assert_eq!(disposition(1, "5.4.5 Limit"), waits(Some(LIMIT_WAIT), true));
+        assert_eq!(disposition(ATTEMPTS_MAX, "5.2.2 Over quota"), Disposition::Dead, "the recipient's own");
+    }
+
+    #[test]
     fn r20_each_status_of_a_push_service_has_its_one_meaning() {
         use AttemptOutcome::{Accepted, Deferred, Gone, Refused};
         let wait = Some(SignedDuration::from_secs(60));
@@ -293,6 +330,7 @@ mod tests {
                 channel: Channel::Push,
                 straggler,
                 tries: 1,
+                most_tries: 1,
                 due_at,
                 expires_at: due_at + SignedDuration::from_hours(20),
                 mail_possible: true,

@@ -52,7 +52,7 @@ pub struct MailReply {
 }
 
 /// Words in replies without an enhanced code that are about this server, not about the recipient.
-const ABOUT_US: [&str; 13] = [
+const ABOUT_US: [&str; 20] = [
     "relay",
     "rcpthosts",
     "limit",
@@ -66,6 +66,13 @@ const ABOUT_US: [&str; 13] = [
     "spam",
     "policy",
     "authent",
+    "sender",
+    "denied",
+    "prohibit",
+    "reputation",
+    "dnsbl",
+    "helo",
+    "reverse",
 ];
 
 impl MailReply {
@@ -202,6 +209,9 @@ mod tests {
         (Recipient, 554, "5.7.1 <x@example.org>: Relay access denied", Ours),
         (Recipient, 550, "5.7.1 Unable to relay", Ours),
         (Recipient, 550, "relay not permitted", Ours),
+        (Recipient, 550, "Sender verify failed", Ours),
+        (Recipient, 550, "Access denied - Invalid HELO name (See RFC2821 4.1.1.1)", Ours),
+        (Recipient, 550, "Administrative prohibition", Ours),
         (
             Recipient,
             550,

@@ -5,10 +5,12 @@ use crate::support::TestApp;
 use crate::support::care::{HOUR, minute};
 use crate::support::receivers::{Reply, Stage};
 use crate::support::seed;
+use evenkeel::domain::hand_over::ATTEMPTS_MAX;
 use evenkeel::domain::nudge::NudgeState;
 use evenkeel::store::nudge::NudgeRow;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const SIGN_UP: &str =
     "mutation($input: SignUpInput!) { signUp(input: $input) { status problems { field code } } }";
@@ -97,6 +99,28 @@ on_both_databases! {
         }
     }
 
+    async fn r20_what_is_refused_of_this_server_waits_until_it_is_mended_and_never_dies(app) {
+        let couple = seed::couples(&app.app.context, 0, 1, |n| (n == 1).then(|| own(&app.push.subscribe()))).await[0];
+        let at = minute(12 * HOUR);
+        let due = of(&seed::scenes(&app.app.context, &[(couple, at)]).await, couple.people[0]);
+        // Without words, which are not needed: no 550, 551 or 553.
+        app.mail.answer_address(&seed::address(0), Some(554));
+        app.clock.set(at);
+        app.pass_minutes(12 * HOUR).await;
+        let asked = refusals(&app);
+        assert!(asked > u64::try_from(ATTEMPTS_MAX).unwrap() + 2, "longer than the attempts last: {asked}");
+        let states: Vec<_> = now(&app, &due).await.iter().map(|nudge| (nudge.state, nudge.drop_reason)).collect();
+        assert_eq!(states, [(NudgeState::Waiting, None); 2]);
+        assert!(!address_failed(&app, couple.people[0]).await);
+        app.mail.answer_address(&seed::address(0), None);
+        app.pass_minutes(HOUR + 5).await;
+        let states: Vec<_> = now(&app, &due).await.iter().map(|nudge| (nudge.state, nudge.drop_reason)).collect();
+        assert_eq!(states, [(NudgeState::Sent, None); 2]);
+        // The ladder went on meanwhile: a mail for each of its rungs at the most, and none twice.
+        let mails: Vec<_> = app.mail.inbox(&seed::address(0)).into_iter().map(|mail| mail.message_id().unwrap()).collect();
+        assert!(!mails.is_empty() && mails.iter().collect::<BTreeSet<_>>().len() == mails.len(), "{mails:?}");
+    }
+
     async fn r20_a_policy_after_the_text_waits_and_tells_the_operator(app) {
         let couple = seed::couples(&app.app.context, 0, 1, |n| (n == 1).then(|| own(&app.push.subscribe()))).await[0];
         let at = minute(HOUR);
@@ -118,7 +142,7 @@ on_both_databases! {
         assert_eq!(app.mail.inbox("robin@xn--exmple-cua.test").len(), 1);
         app.config.public_url = "https://care.exämple.org/".parse().unwrap();
         app.app = app.sibling().into();
-        app.app.senders.mail.ask_features().await;
+        assert!(app.app.senders.mail.ask_features().await);
         assert_eq!(app.mail.greetings(), ["[127.0.0.1]", "care.xn--exmple-cua.org"]);
     }
 
@@ -135,7 +159,7 @@ on_both_databases! {
         app.deliver().await;
         assert_eq!(app.mail.inbox("röbin@people.test").len(), 1);
         app.mail.lack_utf8();
-        app.app.senders.mail.ask_features().await;
+        assert!(app.app.senders.mail.ask_features().await);
         let sent = app.mail.received().len();
         assert_eq!(sign_up(&app, "söm@people.test").await["problems"], malformed);
         let answer = couple.sam.ask(&app, CHANGE, json!({ "e": "söm@people.test" })).await;
