@@ -381,7 +381,8 @@ async fn time_claim(app: &App, alone: bool) -> f64 {
         let now = tx.now;
         let (worker, began) = (WorkerId::at(now, tx.chance), Instant::now());
         let total = if alone {
-            store::claim(tx.db, worker, now.into(), (now + lease).into(), BATCH)?.len()
+            let times = tx.lease_times(lease)?;
+            store::claim(tx.db, worker, now.into(), times, BATCH)?.len()
         } else {
             claim(tx, worker, lease, BATCH)?.total
         };

@@ -156,7 +156,12 @@ mod tests {
     fn r38_a_clock_that_was_put_forward_since_a_worker_looked_is_a_failure() {
         let now: Timestamp = "2026-10-24T18:00:00Z".parse().unwrap();
         let clock = Clock::simulated(now);
-        let mark = doubt::Mark { wall: now, boot_id: clock.boot_id(), boot: clock.boot() };
+        let mark = doubt::Mark {
+            wall: now,
+            boot_id: clock.boot_id(),
+            boot: clock.boot(),
+            advance: SignedDuration::ZERO,
+        };
         assert_eq!((steps(&clock, None).mark, steps(&clock, Some(&mark)).mark), (Mark::Ok, Mark::Ok));
         clock.set(now + SignedDuration::from_hours(48));
         assert_eq!(steps(&clock, Some(&mark)).mark, Mark::Ok, "after a suspension");

@@ -12,7 +12,8 @@ pub const STEP_MAX: SignedDuration = SignedDuration::from_mins(1);
 pub const DATABASE_MAX: SignedDuration = SignedDuration::from_secs(5);
 /// How long the wall clock must keep its new pace before a step is believed to be a correction.
 pub const STEADY: SignedDuration = SignedDuration::from_mins(10);
-/// How long all clocks must have agreed before an erasure that was asked for before the machine last started.
+/// How long all clocks must have agreed before a sweep, and before an erasure that was asked for before the machine last
+/// started: a machine may find its time server only some minutes after its start.
 pub const AGREED_MIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// The clocks of one moment.
@@ -35,6 +36,8 @@ pub struct Mark {
     pub boot_id: String,
     /// The boot-time clock.
     pub boot: SignedDuration,
+    /// How far the wall clock was put forward since it was first trusted on this start of the machine, and believed.
+    pub advance: SignedDuration,
 }
 
 /// Why the time is doubted.
@@ -89,6 +92,8 @@ pub struct ClockWatch {
     candidate: Option<Candidate>,
     /// Since when all have agreed, by the boot-time clock.
     agreed_since: Option<SignedDuration>,
+    /// How far the wall clock was put forward on this start of the machine, and believed.
+    advance: SignedDuration,
 }
 
 /// The wall clock at the boot-time clock's zero.
@@ -100,12 +105,15 @@ impl ClockWatch {
     /// Begins to watch. What the database holds of an earlier process on the same start of the machine is continued; of
     /// another start, only that the time does not run backwards is known.
     pub fn begin(now: &Readings, boot_id: &str, mark: Option<&Mark>) -> Self {
-        let basis = match mark {
-            Some(mark) if mark.boot_id == boot_id => Basis::Known(origin(mark.wall, mark.boot)),
-            Some(mark) => Basis::AtLeast(origin(mark.wall, now.boot)),
-            None => Basis::Known(origin(now.wall, now.boot)),
+        let (basis, advance) = match mark {
+            // Where the system does not tell its starts apart, every process may be on another one.
+            Some(mark) if mark.boot_id == boot_id && !boot_id.is_empty() => {
+                (Basis::Known(origin(mark.wall, mark.boot)), mark.advance)
+            }
+            Some(mark) => (Basis::AtLeast(origin(mark.wall, now.boot)), SignedDuration::ZERO),
+            None => (Basis::Known(origin(now.wall, now.boot)), SignedDuration::ZERO),
         };
-        Self { basis, candidate: None, agreed_since: None }
+        Self { basis, candidate: None, agreed_since: None, advance }
     }
 
     /// Judges some readings. A doubt ends at once when the clocks agree again; when the wall clock keeps a new pace for
@@ -149,6 +157,9 @@ impl ClockWatch {
         if now.boot - candidate.since < STEADY {
             return Err(doubt);
         }
+        if let Basis::Known(known) = self.basis {
+            self.advance = (self.advance + origin.duration_since(known)).max(SignedDuration::ZERO);
+        }
         self.basis = Basis::Known(origin);
         Ok(())
     }
@@ -164,6 +175,11 @@ impl ClockWatch {
     /// How long all clocks have agreed without a break, as far as this process saw.
     pub fn agreed_for(&self, boot: SignedDuration) -> SignedDuration {
         self.agreed_since.map_or(SignedDuration::ZERO, |since| boot - since)
+    }
+
+    /// How far the wall clock was put forward since it was first trusted on this start of the machine, and believed.
+    pub fn advance(&self) -> SignedDuration {
+        self.advance
     }
 }
 
@@ -187,21 +203,34 @@ pub struct Grace<'a> {
     pub boot: Option<(&'a str, SignedDuration)>,
 }
 
+/// The clocks by which a grace is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Trusted<'a> {
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// Which start of which machine this is, and the boot-time clock.
+    pub boot: (&'a str, SignedDuration),
+    /// How long all clocks have agreed.
+    pub agreed_for: SignedDuration,
+    /// How far the wall clock was put forward on this start of the machine, and believed.
+    pub advance: SignedDuration,
+}
+
 impl Grace<'_> {
     /// Whether it has passed by both clocks. Where the machine was started anew since, or it began on another one, the wall
-    /// clock alone tells, and only after all clocks have agreed for [`AGREED_MIN`].
-    pub fn has_passed(
-        &self,
-        now: Timestamp,
-        boot: (&str, SignedDuration),
-        agreed_for: SignedDuration,
-    ) -> bool {
+    /// clock alone tells: after all clocks have agreed for [`AGREED_MIN`], and without what it was put forward. If they have
+    /// agreed for as long as the grace is, it has passed for certain.
+    pub fn has_passed(&self, now: &Trusted<'_>) -> bool {
         let (from, until) = self.wall;
+        let length = until.duration_since(from);
         let by_boot = match self.boot {
-            Some((id, then)) if id == boot.0 => boot.1 - then >= until.duration_since(from) - STEP_MAX,
-            Some(_) | None => agreed_for >= AGREED_MIN || until <= from,
+            Some((id, then)) if id == now.boot.0 => now.boot.1 - then >= length - STEP_MAX,
+            Some(_) | None => {
+                let unmoved = now.wall.checked_sub(now.advance).unwrap_or(Timestamp::MIN);
+                (now.agreed_for >= AGREED_MIN && unmoved >= until) || now.agreed_for >= length
+            }
         };
-        now >= until && by_boot
+        now.wall >= until && by_boot
     }
 }
 
@@ -277,8 +306,12 @@ mod tests {
 
     #[test]
     fn r38_a_new_process_goes_on_from_what_the_database_holds() {
-        let mark =
-            |off, boot_id: &str| Mark { wall: start() + HOUR + off, boot_id: boot_id.to_owned(), boot: HOUR };
+        let mark = |off, boot_id: &str| Mark {
+            wall: start() + HOUR + off,
+            boot_id: boot_id.to_owned(),
+            boot: HOUR,
+            advance: SignedDuration::ZERO,
+        };
         let zero = SignedDuration::ZERO;
         let begin = |now: Readings, mark| ClockWatch::begin(&now, "here", Some(&mark)).judge(&now);
         assert_eq!(begin(at(2 * HOUR, zero), mark(zero, "here")), Ok(()));
@@ -300,15 +333,44 @@ mod tests {
 
     #[test]
     fn r38_nobody_is_erased_before_the_grace_is_over_by_both_clocks() {
-        let grace = Grace { wall: (start(), start() + 3 * DAY), boot: Some(("here", HOUR)) };
-        let passed =
-            |off: SignedDuration, boot, id, agreed| grace.has_passed(start() + off, (id, boot), agreed);
-        let long = 2 * AGREED_MIN;
-        assert!(passed(3 * DAY, HOUR + 3 * DAY, "here", SignedDuration::ZERO));
-        assert!(!passed(3 * DAY - SECOND, HOUR + 3 * DAY, "here", long));
-        assert!(!passed(4 * DAY, 2 * HOUR, "here", long), "by the wall clock alone");
-        assert!(passed(3 * DAY, SECOND, "after a new start", AGREED_MIN));
-        assert!(!passed(3 * DAY, SECOND, "after a new start", AGREED_MIN - SECOND));
+        let passed = |off: SignedDuration, boot, agreed_for, advance| {
+            let grace = Grace { wall: (start(), start() + 3 * DAY), boot: Some(("here", HOUR)) };
+            grace.has_passed(&Trusted { wall: start() + off, boot, agreed_for, advance })
+        };
+        let (long, zero) = (2 * AGREED_MIN, SignedDuration::ZERO);
+        assert!(passed(3 * DAY, ("here", HOUR + 3 * DAY), zero, zero));
+        assert!(!passed(3 * DAY - SECOND, ("here", HOUR + 3 * DAY), long, zero));
+        assert!(!passed(4 * DAY, ("here", 2 * HOUR), long, zero), "by the wall clock alone");
+        let anew = ("after a new start", SECOND);
+        assert!(passed(3 * DAY, anew, AGREED_MIN, zero));
+        assert!(!passed(3 * DAY, anew, AGREED_MIN - SECOND, zero));
+        assert!(!passed(5 * DAY, anew, long, 4 * DAY), "only because the clock was put forward");
+        assert!(passed(7 * DAY, anew, long, 4 * DAY) && passed(5 * DAY, anew, 3 * DAY, 4 * DAY));
+        assert!(!passed(3 * DAY - SECOND, anew, 3 * DAY, zero));
+    }
+
+    #[test]
+    fn r38_what_the_clock_was_put_forward_is_remembered_until_the_machine_starts_anew() {
+        let zero = SignedDuration::ZERO;
+        let believe = |watch: &mut ClockWatch, from, off| {
+            assert!(watch.judge(&at(from, off)).is_err());
+            assert_eq!(watch.judge(&at(from + STEADY, off)), Ok(()));
+        };
+        let mut watch = watch();
+        believe(&mut watch, HOUR, 4 * DAY);
+        assert_eq!(watch.advance(), 4 * DAY);
+        believe(&mut watch, 2 * HOUR, DAY);
+        assert_eq!(watch.advance(), DAY);
+        let mark = Mark {
+            wall: start() + 3 * HOUR + DAY,
+            boot_id: "here".to_owned(),
+            boot: 3 * HOUR,
+            advance: watch.advance(),
+        };
+        let begun = |id| ClockWatch::begin(&at(3 * HOUR, DAY), id, Some(&mark)).advance();
+        assert_eq!((begun("here"), begun("elsewhere")), (DAY, zero));
+        believe(&mut watch, 4 * HOUR, -DAY);
+        assert_eq!(watch.advance(), zero, "put back: nothing is over too early");
     }
 
     #[test]

@@ -23,6 +23,8 @@ struct MarkRow {
     boot_id: String,
     /// The boot-time clock, in milliseconds.
     boot_ms: i64,
+    /// How far the wall clock was put forward on that start, and believed, in milliseconds.
+    advance_ms: i64,
 }
 
 /// The mark; None: no worker has run on this database.
@@ -32,16 +34,19 @@ pub fn find(db: &mut Db) -> QueryResult<Option<Mark>> {
         wall: row.wall_at.get(),
         boot_id: row.boot_id,
         boot: SignedDuration::from_millis(row.boot_ms),
+        advance: SignedDuration::from_millis(row.advance_ms),
     }))
 }
 
 /// Saves the mark in place of the last one.
 pub fn save(db: &mut Db, mark: &Mark) -> QueryResult<usize> {
+    let millis = |of: SignedDuration| i64::try_from(of.as_millis()).unwrap_or(i64::MAX);
     let row = MarkRow {
         id: RowId(Uuid::nil()),
         wall_at: mark.wall.into(),
         boot_id: mark.boot_id.clone(),
-        boot_ms: i64::try_from(mark.boot.as_millis()).unwrap_or(i64::MAX),
+        boot_ms: millis(mark.boot),
+        advance_ms: millis(mark.advance),
     };
     on_both!(db, |c| diesel::insert_into(clock_marks::table)
         .values(&row)

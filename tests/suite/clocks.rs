@@ -137,7 +137,11 @@ on_both_databases! {
         assert_eq!(sam.ask(&app, request, json!({})).await["requestErasure"]["status"], "DONE");
         app.deliver().await;
         let erased = || async { erasure::carry_out_due(&app.app.context).await.unwrap() };
-        app.clock.step_wall(FOUR_DAYS);
+        let step = |by| {
+            app.clock.step_wall(by);
+            app.clock.step_database(by);
+        };
+        step(FOUR_DAYS);
         for _ in 0..12 {
             app.clock.set(app.clock.now() + seconds(1));
             assert_eq!(erased().await, 0, "doubted");
@@ -146,7 +150,7 @@ on_both_databases! {
         app.pass_minutes(STEADY + 2 * HOUR).await;
         assert!(!doubted(&app.app));
         assert_eq!(erased().await, 0, "not over by the other clock");
-        app.clock.step_wall(-FOUR_DAYS);
+        step(-FOUR_DAYS);
         app.pass_minutes(DAY).await;
         assert_eq!(erased().await, 0);
         app.pass_minutes(2 * DAY).await;
@@ -164,6 +168,36 @@ on_both_databases! {
         assert_eq!(erasure::carry_out_due(&anew.context).await.unwrap(), 0);
         app.clock.set(app.clock.now() + SignedDuration::from_hours(1));
         assert_eq!(erasure::carry_out_due(&anew.context).await.unwrap(), 1);
+    }
+
+    async fn r38_a_step_after_a_new_start_erases_nobody_however_long_it_lasts(app) {
+        let sam = app.couple().await.sam;
+        let request = "mutation { requestErasure { status } }";
+        assert_eq!(sam.ask(&app, request, json!({})).await["requestErasure"]["status"], "DONE");
+        app.pass_minutes(HOUR).await;
+        app.clock.reboot();
+        let anew = process(&app, &app.clock);
+        let erased = async |after: i64, of: &App| {
+            for _ in 0..=after / 5 {
+                of.worker().deliver_due().await.unwrap();
+                app.clock.set(app.clock.now() + SignedDuration::from_mins(5));
+            }
+            erasure::carry_out_due(&of.context).await.unwrap()
+        };
+        assert_eq!(erased(0, &anew).await, 0);
+        assert_eq!(erased(2 * HOUR, &anew).await, 0, "the clocks agree, and the grace lasts");
+        app.clock.step_wall(FOUR_DAYS);
+        app.clock.step_database(FOUR_DAYS);
+        for _ in 0..3 {
+            assert_eq!(erased(HOUR, &anew).await, 0, "the step is believed, and is no time that has passed");
+        }
+        assert!(!doubted(&anew));
+        // A process that starts anew on the same start of the machine knows of it.
+        let third = process(&app, &app.clock);
+        for _ in 0..3 {
+            assert_eq!(erased(HOUR, &third).await, 0);
+        }
+        assert_eq!(erased(3 * DAY, &third).await, 1, "in its time");
     }
 
     async fn r38_a_lease_from_the_future_is_free(app) {

@@ -59,7 +59,8 @@ pub async fn request(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Don
             let changes = store::address_request::of_changes(tx.db, account, since, now)?;
             let until = changes.iter().map(|change| change.expires_at.get()).max();
             let erase_at = (tx.now + GRACE).max(until.unwrap_or(tx.now)).into();
-            let (boot_id, boot_ms) = (Some(clock.boot_id()), i64::try_from(clock.boot().as_millis()).ok());
+            let boot_id = Some(clock.boot_id()).filter(|id| !id.is_empty());
+            let boot_ms = i64::try_from(clock.boot().as_millis()).ok();
             let row = ErasureRow { account_id: account, requested_at: now, erase_at, boot_id, boot_ms };
             store::erasure::insert(tx.db, &row)?;
             suspension::suspend(tx, account)?;
@@ -152,8 +153,7 @@ pub async fn carry_out_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
 fn is_over(context: &AppContext, row: &ErasureRow, now: Timestamp) -> bool {
     let boot = row.boot_id.as_deref().zip(row.boot_ms.map(SignedDuration::from_millis));
     let grace = Grace { wall: (row.requested_at.get(), row.erase_at.get()), boot };
-    let clock = &context.clock;
-    grace.has_passed(now, (&clock.boot_id(), clock.boot()), context.time_guard.agreed_for(clock))
+    context.time_guard.is_over(&grace, now, &context.clock)
 }
 
 /// Erases an account; false if there is none. Partners keep their own words and the state of each Revision.

@@ -2,10 +2,10 @@
 
 use crate::actions::{AppContext, Fault, Transaction};
 use crate::clock::Clock;
-use crate::domain::clock_doubt::{ClockWatch, Doubt, Mark, Readings, ahead};
+use crate::domain::clock_doubt::{ClockWatch, Doubt, Grace, Mark, Readings, Trusted, ahead};
 use crate::store;
 use crate::store::checkup::server_clock;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How often the moment at which the clocks agreed is saved.
@@ -49,6 +49,14 @@ impl TimeGuard {
     pub fn agreed_for(&self, clock: &Clock) -> SignedDuration {
         self.known().watch.map_or(SignedDuration::ZERO, |watch| watch.agreed_for(clock.boot()))
     }
+
+    /// Whether a grace has passed at `now`, an instant at which the time was judged.
+    pub fn is_over(&self, grace: &Grace<'_>, now: Timestamp, clock: &Clock) -> bool {
+        let (boot, boot_id) = (clock.boot(), clock.boot_id());
+        let advance = self.known().watch.map_or(SignedDuration::ZERO, |watch| watch.advance());
+        let (boot, agreed_for) = ((boot_id.as_str(), boot), self.agreed_for(clock));
+        grace.has_passed(&Trusted { wall: now, boot, agreed_for, advance })
+    }
 }
 
 /// Reads all clocks. The database's is asked for as part of the transaction.
@@ -76,15 +84,16 @@ pub fn judge(context: &AppContext, tx: &mut Transaction<'_>) -> Result<Result<()
         let mut known = context.time_guard.known();
         let watch = known.watch.get_or_insert_with(|| ClockWatch::begin(&now, &boot_id, mark.as_ref()));
         let judged = watch.judge(&now);
-        let reckoned = watch.reckoned(now.boot);
+        let (reckoned, advance) = (watch.reckoned(now.boot), watch.advance());
         known.tell(judged);
         context.metrics.clock_doubted(judged.is_err());
         let save = judged.is_ok() && known.marked.is_none_or(|at| (now.boot - at).abs() >= MARK_EVERY);
-        (judged, reckoned, save, judged.is_ok() && known.unlike)
+        let mark = Mark { wall: now.wall, boot_id, boot: now.boot, advance };
+        (judged, reckoned, save.then_some(mark), judged.is_ok() && known.unlike)
     };
     tx.now = if judged.is_ok() { now.wall } else { reckoned.unwrap_or(tx.now) };
-    if save {
-        store::clock_mark::save(tx.db, &Mark { wall: now.wall, boot_id, boot: now.boot })?;
+    if let Some(mark) = save {
+        store::clock_mark::save(tx.db, &mark)?;
         context.time_guard.known().marked = Some(now.boot);
     }
     if revive {

@@ -15,5 +15,7 @@ diesel::table! {
         boot_id -> Text,
         /// The boot-time clock, in milliseconds.
         boot_ms -> BigInt,
+        /// How far the wall clock was put forward on that start, and believed, in milliseconds.
+        advance_ms -> BigInt,
     }
 }
