@@ -1,8 +1,8 @@
 //! Which version of the tz database planned what waits.
 
+use super::Db;
 use super::dialect::on_both;
 use super::schema::zone_rules;
-use super::Db;
 use crate::ids::RowId;
 use diesel::prelude::*;
 use uuid::Uuid;

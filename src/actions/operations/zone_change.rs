@@ -22,10 +22,12 @@ pub async fn replan(context: &Arc<AppContext>) -> Result<bool, Fault> {
     match noted.as_deref().and_then(RulesVersion::parse) {
         Some(noted) if noted == *own => return Ok(true),
         Some(noted) if noted > *own => {
-            // Another process has newer rules, or had: its plans are the better ones.
+            // Another process has newer rules, or had: its plans stay. What this one plans is planned under older rules,
+            // so the next process with newer ones has to plan it anew.
             tracing::warn!(
                 "zone rules {noted} planned what waits, and this process has {own}; update tzdata, or Evenkeel"
             );
+            context.worker_tx(|tx| Ok(store::zone_rules::note(tx.db, &own.to_string())?)).await?;
             return Ok(true);
         }
         Some(_) | None => {}
