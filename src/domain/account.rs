@@ -21,11 +21,11 @@ pub const PASSWORD_MAX_BYTES: usize = 128;
 pub const EMAIL_MAX: usize = 254;
 
 words! {
-    /// A statement that a person makes; `consentTexts` has its words.
+    /// What a person consents to or states; `consentTexts` has the texts.
     pub enum ConsentKind {
-        /// To be an adult.
+        /// That the person is an adult.
         Adult = "adult",
-        /// That what one writes about one's wellbeing may be kept and worked on.
+        /// That what the person writes about their wellbeing may be stored and processed.
         HealthData = "health_data",
     }
 }
@@ -33,11 +33,11 @@ words! {
 words! {
     /// What the partner sees of an answer.
     pub enum AnswerSharing {
-        /// Nothing: to the partner it is the same as no answer.
+        /// Nothing. To the partner it looks the same as no answer.
         Nothing = "nothing",
-        /// The mood alone.
+        /// Only the mood.
         Mood = "mood",
-        /// Mood, signs, what is needed, and the note.
+        /// Mood, signs, need and note.
         All = "all",
     }
 }

@@ -15,7 +15,7 @@ pub const RELEASE_DELAY: SignedDuration = SignedDuration::from_mins(2);
 pub const MOOD: std::ops::RangeInclusive<i32> = 1..=5;
 
 words! {
-    /// Something that a person may notice in themselves.
+    /// A sign of drop that a person may notice in themselves.
     pub enum Sign {
         /// Close to tears.
         Tearful = "tearful",
@@ -27,7 +27,7 @@ words! {
         Anxious = "anxious",
         /// Fragile.
         Fragile = "fragile",
-        /// Low.
+        /// Low in mood.
         Low = "low",
         /// Numb.
         Numb = "numb",
@@ -39,7 +39,7 @@ words! {
 }
 
 words! {
-    /// How much of a sign there is.
+    /// How strong a sign is.
     pub enum SignDegree {
         /// Not at all.
         None = "none",

@@ -13,27 +13,27 @@ pub const AHEAD: SignedDuration = RELEASE_DELAY;
 const SKEW: SignedDuration = SignedDuration::from_mins(10);
 
 words! {
-    /// What happened to an object, as far as the reader may know. More may be added.
+    /// What happened to an object, as far as the viewer may know. More may be added.
     pub enum ChangeKind {
-        /// One's own account: profile, choices, a pause, a consent.
+        /// The viewer's account: profile, settings, pause or consent.
         AccountChanged = "account_changed",
-        /// A link: somebody accepted, a side changed, or it ended.
+        /// A link: it was accepted or ended, or a side changed.
         LinkChanged = "link_changed",
         /// A Revision was proposed.
         RevisionProposed = "revision_proposed",
-        /// Somebody agreed to a Revision, or took it back.
+        /// Somebody agreed to a Revision or withdrew, or it was superseded.
         RevisionChanged = "revision_changed",
-        /// A scene was planned, began, ended or was cancelled, or something was written down about it.
+        /// A scene was planned, started, ended or cancelled, or something was recorded about it.
         SceneChanged = "scene_changed",
-        /// The partner reached out, and wrote it down with the scene.
+        /// The partner recorded an outreach with the scene.
         PartnerReachedOut = "partner_reached_out",
-        /// The partner shared something of an answer, to be read with the scene.
+        /// The partner shared something of an answer: read the scene's `partnerCheckIns`.
         PartnerShared = "partner_shared",
-        /// One's own check-in has fallen due.
+        /// A check-in of the viewer fell due.
         CheckInOpened = "check_in_opened",
-        /// One's own check-in was answered, skipped or put off, or shared otherwise.
+        /// A check-in of the viewer was answered, skipped or snoozed, or its sharing changed.
         CheckInChanged = "check_in_changed",
-        /// An entry of one's own journal was written, changed or deleted.
+        /// An entry of the viewer's journal was written, changed or deleted.
         JournalChanged = "journal_changed",
     }
 }

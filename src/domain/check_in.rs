@@ -21,13 +21,13 @@ pub fn check_snooze(checks: &mut Checks, minutes: i32) {
 }
 
 words! {
-    /// What the subject did with a check-in.
+    /// What the viewer did with a check-in.
     pub enum CheckInState {
-        /// Nothing yet.
+        /// Neither answered nor skipped, whether due or not.
         Unanswered = "unanswered",
-        /// Answered.
+        /// Answered; the answer can still be changed.
         Answered = "answered",
-        /// Skipped.
+        /// Skipped; it can still be answered.
         Skipped = "skipped",
     }
 }

@@ -15,7 +15,7 @@ words! {
     pub enum ExportState {
         /// It is being made.
         Waiting = "waiting",
-        /// It can be fetched, once.
+        /// It can be fetched once.
         Ready = "ready",
     }
 }

@@ -8,16 +8,16 @@ use super::words;
 pub const TEXT_MAX: usize = 8000;
 
 words! {
-    /// Where the debriefs of a scene stand, for one of its two people. It says nothing about whether the other has
-    /// written until both have.
+    /// Where the debriefs of a scene stand. It never tells whether the partner has written until both have.
     pub enum DebriefState {
-        /// One has not written; whether the other has is not told.
+        /// The viewer has not written; whether the partner has is not told.
         Unwritten = "unwritten",
-        /// One has written. Both open when both have; until then one can replace one's own or take it back.
+        /// The viewer has written; whether the partner has is not told, since both open as soon as both have. Until
+        /// then the viewer's can be replaced or taken back.
         Waiting = "waiting",
-        /// Both have written: each reads the other's, and neither changes any more.
+        /// Both have written: each can read the other's, and neither can change any more.
         Open = "open",
-        /// The link has ended: one keeps one's own, and reads nothing of the other's.
+        /// The link has ended: the viewer can read their own only.
         Closed = "closed",
     }
 }

@@ -14,29 +14,29 @@ use jiff::{SignedDuration, Timestamp};
 const LATE: SignedDuration = SignedDuration::from_mins(1);
 
 words! {
-    /// The rule by which a nudge came. More may be added.
+    /// The rule by which a message was sent. More may be added.
     pub enum ExplanationRule {
         /// A check-in fell due.
         CheckInDue = "check_in_due",
-        /// A check-in was not answered for three hours: an e-mail follows.
+        /// A check-in was not answered for three hours: an e-mail followed.
         NoAnswer = "no_answer",
-        /// A check-in was still not answered three hours after the e-mail: one more question.
+        /// A check-in was still not answered three hours after the e-mail: it was asked once more.
         StillNoAnswer = "still_no_answer",
-        /// The agreement and the other person's permission allow the recipient to be told what would be welcome.
+        /// The agreement, and the other person's permission, allow the viewer to be told what would be welcome.
         PartnerAlert = "partner_alert",
-        /// Both agreed to get in touch about now, whatever either of them does.
+        /// Both agreed to get in touch at about this time, whatever either of them answers.
         GetInTouch = "get_in_touch",
-        /// The other person asked by hand to hear from the recipient.
+        /// The other person asked to hear from the viewer.
         AskedToGetInTouch = "asked_to_get_in_touch",
         /// Somebody asked for a mail that confirms an address.
         AddressToConfirm = "address_to_confirm",
         /// Somebody asked for a mail by which a password is set anew.
         PasswordReset = "password_reset",
-        /// A session was ended, since its sign-in was used in two places.
+        /// A session was ended because its refresh token was used in two places.
         SignInCopied = "sign_in_copied",
-        /// Another address was asked for, and this asks whether it is the recipient's.
+        /// A change to this address was asked for, to be confirmed by a mail to it.
         NewAddressToConfirm = "new_address_to_confirm",
-        /// Another address was asked for.
+        /// A change to another address was asked for; the current address is told.
         AddressChange = "address_change",
         /// Something changed in how the account is protected.
         SecurityChange = "security_change",

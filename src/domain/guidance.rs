@@ -5,13 +5,13 @@ use super::words;
 use std::sync::LazyLock;
 
 words! {
-    /// What a guidance text is about; in the order in which they read well. More may be added.
+    /// What a guidance text is about, in the order in which they are best read. More may be added.
     pub enum GuidanceTopicKey {
         /// What drop is.
         WhatDropIs = "what_drop_is",
-        /// At once, or days later.
+        /// When drop comes: at once, or days later.
         WhenItComes = "when_it_comes",
-        /// The first things to do.
+        /// What to do first, right now.
         RightNow = "right_now",
         /// For those who led.
         IfYouLed = "if_you_led",

@@ -48,7 +48,7 @@ words! {
 }
 
 words! {
-    /// How a person likes to be contacted, and how somebody reached out.
+    /// A way of getting in touch.
     pub enum ContactWay {
         /// A written message.
         Message = "message",
@@ -68,21 +68,21 @@ words! {
         Space = "space",
         /// Rather together.
         Closeness = "closeness",
-        /// It differs: ask.
+        /// Ask each time.
         Ask = "ask",
     }
 }
 
 words! {
-    /// Where a Revision stands.
+    /// The state of a Revision.
     pub enum RevisionState {
-        /// Proposed; at least one yes is missing.
+        /// At least one of the two has not agreed yet.
         Proposed = "proposed",
-        /// Both said yes to exactly this text and neither has withdrawn: scenes stand under it.
+        /// Both have agreed to exactly this text, and neither has withdrawn: new scenes stand under it.
         Agreed = "agreed",
         /// A newer one took its place.
         Superseded = "superseded",
-        /// It was agreed, and one withdrew.
+        /// Both had agreed, and one of them withdrew.
         Withdrawn = "withdrawn",
     }
 }

@@ -13,15 +13,15 @@ pub use channel::Channel;
 pub use kind::{MailPurpose, NudgeKind, Reason, Rung};
 
 words! {
-    /// Where a nudge stands.
+    /// The state of a message.
     pub enum NudgeState {
-        /// It waits for its time, or for the next attempt.
+        /// It waits for its time, or for another attempt.
         Waiting = "waiting",
-        /// A provider accepted it.
+        /// The push service or mail server accepted it.
         Sent = "sent",
-        /// It was no longer wanted when its time came, or before.
+        /// It was no longer wanted, and was not sent.
         Dropped = "dropped",
-        /// It spent its attempts; kept, shown to its recipient and re-drivable.
+        /// Every attempt failed. It is kept, and whoever runs the server can have it tried again.
         Dead = "dead",
     }
 }

@@ -11,19 +11,19 @@ pub const LINKS_MAX: i64 = 20;
 pub const CODE_LENGTH: usize = 12;
 
 words! {
-    /// Where a link stands.
+    /// The state of a link.
     pub enum LinkState {
-        /// A code was given out and nobody has accepted it yet.
+        /// An invitation was made and nobody has accepted it yet.
         Invited = "invited",
-        /// Two people are tied.
+        /// Accepted: two people are linked.
         Active = "active",
-        /// Over: ended by either, declined, or taken back.
+        /// Ended by either of them; or the invitation was declined or taken back.
         Ended = "ended",
     }
 }
 
 words! {
-    /// A person's role; a default on the link, set again on each scene.
+    /// The role of a person: a default on the link, and set for each scene.
     pub enum Role {
         /// Leads.
         Dominant = "dominant",
@@ -35,11 +35,11 @@ words! {
 }
 
 words! {
-    /// Whether something is allowed on a link.
+    /// Whether the viewer allows something on a link.
     pub enum Permission {
         /// It is allowed.
         Allow = "allow",
-        /// It is not.
+        /// It is not allowed.
         Forbid = "forbid",
     }
 }
@@ -58,13 +58,13 @@ impl From<bool> for Permission {
 }
 
 words! {
-    /// Whether something is allowed for one scene.
+    /// Whether the viewer allows something for one scene.
     pub enum ScenePermission {
-        /// As one chose on the link, now and if that changes.
+        /// As the viewer's choice on the link says, now and if that changes.
         AsOnLink = "as_on_link",
-        /// It is allowed, whatever one chose on the link.
+        /// Allowed, whatever the choice on the link.
         Allow = "allow",
-        /// It is not, whatever one chose on the link.
+        /// Not allowed, whatever the choice on the link.
         Forbid = "forbid",
     }
 }

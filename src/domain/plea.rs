@@ -13,13 +13,13 @@ pub const OPEN_FOR: SignedDuration = SignedDuration::from_hours(24);
 pub const A_DAY: usize = 3;
 
 words! {
-    /// Where a plea stands for its author. Whether and when it was seen is not told, nor what kept it.
+    /// Where a plea stands for its author. Whether and when it was seen, or what delayed it, is never told.
     pub enum PleaState {
-        /// It can be taken back, and nobody has got it.
+        /// It can be taken back; the partner has not got it.
         CanBeTakenBack = "can_be_taken_back",
-        /// It was sent: at once, or when the other is awake next.
+        /// It was sent, or is sent as soon as the partner may be reached.
         Sent = "sent",
-        /// It was taken back.
+        /// It was taken back; the partner never gets it.
         TakenBack = "taken_back",
     }
 }

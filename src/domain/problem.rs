@@ -3,41 +3,41 @@
 use super::words;
 
 words! {
-    /// Why an input was not taken. The codes are stable; the sentences beside them are not. More may be added.
+    /// Why an input was refused. The codes are stable; the sentences with them are not. More may be added.
     pub enum ProblemCode {
-        /// The field is needed and is empty.
+        /// The field is required and is empty.
         Required = "required",
-        /// The text has more characters, or the list more entries, than the field's limit.
+        /// The text has more characters, or the list more entries, than allowed.
         TooLong = "too_long",
-        /// The text has fewer characters than the field needs.
+        /// The text has fewer characters than required.
         TooShort = "too_short",
-        /// The number, offset or instant lies outside the field's limits.
+        /// The number, duration or instant is outside of the allowed range.
         OutOfRange = "out_of_range",
-        /// The value is not of the field's form.
+        /// The value does not have the form that the field requires.
         Malformed = "malformed",
         /// The password, code or credential is not the right one. Which part of a log-in is wrong is not told.
         Incorrect = "incorrect",
-        /// There is no such object, or it is somebody else's.
+        /// There is no such object, or it is not the viewer's.
         NotFound = "not_found",
-        /// The value is one of a list of values that are too easily guessed.
+        /// The password is too easily guessed.
         TooCommon = "too_common",
         /// The token or code is unknown, used or out of date.
         Expired = "expired",
         /// The object is not in a state in which this can be done.
         WrongState = "wrong_state",
-        /// The text was changed since it was read.
+        /// What the input refers to has changed since it was read.
         Changed = "changed",
-        /// The same entry is there twice.
+        /// The list has the same entry twice.
         Duplicate = "duplicate",
-        /// The other person recorded what looks like the same; the answer shows it.
+        /// The partner recorded what looks like the same scene; the payload shows it.
         SimilarExists = "similar_exists",
-        /// This session must first show that it is still its owner who holds it: see `reauthenticate`.
+        /// The session must first prove again who holds it: see `reauthenticate`.
         ReauthenticationRequired = "reauthentication_required",
-        /// It was tried too often; it can be tried again after a while.
+        /// The viewer has as many of these as are allowed; it may be possible again after a while.
         TooMany = "too_many",
         /// Too many tries, or too many people at once; `retryAfterSeconds` says when to try again.
         TryLater = "try_later",
-        /// Nothing of the person is worked on: the health-data consent is withdrawn, or the account is to be erased.
+        /// The account is on hold: the health-data consent is withdrawn, or the account is about to be erased.
         OnHold = "on_hold",
     }
 }

@@ -47,13 +47,13 @@ impl Span {
 }
 
 words! {
-    /// Where a scene stands.
+    /// The state of a scene.
     pub enum SceneState {
-        /// It is to come.
+        /// It has not begun.
         Planned = "planned",
-        /// It has begun.
+        /// It has begun and has not ended.
         UnderWay = "under_way",
-        /// It is over; its check-ins exist.
+        /// It has ended; its check-ins exist.
         Ended = "ended",
         /// It did not take place.
         Cancelled = "cancelled",
@@ -63,9 +63,9 @@ words! {
 words! {
     /// Where a scene takes place.
     pub enum SceneSetting {
-        /// In one room.
+        /// The two are in one place.
         InPerson = "in_person",
-        /// Over a distance.
+        /// The two are apart.
         Online = "online",
     }
 }

@@ -21,24 +21,25 @@ pub enum ErrorCode {
     DocumentInvalid,
     /// A variable or an argument such as `first` or `after` has a value that is not acceptable.
     BadArgument,
-    /// The request asks for more than one may at once: too long, too deep, too many fields, aliases or entries. Ask for
+    /// The request asks for more than is allowed at once: too long, too deep, too many fields, aliases or entries. Ask for
     /// less; `message` names the limit.
     LimitExceeded,
     /// No document is known by this id or hash (yet). Send its text with it, unless only trusted documents are executed.
     PersistedQueryNotFound,
-    /// Only trusted documents are executed here, and this is none of them.
+    /// Only trusted documents are executed here, and this is not one of them.
     DocumentNotTrusted,
     /// The same `Idempotency-Key` was sent with another request. Use a new key for a new mutation.
     IdempotencyKeyReused,
-    /// A mutation with this `Idempotency-Key` is being done, or was done and its answer was lost. Read the state.
+    /// The first request with this `Idempotency-Key` is still being executed, or its answer was lost. Read the state.
     IdempotencyKeyInProgress,
     /// A query was asked too often, or this account has too many requests under way (then with status 429);
     /// `extensions.retryAfterSeconds` says when to ask again. A mutation that is asked too often says so in its `problems`.
     TryLater,
-    /// It took too long. A query was given up; a mutation is finished all the same, so send it again under its
-    /// `Idempotency-Key`, or read the state.
+    /// The request took too long. A query was given up. A mutation is completed all the same: send it again with the
+    /// same `Idempotency-Key`, or read the state.
     TimedOut,
-    /// An unexpected fault. `extensions.id` is what to tell the operator; the cause stands in the log.
+    /// An unexpected fault. Show `extensions.id` to the person, for whoever runs the server: the cause is in the log
+    /// under it.
     Internal,
 }
 
@@ -148,22 +149,22 @@ impl From<Failure> for async_graphql::Error {
 pub enum Status {
     /// It was done.
     Done,
-    /// It stood so already; nothing was changed.
+    /// It was so already; nothing was changed.
     Unchanged,
-    /// It was not done, and nothing was changed; `problems` says why.
+    /// Nothing was changed; `problems` says why.
     Refused,
 }
 
-/// One thing that stood in the way of a mutation.
+/// One reason why a mutation was refused.
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(name = "Problem")]
 pub struct ProblemView {
-    /// The path of the field inside `input`, such as `terms.protocol`; list entries by number from 0. `input` itself
-    /// where no one field is at fault.
+    /// The path of the field inside `input`, such as `terms.protocol`, with the indexes of list entries from 0;
+    /// `input` if no single field is at fault.
     field: String,
     /// The stable code.
     code: ProblemCode,
-    /// A sentence in English that may be shown to the person.
+    /// A sentence in English that can be shown to the person.
     sentence: String,
     /// With `TRY_LATER`: after how many seconds to try again.
     retry_after_seconds: Option<u32>,

@@ -121,7 +121,7 @@ async fn partner_check_in(ctx: &Context<'_>, id: CheckInId) -> Result<Option<Par
     Ok(sides.partners.into_iter().find(|view| view.id == id).map(Into::into))
 }
 
-/// An object with an id of its own. Every object that has an id can be read anew by `node`. More may be added.
+/// An object with an id. `node` reads any of them again by it. More may be added.
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "The opaque id."))]
 pub enum Node {
@@ -131,7 +131,7 @@ pub enum Node {
     Account(Box<Account>),
     /// A signed-in device.
     Session(Box<Session>),
-    /// A device that takes Web Push.
+    /// A device that is registered for Web Push.
     Device(Box<Device>),
     /// A passkey.
     Passkey(Box<Passkey>),
@@ -145,7 +145,7 @@ pub enum Node {
     Scene(Box<Scene>),
     /// What was given after a scene.
     Aftercare(Box<Aftercare>),
-    /// A record of having reached out.
+    /// A record that one person got in touch with the other.
     Outreach(Box<Outreach>),
     /// A question.
     CheckIn(Box<CheckIn>),

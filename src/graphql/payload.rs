@@ -22,7 +22,7 @@ macro_rules! payload {
     (@viewer $name:ident) => {
         #[async_graphql::ComplexObject]
         impl $name {
-            /// The signed-in person after the mutation: select what your screens show of them.
+            /// The viewer after the mutation: select what your screens show of them.
             async fn viewer(&self, ctx: &async_graphql::Context<'_>) -> Option<$crate::graphql::types::viewer::Viewer> {
                 $crate::graphql::requester(ctx).ok().map($crate::graphql::types::viewer::Viewer)
             }

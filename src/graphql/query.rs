@@ -18,13 +18,13 @@ pub struct Query;
 /// What can be read.
 #[Object]
 impl Query {
-    /// The signed-in person, and the way to everything that is theirs.
+    /// The signed-in person, "the viewer" in all descriptions, and the way to everything that is theirs.
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer, Failure> {
         Ok(Viewer(requester(ctx)?))
     }
 
-    /// An object of the signed-in person by its id. Missing, malformed and somebody else's ids give null alike.
-    /// A Nudge may come with another id, that of the message that it went out with.
+    /// An object of the viewer by its id. Missing, malformed and other people's ids all give null. A Nudge may come
+    /// with another id, that of the message that it went out with.
     async fn node(
         &self,
         ctx: &Context<'_>,
@@ -33,8 +33,8 @@ impl Query {
         find_node(ctx, id.as_str()).await
     }
 
-    /// What an invitation says, for a signed-in person who holds its code. Null: the code is not known, was used, is
-    /// too old, is one's own, or one is linked to that person already.
+    /// What an invitation says, for a viewer who has its code. Null: the code is unknown, used or expired, or is the
+    /// viewer's own, or the two are linked already.
     async fn invitation(
         &self,
         ctx: &Context<'_>,
@@ -54,18 +54,18 @@ impl Query {
         }
     }
 
-    /// The statements that `signUp` and `giveConsent` ask for, in their current words. Needs nobody signed in.
+    /// The current texts of the consents that `signUp` and `giveConsent` ask for. Needs no access token.
     async fn consent_texts(&self) -> Vec<ConsentText> {
         ConsentKind::ALL.iter().copied().map(Into::into).collect()
     }
 
-    /// Texts on drop, and whom one can call. Needs nobody signed in: on a bad day nobody should have to look for a
-    /// password first, and it is the same for everybody.
+    /// Texts on drop, and help lines. Needs no access token: on a bad day nobody should have to find a password
+    /// first.
     async fn guidance(&self) -> Guidance {
         Guidance
     }
 
-    /// What this server is: every host may run another version. Needs nobody signed in.
+    /// What this server is and can do; each may run another version. Needs no access token.
     async fn server(&self) -> Server {
         Server
     }

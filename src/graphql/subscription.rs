@@ -7,22 +7,22 @@ use crate::actions::feed::{FeedItem, FeedStream};
 use async_graphql::{Context, Error, Subscription};
 use futures::stream::{Stream, try_unfold};
 
-/// What can be followed, by `graphql-transport-ws` or by server-sent events.
+/// What can be followed, over `graphql-transport-ws` or server-sent events.
 pub struct Subscription;
 
-/// What can be followed, by `graphql-transport-ws` or by server-sent events.
+/// What can be followed, over `graphql-transport-ws` or server-sent events.
 #[Subscription]
 impl Subscription {
-    /// What changes for the signed-in person from a cursor on, as soon as they may know of it; first what changed
-    /// meanwhile. Without a cursor it begins with a batch that says to start over. It ends when the access token or the
-    /// session does: follow on from the last cursor with a new token. At most 50 changes in a batch.
+    /// What changes for the viewer, as soon as they may know of it; it begins with what changed after the cursor.
+    /// Without a cursor it begins with a batch that says `resetRequired`. It ends when the access token expires or
+    /// the session ends: subscribe again from the last cursor with a new token. At most 50 changes in a batch.
     async fn changes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The cursor of the batch that was read last; null: none was.")] after: Option<
+        #[graphql(desc = "The `cursor` of the last batch that was applied; null: none was.")] after: Option<
             String,
         >,
-        #[graphql(desc = "How many in a batch, from 1 to 50; default 20.")] first: Option<i32>,
+        #[graphql(desc = "How many changes in a batch, from 1 to 50; default 20.")] first: Option<i32>,
     ) -> Result<impl Stream<Item = Result<Changes, Error>> + use<>, Failure> {
         let requester = requester(ctx)?;
         let token = ctx.data_opt::<AccessToken>().ok_or(Failure::SignInNeeded)?;

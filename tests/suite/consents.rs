@@ -123,4 +123,27 @@ on_both_databases! {
         assert_eq!((&given["status"], &given["account"]["onHoldSince"]), (&json!("DONE"), &Value::Null));
         assert_eq!(stored(&app, &access).await, [adult, old, new(false), new(true)]);
     }
+
+    async fn the_first_steps_that_graphiql_shows_can_be_taken_as_they_stand(app) {
+        let script = include_str!("../../assets/graphiql/start.js");
+        let welcome = script.split('`').nth(1).unwrap();
+        let steps: Vec<_> = ["query ConsentTexts", "mutation SignUp", "mutation LogIn", "query Home"]
+            .map(|head| {
+                let begin = welcome.find(head).unwrap();
+                let end = welcome[begin..].find("\n}\n").unwrap();
+                &welcome[begin..begin + end + 2]
+            })
+            .to_vec();
+        let texts = app.anonymous(steps[0], json!({})).await;
+        assert_eq!(texts["consentTexts"].as_array().unwrap().len(), 2);
+        assert_eq!(app.anonymous(steps[1], json!({})).await["signUp"]["status"], "DONE", "are its versions the current ones?");
+        app.deliver().await;
+        let password = steps[2].split("password: \"").nth(1).unwrap().split('"').next().unwrap();
+        app.set_password(&link_in(&app.mail.inbox("alex@example.org").pop().unwrap()), password).await;
+        let logged_in = app.anonymous(steps[2], json!({})).await["logIn"].clone();
+        let access = logged_in["outcome"]["accessToken"].as_str().unwrap_or_else(|| panic!("{logged_in}"));
+        let home = app.raw(Some(access), steps[3], json!({})).await;
+        assert_eq!(home["data"]["viewer"]["account"]["displayName"], "Alex");
+        assert_eq!(home["errors"], Value::Null);
+    }
 }

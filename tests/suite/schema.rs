@@ -1,5 +1,6 @@
 //! schema.graphql is what the code prints, and everything in it is described.
 
+use async_graphql::Positioned;
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{ObjectType, TypeKind, TypeSystemDefinition};
 
@@ -14,32 +15,37 @@ fn schema_graphql_is_what_the_code_prints() {
 }
 
 #[test]
-fn every_type_field_argument_and_value_has_a_description() {
+fn every_type_field_argument_and_value_has_a_description_of_whole_sentences_about_the_viewer() {
     let document = parse_schema(evenkeel::graphql::print()).unwrap();
     let mut bare = Vec::new();
     let mut seen = 0;
-    let mut check = |described: bool, path: String| {
+    let mut check = |description: &Option<Positioned<String>>, path: String| {
         seen += 1;
-        if !described {
+        let text = description.as_ref().map_or("", |text| text.node.as_str());
+        // A reader of "one's own" must guess whose: it is the viewer's.
+        let library = path.starts_with("PageInfo");
+        let vague =
+            ["one's own", "One's own", "oneself alone", "So long"].iter().any(|words| text.contains(words));
+        if text.is_empty() || !library && (!text.ends_with('.') || vague) {
             bare.push(path);
         }
     };
     for definition in document.definitions {
         let TypeSystemDefinition::Type(definition) = definition else { continue };
         let (name, kind) = (definition.node.name.node.to_string(), definition.node.kind);
-        check(definition.node.description.is_some(), name.clone());
+        check(&definition.node.description, name.clone());
         let fields = match kind {
             TypeKind::Object(object) => object.fields,
             TypeKind::Interface(interface) => interface.fields,
             TypeKind::InputObject(input) => {
                 for field in input.fields {
-                    check(field.node.description.is_some(), format!("{name}.{}", field.node.name.node));
+                    check(&field.node.description, format!("{name}.{}", field.node.name.node));
                 }
                 continue;
             }
             TypeKind::Enum(values) => {
                 for value in values.values {
-                    check(value.node.description.is_some(), format!("{name}.{}", value.node.value.node));
+                    check(&value.node.description, format!("{name}.{}", value.node.value.node));
                 }
                 continue;
             }
@@ -47,14 +53,14 @@ fn every_type_field_argument_and_value_has_a_description() {
         };
         for field in fields {
             let path = format!("{name}.{}", field.node.name.node);
-            check(field.node.description.is_some(), path.clone());
+            check(&field.node.description, path.clone());
             for argument in field.node.arguments {
-                check(argument.node.description.is_some(), format!("{path}({})", argument.node.name.node));
+                check(&argument.node.description, format!("{path}({})", argument.node.name.node));
             }
         }
     }
     assert!(seen > 300, "only {seen} places were looked at");
-    assert!(bare.is_empty(), "without a description: {}", bare.join(", "));
+    assert!(bare.is_empty(), "without a description that helps: {}", bare.join(", "));
 }
 
 #[test]

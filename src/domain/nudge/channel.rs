@@ -3,9 +3,9 @@
 use crate::domain::words;
 
 words! {
-    /// The way that a nudge takes.
+    /// How a message is sent.
     pub enum Channel {
-        /// Web Push, to every live device.
+        /// Web Push, to every registered device.
         Push = "push",
         /// E-mail.
         Mail = "mail",

@@ -11,7 +11,7 @@ use crate::graphql::types::{DateTime, TimeZone};
 use crate::graphql::{caller, context, visitor};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
-/// What signs a person up. Null is the same as left out.
+/// Signs a person up. Null is the same as left out.
 #[derive(InputObject)]
 struct SignUpInput {
     /// The e-mail address (254 characters, RFC 5321); a mail there confirms it.
@@ -20,14 +20,14 @@ struct SignUpInput {
     display_name: String,
     /// The time zone in which the person lives.
     zone: TimeZone,
-    /// The hours in which nothing is sent; default 22:00 to 08:00.
+    /// The hours in which no reminder is sent; default 22:00 to 08:00.
     quiet_hours: Option<QuietHours>,
-    /// The statements that the person made: each of `consentTexts` once, in the version that they read. `CHANGED` says that
-    /// the words are others by now: show them the current ones.
+    /// One for each of `consentTexts`, with the version that the person read. `CHANGED`: there is a newer text; show
+    /// it.
     consents: Vec<ConsentInput>,
 }
 
-/// Names an account by its address.
+/// Names the account by its e-mail address.
 #[derive(InputObject)]
 struct RequestPasswordResetInput {
     /// The e-mail address (254 characters, RFC 5321).
@@ -37,18 +37,19 @@ struct RequestPasswordResetInput {
 /// Confirms an address.
 #[derive(InputObject)]
 struct ConfirmEmailInput {
-    /// The last part of the link in the mail.
+    /// The last part of the path in the link of the mail.
     token: String,
-    /// The account's password: at least 15 characters, at most 128 bytes, of any kind; not one that is easily guessed.
+    /// The password that the account is to have: at least 15 characters, at most 128 bytes; not one that is easily
+    /// guessed.
     password: String,
 }
 
-/// Sets a new password by a mail.
+/// Sets a new password by the token of a mail.
 #[derive(InputObject)]
 struct ResetPasswordInput {
-    /// The last part of the link in the mail.
+    /// The last part of the path in the link of the mail.
     token: String,
-    /// At least 15 characters, at most 128 bytes.
+    /// The new password: at least 15 characters, at most 128 bytes; not one that is easily guessed.
     new_password: String,
 }
 
@@ -57,40 +58,40 @@ struct ResetPasswordInput {
 struct ChangePasswordInput {
     /// The current password.
     current_password: String,
-    /// At least 15 characters, at most 128 bytes.
+    /// The new password: at least 15 characters, at most 128 bytes; not one that is easily guessed.
     new_password: String,
 }
 
-/// What of the profile changes. A patch: what is left out stays. Only the quiet hours can be null.
+/// Changes the profile. A patch: what is left out stays. Only `quietHours` may be null.
 #[derive(InputObject)]
 struct UpdateProfileInput {
     /// The name that partners see; at most 60 characters.
     display_name: MaybeUndefined<String>,
     /// The time zone in which the person lives.
     zone: MaybeUndefined<TimeZone>,
-    /// The hours in which nothing is sent; null: none.
+    /// The hours in which no reminder is sent; null: reminders may come at any hour.
     quiet_hours: MaybeUndefined<QuietHours>,
-    /// What of an answer the partner sees unless the answer itself says otherwise.
+    /// What the partner sees of an answer that does not say so itself.
     default_sharing: MaybeUndefined<AnswerSharing>,
-    /// Whether pushes are wanted.
+    /// Whether reminders may come as Web Push.
     push_wanted: MaybeUndefined<bool>,
-    /// Whether mails about check-ins are wanted.
+    /// Whether reminders about check-ins may come by e-mail.
     mail_wanted: MaybeUndefined<bool>,
 }
 
-/// Pauses nudges. Null is the same as left out.
+/// Pauses reminders. Null is the same as left out.
 #[derive(InputObject)]
 struct PauseNudgesInput {
-    /// Until then; left out: until further notice.
+    /// When the pause ends; left out: until `resumeNudges`.
     until: Option<DateTime>,
 }
 
-/// What can still sign in after a password was set by mail.
+/// What else can log in after a password was reset.
 #[derive(SimpleObject)]
 struct RemainingSignIns {
-    /// How many passkeys: look whether all are yours, and remove what is not.
+    /// How many passkeys can: ask the person to check them and to remove what they do not know.
     passkeys: i32,
-    /// Whether a code of an authenticator app is asked for after the password.
+    /// Whether a log-in by password also needs a code of an authenticator app.
     authenticator: bool,
 }
 
@@ -116,42 +117,42 @@ payload!(
 payload!(
     /// The answer to `resetPassword`.
     ResetPasswordPayload for nobody {
-        /// What can still sign in.
+        /// What else can log in to the account.
         remaining: RemainingSignIns
     }
 );
 payload!(
     /// The answer to `changePassword`.
     ChangePasswordPayload {
-        /// The sessions that ended: all but this one.
+        /// The sessions that were ended: all but this one.
         ended_session_ids: Vec<ID>
     }
 );
 payload!(
     /// The answer to `updateProfile`.
     UpdateProfilePayload {
-        /// The account as it is now.
+        /// The account after the change.
         account: Account
     }
 );
 payload!(
     /// The answer to `pauseNudges`.
     PauseNudgesPayload {
-        /// The account as it is now.
+        /// The account after the change.
         account: Account
     }
 );
 payload!(
     /// The answer to `resumeNudges`.
     ResumeNudgesPayload {
-        /// The account as it is now.
+        /// The account after the change.
         account: Account
     }
 );
 payload!(
     /// The answer to `retryEmail`.
     RetryEmailPayload {
-        /// The account as it is now.
+        /// The account after the change.
         account: Account
     }
 );
@@ -162,7 +163,8 @@ pub struct AccountMutation;
 
 #[Object]
 impl AccountMutation {
-    /// Asks to sign up. A mail to the address says how to go on; this answer does not tell whether it has an account.
+    /// Signs a person up. A mail to the address says how to go on; the answer does not tell whether the address has
+    /// an account.
     async fn sign_up(
         &self,
         ctx: &Context<'_>,
@@ -178,7 +180,8 @@ impl AccountMutation {
         Ok(settle_done(sign_up::sign_up(context(ctx), &visitor(ctx), typed).await)?.into())
     }
 
-    /// Confirms an address by the token of its mail and sets the account's password; then one can log in.
+    /// Confirms the address of a new account by the token of the mail, and sets the password; then the person can log
+    /// in.
     async fn confirm_email(
         &self,
         ctx: &Context<'_>,
@@ -189,7 +192,7 @@ impl AccountMutation {
             .into())
     }
 
-    /// Asks for a mail by which a new password can be set.
+    /// Sends a mail by which a new password can be set. The answer does not tell whether the address has an account.
     async fn request_password_reset(
         &self,
         ctx: &Context<'_>,
@@ -199,9 +202,9 @@ impl AccountMutation {
             .into())
     }
 
-    /// Sets a new password by the token of a mail, signs every device out and takes back invitations that nobody has
-    /// accepted. An authenticator app that is not older than a week is removed, with its recovery codes, and so are
-    /// passkeys: all of them, or where an older app protects the account those of the last week.
+    /// Sets a new password by the token of a mail, logs every device out, and takes back invitations that nobody has
+    /// accepted. It also removes an authenticator app that is less than a week old, with its recovery codes. Passkeys
+    /// are removed as well: all of them, or only those of the last week if an older app protects the account.
     async fn reset_password(
         &self,
         ctx: &Context<'_>,
@@ -211,7 +214,7 @@ impl AccountMutation {
         Ok(settle_done(password::reset_password(context(ctx), &visitor(ctx), input.token, new).await)?.into())
     }
 
-    /// Changes the password, signs every other device out and takes back invitations that nobody has accepted.
+    /// Changes the password, logs every other device out, and takes back invitations that nobody has accepted.
     async fn change_password(
         &self,
         ctx: &Context<'_>,
@@ -222,7 +225,7 @@ impl AccountMutation {
         Ok(settle_done(ended.map(to_ids))?.into())
     }
 
-    /// Changes the profile. What waits is planned anew for a new zone or new quiet hours.
+    /// Changes the profile. Reminders that are waiting are planned again for a new time zone or new quiet hours.
     async fn update_profile(
         &self,
         ctx: &Context<'_>,
@@ -239,7 +242,7 @@ impl AccountMutation {
         Ok(settle_done(account::update_profile(context(ctx), &caller(ctx)?, change).await)?.into())
     }
 
-    /// Pauses all nudges at once. Nobody is told; to a partner it looks like any other silence.
+    /// Pauses all reminders at once. Nobody is told; to a partner it looks like any other silence.
     async fn pause_nudges(
         &self,
         ctx: &Context<'_>,
@@ -249,13 +252,13 @@ impl AccountMutation {
         Ok(settle_done(account::pause(context(ctx), &caller(ctx)?, until).await)?.into())
     }
 
-    /// Takes a pause back. What has not begun meanwhile comes as planned.
+    /// Ends a pause. What is still to come then comes as planned.
     async fn resume_nudges(&self, ctx: &Context<'_>) -> Result<ResumeNudgesPayload, Failure> {
         Ok(settle(account::resume(context(ctx), &caller(ctx)?).await)?.into())
     }
 
-    /// Has one's address tried again after the mail server refused it. What was dropped meanwhile stays dropped; what
-    /// falls due from now on may go by mail again.
+    /// Lets mail be sent to the viewer's address again, after the mail server had refused it. What was dropped
+    /// meanwhile stays dropped.
     async fn retry_email(&self, ctx: &Context<'_>) -> Result<RetryEmailPayload, Failure> {
         Ok(settle(account::retry_email(context(ctx), &caller(ctx)?).await)?.into())
     }

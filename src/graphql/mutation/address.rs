@@ -6,19 +6,19 @@ use crate::graphql::payload::payload;
 use crate::graphql::{caller, context, visitor};
 use async_graphql::{Context, InputObject, Object};
 
-/// Another address for the account.
+/// Asks for another e-mail address.
 #[derive(InputObject)]
 struct RequestEmailChangeInput {
     /// The new e-mail address (254 characters, RFC 5321); a mail there confirms it.
     email: String,
 }
 
-/// Confirms another address.
+/// Confirms a new address.
 #[derive(InputObject)]
 struct ConfirmEmailChangeInput {
-    /// The last part of the link in the mail.
+    /// The last part of the path in the link of the mail.
     token: String,
-    /// The password of the account that asked.
+    /// The password of the account that asked for the change.
     password: String,
 }
 
@@ -37,8 +37,9 @@ pub struct AddressMutation;
 
 #[Object]
 impl AddressMutation {
-    /// Asks for another address. A mail to it says how to go on; the old address is told, too, and stays until then. A
-    /// new password, or this device signed out, stops it; the mail to the old address takes it back for seven days. Needs a fresh proof: see `reauthenticate`.
+    /// Asks for another e-mail address. A mail to the new address asks to confirm it; the old address is told too,
+    /// and stays in use until then. A new password, or logging this device out, cancels it; the mail to the old
+    /// address can undo it for seven days. Needs a fresh proof: see `reauthenticate`.
     async fn request_email_change(
         &self,
         ctx: &Context<'_>,
@@ -47,7 +48,8 @@ impl AddressMutation {
         Ok(settle_done(address_change::request(context(ctx), &caller(ctx)?, input.email).await)?.into())
     }
 
-    /// Confirms the new address by the token of the mail to it, and by the account's password. No device is signed out.
+    /// Confirms the new address by the token of the mail to it, and by the account's password. No device is logged
+    /// out.
     async fn confirm_email_change(
         &self,
         ctx: &Context<'_>,

@@ -15,11 +15,11 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 /// Answers a check-in. Null is the same as left out.
 #[derive(InputObject)]
 struct AnswerCheckInInput {
-    /// One of one's own check-ins, due within the last 14 days.
+    /// One of the viewer's check-ins, which fell due within the last 14 days.
     check_in_id: ID,
-    /// From 1 (very low) to 5 (very well).
+    /// How the viewer is, from 1 (very low) to 5 (very well).
     mood: i32,
-    /// What one notices; each sign once.
+    /// The signs of drop that the viewer notices; each at most once.
     #[graphql(default)]
     signs: Vec<NoticedSignView>,
     /// What would help now; at most 2000 characters.
@@ -28,40 +28,42 @@ struct AnswerCheckInInput {
     /// A note; at most 2000 characters.
     #[graphql(default)]
     note: String,
-    /// What of it the partner sees, two minutes from now on; left out: as it was, and for a first answer one's standing choice.
+    /// What the partner sees of the answer, from two minutes after it arrives. Left out: what the stored answer says;
+    /// for a first answer `Account.defaultSharing`.
     sharing: Option<AnswerSharing>,
-    /// Whether the partner is asked to get in touch, too, as by `askPartner`; an answer that is sent again asks once. Default:
-    /// no.
+    /// Whether to ask the partner to get in touch as well, as `askPartner` does. An answer that is sent again asks
+    /// only once.
     #[graphql(default)]
     ask_partner: bool,
-    /// When that was, if the phone had no network: not before the scene ended. What is shared is seen two minutes after it
-    /// arrives all the same. Older than the stored answer's `answeredAt`, it is refused with `CHANGED`: the later answer
-    /// stays, whichever arrives first. The same instant with the same content is `UNCHANGED`. Default: now.
+    /// When the answer was given, for an answer that waited for a network; not before the scene ended. Default: now.
+    /// If the stored answer has a later `answeredAt`, this one is refused with `CHANGED`, whichever arrives first;
+    /// the same instant with the same content is `UNCHANGED`. The two minutes before the partner sees it count from
+    /// its arrival all the same.
     answered_at: Option<DateTime>,
 }
 
-/// Names a check-in to skip.
+/// Names the check-in to skip.
 #[derive(InputObject)]
 struct SkipCheckInInput {
-    /// One of one's own check-ins.
+    /// One of the viewer's check-ins.
     check_in_id: ID,
 }
 
-/// Puts a check-in off.
+/// Snoozes a check-in.
 #[derive(InputObject)]
 struct SnoozeCheckInInput {
-    /// One of one's own check-ins, due and open.
+    /// One of the viewer's check-ins, due and not closed.
     check_in_id: ID,
-    /// For how long: 10 to 720 minutes, and not beyond the time at which it closes.
+    /// For how many minutes: 10 to 720, and not beyond `closesAt`.
     minutes: i32,
 }
 
-/// Changes what is shared.
+/// Changes what the partner sees of an answer.
 #[derive(InputObject)]
 struct ChangeSharingInput {
-    /// One of one's own answered check-ins.
+    /// One of the viewer's check-ins, answered.
     check_in_id: ID,
-    /// What of the answer the partner sees from now on.
+    /// What the partner is to see of the answer.
     sharing: AnswerSharing,
 }
 
@@ -71,11 +73,11 @@ struct ChangeSharingInput {
 pub struct AnswerCheckInPayload {
     /// Outcome of the mutation.
     status: Status,
-    /// The check-in, answered. Also with the problem `CHANGED`, then with the stored answer, which was given later.
+    /// The check-in with its answer. With the problem `CHANGED`, it has the stored answer, which is later.
     check_in: Option<CheckIn>,
-    /// The plea, if the partner was asked to get in touch, now or when this answer was first sent.
+    /// The plea, if the partner is asked to get in touch, by this request or when the same answer was first sent.
     plea: Option<Plea>,
-    /// Why the partner was not asked, though the answer is saved; empty otherwise.
+    /// Why the partner was not asked although the answer was saved; empty otherwise.
     plea_problems: Vec<ProblemView>,
     /// Why the mutation was refused; empty otherwise.
     problems: Vec<ProblemView>,
@@ -84,21 +86,21 @@ payload!(@viewer AnswerCheckInPayload);
 payload!(
     /// The answer to `skipCheckIn`.
     SkipCheckInPayload {
-        /// The check-in, skipped.
+        /// The check-in, now `SKIPPED`.
         check_in: CheckIn
     }
 );
 payload!(
     /// The answer to `snoozeCheckIn`.
     SnoozeCheckInPayload {
-        /// The check-in, put off.
+        /// The check-in with its `snoozedUntil`.
         check_in: CheckIn
     }
 );
 payload!(
     /// The answer to `changeSharing`.
     ChangeSharingPayload {
-        /// The check-in as it is now.
+        /// The check-in with its answer.
         check_in: CheckIn
     }
 );
@@ -109,8 +111,8 @@ pub struct CheckInMutation;
 
 #[Object]
 impl CheckInMutation {
-    /// Answers a check-in, or answers it anew: of several answers the one that was given last counts. No more nudges come for
-    /// it.
+    /// Answers a check-in, or changes the answer: of several answers the one that was given last counts. No more
+    /// reminders come for it.
     async fn answer_check_in(
         &self,
         ctx: &Context<'_>,
@@ -154,7 +156,7 @@ impl CheckInMutation {
         Ok(AnswerCheckInPayload { status, check_in: check_in.map(Into::into), plea, plea_problems, problems })
     }
 
-    /// Lets a check-in pass. No more nudges come for it; to the partner it looks like any other silence.
+    /// Skips a check-in. No more reminders come for it; to the partner it looks like any other silence.
     async fn skip_check_in(
         &self,
         ctx: &Context<'_>,
@@ -165,7 +167,7 @@ impl CheckInMutation {
         Ok(settle(outcome.await)?.into())
     }
 
-    /// Puts a check-in off: one is asked again then.
+    /// Snoozes a check-in: the viewer is asked again after that time.
     async fn snooze_check_in(
         &self,
         ctx: &Context<'_>,
@@ -179,8 +181,8 @@ impl CheckInMutation {
         Ok(settle_done(outcome.await)?.into())
     }
 
-    /// Changes what the partner sees of an answer: less at once, more two minutes later, so that it can be taken back
-    /// unseen.
+    /// Changes what the partner sees of an answer: less at once, more only after two minutes, so that it can be taken
+    /// back unseen.
     async fn change_sharing(
         &self,
         ctx: &Context<'_>,

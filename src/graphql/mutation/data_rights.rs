@@ -14,9 +14,9 @@ use async_graphql::{Context, InputObject, Object};
 /// Gives a consent again.
 #[derive(InputObject)]
 struct GiveConsentInput {
-    /// Which one: `HEALTH_DATA`, the only one that can be taken back.
+    /// `HEALTH_DATA`, the only consent that can be withdrawn and given again.
     kind: ConsentKind,
-    /// The version of the words that the person read, as in `consentTexts`. `CHANGED` says that the words are others by now.
+    /// The `ConsentText.version` that the person read. `CHANGED`: there is a newer one; show it.
     version: String,
 }
 
@@ -30,14 +30,14 @@ payload!(
 payload!(
     /// The answer to `createExportDownload`.
     CreateExportDownloadPayload {
-        /// Where to fetch it.
+        /// Where to fetch the export.
         download: ExportDownload
     }
 );
 payload!(
     /// The answer to `requestErasure`.
     RequestErasurePayload {
-        /// When it takes place.
+        /// The erasure, and when it happens.
         erasure: Erasure
     }
 );
@@ -48,14 +48,14 @@ payload!(
 payload!(
     /// The answer to `withdrawConsent`.
     WithdrawConsentPayload {
-        /// The account as it is now.
+        /// The account after the change.
         account: Account
     }
 );
 payload!(
     /// The answer to `giveConsent`.
     GiveConsentPayload {
-        /// The account as it is now.
+        /// The account after the change.
         account: Account
     }
 );
@@ -66,14 +66,14 @@ pub struct DataRightsMutation;
 
 #[Object]
 impl DataRightsMutation {
-    /// Asks for everything that is kept of oneself; needs a fresh proof. It is made in the background: look at
-    /// `viewer.export`. One that is ready already is made anew.
+    /// Requests an export of everything that is stored about the viewer. It is made in the background: see
+    /// `viewer.export`. An export that is ready is replaced. Needs a fresh proof: see `reauthenticate`.
     async fn request_export(&self, ctx: &Context<'_>) -> Result<RequestExportPayload, Failure> {
         Ok(settle(export::request(context(ctx), &caller(ctx)?).await)?.into())
     }
 
-    /// Gives out the path at which the export that is ready can be fetched, once; needs a fresh proof. Once it was
-    /// fetched it is thrown away. A path that was given out before stops working.
+    /// Makes the path at which the export can be fetched once; then the export is deleted. An earlier path stops
+    /// working. Needs a fresh proof: see `reauthenticate`.
     async fn create_export_download(
         &self,
         ctx: &Context<'_>,
@@ -81,27 +81,28 @@ impl DataRightsMutation {
         Ok(settle_done(export::fetch(context(ctx), &caller(ctx)?).await)?.into())
     }
 
-    /// Asks for one's account to be erased; needs a fresh proof. Links end at once, and nobody is told. For 72 hours, and
-    /// for as long as a change of address can be taken back, it can be undone; after that everything of the person is
-    /// gone for good.
+    /// Requests the erasure of the account. All links end at once, and nobody is told. It can be cancelled for 72
+    /// hours, or for as long as a change of address can be undone; after that everything of the person is deleted for
+    /// good. Needs a fresh proof: see `reauthenticate`.
     async fn request_erasure(&self, ctx: &Context<'_>) -> Result<RequestErasurePayload, Failure> {
         Ok(settle(erasure::request(context(ctx), &caller(ctx)?).await)?.into())
     }
 
-    /// Takes the erasure back. What is still open comes as planned; links that ended stay ended. Needs
-    /// a fresh proof: see `reauthenticate`.
+    /// Cancels the erasure. What is still open comes as planned; links that ended stay ended. Needs a fresh proof:
+    /// see `reauthenticate`.
     async fn cancel_erasure(&self, ctx: &Context<'_>) -> Result<CancelErasurePayload, Failure> {
         Ok(settle_done(erasure::cancel(context(ctx), &caller(ctx)?).await)?.into())
     }
 
-    /// Withdraws the health-data consent. At once nothing of the person is worked on any more, and nothing they shared
-    /// is shown; nobody is told. What they wrote stays sealed until they erase it or give the consent again.
+    /// Withdraws the health-data consent. The account is on hold at once: no reminders, and nothing that the person
+    /// shared is shown; nobody is told. What they wrote stays encrypted until they give the consent again or erase
+    /// the account.
     async fn withdraw_consent(&self, ctx: &Context<'_>) -> Result<WithdrawConsentPayload, Failure> {
         Ok(settle(consent::withdraw(context(ctx), &caller(ctx)?).await)?.into())
     }
 
-    /// Gives the health-data consent again, to the words of `consentTexts` that the person read. What is still open comes as
-    /// planned.
+    /// Gives the health-data consent again, for the text of `consentTexts` that the person read. What is still open
+    /// comes as planned.
     async fn give_consent(
         &self,
         ctx: &Context<'_>,

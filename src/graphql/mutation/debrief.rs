@@ -7,33 +7,33 @@ use crate::graphql::types::scene::Scene;
 use crate::graphql::{caller, context, loaders};
 use async_graphql::{Context, ID, InputObject, Object};
 
-/// Writes one's own debrief of a scene, or replaces it.
+/// Writes the viewer's debrief of a scene, or replaces it.
 #[derive(InputObject)]
 struct WriteDebriefInput {
-    /// An ended scene of one of one's own active links.
+    /// An ended scene of one of the viewer's active links.
     scene_id: ID,
-    /// The reflection; at most 8000 characters.
+    /// The text; at most 8000 characters.
     text: String,
 }
 
-/// Names a scene whose debrief to take back.
+/// Names the scene whose debrief to take back.
 #[derive(InputObject)]
 struct TakeBackDebriefInput {
-    /// An ended scene of one of one's own links.
+    /// An ended scene of one of the viewer's links.
     scene_id: ID,
 }
 
 payload!(
     /// The answer to `writeDebrief`.
     WriteDebriefPayload {
-        /// The scene, with its debriefs as they stand now.
+        /// The scene, with its debriefs.
         scene: Scene
     }
 );
 payload!(
     /// The answer to `takeBackDebrief`.
     TakeBackDebriefPayload {
-        /// The scene, with its debriefs as they stand now.
+        /// The scene, with its debriefs.
         scene: Scene
     }
 );
@@ -54,8 +54,8 @@ pub struct DebriefMutation;
 
 #[Object]
 impl DebriefMutation {
-    /// Writes one's own debrief of a scene, or replaces it as long as not both have written. When both have, both
-    /// open, and neither changes any more.
+    /// Writes the viewer's debrief of a scene, or replaces it. As soon as both have written, both can be read, and
+    /// neither can be changed any more.
     async fn write_debrief(
         &self,
         ctx: &Context<'_>,
@@ -67,7 +67,7 @@ impl DebriefMutation {
         Ok(with_scene(ctx, settle(outcome.await)?).await?.into())
     }
 
-    /// Takes one's own debrief back as long as not both are open, or once the link has ended. Nobody is told of it.
+    /// Takes the viewer's debrief back, before both have written or once the link has ended. Nobody is told.
     async fn take_back_debrief(
         &self,
         ctx: &Context<'_>,

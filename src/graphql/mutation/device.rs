@@ -7,10 +7,10 @@ use crate::graphql::types::account::Device;
 use crate::graphql::{caller, context};
 use async_graphql::{Context, ID, InputObject, Object};
 
-/// A Web Push subscription, as `PushSubscription.toJSON()` or UnifiedPush gives it.
+/// Registers a Web Push subscription, as `PushSubscription.toJSON()` or UnifiedPush gives it.
 #[derive(InputObject)]
 struct RegisterDeviceInput {
-    /// The https address of a known push service; at most 2000 characters.
+    /// The `https` URL of a known push service; at most 2000 characters.
     endpoint: String,
     /// The public key: 65 bytes of P-256 in base64url.
     #[graphql(name = "p256dh")]
@@ -19,30 +19,30 @@ struct RegisterDeviceInput {
     auth: String,
     /// A name for the device; at most 60 characters.
     label: String,
-    /// Whether this device shows what a reminder is about, and offers to answer at once. Otherwise, and by default, all
-    /// that anybody reads on it is that there is a reminder.
+    /// Whether the lock screen of this device may show what a reminder is about and offer to answer it. By default it
+    /// only shows that there is a reminder.
     #[graphql(default)]
     fuller_words: bool,
 }
 
-/// Names a device.
+/// Names the device to remove.
 #[derive(InputObject)]
 struct RemoveDeviceInput {
-    /// One of one's own devices.
+    /// One of the viewer's devices.
     device_id: ID,
 }
 
 payload!(
     /// The answer to `registerDevice`.
     RegisterDevicePayload {
-        /// The device.
+        /// The device as it is registered now.
         device: Device
     }
 );
 payload!(
     /// The answer to `removeDevice`.
     RemoveDevicePayload {
-        /// The device that is gone.
+        /// The device that was removed.
         removed_device_id: ID
     }
 );
@@ -53,7 +53,7 @@ pub struct DeviceMutation;
 
 #[Object]
 impl DeviceMutation {
-    /// Lets a device take Web Push. Registering the same endpoint again renews its keys, its name and its words.
+    /// Registers a device for Web Push. Registering the same endpoint again updates its keys, label and wording.
     async fn register_device(
         &self,
         ctx: &Context<'_>,

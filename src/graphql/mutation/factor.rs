@@ -7,7 +7,7 @@ use crate::graphql::types::factor::{SecondFactorInput, TotpSetup};
 use crate::graphql::{caller, context};
 use async_graphql::{Context, InputObject, Object};
 
-/// A proof that it is still the owner who holds this session: the same as a log-in by password asks for. Null is the same as left out.
+/// Proves again that the owner holds this session, like a log-in by password. Null is the same as left out.
 #[derive(InputObject)]
 struct ReauthenticateInput {
     /// The password.
@@ -16,10 +16,10 @@ struct ReauthenticateInput {
     second_factor: Option<SecondFactorInput>,
 }
 
-/// Confirms an authenticator app.
+/// Confirms that an authenticator app is set up.
 #[derive(InputObject)]
 struct ConfirmTotpInput {
-    /// The six digits that the app shows now.
+    /// The six digits that the authenticator app shows now.
     totp_code: String,
 }
 
@@ -30,14 +30,15 @@ payload!(
 payload!(
     /// The answer to `beginTotp`.
     BeginTotpPayload {
-        /// What the app is set up with, shown once.
+        /// What to set the authenticator app up with. It is shown only once.
         setup: TotpSetup
     }
 );
 payload!(
     /// The answer to `confirmTotp`.
     ConfirmTotpPayload {
-        /// Ten codes for when the app is lost, each of which works once. Shown once: have the person keep them.
+        /// Ten recovery codes for when the app is lost; each works once. They are shown only once: ask the person to
+        /// keep them.
         recovery_codes: Vec<String>
     }
 );
@@ -48,7 +49,7 @@ payload!(
 payload!(
     /// The answer to `renewRecoveryCodes`.
     RenewRecoveryCodesPayload {
-        /// Ten new codes, shown once.
+        /// Ten new recovery codes; the old ones no longer work. They are shown only once.
         recovery_codes: Vec<String>
     }
 );
@@ -59,8 +60,8 @@ pub struct FactorMutation;
 
 #[Object]
 impl FactorMutation {
-    /// Shows once more that it is the owner who holds this session. For five minutes the session may then do what
-    /// otherwise answers `REAUTHENTICATION_REQUIRED`; after a log-in it may likewise.
+    /// Proves again that the owner holds this session. For five minutes it may then do what otherwise answers
+    /// `REAUTHENTICATION_REQUIRED`; so it may for five minutes after a log-in.
     async fn reauthenticate(
         &self,
         ctx: &Context<'_>,
@@ -71,13 +72,13 @@ impl FactorMutation {
         Ok(settle_done(outcome)?.into())
     }
 
-    /// Begins an authenticator app (TOTP, RFC 6238). It counts once `confirmTotp` was sent, within a quarter of an
-    /// hour. Needs a fresh proof: see `reauthenticate`.
+    /// Begins to set up an authenticator app (TOTP, RFC 6238). `confirmTotp` completes it within 15 minutes. Needs a
+    /// fresh proof: see `reauthenticate`.
     async fn begin_totp(&self, ctx: &Context<'_>) -> Result<BeginTotpPayload, Failure> {
         Ok(settle_done(totp::begin(context(ctx), &caller(ctx)?).await)?.into())
     }
 
-    /// Confirms the app that was begun: from now on a log-in by password asks for a code of it.
+    /// Completes the set-up of an authenticator app: from now on a log-in by password needs a code of it.
     async fn confirm_totp(
         &self,
         ctx: &Context<'_>,
@@ -86,8 +87,8 @@ impl FactorMutation {
         Ok(settle_done(totp::confirm(context(ctx), &caller(ctx)?, input.totp_code.into()).await)?.into())
     }
 
-    /// Removes the app and its recovery codes: from now on the password is enough. Needs a fresh proof: see
-    /// `reauthenticate`.
+    /// Removes the authenticator app and its recovery codes: from now on a log-in needs the password only. Needs a
+    /// fresh proof: see `reauthenticate`.
     async fn remove_totp(&self, ctx: &Context<'_>) -> Result<RemoveTotpPayload, Failure> {
         Ok(settle(totp::remove(context(ctx), &caller(ctx)?).await)?.into())
     }

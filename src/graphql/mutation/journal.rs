@@ -10,38 +10,38 @@ use crate::graphql::{caller, context};
 use crate::ids::SceneId;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
-/// Writes an entry. Null is the same as left out.
+/// Writes a journal entry. Null is the same as left out.
 #[derive(InputObject)]
 struct WriteJournalEntryInput {
     /// An id that the app makes, unique in its account for good, such as a UUID: 16 to 64 characters of `A-Z`, `a-z`, `0-9`,
     /// `_` and `-`. Sent again, also weeks later and whatever else is sent, nothing more is created: `UNCHANGED`, with what
     /// was created as it is now.
     client_id: Option<String>,
-    /// What is written down; at most 10000 characters.
+    /// The text; at most 10000 characters.
     text: String,
-    /// The scene that it is about, one that one took part in; left out: none.
+    /// The scene that it is about, one of the viewer's; left out: none.
     scene_id: Option<ID>,
-    /// The instant under which it stands: now (the default) or any in the past.
+    /// The instant under which the journal shows it: now (the default) or in the past.
     written_at: Option<DateTime>,
 }
 
-/// What of an entry changes. A patch: what is left out stays. Only the scene can be null.
+/// Changes a journal entry. A patch: what is left out stays. Only `sceneId` may be null.
 #[derive(InputObject)]
 struct EditJournalEntryInput {
-    /// One of one's own entries.
+    /// One of the viewer's entries.
     entry_id: ID,
-    /// What is written down; at most 10000 characters.
+    /// The text; at most 10000 characters.
     text: MaybeUndefined<String>,
-    /// The scene that it is about, one that one took part in; null: none.
+    /// The scene that it is about, one of the viewer's; null: none.
     scene_id: MaybeUndefined<ID>,
-    /// The instant under which it stands: now or any in the past.
+    /// The instant under which the journal shows it: now or in the past.
     written_at: MaybeUndefined<DateTime>,
 }
 
-/// Names an entry to delete.
+/// Names the journal entry to delete.
 #[derive(InputObject)]
 struct DeleteJournalEntryInput {
-    /// One of one's own entries.
+    /// One of the viewer's entries.
     entry_id: ID,
 }
 
@@ -55,14 +55,14 @@ payload!(
 payload!(
     /// The answer to `editJournalEntry`.
     EditJournalEntryPayload {
-        /// The entry as it is now.
+        /// The entry after the change.
         entry: JournalEntry
     }
 );
 payload!(
     /// The answer to `deleteJournalEntry`.
     DeleteJournalEntryPayload {
-        /// The entry that is gone.
+        /// The entry that was deleted: remove it from the cache.
         deleted_entry_id: ID
     }
 );
@@ -77,7 +77,7 @@ pub struct JournalMutation;
 
 #[Object]
 impl JournalMutation {
-    /// Writes an entry into one's own journal; nobody else ever sees it. At most 500 can be saved within a day.
+    /// Writes an entry in the viewer's journal; nobody else ever sees it. At most 500 in a day.
     async fn write_journal_entry(
         &self,
         ctx: &Context<'_>,
@@ -92,7 +92,7 @@ impl JournalMutation {
         Ok(settle_once(outcome.await)?.into())
     }
 
-    /// Changes an entry. What it said before is not kept.
+    /// Changes a journal entry. The earlier text is not kept.
     async fn edit_journal_entry(
         &self,
         ctx: &Context<'_>,
@@ -109,7 +109,7 @@ impl JournalMutation {
         Ok(settle(outcome.await)?.into())
     }
 
-    /// Deletes an entry for good.
+    /// Deletes a journal entry for good.
     async fn delete_journal_entry(
         &self,
         ctx: &Context<'_>,

@@ -12,29 +12,29 @@ use crate::graphql::types::partner_link::PartnerLink;
 use crate::graphql::{caller, context, loaders, requester};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
-/// Writes one's own Needs.
+/// Changes the viewer's Needs on a link.
 #[derive(InputObject)]
 struct WriteNeedsInput {
-    /// One of one's own active links.
+    /// One of the viewer's active links.
     link_id: ID,
-    /// What of them changes.
+    /// What changes in them.
     needs: NeedsInput,
 }
 
-/// What both would agree on together. A patch: what is left out is as in the Revision that `basedOn` names, and null clears;
+/// Changes what both would agree on together. A patch: what is left out stays as in `basedOn`, and null clears it;
 /// without `basedOn`, what is left out is empty or has its default.
 #[derive(InputObject)]
 struct TermsInput {
-    /// Limits, in their words; at most 4000 characters.
+    /// The limits of both; at most 4000 characters.
     limits: MaybeUndefined<String>,
-    /// The signal that stops everything; needed, at most 200 characters. It cannot be null.
+    /// The signal that stops everything; required, at most 200 characters. Null is refused.
     stop_signal: MaybeUndefined<String>,
     /// When check-ins fall due: one to eight times, at least one of them counted from the scene's end; those of one kind are
     /// at least 30 minutes apart. Default, and if null: 60, 1440 and 2880 minutes after the end.
     protocol: MaybeUndefined<Vec<CheckInTimeInput>>,
-    /// How and when they want to be in touch; at most 4000 characters.
+    /// How and when the two want to be in touch; at most 4000 characters.
     contact_plan: MaybeUndefined<String>,
-    /// What a partner may be told would be welcome; null, and by default: nothing, and no partner is ever told.
+    /// What a partner may be told would be welcome; null, and by default: a partner is never told.
     partner_alert: MaybeUndefined<ContactWay>,
 }
 
@@ -55,65 +55,65 @@ impl From<TermsInput> for TermsPatch {
 /// Proposes a Revision. Null is the same as left out.
 #[derive(InputObject)]
 struct ProposeRevisionInput {
-    /// One of one's own active links.
+    /// One of the viewer's active links.
     link_id: ID,
-    /// The newest Revision that the proposer has read; left out: there is none yet.
+    /// The newest Revision that the proposer has read; left out: there was none.
     based_on: Option<ID>,
-    /// What changes in its terms. Both people's Needs are taken as last written.
+    /// What changes in the terms. Both people's Needs are taken as last written.
     terms: TermsInput,
 }
 
-/// Says yes to a Revision.
+/// Agrees to one Revision.
 #[derive(InputObject)]
 struct AgreeToRevisionInput {
-    /// The newest Revision of one of one's own links.
+    /// The newest Revision of one of the viewer's links.
     revision_id: ID,
-    /// Its `contentHash`, as read with the text that is agreed to.
+    /// The `contentHash` that was read together with the text; another one is refused with `CHANGED`.
     content_hash: String,
 }
 
-/// Takes a yes back.
+/// Withdraws an agreement.
 #[derive(InputObject)]
 struct WithdrawAgreementInput {
-    /// The Revision.
+    /// A Revision that the viewer agreed to.
     revision_id: ID,
 }
 
 payload!(
     /// The answer to `writeNeeds`.
     WriteNeedsPayload {
-        /// The link with the Needs as they are now.
+        /// The link with the Needs.
         link: PartnerLink
     }
 );
 payload!(
     /// The answer to `proposeRevision`.
     ProposeRevisionPayload {
-        /// The new Revision; with `UNCHANGED` the newest one, which says the same already.
+        /// The new Revision; with `UNCHANGED` the newest one, which has the same text already.
         revision: Revision,
-        /// Its link, whose newest Revision it is.
+        /// The link; the Revision is its `latestRevision`.
         link: PartnerLink,
-        /// The Revisions that were superseded by this one; empty: none were.
+        /// The Revisions that this one superseded.
         superseded: Vec<Revision>
     }
 );
 payload!(
     /// The answer to `agreeToRevision`.
     AgreeToRevisionPayload {
-        /// The Revision with the agreement.
+        /// The Revision, with the viewer's agreement.
         revision: Revision,
-        /// Its link; once both have agreed, this is its agreed Revision.
+        /// The link of the Revision. Once both have agreed, the Revision is its `agreedRevision`.
         link: PartnerLink,
-        /// The Revisions that were superseded by this agreement; empty: none were.
+        /// The Revisions that this agreement superseded.
         superseded: Vec<Revision>
     }
 );
 payload!(
     /// The answer to `withdrawAgreement`.
     WithdrawAgreementPayload {
-        /// The Revision without the agreement.
+        /// The Revision, without the viewer's agreement.
         revision: Revision,
-        /// Its link.
+        /// The link of the Revision.
         link: PartnerLink
     }
 );
@@ -148,7 +148,7 @@ pub struct NegotiationMutation;
 
 #[Object]
 impl NegotiationMutation {
-    /// Writes one's own Needs on a link. They become part of the next Revision; what was agreed stays as it is.
+    /// Changes the viewer's Needs on a link. The next Revision takes them up; what was agreed stays as it is.
     async fn write_needs(
         &self,
         ctx: &Context<'_>,
@@ -164,8 +164,8 @@ impl NegotiationMutation {
         Ok(settle_done(outcome.await)?.into())
     }
 
-    /// Proposes a Revision: both people's Needs as last written, and the terms with what changes. It needs a yes of both, the
-    /// proposer's own too.
+    /// Proposes a Revision: both people's Needs as last written, and the terms with what changes. Both must agree to
+    /// it, the proposer too.
     async fn propose_revision(
         &self,
         ctx: &Context<'_>,
@@ -184,7 +184,7 @@ impl NegotiationMutation {
         Ok(ProposeRevisionPayload { status, revision, link, superseded, problems })
     }
 
-    /// Says yes to exactly the text whose hash is named. When both have, it is agreed, and new scenes stand under it.
+    /// Agrees to exactly the text whose hash is named. When both have, it is agreed, and new scenes stand under it.
     async fn agree_to_revision(
         &self,
         ctx: &Context<'_>,
@@ -199,8 +199,8 @@ impl NegotiationMutation {
         Ok(AgreeToRevisionPayload { status, revision, link, superseded, problems })
     }
 
-    /// Takes one's own yes back, without a reason. New scenes no longer stand under the text, and no partner is told
-    /// anything under it; check-ins that were promised stay.
+    /// Withdraws the viewer's agreement, without a reason. New scenes no longer stand under the text, and no partner
+    /// is told anything under it; check-ins of earlier scenes stay.
     async fn withdraw_agreement(
         &self,
         ctx: &Context<'_>,

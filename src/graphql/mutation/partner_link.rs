@@ -8,66 +8,66 @@ use crate::graphql::types::partner_link::PartnerLink;
 use crate::graphql::{caller, context};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
-/// Invites somebody.
+/// Invites a partner.
 #[derive(InputObject)]
 struct InvitePartnerInput {
-    /// One's own default role.
+    /// The viewer's default role on the link.
     role: Role,
 }
 
 /// Accepts an invitation.
 #[derive(InputObject)]
 struct AcceptInvitationInput {
-    /// The code; blanks, hyphens and case do not matter.
+    /// The code of the invitation; blanks, hyphens and case do not matter.
     code: String,
-    /// One's own default role.
+    /// The viewer's default role on the link.
     role: Role,
 }
 
 /// Declines an invitation.
 #[derive(InputObject)]
 struct DeclineInvitationInput {
-    /// The code.
+    /// The code of the invitation; blanks, hyphens and case do not matter.
     code: String,
 }
 
-/// Names a link to end.
+/// Names the link to end.
 #[derive(InputObject)]
 struct EndLinkInput {
-    /// One of one's own links.
+    /// One of the viewer's links.
     link_id: ID,
 }
 
-/// What changes in one's own choices on a link. A patch: what is left out stays. None of them can be null.
+/// Changes the viewer's choices on a link. A patch: what is left out stays. Null is refused.
 #[derive(InputObject)]
 struct UpdateLinkInput {
-    /// One of one's own active links.
+    /// One of the viewer's active links.
     link_id: ID,
-    /// One's own default role.
+    /// The viewer's default role.
     role: MaybeUndefined<Role>,
-    /// Whether the partner may be told, after three unanswered nudges, that reaching out would be welcome. Default of a new
-    /// link: `FORBID`.
+    /// Whether the partner may be told, when the viewer has left three reminders unanswered, that getting in touch
+    /// would be welcome. New links have `FORBID`.
     alert_permission: MaybeUndefined<Permission>,
-    /// Whether one wants to see how many promises the two kept. It is shown once both want it, and to both; taking it
-    /// back works at once, and nobody is told.
+    /// Whether the viewer wants to see how many promises the two kept. It is shown to both once both want it; taking
+    /// it back works at once, and the partner is not told.
     promise_count_wanted: MaybeUndefined<bool>,
-    /// Whether one may be woken in one's quiet hours when the partner asks to hear from one. Default of a new link: `FORBID`.
+    /// Whether a plea of the partner may wake the viewer in quiet hours. New links have `FORBID`.
     night_plea_permission: MaybeUndefined<Permission>,
 }
 
 payload!(
     /// The answer to `invitePartner`.
     InvitePartnerPayload {
-        /// The link, waiting for somebody to accept.
+        /// The new link, `INVITED` until somebody accepts.
         link: PartnerLink,
-        /// The code to hand on, shown this once; it works once, for 72 hours.
+        /// The code to pass on to the partner. It is shown only once, and works once, within 72 hours.
         code: String
     }
 );
 payload!(
     /// The answer to `acceptInvitation`.
     AcceptInvitationPayload {
-        /// The link, active.
+        /// The link, now `ACTIVE`.
         link: PartnerLink
     }
 );
@@ -78,14 +78,14 @@ payload!(
 payload!(
     /// The answer to `endLink`.
     EndLinkPayload {
-        /// The link, ended.
+        /// The link, now `ENDED`.
         link: PartnerLink
     }
 );
 payload!(
     /// The answer to `updateLink`.
     UpdateLinkPayload {
-        /// The link as it is now.
+        /// The link with the choices.
         link: PartnerLink
     }
 );
@@ -96,11 +96,11 @@ pub struct LinkMutation;
 
 #[Object]
 impl LinkMutation {
-    /// Makes an invitation. How its code reaches the other one is up to the person: the server tells nobody.
+    /// Makes an invitation. The person passes its code on themselves: the server sends it to nobody.
     async fn invite_partner(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "One's own part.")] input: InvitePartnerInput,
+        #[graphql(desc = "The viewer's default role.")] input: InvitePartnerInput,
     ) -> Result<InvitePartnerPayload, Failure> {
         let outcome = partner_link::invite(context(ctx), &caller(ctx)?, input.role).await;
         let (status, invited, problems) = settle_done(outcome)?;
@@ -108,17 +108,17 @@ impl LinkMutation {
         Ok(InvitePartnerPayload { status, link, code, problems })
     }
 
-    /// Accepts an invitation by its code. Nobody links to themselves, or twice to the same person.
+    /// Accepts an invitation by its code. Nobody can link to themselves, or twice to the same person.
     async fn accept_invitation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The code and one's own part.")] input: AcceptInvitationInput,
+        #[graphql(desc = "The code, and the viewer's default role.")] input: AcceptInvitationInput,
     ) -> Result<AcceptInvitationPayload, Failure> {
         let outcome = partner_link::accept(context(ctx), &caller(ctx)?, input.code, input.role).await;
         Ok(settle_done(outcome)?.into())
     }
 
-    /// Declines an invitation: its code stops working. The one who invited is not told.
+    /// Declines an invitation: its code stops working. The inviter is not told.
     async fn decline_invitation(
         &self,
         ctx: &Context<'_>,
@@ -127,8 +127,8 @@ impl LinkMutation {
         Ok(settle_done(partner_link::decline(context(ctx), &caller(ctx)?, input.code).await)?.into())
     }
 
-    /// Ends a link at once, or takes an invitation back. The other is sent nothing; alerts and prompts about each
-    /// other stop; each one keeps their own check-ins.
+    /// Ends a link at once, or takes an invitation back. The partner is sent nothing. Reminders about each other
+    /// stop; both keep their own check-ins.
     async fn end_link(
         &self,
         ctx: &Context<'_>,
@@ -139,7 +139,7 @@ impl LinkMutation {
         Ok(settle(outcome.await)?.into())
     }
 
-    /// Changes one's own choices on a link. The other is not told.
+    /// Changes the viewer's choices on a link. The partner is not told.
     async fn update_link(
         &self,
         ctx: &Context<'_>,

@@ -8,43 +8,43 @@ use crate::graphql::types::factor::{Passkey, PasskeyCeremony};
 use crate::graphql::{caller, context, visitor};
 use async_graphql::{Context, ID, InputObject, Object};
 
-/// Finishes the making of a passkey.
+/// Finishes the registration of a passkey.
 #[derive(InputObject)]
 struct FinishPasskeyRegistrationInput {
-    /// What `beginPasskeyRegistration` answered.
+    /// The `ceremony` that `beginPasskeyRegistration` answered.
     ceremony: String,
     /// `JSON.stringify` of the new credential (its `toJSON()`), or `registrationResponseJson` of Android.
     credential: String,
-    /// A name for it; at most 60 characters.
+    /// A name for the passkey; at most 60 characters.
     label: String,
 }
 
-/// Names a passkey.
+/// Names the passkey to remove.
 #[derive(InputObject)]
 struct RemovePasskeyInput {
-    /// One of one's own passkeys.
+    /// One of the viewer's passkeys.
     passkey_id: ID,
 }
 
 /// Finishes a log-in by a passkey. Null is the same as left out.
 #[derive(InputObject)]
 struct FinishPasskeyLogInInput {
-    /// What `beginPasskeyLogIn` answered.
+    /// The `ceremony` that `beginPasskeyLogIn` answered.
     ceremony: String,
     /// `JSON.stringify` of the credential (its `toJSON()`), or `authenticationResponseJson` of Android.
     credential: String,
-    /// A name for the device, for the list of sessions; at most 60 characters.
+    /// A name for the device in the list of sessions; at most 60 characters.
     #[graphql(default)]
     device_label: String,
-    /// The last refresh token of an earlier session on this device, if the app still has it: of a device that was not
-    /// signed in before, the owner is told by mail. It has at most 64 characters.
+    /// The last refresh token of an earlier session on this device, if the app still has one; at most 64 characters.
+    /// It shows that the device is known: a log-in by an unknown device is told to the owner by e-mail.
     earlier_refresh_token: Option<String>,
 }
 
-/// Finishes a proof by a passkey.
+/// Finishes a reauthentication by a passkey.
 #[derive(InputObject)]
 struct FinishPasskeyReauthenticationInput {
-    /// What `beginPasskeyReauthentication` answered.
+    /// The `ceremony` that `beginPasskeyReauthentication` answered.
     ceremony: String,
     /// `JSON.stringify` of the credential (its `toJSON()`), or `authenticationResponseJson` of Android.
     credential: String,
@@ -53,42 +53,42 @@ struct FinishPasskeyReauthenticationInput {
 payload!(
     /// The answer to `beginPasskeyRegistration`.
     BeginPasskeyRegistrationPayload {
-        /// What to ask the authenticator.
+        /// The options for the authenticator.
         begun: PasskeyCeremony
     }
 );
 payload!(
     /// The answer to `finishPasskeyRegistration`.
     FinishPasskeyRegistrationPayload {
-        /// The passkey.
+        /// The new passkey.
         passkey: Passkey
     }
 );
 payload!(
     /// The answer to `removePasskey`.
     RemovePasskeyPayload {
-        /// The passkey that is gone.
+        /// The passkey that was removed.
         removed_passkey_id: ID
     }
 );
 payload!(
     /// The answer to `beginPasskeyLogIn`.
     BeginPasskeyLogInPayload for nobody {
-        /// What to ask the authenticator.
+        /// The options for the authenticator.
         begun: PasskeyCeremony
     }
 );
 payload!(
     /// The answer to `finishPasskeyLogIn`.
     FinishPasskeyLogInPayload for nobody {
-        /// What the device keeps.
+        /// The tokens of the new session. Null: refused.
         tokens: SessionTokens
     }
 );
 payload!(
     /// The answer to `beginPasskeyReauthentication`.
     BeginPasskeyReauthenticationPayload {
-        /// What to ask the authenticator.
+        /// The options for the authenticator.
         begun: PasskeyCeremony
     }
 );
@@ -103,7 +103,7 @@ pub struct PasskeyMutation;
 
 #[Object]
 impl PasskeyMutation {
-    /// Begins to make a passkey. Needs a fresh proof: see `reauthenticate`.
+    /// Begins to register a passkey. Needs a fresh proof: see `reauthenticate`.
     async fn begin_passkey_registration(
         &self,
         ctx: &Context<'_>,
@@ -111,7 +111,7 @@ impl PasskeyMutation {
         Ok(settle_done(passkey::begin_registration(context(ctx), &caller(ctx)?).await)?.into())
     }
 
-    /// Keeps the passkey that the authenticator made.
+    /// Stores the passkey that the authenticator made.
     async fn finish_passkey_registration(
         &self,
         ctx: &Context<'_>,
@@ -123,7 +123,7 @@ impl PasskeyMutation {
         Ok(settle_done(outcome)?.into())
     }
 
-    /// Removes a passkey: it logs nobody in any more. Needs a fresh proof: see `reauthenticate`.
+    /// Removes a passkey: it can no longer log in. Needs a fresh proof: see `reauthenticate`.
     async fn remove_passkey(
         &self,
         ctx: &Context<'_>,
@@ -134,12 +134,12 @@ impl PasskeyMutation {
         Ok(settle_done(outcome.await.map(|()| input.passkey_id.clone()))?.into())
     }
 
-    /// Begins a log-in by a passkey. Nobody need say who they are: the authenticator knows.
+    /// Begins a log-in by a passkey. It needs no address: the authenticator knows the account.
     async fn begin_passkey_log_in(&self, ctx: &Context<'_>) -> Result<BeginPasskeyLogInPayload, Failure> {
         Ok(settle_done(passkey::begin_log_in(context(ctx), &visitor(ctx)).await)?.into())
     }
 
-    /// Signs a device in by a passkey. There is no second step: a passkey verifies its user.
+    /// Logs a device in by a passkey. There is no second step, since a passkey verifies its user.
     async fn finish_passkey_log_in(
         &self,
         ctx: &Context<'_>,
@@ -151,7 +151,7 @@ impl PasskeyMutation {
         Ok(settle_done(outcome)?.into())
     }
 
-    /// Begins what `reauthenticate` does, by one of one's own passkeys.
+    /// Begins what `reauthenticate` does, by one of the viewer's passkeys.
     async fn begin_passkey_reauthentication(
         &self,
         ctx: &Context<'_>,
@@ -159,7 +159,7 @@ impl PasskeyMutation {
         Ok(settle_done(passkey::begin_proof(context(ctx), &caller(ctx)?).await)?.into())
     }
 
-    /// Shows by a passkey that it is the owner who holds this session, for five minutes.
+    /// Proves by a passkey that the owner holds this session, for five minutes.
     async fn finish_passkey_reauthentication(
         &self,
         ctx: &Context<'_>,

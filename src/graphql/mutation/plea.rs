@@ -16,16 +16,16 @@ struct AskPartnerInput {
     /// `_` and `-`. Sent again, also weeks later and whatever else is sent, nothing more is created: `UNCHANGED`, with what
     /// was created as it is now.
     client_id: Option<String>,
-    /// Whom.
+    /// Which partner to ask.
     partner_of: PartnerOfInput,
 }
 
-/// A partner, by what they have in common with the signed-in person.
+/// Names a partner by what they share with the viewer. Exactly one field must be given.
 #[derive(OneofObject)]
 enum PartnerOfInput {
-    /// The other one of this link, which is active.
+    /// The partner of this link, which must be active.
     LinkId(ID),
-    /// The other one of this scene, of a link that is active.
+    /// The partner of this scene, whose link must be active.
     SceneId(ID),
 }
 
@@ -40,10 +40,10 @@ impl TryFrom<PartnerOfInput> for plea::From {
     }
 }
 
-/// Takes a plea back.
+/// Names the plea to take back.
 #[derive(InputObject)]
 struct TakeBackPleaInput {
-    /// One of one's own pleas, of the last two minutes.
+    /// One of the viewer's pleas, of the last two minutes.
     plea_id: ID,
 }
 
@@ -51,14 +51,15 @@ struct TakeBackPleaInput {
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct AskPartnerPayload {
-    /// Outcome of the mutation. `UNCHANGED`: one that can still be taken back is under way already, or one was made under
-    /// this `clientId` before.
+    /// Outcome of the mutation. `UNCHANGED`: an earlier plea can still be taken back, or one was made under this
+    /// `clientId` before.
     status: Status,
-    /// The plea; with `UNCHANGED` null if it is gone.
+    /// The plea; with `UNCHANGED` null if it no longer exists.
     plea: Option<Plea>,
-    /// Its link: `myNeeds` is what its author wrote down for themselves, to be shown while they wait.
+    /// The link of the plea: its `myNeeds` can be shown while the viewer waits.
     link: Option<PartnerLink>,
-    /// What helps right now, and whom one can call, to be shown while they wait; also where it was refused.
+    /// What helps right now and whom one can call, to be shown while the viewer waits; also when the mutation was
+    /// refused.
     guidance: Guidance,
     /// Why the mutation was refused; empty otherwise.
     problems: Vec<ProblemView>,
@@ -68,7 +69,7 @@ payload!(@viewer AskPartnerPayload);
 payload!(
     /// The answer to `takeBackPlea`.
     TakeBackPleaPayload {
-        /// The plea, taken back.
+        /// The plea, now `TAKEN_BACK`.
         plea: Plea
     }
 );
@@ -79,9 +80,9 @@ pub struct PleaMutation;
 
 #[Object]
 impl PleaMutation {
-    /// Says "I would like to hear from you" to the partner of a link or scene. It is one's own word: no agreement is
-    /// needed. It goes out in two minutes, or when the other is awake next, unless they may be woken by it; it carries the
-    /// agreed words and nothing else. Three times within a day; whether and when it was seen is never told.
+    /// Asks a partner to get in touch: "I would like to hear from you". It needs no agreement. It is sent in two
+    /// minutes, or after the partner's quiet hours unless they allow to be woken. At most three in a day; whether and
+    /// when it was seen is never told.
     async fn ask_partner(
         &self,
         ctx: &Context<'_>,
@@ -101,7 +102,7 @@ impl PleaMutation {
         Ok(AskPartnerPayload { status, plea, link, guidance: Guidance, problems })
     }
 
-    /// Takes a plea back within two minutes: the other never hears of it.
+    /// Takes a plea back within its two minutes: the partner never hears of it.
     async fn take_back_plea(
         &self,
         ctx: &Context<'_>,

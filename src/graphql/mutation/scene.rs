@@ -23,22 +23,23 @@ struct PlanSceneInput {
     /// `_` and `-`. Sent again, also weeks later and whatever else is sent, nothing more is created: `UNCHANGED`, with what
     /// was created as it is now.
     client_id: Option<String>,
-    /// One of one's own active links; left out for a scene of oneself alone, which then says `solo: true`.
+    /// One of the viewer's active links. For a scene of the viewer alone leave it out and pass `solo: true`.
     link_id: Option<ID>,
-    /// Whether it is a scene of oneself alone: nobody else ever sees it, and one's own plan says when one is asked. Default: no.
+    /// Whether it is a scene of the viewer alone: nobody else ever sees it, and the viewer's own plan says when they
+    /// are asked.
     #[graphql(default)]
     solo: bool,
-    /// When it is to begin: within the next year, or the last 30 days.
+    /// When it is to begin: within the next year, or within the last 30 days.
     planned_for: DateTime,
     /// Where it takes place.
     setting: SceneSetting,
-    /// From 1 to 5.
+    /// 1 (gentle) to 5 (very intense).
     intensity: Option<i32>,
-    /// One's own role; default: as on the link, or `SWITCH`.
+    /// The viewer's role; default: as on the link, or `SWITCH`.
     my_role: Option<Role>,
-    /// The other's role; default: as on the link.
+    /// The partner's role; default: as on the link.
     partner_role: Option<Role>,
-    /// In person: when the two part, if that is known, within the next 30 days.
+    /// For scenes in person: when the two part, if known, within the next 30 days.
     parted_at: Option<DateTime>,
 }
 
@@ -49,128 +50,130 @@ struct RecordSceneInput {
     /// `_` and `-`. Sent again, also weeks later and whatever else is sent, nothing more is created: `UNCHANGED`, with what
     /// was created as it is now.
     client_id: Option<String>,
-    /// One of one's own active links; left out for a scene of oneself alone, which then says `solo: true`.
+    /// One of the viewer's active links. For a scene of the viewer alone leave it out and pass `solo: true`.
     link_id: Option<ID>,
-    /// Whether it is a scene of oneself alone: nobody else ever sees it, and one's own plan says when one is asked. Default: no.
+    /// Whether it is a scene of the viewer alone: nobody else ever sees it, and the viewer's own plan says when they
+    /// are asked.
     #[graphql(default)]
     solo: bool,
     /// Where it takes place.
     setting: SceneSetting,
-    /// From 1 to 5.
+    /// 1 (gentle) to 5 (very intense).
     intensity: Option<i32>,
-    /// One's own role; default: as on the link, or `SWITCH`.
+    /// The viewer's role; default: as on the link, or `SWITCH`.
     my_role: Option<Role>,
-    /// The other's role; default: as on the link.
+    /// The partner's role; default: as on the link.
     partner_role: Option<Role>,
     /// When it began: now (the default) or within the last 30 days.
     started_at: Option<DateTime>,
-    /// When it ended, if it is over: then check-ins exist at once. Left out: it is under way.
+    /// When it ended, for a scene that is over: its check-ins then exist at once. Left out: it is under way.
     ended_at: Option<DateTime>,
-    /// In person: when the two part, now or as planned, within 30 days.
+    /// For scenes in person: when the two part or parted, within 30 days.
     parted_at: Option<DateTime>,
-    /// Whether it is another one than what the other person recorded within the last hour. Default: no.
+    /// Whether it is a different scene from the one that the partner recorded within the last hour: see
+    /// `SIMILAR_EXISTS`.
     #[graphql(default)]
     separate: bool,
 }
 
-/// Corrects when a scene took place. A patch: what is left out stays. Neither can be null.
+/// Corrects when a scene took place. A patch: what is left out stays. Null is refused.
 #[derive(InputObject)]
 struct CorrectSceneInput {
-    /// An ended scene that one took part in, recorded within the last two hours.
+    /// One of the viewer's scenes, ended, recorded within the last two hours.
     scene_id: ID,
-    /// When it began: within the last 30 days.
+    /// When it began, within the last 30 days.
     started_at: MaybeUndefined<DateTime>,
-    /// When it ended: within the last 30 days. Its check-ins move with it.
+    /// When it ended, within the last 30 days. Its check-ins move with it.
     ended_at: MaybeUndefined<DateTime>,
 }
 
 /// Starts a planned scene. Null is the same as left out.
 #[derive(InputObject)]
 struct StartSceneInput {
-    /// A scene that one takes part in.
+    /// One of the viewer's scenes, `PLANNED`.
     scene_id: ID,
     /// When it began: now (the default) or within the last 30 days.
     started_at: Option<DateTime>,
 }
 
-/// Ends a scene. A patch of what was recorded before: intensity and parting stay if left out, and null clears them.
+/// Ends a scene. A patch of `intensity` and `partedAt`: what is left out stays, and null clears it.
 #[derive(InputObject)]
 struct EndSceneInput {
-    /// A scene that one takes part in.
+    /// One of the viewer's scenes.
     scene_id: ID,
     /// When it ended: now (the default, and if null) or within the last 30 days.
     ended_at: Option<DateTime>,
-    /// From 1 to 5; null: not said.
+    /// 1 (gentle) to 5 (very intense); null: not said.
     intensity: MaybeUndefined<i32>,
-    /// In person: when the two part, now or as planned, within 30 days; null: not said.
+    /// For scenes in person: when the two part or parted, within 30 days; null: not said.
     parted_at: MaybeUndefined<DateTime>,
 }
 
-/// Says when the two part.
+/// Says when the two part after a scene in person.
 #[derive(InputObject)]
 struct SetPartingInput {
-    /// A scene in person of one of one's own active links.
+    /// A scene in person of one of the viewer's active links.
     scene_id: ID,
-    /// When: not before the scene's end, or its beginning if it has not ended, and within 30 days.
+    /// When they part: not before the scene's end, or its beginning if it has not ended, and within 30 days.
     parted_at: DateTime,
 }
 
-/// Names a scene to cancel.
+/// Names the scene to cancel.
 #[derive(InputObject)]
 struct CancelSceneInput {
-    /// A scene that one takes part in.
+    /// One of the viewer's scenes, not yet ended.
     scene_id: ID,
 }
 
-/// Writes aftercare down. Null is the same as left out.
+/// Records aftercare. Null is the same as left out.
 #[derive(InputObject)]
 struct RecordAftercareInput {
     /// An id that the app makes, unique in its account for good, such as a UUID: 16 to 64 characters of `A-Z`, `a-z`, `0-9`,
     /// `_` and `-`. Sent again, also weeks later and whatever else is sent, nothing more is created: `UNCHANGED`, with what
     /// was created as it is now.
     client_id: Option<String>,
-    /// A scene that one takes part in, under way or ended.
+    /// One of the viewer's scenes, under way or ended.
     scene_id: ID,
-    /// From whom it came; for a scene of oneself alone, `ME`.
+    /// Who gave it; `ME` for a scene of the viewer alone.
     given_by: Giver,
-    /// What it was.
+    /// What was given.
     #[graphql(default)]
     comforts: Vec<Comfort>,
-    /// How long, in minutes: 0 to 1440.
+    /// For how many minutes, 0 to 1440.
     minutes: Option<i32>,
     /// A note that both can read; at most 2000 characters.
     #[graphql(default)]
     note: String,
 }
 
-/// One's own choice for one scene.
+/// The viewer's choice for one scene.
 #[derive(InputObject)]
 struct SetSceneAlertInput {
-    /// A scene that one takes part in.
+    /// One of the viewer's scenes.
     scene_id: ID,
-    /// Whether the partner may be told, for this scene, that reaching out would be welcome.
+    /// Whether the partner may be told, for this scene, that getting in touch would be welcome.
     alert_permission: ScenePermission,
 }
 
-/// Writes an outreach down. Null is the same as left out.
+/// Records that the viewer got in touch. Null is the same as left out.
 #[derive(InputObject)]
 struct RecordOutreachInput {
     /// An id that the app makes, unique in its account for good, such as a UUID: 16 to 64 characters of `A-Z`, `a-z`, `0-9`,
     /// `_` and `-`. Sent again, also weeks later and whatever else is sent, nothing more is created: `UNCHANGED`, with what
     /// was created as it is now.
     client_id: Option<String>,
-    /// An ended scene of one of one's own active links.
+    /// An ended scene of one of the viewer's active links.
     scene_id: ID,
-    /// How one reached out.
+    /// How the viewer got in touch.
     way: ContactWay,
-    /// When: now (the default) or within the last 30 days.
+    /// When they got in touch: now (the default) or within the last 30 days.
     happened_at: Option<DateTime>,
 }
 
 payload!(
     /// The answer to `planScene`.
     PlanScenePayload {
-        /// The scene; with `UNCHANGED` null if it is gone.
+        /// The scene; with `UNCHANGED` null if it no longer exists.
         scene: Scene
     }
 );
@@ -180,9 +183,10 @@ payload!(
 pub struct RecordScenePayload {
     /// Outcome of the mutation.
     status: Status,
-    /// The scene; with `UNCHANGED` null if it is gone.
+    /// The scene; with `UNCHANGED` null if it no longer exists.
     scene: Option<Scene>,
-    /// With the problem `SIMILAR_EXISTS`: what the other person recorded. If this one is another, say `separate: true`.
+    /// With the problem `SIMILAR_EXISTS`: the scene that the partner recorded. If the viewer's is a different one,
+    /// send it again with `separate: true`.
     similar: Option<Scene>,
     /// Why the mutation was refused; empty otherwise.
     problems: Vec<ProblemView>,
@@ -191,35 +195,35 @@ payload!(@viewer RecordScenePayload);
 payload!(
     /// The answer to `correctScene`.
     CorrectScenePayload {
-        /// The scene as it is now.
+        /// The scene with its new times and check-ins.
         scene: Scene
     }
 );
 payload!(
     /// The answer to `startScene`.
     StartScenePayload {
-        /// The scene, under way.
+        /// The scene, now `UNDER_WAY`.
         scene: Scene
     }
 );
 payload!(
     /// The answer to `endScene`.
     EndScenePayload {
-        /// The scene, ended; with its check-ins.
+        /// The scene, now `ENDED`, with its check-ins.
         scene: Scene
     }
 );
 payload!(
     /// The answer to `setParting`.
     SetPartingPayload {
-        /// The scene as it is now; with the check-ins that are counted from the parting.
+        /// The scene, with the check-ins that are counted from the parting.
         scene: Scene
     }
 );
 payload!(
     /// The answer to `cancelScene`.
     CancelScenePayload {
-        /// The scene, cancelled.
+        /// The scene, now `CANCELLED`.
         scene: Scene
     }
 );
@@ -229,9 +233,9 @@ payload!(
 pub struct RecordAftercarePayload {
     /// Outcome of the mutation.
     status: Status,
-    /// What was written down; with `UNCHANGED` null if it is gone.
+    /// The record; with `UNCHANGED` null if it no longer exists.
     aftercare: Option<Aftercare>,
-    /// Its scene, with all that was written down about it.
+    /// The scene that it belongs to.
     scene: Option<Scene>,
     /// Why the mutation was refused; empty otherwise.
     problems: Vec<ProblemView>,
@@ -240,7 +244,7 @@ payload!(@viewer RecordAftercarePayload);
 payload!(
     /// The answer to `setSceneAlert`.
     SetSceneAlertPayload {
-        /// The scene as it is now.
+        /// The scene with the choice.
         scene: Scene
     }
 );
@@ -250,9 +254,9 @@ payload!(
 pub struct RecordOutreachPayload {
     /// Outcome of the mutation.
     status: Status,
-    /// What was written down; with `UNCHANGED` null if it is gone.
+    /// The record; with `UNCHANGED` null if it no longer exists.
     outreach: Option<Outreach>,
-    /// Its scene, with all that was written down about it.
+    /// The scene that it belongs to.
     scene: Option<Scene>,
     /// Why the mutation was refused; empty otherwise.
     problems: Vec<ProblemView>,
@@ -336,8 +340,8 @@ impl SceneMutation {
         })
     }
 
-    /// Corrects when an ended scene took place, within two hours after it was recorded: its check-ins move, and what was
-    /// planned is planned anew. Nothing goes out twice.
+    /// Corrects when an ended scene took place, within two hours of its being recorded. Its check-ins move, and
+    /// reminders that are waiting are planned again; nothing is sent twice.
     async fn correct_scene(
         &self,
         ctx: &Context<'_>,
@@ -352,7 +356,7 @@ impl SceneMutation {
         Ok(settle(outcome.await)?.into())
     }
 
-    /// Starts a planned scene. It stands under what both had agreed on before it began.
+    /// Starts a planned scene. It stands under what both had agreed to before it began.
     async fn start_scene(
         &self,
         ctx: &Context<'_>,
@@ -366,7 +370,7 @@ impl SceneMutation {
         Ok(settle(outcome.await)?.into())
     }
 
-    /// Ends a scene: both get their check-ins at once. Ending it again changes nothing.
+    /// Ends a scene: both get their check-ins. Ending it again changes nothing.
     async fn end_scene(
         &self,
         ctx: &Context<'_>,
@@ -385,8 +389,8 @@ impl SceneMutation {
         Ok(settle(outcome.await)?.into())
     }
 
-    /// Says when the two part after a scene in person, or says it anew until two hours after it. From an hour after it on each
-    /// is reminded to get in touch, and check-ins that are counted from it fall due.
+    /// Says when the two part after a scene in person; it can be changed until two hours after that. From an hour
+    /// after it both are reminded to get in touch, and check-ins that are counted from it fall due.
     async fn set_parting(
         &self,
         ctx: &Context<'_>,
@@ -411,7 +415,7 @@ impl SceneMutation {
         Ok(settle(outcome.await)?.into())
     }
 
-    /// Writes down what was given right after a scene; either of the two may.
+    /// Records what was given right after a scene. Either of the two may.
     async fn record_aftercare(
         &self,
         ctx: &Context<'_>,
@@ -432,8 +436,8 @@ impl SceneMutation {
         Ok(RecordAftercarePayload { status, aftercare, scene, problems })
     }
 
-    /// Says, for one scene, whether the partner may be told that reaching out would be welcome. It works up to the
-    /// moment of sending, and nobody is told of it.
+    /// Says, for one scene, whether the partner may be told that getting in touch would be welcome. It counts up to
+    /// the moment of sending, and the partner is not told of the choice.
     async fn set_scene_alert(
         &self,
         ctx: &Context<'_>,
@@ -447,7 +451,7 @@ impl SceneMutation {
         Ok(settle_done(outcome.await)?.into())
     }
 
-    /// Writes down that one reached out to the other; the prompts to do so stop.
+    /// Records that the viewer got in touch with the partner; the reminders to do so stop.
     async fn record_outreach(
         &self,
         ctx: &Context<'_>,

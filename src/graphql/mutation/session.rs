@@ -10,18 +10,19 @@ use crate::graphql::types::factor::{SecondFactorInput, SecondStep};
 use crate::graphql::{caller, context, visitor};
 use async_graphql::{Context, ID, InputObject, Object, Union};
 
-/// What signs a device in. Null is the same as left out.
+/// Logs a device in. Null is the same as left out.
 #[derive(InputObject)]
 struct LogInInput {
     /// The e-mail address (254 characters, RFC 5321).
     email: String,
     /// The password.
     password: String,
-    /// A name for the device, for the list of sessions; at most 60 characters.
+    /// A name for the device in the list of sessions; at most 60 characters.
     #[graphql(default)]
     device_label: String,
-    /// The last refresh token of an earlier session on this device, if the app still has it: a device that signed in
-    /// before is let through when others try too often, and of another the owner is told by mail. It has at most 64 characters.
+    /// The last refresh token of an earlier session on this device, if the app still has one; at most 64 characters.
+    /// It shows that the device is known: a known device can log in while others are slowed down for too many tries,
+    /// and a log-in by an unknown device is told to the owner by e-mail.
     earlier_refresh_token: Option<String>,
 }
 
@@ -37,22 +38,22 @@ struct CompleteLogInInput {
 /// Exchanges a refresh token. Null is the same as left out.
 #[derive(InputObject)]
 struct RefreshSessionInput {
-    /// The refresh token.
+    /// The refresh token that the device holds.
     refresh_token: String,
-    /// A secret that the app makes for this exchange just before it sends it, such as a UUID, and keeps until it has the
-    /// answer; 16 to 64 visible ASCII characters. Whoever lost the answer sends both again: that gives the same new
-    /// refresh token once more, at any time before that is used itself.
+    /// A secret that the app makes for this exchange, such as a UUID, and stores before it sends it; 16 to 64 visible
+    /// ASCII characters. If the answer is lost, send the same token and the same `attempt` again, at any later time:
+    /// it gives the same new refresh token once more, unless that has been used already.
     attempt: Option<String>,
 }
 
-/// Names a session.
+/// Names the session to end.
 #[derive(InputObject)]
 struct EndSessionInput {
-    /// One of one's own sessions.
+    /// One of the viewer's sessions.
     session_id: ID,
 }
 
-/// What a right password leads to: tokens, or a second step if the account has a second factor.
+/// What a right password leads to: tokens, or a second step if the account has an authenticator app.
 #[derive(Union)]
 enum LogInOutcome {
     /// The device is signed in.
@@ -73,42 +74,42 @@ impl From<LogIn> for LogInOutcome {
 payload!(
     /// The answer to `logIn`.
     LogInPayload for nobody {
-        /// Tokens, or a second step; null where the log-in was refused.
+        /// The tokens, or the second step; null: refused.
         outcome: LogInOutcome
     }
 );
 payload!(
     /// The answer to `completeLogIn`.
     CompleteLogInPayload for nobody {
-        /// What the device keeps.
+        /// The tokens of the new session. Null: refused.
         tokens: SessionTokens
     }
 );
 payload!(
     /// The answer to `refreshSession`.
     RefreshSessionPayload for nobody {
-        /// What the device keeps from now on.
+        /// The new tokens: they replace the old ones. Null: refused; log in again if the problem says so.
         tokens: SessionTokens
     }
 );
 payload!(
     /// The answer to `logOut`.
     LogOutPayload {
-        /// The session that ended.
+        /// The session that was ended.
         ended_session_id: ID
     }
 );
 payload!(
     /// The answer to `endSession`.
     EndSessionPayload {
-        /// The session that ended.
+        /// The session that was ended.
         ended_session_id: ID
     }
 );
 payload!(
     /// The answer to `endOtherSessions`.
     EndOtherSessionsPayload {
-        /// The sessions that ended.
+        /// The sessions that were ended.
         ended_session_ids: Vec<ID>
     }
 );
@@ -119,7 +120,8 @@ pub struct SessionMutation;
 
 #[Object]
 impl SessionMutation {
-    /// Signs a device in, or answers with a second step for who has a second factor. A wrong password, an unknown address and one that is not confirmed look alike.
+    /// Logs a device in, or answers with a second step if the account has an authenticator app. A wrong password, an
+    /// unknown address and an unconfirmed one all look alike.
     async fn log_in(
         &self,
         ctx: &Context<'_>,
@@ -134,7 +136,8 @@ impl SessionMutation {
         Ok(settle_done(session::log_in(context(ctx), &visitor(ctx), credentials).await)?.into())
     }
 
-    /// Completes a log-in that asked for a second step, within five minutes. After a few wrong codes it begins anew.
+    /// Completes a log-in that needs a second step, within five minutes. After a few wrong codes, start again with
+    /// `logIn`.
     async fn complete_log_in(
         &self,
         ctx: &Context<'_>,
@@ -146,9 +149,9 @@ impl SessionMutation {
         Ok(settle_done(outcome)?.into())
     }
 
-    /// Exchanges a refresh token for new tokens. If the answer was lost, the same token gives the same refresh token for
-    /// 15 seconds, and with the same `attempt` once more at any later time. Any other use of it ends the session, and its
-    /// owner is told.
+    /// Exchanges a refresh token for new tokens. If the answer is lost, the same token gives the same refresh token
+    /// for 15 seconds, and with the same `attempt` once more at any later time. Using it in any other way a second
+    /// time ends the session, and its owner is told.
     async fn refresh_session(
         &self,
         ctx: &Context<'_>,
@@ -158,14 +161,14 @@ impl SessionMutation {
         Ok(settle_done(outcome)?.into())
     }
 
-    /// Signs this device out.
+    /// Logs this device out.
     async fn log_out(&self, ctx: &Context<'_>) -> Result<LogOutPayload, Failure> {
         let by = caller(ctx)?;
         let ended = session::end(context(ctx), &by, by.requester.session).await;
         Ok(settle_done(ended.map(|id| id.to_string()))?.into())
     }
 
-    /// Signs one of one's own devices out; another than this one needs a fresh proof: see `reauthenticate`.
+    /// Logs one of the viewer's devices out. Another device than this one needs a fresh proof: see `reauthenticate`.
     async fn end_session(
         &self,
         ctx: &Context<'_>,
@@ -176,7 +179,7 @@ impl SessionMutation {
         Ok(settle_done(outcome.await.map(|id| id.to_string()))?.into())
     }
 
-    /// Signs every other device out. Needs a fresh proof: see `reauthenticate`.
+    /// Logs every other device out. Needs a fresh proof: see `reauthenticate`.
     async fn end_other_sessions(&self, ctx: &Context<'_>) -> Result<EndOtherSessionsPayload, Failure> {
         let ended = session::end_others(context(ctx), &caller(ctx)?).await;
         Ok(settle_done(ended.map(to_ids))?.into())

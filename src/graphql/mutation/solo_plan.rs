@@ -10,21 +10,21 @@ use crate::graphql::types::solo_plan::SoloPlan;
 use crate::graphql::{caller, context};
 use async_graphql::{Context, InputObject, MaybeUndefined, Object};
 
-/// What changes in one's plan for scenes of oneself alone. A patch: what is left out stays as last written, and null clears
-/// it.
+/// Changes the viewer's plan for scenes of their own. A patch: what is left out stays as last written, and null
+/// clears it.
 #[derive(InputObject)]
 struct WriteSoloPlanInput {
-    /// What one needs then; null: nothing is written.
+    /// What the viewer needs after such a scene; null: nothing is written.
     needs: MaybeUndefined<NeedsInput>,
-    /// When one is to be asked: one to eight times counted from the scene's end; those of one kind are at least 30 minutes
-    /// apart. Default, and if null: 60, 1440 and 2880 minutes after the end.
+    /// When the viewer is to be asked: one to eight times counted from the scene's end; those of one kind are at
+    /// least 30 minutes apart. Default, and if null: 60, 1440 and 2880 minutes after the end.
     protocol: MaybeUndefined<Vec<SoloCheckInTimeInput>>,
 }
 
 payload!(
     /// The answer to `writeSoloPlan`.
     WriteSoloPlanPayload {
-        /// The plan as it is now.
+        /// The plan after the change.
         solo_plan: SoloPlan
     }
 );
@@ -35,7 +35,7 @@ pub struct SoloPlanMutation;
 
 #[Object]
 impl SoloPlanMutation {
-    /// Changes one's plan for scenes of oneself alone. It holds for scenes that end from now on.
+    /// Changes the viewer's plan for scenes of their own. It applies to scenes that end from now on.
     async fn write_solo_plan(
         &self,
         ctx: &Context<'_>,

@@ -42,51 +42,50 @@ impl Account {
         self.0.display_name().into()
     }
 
-    /// The time zone in which quiet hours and local times are meant.
+    /// The time zone of the person; quiet hours and local times are in it.
     async fn zone(&self) -> TimeZone {
         self.0.row.zone.clone().into()
     }
 
-    /// The hours in which nothing is sent; null: any hour will do.
+    /// The hours of the day in which no reminder is sent; null: reminders may come at any hour.
     async fn quiet_hours(&self) -> Option<QuietHours> {
         self.0.row.reach().rhythm.quiet.map(Into::into)
     }
 
-    /// What of an answer the partner sees unless the answer itself says otherwise.
+    /// What the partner sees of an answer that does not say so itself.
     async fn default_sharing(&self) -> AnswerSharing {
         self.0.row.default_share
     }
 
-    /// Whether pushes are wanted.
+    /// Whether reminders may come as Web Push.
     async fn push_wanted(&self) -> bool {
         self.0.row.push
     }
 
-    /// Whether mails about check-ins are wanted.
+    /// Whether reminders about check-ins may come by e-mail.
     async fn mail_wanted(&self) -> bool {
         self.0.row.mail
     }
 
-    /// Whether nudges are paused.
+    /// Whether reminders are paused now.
     async fn paused(&self, ctx: &async_graphql::Context<'_>) -> bool {
         self.0.row.reach().is_paused(crate::graphql::context(ctx).clock.now())
     }
 
-    /// Until when nudges are paused; null if they are not, or until further notice.
+    /// When the pause ends; null: reminders are not paused, or until `resumeNudges`.
     async fn paused_until(&self, ctx: &async_graphql::Context<'_>) -> Option<DateTime> {
         let until = self.0.row.reach().paused_until?;
         let over = until <= crate::graphql::context(ctx).clock.now();
         (!over && until < FURTHER_NOTICE).then_some(DateTime(until))
     }
 
-    /// Since when nothing of the person is worked on: they withdrew the health-data consent, or the account is about to
-    /// be erased. Null: all goes on.
+    /// Since when the account is on hold: no reminders, and most mutations answer `ON_HOLD`, because the health-data
+    /// consent was withdrawn or the account is about to be erased. Null: it is not.
     async fn on_hold_since(&self) -> Option<DateTime> {
         self.0.row.held_at.map(|at| at.get().into())
     }
 
-    /// Whether the mail server refused the address for good: then only a device can be reached, until
-    /// `retryEmail`.
+    /// Whether the mail server said that the address does not exist: no mail is sent to it until `retryEmail`.
     async fn email_fails(&self) -> bool {
         self.0.row.address_failed_at.is_some()
     }
@@ -97,22 +96,22 @@ impl Account {
         Ok(crate::actions::accounts::account::ways(context, self.0.row.id).await?.into())
     }
 
-    /// When the account began.
+    /// When the account was created.
     async fn created_at(&self) -> DateTime {
         self.0.row.created_at.get().into()
     }
 }
 
-/// Which ways lead to the signed-in person; nobody else sees it. A pause is no part of it.
+/// By which ways reminders can reach the viewer. A pause has no part in it.
 #[derive(SimpleObject)]
 pub struct Reachability {
-    /// Whether a push can: pushes are wanted, and a device takes them.
+    /// Whether a push can reach them: pushes are wanted, and a device is registered.
     by_push: bool,
-    /// Whether a mail about a check-in can: such mails are wanted, and the address is not known to refuse them.
+    /// Whether an e-mail about a check-in can: such mails are wanted, and the address is not known to fail.
     by_mail: bool,
-    /// Whether either can.
+    /// Whether either of them can.
     reachable: bool,
-    /// How things stand, and what to do if reminders cannot come.
+    /// A sentence to show: how things stand, and what to do if reminders cannot arrive.
     sentence: &'static str,
 }
 
@@ -123,7 +122,7 @@ impl From<Ways> for Reachability {
     }
 }
 
-/// Hours of the local day in which nothing is sent; they may run over midnight.
+/// The hours of the local day in which no reminder is sent; they may include midnight.
 #[derive(Clone, Debug, SimpleObject, InputObject)]
 #[graphql(input_name = "QuietHoursInput")]
 pub struct QuietHours {
@@ -145,14 +144,14 @@ impl From<QuietHours> for crate::actions::accounts::account::TypedQuietHours {
     }
 }
 
-/// A statement that is asked for at sign-up, in its current words.
+/// The current text of a consent that is asked for at sign-up.
 #[derive(SimpleObject)]
 pub struct ConsentText {
-    /// Which statement.
+    /// What it asks consent to.
     kind: ConsentKind,
-    /// The version of the words: whoever says yes to them names it.
+    /// The version of the text: pass it when the person agrees.
     version: &'static str,
-    /// The words, in English, as the person reads them.
+    /// The text to show, in English.
     text: &'static str,
 }
 
@@ -162,12 +161,12 @@ impl From<ConsentKind> for ConsentText {
     }
 }
 
-/// A statement that the person makes.
+/// A consent that the person gives.
 #[derive(InputObject)]
 pub struct ConsentInput {
-    /// Which statement.
+    /// What is consented to.
     kind: ConsentKind,
-    /// The version of the words that the person read, as in `consentTexts`.
+    /// The `ConsentText.version` that the person read.
     version: String,
 }
 
@@ -177,16 +176,16 @@ impl From<ConsentInput> for Statement {
     }
 }
 
-/// A statement that the person made.
+/// A consent that the viewer gave.
 #[derive(SimpleObject)]
 pub struct Consent {
-    /// Which statement.
+    /// What was consented to.
     kind: ConsentKind,
-    /// The version of the words that they read.
+    /// The version of the text that the person read.
     version: String,
-    /// When it was made.
+    /// When it was given.
     given_at: DateTime,
-    /// When it was taken back.
+    /// When it was withdrawn; null: it stands.
     withdrawn_at: Option<DateTime>,
 }
 
@@ -201,32 +200,32 @@ impl From<ConsentRow> for Consent {
     }
 }
 
-/// Where a session stands.
+/// The state of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum SessionState {
-    /// The device is signed in.
+    /// It is logged in.
     Active,
-    /// It was ended, since a refresh token of its was used in two places: somebody may have had a copy.
+    /// It was ended because a refresh token of it was used in two places: somebody may have had a copy.
     Copied,
 }
 
-/// One signed-in device.
+/// One device that is, or was, logged in.
 #[derive(SimpleObject)]
 pub struct Session {
     /// The opaque id.
     #[graphql(owned)]
     pub id: ID,
-    /// The device's name. Null: it cannot be read now.
+    /// The name of the device. Null: it cannot be read now.
     label: Readable<String>,
-    /// Where it stands.
+    /// Whether it is logged in.
     state: SessionState,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of this request.
     current: bool,
-    /// When it was signed in, rounded down to the hour.
+    /// When it logged in, rounded down to the hour.
     created_at: DateTime,
-    /// The day on which it last asked for tokens, in one's own time zone.
+    /// The day on which it last refreshed its tokens.
     last_used_on: Date,
-    /// When it was ended, rounded down to the hour; null: it is signed in.
+    /// When it was ended, rounded down to the hour; null: it is logged in.
     ended_at: Option<DateTime>,
 }
 
@@ -245,15 +244,16 @@ impl Session {
     }
 }
 
-/// A device that takes Web Push.
+/// A device that is registered for Web Push.
 #[derive(SimpleObject)]
 pub struct Device {
     /// The opaque id.
     #[graphql(owned)]
     pub id: ID,
-    /// The device's name, at most 60 characters. Null: it cannot be read now.
+    /// The name of the device, at most 60 characters. Null: it cannot be read now.
     label: Readable<String>,
-    /// Whether it shows what a reminder is about; otherwise only that there is one. Null: it cannot be read now.
+    /// Whether the lock screen of the device shows what a reminder is about; false: only that there is a reminder.
+    /// Null: it cannot be read now.
     fuller_words: Readable<bool>,
     /// When it was registered.
     created_at: DateTime,
@@ -267,16 +267,17 @@ impl From<DeviceView> for Device {
     }
 }
 
-/// What a signed-in device holds.
+/// The tokens of a session, for the device to keep.
 #[derive(SimpleObject)]
 pub struct SessionTokens {
-    /// The session's opaque id.
+    /// The id of the session.
     session_id: ID,
-    /// For `Authorization: Bearer …`; a JWT that works for ten minutes.
+    /// For `Authorization: Bearer …`; a JWT that is valid for ten minutes.
     access_token: String,
-    /// When the access token stops working.
+    /// When the access token expires.
     access_token_expires_at: DateTime,
-    /// To be exchanged with `refreshSession`, once. Keep it where only the app can read it.
+    /// Pass it to `refreshSession`, once, before or after the access token expires. Store it where only the app can
+    /// read it.
     refresh_token: String,
 }
 

@@ -9,7 +9,7 @@ use async_graphql::{Context, ID, Object};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// What changed since a cursor.
+/// A batch of changes after a cursor.
 pub struct Changes(pub Batch);
 
 impl Changes {
@@ -29,35 +29,35 @@ impl Changes {
     }
 }
 
-/// What changed since a cursor.
+/// A batch of changes after a cursor.
 #[Object]
 impl Changes {
-    /// Whether to start over: the cursor is too old (changes are kept for 30 days), not of this database, or there was
-    /// none. Then read everything that is shown, after this; from this cursor on nothing is missed.
+    /// Whether to start over, because there was no cursor, it is older than 30 days, or it is of another database.
+    /// Then store `cursor` and read everything that is shown again; nothing is missed from this cursor on.
     async fn reset_required(&self) -> bool {
         self.0.reset_required
     }
 
-    /// The changes, in the order in which to take them. One may come again after a reconnection.
+    /// The changes in order: apply them in it. After a reconnection a change may come again.
     async fn changes(&self) -> Vec<Change<'_>> {
         self.0.changes.iter().map(Change).collect()
     }
 
-    /// How far this goes: keep it once all of the batch is taken, and give it as `after`.
+    /// Store after applying the batch; pass as `after`.
     async fn cursor(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0.cursor.to_string())
     }
 
-    /// Whether there is more already: ask again at once.
+    /// Whether more changes are waiting: ask again at once.
     async fn has_more(&self) -> bool {
         self.0.more
     }
 }
 
-/// One object that changed. It is told to whoever may see the change, and says nothing of what it was.
+/// One object that changed. It goes to everybody who may see the change, and never says what the change was.
 pub struct Change<'a>(&'a ChangeView);
 
-/// One object that changed. It is told to whoever may see the change, and says nothing of what it was.
+/// One object that changed. It goes to everybody who may see the change, and never says what the change was.
 #[Object]
 impl Change<'_> {
     /// What happened.
@@ -65,13 +65,13 @@ impl Change<'_> {
         self.0.kind
     }
 
-    /// The id of the object.
+    /// The id of the object that changed.
     async fn node_id(&self) -> ID {
         self.0.object.as_str().into()
     }
 
-    /// The object as it is now, which may be later than the change. Null: it is no longer there for the signed-in person;
-    /// forget it.
+    /// The object as it is now, perhaps already changed again. Null: the viewer can no longer see it; remove it from
+    /// the cache.
     async fn node(&self, ctx: &Context<'_>) -> Result<Option<Node>, Failure> {
         find_node(ctx, &self.0.object).await
     }

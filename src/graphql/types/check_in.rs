@@ -16,7 +16,7 @@ use crate::graphql::readable::{self, Readable};
 use crate::ids::{PartnerCheckInId, SharedAnswerId, TypedId};
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
-/// One question to the signed-in person about one scene at one due time.
+/// One question to the viewer, about one scene, at one due time.
 pub struct CheckIn(pub CheckInView);
 
 impl From<CheckInView> for CheckIn {
@@ -25,14 +25,15 @@ impl From<CheckInView> for CheckIn {
     }
 }
 
-/// Which part of the check-ins is meant.
+/// A part of the viewer's check-ins by time, whether answered or not; filter those by `states`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum CheckInSpan {
-    /// Not yet due; the next one first.
+    /// Not yet due. The next one comes first.
     Coming,
-    /// Due and open; the oldest first.
+    /// Due and not yet closed; answered and skipped ones are included. The oldest comes first.
     Due,
-    /// Closed; the newest first. An answer still counts for 14 days after the due time.
+    /// Closed; answered and skipped ones are included. The newest comes first. They can be answered until
+    /// `answerableUntil`.
     Past,
 }
 
@@ -46,13 +47,13 @@ impl From<CheckInSpan> for Span {
     }
 }
 
-/// One sign and how much of it there is.
+/// A sign of drop and how strong it is.
 #[derive(Clone, Copy, Debug, SimpleObject, InputObject)]
 #[graphql(input_name = "NoticedSignInput", name = "NoticedSign")]
 pub struct NoticedSignView {
-    /// Which sign.
+    /// The sign.
     pub sign: Sign,
-    /// How much of it.
+    /// How strong it is.
     pub degree: SignDegree,
 }
 
@@ -72,23 +73,23 @@ fn signs(noticed: &[NoticedSign]) -> Vec<NoticedSignView> {
     noticed.iter().copied().map(Into::into).collect()
 }
 
-/// What the signed-in person answered.
+/// The viewer's answer to a check-in.
 #[derive(SimpleObject)]
 pub struct Answer {
-    /// From 1 (very low) to 5 (very well). Null: it cannot be read now.
+    /// How they were, from 1 (very low) to 5 (very well). Null: it cannot be read now.
     mood: Readable<i32>,
-    /// What they noticed in themselves. Null: it cannot be read now.
+    /// The signs of drop that they noticed in themselves. Null: it cannot be read now.
     signs: Readable<Vec<NoticedSignView>>,
-    /// What would help now. Null: it cannot be read now.
+    /// What would help them, in their words; empty: not said. Null: it cannot be read now.
     need: Readable<Text>,
-    /// A note. Null: it cannot be read now.
+    /// A note in their words; empty: none. Null: it cannot be read now.
     note: Readable<Text>,
-    /// What of it the partner sees.
+    /// What the partner sees of the answer.
     sharing: AnswerSharing,
-    /// Until when what is newly shared can be taken back before the partner has seen it: two minutes from then on.
-    /// Null: nothing waits.
+    /// Until when the partner does not see what was newly shared yet, so that it can be taken back unseen: two
+    /// minutes after it was shared. Null: nothing is waiting.
     unseen_until: Option<DateTime>,
-    /// When it was given.
+    /// When it was given, by the phone's clock if `answeredAt` was sent.
     answered_at: DateTime,
 }
 
@@ -106,7 +107,7 @@ impl From<AnswerView> for Answer {
     }
 }
 
-/// One question to the signed-in person about one scene at one due time.
+/// One question to the viewer, about one scene, at one due time.
 #[Object]
 impl CheckIn {
     /// The opaque id.
@@ -119,43 +120,43 @@ impl CheckIn {
         Ok(loaders(ctx).scene(self.0.scene).await?.map(Scene))
     }
 
-    /// When it was to fall due, as agreed.
+    /// When it falls due, as agreed.
     async fn time(&self) -> CheckInTime {
         self.0.times.time.into()
     }
 
-    /// When it falls due. The nudge may come later, out of quiet hours.
+    /// When it falls due. The reminder may come later because of quiet hours.
     async fn due_at(&self) -> DateTime {
         self.0.times.due_at.into()
     }
 
-    /// When no more nudges come for it.
+    /// When it closes: no more reminders come for it, but it can be answered until `answerableUntil`.
     async fn closes_at(&self) -> DateTime {
         self.0.times.closes_at.into()
     }
 
-    /// Until when an answer counts.
+    /// Until when it can be answered: 14 days after `dueAt`.
     async fn answerable_until(&self) -> DateTime {
         answer_ends(self.0.times.due_at).into()
     }
 
-    /// What was done with it.
+    /// What the viewer did with it.
     async fn state(&self) -> CheckInState {
         self.0.state
     }
 
-    /// Until when it is put off.
+    /// Until when it is snoozed; null: it is not.
     async fn snoozed_until(&self) -> Option<DateTime> {
         self.0.snoozed_until.map(Into::into)
     }
 
-    /// The answer.
+    /// The answer; null: none yet.
     async fn answer(&self) -> Option<Answer> {
         self.0.answer.clone().map(Into::into)
     }
 }
 
-/// What the other one chose to share of an answer.
+/// What the partner shared of an answer.
 #[derive(SimpleObject)]
 pub struct SharedAnswer {
     /// The opaque id.
@@ -171,15 +172,16 @@ pub struct SharedAnswer {
     note: Readable<Option<Text>>,
 }
 
-/// A check-in of the other one. Unanswered, skipped, paused and private look the same here: no update.
+/// A check-in of the partner. Unanswered, skipped, paused and unshared ones all look the same: `shared` is null.
 #[derive(SimpleObject)]
 pub struct PartnerCheckIn {
     /// The opaque id.
     #[graphql(owned)]
     pub id: ID,
-    /// When it falls due; a local time by one's own clock, since the other's would tell where they are.
+    /// When it falls due. A local time is taken in the viewer's time zone, since the partner's would tell where they
+    /// are.
     due_at: DateTime,
-    /// Null: no update.
+    /// What the partner shared of the answer. Null: no update; why is never told.
     pub shared: Option<SharedAnswer>,
 }
 

@@ -5,7 +5,7 @@ use crate::domain::protocol::{self as rules, Since, TimeGiven, When, WhenGiven};
 use crate::domain::quiet_hours::spelled_minute;
 use async_graphql::{InputObject, Interface, OneofObject, SimpleObject};
 
-/// When a check-in falls due. More may be added. An app that does not know a kind shows its sentence.
+/// When a check-in falls due. More kinds may be added: for a kind that an app does not know it shows `sentence`.
 #[derive(Clone, Interface)]
 #[graphql(field(
     name = "sentence",
@@ -13,7 +13,7 @@ use async_graphql::{InputObject, Interface, OneofObject, SimpleObject};
     desc = "The time in words, as the end of \"you are asked …\", such as `the next day at 09:00`."
 ))]
 pub enum CheckInTime {
-    /// So long after the scene's end.
+    /// A number of minutes after the scene's end.
     AfterEnd(AfterEnd),
     /// At a local time, so many days after the scene's end.
     OnDay(OnDay),
@@ -23,18 +23,19 @@ pub enum CheckInTime {
     OnDayAfterParting(OnDayAfterParting),
 }
 
-/// So long after the scene's end.
+/// A number of minutes after the scene's end.
 #[derive(Clone, SimpleObject)]
 pub struct AfterEnd {
     /// The time in words.
     sentence: String,
-    /// From 0 to 20160 (14 days).
+    /// Minutes after the scene's end, 0 to 20160 (14 days).
     minutes: u32,
 }
 
-/// At a local time of the person asked, so many days after the scene's end. A scene that ends before 4:00 at night belongs to
-/// the day before, and so does a local time before 4:00. Where clocks change, it is the later instant. One that is over when
-/// the scene ends comes half an hour after that, and each keeps half an hour from the check-ins before it.
+/// At a local time of the person who is asked, a number of days after the scene's end. A scene that ends before 04:00
+/// counts as the day before, and so does a local time before 04:00. Where clocks change, the later of two instants is
+/// meant. If the time is past when the scene ends, the check-in falls due half an hour after the end; each is at
+/// least half an hour after the one before.
 #[derive(Clone, SimpleObject)]
 pub struct OnDay {
     /// The time in words.
@@ -45,16 +46,18 @@ pub struct OnDay {
     local_time: LocalTime,
 }
 
-/// So long after the two parted, after a scene in person. As long as nobody said when they part, there is no such check-in.
+/// A number of minutes after the two part, for scenes in person. As long as `Scene.partedAt` is null, the scene has
+/// no such check-in.
 #[derive(Clone, SimpleObject)]
 pub struct AfterParting {
     /// The time in words.
     sentence: String,
-    /// From 0 to 20160 (14 days).
+    /// Minutes after the two part, 0 to 20160 (14 days).
     minutes: u32,
 }
 
-/// At a local time of the person asked, so many days after the two parted; else as `OnDay` and `AfterParting`.
+/// At a local time of the person who is asked, a number of days after the two part; otherwise like `OnDay` and
+/// `AfterParting`.
 #[derive(Clone, SimpleObject)]
 pub struct OnDayAfterParting {
     /// The time in words.
@@ -90,14 +93,14 @@ pub fn times(protocol: &rules::CheckInProtocol) -> Vec<CheckInTime> {
     protocol.times().iter().copied().map(Into::into).collect()
 }
 
-/// So long after.
+/// A number of minutes after an event.
 #[derive(Clone, InputObject)]
 pub struct AfterInput {
-    /// From 0 to 20160 (14 days).
+    /// Minutes after it, 0 to 20160 (14 days).
     minutes: i32,
 }
 
-/// At a local time of the person asked, so many days after.
+/// At a local time of the person who is asked, a number of days after an event.
 #[derive(Clone, InputObject)]
 pub struct OnDayInput {
     /// From 0 (the same day) to 14.
@@ -106,25 +109,25 @@ pub struct OnDayInput {
     local_time: LocalTime,
 }
 
-/// When a check-in is to fall due: one of these.
+/// When a check-in is to fall due. Exactly one field must be given.
 #[derive(Clone, OneofObject)]
 pub enum CheckInTimeInput {
-    /// So long after the scene's end.
+    /// A number of minutes after the scene's end.
     AfterEnd(AfterInput),
-    /// At a local time, so many days after the scene's end.
+    /// At a local time, a number of days after the scene's end.
     OnDay(OnDayInput),
-    /// So long after the two parted.
+    /// A number of minutes after the two part; for scenes in person.
     AfterParting(AfterInput),
-    /// At a local time, so many days after the two parted.
+    /// At a local time, a number of days after the two part; for scenes in person.
     OnDayAfterParting(OnDayInput),
 }
 
-/// When a check-in of oneself alone is to fall due: one of these.
+/// When a check-in after a scene of the viewer alone is to fall due. Exactly one field must be given.
 #[derive(Clone, OneofObject)]
 pub enum SoloCheckInTimeInput {
-    /// So long after the scene's end.
+    /// A number of minutes after the scene's end.
     AfterEnd(AfterInput),
-    /// At a local time, so many days after the scene's end.
+    /// At a local time, a number of days after the scene's end.
     OnDay(OnDayInput),
 }
 

@@ -6,12 +6,12 @@ use crate::domain::data_rights::ExportState;
 use crate::graphql::types::DateTime;
 use async_graphql::SimpleObject;
 
-/// An erasure of the account that was asked for and can still be undone.
+/// A request to erase the account, while it can still be cancelled.
 #[derive(SimpleObject)]
 pub struct Erasure {
-    /// When it was asked for.
+    /// When it was requested.
     requested_at: DateTime,
-    /// When it takes place, 72 hours later. Until then `cancelErasure` takes it back.
+    /// When the account is erased. Until then `cancelErasure` cancels it.
     erase_at: DateTime,
 }
 
@@ -21,18 +21,19 @@ impl From<ErasureView> for Erasure {
     }
 }
 
-/// Everything that is kept of the person, taken out: a ZIP with one JSON file, the same as a page to read, and a schema.
+/// An export of everything that is stored about the viewer: a ZIP with one JSON file, the same as an HTML page, and a
+/// JSON schema.
 #[derive(SimpleObject)]
 pub struct Export {
-    /// Where it stands.
+    /// Whether it can be fetched yet.
     state: ExportState,
-    /// When it was asked for.
+    /// When it was requested.
     requested_at: DateTime,
-    /// When it was ready.
+    /// When it became ready; null: not yet.
     ready_at: Option<DateTime>,
-    /// When it is thrown away, fetched or not.
+    /// When it is deleted, whether it was fetched or not.
     expires_at: DateTime,
-    /// How many bytes it has, once it is ready; as text, since it may be more than an `Int` holds.
+    /// Its size in bytes, once it is ready, as text, since it may be more than an `Int` holds.
     size: Option<String>,
 }
 
@@ -48,12 +49,12 @@ impl From<ExportView> for Export {
     }
 }
 
-/// Where an export can be fetched, once.
+/// Where an export can be fetched once.
 #[derive(SimpleObject)]
 pub struct ExportDownload {
-    /// The path below the public address. Opened, it shows a button; a POST to it answers with the ZIP.
+    /// The path below the server's public URL. A GET shows a page with a button; a POST answers with the ZIP.
     path: String,
-    /// When it stops working: ten minutes later.
+    /// When the path stops working, ten minutes after it was made.
     expires_at: DateTime,
 }
 

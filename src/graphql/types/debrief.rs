@@ -7,27 +7,27 @@ use crate::domain::debrief::DebriefState;
 use crate::graphql::readable::Readable;
 use async_graphql::SimpleObject;
 
-/// Each one's reflection on a scene; both are shown only when both have written.
+/// What each of the two wrote about a scene afterwards; both can be read only when both have written.
 #[derive(SimpleObject)]
 pub struct SceneDebrief {
-    /// Where they stand. Until one has written oneself it does not tell whether the other has.
+    /// Where the debriefs stand. It never tells whether the partner has written until both have.
     state: DebriefState,
-    /// One's own.
+    /// The viewer's debrief; null: not written.
     mine: Option<OwnDebrief>,
-    /// The other's; null unless both are open.
+    /// The partner's debrief; null unless both can be read.
     partners: Option<PartnerDebrief>,
 }
 
-/// What one wrote about a scene.
+/// The viewer's debrief of a scene.
 #[derive(SimpleObject)]
 pub struct OwnDebrief {
     /// The text. Null: it cannot be read now.
     text: Readable<Text>,
-    /// When it was written, or last replaced. The other does not see it.
+    /// When it was written or last replaced. The partner does not see it.
     written_at: DateTime,
 }
 
-/// What the other one wrote about a scene.
+/// The partner's debrief of a scene.
 #[derive(SimpleObject)]
 pub struct PartnerDebrief {
     /// The text. Null: it cannot be read now.

@@ -11,12 +11,12 @@ use crate::graphql::readable::Readable;
 use crate::graphql::{context, requester};
 use async_graphql::{ComplexObject, Context, ID, OneofObject, SimpleObject};
 
-/// What an authenticator app is set up with. Shown once: it is not to be had again.
+/// What to set an authenticator app up with. It is shown only once.
 #[derive(SimpleObject)]
 pub struct TotpSetup {
-    /// The secret in base 32 (RFC 4648), for typing it into an app.
+    /// The secret in base 32 (RFC 4648), to be typed into an app.
     secret: String,
-    /// The same as an `otpauth:` URI, to be shown as a QR code or opened on the device itself.
+    /// The same as an `otpauth:` URI, to be shown as a QR code, or opened if the app is on the same device.
     uri: String,
 }
 
@@ -26,12 +26,12 @@ impl From<Begun> for TotpSetup {
     }
 }
 
-/// A second factor: a code of the authenticator app, or a recovery code in its place.
+/// A second factor. Exactly one field must be given.
 #[derive(OneofObject)]
 pub enum SecondFactorInput {
     /// The six digits that the authenticator app shows now.
     TotpCode(String),
-    /// A recovery code, which is used up by this.
+    /// A recovery code; it works once.
     RecoveryCode(String),
 }
 
@@ -44,10 +44,10 @@ impl From<SecondFactorInput> for SecondFactor {
     }
 }
 
-/// The second step of a log-in, for an account that has one.
+/// The second step of a log-in, for an account that has an authenticator app.
 #[derive(SimpleObject)]
 pub struct SecondStep {
-    /// For `completeLogIn`, once. It stands for the password: keep it in memory only.
+    /// Pass it to `completeLogIn`, once. It stands for the password: keep it in memory only.
     challenge: String,
     /// When it stops working.
     expires_at: DateTime,
@@ -59,13 +59,13 @@ impl From<Challenge> for SecondStep {
     }
 }
 
-/// What the signed-in person proves themselves with besides their password; nobody else sees it.
+/// What the viewer can log in with besides the password.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct Factors {
-    /// The day since which a log-in by password asks for a code of an authenticator app; null: there is none.
+    /// The day since which a log-in by password needs a code of an authenticator app; null: it does not.
     totp_since: Option<Date>,
-    /// How many recovery codes still work.
+    /// How many recovery codes have not been used.
     recovery_codes_left: i32,
 }
 
@@ -92,9 +92,9 @@ pub struct Passkey {
     pub id: ID,
     /// Its name, at most 60 characters. Null: it cannot be read now.
     label: Readable<String>,
-    /// The day on which it was made, in the person's time zone.
+    /// The day on which it was registered.
     created_on: Date,
-    /// The day on which it was used last, likewise; null: not yet.
+    /// The day on which it was last used; null: never.
     last_used_on: Option<Date>,
 }
 
@@ -112,7 +112,7 @@ impl From<PasskeyView> for Passkey {
 /// A passkey ceremony that was begun (WebAuthn Level 3). It can be finished once, within five minutes.
 #[derive(SimpleObject)]
 pub struct PasskeyCeremony {
-    /// For the mutation that finishes it.
+    /// Pass it to the mutation that finishes the ceremony.
     ceremony: String,
     /// The options as JSON text. In a browser: `JSON.parse` it, then `PublicKeyCredential.parseCreationOptionsFromJSON`
     /// or `parseRequestOptionsFromJSON`. On Android it is the `requestJson` of Credential Manager as it stands.

@@ -7,53 +7,55 @@ use crate::graphql::context;
 use crate::graphql::errors::Failure;
 use async_graphql::{Context, Object, SimpleObject};
 
-/// Plain words on drop: what it is, what helps each role, and what to do when it does not pass. It never diagnoses.
+/// Plain texts on drop: what it is, what helps in each role, and what to do when it does not pass. They are no
+/// diagnosis.
 pub struct Guidance;
 
-/// One text.
+/// One text on drop.
 #[derive(SimpleObject)]
 pub struct GuidanceTopic {
-    /// What it is about: stable, for choosing a topic or a picture for it.
+    /// A stable name, to choose a topic or a picture by.
     key: GuidanceTopicKey,
-    /// One line, in English.
+    /// A title of one line, in English.
     title: &'static str,
-    /// The text, in English; no paragraph has a line break.
+    /// The text in English, a paragraph an entry, without line breaks.
     paragraphs: &'static [String],
-    /// For whom it is: all roles unless it speaks to one of them.
+    /// The roles that it is written for; all roles if it is for everybody.
     roles: &'static [Role],
 }
 
-/// Whom one can call.
+/// Help lines that one can call.
 #[derive(SimpleObject)]
 pub struct HelpLines {
-    /// The lines, by country.
+    /// The help lines, ordered by country.
     lines: Vec<HelpLine>,
-    /// A sentence to show beside them; if there are none, it says so and what else one can do.
+    /// A sentence to show with them; if there are none, it says so and what else to do.
     sentence: &'static str,
 }
 
-/// A help line, as whoever runs the service set it.
+/// A help line, as whoever runs the server entered it.
 #[derive(SimpleObject)]
 pub struct HelpLine {
-    /// The country that it is for, ISO 3166-1 alpha-2.
+    /// The country that it serves, ISO 3166-1 alpha-2.
     country: &'static str,
-    /// What it calls itself.
+    /// Its name.
     name: String,
-    /// As one dials it there; null: there is a page only.
+    /// Its number as dialled in that country; null: it has a web page only.
     phone: Option<String>,
-    /// Its page, `https`; null: there is a number only.
+    /// Its web page, `https`; null: it has a number only.
     url: Option<String>,
-    /// When somebody is there, in words.
+    /// When it is open, in words.
     hours: Option<String>,
 }
 
-/// Plain words on drop: what it is, what helps each role, and what to do when it does not pass. It never diagnoses.
+/// Plain texts on drop: what it is, what helps in each role, and what to do when it does not pass. They are no
+/// diagnosis.
 #[Object]
 impl Guidance {
-    /// The texts, in the order in which they read well.
+    /// The texts, in the order in which they are best read.
     async fn topics(
         &self,
-        #[graphql(desc = "Only those for this role; default: all.")] role: Option<Role>,
+        #[graphql(desc = "Only topics for this role; default: all.")] role: Option<Role>,
     ) -> Vec<GuidanceTopic> {
         let wanted = |topic: &&guidance::Topic| role.is_none_or(|role| topic.roles.contains(&role));
         let topics = guidance::topics().iter().filter(wanted).map(|topic| GuidanceTopic {
@@ -65,11 +67,11 @@ impl Guidance {
         topics.collect()
     }
 
-    /// Whom one can call. The service knows of nobody's country: the app asks, or shows all.
+    /// Help lines. The server does not know where anybody is: ask for the country, or show all.
     async fn help_lines(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only those for this country, ISO 3166-1 alpha-2 such as `DE`; default: all.")]
+        #[graphql(desc = "Only help lines of this country, ISO 3166-1 alpha-2 such as `DE`; default: all.")]
         country: Option<String>,
     ) -> Result<HelpLines, Failure> {
         let unknown = Failure::BadArgument("country must be an ISO 3166-1 alpha-2 code such as DE.");

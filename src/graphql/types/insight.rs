@@ -19,74 +19,75 @@ use async_graphql::{Context, Object, SimpleObject};
 /// rests on the latest 200 scenes that the person answered about.
 pub struct Insight(pub Opened<Found>);
 
-/// What was given after scenes that went well for the person: well (4 or 5) at least once and low (1 or 2) at no time
-/// that was answered about.
+/// What was given after scenes that went well: scenes about which the viewer answered 4 or 5 at least once and never
+/// 1 or 2.
 #[derive(SimpleObject)]
 pub struct ComfortInsight {
     /// How many scenes went well.
     scenes_well: usize,
-    /// What the person got after at least two of them, the most frequent first; empty below three scenes in all.
+    /// What the viewer got after at least two of them, the most frequent first. Empty if there are fewer than three
+    /// scenes in all.
     found: Vec<ComfortFinding>,
 }
 
-/// One comfort.
+/// How often one comfort was given when it went well.
 #[derive(SimpleObject)]
 pub struct ComfortFinding {
-    /// Which.
+    /// The comfort.
     comfort: Comfort,
-    /// After how many scenes that went well the person got it.
+    /// After how many of the scenes that went well the viewer got it.
     when_well: usize,
-    /// After how many scenes in all.
+    /// After how many of all scenes the viewer got it.
     scenes: usize,
 }
 
-/// A stretch of hours after scenes, and the answers that were given in it.
+/// The answers that were given in one stretch of hours after scenes.
 #[derive(SimpleObject)]
 pub struct LowStretch {
-    /// It begins so many hours after a scene's end.
+    /// The stretch begins this many hours after a scene's end.
     from_hours: u32,
-    /// It ends before so many hours; null: never.
+    /// It ends before this many hours; null: it has no end.
     until_hours: Option<u32>,
     /// How many answers were given in it.
     answers: usize,
     /// How many of them were low: mood 1 or 2.
     lows: usize,
-    /// Whether lows tend to come in it: at least two, and one answer of three.
+    /// Whether lows tend to come in it: at least two, and at least a third of the answers.
     tends_low: bool,
 }
 
-/// A suggested protocol, for the person to propose or not. The usual check-ins stay in it, and the times at which own
-/// lows tend to come are added.
+/// A suggestion when check-ins might fall due, for the person to propose or not: the default times, and times at
+/// which the viewer's lows tend to come.
 #[derive(SimpleObject)]
 pub struct SuggestedProtocol {
-    /// When check-ins would fall due: all of the kind `AfterEnd`; null: too little to say.
+    /// When check-ins would fall due, each as `AfterEnd`; null: there are too few answers for a suggestion.
     protocol: Option<Vec<CheckInTime>>,
-    /// What there is to say of it as a whole.
+    /// A sentence to show for the whole suggestion.
     sentence: String,
-    /// Why, by the check-ins' times.
+    /// Why, in the order of the check-ins.
     reasons: Vec<SuggestionReason>,
 }
 
-/// One reason of a suggestion, with what it rests on.
+/// One reason of a suggestion, and what it rests on.
 #[derive(SimpleObject)]
 pub struct SuggestionReason {
-    /// The check-in that it speaks for, in minutes after a scene's end.
+    /// The check-in that it is for, in minutes after a scene's end.
     offset_minutes: u32,
-    /// Whether that check-in is none of the usual ones.
+    /// Whether that check-in is not one of the default times.
     added: bool,
-    /// When the lows came, and how many.
+    /// The answers that it rests on.
     stretch: LowStretch,
-    /// The reason in words.
+    /// The reason as a sentence to show.
     sentence: String,
 }
 
-/// One's own answers about one scene.
+/// The viewer's answers about one scene, for a chart.
 pub struct SceneCourse(CourseView);
 
-/// One answer.
+/// The mood of one answer, for a chart.
 #[derive(SimpleObject)]
 pub struct MoodPoint {
-    /// How many minutes after the scene's end it was given.
+    /// Minutes from the scene's end to the answer.
     minutes_since: u32,
     /// From 1 (very low) to 5 (very well). Null: it cannot be read now.
     mood: Readable<i32>,
@@ -122,22 +123,21 @@ impl From<PointView> for MoodPoint {
     }
 }
 
-/// What the signed-in person's own answers show over time; nobody else ever sees it. It counts, and judges nobody. It
-/// rests on the latest 200 scenes that the person answered about: while one of these answers cannot be read now, all but
-/// `courses` is null.
+/// What the viewer's answers show over time; nobody else ever sees it. It covers the latest 200 scenes that the
+/// viewer answered about. While one of these answers cannot be read, every field but `courses` is null.
 #[Object]
 impl Insight {
-    /// How many scenes it rests on.
+    /// How many scenes it covers.
     async fn scenes(&self) -> Readable<usize> {
         readable::of(&self.0, |found| found.scenes)
     }
 
-    /// How many answers it rests on.
+    /// How many answers it covers.
     async fn answers(&self) -> Readable<usize> {
         readable::of(&self.0, |found| found.answers)
     }
 
-    /// What was given when it went well.
+    /// What was given after scenes that went well.
     async fn comforts(&self) -> Readable<ComfortInsight> {
         readable::of(&self.0, |insight| {
             let found = insight.comforts.iter().copied().map(Into::into).collect();
@@ -145,12 +145,12 @@ impl Insight {
         })
     }
 
-    /// When own answers were given and lows came, in hours since a scene's end; always the same six stretches.
+    /// In which hours after a scene's end low answers were given; always the same six stretches.
     async fn lows(&self) -> Readable<Vec<LowStretch>> {
         readable::of(&self.0, |found| found.lows.iter().copied().map(Into::into).collect())
     }
 
-    /// When check-ins might fall due, for all that the answers show.
+    /// A suggestion when check-ins might fall due.
     async fn suggestion(&self) -> Readable<SuggestedProtocol> {
         readable::of(&self.0, |found| {
             let suggestion = found.suggestion.clone();
@@ -162,7 +162,8 @@ impl Insight {
         })
     }
 
-    /// One's own answers scene by scene, the latest end first; all scenes that one answered about. At most 50 at once.
+    /// The viewer's answers scene by scene, the scene that ended last first; all scenes with an answer. At most 50 at
+    /// once.
     async fn courses(
         &self,
         ctx: &Context<'_>,
@@ -178,7 +179,7 @@ impl Insight {
     }
 }
 
-/// One's own answers about one scene.
+/// The viewer's answers about one scene, for a chart.
 #[Object]
 impl SceneCourse {
     /// The scene.
@@ -191,18 +192,18 @@ impl SceneCourse {
         self.0.ended_at.into()
     }
 
-    /// The answers, by when they were given.
+    /// The answers, in the order in which they were given.
     async fn points(&self) -> Vec<MoodPoint> {
         self.0.points.iter().copied().map(Into::into).collect()
     }
 }
 
-/// How many promises the two of a link kept together lately. There is one number for both: it ranks nobody.
+/// How many promises the two people of a link kept lately. It is one number for both and ranks nobody.
 #[derive(SimpleObject)]
 pub struct PromisesKept {
-    /// Each check-in's time is one promise of each to reach out to the other; it is kept by an outreach that was
-    /// recorded for the time between the check-in before it closed and it closes itself. Scenes that ended within the
-    /// last 90 days count. What somebody answered, skipped, paused or kept private has no part in it.
+    /// Each check-in time is one promise of each to get in touch with the other. It counts as kept if an outreach was
+    /// recorded for the time from the close of the check-in before to its own close. Scenes that ended within the
+    /// last 90 days count; answers have no part in it.
     count: usize,
     /// The same in words.
     sentence: String,

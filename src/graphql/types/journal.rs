@@ -9,7 +9,7 @@ use crate::graphql::loaders;
 use crate::graphql::readable::Readable;
 use async_graphql::{Context, ID, Object};
 
-/// One entry of the signed-in person's journal; nobody else ever sees it.
+/// One entry of the viewer's journal; nobody else ever sees it.
 pub struct JournalEntry(pub JournalView);
 
 impl From<JournalView> for JournalEntry {
@@ -18,7 +18,7 @@ impl From<JournalView> for JournalEntry {
     }
 }
 
-/// One entry of the signed-in person's journal; nobody else ever sees it.
+/// One entry of the viewer's journal; nobody else ever sees it.
 #[Object]
 impl JournalEntry {
     /// The opaque id.
@@ -26,7 +26,7 @@ impl JournalEntry {
         self.0.id.to_string().into()
     }
 
-    /// What was written. Null: it cannot be read now.
+    /// The text. Null: it cannot be read now.
     async fn text(&self) -> Readable<Text> {
         self.0.text.clone().map(Text).into()
     }
@@ -37,12 +37,12 @@ impl JournalEntry {
         Ok(loaders(ctx).scene(id).await?.map(Scene))
     }
 
-    /// The instant under which it stands in the journal.
+    /// The instant under which the journal shows it.
     async fn written_at(&self) -> DateTime {
         self.0.written_at.into()
     }
 
-    /// When it was last changed; null: never.
+    /// When it was last edited; null: never.
     async fn edited_at(&self) -> Option<DateTime> {
         self.0.edited_at.map(Into::into)
     }

@@ -24,12 +24,12 @@ pub use scalars::{Date, DateTime, LocalTime, TimeZone};
 
 use async_graphql::Enum;
 
-/// Which of the two people of a link is meant, seen by the signed-in person.
+/// One of the two people of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum Who {
-    /// The signed-in person.
+    /// The viewer.
     Me,
-    /// The other one.
+    /// The viewer's partner.
     Partner,
 }
 

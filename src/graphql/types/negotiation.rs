@@ -17,43 +17,43 @@ use crate::ids::AccountId;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use std::sync::Arc;
 
-/// What one person needs after a scene. Texts are plain.
+/// What one person needs after a scene.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Needs {
-    /// What helps; each once.
+    /// What helps; each at most once.
     pub comforts: Vec<Comfort>,
     /// What to avoid; at most 20 entries of at most 200 characters.
     pub avoid: Vec<Text>,
-    /// What brings one back; at most 500 characters.
+    /// What brings the person back to themselves; at most 500 characters.
     pub grounding: Text,
     /// What to eat and drink; at most 500 characters.
     pub food_and_drink: Text,
-    /// Words that help; at most 500 characters.
+    /// Words that help the person; at most 500 characters.
     pub words: Text,
-    /// How to be contacted, the dearest first; each once.
+    /// How to contact the person, the most welcome way first; each at most once.
     pub contact: Vec<ContactWay>,
-    /// Space or closeness; null: not said.
+    /// Whether the person wants company; null: not said.
     pub nearness: Option<Nearness>,
     /// Anything else; at most 4000 characters.
     pub anything_else: Text,
 }
 
-/// What changes in what one needs after a scene. A patch: what is left out stays as last written, and null clears it.
+/// Changes what one person needs after a scene. A patch: what is left out stays as last written, and null clears it.
 #[derive(InputObject)]
 pub struct NeedsInput {
-    /// What helps; each once.
+    /// What helps; each at most once.
     comforts: MaybeUndefined<Vec<Comfort>>,
     /// What to avoid; at most 20 entries of at most 200 characters.
     avoid: MaybeUndefined<Vec<String>>,
-    /// What brings one back; at most 500 characters.
+    /// What brings the person back to themselves; at most 500 characters.
     grounding: MaybeUndefined<String>,
     /// What to eat and drink; at most 500 characters.
     food_and_drink: MaybeUndefined<String>,
-    /// Words that help; at most 500 characters.
+    /// Words that help the person; at most 500 characters.
     words: MaybeUndefined<String>,
-    /// How to be contacted, the dearest first; each once.
+    /// How to contact the person, the most welcome way first; each at most once.
     contact: MaybeUndefined<Vec<ContactWay>>,
-    /// Space or closeness.
+    /// Whether the person wants company.
     nearness: MaybeUndefined<Nearness>,
     /// Anything else; at most 4000 characters.
     anything_else: MaybeUndefined<String>,
@@ -99,46 +99,47 @@ impl From<NeedsInput> for NeedsPatch {
     }
 }
 
-/// One person's Needs in a Revision.
+/// What one of the two needs, in a Revision.
 #[derive(SimpleObject)]
 pub struct PersonsNeeds {
-    /// Whose.
+    /// Whose Needs.
     who: Who,
-    /// Null: not written when the Revision was proposed, or erased, or they cannot be read now, and `errors` tells which.
+    /// The Needs. Null: they were not written when the Revision was proposed, were erased, or cannot be read now, and
+    /// `errors` tells which.
     needs: Readable<Option<Needs>>,
-    /// Whether they are gone because whoever wrote them erased their account.
+    /// Whether they were erased together with the account of whoever wrote them.
     erased: bool,
 }
 
 /// What both agree on together.
 #[derive(SimpleObject)]
 pub struct Terms {
-    /// Whether the texts are gone because whoever proposed them erased their account; each then reads `erased`.
+    /// Whether the texts were erased together with the account of whoever proposed them; each then reads `erased`.
     erased: bool,
-    /// Limits, in their words.
+    /// The limits of both.
     limits: Text,
     /// The signal that stops everything.
     stop_signal: Text,
     /// When check-ins fall due, in the order in which they are likely to come.
     protocol: Vec<CheckInTime>,
-    /// How and when they want to be in touch.
+    /// How and when the two want to be in touch.
     contact_plan: Text,
-    /// What a partner may be told would be welcome; null: nothing, and no partner is ever told.
+    /// What a partner may be told would be welcome; null: a partner is never told.
     partner_alert: Option<ContactWay>,
 }
 
-/// One person's yes to one Revision.
+/// One person's agreement to one Revision.
 #[derive(SimpleObject)]
 pub struct Agreement {
-    /// Whose.
+    /// Who agreed.
     who: Who,
-    /// When it was given.
+    /// When they agreed.
     agreed_at: DateTime,
-    /// When it was taken back.
+    /// When they withdrew it; null: it stands.
     withdrawn_at: Option<DateTime>,
 }
 
-/// One immutable text of a negotiation.
+/// One text of a link's negotiation. It never changes, except that somebody's words may be erased.
 pub struct Revision {
     outline: RevisionOutline,
     /// The text, where it was opened already; else it is when it is asked for.
@@ -166,7 +167,7 @@ impl Revision {
     }
 }
 
-/// One immutable text of a negotiation.
+/// One text of a link's negotiation. It never changes, except that somebody's words may be erased.
 #[Object]
 impl Revision {
     /// The opaque id.
@@ -179,17 +180,17 @@ impl Revision {
         Ok(loaders(ctx).link(self.outline.link).await?.map(PartnerLink))
     }
 
-    /// Its number in the link, from 1.
+    /// Its number on the link, from 1.
     async fn number(&self) -> i32 {
         self.outline.number
     }
 
-    /// Where it stands.
+    /// Whether it is proposed, agreed, superseded or withdrawn.
     async fn state(&self) -> RevisionState {
         self.outline.state
     }
 
-    /// Who proposed it; null: an account that is gone.
+    /// Who proposed it; null: an account that was erased.
     async fn author(&self) -> Option<Who> {
         self.outline.author.map(|account| Who::of(account, self.me))
     }
@@ -199,13 +200,13 @@ impl Revision {
         self.outline.created_at.into()
     }
 
-    /// What `agreeToRevision` must name: it covers the whole text, in hex, and stays when somebody's words are erased.
-    /// While a part of the text cannot be read, nobody can agree to it: `agreeToRevision` answers with an error.
+    /// A hash of the whole text, in hex, which `agreeToRevision` must name; it stays the same when words are erased.
+    /// While a part of the text cannot be read, `agreeToRevision` fails.
     async fn content_hash(&self) -> &str {
         &self.outline.content_hash
     }
 
-    /// Each one's Needs. Null: they cannot be read now, and no app should offer a yes to this Revision.
+    /// What each of the two needs. Null: it cannot be read now; do not offer to agree.
     async fn needs(&self, ctx: &Context<'_>) -> Readable<Vec<PersonsNeeds>> {
         let needs = async {
             let text = self.text(ctx).await?;
@@ -220,7 +221,7 @@ impl Revision {
         needs.await.into()
     }
 
-    /// What both agree on together. Null: it cannot be read now, and no app should offer a yes to this Revision.
+    /// What both agree on together. Null: it cannot be read now; do not offer to agree.
     async fn terms(&self, ctx: &Context<'_>) -> Readable<Terms> {
         let terms = async {
             let text = self.text(ctx).await?;
@@ -238,7 +239,7 @@ impl Revision {
         terms.await.into()
     }
 
-    /// Every yes that it got, the oldest first.
+    /// Every agreement to it, the oldest first.
     async fn agreements(&self) -> Vec<Agreement> {
         let yeses = self.outline.agreements.iter();
         yeses
@@ -250,13 +251,13 @@ impl Revision {
             .collect()
     }
 
-    /// The paths of the fields in which this text differs from another Revision's, such as `terms.limits` or
-    /// `needs.partners.words`. Null: there is no such other Revision on this link, or one of the two texts cannot be read
-    /// now, and `errors` tells which.
+    /// The paths of the fields in which it differs from another Revision of the link, such as `terms.limits` or
+    /// `needs.partners.words`. Null: there is no such Revision, or one of the two texts cannot be read now, and
+    /// `errors` tells which.
     async fn changes_since(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The other Revision's number; default: the one before.")] number: Option<i32>,
+        #[graphql(desc = "The number of the other Revision; default: the one before.")] number: Option<i32>,
     ) -> Readable<Option<Vec<String>>> {
         self.changes(ctx, number).await.into()
     }

@@ -16,39 +16,38 @@ use async_graphql::{Context, Enum, ID, Object};
 /// one person about the same time is one message, with a reason for each.
 pub struct Nudge(pub NudgeView);
 
-/// One message to the signed-in person on one channel: a push on their screen, or a mail in their inbox. Whatever is for
-/// one person about the same time is one message, with a reason for each. Until they went out as one, each is a message of
-/// its own.
+/// One message to the viewer: a Web Push or an e-mail. What is for one person at about the same time goes out as one
+/// message, with a reason for each; until it goes out, each reason is a nudge of its own.
 #[Object]
 impl Nudge {
-    /// The opaque id; a push carries it as `nudge`. `node` may answer with another id: that of the message that this one
-    /// went out with. Then forget the old one.
+    /// The opaque id; a push carries it as `nudge`. `node` may answer with another id: that of the message that this
+    /// one went out with. Then forget this one.
     pub async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
-    /// The way that it takes, or took.
+    /// How it is sent.
     async fn channel(&self) -> Channel {
         self.0.channel
     }
 
-    /// Where it stands.
+    /// Whether it was sent.
     async fn state(&self) -> NudgeState {
         self.0.state
     }
 
-    /// When it may go out.
+    /// When it is to be sent, or was at the earliest.
     async fn send_at(&self) -> DateTime {
         self.0.send_at.into()
     }
 
-    /// When it went out, was dropped or was given up.
+    /// When it was sent, dropped or given up; null: it is waiting.
     async fn finished_at(&self) -> Option<DateTime> {
         self.0.finished_at.map(Into::into)
     }
 
-    /// Why it came: at least one reason, seldom more than three, never more than 50. They tell nothing of what the other
-    /// person did.
+    /// Why it is sent: at least one reason, seldom more than three, never more than 50. They never tell what the
+    /// partner did.
     async fn reasons(&self) -> Vec<NudgeReason> {
         self.0.reasons.iter().cloned().map(NudgeReason).collect()
     }
@@ -57,7 +56,7 @@ impl Nudge {
 /// One of the reasons of a message, for its recipient alone.
 pub struct NudgeReason(ReasonView);
 
-/// One of the reasons of a message: what it is about, and how its time was reckoned. For its recipient alone.
+/// One reason of a message: what it is about, and how its time was worked out. Only the recipient sees it.
 #[Object]
 impl NudgeReason {
     /// What it is for.
@@ -65,30 +64,30 @@ impl NudgeReason {
         self.0.kind.into()
     }
 
-    /// What it means, for the signed-in person alone; a lock screen never shows it.
+    /// What it says, for inside the app: a lock screen never shows it.
     async fn message(&self) -> &str {
         self.0.message
     }
 
-    /// The check-in to answer; null if it is about reaching out, and of a mail that is about the account.
+    /// The check-in to answer; null: there is none to answer.
     async fn check_in(&self, ctx: &Context<'_>) -> Result<Option<CheckIn>, Failure> {
         let Some(id) = self.0.check_in else { return Ok(None) };
         Ok(loaders(ctx).check_in(id).await?.map(CheckIn))
     }
 
-    /// The scene that it is about; null: none, or it is not told.
+    /// The scene that it is about; null: it is about none, or the scene is not told.
     async fn scene(&self, ctx: &Context<'_>) -> Result<Option<Scene>, Failure> {
         let Some(id) = self.0.scene else { return Ok(None) };
         Ok(loaders(ctx).scene(id).await?.map(Scene))
     }
 
-    /// The link that it is about; null: of a scene of oneself alone, and of a mail that is about the account.
+    /// The link that it is about; null: it is about the account, or about a scene of the viewer alone.
     async fn link(&self, ctx: &Context<'_>) -> Result<Option<PartnerLink>, Failure> {
         let Some(id) = self.0.link else { return Ok(None) };
         Ok(loaders(ctx).link(id).await?.map(PartnerLink))
     }
 
-    /// The agreed Revision that the scene stood under; null: none, so that the usual plan holds, or one's own.
+    /// The agreed Revision that applies; null: none does, and the default times or the viewer's own plan apply.
     async fn revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
         let (Some(id), Some(link)) = (self.0.revision, self.0.link) else { return Ok(None) };
         let me = requester(ctx)?.account;
@@ -96,47 +95,48 @@ impl NudgeReason {
         Ok(all.into_iter().find(|outline| outline.id == id).map(|outline| Revision::new(outline, me)))
     }
 
-    /// The rule by which it came.
+    /// The rule by which it is sent.
     async fn rule(&self) -> ExplanationRule {
         self.0.explanation.rule
     }
 
-    /// When it was due by itself, quiet hours and all: it may have come earlier, with another one. What tells that the other
-    /// would welcome something was due when it came.
+    /// When it was due by itself, after quiet hours. The message may have been sent earlier, together with another
+    /// one.
     async fn due_at(&self) -> DateTime {
         self.0.explanation.due_at.into()
     }
 
-    /// How its time was reckoned, in plain words, one sentence an entry, in the reader's time zone of now; at most ten.
+    /// How its time was worked out, a sentence an entry, in the viewer's current time zone; at most ten.
     async fn sentences(&self) -> &[String] {
         &self.0.explanation.sentences
     }
 }
 
-/// What a reason is for: a step of a check-in's ladder, or what else a message can be about. More may be added.
+/// What a reason is for. More may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum NudgeReasonKind {
-    /// Asks the subject how they are.
+    /// Asks the viewer how they are, when a check-in falls due.
     Ask,
-    /// Asks by e-mail, when the push was not answered.
+    /// Asks by e-mail, when three hours have passed without an answer.
     Email,
     /// Asks once more, three hours after the e-mail.
     AskAgain,
-    /// Tells the partner that reaching out would be welcome; only with the subject's consent.
+    /// Tells the viewer that the partner would welcome it if they got in touch; sent only with the partner's
+    /// permission.
     TellPartner,
-    /// Reminds the partner to reach out, whatever the subject does.
+    /// Reminds the viewer to get in touch with the partner, whatever either of them answered.
     ReachOut,
-    /// The partner asked by hand to hear from the person.
+    /// The partner asked to hear from the viewer.
     Plea,
-    /// Confirms an address; asked for by the person.
+    /// Asks to confirm the e-mail address at sign-up.
     ConfirmAddress,
-    /// Resets a password; asked for by the person.
+    /// Lets the person set a new password, as they asked.
     ResetPassword,
-    /// Tells that a session was ended, since its sign-in was used in two places.
+    /// Tells that a session was ended because its refresh token was used in two places.
     SignedOut,
-    /// Confirms another address of an account; asked for by the person.
+    /// Asks to confirm a new e-mail address of the account.
     ConfirmNewAddress,
-    /// Tells the address of an account that another one was asked for.
+    /// Tells the current e-mail address that a change to another one was asked for.
     AddressChange,
     /// Tells that something changed in how the account is protected.
     SecurityChange,

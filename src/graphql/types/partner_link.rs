@@ -19,7 +19,7 @@ use crate::graphql::readable::{self, Readable};
 use crate::graphql::{context, loaders, requester};
 use async_graphql::{Context, ID, Object, SimpleObject};
 
-/// The tie of two accounts, seen by one of them.
+/// The link of two people, as the viewer sees it.
 pub struct PartnerLink(pub LinkView);
 
 impl From<LinkView> for PartnerLink {
@@ -28,15 +28,15 @@ impl From<LinkView> for PartnerLink {
     }
 }
 
-/// One person's side of a link.
+/// What one of the two people shows on a link.
 #[derive(SimpleObject)]
 pub struct LinkSide {
-    /// Whose side.
+    /// Which of the two.
     who: Who,
-    /// The name that this person chose to show. Once the link has ended, the other's is the one of then; `Former partner`
-    /// for somebody who erased their account. Null: it cannot be read now.
+    /// The name that this person chose to show. Once the link has ended, the partner's name is the one of that time;
+    /// `Former partner` if they erased their account. Null: it cannot be read now.
     display_name: Readable<String>,
-    /// The default role on scenes of this link; null for somebody who erased their account.
+    /// Their default role for scenes of this link; null: they erased their account.
     role: Option<Role>,
 }
 
@@ -44,7 +44,7 @@ fn side(view: &SideView, who: Who) -> LinkSide {
     LinkSide { who, display_name: view.display_name.clone().into(), role: Some(view.role) }
 }
 
-/// The tie of two accounts, seen by one of them.
+/// The link of two people, as the viewer sees it.
 #[Object]
 impl PartnerLink {
     /// The opaque id.
@@ -52,17 +52,17 @@ impl PartnerLink {
         self.0.id.to_string().into()
     }
 
-    /// Where the link stands.
+    /// Whether it is open, active or ended.
     async fn state(&self) -> LinkState {
         self.0.status
     }
 
-    /// One's own side.
+    /// The viewer's side.
     async fn me(&self) -> LinkSide {
         side(&self.0.mine, Who::Me)
     }
 
-    /// The other's side; null until somebody has accepted.
+    /// The partner's side; null: nobody has accepted yet.
     async fn partner(&self) -> Option<LinkSide> {
         let name = || Ok::<_, Failure>(data_rights::GONE_NAME.to_owned());
         let gone = || LinkSide { who: Who::Partner, display_name: name().into(), role: None };
@@ -70,37 +70,36 @@ impl PartnerLink {
         there.or_else(|| self.0.partner_gone.then(gone))
     }
 
-    /// Whether the partner may be told, after three unanswered nudges, that reaching out would be welcome. One's own
-    /// choice; the partner does not see it. It takes effect only under an agreement that says what may be told.
+    /// Whether the partner may be told, when the viewer has left three reminders unanswered, that getting in touch
+    /// would be welcome. It takes effect only if the agreed terms name a `partnerAlert`. The partner does not see
+    /// this choice.
     async fn alert_permission(&self) -> Permission {
         self.0.mine.alert_allowed.into()
     }
 
-    /// Whether one may be woken in one's quiet hours when the partner asks to hear from one. One's own choice; the partner
-    /// does not see it.
+    /// Whether a plea of the partner may wake the viewer in quiet hours. The partner does not see this choice.
     async fn night_plea_permission(&self) -> Permission {
         self.0.mine.pleas_at_night.into()
     }
 
-    /// One's own pleas of the last seven days, the latest first; at most 20. The other's are not here: they come as a
-    /// nudge.
+    /// The viewer's pleas of the last seven days, the latest first; at most 20. The partner's arrive as nudges.
     async fn my_pleas(&self, ctx: &Context<'_>) -> Result<Vec<Plea>, Failure> {
         let account = requester(ctx)?.account;
         Ok(plea::list(context(ctx), account, self.0.id).await?.into_iter().map(Plea::from).collect())
     }
 
-    /// Whether one wants to see how many promises the two kept. One's own choice; the partner does not see it.
+    /// Whether the viewer wants to see how many promises the two kept. The partner does not see this choice.
     async fn promise_count_wanted(&self) -> bool {
         self.0.mine.promise_count_wanted
     }
 
-    /// How many promises the two kept lately; both see it or none. Null unless the link is active and both want it; as
-    /// soon as either takes that back it is gone for both.
+    /// How many promises the two kept lately. Null unless the link is active and both want to see it; if either no
+    /// longer does, it is null for both.
     async fn promises_kept(&self, ctx: &Context<'_>) -> Result<Option<PromisesKept>, Failure> {
         Ok(loaders(ctx).promises_kept(self.0.id).await?.map(Into::into))
     }
 
-    /// One's own Needs as last written; they become part of the next Revision. Null: not written, or they cannot be read
+    /// The viewer's Needs as last written; the next Revision takes them up. Null: not written, or they cannot be read
     /// now, and `errors` tells which.
     async fn my_needs(&self) -> Readable<Option<Needs>> {
         readable::of(&self.0.mine.needs, |needs| needs.clone().map(Into::into))
@@ -111,27 +110,27 @@ impl PartnerLink {
         self.0.created_at.into()
     }
 
-    /// Until when the invitation's code works, while it is open.
+    /// When the code of the invitation stops working; null: it has been accepted or has ended.
     async fn invitation_expires_at(&self) -> Option<DateTime> {
         self.0.code_expires_at.map(Into::into)
     }
 
-    /// When it was accepted.
+    /// When it was accepted; null: not yet.
     async fn active_at(&self) -> Option<DateTime> {
         self.0.active_at.map(Into::into)
     }
 
-    /// When it ended.
+    /// When it ended; null: it has not.
     async fn ended_at(&self) -> Option<DateTime> {
         self.0.ended_at.map(Into::into)
     }
 
-    /// What to know before one ends the link: what the other will and will not see. Show it before `endLink`.
+    /// What to show before `endLink`: what the partner will and will not see.
     async fn before_ending(&self) -> &'static [&'static str] {
         data_rights::BEFORE_ENDING_A_LINK
     }
 
-    /// The Revisions, the newest first: the full history stays readable. At most 50 at once.
+    /// All Revisions, the newest first. At most 50 at once.
     async fn revisions(
         &self,
         ctx: &Context<'_>,
@@ -157,7 +156,7 @@ impl PartnerLink {
         Ok(all.into_iter().next().map(|outline| Revision::new(outline, account)))
     }
 
-    /// The Revision that both agreed to and that new scenes stand under; null: none.
+    /// The Revision that both agreed to: new scenes stand under it. Null: there is none.
     async fn agreed_revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
         let account = requester(ctx)?.account;
         let all = loaders(ctx).revisions(self.0.id).await?;
@@ -165,7 +164,7 @@ impl PartnerLink {
         Ok(agreed.map(|outline| Revision::new(outline, account)))
     }
 
-    /// The scenes, the newest first. At most 50 at once. A cursor is a place in the list, whatever `states` are asked for.
+    /// The scenes, the newest first. At most 50 at once. A cursor stays valid whatever `states` are asked for.
     async fn scenes(
         &self,
         ctx: &Context<'_>,
@@ -184,7 +183,7 @@ impl PartnerLink {
     }
 }
 
-/// "I would like to hear from you": one's own wish, as its author sees it.
+/// The viewer's "I would like to hear from you" to a partner.
 #[derive(SimpleObject)]
 pub struct Plea {
     /// The opaque id.
@@ -192,7 +191,7 @@ pub struct Plea {
     pub id: ID,
     /// When it was made.
     created_at: DateTime,
-    /// Where it stands, by the clock alone: never whether or when it was seen.
+    /// Where it stands, by the clock alone: it never tells whether or when it was seen.
     state: PleaState,
 }
 
@@ -202,12 +201,12 @@ impl From<PleaView> for Plea {
     }
 }
 
-/// What an invitation shows before it is accepted.
+/// An invitation as the invited person sees it before accepting.
 #[derive(SimpleObject)]
 pub struct Invitation {
     /// The name of the person who invites. Null: it cannot be read now.
     display_name: Readable<String>,
-    /// The role that they start from.
+    /// The default role of the person who invites.
     role: Role,
     /// Until when it can be accepted.
     expires_at: DateTime,

@@ -51,7 +51,7 @@ impl From<Timestamp> for DateTime {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date(pub jiff::civil::Date);
 
-/// A day of the calendar in the person's own time zone, such as `2026-10-24`.
+/// A calendar day in the viewer's time zone, such as `2026-10-24`.
 #[Scalar(name = "Date", specified_by_url = "https://scalars.graphql.org/andimarek/local-date")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -17,7 +17,7 @@ use crate::graphql::{loaders, requester};
 use crate::ids::AccountId;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
-/// One occasion.
+/// One scene, of two people or of the viewer alone.
 pub struct Scene(pub SceneView);
 
 impl From<SceneView> for Scene {
@@ -26,14 +26,14 @@ impl From<SceneView> for Scene {
     }
 }
 
-/// From whom aftercare came.
+/// Who gave aftercare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum Giver {
-    /// From the signed-in person.
+    /// The viewer gave it to the partner, or to themselves.
     Me,
-    /// From the other one.
+    /// The partner gave it to the viewer.
     Partner,
-    /// From each to the other.
+    /// Each gave it to the other.
     Both,
 }
 
@@ -57,23 +57,23 @@ impl From<Giver> for GivenBy {
     }
 }
 
-/// What was given right after a scene.
+/// What one person gave the other right after a scene, as one of them recorded it.
 #[derive(SimpleObject)]
 pub struct Aftercare {
     /// The opaque id.
     #[graphql(owned)]
     pub id: ID,
-    /// From whom it came; null: erased, with whoever wrote it down, or it cannot be read now, and `errors` tells which.
+    /// Who gave it; null: erased, with whoever recorded it, or it cannot be read now, and `errors` tells which.
     given_by: Readable<Option<Giver>>,
-    /// What it was. Null: it cannot be read now.
+    /// What was given. Null: it cannot be read now.
     comforts: Readable<Vec<Comfort>>,
-    /// How long, in minutes; null: not said, or it cannot be read now, and `errors` tells which.
+    /// For how many minutes; null: not said, or it cannot be read now, and `errors` tells which.
     minutes: Readable<Option<i32>>,
     /// A note that both can read; it reads `erased` where its author is gone. Null: it cannot be read now.
     note: Readable<Text>,
-    /// Who wrote it down; null: an account that is gone.
+    /// Who recorded it; null: an account that was erased.
     recorded_by: Option<Who>,
-    /// When it was written down.
+    /// When it was recorded.
     created_at: DateTime,
 }
 
@@ -97,17 +97,17 @@ pub fn aftercare(view: &AftercareView, me: AccountId) -> Aftercare {
     }
 }
 
-/// A record of having reached out.
+/// A record that one person got in touch with the other.
 #[derive(SimpleObject)]
 pub struct Outreach {
     /// The opaque id.
     #[graphql(owned)]
     pub id: ID,
-    /// Who reached out.
+    /// Who got in touch.
     who: Who,
-    /// How.
+    /// How they got in touch.
     way: ContactWay,
-    /// When.
+    /// When they got in touch.
     happened_at: DateTime,
 }
 
@@ -121,7 +121,7 @@ pub fn outreach(view: &OutreachView, me: AccountId) -> Outreach {
     }
 }
 
-/// One occasion.
+/// One scene, of two people or of the viewer alone.
 #[Object]
 impl Scene {
     /// The opaque id.
@@ -129,7 +129,7 @@ impl Scene {
         self.0.id.to_string().into()
     }
 
-    /// The link that it belongs to; null: it is of oneself alone.
+    /// The link that it belongs to; null: it is of the viewer alone.
     async fn link(&self, ctx: &Context<'_>) -> Result<Option<PartnerLink>, Failure> {
         match self.0.link {
             Some(link) => Ok(loaders(ctx).link(link).await?.map(PartnerLink)),
@@ -137,7 +137,7 @@ impl Scene {
         }
     }
 
-    /// Where it stands.
+    /// Whether it is to come, under way, over or cancelled.
     async fn state(&self) -> SceneState {
         self.0.status
     }
@@ -147,49 +147,49 @@ impl Scene {
         self.0.setting
     }
 
-    /// From 1 to 5.
+    /// 1 (gentle) to 5 (very intense); null: not said.
     async fn intensity(&self) -> Option<i32> {
         self.0.intensity
     }
 
-    /// When it is planned to begin.
+    /// When it is planned to begin; null: it was not planned.
     async fn planned_for(&self) -> Option<DateTime> {
         self.0.planned_for.map(Into::into)
     }
 
-    /// When it began.
+    /// When it began; null: it has not.
     async fn started_at(&self) -> Option<DateTime> {
         self.0.started_at.map(Into::into)
     }
 
-    /// When it ended; check-ins fall due after that.
+    /// When it ended; its check-ins count from it. Null: it has not.
     async fn ended_at(&self) -> Option<DateTime> {
         self.0.ended_at.map(Into::into)
     }
 
-    /// When the two part, or parted, after a scene in person; null: nobody said.
+    /// When the two part or parted, for scenes in person; null: not said.
     async fn parted_at(&self) -> Option<DateTime> {
         self.0.parted_at.map(Into::into)
     }
 
-    /// One's own role.
+    /// The viewer's role.
     async fn my_role(&self) -> Role {
         self.0.my_role
     }
 
-    /// The other's role.
+    /// The partner's role; null: it is of the viewer alone.
     async fn partner_role(&self) -> Option<Role> {
         self.0.partner_role
     }
 
-    /// One's own choice whether the partner may be told, for this scene, that reaching out would be welcome. The partner does
-    /// not see it. Null: it is of oneself alone.
+    /// The viewer's choice, for this scene, whether the partner may be told that getting in touch would be welcome.
+    /// The partner does not see it. Null: it is of the viewer alone.
     async fn alert_permission(&self) -> Option<ScenePermission> {
         self.0.link.map(|_| self.0.alert_allowed.into())
     }
 
-    /// The agreed Revision that it stood under; null: none, and the default protocol holds, or one's own plan if it is of
-    /// oneself alone.
+    /// The agreed Revision that it stands under; null: none, and the default times apply, or the viewer's own plan if
+    /// it is of the viewer alone.
     async fn revision(&self, ctx: &Context<'_>) -> Result<Option<Revision>, Failure> {
         let me = requester(ctx)?.account;
         let (Some(id), Some(link)) = (self.0.revision, self.0.link) else { return Ok(None) };
@@ -197,31 +197,32 @@ impl Scene {
         Ok(all.into_iter().find(|outline| outline.id == id).map(|outline| Revision::new(outline, me)))
     }
 
-    /// What was given right after it, the oldest first.
+    /// The aftercare that was recorded, the oldest first.
     async fn aftercare(&self, ctx: &Context<'_>) -> Result<Vec<Aftercare>, Failure> {
         let me = requester(ctx)?.account;
         Ok(self.0.aftercare.iter().map(|view| aftercare(view, me)).collect())
     }
 
-    /// Who reached out to the other, the oldest first.
+    /// The outreaches that were recorded, the oldest first.
     async fn outreaches(&self, ctx: &Context<'_>) -> Result<Vec<Outreach>, Failure> {
         let me = requester(ctx)?.account;
         Ok(self.0.outreaches.iter().map(|view| outreach(view, me)).collect())
     }
 
-    /// One's own check-ins, by due time.
+    /// The viewer's check-ins, by due time.
     async fn my_check_ins(&self, ctx: &Context<'_>) -> Result<Vec<CheckIn>, Failure> {
         let sides = loaders(ctx).scene_check_ins(self.0.id).await?;
         Ok(sides.mine.into_iter().map(CheckIn).collect())
     }
 
-    /// The other's check-ins, by due time, with what they chose to share. Empty once the link has ended.
+    /// The partner's check-ins, by due time, with what they shared. Empty once the link has ended.
     async fn partner_check_ins(&self, ctx: &Context<'_>) -> Result<Vec<PartnerCheckIn>, Failure> {
         let sides = loaders(ctx).scene_check_ins(self.0.id).await?;
         Ok(sides.partners.into_iter().map(Into::into).collect())
     }
 
-    /// Each one's reflection on it; both are shown only when both have written. Null before it has ended.
+    /// What each wrote about it afterwards; both can be read only when both have written. Null: it has not ended, or
+    /// it is of the viewer alone.
     async fn debrief(&self, ctx: &Context<'_>) -> Result<Option<SceneDebrief>, Failure> {
         if self.0.status != SceneState::Ended {
             return Ok(None);

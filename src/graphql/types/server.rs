@@ -19,8 +19,8 @@ impl Server {
         env!("CARGO_PKG_VERSION")
     }
 
-    /// What depends on how the host has set the service up; a client ignores words that it does not know. `PASSKEYS`:
-    /// passkeys can be made and used. `HELP_LINES`: `guidance.helpLines` has at least one line.
+    /// What depends on how this server is set up; ignore words that you do not know. `PASSKEYS`: passkeys can be
+    /// registered and used. `HELP_LINES`: `guidance.helpLines` has at least one line.
     async fn features(&self, ctx: &Context<'_>) -> Vec<&'static str> {
         let context = context(ctx);
         let set = [(PASSKEYS, context.passkeys.is_some()), (HELP_LINES, !context.help_lines.is_empty())];

@@ -6,12 +6,12 @@ use crate::actions::accounts::solo_plan::SoloPlanView;
 use crate::graphql::readable::{self, Readable};
 use async_graphql::SimpleObject;
 
-/// What one needs after a scene of oneself alone, and when one is asked then. Nobody else sees it.
+/// What the viewer needs after a scene of their own, and when they are asked then. Nobody else sees it.
 #[derive(SimpleObject)]
 pub struct SoloPlan {
-    /// What one needs; null: not written, or it cannot be read now, and `errors` tells which.
+    /// What the viewer needs; null: not written, or it cannot be read now, and `errors` tells which.
     needs: Readable<Option<Needs>>,
-    /// When one is asked after such a scene; before anything was written, the usual times. Null: it cannot be
+    /// When the viewer is asked after such a scene; the default times until something was written. Null: it cannot be
     /// read now.
     protocol: Readable<Vec<CheckInTime>>,
 }

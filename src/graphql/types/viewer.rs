@@ -31,7 +31,7 @@ async fn read<T>(section: impl Future<Output = Result<T, Failure>>) -> Readable<
     section.await.into()
 }
 
-/// The signed-in person, and the way to everything that is theirs.
+/// The signed-in person, "the viewer" in all descriptions, and the way to everything that is theirs.
 ///
 /// Each field but `id` is a section that fails alone. Null: it could not be read now, and `errors` has an entry with its
 /// path that says why; show the rest, and ask for it again later. An empty list is never a failure: there is nothing in
@@ -45,12 +45,12 @@ impl Viewer {
         ids::ViewerId(self.0.account.uuid()).to_string().into()
     }
 
-    /// The account.
+    /// The viewer's account.
     async fn account(&self, ctx: &Context<'_>) -> Readable<Account> {
         read(async { Ok(Account(actions::accounts::account::me(context(ctx), self.0.account).await?)) }).await
     }
 
-    /// The statements made at sign-up.
+    /// The consents that the viewer gave.
     async fn consents(&self, ctx: &Context<'_>) -> Readable<Vec<Consent>> {
         read(async {
             let rows = actions::accounts::account::consents(context(ctx), self.0.account).await?;
@@ -59,7 +59,7 @@ impl Viewer {
         .await
     }
 
-    /// The export that one asked for; null: none, or it was fetched or thrown away.
+    /// The viewer's export; null: none was requested, or it was fetched or has expired.
     async fn export(&self, ctx: &Context<'_>) -> Readable<Option<Export>> {
         read(async {
             let found = actions::export::of(context(ctx), self.0.account).await?;
@@ -68,7 +68,7 @@ impl Viewer {
         .await
     }
 
-    /// The erasure of the account that one asked for, while it can be undone; null: none.
+    /// The requested erasure of the account, while it can be cancelled; null: none.
     async fn erasure(&self, ctx: &Context<'_>) -> Readable<Option<Erasure>> {
         read(async {
             let found = actions::accounts::erasure::of(context(ctx), self.0.account).await?;
@@ -77,17 +77,17 @@ impl Viewer {
         .await
     }
 
-    /// What to know before one withdraws the health-data consent. Show it before `withdrawConsent`.
+    /// What to show before `withdrawConsent`.
     async fn before_withdrawing_consent(&self) -> Option<Vec<&'static str>> {
         Some(data_rights::BEFORE_WITHDRAWING_CONSENT.to_vec())
     }
 
-    /// What to know before one has the account erased. Show it before `requestErasure`.
+    /// What to show before `requestErasure`.
     async fn before_erasing(&self) -> Option<Vec<&'static str>> {
         Some(data_rights::BEFORE_ERASING.to_vec())
     }
 
-    /// The signed-in devices, the latest used first; at most 200.
+    /// The sessions that are logged in, the latest used first; at most 200.
     async fn sessions(&self, ctx: &Context<'_>) -> Readable<Vec<Session>> {
         read(async {
             let views = actions::auth::session::list(context(ctx), self.0).await?;
@@ -96,8 +96,8 @@ impl Viewer {
         .await
     }
 
-    /// Sessions that were ended since a refresh token of theirs was used in two places: somebody may have had a copy.
-    /// The latest first; at most 20, for 90 days.
+    /// Sessions of the last 90 days that were ended because a refresh token of them was used in two places: somebody
+    /// may have had a copy. The latest first; at most 20.
     async fn copied_sessions(&self, ctx: &Context<'_>) -> Readable<Vec<Session>> {
         read(async {
             let views = actions::auth::session::copied(context(ctx), self.0.account).await?;
@@ -106,12 +106,12 @@ impl Viewer {
         .await
     }
 
-    /// What the person proves themselves with besides the password.
+    /// What the viewer can log in with besides the password.
     async fn factors(&self, ctx: &Context<'_>) -> Readable<Factors> {
         read(async { Ok(actions::auth::factors::of(context(ctx), self.0.account).await?.into()) }).await
     }
 
-    /// The devices that take Web Push, the oldest first; at most 20.
+    /// The devices that are registered for Web Push, the oldest first; at most 20.
     async fn devices(&self, ctx: &Context<'_>) -> Readable<Vec<Device>> {
         read(async {
             let views = actions::nudges::device::list(context(ctx), self.0.account).await?;
@@ -120,11 +120,11 @@ impl Viewer {
         .await
     }
 
-    /// The links, the newest first; at most 200.
+    /// The viewer's links, the newest first; at most 200.
     async fn partner_links(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whether ended links are wanted too.", default = false)] ended_too: bool,
+        #[graphql(desc = "Whether to include ended links.", default = false)] ended_too: bool,
     ) -> Readable<Vec<PartnerLink>> {
         read(async {
             let views = actions::links::partner_link::list(context(ctx), self.0.account, ended_too).await?;
@@ -133,14 +133,14 @@ impl Viewer {
         .await
     }
 
-    /// What one needs after a scene of oneself alone, and when one is asked then.
+    /// What the viewer needs after a scene of their own, and when they are asked then.
     async fn solo_plan(&self, ctx: &Context<'_>) -> Readable<SoloPlan> {
         read(async { Ok(actions::accounts::solo_plan::mine(context(ctx), self.0.account).await?.into()) })
             .await
     }
 
-    /// The scenes of oneself alone, the newest first. At most 50 at once. A cursor is a place in the list, whatever `states` are
-    /// asked for.
+    /// The scenes of the viewer alone, the newest first. At most 50 at once. A cursor stays valid whatever `states`
+    /// are asked for.
     async fn solo_scenes(
         &self,
         ctx: &Context<'_>,
@@ -161,8 +161,8 @@ impl Viewer {
         .await
     }
 
-    /// The scenes of all one's links and of oneself alone, the newest first. At most 50 at once. A cursor is a place in the
-    /// list, whatever `states` are asked for.
+    /// All scenes of the viewer, with partners and alone, the newest first. At most 50 at once. A cursor stays valid
+    /// whatever `states` are asked for.
     async fn scenes(
         &self,
         ctx: &Context<'_>,
@@ -183,12 +183,14 @@ impl Viewer {
         .await
     }
 
-    /// One's own check-ins. At most 50 at once. A cursor is a place in the order that `span` gives, whatever `states` are asked
-    /// for.
+    /// The viewer's check-ins. At most 50 at once. A cursor belongs to the order that `span` gives; it stays valid
+    /// whatever `states` are asked for.
     async fn check_ins(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which part; default: all, the latest due time first.")] span: Option<CheckInSpan>,
+        #[graphql(desc = "Only this part; default: all, the latest due time first.")] span: Option<
+            CheckInSpan,
+        >,
         #[graphql(desc = "Only check-ins in one of these states; empty: none, left out: all.")]
         states: Option<Vec<CheckInState>>,
         #[graphql(desc = "How many, from 1 to 50, from the beginning on; default 20.")] first: Option<i32>,
@@ -207,7 +209,8 @@ impl Viewer {
         .await
     }
 
-    /// The messages that one got, and what is to come about one's own check-ins; the latest first. At most 50 at once.
+    /// The messages that the viewer got, and those still to come about their own check-ins; the latest first. At most
+    /// 50 at once.
     async fn nudges(
         &self,
         ctx: &Context<'_>,
@@ -224,12 +227,12 @@ impl Viewer {
         .await
     }
 
-    /// What changed for the signed-in person since a cursor: which objects to read again. Without a cursor it says to start
-    /// over, and gives one. At most 50 changes at once.
+    /// What changed for the viewer since a cursor: which objects to read again. Without a cursor it says
+    /// `resetRequired`, and gives one. At most 50 changes at once.
     async fn changes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The cursor of the batch that was read last; null: none was.")] after: Option<
+        #[graphql(desc = "The `cursor` of the last batch that was applied; null: none was.")] after: Option<
             String,
         >,
         #[graphql(desc = "How many, from 1 to 50; default 20.")] first: Option<i32>,
@@ -241,17 +244,17 @@ impl Viewer {
         .await
     }
 
-    /// What one's own answers show over time; nobody else ever sees it.
+    /// What the viewer's answers show over time; nobody else ever sees it.
     async fn insight(&self, ctx: &Context<'_>) -> Readable<Insight> {
         read(async { Ok(Insight(actions::check_ins::insight::own(context(ctx), self.0.account).await?)) })
             .await
     }
 
-    /// One's own journal, the newest first; nobody else ever sees it. At most 50 entries at once.
+    /// The viewer's journal, the newest entry first; nobody else ever sees it. At most 50 entries at once.
     async fn journal(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only what is about this scene; default: all.")] about: Option<ID>,
+        #[graphql(desc = "Only entries about this scene; default: all.")] about: Option<ID>,
         #[graphql(desc = "How many, from 1 to 50, from the beginning on; default 20.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "Instead of `first`: how many, from 1 to 50, up to the end.")] last: Option<i32>,

@@ -67,7 +67,7 @@ diesel::table! {
         scene_id -> Uid,
         /// The account that wrote it down.
         recorded_by -> Nullable<Uid>,
-        /// What, for whom, how long, and a note, sealed with the link's data key.
+        /// What, for whom, how long, and a note, sealed with the data key of whoever wrote it down.
         content -> Nullable<Binary>,
         /// When it was written down.
         created_at -> Ts,
