@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// Where systems keep it, unless `TZDIR` names another folder.
 const FOLDER: &str = "/usr/share/zoneinfo";
 
+/// A zone that every tz database has.
+const PROBE: &str = "Europe/Berlin";
+
 /// Chooses the newer of this program's zone rules and the machine's, for this process.
 pub fn choose() {
     let folder = std::env::var_os("TZDIR").map_or_else(|| PathBuf::from(FOLDER), PathBuf::from);
@@ -17,7 +20,8 @@ pub fn choose() {
 fn read(folder: &Path) -> Option<(RulesVersion, TimeZoneDatabase)> {
     let version = version(folder)?;
     let database = TimeZoneDatabase::from_dir(folder).ok()?;
-    (!database.is_definitively_empty()).then_some((version, database))
+    // A folder may tell a version and hold no zones: where the program's own are used, some systems leave them out.
+    database.get(PROBE).is_ok().then_some((version, database))
 }
 
 /// What the files beside the zones say: `tzdata.zi` begins with `# version 2025b`, and `+VERSION` holds nothing else.
