@@ -21,7 +21,7 @@ pub const PASSWORD_MAX_BYTES: usize = 128;
 pub const EMAIL_MAX: usize = 254;
 
 words! {
-    /// What a person consents to or states; `consentTexts` has the texts.
+    /// What a person consents to or states; `consentTexts` has the texts. More may be added.
     pub enum ConsentKind {
         /// That the person is an adult.
         Adult = "adult",

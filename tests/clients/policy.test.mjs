@@ -49,7 +49,7 @@ for (const [what, released, next] of [
   ["a field is null no more", now, within(now, "Scene", /^\tintensity: Int$/m, "\tintensity: Int!")],
   ["a value of an enum is removed", now, without(now, "Comfort", "SHOWER")],
   ["a closed enum gets a value", now, within(now, "CheckInState", /^\tANSWERED$/m, "\tANSWERED\n\tMISSED")],
-  ["a closed enum is opened", now, changed(now, /What the subject did with a check-in\./, "What the subject did. More may be added.")],
+  ["a closed enum is opened", now, changed(now, /What the viewer did with a check-in\./, "What the viewer did. More may be added.")],
   ["a closed union gets a member", now, changed(now, /^union LogInOutcome = /m, "union LogInOutcome = Viewer | ")],
   ["an input field becomes required", now, within(now, "RecordSceneInput", input, "\tintensity: Int!")],
   ["an input field is removed", now, without(now, "RecordSceneInput", "intensity")],

@@ -3,7 +3,7 @@
 use crate::domain::words;
 
 words! {
-    /// How a message is sent.
+    /// How a message is sent. More may be added.
     pub enum Channel {
         /// Web Push, to every registered device.
         Push = "push",

@@ -5,7 +5,7 @@ use crate::domain::protocol::{self as rules, Since, TimeGiven, When, WhenGiven};
 use crate::domain::quiet_hours::spelled_minute;
 use async_graphql::{InputObject, Interface, OneofObject, SimpleObject};
 
-/// When a check-in falls due. More kinds may be added: for a kind that an app does not know it shows `sentence`.
+/// When a check-in falls due. More may be added. For a kind that an app does not know it shows `sentence`.
 #[derive(Clone, Interface)]
 #[graphql(field(
     name = "sentence",
