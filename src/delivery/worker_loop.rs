@@ -1,7 +1,7 @@
 //! The worker loop: claims what it can hand over, records finished hand-overs, and sleeps until the next due time.
 
 use crate::actions::nudges::claim::{Claimed, claim};
-use crate::actions::operations::time_guard;
+use crate::actions::operations::timed;
 use crate::actions::{AppContext, Fault, Transaction};
 use crate::delivery::dispatch::Dispatch;
 use crate::delivery::record::{Finished, Recorded, record};
@@ -241,7 +241,7 @@ impl<'a> WorkerLoop<'a> {
         self.pass = Some(Box::pin(async move {
             let this = Arc::clone(&context);
             let work = move |tx: &mut Transaction<'_>| {
-                let doubted = time_guard::judge(&this, tx)?.is_err();
+                let doubted = timed::judge(&this, tx)?.is_err();
                 let recorded = record(tx, id, &finished)?;
                 let most = i64::try_from(room).unwrap_or(0);
                 let claimed = (room > 0 && !doubted).then(|| claim(tx, id, lease, most)).transpose()?;

@@ -121,7 +121,9 @@ fn master(key_ring: &Arc<KeyRing>, secret: &[u8]) -> Finding {
 fn steps(clock: &Clock, mark: Option<&doubt::Mark>) -> Finding {
     let now = Readings { wall: clock.now(), boot: clock.boot(), database: None };
     match ClockWatch::begin(&now, &clock.boot_id(), mark).judge(&now) {
-        Ok(()) => Finding::ok("time", "the clock has not been put forward or back since a worker last looked"),
+        Ok(()) => {
+            Finding::ok("time", "the clock has not been put forward or back since a worker last looked")
+        }
         Err(doubt) => Finding::fail(
             "time",
             format!(

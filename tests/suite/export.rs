@@ -245,6 +245,7 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("erasures.account_id", KEY), ("erasures.requested_at", In("erasures.requestedAt?")),
     ("erasures.erase_at", In("erasures.eraseAt?")), ("erasures.boot_id", ASIDE), ("erasures.boot_ms", ASIDE),
     ("zone_rules.id", OURS), ("zone_rules.version", OURS), ("clock_marks.id", OURS), ("clock_marks.wall_at", OURS), ("clock_marks.boot_id", OURS), ("clock_marks.boot_ms", OURS),
+    ("clock_marks.advance_ms", OURS),
     ("erased.account_hash", OURS), ("erased.erased_at", OURS),
     ("feeds.account_id", KEY), ("feeds.told", ASIDE),
     ("changes.id", KEY), ("changes.account_id", KEY), ("changes.kind", FEED), ("changes.object_id", FEED),

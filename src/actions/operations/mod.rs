@@ -3,5 +3,6 @@
 pub mod retention;
 pub mod rotation;
 pub mod time_guard;
+pub mod timed;
 pub mod watch;
 pub mod zone_change;
