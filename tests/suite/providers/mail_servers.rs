@@ -6,7 +6,7 @@ use crate::support::care::{HOUR, minute};
 use crate::support::receivers::{Reply, Stage};
 use crate::support::seed;
 use evenkeel::domain::hand_over::ATTEMPTS_MAX;
-use evenkeel::domain::nudge::NudgeState;
+use evenkeel::domain::nudge::{DropReason, NudgeState};
 use evenkeel::store::nudge::NudgeRow;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -114,8 +114,10 @@ on_both_databases! {
         assert!(!address_failed(&app, couple.people[0]).await);
         app.mail.answer_address(&seed::address(0), None);
         app.pass_minutes(HOUR + 5).await;
-        let states: Vec<_> = now(&app, &due).await.iter().map(|nudge| (nudge.state, nudge.drop_reason)).collect();
-        assert_eq!(states, [(NudgeState::Sent, None); 2]);
+        let ended = |nudge: &NudgeRow| {
+            nudge.state == NudgeState::Sent || nudge.drop_reason == Some(DropReason::Superseded)
+        };
+        assert!(now(&app, &due).await.iter().all(ended), "by itself, or by a later rung that went out");
         // The ladder went on meanwhile: a mail for each of its rungs at the most, and none twice.
         let mails: Vec<_> = app.mail.inbox(&seed::address(0)).into_iter().map(|mail| mail.message_id().unwrap()).collect();
         assert!(!mails.is_empty() && mails.iter().collect::<BTreeSet<_>>().len() == mails.len(), "{mails:?}");
