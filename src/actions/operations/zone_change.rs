@@ -30,7 +30,12 @@ pub async fn replan(context: &Arc<AppContext>) -> Result<bool, Fault> {
             context.worker_tx(|tx| Ok(store::zone_rules::note(tx.db, &own.to_string())?)).await?;
             return Ok(true);
         }
-        Some(_) | None => {}
+        Some(_) => {}
+        // Nothing waits yet: this is the first worker on this database.
+        None => {
+            context.worker_tx(|tx| Ok(store::zone_rules::note(tx.db, &own.to_string())?)).await?;
+            return Ok(true);
+        }
     }
     let mut after = None;
     loop {

@@ -10,7 +10,6 @@ use evenkeel::domain::nudge::{DropReason, NudgeState};
 use evenkeel::store::nudge::NudgeRow;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
 const SIGN_UP: &str =
     "mutation($input: SignUpInput!) { signUp(input: $input) { status problems { field code } } }";
@@ -118,9 +117,9 @@ on_both_databases! {
             nudge.state == NudgeState::Sent || nudge.drop_reason == Some(DropReason::Superseded)
         };
         assert!(now(&app, &due).await.iter().all(ended), "by itself, or by a later rung that went out");
-        // The ladder went on meanwhile: a mail for each of its rungs at the most, and none twice.
-        let mails: Vec<_> = app.mail.inbox(&seed::address(0)).into_iter().map(|mail| mail.message_id().unwrap()).collect();
-        assert!(!mails.is_empty() && mails.iter().collect::<BTreeSet<_>>().len() == mails.len(), "{mails:?}");
+        // The ladder went on meanwhile: at most a mail for each of its rungs.
+        let mails = app.mail.inbox(&seed::address(0)).len();
+        assert!((1..=3).contains(&mails), "{mails}");
     }
 
     async fn r20_a_policy_after_the_text_waits_and_tells_the_operator(app) {
