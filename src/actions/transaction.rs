@@ -1,7 +1,7 @@
 //! Transactions: the only ways to open one; each write also saves the change events it causes.
 //!
-//! Events are saved last in their transaction. After the commit, subscribers are notified in this process and
-//! in others.
+//! Events are saved last in their transaction. After the commit, subscribers are notified in this process and in others;
+//! nothing is told inside it, since on PostgreSQL that would make all commits wait for each other.
 
 use super::context::{AppContext, RequestKey};
 use super::error::{ActionResult, Fault, Refusal};
@@ -128,7 +128,7 @@ impl AppContext {
     }
 
     /// Writes on a person's request, in one transaction with the request's idempotency key: all or nothing is
-    /// saved. Notifies the worker, because nudges may have been planned.
+    /// saved. Notifies the workers of all processes, because nudges may have been planned.
     ///
     /// # Errors
     /// The closure's; [`Refusal::Repeated`] if the key was used before.
@@ -144,8 +144,7 @@ impl AppContext {
             }
             work(tx)
         };
-        let context = Arc::clone(self);
-        self.commit(Purpose::Write, keyed, move || context.planned.notify_one()).await
+        self.commit(Purpose::Write, keyed, true).await
     }
 
     /// Writes on the service's own behalf, such as a worker's claims and results, or retention. Does not
@@ -157,7 +156,7 @@ impl AppContext {
         self: &Arc<Self>,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        self.commit(Purpose::Write, work, || {}).await
+        self.commit(Purpose::Write, work, false).await
     }
 
     /// As [`AppContext::worker_tx`], while no other transaction writes, in any process: for changes to a key
@@ -169,16 +168,16 @@ impl AppContext {
         self: &Arc<Self>,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        self.commit(Purpose::WriteAlone, work, || {}).await
+        self.commit(Purpose::WriteAlone, work, false).await
     }
 
-    /// Runs one write transaction and saves its events. The database thread notifies the subscribers, so they
-    /// hear of it even if the caller is cancelled meanwhile.
+    /// Runs one write transaction and saves its events. The database thread notifies the subscribers, and the workers if
+    /// nudges may have been `planned`, so they hear of it even if the caller is cancelled meanwhile.
     async fn commit<T, E>(
         self: &Arc<Self>,
         purpose: Purpose,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
-        woken: impl FnOnce() + Send + 'static,
+        planned: bool,
     ) -> Result<T, E>
     where
         T: Send + 'static,
@@ -191,11 +190,16 @@ impl AppContext {
             let told = tx.events.save(tx.db)?;
             Ok::<_, E>((done, told))
         };
-        let feeds = Arc::clone(&self.feeds);
+        let context = Arc::clone(self);
         let saved = move |(_, told): &(T, BTreeSet<AccountId>)| {
-            woken();
+            if planned {
+                context.planned.notify_one();
+            }
             for account in told {
-                feeds.wake(*account);
+                context.feeds.wake(*account);
+            }
+            if let Some(bell) = context.store.bell() {
+                bell.ring(planned, told);
             }
         };
         let (done, _) = self.store.write_then(purpose, write, saved).await?;
@@ -222,8 +226,8 @@ fn keep_key(tx: &mut Transaction<'_>, key: RequestKey) -> ActionResult<()> {
     Ok(())
 }
 
-/// A transaction at start-up, before there is a context. Its events are saved too; the database notifies
-/// other processes, and this one has no subscribers yet.
+/// A transaction at start-up, before there is a context. Its events are saved too: the followers in other processes find
+/// them when they look next, and this one has none yet.
 ///
 /// # Errors
 /// The closure's; nothing is saved then.

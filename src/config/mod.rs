@@ -58,7 +58,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `DATABASE_URL` (or `EVENKEEL_DATABASE_URL`): default SQLite in the data folder.
     pub database: Location,
-    /// How many threads work on the database. Not a setting: one value is right for every installation.
+    /// How many threads work on the database. `EVENKEEL_DATABASE_CONNECTIONS`: those of PostgreSQL, 2 to 200, default 12,
+    /// each with a connection; two more connections tell and hear of news.
     pub database_threads: DatabaseThreads,
     /// `EVENKEEL_MASTER_KEY`: the master key, 32 bytes in base64url, followed by the one before it until `keys rotate`
     /// is done. Or `EVENKEEL_MASTER_KEY_COMMAND`: a shell command that prints the same. Default: a file in the key

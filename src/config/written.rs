@@ -20,6 +20,9 @@ use url::Url;
 
 /// The shortest lease, in seconds.
 const LEASE_SECONDS_MIN: u16 = 5;
+/// How many connections to PostgreSQL a process works on.
+const DATABASE_CONNECTIONS: u16 = 12;
+const DATABASE_CONNECTIONS_RANGE: std::ops::RangeInclusive<u16> = 2..=200;
 
 /// The settings as written: `EVENKEEL_<NAME>` in the environment, or `<name>` in `evenkeel.toml`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -57,6 +60,7 @@ pub(super) struct Written {
     metrics_listen: Option<SocketAddr>,
     #[serde(skip_serializing)]
     heartbeat_url: Option<SecretString>,
+    database_connections: u16,
     lease_seconds: u16,
     keep_nudges_days: u16,
     keep_scenes_days: Option<u16>,
@@ -114,6 +118,7 @@ impl Default for Written {
             log_format: LogFormat::Text,
             metrics_listen: None,
             heartbeat_url: None,
+            database_connections: DATABASE_CONNECTIONS,
             lease_seconds: LEASE_SECONDS,
             keep_nudges_days: days::NUDGES,
             keep_scenes_days: None,
@@ -227,12 +232,13 @@ impl Written {
         }
     }
 
-    /// How long what is kept, and how long a lease holds.
+    /// How long what is kept, how long a lease holds, and how many connections there are.
     fn check_numbers(&self, production: bool) -> Result<(), ConfigError> {
         for (name, count, range) in [
             ("keep_nudges_days", Some(self.keep_nudges_days), days::NUDGES_RANGE),
             ("keep_scenes_days", self.keep_scenes_days, days::SCENES_RANGE),
             ("keep_exports_days", Some(self.keep_exports_days), days::EXPORTS_RANGE),
+            ("database_connections", Some(self.database_connections), DATABASE_CONNECTIONS_RANGE),
         ] {
             if count.is_some_and(|count| !range.contains(&count)) {
                 return Err(wrong(name, format!("this must be {} to {}", range.start(), range.end())));
@@ -277,7 +283,10 @@ impl Written {
             cors_origins: self.cors_origins,
             data_dir: self.data_dir,
             database,
-            database_threads: DatabaseThreads::default(),
+            database_threads: DatabaseThreads {
+                postgres: self.database_connections.into(),
+                ..DatabaseThreads::default()
+            },
             master,
             smtp_url: self.smtp_url,
             mail_from: self.mail_from,
@@ -435,6 +444,7 @@ mod tests {
             ("listen =", "evenkeel.toml"),
             ("lease_seconds = 4", "lease_seconds"),
             ("lease_seconds = 601", "lease_seconds"),
+            ("database_connections = 1", "database_connections"),
             ("master_key = 'AAAA'", "master_key"),
             ("master_key = 'x'\nmaster_key_command = 'y'", "master_key_command"),
         ] {

@@ -14,7 +14,6 @@ use super::{Db, MultiBackend};
 use crate::chance::Chance;
 use crate::domain::change::ChangeKind;
 use crate::ids::{AccountId, ChangeId, CheckInId, RowId};
-use crate::store::notify;
 use diesel::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -115,9 +114,6 @@ impl ChangeEvents {
         }
         if !self.rows.is_empty() {
             on_both!(db, |c| diesel::insert_into(changes::table).values(&self.rows).execute(c))?;
-        }
-        for account in &self.woken {
-            notify::notify_followers(db, *account)?;
         }
         Ok(self.woken)
     }

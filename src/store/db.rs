@@ -27,6 +27,9 @@ pub enum StoreError {
     /// The time-out for a free thread passed; nothing was done.
     #[error("the database did not come to this work in time")]
     Busy,
+    /// The connection did not answer in time and was given up; nobody knows whether the work is done.
+    #[error("the database fell silent")]
+    Silent,
     /// The work was lost: it panicked, or the process is stopping.
     #[error("the database thread dropped the work")]
     Dropped,

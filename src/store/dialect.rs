@@ -16,10 +16,20 @@ pub const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/
 /// The advisory lock of the process that migrates; the others wait for it. The number is arbitrary.
 const MIGRATION_LOCK: &str = "7315001";
 
-/// The advisory lock that every write transaction shares, and that [`Purpose::WriteAlone`] takes for itself.
-const WRITERS_LOCK: &str = "7315002";
-/// How long [`Purpose::WriteAlone`] waits for transactions under way, while others queue up behind it.
-const ALONE_WITHIN: &str = "3s";
+/// The tables whose keys others read at the start of their transaction. Whoever read one holds a lock of it until the end
+/// anyway, so that a transaction which locks them for itself is alone with the keys, and no other pays for that.
+const KEY_TABLES: &str = "accounts, partner_links, house_secrets";
+/// How long [`Purpose::WriteAlone`] waits for one of these tables, while others queue up behind it. It is shorter than
+/// PostgreSQL waits before it looks for a deadlock: it gives way itself, and nobody else is turned away.
+const ALONE_WITHIN: &str = "100ms";
+/// How often it tries, and how long it lets the others pass in between: 10 s in all at the least.
+const ALONE_TRIES: usize = 50;
+const ALONE_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+/// What a connection to PostgreSQL begins with. A statement ends before its connection is given up, and a transaction whose
+/// client fell silent lets go of its locks; a connection that waits for work stays open. (The last setting is there since
+/// version 14.)
+const ON_OPEN: &str = "SET statement_timeout = '15s'; SET idle_in_transaction_session_timeout = '30s'; \
+    SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'";
 /// The seed of the hash that makes an advisory lock of a recipient. The number is arbitrary.
 const RECIPIENTS: &str = "7315003";
 
@@ -55,7 +65,11 @@ impl Db {
     /// Opens a connection.
     pub fn open(location: &Location) -> Result<Self, StoreError> {
         match location {
-            Location::Postgres(url) => Ok(Self::Postgres(PgConnection::establish(url)?)),
+            Location::Postgres(url) => {
+                let mut connection = PgConnection::establish(&super::location::with_defaults(url))?;
+                connection.batch_execute(ON_OPEN)?;
+                Ok(Self::Postgres(connection))
+            }
             Location::Sqlite(path) => {
                 let mut connection = SqliteConnection::establish(path)?;
                 // busy_timeout comes first: switching to WAL can itself find the file locked. FULL, since a confirmed
@@ -75,9 +89,13 @@ impl Db {
             |error: Box<dyn std::error::Error + Send + Sync>| StoreError::Migration(error.to_string());
         match self {
             Self::Postgres(connection) => {
-                connection.batch_execute(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"))?;
+                // However long a migration takes, and the wait for another process that makes one.
+                connection.batch_execute(&format!(
+                    "SET statement_timeout = 0; SELECT pg_advisory_lock({MIGRATION_LOCK})"
+                ))?;
                 let migrated = connection.run_pending_migrations(POSTGRES_MIGRATIONS).map(drop);
-                connection.batch_execute(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK})"))?;
+                connection
+                    .batch_execute(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK}); {ON_OPEN}"))?;
                 migrated.map_err(failed)
             }
             // SQLite has one writer: a second process waits, and then finds nothing to do.
@@ -92,6 +110,40 @@ impl Db {
         self.batch_execute("SELECT 1")
     }
 
+    /// Whether the connection still answers, and can be written to: a server that was demoted by a fail-over answers, and
+    /// refuses every write for as long as one stays with it.
+    pub(super) fn is_sound(&mut self) -> bool {
+        match self {
+            Self::Sqlite(connection) => connection.batch_execute("SELECT 1").is_ok(),
+            Self::Postgres(connection) => {
+                let writable = diesel::dsl::sql::<diesel::sql_types::Bool>(
+                    "current_setting('transaction_read_only') = 'off'",
+                );
+                diesel::select(writable).get_result(connection).unwrap_or(false)
+            }
+        }
+    }
+
+    fn begin(&mut self, purpose: Purpose) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => Ok(AnsiTransactionManager::begin_transaction_sql(
+                connection,
+                match purpose {
+                    Purpose::Look => "BEGIN",
+                    Purpose::Write | Purpose::WriteAlone => "BEGIN IMMEDIATE",
+                },
+            )?),
+            Self::Postgres(connection) => {
+                let begin = match purpose {
+                    Purpose::Look => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                    Purpose::Write => "BEGIN",
+                    Purpose::WriteAlone => return begin_alone(connection),
+                };
+                Ok(AnsiTransactionManager::begin_transaction_sql(connection, begin)?)
+            }
+        }
+    }
+
     /// Runs a transaction: commits if `work` returns `Ok`, else rolls back. Writes are `BEGIN IMMEDIATE` on SQLite, so
     /// that no lock upgrade fails half way; they are always alone there.
     pub(crate) fn transact<T, E: From<StoreError>>(
@@ -100,27 +152,7 @@ impl Db {
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
         type Manager = <Db as Connection>::TransactionManager;
-        let begun = match self {
-            Self::Sqlite(connection) => AnsiTransactionManager::begin_transaction_sql(
-                connection,
-                match purpose {
-                    Purpose::Look => "BEGIN",
-                    Purpose::Write | Purpose::WriteAlone => "BEGIN IMMEDIATE",
-                },
-            ),
-            // One statement per transaction start: no extra round trip to the server.
-            Self::Postgres(connection) => AnsiTransactionManager::begin_transaction_sql(
-                connection,
-                &match purpose {
-                    Purpose::Look => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned(),
-                    Purpose::Write => format!("BEGIN; SELECT pg_advisory_xact_lock_shared({WRITERS_LOCK})"),
-                    Purpose::WriteAlone => format!(
-                        "BEGIN; SET LOCAL lock_timeout = '{ALONE_WITHIN}'; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
-                    ),
-                },
-            ),
-        };
-        begun.map_err(StoreError::from)?;
+        self.begin(purpose)?;
         match work(self) {
             Ok(value) => {
                 Manager::commit_transaction(self).map_err(StoreError::from)?;
@@ -131,6 +163,24 @@ impl Db {
                 Err(error)
             }
         }
+    }
+}
+
+fn begin_alone(connection: &mut PgConnection) -> Result<(), StoreError> {
+    // One message to the server for all of it.
+    let begin = format!(
+        "BEGIN; SET LOCAL lock_timeout = '{ALONE_WITHIN}'; LOCK TABLE {KEY_TABLES} IN ACCESS EXCLUSIVE MODE"
+    );
+    let mut tries = 1..=ALONE_TRIES;
+    loop {
+        let Err(error) = AnsiTransactionManager::begin_transaction_sql(connection, &begin) else {
+            return Ok(());
+        };
+        connection.batch_execute("ROLLBACK")?;
+        if tries.next().is_none() {
+            return Err(error.into());
+        }
+        std::thread::park_timeout(ALONE_PAUSE);
     }
 }
 
@@ -231,7 +281,8 @@ pub fn lock_due(db: &mut Db, now: Ts, lease: LeaseTimes, most: i64) -> QueryResu
     }
 }
 
-/// Notifies workers in other processes, on commit, that nudges were planned.
+/// Notifies workers in other processes, on commit, that nudges were planned. Only for what an operator does by hand: it
+/// makes commits wait for each other, so ordinary writes ring the [`Bell`](super::notify::Bell) after theirs.
 pub fn notify_workers(db: &mut Db) -> QueryResult<()> {
     match db {
         // SQLite's processes poll often enough; see the worker's poll.

@@ -24,14 +24,14 @@ impl Location {
                 Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).to_owned()))
             }
             // Checked here, since the client library quotes a URL that it cannot read, password included.
-            Some(("postgres" | "postgresql", _)) => match url::Url::parse(url) {
-                Ok(parsed) if parsed.path().matches('/').count() <= 1 && whole_escapes(url) => {
-                    Ok(Self::Postgres(url.to_owned()))
-                }
-                Ok(_) | Err(_) => Err("this is not of the form postgres://USER:PASSWORD@HOST/NAME; \
-                    write special characters in the password as %XX"
-                    .to_owned()),
-            },
+            Some(("postgres" | "postgresql", _)) if is_connection_url(url) => {
+                Ok(Self::Postgres(url.to_owned()))
+            }
+            Some(("postgres" | "postgresql", _)) => {
+                Err("this is not of the form postgres://USER:PASSWORD@HOST/NAME, \
+                or HOST:PORT,HOST:PORT for several; write special characters in the password as %XX"
+                    .to_owned())
+            }
             _ => Err("the valid forms are sqlite:PATH and postgres://USER@HOST/NAME".to_owned()),
         }
     }
@@ -45,8 +45,85 @@ impl Location {
     }
 }
 
+/// Checked here, since the client library quotes a URL that it cannot read, password included.
+fn is_connection_url(url: &str) -> bool {
+    let each = |one: &str| url::Url::parse(one).is_ok_and(|parsed| parsed.path().matches('/').count() <= 1);
+    whole_escapes(url) && for_each_host(url).iter().all(|one| each(one))
+}
+
+/// The URL with each of its hosts alone: `postgres://a:1,b:2/name` is not a URL to most libraries.
+fn for_each_host(url: &str) -> Vec<String> {
+    let Some((scheme, rest)) = url.split_once("://") else { return vec![url.to_owned()] };
+    let (authority, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (user, hosts) = authority.rfind('@').map_or(("", authority), |at| authority.split_at(at + 1));
+    hosts.split(',').map(|host| format!("{scheme}://{user}{host}{tail}")).collect()
+}
+
+/// What the client library is told unless the URL says otherwise: to give up on hosts that do not answer, to notice a
+/// network that is gone, and to take the host that can be written to.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("connect_timeout", "5"),
+    ("keepalives_idle", "10"),
+    ("keepalives_interval", "5"),
+    ("keepalives_count", "3"),
+    ("tcp_user_timeout", "15000"),
+    ("target_session_attrs", "read-write"),
+    ("application_name", "evenkeel"),
+];
+
+/// A connection URL with the default parameters.
+pub(super) fn with_defaults(url: &str) -> String {
+    let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    let said = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
+    let mut pairs: Vec<_> = query.split('&').filter(|pair| !pair.is_empty()).map(str::to_owned).collect();
+    pairs.extend(
+        DEFAULTS.iter().filter(|(name, _)| !said(name)).map(|(name, value)| format!("{name}={value}")),
+    );
+    format!("{base}?{}", pairs.join("&"))
+}
+
 /// Whether every `%` starts an escape of two hexadecimal digits.
 fn whole_escapes(url: &str) -> bool {
     let two_digits = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|b| b.is_ascii_hexdigit());
     url.split('%').skip(1).all(two_digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_hosts_are_a_url_and_what_is_none_is_refused_without_its_password() {
+        for url in [
+            "postgres://evenkeel:secret@db.example.org/evenkeel",
+            "postgresql://evenkeel@a.example.org:5432,b.example.org:5433/evenkeel?sslmode=require",
+            "postgres://u:p%40ss@[::1]:5432,127.0.0.1/name",
+            "postgres:///name?host=/run/postgresql",
+        ] {
+            assert!(Location::parse(url).is_ok(), "{url}");
+        }
+        for url in [
+            "postgres://u:p@a:5432,b:port/name",
+            "postgres://u:p@a:99999,b/name",
+            "postgres://u:100%@a,b/name",
+            "postgres://u:p@a,b/name/more",
+        ] {
+            let said = Location::parse(url).unwrap_err();
+            assert!(said.contains("HOST:PORT,HOST:PORT") && !said.contains("u:p"), "{url}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_the_url_says_is_not_said_again() {
+        let plain = with_defaults("postgres://u@h/name");
+        assert!(plain.starts_with("postgres://u@h/name?connect_timeout=5&") && plain.contains("read-write"));
+        let own = with_defaults("postgres://u@h/name?connect_timeout=60&target_session_attrs=any");
+        assert_eq!(
+            (own.matches("connect_timeout").count(), own.matches("target_session_attrs").count()),
+            (1, 1)
+        );
+        assert!(
+            own.contains("connect_timeout=60") && own.contains("=any") && own.contains("keepalives_idle=10")
+        );
+    }
 }

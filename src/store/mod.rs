@@ -8,6 +8,7 @@ pub mod checkup;
 mod claim;
 pub mod client_id;
 pub mod clock_mark;
+mod crew;
 pub mod day;
 mod db;
 pub mod debrief;

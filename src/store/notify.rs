@@ -1,33 +1,124 @@
 //! The notify channels: PostgreSQL tells this process that others planned nudges or recorded changes.
 
 use crate::ids::AccountId;
+use crate::store::crew::spawn;
 use crate::store::feeds::Feeds;
 use crate::store::{Db, Location, StoreError};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use std::sync::{Arc, Weak};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
 
 /// The notify channel for workers.
 pub const CHANNEL: &str = "evenkeel_nudges";
-/// The notify channel for followers; the payload is the account's id.
+/// The notify channel for followers; the payload is the ids of their accounts, with commas between them.
 const FEEDS: &str = "evenkeel_feeds";
 /// How often the listener reads what its connection received; this sends no query.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long it waits after a lost connection.
+/// How long the bell gathers news after it rang.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How many ids stay below the 8,000 bytes that a payload may have.
+const ACCOUNTS_AT_ONCE: usize = 150;
+/// How long the listener waits after a lost connection.
 const RECONNECT: Duration = Duration::from_secs(2);
 
-/// Notifies followers in other processes, on commit, that there is something to read. On SQLite they poll.
-pub fn notify_followers(db: &mut Db, account: AccountId) -> QueryResult<()> {
-    match db {
-        Db::Sqlite(_) => Ok(()),
-        Db::Postgres(connection) => diesel::sql_query("SELECT pg_notify($1, $2)")
-            .bind::<diesel::sql_types::Text, _>(FEEDS)
-            .bind::<diesel::sql_types::Text, _>(account.to_string())
-            .execute(connection)
-            .map(drop),
+/// What other processes are to be told.
+#[derive(Default)]
+struct News {
+    planned: bool,
+    accounts: BTreeSet<AccountId>,
+    closed: bool,
+}
+
+impl News {
+    fn is_empty(&self) -> bool {
+        !self.planned && self.accounts.is_empty()
     }
+}
+
+/// Tells the other processes on PostgreSQL that nudges were planned or changes recorded. It does so on a connection of its
+/// own after the commit, many in one: `NOTIFY` inside a transaction makes all commits of a database wait for each other.
+/// Whoever is not told, since the process or the connection ended, looks now and then.
+pub struct Bell(Arc<(Mutex<News>, Condvar)>);
+
+impl Bell {
+    /// Starts it; None on SQLite, where looking now and then is enough for a second process on one machine.
+    ///
+    /// # Errors
+    /// If its thread cannot be started.
+    pub(super) fn start(location: &Location) -> Result<Option<Self>, StoreError> {
+        if !matches!(location, Location::Postgres(_)) {
+            return Ok(None);
+        }
+        let bell = Self(Arc::default());
+        let (location, news) = (location.clone(), Arc::clone(&bell.0));
+        spawn("database-bell", move || {
+            let mut connection = None;
+            while let Some(news) = next(&news) {
+                // A connection that was idle may have been closed meanwhile.
+                let told = tell(&location, &mut connection, &news).or_else(|_| {
+                    connection = None;
+                    tell(&location, &mut connection, &news)
+                });
+                if let Err(error) = told {
+                    connection = None;
+                    tracing::warn!(%error, "other processes are not told of news; they look now and then");
+                }
+                std::thread::park_timeout(PAUSE);
+            }
+        })?;
+        Ok(Some(bell))
+    }
+
+    /// Has the others told: workers if nudges may have been planned, and the followers of these accounts. It never waits.
+    pub fn ring(&self, planned: bool, accounts: &BTreeSet<AccountId>) {
+        let (news, rung) = &*self.0;
+        let mut news = news.lock().unwrap_or_else(PoisonError::into_inner);
+        news.planned |= planned;
+        news.accounts.extend(accounts);
+        if !news.is_empty() {
+            rung.notify_one();
+        }
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        let (news, rung) = &*self.0;
+        news.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        rung.notify_one();
+    }
+}
+
+/// Waits for news and takes them; None: there are none, and no more to come.
+fn next((news, rung): &(Mutex<News>, Condvar)) -> Option<News> {
+    let news = news.lock().unwrap_or_else(PoisonError::into_inner);
+    let quiet = |news: &mut News| news.is_empty() && !news.closed;
+    let mut news = rung.wait_while(news, quiet).unwrap_or_else(PoisonError::into_inner);
+    let taken = News { closed: news.closed, ..std::mem::take(&mut *news) };
+    news.closed = taken.closed;
+    (!taken.is_empty()).then_some(taken)
+}
+
+fn tell(location: &Location, connection: &mut Option<Db>, news: &News) -> Result<(), StoreError> {
+    let db = match connection {
+        Some(db) => db,
+        None => connection.insert(Db::open(location)?),
+    };
+    let Db::Postgres(connection) = db else { return Ok(()) };
+    if news.planned {
+        connection.batch_execute(&format!("NOTIFY {CHANNEL}"))?;
+    }
+    let accounts: Vec<_> = news.accounts.iter().map(ToString::to_string).collect();
+    for some in accounts.chunks(ACCOUNTS_AT_ONCE) {
+        diesel::sql_query("SELECT pg_notify($1, $2)")
+            .bind::<diesel::sql_types::Text, _>(FEEDS)
+            .bind::<diesel::sql_types::Text, _>(some.join(","))
+            .execute(connection)?;
+    }
+    Ok(())
 }
 
 /// Wakes this process's worker and followers when another process planned nudges or recorded changes, until `planned`
@@ -48,10 +139,7 @@ pub fn listen(location: &Location, planned: &Arc<Notify>, feeds: &Arc<Feeds>) ->
             }
         }
     };
-    let spawned = std::thread::Builder::new().name("database-notify".to_owned()).spawn(listen);
-    spawned
-        .map(drop)
-        .map_err(|error| StoreError::Connection(diesel::ConnectionError::BadConnection(error.to_string())))
+    spawn("database-notify", listen)
 }
 
 /// Listens until `planned` is dropped, or the connection breaks.
@@ -67,9 +155,16 @@ fn hear(location: &Location, planned: &Weak<Notify>, feeds: &Weak<Feeds>) -> Res
         let (Some(planned), feeds) = (planned.upgrade(), feeds.upgrade()) else { return Ok(()) };
         for notification in connection.notifications_iter() {
             let notification = notification?;
-            match (notification.payload.parse(), &feeds) {
-                (Ok(account), Some(feeds)) if notification.channel == FEEDS => feeds.wake(account),
-                _ => nudges_planned = true,
+            if notification.channel == CHANNEL {
+                nudges_planned = true;
+                continue;
+            }
+            let Some(feeds) = &feeds else { continue };
+            for account in notification.payload.split(',') {
+                match account.parse() {
+                    Ok(account) => feeds.wake(account),
+                    Err(_) => feeds.wake_all(),
+                }
             }
         }
         if std::mem::take(&mut nudges_planned) {

@@ -1,6 +1,6 @@
 //! Nudges and the attempts to deliver them.
 
-use super::dialect::{notify_workers, on_both};
+use super::dialect::on_both;
 use super::schema::{attempts, nudges};
 use super::types::Ts;
 use super::{Db, MultiBackend};
@@ -201,9 +201,6 @@ pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
             )
             .execute(c))?;
     }
-    if planned > 0 {
-        notify_workers(db)?;
-    }
     Ok(planned)
 }
 
@@ -295,7 +292,7 @@ pub fn review_pleas(db: &mut Db, recipient: AccountId, now: Ts, until: Ts) -> Qu
         .filter(nudges::lease_until.is_null())
         .filter(nudges::attempts.eq(nudges::attempts_forgiven))
         .filter(kept);
-    let reviewed = diesel::update(pleas)
+    diesel::update(pleas)
         .set((
             nudges::send_at.eq(now),
             nudges::due_at.eq(now),
@@ -303,11 +300,7 @@ pub fn review_pleas(db: &mut Db, recipient: AccountId, now: Ts, until: Ts) -> Qu
             nudges::drop_reason.eq(None::<DropReason>),
             nudges::finished_at.eq(None::<Ts>),
         ))
-        .execute(db)?;
-    if reviewed > 0 {
-        notify_workers(db)?;
-    }
-    Ok(reviewed)
+        .execute(db)
 }
 
 /// All nudges of some check-ins.

@@ -1,18 +1,20 @@
-//! Threads that own a connection each and run the transactions that are sent to them.
+//! The database as other modules use it: work that is sent to threads which own a connection each.
 
 use crate::metrics::Metrics;
+use crate::store::crew::{Crew, Work};
 use crate::store::dialect::Purpose;
+use crate::store::notify::Bell;
 use crate::store::{Db, Location, StoreError};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// How many work items may wait for a thread before callers wait for room in the queue.
 const QUEUE: usize = 512;
 /// How long a caller waits for room before [`StoreError::Busy`].
 const DEADLINE: Duration = Duration::from_secs(10);
+
 /// How many threads, each with a connection of its own, work on the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DatabaseThreads {
@@ -20,15 +22,16 @@ pub struct DatabaseThreads {
     pub sqlite_readers: usize,
     /// Threads that read and write on PostgreSQL.
     pub postgres: usize,
+    /// How long a connection to PostgreSQL may leave its work unanswered before it is given up. The server ends each
+    /// statement earlier than the default.
+    pub answer_within: Duration,
 }
 
 impl Default for DatabaseThreads {
     fn default() -> Self {
-        Self { sqlite_readers: 4, postgres: 12 }
+        Self { sqlite_readers: 4, postgres: 12, answer_within: Duration::from_secs(20) }
     }
 }
-
-type Work = Box<dyn FnOnce(&mut Db) -> bool + Send>;
 
 /// A queue and the threads that serve it.
 #[derive(Clone)]
@@ -43,6 +46,7 @@ struct DbThreads {
 pub struct Store {
     readers: DbThreads,
     writers: DbThreads,
+    bell: Option<Arc<Bell>>,
     backend: &'static str,
 }
 
@@ -75,15 +79,21 @@ impl Store {
         let (readers, writers) = match location {
             // SQLite has one writer; more would only wait for each other.
             Location::Sqlite(_) => (
-                DbThreads::start(location, threads.sqlite_readers, metrics)?,
-                DbThreads::start(location, 1, metrics)?,
+                DbThreads::start(location, threads.sqlite_readers, threads.answer_within, metrics)?,
+                DbThreads::start(location, 1, threads.answer_within, metrics)?,
             ),
             Location::Postgres(_) => {
-                let threads = DbThreads::start(location, threads.postgres, metrics)?;
+                let threads = DbThreads::start(location, threads.postgres, threads.answer_within, metrics)?;
                 (threads.clone(), threads)
             }
         };
-        Ok(Self { readers, writers, backend: location.backend() })
+        let bell = Bell::start(location)?.map(Arc::new);
+        Ok(Self { readers, writers, bell, backend: location.backend() })
+    }
+
+    /// By which other processes hear of news; None: they are not told, and look now and then.
+    pub fn bell(&self) -> Option<&Arc<Bell>> {
+        self.bell.as_ref()
     }
 
     /// The backend's name.
@@ -158,45 +168,14 @@ impl Store {
 }
 
 impl DbThreads {
-    fn start(location: &Location, threads: usize, metrics: &Arc<Metrics>) -> Result<Self, StoreError> {
-        let (sender, receiver) = mpsc::channel::<Work>();
-        let receiver = Arc::new(Mutex::new(receiver));
-        // Counts broken connections. When one breaks, each thread checks its own before it takes more work: after a
-        // crash of the server, one work item fails and not one for each thread.
-        let broken = Arc::new(AtomicUsize::new(0));
-        for n in 0..threads {
-            let mut connection = Some(Db::open(location)?);
-            let (location, receiver, broken) = (location.clone(), Arc::clone(&receiver), Arc::clone(&broken));
-            let mut seen = 0;
-            let serve = move || {
-                loop {
-                    // The guard is dropped at the end of this statement: other threads wait for the next work item, not
-                    // for this one to end.
-                    let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok(work) = next else { return };
-                    let known = std::mem::replace(&mut seen, broken.load(Ordering::Acquire));
-                    let sound = |db: &mut Db| known == seen || db.ping().is_ok();
-                    let kept = connection.take().and_then(|mut db| sound(&mut db).then_some(db));
-                    let Some(mut db) = kept.or_else(|| reopen(&location)) else {
-                        continue;
-                    };
-                    // A panic or an error may leave the connection in any state: it is kept only if it answers.
-                    let sound = catch_unwind(AssertUnwindSafe(|| work(&mut db)));
-                    connection = match sound {
-                        Ok(true) => Some(db),
-                        Ok(false) if db.ping().is_ok() => Some(db),
-                        Ok(false) => {
-                            broken.fetch_add(1, Ordering::Release);
-                            None
-                        }
-                        Err(_) => None,
-                    };
-                }
-            };
-            std::thread::Builder::new().name(format!("database-{n}")).spawn(serve).map_err(|error| {
-                StoreError::Connection(diesel::ConnectionError::BadConnection(error.to_string()))
-            })?;
-        }
+    fn start(
+        location: &Location,
+        threads: usize,
+        answer_within: Duration,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, StoreError> {
+        let (sender, queue) = mpsc::channel();
+        Crew::start(location, threads, answer_within, queue)?;
         Ok(Self { sender, room: Arc::new(Semaphore::new(QUEUE)), metrics: Arc::clone(metrics) })
     }
 
@@ -213,7 +192,7 @@ impl DbThreads {
         };
         let (reply, answer) = oneshot::channel();
         let metrics = Arc::clone(&self.metrics);
-        let tx: Work = Box::new(move |db| {
+        let run = Box::new(move |db: &mut Db| {
             metrics.database_waited(asked.elapsed());
             let result = work(db);
             let sound = result.is_ok();
@@ -222,15 +201,15 @@ impl DbThreads {
             let _ = reply.send(result);
             sound
         });
-        self.sender.send(tx).map_err(|_| E::from(StoreError::Dropped))?;
-        answer.await.unwrap_or_else(|_| Err(StoreError::Dropped.into()))
+        let lost = CancellationToken::new();
+        let work = Work { run, lost: lost.clone() };
+        self.sender.send(work).map_err(|_| E::from(StoreError::Dropped))?;
+        tokio::select! {
+            biased;
+            answer = answer => answer.unwrap_or_else(|_| Err(StoreError::Dropped.into())),
+            () = lost.cancelled() => Err(StoreError::Silent.into()),
+        }
     }
-}
-
-/// A new connection in place of a broken one. If none can be opened, the work item that needs it is dropped (its caller
-/// gets [`StoreError::Dropped`]), and the next one tries again.
-fn reopen(location: &Location) -> Option<Db> {
-    Db::open(location).inspect_err(|error| tracing::error!(%error, "no database connection")).ok()
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ mod limits;
 mod links;
 mod local_times;
 mod long_view;
+mod lost_databases;
 mod migrations;
 mod negotiation;
 mod negotiation_costs;

@@ -9,6 +9,7 @@ pub mod dump;
 pub mod leaves;
 pub mod log;
 pub mod people;
+pub mod proxy;
 pub mod race;
 pub mod receivers;
 pub mod rows;
@@ -156,7 +157,8 @@ impl TestApp {
         config.trusted_proxies = TrustedProxies::parse(&["127.0.0.1".to_owned()]).unwrap();
         config.push_insecure_origins = vec![push.origin().parse().unwrap()];
         // Few threads: a test sends one request at a time, and opening connections dominates the start of a service.
-        config.database_threads = DatabaseThreads { sqlite_readers: 2, postgres: 3 };
+        config.database_threads =
+            DatabaseThreads { sqlite_readers: 2, postgres: 3, ..DatabaseThreads::default() };
         settings(&mut config);
         let keys = Arc::new(Keys::ephemeral(&chance()));
         let mut app = App::build(&config, &keys, clock.clone(), chance()).unwrap();
