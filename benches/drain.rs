@@ -1,9 +1,13 @@
-//! How fast the engine delivers: rows "draining", "claiming" and "herd" of the design, each against its own limit.
+//! How fast the engine delivers: rows "draining", "claiming", "herd" and "fairness" of the design, each against its own
+//! limit.
 //!
-//! `cargo bench --bench drain` measures all, `… -- draining 20000`, `… -- claiming` and `… -- herd 100000` one each.
+//! `cargo bench --bench drain` measures all, `… -- draining 20000`, `… -- claiming`, `… -- herd 100000` and
+//! `… -- fairness 50000` one each.
 //! PostgreSQL is measured if `EVENKEEL_TEST_POSTGRES` names a server; `scripts/with-postgres` starts one. Each
 //! measurement runs in its own process, with the push service in another: the memory shown is the engine's alone.
 
+#[path = "drain/fairness.rs"]
+mod fairness;
 #[path = "drain/push_service.rs"]
 mod push_service;
 #[path = "../tests/support/seed.rs"]
@@ -50,7 +54,7 @@ const CONCURRENCIES: [usize; 5] = [8, 16, 32, 64, 128];
 /// The engine's payload before encryption, in bytes.
 const PAYLOAD: usize = 1023;
 /// Nudges per claim, as in the engine.
-const BATCH: i64 = evenkeel::delivery::BATCH.cast_signed() as i64;
+const BATCH: usize = evenkeel::delivery::BATCH;
 /// Timed claims of each kind.
 const CLAIMS: usize = 40;
 /// Pushes of another push service that fall due in the middle of a herd.
@@ -65,14 +69,18 @@ fn main() {
         Some("draining") => Backend::all().into_iter().for_each(|backend| draining(backend, count(20_000))),
         Some("claiming") => Backend::all().into_iter().for_each(|it| claiming(it, count(1_000_000))),
         Some("herd") => Backend::all().into_iter().for_each(|backend| herd(backend, count(100_000))),
+        Some("fairness") => {
+            Backend::all().into_iter().for_each(|backend| fairness::fairness(backend, count(50_000)));
+        }
         None => {
             for backend in Backend::all() {
                 draining(backend, 20_000);
                 claiming(backend, 1_000_000);
                 herd(backend, 100_000);
+                fairness::fairness(backend, 50_000);
             }
         }
-        Some(other) => panic!("{other}: one of draining, claiming, herd"),
+        Some(other) => panic!("{other}: one of draining, claiming, herd, fairness"),
     }
 }
 
@@ -100,7 +108,7 @@ fn apart(part: &str, place: &Place, more: &[usize]) -> Value {
 
 fn child(arguments: &[String]) {
     if arguments[0] == "push-service" {
-        return push_service::serve();
+        return push_service::serve(&arguments[1]);
     }
     let place = Place::from(&arguments[1..]);
     let numbers: Vec<usize> = arguments[4..].iter().map(|n| n.parse().unwrap()).collect();
@@ -108,6 +116,7 @@ fn child(arguments: &[String]) {
         match arguments[0].as_str() {
             "seed" => seed_due(&place, numbers[0], numbers[1]).await,
             "drain" => drain(&place).await,
+            "fair" => fairness::fair(&place, numbers[0]).await,
             "limit" => limit(&place, numbers[0], numbers[1]).await,
             other => panic!("{other}"),
         }
@@ -340,7 +349,7 @@ async fn seed_future(place: &Place, future: usize) -> App {
     let (app, began) = (place.app(), Instant::now());
     let now = app.context.clock.now();
     let batches = CLAIMS * 2 + 1;
-    let due = world::couples(&app, 0, batches * usize::try_from(BATCH).unwrap() / 4, &place.origins[0]).await;
+    let due = world::couples(&app, 0, batches * BATCH / 4, &place.origins[0]).await;
     let at = |n: usize| now - SignedDuration::from_millis(60_000 - i64::try_from(n).unwrap());
     let scenes: Vec<_> = due.iter().enumerate().map(|(n, couple)| (*couple, at(n))).collect();
     seed::scenes(&app.context, &scenes).await;
@@ -380,16 +389,17 @@ async fn time_claim(app: &App, alone: bool) -> f64 {
     let claimed = move |tx: &mut Transaction<'_>| {
         let now = tx.now;
         let (worker, began) = (WorkerId::at(now, tx.chance), Instant::now());
+        let mut sharing = seed::any_lane(tx.db, now, BATCH)?;
         let total = if alone {
             let times = tx.lease_times(lease)?;
-            store::claim(tx.db, worker, now.into(), times, BATCH)?.len()
+            store::claim(tx.db, worker, now.into(), times, &mut sharing)?.rows.len()
         } else {
-            claim(tx, worker, lease, BATCH)?.total
+            claim(tx, worker, lease, &mut sharing)?.total
         };
         Ok((began.elapsed().as_secs_f64() * 1000.0, total))
     };
     let (time, total) = app.context.worker_tx(claimed).await.unwrap();
-    assert_eq!(i64::try_from(total), Ok(BATCH), "a whole batch was due");
+    assert_eq!(total, BATCH, "a whole batch was due");
     let finish =
         "UPDATE nudges SET state = 'sent', finished_at = send_at, leased_by = NULL, lease_until = NULL
         WHERE lease_until IS NOT NULL";

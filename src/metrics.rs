@@ -133,7 +133,7 @@ impl Metrics {
         );
         registry.register(
             "put_off_nudges",
-            "Nudges moved to a later time at the moment of sending: by quiet hours, patience or the daily cap, or while their provider is left alone",
+            "Nudges moved to a later time at the moment of sending: by quiet hours, patience or the daily cap, while their device's push service wants it left alone, or given back to wait for a place",
             self.put_off.clone(),
         );
         registry.register(
@@ -143,7 +143,7 @@ impl Metrics {
         );
         registry.register(
             "open_circuits",
-            "Origins that are left alone for a while because they failed repeatedly",
+            "Providers that are left alone for a while: several devices in a row had no answer, or were asked to wait",
             self.circuits.clone(),
         );
         registry.register_with_unit(

@@ -1,11 +1,24 @@
-//! A minimal push service in its own process: it accepts everything, checks nothing, and so loads the machine little.
+//! A minimal push service in its own process: it accepts everything, or is slow or hangs, checks nothing, and so loads the
+//! machine little.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+/// How it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// At once.
+    Prompt,
+    /// After a second.
+    Slow,
+    /// Never.
+    Hangs,
+}
 
 /// The push service as the bench sees it. It ends when its pipe closes.
 pub struct PushService {
@@ -19,8 +32,13 @@ pub struct PushService {
 impl PushService {
     /// Starts the service.
     pub fn start() -> Self {
+        Self::start_as(Manner::Prompt)
+    }
+
+    /// Starts a service that answers in this manner.
+    pub fn start_as(manner: Manner) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["child", "push-service"])
+            .args(["child", "push-service", &format!("{manner:?}")])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -43,8 +61,10 @@ impl PushService {
 }
 
 /// The process itself: prints its origin, serves until its input ends, then prints the number of pushes.
-pub fn serve() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+pub fn serve(manner: &str) {
+    let manners = [Manner::Prompt, Manner::Slow, Manner::Hangs];
+    let manner = manners.into_iter().find(|it| format!("{it:?}") == manner).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let taken = Arc::new(AtomicUsize::new(0));
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -58,7 +78,7 @@ pub fn serve() {
         let accepting = async {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(answer(stream, Arc::clone(&taken)));
+                tokio::spawn(answer(stream, Arc::clone(&taken), manner));
             }
         };
         tokio::select! {
@@ -69,12 +89,17 @@ pub fn serve() {
     println!("{}", taken.load(Ordering::Relaxed));
 }
 
-async fn answer(mut stream: TcpStream, taken: Arc<AtomicUsize>) {
+async fn answer(mut stream: TcpStream, taken: Arc<AtomicUsize>, manner: Manner) {
     stream.set_nodelay(true).unwrap();
     let mut buffer = Vec::with_capacity(16 * 1024);
     loop {
         while let Some(length) = whole_request(&buffer) {
             buffer.drain(..length);
+            match manner {
+                Manner::Prompt => {}
+                Manner::Slow => tokio::time::sleep(Duration::from_secs(1)).await,
+                Manner::Hangs => std::future::pending().await,
+            }
             taken.fetch_add(1, Ordering::Relaxed);
             let created = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
             if stream.write_all(created).await.is_err() {

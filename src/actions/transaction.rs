@@ -9,7 +9,6 @@ use super::metered::meter;
 use crate::auth::tokens::REFRESH_GRACE;
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::domain::hand_over::LEASE_MAX;
 use crate::ids::AccountId;
 use crate::store::change::ChangeEvents;
 use crate::store::dialect::Purpose;
@@ -35,6 +34,8 @@ pub struct Transaction<'a> {
     pub chance: &'a Chance,
     /// The clocks.
     clock: &'a Clock,
+    /// The database's clock, once it was read.
+    database: Option<Option<Timestamp>>,
     /// The request's idempotency key, if the transaction is a person's request with one.
     key_hash: Option<Vec<u8>>,
     /// Events to save at the end. Private, so that no transaction can be opened without saving its events.
@@ -49,6 +50,7 @@ impl<'a> Transaction<'a> {
             vault,
             now,
             clock,
+            database: None,
             chance: vault.chance(),
             key_hash: None,
             events: ChangeEvents::default(),
@@ -62,10 +64,18 @@ impl<'a> Transaction<'a> {
 
     /// The instants of a lease that begins now: by the database's clock where it has one, since workers share it (R38).
     pub fn lease_times(&mut self, lease: SignedDuration) -> Result<LeaseTimes, Fault> {
-        let database = checkup::server_clock(self.db)?.map(Timestamp::from);
-        let now = self.clock.database(database).unwrap_or(self.now);
-        let latest = now + lease.max(LEASE_MAX);
-        Ok(LeaseTimes { now: now.into(), until: (now + lease).into(), latest: latest.into() })
+        let now = self.database_clock()?.unwrap_or(self.now);
+        Ok(LeaseTimes::at(now, lease))
+    }
+
+    /// The database's clock, as it was when this transaction first asked for it. None: it has none of its own.
+    pub fn database_clock(&mut self) -> Result<Option<Timestamp>, Fault> {
+        if let Some(read) = self.database {
+            return Ok(read);
+        }
+        let read = self.clock.database(checkup::server_clock(self.db)?.map(Timestamp::from));
+        self.database = Some(read);
+        Ok(read)
     }
 
     /// Notes that the answer holds a secret, such as a token: it is kept for a repetition no longer than a refresh

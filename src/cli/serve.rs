@@ -74,7 +74,8 @@ fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, StartError>
 fn deliver(app: &App, config: &Config, stop: &CancellationToken) -> Result<Delivering, StartError> {
     app.context.metrics.expect_passes();
     if let Some(url) = &config.heartbeat_url {
-        let (heartbeat, stop) = (Heartbeat::new(Arc::clone(&app.context), url.clone())?, stop.clone());
+        let (heartbeat, stop) =
+            (Heartbeat::new(Arc::clone(&app.context), Arc::clone(&app.senders), url.clone())?, stop.clone());
         // The heartbeat holds nothing that must be released: nobody waits for its end.
         drop(actix_web::rt::spawn(async move { heartbeat.run(stop).await }));
     }

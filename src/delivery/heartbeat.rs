@@ -1,5 +1,6 @@
 //! The heartbeat: pings a dead man's switch every minute while nudges go out, and stops when they do not.
 
+use super::senders::Senders;
 use crate::actions::AppContext;
 use crate::actions::operations::watch::{oldest_due_age, passed_lately};
 use jiff::SignedDuration;
@@ -29,6 +30,7 @@ pub enum Beat {
 /// The heartbeat of one worker process.
 pub struct Heartbeat {
     context: Arc<AppContext>,
+    senders: Arc<Senders>,
     client: reqwest::Client,
     url: SecretString,
 }
@@ -38,14 +40,18 @@ impl Heartbeat {
     ///
     /// # Errors
     /// If no HTTP client can be made.
-    pub fn new(context: Arc<AppContext>, url: SecretString) -> Result<Self, reqwest::Error> {
+    pub fn new(
+        context: Arc<AppContext>,
+        senders: Arc<Senders>,
+        url: SecretString,
+    ) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .referer(false)
             .timeout(TIMEOUT)
             .build()?;
-        Ok(Self { context, client, url })
+        Ok(Self { context, senders, client, url })
     }
 
     /// Beats every minute until it is told to stop; the first beat comes after a minute, when the worker has begun.
@@ -82,7 +88,9 @@ impl Heartbeat {
             tracing::warn!("no heartbeat: the worker made no pass lately");
             return false;
         }
-        match oldest_due_age(&self.context).await {
+        // What waits for a provider that does not answer is no fault of the worker.
+        let shut = self.senders.shut_lanes(self.context.clock.now());
+        match oldest_due_age(&self.context, shut).await {
             Ok(age) if age <= STUCK_AFTER => true,
             Ok(age) => {
                 tracing::warn!(seconds = age.as_secs(), "no heartbeat: a nudge is due and stays behind");

@@ -6,11 +6,13 @@ use crate::actions::nudges::claim::{Payload, Ready};
 use crate::actions::nudges::device;
 use crate::actions::{Fault, Transaction};
 use crate::chance::Chance;
-use crate::domain::hand_over::{Disposition, Handed, SendResult};
+use crate::domain::hand_over::{Disposition, Handed, PUSH_PATIENCE, SendResult};
+use crate::domain::lane::{MAIL, any_of};
 use crate::domain::nudge::{AttemptOutcome, Channel, DropReason, NudgeState};
 use crate::ids::{AttemptId, DeviceId, NudgeId, WorkerId};
 use crate::store;
 use crate::store::nudge::{AttemptRow, NudgeRow, Release};
+use crate::store::types::Ts;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,6 +21,36 @@ use std::sync::Arc;
 pub(super) struct Finished {
     pub(super) ready: Arc<Ready>,
     pub(super) results: Vec<(Option<DeviceId>, SendResult)>,
+}
+
+impl Finished {
+    /// The lane of a target; None as device: it goes by mail.
+    fn lane(&self, device: Option<DeviceId>) -> &str {
+        match &self.ready.payload {
+            Payload::Push { targets, .. } => {
+                let target = targets.iter().find(|target| Some(target.device) == device);
+                target.map_or("", |target| &target.lane)
+            }
+            Payload::Mail(_) => MAIL,
+        }
+    }
+
+    /// The lanes of those that can be tried again by then.
+    fn lane_at(&self, at: Timestamp, now: Timestamp) -> String {
+        let again = self.results.iter().filter(|(_, result)| {
+            matches!(result.outcome, None | Some(AttemptOutcome::Deferred))
+                && result.wait.is_none_or(|wait| now + wait <= at)
+        });
+        any_of(again.map(|(device, _)| self.lane(*device)))
+    }
+
+    /// How long a device is left alone that is tried again at `at`: its push service answered, but not for good (R20).
+    fn rest(&self, device: DeviceId, at: Timestamp, now: Timestamp) -> Option<(DeviceId, Ts)> {
+        let (_, result) = self.results.iter().find(|(of, _)| *of == Some(device))?;
+        let answered = result.outcome == Some(AttemptOutcome::Deferred) && result.code.is_some();
+        let until = now + retry::rest(result.wait, at.duration_since(now));
+        (answered && until > now).then(|| (device, until.into()))
+    }
 }
 
 /// What was recorded, for the metrics.
@@ -45,16 +77,18 @@ pub fn record(
     // Nudges with the same release are saved in one statement.
     let mut alike: Vec<(i32, Release, Vec<NudgeId>)> = Vec::new();
     let mut stragglers = Vec::new();
+    let mut rests: Vec<(DeviceId, Ts)> = Vec::new();
     for finished in finished {
         let nudge = &finished.ready.nudge;
         let (disposition, channel) = disposition(finished, tx.now);
         if let Disposition::Sent(devices) = &disposition {
             recorded.accepted.push((channel, tx.now.duration_since(nudge.due_at.get())));
-            let copies = devices.iter().map(|(device, asked)| {
-                let wait = retry::wait(1, *asked, tx.chance.fraction());
-                nudge.straggler(*device, tx.now + wait, tx.now, tx.chance)
-            });
-            stragglers.extend(copies.map(|copy| (nudge.id, copy)));
+            for (device, asked) in devices {
+                let at = tx.now + retry::wait(1, *asked, tx.chance.fraction());
+                let copy = nudge.straggler((*device, finished.lane(Some(*device))), at, tx.now, tx.chance);
+                stragglers.push((nudge.id, copy));
+                rests.extend(finished.rest(*device, at, tx.now));
+            }
         }
         recorded.dead += usize::from(disposition == Disposition::Dead);
         recorded.put_off += usize::from(matches!(disposition, Disposition::Again { counts: false, .. }));
@@ -64,10 +98,19 @@ pub fn record(
             false => {
                 let own = release(of, channel, &disposition, tx.now, tx.chance);
                 let waits = own.state == NudgeState::Waiting;
-                Release { send_at: if waits { named.send_at } else { own.send_at }, ..own }
+                let send_at = if waits { named.send_at } else { own.send_at };
+                Release { send_at, lane: named.lane.clone().filter(|_| waits).or(own.lane.clone()), ..own }
             }
         };
-        let named = self::release(nudge, channel, &disposition, tx.now, tx.chance);
+        let mut named = self::release(nudge, channel, &disposition, tx.now, tx.chance);
+        let at = named.send_at.map_or(tx.now, Ts::get);
+        if let Disposition::Again { .. } = disposition {
+            named.lane = Some(finished.lane_at(at, tx.now));
+        }
+        if !matches!(disposition, Disposition::Sent(_)) {
+            let devices = finished.results.iter().filter_map(|(device, _)| *device);
+            rests.extend(devices.filter_map(|device| finished.rest(device, at, tx.now)));
+        }
         for of in finished.ready.nudges() {
             let release = release(of, &named);
             match alike.iter_mut().find(|(attempt, other, _)| *attempt == of.attempts && *other == release) {
@@ -95,6 +138,11 @@ pub fn record(
     let attempts: Vec<AttemptRow> =
         held.map(|finished| attempts(tx, finished)).collect::<Result<Vec<_>, _>>()?.concat();
     store::nudge::insert_attempts(tx.db, &attempts)?;
+    // Also of a lost claim: it was asked.
+    rests.sort_unstable();
+    for (device, until) in rests {
+        store::device::rest(tx.db, device, until)?;
+    }
     Ok(recorded)
 }
 
@@ -152,7 +200,17 @@ fn release(
         Disposition::Dead => finished(NudgeState::Dead, None),
         Disposition::Unreachable => finished(NudgeState::Dropped, Some(DropReason::Unreachable)),
         Disposition::ByMail => Release::by_mail(nudge, now),
-        Disposition::Again { wait: Some(wait), counts: false } => Release::again(nudge, now + *wait, false),
+        Disposition::Again { wait: Some(wait), counts: false } => {
+            let again = Release::again(nudge, now + *wait, false);
+            match wait.is_zero() {
+                // It keeps its place in its lane. One that waited for a provider that is left alone, and cannot go by mail,
+                // is looked at again after as long.
+                true if now.duration_since(nudge.send_at.get()) < PUSH_PATIENCE => {
+                    Release { send_at: None, ..again }
+                }
+                _ => again,
+            }
+        }
         Disposition::Again { wait, counts } => {
             let at = now + retry::wait(nudge.tries(), *wait, chance.fraction());
             Release { channel, ..Release::again(nudge, at, *counts) }

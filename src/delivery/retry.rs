@@ -24,6 +24,16 @@ pub fn wait(attempts: i32, retry_after: Option<SignedDuration>, chance: f64) -> 
     }
 }
 
+/// How long a device is left alone after an answer that asks for another try, which comes after `next`: as long as its push
+/// service asked for, or until that try, but no longer than a first wait. What falls due for it later is tried by itself.
+pub fn rest(retry_after: Option<SignedDuration>, next: SignedDuration) -> SignedDuration {
+    match retry_after {
+        // Exactly as long as a first try waits.
+        Some(_) => wait(1, retry_after, 0.0),
+        None => next.min(SHORTEST + FIRST),
+    }
+}
+
 /// Reads a `Retry-After` header: seconds, or a date in any of the three forms of HTTP (RFC 9110, 5.6.7 and 10.2.3).
 pub fn retry_after(header: &str, now: Timestamp) -> Option<SignedDuration> {
     if let Ok(seconds) = header.trim().parse::<u32>() {
@@ -58,6 +68,13 @@ mod tests {
             "not at once, and not all at once"
         );
         assert_eq!(asked(1, 1_000_000), 24 * 60 * 60);
+    }
+
+    #[test]
+    fn r20_a_device_rests_as_long_as_was_asked_for_or_a_first_wait_at_most() {
+        let (short, long) = (SignedDuration::from_secs(7), SignedDuration::from_mins(40));
+        assert_eq!(rest(Some(long), short), wait(1, Some(long), 1.0));
+        assert_eq!((rest(None, short), rest(None, long)), (short, wait(1, None, 1.0)));
     }
 
     #[test]

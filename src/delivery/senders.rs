@@ -1,12 +1,12 @@
 //! The senders, push and mail, with what is known about the providers that they speak to.
 
-use super::circuits::{Change, Circuits};
+use super::circuits::{Admission, Circuits};
 use super::{mail, web_push};
 use crate::actions::nudges::claim::{Payload, Ready};
 use crate::domain::hand_over::SendResult;
 use crate::domain::nudge::AttemptOutcome;
-use jiff::{SignedDuration, Timestamp};
-use std::sync::{Mutex, PoisonError};
+use jiff::Timestamp;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The senders, one per channel, and the circuits of their providers.
 pub struct Senders {
@@ -34,15 +34,20 @@ impl Senders {
         }
     }
 
-    pub(super) fn admit(&self, origin: &str, now: Timestamp) -> Result<(), SignedDuration> {
-        self.circuits.lock().unwrap_or_else(PoisonError::into_inner).admit(origin, now)
+    /// The lanes of the providers that are left alone now.
+    pub fn shut_lanes(&self, now: Timestamp) -> Vec<String> {
+        let open = self.circuits().open(now).into_iter();
+        open.filter(|(_, it)| matches!(it, Admission::Shut(_))).map(|(lane, _)| lane).collect()
     }
 
-    pub(super) fn forget(&self, now: Timestamp) -> Vec<String> {
-        self.circuits.lock().unwrap_or_else(PoisonError::into_inner).forget(now)
+    /// When the first of the providers that are left alone is tried again; None: none is.
+    pub fn tries_again_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let until =
+            |(_, it): (String, Admission)| if let Admission::Shut(until) = it { Some(until) } else { None };
+        self.circuits().open(now).into_iter().filter_map(until).min()
     }
 
-    pub(super) fn learn(&self, origin: &str, answered: Option<bool>, now: Timestamp) -> Option<Change> {
-        self.circuits.lock().unwrap_or_else(PoisonError::into_inner).learn(origin, answered, now)
+    pub(super) fn circuits(&self) -> MutexGuard<'_, Circuits> {
+        self.circuits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

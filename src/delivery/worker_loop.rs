@@ -6,10 +6,10 @@ use crate::actions::{AppContext, Fault, Transaction};
 use crate::delivery::dispatch::Dispatch;
 use crate::delivery::record::{Finished, Recorded, record};
 use crate::delivery::senders::Senders;
-use crate::domain::hand_over::LEASE_MAX;
+use crate::domain::hand_over::PUSH_PATIENCE;
+use crate::domain::lane::LaneDue;
 use crate::ids::WorkerId;
 use crate::store;
-use crate::store::types::Ts;
 use jiff::SignedDuration;
 use std::future::Future;
 use std::pin::Pin;
@@ -18,17 +18,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Hand-overs that may queue; more would only get stale. Those under way do not count, so that a provider that hangs
-/// does not keep nudges for other providers from being claimed.
-const QUEUE: usize = 512;
-/// The most nudges that a worker has in hand, which bounds its memory.
-const IN_HAND: usize = 2048;
-/// Nudges per claim, and what is due for the same people; with room for fewer, the worker does not claim.
+/// Nudges per claim, of all lanes together, and what is due for the same people.
 pub const BATCH: usize = 256;
 /// How long a finished nudge may wait to be recorded together with others.
 const RECORD_WITHIN: Duration = Duration::from_millis(20);
 /// How often the worker looks without a notification, since one may be lost.
 const POLL: Duration = Duration::from_secs(5);
+/// The wait before nudges are tried again that another worker was claiming.
+const AGAIN: Duration = Duration::from_millis(20);
 /// The wait after a database fault.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 /// How often the clocks are compared while the time is doubted.
@@ -44,7 +41,8 @@ const GIVE_BACK_WITHIN: Duration = Duration::from_secs(5);
 struct Passed {
     recorded: Recorded,
     claimed: Option<Claimed>,
-    next: Option<Ts>,
+    /// The lanes as they were after the claim, if they were looked at.
+    lanes: Option<Vec<LaneDue>>,
     /// Whether the time is doubted, so that nothing was claimed (R38).
     doubted: bool,
 }
@@ -74,12 +72,14 @@ pub struct WorkerLoop<'a> {
     /// The pass under way, and the finished nudges that it records.
     pass: Option<Pass>,
     recording: Vec<Arc<Finished>>,
-    /// When something may be due, and whether a notification came since the last pass began.
+    /// The lanes in which nudges wait, and when something is due in each.
+    due: Vec<(LaneDue, Instant)>,
+    /// When all lanes are looked at again, and whether a notification came since the last pass began.
     look_at: Instant,
     woken: bool,
     /// When the database is tried again after a fault.
     not_before: Instant,
-    /// Whether a pass has set `look_at`.
+    /// Whether all lanes were looked at.
     looked: bool,
     /// How many nudges the last pass claimed (none: it did not claim), and all passes so far.
     last: Option<usize>,
@@ -96,13 +96,13 @@ impl<'a> WorkerLoop<'a> {
                 Arc::clone(worker.senders),
                 Arc::clone(&worker.context.metrics),
                 worker.context.clock.clone(),
-                worker.context.chance.clone(),
                 worker.lease,
             ),
             finished: Vec::new(),
             finished_since: None,
             pass: None,
             recording: Vec::new(),
+            due: Vec::new(),
             look_at: Instant::now(),
             woken: false,
             not_before: Instant::now(),
@@ -117,7 +117,8 @@ impl<'a> WorkerLoop<'a> {
     pub async fn until_done(mut self) -> Result<usize, Fault> {
         loop {
             self.step().await?;
-            let nothing_due = self.last == Some(0) || (self.looked && Instant::now() < self.look_at);
+            let now = Instant::now();
+            let nothing_due = self.last == Some(0) || (self.looked && self.claim_at(now) > now);
             if nothing_due && self.pass.is_none() && self.dispatch.len() == 0 && self.finished.is_empty() {
                 return Ok(self.total);
             }
@@ -196,11 +197,21 @@ impl<'a> WorkerLoop<'a> {
         true
     }
 
-    /// The size of the next claim: a whole batch or zero.
-    fn room(&self) -> usize {
-        let queue = QUEUE.saturating_sub(self.dispatch.queued());
-        let room = IN_HAND.saturating_sub(self.dispatch.len()).min(queue);
-        if self.closed || room < BATCH { 0 } else { BATCH }
+    /// When a claim is worth its statement: something is due in a lane that has room, or all lanes are to be looked at.
+    fn claim_at(&self, now: Instant) -> Instant {
+        let clock = self.worker.context.clock.now();
+        let after = |wait: SignedDuration| now + Duration::try_from(wait).unwrap_or_default().min(POLL);
+        let lanes = self.due.iter().filter_map(|(LaneDue { lane, at }, due_at)| {
+            let (standing, from) = self.dispatch.standing(lane, now);
+            match standing.shut_until {
+                Some(until) => {
+                    let sooner = until.min(*at + PUSH_PATIENCE);
+                    Some((*due_at).max(after(sooner.duration_since(clock))))
+                }
+                None => (standing.room > 0).then(|| (*due_at).max(from)),
+            }
+        });
+        lanes.chain([self.look_at]).min().unwrap_or(now)
     }
 
     fn wants_pass(&self, now: Instant) -> bool {
@@ -208,7 +219,7 @@ impl<'a> WorkerLoop<'a> {
         if now < self.not_before {
             return false;
         }
-        (now >= self.look_at && self.room() > 0)
+        (!self.closed && now >= self.claim_at(now))
             || self.finished.len() >= BATCH
             || (self
                 .finished_since
@@ -219,8 +230,8 @@ impl<'a> WorkerLoop<'a> {
         let now = Instant::now();
         let mut wake = now + POLL;
         if self.pass.is_none() {
-            if self.room() > 0 {
-                wake = wake.min(self.look_at);
+            if !self.closed {
+                wake = wake.min(self.claim_at(now));
             }
             if let Some(since) = self.finished_since {
                 wake = wake.min(since + RECORD_WITHIN);
@@ -232,7 +243,11 @@ impl<'a> WorkerLoop<'a> {
 
     /// Begins a transaction that records finished nudges and claims due ones.
     fn begin_pass(&mut self, now: Instant) {
-        let room = if now >= self.look_at { self.room() } else { 0 };
+        let look = now >= self.look_at;
+        let claims = !self.closed && now >= self.claim_at(now);
+        let standings = self.dispatch.standings(now);
+        let known: Vec<LaneDue> =
+            self.due.iter().filter(|(_, at)| *at <= now).map(|(lane, _)| lane.clone()).collect();
         self.woken = false;
         self.recording = std::mem::take(&mut self.finished);
         self.finished_since = None;
@@ -243,15 +258,22 @@ impl<'a> WorkerLoop<'a> {
             let work = move |tx: &mut Transaction<'_>| {
                 let doubted = timed::judge(&this, tx)?.is_err();
                 let recorded = record(tx, id, &finished)?;
-                let most = i64::try_from(room).unwrap_or(0);
-                let claimed = (room > 0 && !doubted).then(|| claim(tx, id, lease, most)).transpose()?;
-                let more = claimed.as_ref().is_some_and(|claimed| claimed.total >= room);
-                let next = if more {
-                    Some(tx.ts())
-                } else {
-                    store::nudge::next_due(tx.db, (tx.now + lease.max(LEASE_MAX)).into())?
-                };
-                Ok(Passed { recorded, claimed, next, doubted })
+                if !claims || doubted {
+                    return Ok(Passed { recorded, claimed: None, lanes: None, doubted });
+                }
+                let now = tx.lease_times(lease)?;
+                let due = if look { store::lane::due(tx.db, now)? } else { known };
+                let mut sharing = standings.share(&due, tx.now, BATCH);
+                if look && sharing.is_empty() {
+                    let claimed = Some(Claimed::default());
+                    return Ok(Passed { recorded, claimed, lanes: Some(due), doubted });
+                }
+                let claimed = claim(tx, id, lease, &mut sharing)?;
+                // Where less was free than could be claimed, something is due later.
+                let looks = look || !claimed.short.is_empty();
+                let lanes = looks.then(|| store::lane::due(tx.db, now)).transpose()?;
+                let claimed = Some(claimed);
+                Ok(Passed { recorded, claimed, lanes, doubted })
             };
             context.worker_tx(work).await
         }));
@@ -273,18 +295,34 @@ impl<'a> WorkerLoop<'a> {
             }
         };
         self.count(&passed);
-        let wait = passed.next.map(|next| next.get().duration_since(self.worker.context.clock.now()));
-        let wait = wait.map_or(POLL, |wait| Duration::try_from(wait).unwrap_or_default().min(POLL));
-        // While the time is doubted, what is due says nothing.
-        let wait = if passed.doubted { DOUBTED } else { wait };
+        let now = Instant::now();
         let nothing = passed.doubted.then_some(0);
         let total = passed.claimed.as_ref().map(|claimed| claimed.total).or(nothing);
-        // If nudges are due but none could be claimed, another worker is claiming them now.
-        let soon = if total == Some(0) { Duration::from_millis(20) } else { Duration::ZERO };
-        // A nudge planned during the pass may have come too late for it.
-        self.look_at = Instant::now() + if self.woken { Duration::ZERO } else { wait.max(soon) };
+        if passed.doubted {
+            // While the time is doubted, what is due says nothing.
+            self.due.clear();
+            self.look_at = now + DOUBTED;
+            self.looked = true;
+        }
+        if let Some(lanes) = passed.lanes {
+            let clock = self.worker.context.clock.now();
+            let short = passed.claimed.as_ref().map_or(&[][..], |claimed| &claimed.short);
+            let due_at = |LaneDue { lane, at }: &LaneDue| {
+                let wait = Duration::try_from(at.duration_since(clock)).unwrap_or_default();
+                // What is due but could not be claimed, another worker is claiming now.
+                let soon = if short.contains(lane) { AGAIN } else { Duration::ZERO };
+                now + wait.min(POLL * 2).max(soon)
+            };
+            self.due =
+                lanes.into_iter().map(|lane| (due_at(&lane), lane)).map(|(at, lane)| (lane, at)).collect();
+            self.look_at = now + POLL;
+            self.looked = true;
+        }
+        if self.woken {
+            // A nudge planned during the pass may have come too late for it.
+            self.look_at = now;
+        }
         self.last = total;
-        self.looked = true;
         self.total += total.unwrap_or(0);
         for ready in passed.claimed.into_iter().flat_map(|claimed| claimed.ready) {
             self.dispatch.take(ready);

@@ -6,26 +6,33 @@ use crate::app::{App, StartError};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::hand_over::LEASE_MAX;
-use crate::store::{self, Location};
+use crate::store::{self, LeaseTimes, Location};
 use crate::vault::keys::Keys;
 use data_encoding::HEXLOWER;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Moves a simulated clock to `to`, and delivers every nudge at the instant at which it falls due.
+/// Moves a simulated clock to `to`, and delivers every nudge at the instant at which it falls due, or at which its provider
+/// is tried again.
 pub async fn live_until(app: &App, clock: &Clock, to: Timestamp) -> Result<(), StartError> {
     let worker = app.worker();
     worker.deliver_due().await?;
     loop {
-        let latest = (clock.now() + LEASE_MAX).into();
-        let next = app.context.read_tx(move |tx| Ok(store::nudge::next_due(tx.db, latest)?)).await?;
-        let Some(next) = next.map(|at| at.get()).filter(|next| *next <= to) else { break };
-        clock.set(next.max(clock.now()));
+        let now = clock.now();
+        let lanes = app
+            .context
+            .read_tx(move |tx| Ok(store::lane::due(tx.db, LeaseTimes::at(now, SignedDuration::ZERO))?))
+            .await?;
+        let coming = lanes.iter().map(|lane| lane.at).filter(|at| *at > now);
+        let waits = lanes.iter().any(|lane| lane.at <= now);
+        let again =
+            waits.then(|| app.senders.tries_again_at(now).unwrap_or(now + SignedDuration::from_secs(1)));
+        let Some(next) = coming.chain(again).min().filter(|next| *next <= to) else { break };
+        clock.set(next);
         worker.deliver_due().await?;
     }
     clock.set(to);

@@ -68,7 +68,7 @@ fn find(tx: &mut Transaction<'_>, email: &Email) -> Result<Option<Recipient>, Fa
     let devices = store::device::live(tx.db, &[person.row.id])?;
     let target = |row: &DeviceRow| {
         let subscription = open_subscription(&person, row)?;
-        Ok::<_, Fault>(Target { device: row.id, subscription, path: "open".to_owned() })
+        Ok::<_, Fault>(Target::new(tx, row, subscription, "open".to_owned()))
     };
     let devices = devices.iter().map(target).collect::<Result<_, _>>()?;
     Ok(Some(Recipient { id: person.row.id, email: person.email()?, devices }))

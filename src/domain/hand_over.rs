@@ -21,7 +21,7 @@ const LIMIT_WAIT: SignedDuration = SignedDuration::from_hours(1);
 /// The result of one hand-over, to one device or to the mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendResult {
-    /// Its meaning; None: not sent, because the provider does not answer at present.
+    /// Its meaning; None: not sent, because the provider is full or left alone, or the device is.
     pub outcome: Option<AttemptOutcome>,
     /// The provider's HTTP status or SMTP code.
     pub code: Option<i32>,
@@ -37,7 +37,7 @@ impl SendResult {
         Self { outcome: Some(outcome), code, wait: None, refuses_us: false }
     }
 
-    /// Nothing was sent; try again after `wait`.
+    /// Nothing was sent; it can be tried after `wait`, or, with none, as soon as its lane has room.
     pub fn held_back(wait: SignedDuration) -> Self {
         Self { outcome: None, code: None, wait: Some(wait), refuses_us: false }
     }
@@ -106,7 +106,8 @@ pub enum Disposition {
     Sent(Vec<(DeviceId, Option<SignedDuration>)>),
     /// It is tried again. `counts`: whether this was an attempt.
     Again {
-        /// The longest wait that a provider asked for.
+        /// The shortest wait of a device or provider, if none of them failed without asking for one: the others are left
+        /// out then, and wait longer.
         wait: Option<SignedDuration>,
         /// False: nothing was sent.
         counts: bool,
@@ -143,7 +144,8 @@ impl Handed<'_> {
                 Disposition::Unreachable
             };
         }
-        let wait = self.results.iter().filter_map(|(_, result)| result.wait).max();
+        let left = || self.results.iter().map(|(_, result)| result).filter(|result| open(result));
+        let wait = left().map(|result| result.wait).min().flatten();
         let spent = self.tries >= ATTEMPTS_MAX;
         let mut deferred =
             self.results.iter().filter(|(_, result)| result.outcome == Some(AttemptOutcome::Deferred));

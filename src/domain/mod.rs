@@ -20,6 +20,7 @@ pub mod insight;
 pub mod journal;
 pub mod keyset_page;
 pub mod ladder;
+pub mod lane;
 pub mod made_up_text;
 pub mod mail_reply;
 pub mod negotiation;

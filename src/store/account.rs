@@ -2,7 +2,7 @@
 
 use super::schema::{accounts, consents};
 use super::types::Ts;
-use super::{Db, MultiBackend, columns};
+use super::{Db, MultiBackend, columns, lane};
 use crate::domain::account::{AnswerSharing, ConsentKind, Reach};
 use crate::domain::quiet_hours::{Rhythm, Zone};
 use crate::ids::{AccountId, ConsentId};
@@ -185,9 +185,14 @@ pub fn find_by_email(db: &mut Db, index: &[u8]) -> QueryResult<Option<AccountRow
         .optional()
 }
 
-/// Changes an account and returns the changed row.
+/// Changes an account and returns the changed row. Whether pushes are wanted decides about the lane of those that wait.
 pub fn update(db: &mut Db, id: AccountId, change: &AccountChange) -> QueryResult<AccountRow> {
-    diesel::update(accounts::table.find(id)).set(change).returning(columns::<AccountRow>()).get_result(db)
+    let changed = diesel::update(accounts::table.find(id)).set(change);
+    let row = changed.returning(columns::<AccountRow>()).get_result(db)?;
+    if change.push.is_some() {
+        lane::renew(db, &[id])?;
+    }
+    Ok(row)
 }
 
 /// Notes that an account's address failed at `now`; false if that is known already, or the account is gone.

@@ -5,6 +5,7 @@ use super::dialect::{self, LeaseTimes};
 use super::nudge::NudgeRow;
 use super::schema::nudges;
 use super::types::Ts;
+use crate::domain::lane::Sharing;
 use crate::domain::nudge::NudgeState;
 use crate::ids::{AccountId, NudgeId, Uid, WorkerId, distinct};
 use diesel::prelude::*;
@@ -44,37 +45,55 @@ macro_rules! take {
     }};
 }
 
-/// Claims about `most` due nudges: gives `worker` a lease and counts one attempt more (R15). What is due
-/// for one person goes to one worker, all of it, so that no two send a part each (R22).
+/// What a claim took.
+pub struct Claims {
+    /// The claimed nudges.
+    pub rows: Vec<NudgeRow>,
+    /// The lanes in which less was free than their share.
+    pub short: Vec<String>,
+}
+
+/// Claims due nudges, of each lane its share: gives `worker` a lease and counts one attempt more (R15).
+/// What is due for one person goes to one worker, so that no two send a part each (R22): all of it but what waits for a
+/// lane that is full.
 pub fn claim(
     db: &mut Db,
     worker: WorkerId,
     now: Ts,
     lease: LeaseTimes,
-    most: i64,
-) -> QueryResult<Vec<NudgeRow>> {
-    let found = dialect::lock_due(db, now, lease, most)?;
+    sharing: &mut Sharing,
+) -> QueryResult<Claims> {
+    let (mut found, mut short) = (Vec::new(), Vec::new());
+    while let Some(share) = sharing.next_share() {
+        let some = dialect::lock_due(db, lease, &share)?;
+        sharing.took(&share.lane, some.len());
+        if some.len() < share.most {
+            short.push(share.lane);
+        }
+        found.extend(some);
+    }
     let recipients = distinct(found.iter().filter_map(|nudge| nudge.recipient_id));
     let to_addresses = found.iter().filter(|nudge| nudge.recipient_id.is_none()).map(|nudge| nudge.id);
     let to_addresses: Vec<NudgeId> = to_addresses.collect();
     // Looked at anew, since the locks came after the first look: another worker may have claimed and committed between.
-    let mut claimed = claim_for(db, worker, now, lease, &recipients)?;
-    claimed.extend(claim_these(db, worker, now, lease, &to_addresses)?);
-    Ok(claimed)
+    let mut rows = claim_for(db, worker, now, lease, (&recipients, sharing.left_out()))?;
+    rows.extend(claim_these(db, worker, now, lease, &to_addresses)?);
+    Ok(Claims { rows, short })
 }
 
-/// Claims all that is due for some people, who are locked.
+/// Claims all that is due for some people, who are locked, except in some lanes.
 fn claim_for(
     db: &mut Db,
     worker: WorkerId,
     now: Ts,
     lease: LeaseTimes,
-    recipients: &[AccountId],
+    (recipients, left_out): (&[AccountId], &[String]),
 ) -> QueryResult<Vec<NudgeRow>> {
     if recipients.is_empty() {
         return Ok(Vec::new());
     }
-    take!(db, due.field(nudges::recipient_id).eq_any(recipients), now, worker, lease)
+    let theirs = due.field(nudges::recipient_id).eq_any(recipients).assume_not_null();
+    take!(db, theirs.and(due.field(nudges::lane).ne_all(left_out)), now, worker, lease)
 }
 
 /// Claims these nudges as far as they wait in nobody's hand and come until `near`; also such as are not due yet, but go out

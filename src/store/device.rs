@@ -2,7 +2,7 @@
 
 use super::schema::{devices, sessions};
 use super::types::Ts;
-use super::{Db, MultiBackend};
+use super::{Db, MultiBackend, lane};
 use crate::ids::{AccountId, DeviceId, SessionId};
 use diesel::prelude::*;
 
@@ -26,11 +26,17 @@ pub struct DeviceRow {
     pub created_at: Ts,
     /// When it was removed, or the push service said that it is gone.
     pub ended_at: Option<Ts>,
+    /// The lane of its push service (R23); empty: not known yet.
+    pub lane: String,
+    /// Until when it is left alone, after an answer of its push service that asked for another try (R20); None or past: it
+    /// is not.
+    pub rests_until: Option<Ts>,
 }
 
-/// Saves a new subscription.
-pub fn insert(db: &mut Db, row: &DeviceRow) -> QueryResult<usize> {
-    diesel::insert_into(devices::table).values(row).execute(db)
+/// Saves a new subscription; what waits for its owner takes its lane too.
+pub fn insert(db: &mut Db, row: &DeviceRow) -> QueryResult<()> {
+    diesel::insert_into(devices::table).values(row).execute(db)?;
+    lane::renew(db, &[row.account_id])
 }
 
 /// The subscription with this endpoint that was not removed, of any account; its session may have ended.
@@ -43,19 +49,30 @@ pub fn find_endpoint(db: &mut Db, index: &[u8]) -> QueryResult<Option<DeviceRow>
         .optional()
 }
 
-/// Replaces the session, the sealed subscription and the label of a device.
+/// Replaces the session, the sealed subscription, the label and the lane of a device.
 pub fn renew(
     db: &mut Db,
-    id: DeviceId,
+    (id, owner): (DeviceId, AccountId),
     session: SessionId,
     (subscription, label): (Vec<u8>, Vec<u8>),
-) -> QueryResult<usize> {
+    lane: &str,
+) -> QueryResult<()> {
     diesel::update(devices::table.find(id))
         .set((
             devices::session_id.eq(Some(session)),
             devices::subscription.eq(subscription),
             devices::label.eq(label),
+            devices::lane.eq(lane),
         ))
+        .execute(db)?;
+    lane::renew(db, &[owner])
+}
+
+/// Notes until when a device is left alone, after an answer of its push service. A shorter time never replaces a longer one.
+pub fn rest(db: &mut Db, id: DeviceId, until: Ts) -> QueryResult<usize> {
+    let sooner = devices::rests_until.is_null().or(devices::rests_until.lt(until).assume_not_null());
+    diesel::update(devices::table.find(id).filter(sooner))
+        .set(devices::rests_until.eq(Some(until)))
         .execute(db)
 }
 
@@ -82,13 +99,18 @@ pub fn all(db: &mut Db, account: AccountId) -> QueryResult<Vec<(DeviceRow, Optio
         .load(db)
 }
 
-/// Ends a subscription; false if it is not live. With `owner`, only if it belongs to that account.
+/// Ends a subscription; false if it is not live. With `owner`, only if it belongs to that account. What waits for its
+/// owner leaves its lane.
 pub fn end(db: &mut Db, id: DeviceId, owner: Option<AccountId>, now: Ts) -> QueryResult<bool> {
     let live = devices::table.filter(devices::id.eq(id)).filter(devices::ended_at.is_null());
     let ended = devices::ended_at.eq(Some(now));
-    let rows = match owner {
-        Some(owner) => diesel::update(live.filter(devices::account_id.eq(owner))).set(ended).execute(db)?,
-        None => diesel::update(live).set(ended).execute(db)?,
+    let of: Vec<AccountId> = match owner {
+        Some(owner) => diesel::update(live.filter(devices::account_id.eq(owner)))
+            .set(ended)
+            .returning(devices::account_id)
+            .get_results(db)?,
+        None => diesel::update(live).set(ended).returning(devices::account_id).get_results(db)?,
     };
-    Ok(rows == 1)
+    lane::renew(db, &of)?;
+    Ok(!of.is_empty())
 }

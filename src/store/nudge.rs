@@ -3,10 +3,13 @@
 use super::dialect::on_both;
 use super::schema::{attempts, nudges};
 use super::types::Ts;
-use super::{Db, MultiBackend};
+use super::{Db, MultiBackend, lane};
 use crate::chance::Chance;
+use crate::domain::lane::MAIL;
 use crate::domain::nudge::{About, AttemptOutcome, Channel, DropReason, NudgeKind, NudgeState, Reason, key};
-use crate::ids::{AccountId, AddressRequestId, AttemptId, CheckInId, DeviceId, NudgeId, PleaId, WorkerId};
+use crate::ids::{
+    AccountId, AddressRequestId, AttemptId, CheckInId, DeviceId, NudgeId, PleaId, WorkerId, distinct,
+};
 use diesel::prelude::*;
 use jiff::Timestamp;
 
@@ -60,6 +63,8 @@ pub struct NudgeRow {
     pub message_key: Option<String>,
     /// The plea that it is about.
     pub plea_id: Option<PleaId>,
+    /// The lanes that it waits for, any of them (R23): those of its recipient's devices, or the mail server's.
+    pub lane: String,
 }
 
 /// One try to hand a nudge to a provider, without its content.
@@ -118,6 +123,11 @@ impl NudgeRow {
             attempts_forgiven: 0,
             message_key: None,
             plea_id,
+            // A push takes the lanes of the devices that there are when it is saved.
+            lane: match channel {
+                Channel::Mail => MAIL.to_owned(),
+                Channel::Push => String::new(),
+            },
         }
     }
 
@@ -130,8 +140,14 @@ impl NudgeRow {
         }
     }
 
-    /// A copy of this nudge for one device that did not accept it while others did, to be tried at `at`.
-    pub fn straggler(&self, device: DeviceId, at: Timestamp, now: Timestamp, chance: &Chance) -> Self {
+    /// A copy of this nudge for one device, with its lane, that did not accept it while others did, to be tried at `at`.
+    pub fn straggler(
+        &self,
+        (device, lane): (DeviceId, &str),
+        at: Timestamp,
+        now: Timestamp,
+        chance: &Chance,
+    ) -> Self {
         Self {
             id: NudgeId::at(now, chance),
             key: format!("{}/{device}", self.own_key()),
@@ -142,6 +158,7 @@ impl NudgeRow {
             leased_by: None,
             lease_until: None,
             created_at: now.into(),
+            lane: lane.to_owned(),
             ..self.clone()
         }
     }
@@ -172,7 +189,14 @@ pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
     use diesel::query_dsl::methods::FilterDsl;
     use diesel::upsert::excluded;
     let mut planned = 0;
+    let pushes = rows.iter().filter(|row| row.channel == Channel::Push);
+    let lanes = lane::of_pushes(db, &distinct(pushes.filter_map(|row| row.recipient_id)))?;
+    let lane = |row: &NudgeRow| row.recipient_id.and_then(|to| lanes.get(&to)).cloned();
     for row in rows {
+        let row = &match row.channel {
+            Channel::Push => NudgeRow { lane: lane(row).unwrap_or_else(|| MAIL.to_owned()), ..row.clone() },
+            Channel::Mail => row.clone(),
+        };
         // One row at a time: SQLite has no condition on the update of several rows.
         planned += on_both!(db, |c| diesel::insert_into(nudges::table)
             .values(row)
@@ -185,6 +209,7 @@ pub fn plan(db: &mut Db, rows: &[NudgeRow]) -> QueryResult<usize> {
                 nudges::state.eq(NudgeState::Waiting),
                 nudges::drop_reason.eq(None::<DropReason>),
                 nudges::finished_at.eq(None::<Ts>),
+                nudges::lane.eq(excluded(nudges::lane)),
             ))
             .filter(
                 // A tried nudge keeps its back-off. One that was being sent when the consent was withdrawn may have
@@ -311,32 +336,6 @@ pub fn of_check_ins(db: &mut Db, check_ins: &[CheckInId]) -> QueryResult<Vec<Nud
         .load(db)
 }
 
-/// When the next waiting nudge can be claimed: when it is due and, if a worker has it, its lease has ended. None:
-/// nothing waits.
-/// A lease that ends after `latest` holds nothing (R38).
-pub fn next_due(db: &mut Db, latest: Ts) -> QueryResult<Option<Ts>> {
-    let free: Option<Ts> = nudges::table
-        .filter(nudges::state.eq(NudgeState::Waiting))
-        .filter(nudges::lease_until.is_null())
-        .order((nudges::send_at.asc(), nudges::id.asc()))
-        .select(nudges::send_at)
-        .first(db)
-        .optional()?;
-    // Of leased nudges only those due before `free` matter: no more rows than the workers have claimed.
-    let mut held = nudges::table
-        .filter(nudges::state.eq(NudgeState::Waiting))
-        .filter(nudges::lease_until.is_not_null())
-        .select((nudges::send_at, nudges::lease_until))
-        .into_boxed();
-    if let Some(free) = free {
-        held = held.filter(nudges::send_at.le(free));
-    }
-    let held: Vec<(Ts, Option<Ts>)> = held.load(db)?;
-    let ends = |until: &Ts| *until <= latest;
-    let held = held.into_iter().map(|(send_at, until)| until.filter(ends).unwrap_or(send_at).max(send_at));
-    Ok(free.into_iter().chain(held).min())
-}
-
 /// The update that ends a claim.
 #[derive(Clone, Debug, PartialEq, Eq, AsChangeset)]
 #[diesel(table_name = nudges)]
@@ -353,6 +352,8 @@ pub struct Release {
     pub due_at: Option<Ts>,
     /// Attempts that do not count; None: unchanged.
     pub attempts_forgiven: Option<i32>,
+    /// The lanes that it waits for next; None: unchanged.
+    pub lane: Option<String>,
     /// When it was finished.
     pub finished_at: Option<Option<Ts>>,
     /// Always cleared.
@@ -371,6 +372,7 @@ impl Release {
             send_at: None,
             due_at: None,
             attempts_forgiven: None,
+            lane: None,
             finished_at: Some(None),
             leased_by: Some(None),
             lease_until: Some(None),
@@ -390,8 +392,8 @@ impl Release {
 
     /// Switches to mail from `now` on; no attempt so far counts.
     pub fn by_mail(nudge: &NudgeRow, now: Timestamp) -> Self {
-        let attempts_forgiven = Some(nudge.attempts);
-        Self { channel: Channel::Mail, attempts_forgiven, ..Self::again(nudge, now, true) }
+        let (attempts_forgiven, lane) = (Some(nudge.attempts), Some(MAIL.to_owned()));
+        Self { channel: Channel::Mail, attempts_forgiven, lane, ..Self::again(nudge, now, true) }
     }
 
     /// Drops the nudge; this attempt handed nothing to a provider and does not count.

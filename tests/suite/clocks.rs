@@ -311,7 +311,8 @@ fn r38_leases_go_by_the_databases_clock() {
         app.clock.step_database(seconds(4));
         let worker = WorkerId::at(app.clock.now(), &crate::support::chance());
         let claim = move |tx: &mut evenkeel::actions::Transaction<'_>| {
-            let claimed = evenkeel::actions::nudges::claim::claim(tx, worker, seconds(90), 50)?;
+            let mut sharing = seed::any_lane(tx.db, tx.now, 50)?;
+            let claimed = evenkeel::actions::nudges::claim::claim(tx, worker, seconds(90), &mut sharing)?;
             Ok(claimed.ready[0].nudge.lease_until.unwrap().get())
         };
         let until = app.app.context.worker_tx(claim).await.unwrap();

@@ -2,6 +2,7 @@
 
 use crate::support::care::{DAY, HOUR, minute};
 use crate::support::receivers::{Answer, Behaviour, Gate, Reply, Stage};
+use crate::support::seed;
 use crate::support::{Person, TestApp};
 use evenkeel::actions::Fault;
 use evenkeel::actions::nudges::claim::claim;
@@ -40,7 +41,10 @@ fn arrivals(app: &TestApp, person: &Person) -> Vec<i64> {
 /// Claims what is due, like a worker that dies right after it.
 async fn claim_and_die(app: &TestApp) -> (WorkerId, Vec<NudgeRow>) {
     let worker = WorkerId::at(app.clock.now(), &crate::support::chance());
-    let claimed = app.app.context.worker_tx(move |tx| claim(tx, worker, LEASE, 32));
+    let claimed = app.app.context.worker_tx(move |tx| {
+        let mut sharing = seed::any_lane(tx.db, tx.now, 32)?;
+        claim(tx, worker, LEASE, &mut sharing)
+    });
     let rows = claimed.await.unwrap().ready.iter().flat_map(|ready| ready.nudges()).cloned().collect();
     (worker, rows)
 }

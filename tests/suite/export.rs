@@ -217,6 +217,7 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("link_members.pleas_at_night", In("links.pleasAtNight")), ("nudges.plea_id", KEY), ("pleas.id", KEY), ("pleas.link_id", KEY),
     ("pleas.scene_id", In("links.myPleas.scene?")), ("pleas.author_id", KEY), ("pleas.created_at", In("links.myPleas.createdAt")),
     ("pleas.taken_back_at", In("links.myPleas.takenBackAt?")), ("check_ins.postponed_until", ASIDE), ("check_ins.heard_from", ASIDE), ("nudges.message_key", In("nudges.message")),
+    ("nudges.lane", ASIDE), ("devices.lane", SECRET), ("devices.rests_until", ASIDE),
     ("check_ins.share_before", ASIDE), ("check_ins.shared_from", ASIDE),
     ("totp_factors.account_id", KEY), ("totp_factors.secret", SECRET), ("totp_factors.created_at", In("factors.createdAt")),
     ("totp_factors.confirmed_at", In("factors.confirmedAt?")), ("totp_factors.last_step", ASIDE),

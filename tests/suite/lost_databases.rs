@@ -64,6 +64,9 @@ async fn comes_back(app: &TestApp, person: &Person) {
 async fn scene_and_an_hour(app: &TestApp, couple: &Couple) {
     couple.scene(app).await;
     app.clock.set(app.clock.now() + jiff::SignedDuration::from_mins(60));
+    // Their tokens are good for what follows.
+    couple.alex.refresh(app).await;
+    couple.sam.refresh(app).await;
 }
 
 #[test]

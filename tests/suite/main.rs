@@ -30,6 +30,7 @@ mod fuzz;
 mod http;
 mod idempotency;
 mod ladder_model;
+mod lanes;
 mod layering;
 mod limits;
 mod links;

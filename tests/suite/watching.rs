@@ -1,6 +1,7 @@
 //! Watching the service: meters, readiness and the heartbeat tell how it does, and nothing about anybody.
 
 use crate::support::care::HOUR;
+use crate::support::seed;
 use crate::support::watching::{Switch, get, get_json, queue, value, watch, work};
 use crate::support::{Backend, TestApp};
 use diesel::connection::SimpleConnection;
@@ -75,7 +76,8 @@ on_both_databases! {
         assert_eq!(value(&text, "evenkeel_queue_oldest_due_age_seconds"), Some(120.0));
         let held = app.app.context.worker_tx(|tx| {
             let worker = WorkerId::at(tx.now, tx.chance);
-            Ok(claim(tx, worker, SignedDuration::from_secs(90), 3)?.ready.len())
+            let mut sharing = seed::any_lane(tx.db, tx.now, 3)?;
+            Ok(claim(tx, worker, SignedDuration::from_secs(90), &mut sharing)?.ready.len())
         }).await.unwrap();
         assert_eq!(held, 2, "a message each, whatever the number of its reasons");
         seconds(&app, 5);
@@ -163,7 +165,7 @@ on_both_databases! {
     async fn the_heart_beats_while_nudges_go_out_and_not_when_they_stay_behind(app) {
         let couple = app.couple().await;
         let switch = Switch::start("secret-token");
-        let heartbeat = Heartbeat::new(app.app.context.clone(), switch.url.clone().into()).unwrap();
+        let heartbeat = Heartbeat::new(app.app.context.clone(), app.app.senders.clone(), switch.url.clone().into()).unwrap();
         seconds(&app, 61);
         assert_eq!((heartbeat.beat().await, switch.heard()), (Beat::Withheld, (0, 0)), "nothing was done lately");
         work(&app).await;
@@ -183,7 +185,7 @@ on_both_databases! {
     async fn the_heart_does_not_beat_for_a_nudge_that_is_tried_later(app) {
         let couple = app.couple().await;
         let switch = Switch::start("secret-token");
-        let heartbeat = Heartbeat::new(app.app.context.clone(), switch.url.clone().into()).unwrap();
+        let heartbeat = Heartbeat::new(app.app.context.clone(), app.app.senders.clone(), switch.url.clone().into()).unwrap();
         couple.scene(&app).await;
         for person in [&couple.alex, &couple.sam] {
             let busy = crate::support::receivers::Answer::status(503).with_header("Retry-After", "1800");
@@ -198,7 +200,7 @@ on_both_databases! {
 
     async fn the_heart_stops_when_nothing_can_be_claimed(app) {
         let switch = Switch::start("secret-token");
-        let heartbeat = Heartbeat::new(app.app.context.clone(), switch.url.clone().into()).unwrap();
+        let heartbeat = Heartbeat::new(app.app.context.clone(), app.app.senders.clone(), switch.url.clone().into()).unwrap();
         work(&app).await;
         assert_eq!(heartbeat.beat().await, Beat::Heard);
         tamper(&app, "ALTER TABLE nudges RENAME TO gone");
@@ -214,7 +216,7 @@ on_both_databases! {
         let lines = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::INFO);
         let guard = tracing::subscriber::set_default(lines.with_writer(log.clone()).finish());
         let switch = Switch::start("secret-token");
-        let beat = |url: String| Heartbeat::new(app.app.context.clone(), url.into()).unwrap();
+        let beat = |url: String| Heartbeat::new(app.app.context.clone(), app.app.senders.clone(), url.into()).unwrap();
         work(&app).await;
         switch.answer(302);
         assert_eq!((beat(switch.url.clone()).beat().await, switch.heard()), (Beat::Unheard, (1, 0)), "not followed");

@@ -7,7 +7,7 @@ use evenkeel::actions::accounts::people::{account_key_aad, email_index, link_key
 use evenkeel::actions::links::negotiation::Proposal;
 use evenkeel::actions::links::partner_link::Choices;
 use evenkeel::actions::links::{negotiation, partner_link};
-use evenkeel::actions::nudges::device::Subscription;
+use evenkeel::actions::nudges::device::{Subscription, lane};
 use evenkeel::actions::{AppContext, Caller, Done};
 use evenkeel::auth::Requester;
 use evenkeel::auth::tokens::{REFRESH_LIFE, opaque_hash};
@@ -15,6 +15,7 @@ use evenkeel::chance::Chance;
 use evenkeel::domain::account::{AnswerSharing, Email};
 use evenkeel::domain::check_in::{CheckInState, OPEN_FOR};
 use evenkeel::domain::ladder::{Situation, To, plan};
+use evenkeel::domain::lane::{MAIL, Sharing, Standing, Standings};
 use evenkeel::domain::negotiation::{ContactWay, TermsPatch};
 use evenkeel::domain::nudge::{About, Channel, NudgeState, Reason, Rung};
 use evenkeel::domain::partner_link::{LinkState, Permission, Role};
@@ -31,9 +32,10 @@ use evenkeel::store::nudge::NudgeRow;
 use evenkeel::store::partner_link::{LinkRow, MemberRow, pair};
 use evenkeel::store::scene::{SceneMemberRow, SceneRow};
 use evenkeel::store::session::{RefreshTokenRow, SessionRow};
-use evenkeel::store::{Db, StoreError, schema};
+use evenkeel::store::{self, Db, StoreError, schema};
 use evenkeel::vault::Aad;
 use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The time from a scene's end until its check-ins fall due.
@@ -58,6 +60,13 @@ pub struct Couple {
 /// The address of person number `n`.
 pub fn address(n: usize) -> String {
     format!("person-{n}@example.org")
+}
+
+/// A claim of about `most` nudges, of whatever lanes, by a worker with room for them.
+pub fn any_lane(db: &mut Db, now: Timestamp, most: usize) -> QueryResult<Sharing> {
+    let fresh = Standing { room: most, ..Standing::default() };
+    let due = store::lane::due(db, store::LeaseTimes::at(now, SignedDuration::ZERO))?;
+    Ok(Standings { fresh, ..Standings::default() }.share(&due, now, most))
 }
 
 /// A signed-in person, as actions know them.
@@ -140,7 +149,7 @@ pub async fn couples(
     save!(context, schema::accounts::table, 18, accounts);
     save!(context, schema::sessions::table, 8, sessions);
     save!(context, schema::refresh_tokens::table, 9, tokens);
-    save!(context, schema::devices::table, 8, devices);
+    save!(context, schema::devices::table, 10, devices);
     save!(context, schema::partner_links::table, 10, links);
     save!(context, schema::link_members::table, 9, members);
     made
@@ -210,6 +219,8 @@ fn person(
             label: key.seal_text(aad("label"), "phone").unwrap(),
             created_at: now.into(),
             ended_at: None,
+            lane: lane(&context.vault, &subscription.endpoint),
+            rests_until: None,
         };
         (signed_in, token, device)
     });
@@ -390,7 +401,22 @@ impl Rows {
         save!(context, schema::scenes::table, 13, self.scenes);
         save!(context, schema::scene_members::table, 4, self.members);
         save!(context, schema::check_ins::table, 20, self.check_ins);
-        save!(context, schema::nudges::table, 22, self.nudges);
+        let to: BTreeSet<_> = self.nudges.iter().filter_map(|nudge| nudge.recipient_id).collect();
+        let to = Vec::from_iter(to);
+        let lanes = move |db: &mut Db| {
+            let mut lanes = HashMap::new();
+            for some in to.chunks(PARAMETERS) {
+                lanes.extend(store::lane::of_pushes(db, some)?);
+            }
+            Ok::<_, StoreError>(lanes)
+        };
+        let mut nudges = self.nudges;
+        let lanes = context.store.read(lanes).await.unwrap();
+        for nudge in nudges.iter_mut().filter(|nudge| nudge.channel == Channel::Push) {
+            let lane = nudge.recipient_id.and_then(|to| lanes.get(&to));
+            nudge.lane = lane.map_or(MAIL, String::as_str).to_owned();
+        }
+        save!(context, schema::nudges::table, 23, nudges);
     }
 }
 
@@ -401,7 +427,7 @@ pub async fn multiply(context: &Arc<AppContext>, after: Timestamp, copies: usize
     }
     let micros = after.as_microsecond();
     let columns = "key, rung, channel, recipient_id, check_in_id, round, expires_at, state, attempts, created_at, \
-                   attempts_forgiven";
+                   attempts_forgiven, lane";
     let copied = columns.replace("key,", "key || '/copy/' || n,");
     // Ids that increase, like those that the program makes.
     let postgres = format!(

@@ -40,6 +40,7 @@ pub(in crate::actions) fn end_sessions(
         tx.wake_followers(account);
     }
     if store::device::live(tx.db, &[account])?.len() != devices {
+        store::lane::renew(tx.db, &[account])?;
         // Devices are not in the feed, but the account shows whether push can reach its person.
         tx.tell(&[account], ChangeKind::AccountChanged, account);
     }

@@ -9,10 +9,12 @@ mod reminder;
 
 use crate::actions::{Fault, Transaction};
 use crate::domain::hand_over::ATTEMPTS_MAX;
+use crate::domain::lane::Sharing;
 use crate::domain::nudge::{About, Channel, DropReason, NudgeState};
 use crate::domain::together::QUESTIONS_WITHIN;
 use crate::ids::{AccountId, NudgeId, WorkerId, distinct};
 use crate::store;
+use crate::store::claim::Claims;
 use crate::store::nudge::{NudgeRow, Release};
 use crate::store::types::Ts;
 use context::{ClaimContext, LONGEST_DAY};
@@ -26,7 +28,7 @@ pub use decision::{Mailing, Payload, Ready, Target};
 /// How long a nudge that cannot be read waits before its next try.
 const UNREADABLE_WAIT: SignedDuration = SignedDuration::from_mins(10);
 
-/// Claims about `most` due nudges and checks them again in the same transaction (R16): `ready` may be sent, the rest was
+/// Claims due nudges, of each lane its share (R23), and checks them again in the same transaction (R16): `ready` may be sent, the rest was
 /// moved or dropped. What is due for the same people and what goes out early with it is claimed as well (R22).
 ///
 /// # Errors
@@ -35,21 +37,24 @@ pub fn claim(
     tx: &mut Transaction<'_>,
     worker: WorkerId,
     lease: SignedDuration,
-    most: i64,
+    sharing: &mut Sharing,
 ) -> Result<Claimed, Fault> {
     let (lease, now) = (tx.lease_times(lease)?, tx.ts());
     let until = lease.until;
-    let mut rows = store::claim(tx.db, worker, now, lease, most)?;
+    let Claims { mut rows, short } = store::claim(tx.db, worker, now, lease, sharing)?;
     rows.sort_by_key(|row| (row.send_at, row.id));
     let claimed: Vec<NudgeId> = rows.iter().map(|row| row.id).collect();
     let recipients = distinct(rows.iter().filter_map(|row| row.recipient_id));
     let coming = store::day::coming(tx.db, &recipients, now, (tx.now + LONGEST_DAY).into())?;
     let near: Ts = (tx.now + QUESTIONS_WITHIN).into();
-    let soon: Vec<NudgeRow> = coming.iter().filter(|row| row.send_at <= near).cloned().collect();
+    // What is due and was not claimed waits for a lane that is full: nothing waits for it, or takes it along.
+    let soon = coming.iter().filter(|row| row.send_at > now && row.send_at <= near);
+    let soon: Vec<NudgeRow> = soon.cloned().collect();
     // One unreadable row must not block the others: without a common context, each is loaded on its own.
     let loaded = ClaimContext::load(tx, &[rows.as_slice(), &soon].concat(), &claimed);
     let together = readable(loaded)?.ok().map(|context| context.with_coming(coming));
-    let mut claim = Claim { worker, until, result: Claimed { total: rows.len(), ..Claimed::default() } };
+    let result = Claimed { total: rows.len(), short, ..Claimed::default() };
+    let mut claim = Claim { worker, until, result };
     let mut due: BTreeMap<AccountId, Vec<(NudgeRow, Channel)>> = BTreeMap::new();
     for row in rows {
         let decision = if row.tries() > ATTEMPTS_MAX {
@@ -165,6 +170,8 @@ impl Claim {
 pub struct Claimed {
     /// How many nudges were due.
     pub total: usize,
+    /// The lanes in which less was free than their share.
+    pub short: Vec<String>,
     /// Nudges to send now.
     pub ready: Vec<Ready>,
     /// How many became dead.

@@ -103,14 +103,19 @@ pub async fn drive_again(context: &Arc<AppContext>, only: Option<Vec<NudgeId>>) 
                 more,
                 ..Driven::default()
             };
+            let recipients: Vec<_> = rows.iter().filter_map(|row| row.recipient_id).collect();
+            let lanes = store::lane::of_pushes(tx.db, &recipients)?;
             for row in rows {
                 if row.expires_at.get() <= tx.now {
                     driven.expired += 1;
                     continue;
                 }
+                // A push to a person without a device goes by mail; a copy for one device finds its lane when it is claimed.
+                let pushed = row.kind.channel() == Channel::Push && row.device_id.is_none();
                 let again = Release {
                     channel: row.kind.channel(),
                     attempts_forgiven: Some(row.attempts),
+                    lane: row.recipient_id.and_then(|to| lanes.get(&to)).cloned().filter(|_| pushed),
                     ..Release::again(&row, tx.now, true)
                 };
                 driven.again += store::nudge::revive(tx.db, row.id, &again)?;

@@ -11,12 +11,16 @@ use crate::domain::problem::{Checks, Problem, ProblemCode};
 use crate::ids::{AccountId, DeviceId, TypedId};
 use crate::store;
 use crate::store::device::DeviceRow;
-use crate::vault::Aad;
+use crate::vault::{Aad, Vault};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use url::Url;
+
+/// Bytes of the hash that names a lane: two push services of one installation share none.
+const LANE_BYTES: usize = 9;
 
 /// A Web Push subscription as a browser or app gives it (RFC 8291, 2).
 #[derive(Clone, Serialize, Deserialize)]
@@ -74,6 +78,15 @@ pub(super) fn open_subscriptions<'a>(
         Some(cause) => Err(cause.into()),
         None => Ok(open),
     }
+}
+
+/// The lane of an endpoint's push service (R23): a short keyed hash of its origin, since a push service of one's own may
+/// name its owner.
+pub fn lane(vault: &Vault, endpoint: &str) -> String {
+    let origin =
+        Url::parse(endpoint).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization());
+    let hash = vault.blind_index("origin", &origin);
+    URL_SAFE_NO_PAD.encode(hash.get(..LANE_BYTES).unwrap_or(&hash))
 }
 
 /// Ends a subscription that its push service reported as gone (R20).
@@ -149,8 +162,9 @@ fn save(
     let aad = |column| Aad::new("devices", column, id.uuid());
     let sealed = key.seal_json(aad("subscription"), subscription)?;
     let sealed_label = key.seal_text(aad("label"), &label)?;
+    let lane = lane(tx.vault, &subscription.endpoint);
     if mine.is_some() {
-        store::device::renew(tx.db, id, requester.session, (sealed, sealed_label))?;
+        store::device::renew(tx.db, (id, account), requester.session, (sealed, sealed_label), &lane)?;
     } else {
         let row = DeviceRow {
             id,
@@ -161,6 +175,8 @@ fn save(
             session_id: Some(requester.session),
             created_at: now,
             ended_at: None,
+            lane,
+            rests_until: None,
         };
         store::device::insert(tx.db, &row)?;
     }

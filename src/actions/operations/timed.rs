@@ -4,7 +4,6 @@ use crate::actions::{AppContext, Fault, Transaction};
 use crate::clock::Clock;
 use crate::domain::clock_doubt::{Doubt, Readings, ahead};
 use crate::store;
-use crate::store::checkup::server_clock;
 use jiff::SignedDuration;
 use std::sync::Arc;
 
@@ -16,8 +15,7 @@ const LATER: SignedDuration = SignedDuration::from_mins(1);
 /// Reads all clocks. The database's is asked for as part of the transaction.
 fn readings(tx: &mut Transaction<'_>, clock: &Clock) -> Result<Readings, Fault> {
     let before = clock.now();
-    let read = server_clock(tx.db)?.map(jiff::Timestamp::from);
-    let database = clock.database(read);
+    let database = tx.database_clock()?;
     let (wall, boot) = (clock.now(), clock.boot());
     Ok(Readings { wall, boot, database: database.map(|other| ahead(other, before, wall)) })
 }

@@ -70,14 +70,17 @@ pub async fn queue_depth(context: &Arc<AppContext>) -> Result<QueueDepth, Fault>
     .await
 }
 
-/// How long the oldest unclaimed due nudge has been due; zero if there is none.
+/// How long the oldest unclaimed due nudge has been due, except in some lanes; zero if there is none.
 ///
 /// # Errors
 /// As [`queue_depth`].
-pub async fn oldest_due_age(context: &Arc<AppContext>) -> Result<SignedDuration, Fault> {
-    soon(context.read_tx(|tx| {
+pub async fn oldest_due_age(
+    context: &Arc<AppContext>,
+    besides: Vec<String>,
+) -> Result<SignedDuration, Fault> {
+    soon(context.read_tx(move |tx| {
         let now = tx.ts();
-        let oldest = store::queue::oldest_due(tx.db, now)?;
+        let oldest = store::queue::oldest_due(tx.db, now, &besides)?;
         Ok(oldest.map_or(SignedDuration::ZERO, |at| tx.now.duration_since(at.get())))
     }))
     .await

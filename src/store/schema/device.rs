@@ -25,6 +25,10 @@ diesel::table! {
         created_at -> Ts,
         /// When it was removed, or the push service said that it is gone.
         ended_at -> Nullable<Ts>,
+        /// The lane of its push service: a short keyed hash of its origin; empty: not known yet.
+        lane -> Text,
+        /// Until when its push service asked that it be left alone; null or past: it did not.
+        rests_until -> Nullable<Ts>,
     }
 }
 

@@ -52,6 +52,8 @@ diesel::table! {
         message_key -> Nullable<Text>,
         /// The plea that it is about.
         plea_id -> Nullable<Uid>,
+        /// The lanes that it waits for, any of them: see `domain::lane`.
+        lane -> Text,
     }
 }
 

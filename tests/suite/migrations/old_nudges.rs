@@ -199,7 +199,7 @@ on_both_databases! {
                     case.nudges.push(NudgeRow {
                         state: NudgeState::Waiting,
                         finished_at: None,
-                        ..original.straggler(device, then, start() - minutes(5), &chance())
+                        ..original.straggler((device, ""), then, start() - minutes(5), &chance())
                     });
                 }
                 wanted.push(expected(reason, how));

@@ -1,12 +1,15 @@
 //! The decision about a claimed nudge: ready for a sender, or the end of its claim.
 
-use crate::actions::nudges::device::Subscription;
+use crate::actions::Transaction;
+use crate::actions::nudges::device::{Subscription, lane};
 use crate::domain::nudge::{Channel, DropReason};
 use crate::domain::wording::Letter;
 use crate::ids::DeviceId;
+use crate::store::device::DeviceRow;
 use crate::store::nudge::{NudgeRow, Release};
 use crate::store::page_token::PageTokenRow;
 use crate::store::types::Ts;
+use jiff::SignedDuration;
 
 /// A message to send now: a nudge, or several to the same person.
 pub struct Ready {
@@ -50,8 +53,23 @@ pub struct Target {
     pub device: DeviceId,
     /// Its subscription.
     pub subscription: Subscription,
+    /// The lane of its push service.
+    pub lane: String,
+    /// How long it is left alone still, after an answer of its push service; None: it may be sent to.
+    pub rests: Option<SignedDuration>,
     /// The path that a tap opens, below the public address.
     pub path: String,
+}
+
+impl Target {
+    /// A device to which `path` goes, with its subscription.
+    pub fn new(tx: &Transaction<'_>, device: &DeviceRow, subscription: Subscription, path: String) -> Self {
+        // Not as it was noted: what is told to the provider's lane must be of the provider.
+        let lane = lane(tx.vault, &subscription.endpoint);
+        let rests = device.rests_until.map(|until| until.get().duration_since(tx.now));
+        let rests = rests.filter(|left| left.is_positive());
+        Self { device: device.id, subscription, path, lane, rests }
+    }
 }
 
 /// The parts of a mail.

@@ -13,7 +13,6 @@ use crate::domain::plea::{Facts, judge};
 use crate::domain::wording::{self, Letter};
 use crate::ids::{NudgeId, PleaId};
 use crate::store;
-use crate::store::device::DeviceRow;
 use crate::store::nudge::{NudgeRow, Release};
 use crate::store::partner_link::LinkRow;
 
@@ -60,13 +59,11 @@ pub fn decide(tx: &mut Transaction<'_>, row: &NudgeRow, id: PleaId) -> Result<Cl
     let mut links = Vec::new();
     let payload = match channel {
         Channel::Push => {
-            let open = open_subscriptions(&person, &devices)?.into_iter();
-            let target = |(device, subscription): (&DeviceRow, _)| Target {
-                device: device.id,
-                subscription,
-                path: "open".to_owned(),
-            };
-            Payload::Push { targets: open.map(target).collect(), letter, answers: false }
+            let mut targets = Vec::new();
+            for (device, subscription) in open_subscriptions(&person, &devices)? {
+                targets.push(Target::new(tx, device, subscription, "open".to_owned()));
+            }
+            Payload::Push { targets, letter, answers: false }
         }
         Channel::Mail => {
             let PageToken { token, row } = PageToken::to_choose(tx, row, &person.row);

@@ -270,7 +270,7 @@ impl Message<'_> {
         let (mut targets, mut links) = (Vec::new(), Vec::new());
         for (device, subscription) in open_subscriptions(self.person, devices)? {
             let (path, link) = self.way(device.session_id);
-            targets.push(Target { device: device.id, subscription, path });
+            targets.push(Target::new(self.tx, device, subscription, path));
             links.extend(link);
         }
         let answers = self.questions().len() == 1;
