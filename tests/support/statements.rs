@@ -13,13 +13,18 @@ struct Counter(String);
 impl Instrumentation for Counter {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         match event {
-            InstrumentationEvent::StartEstablishConnection { url, .. } => self.0 = url.to_owned(),
+            InstrumentationEvent::StartEstablishConnection { url, .. } => self.0 = base(url).to_owned(),
             InstrumentationEvent::StartQuery { .. } => {
                 *COUNTS.lock().unwrap().entry(self.0.clone()).or_default() += 1;
             }
             _ => {}
         }
     }
+}
+
+/// A URL without its parameters: the service adds some.
+fn base(url: &str) -> &str {
+    url.split('?').next().unwrap_or(url)
 }
 
 /// Counts the statements of every connection opened from now on.
@@ -30,5 +35,5 @@ pub fn watch() {
 /// The number of statements that a database received.
 pub fn count(location: &Location) -> usize {
     let (Location::Sqlite(url) | Location::Postgres(url)) = location;
-    COUNTS.lock().unwrap().get(url).copied().unwrap_or(0)
+    COUNTS.lock().unwrap().get(base(url)).copied().unwrap_or(0)
 }
