@@ -18,7 +18,7 @@ const FEEDS: &str = "evenkeel_feeds";
 /// How often the listener reads what its connection received; this sends no query.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long the bell gathers news after it rang.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(5);
 /// How many ids stay below the 8,000 bytes that a payload may have.
 const ACCOUNTS_AT_ONCE: usize = 150;
 /// How long the listener waits after a lost connection.
