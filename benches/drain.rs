@@ -391,7 +391,8 @@ async fn time_claim(app: &App, alone: bool) -> f64 {
         let (worker, began) = (WorkerId::at(now, tx.chance), Instant::now());
         let mut sharing = seed::any_lane(tx.db, now, BATCH)?;
         let total = if alone {
-            store::claim(tx.db, worker, now.into(), (now + lease).into(), &mut sharing)?.rows.len()
+            let times = tx.lease_times(lease)?;
+            store::claim(tx.db, worker, now.into(), times, &mut sharing)?.rows.len()
         } else {
             claim(tx, worker, lease, &mut sharing)?.total
         };

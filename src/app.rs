@@ -2,6 +2,8 @@
 
 use crate::actions::AppContext;
 use crate::actions::accounts::erasure;
+use crate::actions::accounts::mail_features::MailFeatures;
+use crate::actions::operations::time_guard::TimeGuard;
 use crate::auth::network::TrustedProxies;
 use crate::auth::passkeys::Passkeys;
 use crate::auth::passwords::Passwords;
@@ -119,11 +121,16 @@ fn documents(config: &Config) -> Result<Documents, String> {
 }
 
 /// Push and mail, as the settings say.
-fn senders(config: &Config, vapid: VapidKey, policy: PushPolicy) -> Result<Senders, StartError> {
+fn senders(
+    config: &Config,
+    vapid: VapidKey,
+    policy: PushPolicy,
+    features: Arc<MailFeatures>,
+) -> Result<Senders, StartError> {
     let public_url = config.public_url.clone();
     let push = PushSender::new(vapid, config.push_contact.clone(), policy, public_url.clone())?;
     let mail = match &config.smtp_url {
-        Some(url) => MailSender::smtp(url.expose_secret(), &config.mail_from, public_url)?,
+        Some(url) => MailSender::smtp(url.expose_secret(), &config.mail_from, public_url, features)?,
         None => MailSender::files(&config.data_dir.join("outbox"), &config.mail_from, public_url)?,
     };
     let signer = config.dkim.as_ref().map(|dkim| {
@@ -181,13 +188,15 @@ impl App {
             vapid_public_key: vapid.public(),
             help_lines: config.help_lines.clone(),
             keep: config.keep,
+            mail_features: Arc::default(),
+            time_guard: TimeGuard::default(),
             ledger,
             feeds,
             to_tend: Arc::default(),
             planned,
             metrics,
         });
-        let senders = Arc::new(senders(config, vapid, push_policy)?);
+        let senders = Arc::new(senders(config, vapid, push_policy, Arc::clone(&context.mail_features))?);
         let schema = graphql::schema(Arc::clone(&context), config.introspection);
         Ok(Self {
             context,

@@ -61,6 +61,7 @@ pub struct Metrics {
     circuits: Family<Words<1>, Gauge>,
     passed: Gauge<f64, AtomicU64>,
     passed_micros: AtomicI64,
+    clock_doubted: Gauge,
     worker_runs: AtomicBool,
     database_wait: Histogram,
     queue: Family<Words<1>, Gauge>,
@@ -89,6 +90,7 @@ impl Metrics {
             circuits: Family::default(),
             passed: Gauge::default(),
             passed_micros: AtomicI64::new(0),
+            clock_doubted: Gauge::default(),
             worker_runs: AtomicBool::new(false),
             database_wait: Histogram::new(WAIT),
             queue: Family::default(),
@@ -149,6 +151,11 @@ impl Metrics {
             "When the worker last looked for due nudges and could; 0: not yet",
             Unit::Seconds,
             self.passed.clone(),
+        );
+        registry.register(
+            "clock_doubted",
+            "1 while this process doubts the time, and nothing is sent, ended or erased; else 0",
+            self.clock_doubted.clone(),
         );
         registry.register_with_unit(
             "database_wait",
@@ -255,6 +262,11 @@ impl Metrics {
     /// Whether this process runs a worker.
     pub fn expects_passes(&self) -> bool {
         self.worker_runs.load(Ordering::Relaxed)
+    }
+
+    /// Whether the time is doubted, so that nothing is claimed, expired, swept or erased (R38).
+    pub fn clock_doubted(&self, doubted: bool) {
+        self.clock_doubted.set(doubted.into());
     }
 
     /// The counted queue. None: it could not be counted, and the numbers from before must not be taken for current

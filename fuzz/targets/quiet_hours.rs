@@ -4,6 +4,7 @@
 
 use arbitrary::Arbitrary;
 use evenkeel::domain::quiet_hours::{QuietHours, Rhythm, Unreadable, Zone};
+use evenkeel::domain::zone_rules::ZoneRules;
 use jiff::{SignedDuration, Timestamp};
 use libfuzzer_sys::fuzz_target;
 use std::ops::Range;
@@ -22,8 +23,7 @@ struct Place {
 
 /// Every zone of the tz database, each read when it is first needed.
 static PLACES: LazyLock<Vec<(String, OnceLock<Place>)>> = LazyLock::new(|| {
-    let names = jiff::tz::db().available().map(|name| (name.as_str().to_owned(), OnceLock::new()));
-    names.collect()
+    ZoneRules::chosen().names().map(|name| (name, OnceLock::new())).collect()
 });
 
 impl Place {

@@ -1,5 +1,7 @@
 //! The context that every action gets, and the requester's identity and idempotency key.
 
+use crate::actions::accounts::mail_features::MailFeatures;
+use crate::actions::operations::time_guard::TimeGuard;
 use crate::auth::Requester;
 use crate::auth::network::Network;
 use crate::auth::passkeys::Passkeys;
@@ -49,6 +51,10 @@ pub struct AppContext {
     pub help_lines: Vec<HelpLine>,
     /// Retention periods.
     pub keep: Keep,
+    /// What the mail server can do.
+    pub mail_features: Arc<MailFeatures>,
+    /// What is known about this process's clocks.
+    pub time_guard: TimeGuard,
     /// The ledger of erased accounts.
     pub ledger: Ledger,
     /// Notified when nudges were planned, by this process or another, so that the worker looks.

@@ -8,11 +8,12 @@ use super::error::{ActionResult, Fault, Refusal};
 use super::metered::meter;
 use crate::auth::tokens::REFRESH_GRACE;
 use crate::chance::Chance;
+use crate::clock::Clock;
 use crate::ids::AccountId;
 use crate::store::change::ChangeEvents;
 use crate::store::dialect::Purpose;
 use crate::store::types::Ts;
-use crate::store::{Db, StoreError, house_secret, idempotency};
+use crate::store::{Db, LeaseTimes, StoreError, checkup, house_secret, idempotency};
 use crate::vault::{Aad, DataKey, Vault};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -31,6 +32,10 @@ pub struct Transaction<'a> {
     pub now: Timestamp,
     /// Randomness: that of the vault.
     pub chance: &'a Chance,
+    /// The clocks.
+    clock: &'a Clock,
+    /// The database's clock, once it was read.
+    database: Option<Option<Timestamp>>,
     /// The request's idempotency key, if the transaction is a person's request with one.
     key_hash: Option<Vec<u8>>,
     /// Events to save at the end. Private, so that no transaction can be opened without saving its events.
@@ -38,13 +43,39 @@ pub struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    fn new(db: &'a mut Db, vault: &'a Vault, now: Timestamp) -> Self {
-        Self { db, vault, now, chance: vault.chance(), key_hash: None, events: ChangeEvents::default() }
+    fn new(db: &'a mut Db, vault: &'a Vault, clock: &'a Clock) -> Self {
+        let now = clock.now();
+        Self {
+            db,
+            vault,
+            now,
+            clock,
+            database: None,
+            chance: vault.chance(),
+            key_hash: None,
+            events: ChangeEvents::default(),
+        }
     }
 
     /// The transaction's time, as it is stored.
     pub fn ts(&self) -> Ts {
         self.now.into()
+    }
+
+    /// The instants of a lease that begins now: by the database's clock where it has one, since workers share it (R38).
+    pub fn lease_times(&mut self, lease: SignedDuration) -> Result<LeaseTimes, Fault> {
+        let now = self.database_clock()?.unwrap_or(self.now);
+        Ok(LeaseTimes::at(now, lease))
+    }
+
+    /// The database's clock, as it was when this transaction first asked for it. None: it has none of its own.
+    pub fn database_clock(&mut self) -> Result<Option<Timestamp>, Fault> {
+        if let Some(read) = self.database {
+            return Ok(read);
+        }
+        let read = self.clock.database(checkup::server_clock(self.db)?.map(Timestamp::from));
+        self.database = Some(read);
+        Ok(read)
     }
 
     /// Notes that the answer holds a secret, such as a token: it is kept for a repetition no longer than a refresh
@@ -85,7 +116,7 @@ impl AppContext {
     ) -> Result<T, Fault> {
         let (context, vault) = (Arc::clone(self), self.vault.metered(meter()));
         let read = move |db: &mut Db| {
-            let mut tx = Transaction::new(db, &vault, context.clock.now());
+            let mut tx = Transaction::new(db, &vault, &context.clock);
             let seen = work(&mut tx)?;
             if !tx.events.is_empty() {
                 return Err(Fault::Inconsistent("a transaction that only reads has something to tell"));
@@ -164,7 +195,7 @@ impl AppContext {
     {
         let (context, vault) = (Arc::clone(self), self.vault.metered(meter()));
         let write = move |db: &mut Db| {
-            let mut tx = Transaction::new(db, &vault, context.clock.now());
+            let mut tx = Transaction::new(db, &vault, &context.clock);
             let done = work(&mut tx)?;
             let told = tx.events.save(tx.db)?;
             Ok::<_, E>((done, told))

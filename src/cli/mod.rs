@@ -11,7 +11,7 @@ use evenkeel::actions::accounts::erasure;
 use evenkeel::app::StartError;
 use evenkeel::chance::Chance;
 use evenkeel::clock::Clock;
-use evenkeel::config::{Config, LogFormat};
+use evenkeel::config::{Config, LogFormat, zone_files};
 use evenkeel::store::Store;
 use evenkeel::vault::ledger::Ledger;
 use std::io::{Read, Write};
@@ -74,6 +74,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<(), StartError> {
+    zone_files::choose();
     match command {
         Command::Schema => {
             print!("{}", evenkeel::graphql::print());

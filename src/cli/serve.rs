@@ -8,8 +8,12 @@ use evenkeel::config::{Config, Mode};
 use evenkeel::delivery::heartbeat::Heartbeat;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
+
+/// The wait before a mail server that did not answer is asked again what it can do.
+const ASK_AGAIN: Duration = Duration::from_mins(1);
 
 pub(super) async fn serve(config: &Config) -> Result<(), StartError> {
     let app = build(config)?;
@@ -20,6 +24,13 @@ pub(super) async fn serve(config: &Config) -> Result<(), StartError> {
     let (handle, stop) = (server.handle(), CancellationToken::new());
     let serving = actix_web::rt::spawn(server);
     let working = deliver(&app, config, &stop)?;
+    let senders = Arc::clone(&app.senders);
+    // Nobody waits for it: until the server was asked, every address passes.
+    drop(actix_web::rt::spawn(async move {
+        while !senders.mail.ask_features().await {
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }));
     if config.mode == Mode::Development {
         tracing::warn!(
             "development mode: mail without a server goes to {}; see {}dev/outbox",

@@ -2,6 +2,7 @@
 
 mod checks;
 mod written;
+pub mod zone_files;
 
 use crate::auth::network::TrustedProxies;
 use crate::domain::help_line::HelpLine;

@@ -4,6 +4,7 @@ use super::checks;
 use super::{Config, ConfigError, Dkim, LEASE_SECONDS, LogFormat, Mode, wrong};
 use crate::auth::network::TrustedProxies;
 use crate::delivery::smtp::MailServer;
+use crate::domain::hand_over::LEASE_MAX;
 use crate::domain::help_line::{self, HELP_LINES_MAX, HelpLine};
 use crate::domain::retention::{Keep, days};
 use crate::store::{DatabaseThreads, Location};
@@ -246,6 +247,10 @@ impl Written {
         if self.lease_seconds < LEASE_SECONDS_MIN {
             return Err(wrong("lease_seconds", format!("this must be at least {LEASE_SECONDS_MIN}")));
         }
+        let most = LEASE_MAX.as_secs();
+        if i64::from(self.lease_seconds) > most {
+            return Err(wrong("lease_seconds", format!("this must be at most {most}")));
+        }
         if production && self.lease_seconds < LEASE_SECONDS {
             let sentence = format!("production needs at least {LEASE_SECONDS}: a send may take so long");
             return Err(wrong("lease_seconds", sentence));
@@ -438,6 +443,7 @@ mod tests {
             ("trusted_documents_only = true", "trusted_documents_only"),
             ("listen =", "evenkeel.toml"),
             ("lease_seconds = 4", "lease_seconds"),
+            ("lease_seconds = 601", "lease_seconds"),
             ("database_connections = 1", "database_connections"),
             ("master_key = 'AAAA'", "master_key"),
             ("master_key = 'x'\nmaster_key_command = 'y'", "master_key_command"),

@@ -5,6 +5,7 @@ use super::record::Finished;
 use super::senders::Senders;
 use crate::actions::nudges::claim::{Payload, Ready};
 use crate::clock::Clock;
+use crate::domain::clock_doubt::DATABASE_MAX;
 use crate::domain::device::ServiceClass;
 use crate::domain::hand_over::SendResult;
 use crate::domain::lane::{MAIL, Standing, Standings, best, members};
@@ -244,6 +245,8 @@ impl Dispatch {
         self.providers.retain(|lane, provider| {
             let takes = if lane == MAIL { MAIL_TAKES } else { PUSH_TAKES };
             // With a lease shorter than a hand-over (in development), only an ended lease counts as stale.
+            // The lease ends by the database's clock, which may be a little ahead.
+            let takes = takes + DATABASE_MAX;
             let takes = if self.lease > takes { takes } else { SignedDuration::ZERO };
             while provider.running < provider.places
                 && let Some((key, index, since)) = provider.queue.pop_front()

@@ -2,8 +2,11 @@
 
 use super::dkim::Signer;
 use super::smtp::{MailServer, Refused};
+use crate::actions::accounts::mail_features::MailFeatures;
 use crate::actions::nudges::claim::Mailing;
-use crate::domain::hand_over::{MailStep, SendResult};
+use crate::domain::account::Email;
+use crate::domain::hand_over::SendResult;
+use crate::domain::mail_reply::MailStep;
 use crate::domain::nudge::{AttemptOutcome, fingerprint};
 use crate::domain::wording::Letter;
 use crate::store::nudge::NudgeRow;
@@ -14,6 +17,7 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{Address, Message};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use url::{Host, Url};
 
@@ -64,9 +68,15 @@ pub struct MailSender {
 }
 
 impl MailSender {
-    /// A sender through a mail server.
-    pub fn smtp(url: &str, from: &str, public_url: Url) -> Result<Self, MailError> {
+    /// A sender through a mail server, which is greeted in the name of the public URL's host; notes what it can do.
+    pub fn smtp(
+        url: &str,
+        from: &str,
+        public_url: Url,
+        features: Arc<MailFeatures>,
+    ) -> Result<Self, MailError> {
         let server = MailServer::at(url).map_err(|sentence| MailError::Settings(sentence.to_owned()))?;
+        let server = server.greeted_as(public_url.host()).noting(features);
         Self::new(Transport::Smtp(server), from, public_url)
     }
 
@@ -107,17 +117,19 @@ impl MailSender {
         match &self.transport {
             Transport::Smtp(server) => match tokio::time::timeout(TIMEOUT, server.send(&mail)).await {
                 Ok(Ok(code)) => SendResult::new(AttemptOutcome::Accepted, Some(code.into())),
-                Ok(Err(Refused { step, code, policy, cause })) => {
-                    let result = SendResult::of_mail(step, code, policy);
+                Ok(Err(Refused { step, reply, cause })) => {
+                    let result = SendResult::of_mail(step, reply.as_ref());
+                    let (code, enhanced) =
+                        (result.code, reply.and_then(|reply| reply.enhanced).map(tracing::field::display));
                     // The server's words are not logged: they may quote the address (R35).
                     if result.refuses_us {
-                        tracing::error!(?step, code, cause, "the mail server refuses this server");
+                        tracing::error!(?step, code, enhanced, cause, "the mail server refuses this server");
                     } else {
-                        tracing::info!(nudge = %nudge.id, ?step, code, cause, "a mail was not taken");
+                        tracing::info!(nudge = %nudge.id, ?step, code, enhanced, cause, "a mail was not taken");
                     }
                     result
                 }
-                Err(_) => SendResult::of_mail(MailStep::Connection, None, false),
+                Err(_) => SendResult::of_mail(MailStep::Connection, None),
             },
             Transport::Files(folder) => {
                 let file = folder.join(format!("{}.eml", nudge.id));
@@ -136,6 +148,25 @@ impl MailSender {
         }
     }
 
+    /// Asks the mail server what it can do, so that an address that it cannot write to is refused when it is entered. False:
+    /// it could not be asked.
+    pub async fn ask_features(&self) -> bool {
+        let Transport::Smtp(server) = &self.transport else { return true };
+        match tokio::time::timeout(TIMEOUT, server.check()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(Refused { step, cause, .. })) => {
+                tracing::warn!(?step, cause, "the mail server could not be asked what it can do");
+                false
+            }
+            Err(_) => {
+                tracing::warn!(
+                    "the mail server could not be asked what it can do: it does not answer in time"
+                );
+                false
+            }
+        }
+    }
+
     fn compose(
         &self,
         nudge: &NudgeRow,
@@ -145,6 +176,7 @@ impl MailSender {
     ) -> Result<Message, Box<dyn std::error::Error + Send + Sync>> {
         let Mailing { to, letter, path: _, choices } = mailing;
         let preferences = choices.as_ref().map(|token| self.link(&format!("preferences/{token}")));
+        let address = Email::parse("to", to).map_or_else(|_| to.clone(), |email| email.for_mail());
         let text = TextPart { letter, link, choices: preferences.as_deref() }.render()?;
         let html = HtmlPart { letter, link, choices: preferences.as_deref() }.render()?;
         let seconds = u64::try_from(now.as_second()).unwrap_or(0);
@@ -152,7 +184,7 @@ impl MailSender {
             |name, value: &str| HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned());
         let mut mail = Message::builder()
             .from(self.from.clone())
-            .to(Mailbox::new(None, to.parse()?))
+            .to(Mailbox::new(None, address.parse()?))
             .subject(letter.subject)
             .date(UNIX_EPOCH + Duration::from_secs(seconds))
             .message_id(Some(self.message_id(nudge)))

@@ -177,6 +177,7 @@ fn disposition(finished: &Finished, now: Timestamp) -> (Disposition, Channel) {
         channel,
         straggler: ready.nudge.device_id.is_some(),
         tries: ready.nudge.tries(),
+        most_tries: ready.nudges().map(NudgeRow::tries).max().unwrap_or_default(),
         due_at: ready.nudge.due_at.get(),
         expires_at: ready.nudge.expires_at.get(),
         mail_possible: ready.mail_possible,

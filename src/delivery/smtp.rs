@@ -1,6 +1,7 @@
 //! SMTP, step by step, so that refusals of this server, of the recipient and of the text can be told apart (R20).
 
-use crate::domain::hand_over::MailStep;
+use crate::actions::accounts::mail_features::MailFeatures;
+use crate::domain::mail_reply::{MailReply, MailStep};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
@@ -9,10 +10,11 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter,
 use lettre::{Address, Message};
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
+use std::error::Error as _;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use url::Url;
+use url::{Host, Url};
 
 /// The time-out of connecting.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -42,6 +44,7 @@ pub struct MailServer {
     parameters: TlsParameters,
     credentials: Option<Credentials>,
     hello: ClientId,
+    features: Arc<MailFeatures>,
     idle: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
 }
 
@@ -50,10 +53,8 @@ pub struct MailServer {
 pub struct Refused {
     /// The step that failed.
     pub step: MailStep,
-    /// The server's code; `None`: it did not answer.
-    pub code: Option<u16>,
-    /// Whether the server gave policy as the reason (RFC 3463, 3.8).
-    pub policy: bool,
+    /// The server's reply; `None`: it gave none.
+    pub reply: Option<MailReply>,
     /// The kind of error, without personal data.
     pub cause: &'static str,
 }
@@ -71,9 +72,10 @@ impl Refused {
         } else {
             "the connection failed"
         };
-        // The server's words are not kept: they may quote an address.
-        let policy = error.is_permanent() && error.to_string().contains("5.7.");
-        Self { step, code: error.status().map(u16::from), policy, cause }
+        // The server's words are read and not kept: they may quote an address.
+        let words = error.source().map(ToString::to_string).unwrap_or_default();
+        let reply = error.status().map(|code| MailReply::read(code.into(), &words));
+        Self { step, reply, cause }
     }
 }
 
@@ -120,7 +122,29 @@ impl MailServer {
             "" => ClientId::default(),
             name => ClientId::Domain(name.to_owned()),
         };
-        Ok(Self { host, local, port, tls, parameters, credentials, hello, idle: Mutex::default() })
+        let (features, idle) = (Arc::default(), Mutex::default());
+        Ok(Self { host, local, port, tls, parameters, credentials, hello, features, idle })
+    }
+
+    /// The same server, greeted (`EHLO`) in the name of this host, unless the server's URL names another.
+    #[must_use]
+    pub fn greeted_as(mut self, host: Option<Host<&str>>) -> Self {
+        if self.hello == ClientId::default() {
+            self.hello = match host {
+                Some(Host::Domain(name)) => ClientId::Domain(name.trim_end_matches('.').to_owned()),
+                Some(Host::Ipv4(ip)) => ClientId::Ipv4(ip),
+                Some(Host::Ipv6(ip)) => ClientId::Ipv6(ip),
+                None => self.hello,
+            };
+        }
+        self
+    }
+
+    /// The same server, whose features are noted whenever a connection is made.
+    #[must_use]
+    pub fn noting(mut self, features: Arc<MailFeatures>) -> Self {
+        self.features = features;
+        self
     }
 
     /// Hands a mail over; returns the server's code.
@@ -184,6 +208,7 @@ impl MailServer {
         if let Some(credentials) = &self.credentials {
             connection.auth(DEFAULT_MECHANISMS, credentials).await?;
         }
+        self.features.note(connection.server_info().supports_feature(Extension::SmtpUtfEight));
         Ok(connection)
     }
 }
@@ -196,7 +221,8 @@ async fn hand_over(connection: &mut AsyncSmtpConnection, mail: &Message) -> Resu
     if addresses.map(|address: &Address| AsRef::<str>::as_ref(address)).any(|address| !address.is_ascii()) {
         if !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
             let cause = "the server lacks SMTPUTF8, which this address needs";
-            return Err(Refused { step: MailStep::Text, code: Some(553), policy: false, cause });
+            let reply = Some(MailReply::read(553, "5.6.7 not sent"));
+            return Err(Refused { step: MailStep::Text, reply, cause });
         }
         parameters.push(MailParameter::SmtpUtfEight);
     }

@@ -3,8 +3,9 @@
 use super::senders::Senders;
 use super::worker_loop::{Seat, WorkerLoop};
 use crate::actions::accounts::erasure;
-use crate::actions::operations::retention;
+use crate::actions::operations::{retention, zone_change};
 use crate::actions::{AppContext, Fault, export};
+use crate::domain::clock_doubt::AGREED_MIN;
 use crate::ids::WorkerId;
 use jiff::SignedDuration;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ const LEASE: SignedDuration = SignedDuration::from_secs(90);
 
 /// How often the retention sweep deletes out-of-date rows.
 const SWEEP: Duration = Duration::from_hours(1);
+/// How often a sweep that the clocks do not allow yet is tried.
+const NOT_YET: Duration = Duration::from_mins(1);
 
 /// How often the worker looks for due erasures and for exports requested in another process.
 const TEND: Duration = Duration::from_secs(10);
@@ -77,6 +80,11 @@ impl Worker {
 
 async fn sweep_now_and_then(context: &Arc<AppContext>) {
     loop {
+        // What is deleted does not come back: the clocks must have agreed for a while (R38).
+        if context.time_guard.agreed_for(&context.clock) < AGREED_MIN {
+            tokio::time::sleep(NOT_YET).await;
+            continue;
+        }
         if let Err(error) = retention::sweep(context).await {
             tracing::error!(%error, "what is out of date was not forgotten; the next sweep will");
         }
@@ -86,7 +94,15 @@ async fn sweep_now_and_then(context: &Arc<AppContext>) {
 
 /// Stopping is safe at any point: each step is a transaction, and the next pass begins the rest again.
 async fn tend_now_and_then(context: &Arc<AppContext>) {
+    // Zone rules do not change while a process runs.
+    let mut planned = false;
     loop {
+        if !planned {
+            planned = zone_change::replan(context).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "what waits was not planned under the zone rules of now; the next pass will");
+                false
+            });
+        }
         if let Err(error) = erasure::carry_out_due(context).await {
             tracing::error!(%error, "who is to be erased was not erased; the next pass will");
         }

@@ -1,6 +1,7 @@
 //! The worker loop: claims what it can hand over, records finished hand-overs, and sleeps until the next due time.
 
 use crate::actions::nudges::claim::{Claimed, claim};
+use crate::actions::operations::timed;
 use crate::actions::{AppContext, Fault, Transaction};
 use crate::delivery::dispatch::Dispatch;
 use crate::delivery::record::{Finished, Recorded, record};
@@ -27,6 +28,8 @@ const POLL: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(20);
 /// The wait after a database fault.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
+/// How often the clocks are compared while the time is doubted.
+const DOUBTED: Duration = Duration::from_secs(1);
 /// How often queued hand-overs are checked for a stalled provider.
 const STALL_CHECK: Duration = Duration::from_millis(100);
 /// The time-out of the hand-overs under way when the worker stops.
@@ -40,6 +43,8 @@ struct Passed {
     claimed: Option<Claimed>,
     /// The lanes as they were after the claim, if they were looked at.
     lanes: Option<Vec<LaneDue>>,
+    /// Whether the time is doubted, so that nothing was claimed (R38).
+    doubted: bool,
 }
 
 type Pass = Pin<Box<dyn Future<Output = Result<Passed, Fault>> + Send>>;
@@ -249,24 +254,26 @@ impl<'a> WorkerLoop<'a> {
         let Seat { context, id, lease, .. } = self.worker;
         let (context, id, lease, finished) = (Arc::clone(context), id, lease, self.recording.clone());
         self.pass = Some(Box::pin(async move {
+            let this = Arc::clone(&context);
             let work = move |tx: &mut Transaction<'_>| {
+                let doubted = timed::judge(&this, tx)?.is_err();
                 let recorded = record(tx, id, &finished)?;
-                if !claims {
-                    return Ok(Passed { recorded, claimed: None, lanes: None });
+                if !claims || doubted {
+                    return Ok(Passed { recorded, claimed: None, lanes: None, doubted });
                 }
-                let now = tx.ts();
+                let now = tx.lease_times(lease)?;
                 let due = if look { store::lane::due(tx.db, now)? } else { known };
                 let mut sharing = standings.share(&due, tx.now, BATCH);
                 if look && sharing.is_empty() {
                     let claimed = Some(Claimed::default());
-                    return Ok(Passed { recorded, claimed, lanes: Some(due) });
+                    return Ok(Passed { recorded, claimed, lanes: Some(due), doubted });
                 }
                 let claimed = claim(tx, id, lease, &mut sharing)?;
                 // Where less was free than could be claimed, something is due later.
                 let looks = look || !claimed.short.is_empty();
                 let lanes = looks.then(|| store::lane::due(tx.db, now)).transpose()?;
                 let claimed = Some(claimed);
-                Ok(Passed { recorded, claimed, lanes })
+                Ok(Passed { recorded, claimed, lanes, doubted })
             };
             context.worker_tx(work).await
         }));
@@ -289,7 +296,14 @@ impl<'a> WorkerLoop<'a> {
         };
         self.count(&passed);
         let now = Instant::now();
-        let total = passed.claimed.as_ref().map(|claimed| claimed.total);
+        let nothing = passed.doubted.then_some(0);
+        let total = passed.claimed.as_ref().map(|claimed| claimed.total).or(nothing);
+        if passed.doubted {
+            // While the time is doubted, what is due says nothing.
+            self.due.clear();
+            self.look_at = now + DOUBTED;
+            self.looked = true;
+        }
         if let Some(lanes) = passed.lanes {
             let clock = self.worker.context.clock.now();
             let short = passed.claimed.as_ref().map_or(&[][..], |claimed| &claimed.short);

@@ -99,6 +99,8 @@ pub enum Course {
     Usual,
     /// The step fails with this code.
     Fail(u16),
+    /// The step fails with this reply, code and words.
+    Say(&'static str),
     /// The connection closes without a reply: at `Data` in the middle of the text.
     Close {
         /// At `EndOfData`: whether the mail is kept first.
@@ -110,6 +112,14 @@ pub enum Course {
 pub trait MailHandler: Send + Sync {
     /// Decides, when it is ready to; it may watch the connection meanwhile.
     fn course<'a>(&'a self, step: Step<'a>, stream: &'a mut Connection) -> Handling<'a, Course>;
+
+    /// Whether the server offers SMTPUTF8; one that does not refuses addresses beyond ASCII.
+    fn takes_utf8(&self) -> bool {
+        true
+    }
+
+    /// Hears the name that a client gives in `EHLO`.
+    fn greeted(&self, _name: &str) {}
 }
 
 /// The default: accepts every mail.
@@ -204,12 +214,18 @@ impl Shared {
             let reply: Cow<'static, str> = match verb.as_str() {
                 "EHLO" => {
                     envelope = Envelope::default();
+                    self.handler.greeted(line.get(5..).unwrap_or_default());
+                    let utf8 = if self.handler.takes_utf8() { "250-SMTPUTF8\r\n" } else { "" };
                     let size = MAX_MAIL;
-                    format!("250-evenkeel.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE {size}").into()
+                    format!("250-evenkeel.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n{utf8}250 SIZE {size}")
+                        .into()
                 }
                 "HELO" => {
                     envelope = Envelope::default();
                     "250 evenkeel.test".into()
+                }
+                "MAIL" | "RCPT" if !line.is_ascii() && !self.handler.takes_utf8() => {
+                    "553 5.6.7 only ASCII addresses".into()
                 }
                 "MAIL" if envelope.from.is_some() => "503 one sender is enough".into(),
                 "MAIL" => match path(&line, "FROM:") {
@@ -217,6 +233,7 @@ impl Shared {
                     Some(from) => match self.handler.course(Step::Sender, &mut stream).await {
                         Course::Close { .. } => return Ok(()),
                         Course::Fail(code) => failed(code),
+                        Course::Say(reply) => reply.into(),
                         Course::Usual => {
                             envelope.from = Some(from);
                             "250 sender taken".into()
@@ -229,6 +246,7 @@ impl Shared {
                     Some(to) => match self.handler.course(Step::Recipient(&to), &mut stream).await {
                         Course::Close { .. } => return Ok(()),
                         Course::Fail(code) => failed(code),
+                        Course::Say(reply) => reply.into(),
                         Course::Usual => {
                             envelope.to.push(to);
                             "250 recipient taken".into()
@@ -238,6 +256,7 @@ impl Shared {
                 "DATA" if envelope.to.is_empty() => "503 RCPT comes first".into(),
                 "DATA" => match self.handler.course(Step::Data, &mut stream).await {
                     Course::Fail(code) => failed(code),
+                    Course::Say(reply) => reply.into(),
                     Course::Close { .. } => {
                         say(&mut stream, "354 end with a dot").await?;
                         read_line(&mut stream).await?;
@@ -278,8 +297,10 @@ impl Shared {
             return Some("552 too large".into());
         }
         let course = self.handler.course(Step::EndOfData, stream).await;
-        if let Course::Fail(code) = course {
-            return Some(failed(code));
+        match course {
+            Course::Fail(code) => return Some(failed(code)),
+            Course::Say(reply) => return Some(reply.into()),
+            Course::Usual | Course::Close { .. } => {}
         }
         if !matches!(course, Course::Close { keep: false }) {
             let from = envelope.from.unwrap_or_default();

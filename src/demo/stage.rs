@@ -6,7 +6,7 @@ use crate::app::{App, StartError};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{self, Location};
+use crate::store::{self, LeaseTimes, Location};
 use crate::vault::keys::Keys;
 use data_encoding::HEXLOWER;
 use jiff::tz::TimeZone;
@@ -23,7 +23,10 @@ pub async fn live_until(app: &App, clock: &Clock, to: Timestamp) -> Result<(), S
     worker.deliver_due().await?;
     loop {
         let now = clock.now();
-        let lanes = app.context.read_tx(move |tx| Ok(store::lane::due(tx.db, now.into())?)).await?;
+        let lanes = app
+            .context
+            .read_tx(move |tx| Ok(store::lane::due(tx.db, LeaseTimes::at(now, SignedDuration::ZERO))?))
+            .await?;
         let coming = lanes.iter().map(|lane| lane.at).filter(|at| *at > now);
         let waits = lanes.iter().any(|lane| lane.at <= now);
         let again =

@@ -1,15 +1,18 @@
 //! The check-up's findings on keys, push identity, zones, the mail server, the public address and monitoring.
 
 use super::finding::Finding;
+use crate::actions::accounts::mail_features::MailFeatures;
 use crate::config::{Config, Dkim, Mode};
 use crate::delivery::dkim::Signer;
 use crate::delivery::smtp::{MailServer, Refused};
 use crate::delivery::web_push::VapidKey;
+use crate::domain::zone_rules::ZoneRules;
 use crate::vault::keys::{KeyError, Keys};
 use crate::vault::ledger::Ledger;
 use secrecy::ExposeSecret;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -94,15 +97,32 @@ fn subject(contact: &Url, mode: Mode) -> Finding {
 
 /// Whether local times are right: the zone data are built in, and show a known clock change.
 pub fn zones() -> Finding {
+    let rules = ZoneRules::chosen();
     let hours = |zone: &str, day: i8| -> Result<i64, jiff::Error> {
         let date = jiff::civil::date(2026, 10, day);
-        let zone = jiff::tz::TimeZone::get(zone)?;
+        let zone = rules.zone(zone).ok_or_else(|| jiff::Error::from_args(format_args!("no zone {zone}")))?;
         let (from, to) = (date.to_zoned_datetime(zone.clone())?, date.tomorrow()?.to_zoned_datetime(zone)?);
         Ok(to.timestamp().duration_since(from.timestamp()).as_hours())
     };
     match (hours("Europe/Berlin", 25), hours("America/Los_Angeles", 25), hours("Asia/Kolkata", 25)) {
         (Ok(25), Ok(24), Ok(24)) => {
-            Finding::ok("zones", "the time zones are there, with their clock changes")
+            let version = &rules.version;
+            let sentence = match (rules.of_machine, &rules.other) {
+                (true, Some(own)) => {
+                    format!("rules {version} of this machine count, newer than this program's {own}")
+                }
+                (true, None) => format!("rules {version} of this machine count"),
+                (false, Some(other)) if other == version => {
+                    format!("rules {version} count, this program's and the machine's")
+                }
+                (false, Some(other)) => {
+                    format!("rules {version} of this program count, newer than this machine's {other}")
+                }
+                (false, None) => {
+                    format!("rules {version} of this program count; the machine's tell no version")
+                }
+            };
+            Finding::ok("zones", sentence)
         }
         (Ok(_), Ok(_), Ok(_)) => {
             Finding::fail("zones", "the time zones' data are wrong; update tzdata on this machine")
@@ -120,12 +140,13 @@ pub async fn mail(config: &Config) -> Finding {
         let sentence = format!("no smtp_url is set: mails become files in {}", outbox.display());
         return Finding::warn("mail", sentence);
     };
+    let features = Arc::<MailFeatures>::default();
     let server = match MailServer::at(secret.expose_secret()) {
-        Ok(server) => server,
+        Ok(server) => server.greeted_as(config.public_url.host()).noting(Arc::clone(&features)),
         Err(sentence) => return Finding::fail("mail", format!("smtp_url: {sentence}")),
     };
     match tokio::time::timeout(SMTP_TIMEOUT, server.check()).await {
-        Ok(Ok(())) => greeted(&server, config.mode),
+        Ok(Ok(())) => greeted(&server, config.mode, &features),
         Ok(Err(refused)) => Finding::fail("mail", refusal(&refused)),
         Err(_) => Finding::fail("mail", "the mail server does not answer in time; check host and port"),
     }
@@ -150,18 +171,23 @@ pub fn signing(config: &Config) -> Vec<Finding> {
     readable.into_iter().chain([told]).collect()
 }
 
-fn greeted(server: &MailServer, mode: Mode) -> Finding {
+fn greeted(server: &MailServer, mode: Mode, features: &MailFeatures) -> Finding {
     if server.can_be_read() && mode == Mode::Production {
         let sentence =
             "the mail server answers, and mails may go to it unencrypted; use smtps://… or ?tls=required";
         return Finding::warn("mail", sentence);
     }
     let taken = if server.logs_in() { " and takes the log-in" } else { "" };
-    Finding::ok("mail", format!("the mail server answers{taken}"))
+    let letters = if features.ascii_only() {
+        "; it lacks SMTPUTF8, so addresses with letters such as ä before the @ are refused"
+    } else {
+        ""
+    };
+    Finding::ok("mail", format!("the mail server answers{taken}{letters}"))
 }
 
 fn refusal(refused: &Refused) -> String {
-    match refused.code {
+    match refused.reply.map(|reply| reply.code) {
         Some(code @ (530 | 534 | 535 | 538)) => {
             format!("the mail server does not take the log-in ({code}); check user and password in smtp_url")
         }
@@ -262,7 +288,12 @@ mod tests {
             ("smtp://u:p@mail.example.org?tls=opportunistic", Mark::Warn),
             ("smtp://localhost", Mark::Ok),
         ] {
-            assert_eq!(greeted(&MailServer::at(url).unwrap(), Mode::Production).mark, mark, "{url}");
+            let features = MailFeatures::default();
+            assert_eq!(
+                greeted(&MailServer::at(url).unwrap(), Mode::Production, &features).mark,
+                mark,
+                "{url}"
+            );
         }
     }
 }

@@ -5,7 +5,8 @@ use super::finding::Finding;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{Db, Location, StoreError, checkup, house_secret};
+use crate::domain::clock_doubt::{self as doubt, ClockWatch, DATABASE_MAX, Readings, ahead};
+use crate::store::{Db, Location, StoreError, checkup, clock_mark, house_secret};
 use crate::vault::key_ring::KeyRing;
 use crate::vault::keys::Keys;
 use crate::vault::{Vault, VaultError};
@@ -17,9 +18,8 @@ use std::time::Duration;
 const PART: &str = "database";
 /// How long all checks of the database may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// Clock differences above the first are a warning; above the second, reminders go wrong.
+/// Clock differences above this are a warning; above [`DATABASE_MAX`] a worker does nothing.
 const SKEW_WORD: SignedDuration = SignedDuration::from_secs(2);
-const SKEW_MAX: SignedDuration = SignedDuration::from_secs(30);
 
 /// Checks the database.
 pub async fn check(config: &Config, keys: Option<&Keys>) -> Vec<Finding> {
@@ -88,6 +88,7 @@ fn look_inside(
         Some(server) => clocks(server.get(), before, Clock::System.now()),
         None => Finding::ok("clock", format!("this machine's alone counts; it says {before}")),
     });
+    findings.push(steps(&Clock::System, clock_mark::find(db)?.as_ref()));
     Ok(findings)
 }
 
@@ -116,16 +117,31 @@ fn master(key_ring: &Arc<KeyRing>, secret: &[u8]) -> Finding {
     }
 }
 
+/// Compares the wall clock with the boot-time clock and with the last moment at which a worker's clocks agreed (R38).
+fn steps(clock: &Clock, mark: Option<&doubt::Mark>) -> Finding {
+    let now = Readings { wall: clock.now(), boot: clock.boot(), database: None };
+    match ClockWatch::begin(&now, &clock.boot_id(), mark).judge(&now) {
+        Ok(()) => {
+            Finding::ok("time", "the clock has not been put forward or back since a worker last looked")
+        }
+        Err(doubt) => Finding::fail(
+            "time",
+            format!(
+                "{doubt}: workers send, end and erase nothing. Set the clock right, and they go on at once; if it is right \
+                 now, ten minutes after it was set"
+            ),
+        ),
+    }
+}
+
 /// Compares the server's clock with ours, which was read before and after asking.
 fn clocks(server: Timestamp, before: Timestamp, after: Timestamp) -> Finding {
-    let skew = match server {
-        at if at < before => before.duration_since(at),
-        at if at > after => at.duration_since(after),
-        _ => SignedDuration::ZERO,
-    };
+    let skew = ahead(server, before, after).abs();
     let told = format!("this machine's and PostgreSQL's differ by {:.1} s", skew.as_secs_f64());
-    if skew > SKEW_MAX {
-        Finding::fail("clock", format!("{told}; let both follow a time server"))
+    if skew > DATABASE_MAX {
+        let sentence =
+            format!("{told}; until both follow a time server, workers send, end and erase nothing");
+        Finding::fail("clock", sentence)
     } else if skew > SKEW_WORD {
         Finding::warn("clock", format!("{told}; let both follow a time server"))
     } else {
@@ -139,6 +155,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn r38_a_clock_that_was_put_forward_since_a_worker_looked_is_a_failure() {
+        let now: Timestamp = "2026-10-24T18:00:00Z".parse().unwrap();
+        let clock = Clock::simulated(now);
+        let mark = doubt::Mark {
+            wall: now,
+            boot_id: clock.boot_id(),
+            boot: clock.boot(),
+            advance: SignedDuration::ZERO,
+        };
+        assert_eq!((steps(&clock, None).mark, steps(&clock, Some(&mark)).mark), (Mark::Ok, Mark::Ok));
+        clock.set(now + SignedDuration::from_hours(48));
+        assert_eq!(steps(&clock, Some(&mark)).mark, Mark::Ok, "after a suspension");
+        clock.step_wall(SignedDuration::from_hours(96));
+        let finding = steps(&clock, Some(&mark));
+        assert_eq!(finding.mark, Mark::Fail);
+        assert!(finding.sentence.contains("put forward by 345600 s"), "{}", finding.sentence);
+        assert_eq!(steps(&clock, None).mark, Mark::Ok, "nothing is known");
+    }
+
+    #[test]
     fn clocks_may_differ_by_as_long_as_asking_took_and_a_little() {
         let before: Timestamp = "2026-10-24T18:00:00Z".parse().unwrap();
         let second = |n: i64| before + SignedDuration::from_secs(n);
@@ -148,9 +184,9 @@ mod tests {
             (second(-2), second(1), Mark::Ok),
             (second(-3), second(1), Mark::Warn),
             (second(4), second(1), Mark::Warn),
-            (second(31), second(1), Mark::Warn),
-            (second(32), second(1), Mark::Fail),
-            (second(-31), second(1), Mark::Fail),
+            (second(6), second(1), Mark::Warn),
+            (second(7), second(1), Mark::Fail),
+            (second(-6), second(1), Mark::Fail),
         ] {
             assert_eq!(clocks(server, before, after).mark, mark, "{server} {after}");
         }

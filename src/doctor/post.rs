@@ -86,7 +86,9 @@ fn told(what: &str, ending: SendResult) -> Finding {
         Some(AttemptOutcome::Accepted) => Finding::ok(PART, format!("{what} was accepted ({code})")),
         Some(AttemptOutcome::Deferred | AttemptOutcome::Refused) if ending.refuses_us => Finding::fail(
             PART,
-            format!("{what}: the provider refuses this server ({code}); check key or log-in"),
+            format!(
+                "{what}: the provider refuses this server ({code}); check the key; for mail, the log-in, the sender's address and the limits of its account"
+            ),
         ),
         Some(AttemptOutcome::Gone) => {
             Finding::fail(PART, format!("{what}: its recipient is gone ({code}); register it anew"))

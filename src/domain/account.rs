@@ -4,7 +4,12 @@ use super::problem::{Problem, ProblemCode};
 use super::quiet_hours::Rhythm;
 use super::words;
 use icu_normalizer::ComposingNormalizerBorrowed;
+use idna::{
+    AsciiDenyList,
+    uts46::{DnsLength, Hyphens, Uts46},
+};
 use jiff::Timestamp;
+use std::borrow::Cow;
 
 /// Longest display name, in characters.
 pub const NAME_MAX: usize = 60;
@@ -75,6 +80,15 @@ impl Email {
                 && label.chars().all(|c| c.is_alphanumeric() || c == '-')
         });
         let dots_ok = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
+        // A domain that the DNS cannot hold reaches no mail server, and an address without a domain's name neither.
+        let dns = dns_form(domain).filter(|dns| !ends_in_a_number(dns)).ok_or_else(malformed)?;
+        if local.len() + 1 + dns.len() > EMAIL_MAX {
+            return Err(Problem::new(
+                field,
+                ProblemCode::TooLong,
+                "This address is too long in its DNS form.",
+            ));
+        }
         if local.is_empty() || local.len() > 64 || local.chars().any(bad) || !dots_ok || !labels_ok {
             return Err(malformed());
         }
@@ -86,6 +100,22 @@ impl Email {
         &self.0
     }
 
+    /// Whether it has letters beyond ASCII before the `@`, which only a mail server with SMTPUTF8 takes (RFC 6531).
+    pub fn needs_utf8(&self) -> bool {
+        self.0.rsplit_once('@').is_some_and(|(local, _)| !local.is_ascii())
+    }
+
+    /// The form that every mail server takes, if there is one: the domain in its DNS form. Where the part before the `@`
+    /// needs SMTPUTF8, the address as it was written.
+    pub fn for_mail(&self) -> String {
+        match self.0.rsplit_once('@') {
+            Some((local, domain)) if local.is_ascii() => {
+                format!("{local}@{}", dns_form(domain).unwrap_or_else(|| domain.to_owned()))
+            }
+            _ => self.0.clone(),
+        }
+    }
+
     /// The canonical form, equal for all spellings of one address; the blind index is made of it. The local
     /// part is lower case and composed (Unicode NFC, RFC 6532, 3.1); the domain is in its DNS form (UTS 46).
     pub fn normalised(&self) -> String {
@@ -93,6 +123,18 @@ impl Email {
         let local = ComposingNormalizerBorrowed::new_nfc().normalize(local).to_lowercase();
         format!("{local}@{}", idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase()))
     }
+}
+
+/// A domain in its DNS form (UTS 46); None: it has none, or it is longer than the DNS allows.
+fn dns_form(domain: &str) -> Option<String> {
+    let hyphens = Hyphens::CheckFirstLast;
+    let form = Uts46::new().to_ascii(domain.as_bytes(), AsciiDenyList::STD3, hyphens, DnsLength::Verify);
+    form.ok().map(Cow::into_owned)
+}
+
+/// Whether the last label is a number: it would be read as an IP address.
+fn ends_in_a_number(dns: &str) -> bool {
+    dns.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Keeps addresses out of logs (R35).
@@ -201,6 +243,32 @@ mod tests {
         }
         for bad in [format!("{local}l@b.org"), format!("{local}ll@b.org"), format!("a@{label}d.org")] {
             assert_eq!(code(&bad), Some(ProblemCode::Malformed), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_domain_that_the_dns_cannot_hold_is_refused_and_the_others_go_out_in_its_form() {
+        let long = "ä".repeat(40);
+        for bad in [
+            format!("a@{long}{long}.org"),
+            format!("{}@{}.org", "l".repeat(64), [long.as_str(); 4].join(".")),
+            "a@xn--a.org".to_owned(),
+            "a@xn--.org".to_owned(),
+            "a@192.0.2.1".to_owned(),
+            "a@aא1.org".to_owned(),
+        ] {
+            assert!(Email::parse("email", &bad).is_err(), "{bad}");
+        }
+        for (typed, sent, needs) in [
+            ("Sam@Exämple.org", "Sam@xn--exmple-cua.org", false),
+            ("sam@straße.example", "sam@xn--strae-oqa.example", false),
+            ("sam@r3---sn.example", "sam@r3---sn.example", false),
+            ("sam@\u{4f8b}\u{5b50}.example", "sam@xn--fsqu00a.example", false),
+            ("sämi@exämple.org", "sämi@exämple.org", true),
+        ] {
+            let email = Email::parse("email", typed).unwrap();
+            assert_eq!((email.for_mail().as_str(), email.needs_utf8()), (sent, needs), "{typed}");
+            assert!(email.for_mail().len() <= EMAIL_MAX);
         }
     }
 

@@ -96,6 +96,23 @@ pub fn times_in_zone(known: &[Times], from: &Zone, to: &Zone, now: Timestamp) ->
     all.map(|times| closed(&times).copied().unwrap_or(times)).collect()
 }
 
+/// The times of a person's check-ins of one scene under new rules of the zone that they were planned in: what fell due stays, and
+/// what is to come has its local time again.
+pub fn times_under_new_rules(known: &[Times], zone: &Zone, now: Timestamp) -> Vec<Times> {
+    let moved = known.iter().map(|times| match times.time.when {
+        When::OnDay { minute, .. } if times.due_at > now => {
+            Times { due_at: zone.nearest(times.due_at, minute).max(now), ..*times }
+        }
+        When::OnDay { .. } | When::After { .. } => *times,
+    });
+    let moved: Vec<Times> = moved.collect();
+    if moved.iter().zip(known).all(|(new, old)| new.due_at == old.due_at) {
+        return known.to_vec();
+    }
+    let closed = |times: &Times| known.iter().find(|old| old.time == times.time && old.closes_at <= now);
+    closing(moved).into_iter().map(|times| closed(&times).copied().unwrap_or(times)).collect()
+}
+
 /// Places check-ins beside those that are `kept`. What is counted in minutes from the end is fixed; of the others each takes
 /// the first instant that keeps half an hour from those before it in the protocol.
 fn placed(kept: &[Times], mut others: Vec<(CheckInTime, Timestamp)>, ended_at: Timestamp) -> Vec<Times> {

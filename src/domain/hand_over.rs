@@ -1,5 +1,6 @@
 //! Hand-overs: what a provider's answer means, and what happens to a nudge after it was handed over (R20).
 
+use super::mail_reply::{MailFailure, MailReply, MailStep, failure};
 use super::nudge::{AttemptOutcome, Channel};
 use crate::ids::DeviceId;
 use jiff::{SignedDuration, Timestamp};
@@ -8,8 +9,14 @@ use jiff::{SignedDuration, Timestamp};
 /// a nudge that crashes each worker cannot do so for ever.
 pub const ATTEMPTS_MAX: i32 = 12;
 
+/// The longest lease of a claim. One that ends later was written by a wrong clock, and holds nothing (R38).
+pub const LEASE_MAX: SignedDuration = SignedDuration::from_mins(10);
+
 /// How long a push may be deferred before the nudge goes by mail, if mail is wanted and works.
 pub const PUSH_PATIENCE: SignedDuration = SignedDuration::from_hours(1);
+
+/// The wait after a mail server's limit was reached, and after its refusal of this server once the attempts are spent.
+const LIMIT_WAIT: SignedDuration = SignedDuration::from_hours(1);
 
 /// The result of one hand-over, to one device or to the mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,34 +59,20 @@ impl SendResult {
         }
     }
 
-    /// The meaning of a mail server's reply to a step (RFC 5321, 4.2.1 and 4.3.2). A refusal before the recipient was
-    /// named is not about the recipient, so the address stays in use. The same holds for a refusal by `policy`
-    /// (enhanced code 5.7, RFC 3463, 3.8): many servers ask for a log-in or block a sender only at that step.
-    pub fn of_mail(step: MailStep, code: Option<u16>, policy: bool) -> Self {
-        let permanent = code.is_some_and(|code| (500..600).contains(&code));
-        let policy = policy || matches!(code, Some(530 | 534 | 535 | 538 | 554));
-        let (outcome, refuses_us) = match (permanent, step) {
-            (false, _) => (AttemptOutcome::Deferred, false),
-            (true, MailStep::Connection | MailStep::Sender) => (AttemptOutcome::Deferred, true),
-            (true, MailStep::Recipient) if policy => (AttemptOutcome::Deferred, true),
-            (true, MailStep::Recipient) => (AttemptOutcome::Gone, false),
-            (true, MailStep::Text) => (AttemptOutcome::Refused, false),
+    /// The meaning of a mail server's reply to a step; `None`: it gave none. What is not the address's own failure leaves
+    /// the address in use: a limit or a policy of this server's must not cost a person every mail.
+    pub fn of_mail(step: MailStep, reply: Option<&MailReply>) -> Self {
+        let failure = failure(step, reply);
+        let (outcome, wait) = match failure {
+            MailFailure::Address => (AttemptOutcome::Gone, None),
+            MailFailure::Mail => (AttemptOutcome::Refused, None),
+            MailFailure::Passing | MailFailure::Ours => (AttemptOutcome::Deferred, None),
+            MailFailure::Limit => (AttemptOutcome::Deferred, Some(LIMIT_WAIT)),
         };
-        Self { outcome: Some(outcome), code: code.map(i32::from), wait: None, refuses_us }
+        let refuses_us = matches!(failure, MailFailure::Ours | MailFailure::Limit);
+        let code = reply.map(|reply| reply.code.into());
+        Self { outcome: Some(outcome), code, wait, refuses_us }
     }
-}
-
-/// The steps of an SMTP hand-over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailStep {
-    /// Connecting, TLS, greeting, log-in.
-    Connection,
-    /// `MAIL FROM`.
-    Sender,
-    /// `RCPT TO`.
-    Recipient,
-    /// `DATA` and the text.
-    Text,
 }
 
 /// A nudge that was handed over, with the facts that its disposition depends on.
@@ -91,6 +84,8 @@ pub struct Handed<'a> {
     pub straggler: bool,
     /// How many attempts count, including this one.
     pub tries: i32,
+    /// The same of the nudge that was tried most, of those that went with it.
+    pub most_tries: i32,
     /// When it was due.
     pub due_at: Timestamp,
     /// When it expires.
@@ -152,10 +147,16 @@ impl Handed<'_> {
         let left = || self.results.iter().map(|(_, result)| result).filter(|result| open(result));
         let wait = left().map(|result| result.wait).min().flatten();
         let spent = self.tries >= ATTEMPTS_MAX;
+        let mut deferred =
+            self.results.iter().filter(|(_, result)| result.outcome == Some(AttemptOutcome::Deferred));
         let counts = any(Some(AttemptOutcome::Deferred));
+        // The operator may need a day to mend what a provider refuses of this server: the nudge waits while it is of use.
+        let waits_for_us = counts && deferred.all(|(_, result)| result.refuses_us);
         let too_late = now + wait.unwrap_or_default() >= self.expires_at;
         if by_mail && (spent || too_late || now.duration_since(self.due_at) >= PUSH_PATIENCE) {
             Disposition::ByMail
+        } else if waits_for_us && self.most_tries >= ATTEMPTS_MAX {
+            Disposition::Again { wait: Some(wait.unwrap_or(LIMIT_WAIT)), counts: false }
         } else if spent && counts {
             Disposition::Dead
         } else {
@@ -188,6 +189,7 @@ mod tests {
             channel,
             straggler: false,
             tries,
+            most_tries: tries,
             due_at,
             expires_at,
             mail_possible,
@@ -206,6 +208,7 @@ mod tests {
             channel: Channel::Push,
             straggler: false,
             tries: 2,
+            most_tries: 2,
             due_at: now,
             expires_at: now + SignedDuration::from_hours(20),
             mail_possible: false,
@@ -255,17 +258,49 @@ mod tests {
 
     #[test]
     fn r20_a_mail_servers_no_to_us_is_not_a_no_to_the_recipient() {
-        for step in [MailStep::Connection, MailStep::Sender] {
-            let result = SendResult::of_mail(step, Some(535), false);
-            assert_eq!((result.outcome, result.refuses_us), (Some(AttemptOutcome::Deferred), true));
+        use AttemptOutcome::{Deferred, Gone, Refused};
+        let hour = Some(SignedDuration::from_hours(1));
+        for (step, code, words, outcome, wait, refuses_us) in [
+            (MailStep::Connection, 535, "", Deferred, None, true),
+            (MailStep::Sender, 550, "", Deferred, None, true),
+            (MailStep::Recipient, 550, "5.1.1 no such user", Gone, None, false),
+            (MailStep::Recipient, 550, "5.7.1 no", Deferred, None, true),
+            (MailStep::Recipient, 550, "5.4.5 Daily user sending limit exceeded", Deferred, hour, true),
+            (MailStep::Recipient, 450, "", Deferred, None, false),
+            (MailStep::Text, 554, "", Refused, None, false),
+        ] {
+            let result = SendResult::of_mail(step, Some(&MailReply::read(code, words)));
+            let wanted = SendResult { outcome: Some(outcome), code: Some(code.into()), wait, refuses_us };
+            assert_eq!(result, wanted, "{code} {words}");
         }
-        let outcome = |step, code, policy| SendResult::of_mail(step, code, policy).outcome;
-        assert_eq!(outcome(MailStep::Recipient, Some(550), false), Some(AttemptOutcome::Gone));
-        assert_eq!(outcome(MailStep::Recipient, Some(550), true), Some(AttemptOutcome::Deferred));
-        assert_eq!(outcome(MailStep::Recipient, Some(554), false), Some(AttemptOutcome::Deferred));
-        assert_eq!(outcome(MailStep::Recipient, Some(450), false), Some(AttemptOutcome::Deferred));
-        assert_eq!(outcome(MailStep::Text, Some(554), false), Some(AttemptOutcome::Refused));
-        assert_eq!(outcome(MailStep::Text, None, false), Some(AttemptOutcome::Deferred));
+        assert_eq!(SendResult::of_mail(MailStep::Text, None), SendResult::new(Deferred, None));
+    }
+
+    #[test]
+    fn r20_what_a_mail_server_refuses_of_this_server_waits_and_never_dies_of_it() {
+        let now: Timestamp = "2026-10-25T10:00:00Z".parse().unwrap();
+        let disposition = |tries, words| {
+            let reply = MailReply::read(550, words);
+            let handed = Handed {
+                channel: Channel::Mail,
+                straggler: false,
+                tries,
+                most_tries: tries,
+                due_at: now,
+                expires_at: now + SignedDuration::from_hours(20),
+                mail_possible: true,
+                refused_before: false,
+                results: &[(None, SendResult::of_mail(MailStep::Recipient, Some(&reply)))],
+            };
+            handed.disposition(now)
+        };
+        let waits = |wait, counts| Disposition::Again { wait, counts };
+        for words in ["5.7.1 Unable to relay", "5.4.5 Daily user sending limit exceeded"] {
+            assert_eq!(disposition(ATTEMPTS_MAX, words), waits(Some(LIMIT_WAIT), false), "{words}");
+        }
+        assert_eq!(disposition(1, "5.7.1 Unable to relay"), waits(None, true), "soon, as long as it is new");
+        assert_eq!(disposition(1, "5.4.5 Limit"), waits(Some(LIMIT_WAIT), true));
+        assert_eq!(disposition(ATTEMPTS_MAX, "5.2.2 Over quota"), Disposition::Dead, "the recipient's own");
     }
 
     #[test]
@@ -297,6 +332,7 @@ mod tests {
                 channel: Channel::Push,
                 straggler,
                 tries: 1,
+                most_tries: 1,
                 due_at,
                 expires_at: due_at + SignedDuration::from_hours(20),
                 mail_possible: true,

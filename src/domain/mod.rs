@@ -6,6 +6,7 @@ pub mod attempt;
 pub mod change;
 pub mod check_in;
 pub mod client_id;
+pub mod clock_doubt;
 pub mod consent;
 pub mod copied_code;
 pub mod data_rights;
@@ -21,6 +22,7 @@ pub mod keyset_page;
 pub mod ladder;
 pub mod lane;
 pub mod made_up_text;
+pub mod mail_reply;
 pub mod negotiation;
 pub mod nudge;
 pub mod page;
@@ -40,6 +42,7 @@ pub mod timetable;
 pub mod together;
 pub mod totp;
 pub mod wording;
+pub mod zone_rules;
 
 /// Declares an enum with one fixed word per value: in the database, in JSON and (in upper case, by
 /// async-graphql) in the API. The doc comments are the API's descriptions.

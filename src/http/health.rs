@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 pub(super) struct Health {
     /// `ok`, `ready` or `not ready`.
     status: String,
-    /// With `/readyz`: the same for each part, such as `database` and `worker`.
+    /// With `/readyz`: the same for each part, such as `database`, `worker` and `time`.
     parts: Option<std::collections::BTreeMap<String, String>>,
 }
 
@@ -48,6 +48,7 @@ pub async fn readyz(context: web::Data<Arc<AppContext>>) -> HttpResponse {
     let word = |part: bool| Value::from(if part { "ready" } else { "not ready" });
     let mut parts = serde_json::Map::from_iter([("database".to_owned(), word(ready.database))]);
     parts.extend(ready.worker.map(|worker| ("worker".to_owned(), word(worker))));
+    parts.extend(ready.time.map(|time| ("time".to_owned(), word(time))));
     let body = json!({ "status": word(ready.is_ready()), "parts": parts });
     if ready.is_ready() {
         HttpResponse::Ok().json(body)

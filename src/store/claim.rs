@@ -1,7 +1,7 @@
 //! The claim of nudges: the one statement that each backend needs in a form of its own.
 
 use super::Db;
-use super::dialect;
+use super::dialect::{self, LeaseTimes};
 use super::nudge::NudgeRow;
 use super::schema::nudges;
 use super::types::Ts;
@@ -15,8 +15,9 @@ diesel::alias!(nudges as due: Due);
 /// Gives a worker those of some nudges that wait in nobody's hand and come until `near`; on PostgreSQL without those that
 /// another transaction has locked.
 macro_rules! take {
-    ($db:expr, $which:expr, ($now:expr, $near:expr), $worker:expr, $lease_until:expr) => {{
-        let free = due.field(nudges::lease_until).is_null().or(due.field(nudges::lease_until).le($now));
+    ($db:expr, $which:expr, $near:expr, $worker:expr, $lease:expr) => {{
+        let until = due.field(nudges::lease_until);
+        let free = until.is_null().or(until.le($lease.now)).or(until.gt($lease.latest));
         let ready = due
             .filter($which)
             .filter(due.field(nudges::state).eq(NudgeState::Waiting))
@@ -26,7 +27,7 @@ macro_rules! take {
         let lease = (
             nudges::attempts.eq(nudges::attempts + 1),
             nudges::leased_by.eq(Some($worker)),
-            nudges::lease_until.eq(Some($lease_until)),
+            nudges::lease_until.eq(Some($lease.until)),
         );
         match $db {
             // ANY(ARRAY(…)) runs the subquery once, so that nothing is locked in vain.
@@ -52,19 +53,19 @@ pub struct Claims {
     pub short: Vec<String>,
 }
 
-/// Claims due nudges, of each lane its share: gives `worker` a lease until `lease_until` and counts one attempt more (R15).
+/// Claims due nudges, of each lane its share: gives `worker` a lease and counts one attempt more (R15).
 /// What is due for one person goes to one worker, so that no two send a part each (R22): all of it but what waits for a
 /// lane that is full.
 pub fn claim(
     db: &mut Db,
     worker: WorkerId,
     now: Ts,
-    lease_until: Ts,
+    lease: LeaseTimes,
     sharing: &mut Sharing,
 ) -> QueryResult<Claims> {
     let (mut found, mut short) = (Vec::new(), Vec::new());
     while let Some(share) = sharing.next_share() {
-        let some = dialect::lock_due(db, now, &share)?;
+        let some = dialect::lock_due(db, lease, &share)?;
         sharing.took(&share.lane, some.len());
         if some.len() < share.most {
             short.push(share.lane);
@@ -75,8 +76,8 @@ pub fn claim(
     let to_addresses = found.iter().filter(|nudge| nudge.recipient_id.is_none()).map(|nudge| nudge.id);
     let to_addresses: Vec<NudgeId> = to_addresses.collect();
     // Looked at anew, since the locks came after the first look: another worker may have claimed and committed between.
-    let mut rows = claim_for(db, worker, now, lease_until, (&recipients, sharing.left_out()))?;
-    rows.extend(claim_these(db, worker, (now, now), lease_until, &to_addresses)?);
+    let mut rows = claim_for(db, worker, now, lease, (&recipients, sharing.left_out()))?;
+    rows.extend(claim_these(db, worker, now, lease, &to_addresses)?);
     Ok(Claims { rows, short })
 }
 
@@ -85,14 +86,14 @@ fn claim_for(
     db: &mut Db,
     worker: WorkerId,
     now: Ts,
-    lease_until: Ts,
+    lease: LeaseTimes,
     (recipients, left_out): (&[AccountId], &[String]),
 ) -> QueryResult<Vec<NudgeRow>> {
     if recipients.is_empty() {
         return Ok(Vec::new());
     }
     let theirs = due.field(nudges::recipient_id).eq_any(recipients).assume_not_null();
-    take!(db, theirs.and(due.field(nudges::lane).ne_all(left_out)), (now, now), worker, lease_until)
+    take!(db, theirs.and(due.field(nudges::lane).ne_all(left_out)), now, worker, lease)
 }
 
 /// Claims these nudges as far as they wait in nobody's hand and come until `near`; also such as are not due yet, but go out
@@ -100,12 +101,12 @@ fn claim_for(
 pub fn claim_these(
     db: &mut Db,
     worker: WorkerId,
-    (now, near): (Ts, Ts),
-    lease_until: Ts,
+    near: Ts,
+    lease: LeaseTimes,
     ids: &[NudgeId],
 ) -> QueryResult<Vec<NudgeRow>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    take!(db, due.field(nudges::id).eq_any(ids), (now, near), worker, lease_until)
+    take!(db, due.field(nudges::id).eq_any(ids), near, worker, lease)
 }

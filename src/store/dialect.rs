@@ -2,12 +2,14 @@
 
 use super::types::{Ts, sql};
 use super::{Db, Location, StoreError};
+use crate::domain::hand_over::LEASE_MAX;
 use crate::domain::lane::Share;
 use crate::ids::{AccountId, NudgeId, Uid};
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use jiff::{SignedDuration, Timestamp};
 
 /// PostgreSQL's migrations.
 pub const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -233,9 +235,28 @@ pub fn lock_index(db: &mut Db, index: &[u8]) -> QueryResult<()> {
     }
 }
 
-/// Not leased at `$1`, of the lane `$2`, due by `$3`: what can be claimed.
-const FREE: &str =
-    "(lease_until IS NULL OR lease_until <= $1) AND state = 'waiting' AND lane = $2 AND send_at <= $3";
+/// The instants of a lease, by the database's clock where it has one (R38).
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseTimes {
+    /// Leases that ended by then are free.
+    pub now: Ts,
+    /// When a new one ends.
+    pub until: Ts,
+    /// No lease ends later than this: one that does was written by a wrong clock, and is free.
+    pub latest: Ts,
+}
+
+impl LeaseTimes {
+    /// Those of a lease of this length that begins at an instant of the clock of leases.
+    pub fn at(now: Timestamp, lease: SignedDuration) -> Self {
+        let latest = now + lease.max(LEASE_MAX);
+        Self { now: now.into(), until: (now + lease).into(), latest: latest.into() }
+    }
+}
+
+/// Not leased at `$1`, where no lease ends after `$2`; of the lane `$3`, due by `$4`: what can be claimed.
+const FREE: &str = "(lease_until IS NULL OR lease_until <= $1 OR lease_until > $2) AND state = 'waiting' AND lane = $3 \
+                    AND send_at <= $4";
 
 /// A nudge that may be claimed.
 #[derive(Clone, Copy, Debug, QueryableByName)]
@@ -251,13 +272,14 @@ pub struct Claimable {
 /// Finds one lane's share of due nudges, the oldest first, and locks their recipients until the transaction ends: one worker at
 /// a time claims for a person and counts that person's day (R22). Leaves out whom another worker has locked, and never
 /// waits, so that no two workers deadlock. SQLite's writers are alone anyway.
-pub fn lock_due(db: &mut Db, now: Ts, share: &Share) -> QueryResult<Vec<Claimable>> {
+pub fn lock_due(db: &mut Db, lease: LeaseTimes, share: &Share) -> QueryResult<Vec<Claimable>> {
     let most = i64::try_from(share.most).unwrap_or(i64::MAX);
     let due_by = Ts::from(share.due_by);
     let due = format!("SELECT id, recipient_id FROM nudges WHERE {FREE} ORDER BY send_at, id");
     match db {
-        Db::Sqlite(connection) => diesel::sql_query(format!("{due} LIMIT $4"))
-            .bind::<sql::Ts, _>(now)
+        Db::Sqlite(connection) => diesel::sql_query(format!("{due} LIMIT $5"))
+            .bind::<sql::Ts, _>(lease.now)
+            .bind::<sql::Ts, _>(lease.latest)
             .bind::<Text, _>(&share.lane)
             .bind::<sql::Ts, _>(due_by)
             .bind::<BigInt, _>(most)
@@ -265,9 +287,10 @@ pub fn lock_due(db: &mut Db, now: Ts, share: &Share) -> QueryResult<Vec<Claimabl
         // OFFSET 0 keeps the lock out of the inner query, which may sort all due rows: none beyond `most` is locked.
         Db::Postgres(connection) => diesel::sql_query(format!(
             "SELECT id, recipient_id FROM ({due} OFFSET 0) AS due WHERE recipient_id IS NULL \
-             OR pg_try_advisory_xact_lock(uuid_hash_extended(recipient_id, {RECIPIENTS})) LIMIT $4"
+             OR pg_try_advisory_xact_lock(uuid_hash_extended(recipient_id, {RECIPIENTS})) LIMIT $5"
         ))
-        .bind::<sql::Ts, _>(now)
+        .bind::<sql::Ts, _>(lease.now)
+        .bind::<sql::Ts, _>(lease.latest)
         .bind::<Text, _>(&share.lane)
         .bind::<sql::Ts, _>(due_by)
         .bind::<BigInt, _>(most)

@@ -22,6 +22,10 @@ pub struct ErasureRow {
     pub requested_at: Ts,
     /// When it takes place.
     pub erase_at: Ts,
+    /// Which start of which machine it was requested on; None: not known.
+    pub boot_id: Option<String>,
+    /// The boot-time clock then, in milliseconds.
+    pub boot_ms: Option<i64>,
 }
 
 /// Saves a requested erasure.

@@ -60,11 +60,13 @@ pub fn find(db: &mut Db, account: AccountId) -> QueryResult<Option<ExportRow>> {
     own.select(ExportRow::as_select()).first(db).optional()
 }
 
-/// The oldest waiting export that no worker has a lease on at `now`.
-pub fn next(db: &mut Db, now: Ts) -> QueryResult<Option<ExportRow>> {
+/// The oldest waiting export that no worker has a lease on at `now`. A lease that ends after `latest` holds nothing (R38).
+pub fn next(db: &mut Db, now: Ts, latest: Ts) -> QueryResult<Option<ExportRow>> {
+    let until = exports::lease_until;
+    let free = until.is_null().or(until.le(now).or(until.gt(latest)).assume_not_null());
     exports::table
         .filter(exports::state.eq(ExportState::Waiting))
-        .filter(exports::lease_until.is_null().or(exports::lease_until.le(now).assume_not_null()))
+        .filter(free)
         .order((exports::requested_at.asc(), exports::id.asc()))
         .select(ExportRow::as_select())
         .first(db)

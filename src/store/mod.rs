@@ -7,6 +7,7 @@ pub mod check_in;
 pub mod checkup;
 pub mod claim;
 pub mod client_id;
+pub mod clock_mark;
 mod crew;
 pub mod day;
 mod db;
@@ -41,8 +42,10 @@ pub mod solo_plan;
 mod threads;
 pub mod totp;
 pub mod types;
+pub mod zone_rules;
 
 pub use claim::{claim, claim_these};
 pub use db::{Db, MultiBackend, StoreError, columns};
+pub use dialect::LeaseTimes;
 pub use location::Location;
 pub use threads::{DatabaseThreads, Store};

@@ -74,7 +74,13 @@ async fn survive(mut cluster: Option<Cluster>, names: &[&'static str]) {
     let (rows, now) = (erased.clone(), app.context.clock.now());
     let ask = move |db: &mut store::Db| {
         for account_id in rows {
-            let row = ErasureRow { account_id, requested_at: now.into(), erase_at: now.into() };
+            let row = ErasureRow {
+                account_id,
+                requested_at: now.into(),
+                erase_at: now.into(),
+                boot_id: None,
+                boot_ms: None,
+            };
             store::erasure::insert(db, &row)?;
         }
         Ok::<_, StoreError>(())

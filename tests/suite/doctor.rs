@@ -48,7 +48,7 @@ on_both_databases! {
         app.install_keys();
         let (well, lines) = doctor(&app, &[], &[]).await;
         assert!(well && lines.iter().all(|line| line.starts_with("ok")), "{lines:#?}");
-        for part in ["settings", "database", "clock", "zones", "mail", "signing", "address"] {
+        for part in ["settings", "database", "clock", "time", "zones", "mail", "signing", "address"] {
             line(&lines, &format!("ok    {part}"));
         }
         assert!(lines.iter().any(|line| line.contains("fits the database")), "{lines:#?}");

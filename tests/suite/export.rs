@@ -7,6 +7,7 @@ use crate::support::people::{PASSWORD, text};
 use crate::support::together::{ALEXS, SAMS, together};
 use crate::support::{Couple, Person, TestApp};
 use evenkeel::actions::export;
+use evenkeel::domain::hand_over::LEASE_MAX;
 use evenkeel::store::{Db, StoreError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -243,7 +244,9 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("page_tokens.token_hash", SECRET), ("page_tokens.purpose", ASIDE), ("page_tokens.account_id", KEY),
     ("page_tokens.number", ASIDE), ("page_tokens.check_in_id", KEY), ("page_tokens.session_id", KEY), ("page_tokens.link_epoch", ASIDE), ("page_tokens.created_at", ASIDE), ("page_tokens.expires_at", ASIDE), ("page_tokens.attempt_hash", SECRET), ("page_tokens.round", ASIDE),
     ("erasures.account_id", KEY), ("erasures.requested_at", In("erasures.requestedAt?")),
-    ("erasures.erase_at", In("erasures.eraseAt?")),
+    ("erasures.erase_at", In("erasures.eraseAt?")), ("erasures.boot_id", ASIDE), ("erasures.boot_ms", ASIDE),
+    ("zone_rules.id", OURS), ("zone_rules.version", OURS), ("clock_marks.id", OURS), ("clock_marks.wall_at", OURS), ("clock_marks.boot_id", OURS), ("clock_marks.boot_ms", OURS),
+    ("clock_marks.advance_ms", OURS),
     ("erased.account_hash", OURS), ("erased.erased_at", OURS),
     ("feeds.account_id", KEY), ("feeds.told", ASIDE),
     ("changes.id", KEY), ("changes.account_id", KEY), ("changes.kind", FEED), ("changes.object_id", FEED),
@@ -443,7 +446,7 @@ on_both_databases! {
         let now = app.clock.now();
         app.app.context.store.write(move |db| {
             use evenkeel::store::export as exports;
-            let row = exports::next(db, now.into())?.unwrap();
+            let row = exports::next(db, now.into(), (now + LEASE_MAX).into())?.unwrap();
             assert!(exports::lease(db, &row, (now + jiff::SignedDuration::from_mins(2)).into())?);
             let id = evenkeel::ids::ChunkId::at(now, &crate::support::chance());
             exports::insert_chunk(db, &exports::ChunkRow { id, export_id: row.id, number: 0, content: vec![1] })?;
@@ -467,7 +470,7 @@ on_both_databases! {
                 let now = app.clock.now();
                 app.app.context.store.write(move |db| {
                     use evenkeel::store::export as exports;
-                    while let Some(row) = exports::next(db, now.into())?.filter(|row| row.attempts < 5) {
+                    while let Some(row) = exports::next(db, now.into(), (now + LEASE_MAX).into())?.filter(|row| row.attempts < 5) {
                         exports::lease(db, &row, now.into())?;
                     }
                     Ok::<_, StoreError>(())

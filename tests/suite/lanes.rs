@@ -262,6 +262,32 @@ on_both_databases! {
         assert_eq!(app.mail.received().len(), 1, "only that there is a new device");
     }
 
+    async fn r23_a_device_of_another_service_gets_at_once_what_waited_for_the_first(app) {
+        let (app, broken) = with_another(app);
+        let at = minute(HOUR);
+        let shut = Some(Answer::behaving(Behaviour::Close));
+        due(&app, &broken, (1000, 50), (shut.clone(), at - SignedDuration::from_secs(1))).await;
+        let couple = couple(&app).await;
+        let person = couple.people[0];
+        let live = move |db: &mut store::Db| Ok::<_, store::StoreError>(store::device::live(db, &[person])?);
+        let phone = app.app.context.store.read(live).await.unwrap()[0].id;
+        let tablet = second_device(&app, person, &broken).await;
+        broken.answer_always(&tablet, shut);
+        let nudges = seed::scenes(&app.app.context, &[(couple, at)]).await;
+        let theirs: Vec<_> = nudges.into_iter().filter(|nudge| nudge.recipient_id == Some(person)).collect();
+        // The phone is gone, and the tablet's service away.
+        let ended = at.into();
+        let end = move |db: &mut store::Db| Ok::<_, store::StoreError>(store::device::end(db, phone, None, ended)?);
+        assert!(app.app.context.store.write(end).await.unwrap());
+        app.pass_until(at).await;
+        assert!(now(&app, &theirs).await.iter().all(|row| row.state == NudgeState::Waiting));
+        let next = second_device(&app, person, &app.push).await;
+        app.deliver().await;
+        assert_eq!(app.push.displayed(&next).len(), 1);
+        assert!(all_sent_at(&app, &theirs, at).await);
+        app.leaves_undone("the tablet's service stays away");
+    }
+
     async fn r23_what_waits_for_an_hour_for_a_service_that_is_away_goes_by_mail(app) {
         let (app, broken) = with_another(app);
         let at = minute(HOUR);

@@ -1,5 +1,7 @@
 //! Providers: what each answer of a push service or mail server does to a nudge, and that none of them harms another's.
 
+mod mail_servers;
+
 use crate::support::care::{HOUR, minute};
 use crate::support::people::text;
 use crate::support::receivers::{Answer, Behaviour, Gate, PushReceiver, Reply, Stage};

@@ -6,6 +6,7 @@ use evenkeel::domain::nudge::{Reason, Rung};
 use evenkeel::domain::problem::Checks;
 use evenkeel::domain::protocol::{CheckInProtocol, CheckInTime, TimeGiven};
 use evenkeel::domain::quiet_hours::{QuietHours, Rhythm, Zone};
+use evenkeel::domain::zone_rules::ZoneRules;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -56,7 +57,7 @@ impl Place {
 fn places() -> &'static [Place] {
     static PLACES: OnceLock<Vec<Place>> = OnceLock::new();
     PLACES.get_or_init(|| {
-        let places: Vec<_> = jiff::tz::db().available().map(|name| Place::of(name.as_str())).collect();
+        let places: Vec<_> = ZoneRules::chosen().names().map(|name| Place::of(&name)).collect();
         assert!(places.len() > 400, "{} zones are no tz database", places.len());
         assert!(
             places.iter().any(|place| place.changes.len() == 32),

@@ -150,8 +150,8 @@ on_both_databases! {
             assert_eq!(get_json(&app, &format!("{origin}/readyz")).await, (200, ready));
         }
         app.app.context.metrics.expect_passes();
-        let late = json!({ "status": "not ready", "parts": { "database": "ready", "worker": "not ready" } });
-        let well = json!({ "status": "ready", "parts": { "database": "ready", "worker": "ready" } });
+        let late = json!({ "status": "not ready", "parts": { "database": "ready", "worker": "not ready", "time": "ready" } });
+        let well = json!({ "status": "ready", "parts": { "database": "ready", "worker": "ready", "time": "ready" } });
         for origin in [&app.url, &url] {
             assert_eq!(get_json(&app, &format!("{origin}/readyz")).await.0, 503, "it did not begin yet");
             work(&app).await;

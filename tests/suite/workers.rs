@@ -13,8 +13,8 @@ use evenkeel::demo::push_receiver::{self, Received};
 use evenkeel::domain::device::DEVICES_MAX;
 use evenkeel::domain::nudge::NudgeState;
 use evenkeel::ids::{AccountId, NudgeId, WorkerId};
-use evenkeel::store;
 use evenkeel::store::nudge::NudgeRow;
+use evenkeel::store::{self, LeaseTimes};
 use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +59,7 @@ async fn sign_up(app: &TestApp, email: &str) {
 
 /// When the next nudge can be claimed.
 async fn next_due(app: &TestApp) -> Option<jiff::Timestamp> {
-    let now = app.clock.now().into();
+    let now = LeaseTimes::at(app.clock.now(), SignedDuration::ZERO);
     let next = move |db: &mut store::Db| Ok::<_, store::StoreError>(store::lane::next_due(db, now)?);
     app.app.context.store.read(next).await.unwrap().map(|at| at.get())
 }
@@ -67,10 +67,7 @@ async fn next_due(app: &TestApp) -> Option<jiff::Timestamp> {
 /// Waits until nothing waits to be sent any more, recorded and all.
 async fn nothing_waits(app: &TestApp) {
     let began = Instant::now();
-    let now = app.clock.now().into();
-    let next =
-        || app.app.context.store.read(move |db| Ok::<_, store::StoreError>(store::lane::next_due(db, now)?));
-    while next().await.unwrap().is_some() {
+    while next_due(app).await.is_some() {
         assert!(began.elapsed() < PATIENCE, "something waits for too long");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -187,7 +184,8 @@ on_both_databases! {
                 // Before the other worker's clock says that they are due.
                 let worker = WorkerId::at(now, tx.chance);
                 let mut sharing = seed::any_lane(tx.db, now, 50)?;
-                let taken = store::claim(tx.db, worker, now.into(), (now + LEASE).into(), &mut sharing)?;
+                let lease = LeaseTimes::at(now, LEASE);
+                let taken = store::claim(tx.db, worker, now.into(), lease, &mut sharing)?;
                 took.send(taken.rows.len()).unwrap();
                 given.recv().unwrap();
                 Err(Fault::Inconsistent("a worker that dies"))

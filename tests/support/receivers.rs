@@ -7,7 +7,7 @@ use evenkeel::demo::smtp_receiver::{self, Course, MailHandler, Step};
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
@@ -224,6 +224,8 @@ pub enum Stage {
 pub enum Reply {
     /// This code, such as 451 or 550, and the step fails; a 2xx or 3xx code changes nothing.
     Code(u16),
+    /// This whole reply, such as `550 5.4.5 Daily limit`, and the step fails.
+    Says(&'static str),
     /// The connection is closed without a reply and nothing is kept; at `Data`, in the middle of the text.
     Drop,
     /// At `EndOfData`: the mail is kept, then the connection is closed before the 250. Elsewhere as `Drop`.
@@ -244,6 +246,8 @@ pub struct SmtpReceiver {
 struct MailScript {
     next: Mutex<HashMap<Stage, VecDeque<Reply>>>,
     recipients: Mutex<HashMap<String, u16>>,
+    greetings: Mutex<Vec<String>>,
+    lacks_utf8: AtomicBool,
 }
 
 impl Deref for SmtpReceiver {
@@ -267,6 +271,16 @@ impl SmtpReceiver {
         self.script.next.lock().unwrap().entry(stage).or_default().push_back(reply);
     }
 
+    /// Takes the extension SMTPUTF8 away from new connections.
+    pub fn lack_utf8(&self) {
+        self.script.lacks_utf8.store(true, Ordering::SeqCst);
+    }
+
+    /// The names that clients gave in `EHLO`, oldest first.
+    pub fn greetings(&self) -> Vec<String> {
+        self.script.greetings.lock().unwrap().clone()
+    }
+
     /// Gives this reply code to every `RCPT TO` of this address; `None` removes it.
     pub fn answer_address(&self, address: &str, code: Option<u16>) {
         let mut recipients = self.script.recipients.lock().unwrap();
@@ -280,6 +294,14 @@ impl SmtpReceiver {
 impl MailHandler for Scripted<MailScript> {
     fn course<'a>(&'a self, step: Step<'a>, stream: &'a mut Connection) -> Handling<'a, Course> {
         Box::pin(course(&self.0, step, stream))
+    }
+
+    fn takes_utf8(&self) -> bool {
+        !self.0.lacks_utf8.load(Ordering::SeqCst)
+    }
+
+    fn greeted(&self, name: &str) {
+        self.0.greetings.lock().unwrap().push(name.to_owned());
     }
 }
 
@@ -295,6 +317,7 @@ async fn course(script: &MailScript, step: Step<'_>, stream: &mut Connection) ->
         None => {}
         Some(Reply::Code(code)) if code < 400 => {}
         Some(Reply::Code(code)) => return Course::Fail(code),
+        Some(Reply::Says(reply)) => return Course::Say(reply),
         Some(Reply::Drop) => return Course::Close { keep: false },
         Some(Reply::AcceptThenDrop) => return Course::Close { keep: true },
         Some(Reply::Hang) => {

@@ -65,7 +65,7 @@ pub fn address(n: usize) -> String {
 /// A claim of about `most` nudges, of whatever lanes, by a worker with room for them.
 pub fn any_lane(db: &mut Db, now: Timestamp, most: usize) -> QueryResult<Sharing> {
     let fresh = Standing { room: most, ..Standing::default() };
-    let due = store::lane::due(db, now.into())?;
+    let due = store::lane::due(db, store::LeaseTimes::at(now, SignedDuration::ZERO))?;
     Ok(Standings { fresh, ..Standings::default() }.share(&due, now, most))
 }
 

@@ -47,7 +47,7 @@ impl AddressPreconditions {
 /// the same work; only the mail to it differs (R28). The old address is told of the request, and can take it back.
 pub async fn request(context: &Arc<AppContext>, by: &Caller, email: String) -> ActionResult<()> {
     let requester = by.requester;
-    let email = Email::parse("email", &email)?;
+    let email = context.mail_features.check("email", Email::parse("email", &email)?)?;
     context.rates.new_address(requester.account).map_err(Problem::too_often)?;
     context
         .write_tx(by.key.as_ref(), move |tx| {

@@ -8,6 +8,7 @@ use crate::actions::transaction::startup_tx;
 use crate::actions::{ActionResult, AppContext, Caller, Done, Fault, Transaction};
 use crate::chance::Chance;
 use crate::domain::change::ChangeKind;
+use crate::domain::clock_doubt::Grace;
 use crate::domain::data_rights::GRACE;
 use crate::domain::partner_link::LinkState;
 use crate::domain::problem::{Problem, ProblemCode};
@@ -18,7 +19,7 @@ use crate::store::change::ChangeEvents;
 use crate::store::erasure::ErasureRow;
 use crate::store::types::Ts;
 use crate::vault::ledger::{Ledger, account_hash};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 /// Accounts read from the database at a time.
@@ -43,7 +44,7 @@ impl From<ErasureRow> for ErasureView {
 /// and no more nudges go to the person. The data is erased when the grace period ends.
 pub async fn request(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Done<ErasureView>> {
     let requester = by.requester;
-    let account = requester.account;
+    let (account, clock) = (requester.account, context.clock.clone());
     context
         .write_tx(by.key.as_ref(), move |tx| {
             store::dialect::lock_account(tx.db, account)?;
@@ -58,7 +59,9 @@ pub async fn request(context: &Arc<AppContext>, by: &Caller) -> ActionResult<Don
             let changes = store::address_request::of_changes(tx.db, account, since, now)?;
             let until = changes.iter().map(|change| change.expires_at.get()).max();
             let erase_at = (tx.now + GRACE).max(until.unwrap_or(tx.now)).into();
-            let row = ErasureRow { account_id: account, requested_at: now, erase_at };
+            let boot_id = Some(clock.boot_id()).filter(|id| !id.is_empty());
+            let boot_ms = i64::try_from(clock.boot().as_millis()).ok();
+            let row = ErasureRow { account_id: account, requested_at: now, erase_at, boot_id, boot_ms };
             store::erasure::insert(tx.db, &row)?;
             suspension::suspend(tx, account)?;
             tell_of_security(tx, account)?;
@@ -110,30 +113,32 @@ pub async fn of(context: &Arc<AppContext>, account: AccountId) -> Result<Option<
     context.read_tx(move |tx| Ok(store::erasure::find(tx.db, account)?.map(Into::into))).await
 }
 
-/// Carries out every due erasure and returns how many accounts were erased. Each is one transaction: after a
-/// crash an account is complete or gone, and the next pass continues.
+/// Carries out every erasure whose grace is over by both clocks, and returns how many accounts were erased; none while the
+/// time is doubted (R38). Each is one transaction: after a crash an account is complete or gone, and the next pass continues.
 ///
 /// # Errors
 /// Why an account could not be erased; the next pass tries again.
 pub async fn carry_out_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
-    let now: Ts = context.clock.now().into();
     let mut erased = 0;
     loop {
-        let due = context.read_tx(move |tx| Ok(store::erasure::due(tx.db, now, BATCH)?)).await?;
-        if due.is_empty() {
-            break;
-        }
+        let due = context.read_tx(|tx| Ok(store::erasure::due(tx.db, tx.now.into(), BATCH)?)).await?;
+        let before = erased;
         for account in due {
             // Another worker may have erased it first.
-            let gone = context.worker_tx(move |tx| {
-                let chance = tx.chance;
+            let this = Arc::clone(context);
+            let gone = context.timed_tx(move |tx| {
+                let (now, chance) = (tx.now, tx.chance);
                 let (db, events) = tx.db_and_events();
                 store::dialect::lock_account(db, account)?;
                 // Read again under the lock: it may have been cancelled meanwhile.
-                let due = store::erasure::find(db, account)?.is_some_and(|row| row.erase_at <= now);
-                if due { erase(db, events, account, now, chance) } else { Ok(false) }
+                let due = store::erasure::find(db, account)?.is_some_and(|row| is_over(&this, &row, now));
+                if due { erase(db, events, account, now.into(), chance) } else { Ok(false) }
             });
-            erased += usize::from(gone.await?);
+            erased += usize::from(gone.await?.unwrap_or(false));
+        }
+        // What is left is not over by the boot-time clock.
+        if erased == before {
+            break;
         }
     }
     if erased > 0 {
@@ -142,6 +147,13 @@ pub async fn carry_out_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
     let known = context.read_tx(|tx| Ok(store::erasure::erased(tx.db)?)).await?;
     context.ledger.add(&known).map_err(Fault::Ledger)?;
     Ok(erased)
+}
+
+/// Whether the grace of an erasure is over by both clocks.
+fn is_over(context: &AppContext, row: &ErasureRow, now: Timestamp) -> bool {
+    let boot = row.boot_id.as_deref().zip(row.boot_ms.map(SignedDuration::from_millis));
+    let grace = Grace { wall: (row.requested_at.get(), row.erase_at.get()), boot };
+    context.time_guard.is_over(&grace, now, &context.clock)
 }
 
 /// Erases an account; false if there is none. Partners keep their own words and the state of each Revision.

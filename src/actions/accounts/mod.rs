@@ -5,6 +5,7 @@ pub mod address_change;
 pub mod consent;
 pub mod erasure;
 pub mod journal;
+pub mod mail_features;
 pub mod mail_request;
 pub mod password;
 pub mod people;

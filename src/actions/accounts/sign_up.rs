@@ -50,7 +50,8 @@ pub(in crate::actions) struct SignUpDetails {
 /// address that already has an account gets the same answer and the same work; only the mail differs (R28).
 pub async fn sign_up(context: &Arc<AppContext>, by: &Visitor, input: SignUp) -> ActionResult<()> {
     let mut checks = Checks::new();
-    let email = checks.take(Email::parse("email", &input.email));
+    let email = Email::parse("email", &input.email);
+    let email = checks.take(email.and_then(|email| context.mail_features.check("email", email)));
     let display_name = checks.line("displayName", input.display_name, NAME_MAX);
     let zone = checks.take(Zone::named("zone", &input.zone));
     let quiet = match input.quiet_hours {

@@ -5,7 +5,7 @@ use crate::actions::links::locked_link::Participants;
 use crate::actions::links::revision_snapshot::RevisionSnapshot;
 use crate::actions::nudges::planning;
 use crate::actions::{Fault, Transaction};
-use crate::domain::check_in::{CheckInState, Times, times, times_in_zone};
+use crate::domain::check_in::{CheckInState, Times, times, times_in_zone, times_under_new_rules};
 use crate::domain::nudge::{DropReason, Reason};
 use crate::domain::protocol::{CheckInProtocol, CheckInTime, Since};
 use crate::domain::quiet_hours::Zone;
@@ -147,6 +147,23 @@ pub fn follow_zone(
     account: AccountId,
     (from, to): (&Zone, &Zone),
 ) -> Result<(), Fault> {
+    follow(tx, account, |known, now| times_in_zone(known, from, to, now))
+}
+
+/// Moves a person's check-ins that are to come at a local time to where the rules of their zone have it now. The nudges are
+/// planned anew by [`planning::replan_rhythm`].
+pub fn follow_rules(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Fault> {
+    let Some(row) = store::account::find(tx.db, account)? else { return Ok(()) };
+    let zone = row.reach().rhythm.zone;
+    follow(tx, account, |known, now| times_under_new_rules(known, &zone, now))
+}
+
+/// Moves a person's check-ins that are to come at a local time, scene by scene.
+fn follow(
+    tx: &mut Transaction<'_>,
+    account: AccountId,
+    anew: impl Fn(&[Times], Timestamp) -> Vec<Times>,
+) -> Result<(), Fault> {
     // A link's check-ins are made and moved under its lock, for the zone that stands there.
     let links = store::partner_link::list(tx.db, account, true, i64::MAX)?;
     let mut links: Vec<LinkId> = links.into_iter().map(|link| link.id).collect();
@@ -162,7 +179,7 @@ pub fn follow_zone(
         rows.retain(|row| row.subject_id == account);
         let known: Vec<Times> = rows.iter().map(CheckInRow::times).collect();
         let mut moved = Vec::new();
-        for times in times_in_zone(&known, from, to, tx.now) {
+        for times in anew(&known, tx.now) {
             let row = rows.iter().find(|row| row.times().time == times.time && row.times() != times);
             moved.extend(row.map(|row| (row.clone(), times)));
         }

@@ -195,10 +195,11 @@ pub async fn make_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
     let mut made = 0;
     loop {
         let taken = context
-            .worker_tx(move |tx| {
-                let (now, until) = (tx.ts(), (tx.now + LEASE).into());
-                store::export::forget(tx.db, now)?;
-                while let Some(row) = store::export::next(tx.db, now)? {
+            .timed_tx(move |tx| {
+                let lease = tx.lease_times(LEASE)?;
+                let until = lease.until;
+                store::export::forget(tx.db, tx.now.into())?;
+                while let Some(row) = store::export::next(tx.db, lease.now, lease.latest)? {
                     if row.attempts < ATTEMPTS_MAX {
                         let leased = store::export::lease(tx.db, &row, until)?;
                         return Ok(Some(row).filter(|_| leased));
@@ -209,7 +210,7 @@ pub async fn make_due(context: &Arc<AppContext>) -> Result<usize, Fault> {
                 Ok(None)
             })
             .await?;
-        let Some(row) = taken else { return Ok(made) };
+        let Some(row) = taken.flatten() else { return Ok(made) };
         made += usize::from(make(context, &row).await?);
     }
 }
@@ -222,7 +223,7 @@ async fn make(context: &Arc<AppContext>, row: &ExportRow) -> Result<bool, Fault>
     while let Some(piece) = archive.next().await? {
         let length = i64::try_from(piece.len()).unwrap_or(i64::MAX);
         let kept = context.worker_tx(move |tx| {
-            let until = (tx.now + LEASE).into();
+            let until = tx.lease_times(LEASE)?.until;
             if !store::export::renew(tx.db, id, attempt, until)? {
                 return Ok(false);
             }

@@ -39,9 +39,9 @@ pub fn claim(
     lease: SignedDuration,
     sharing: &mut Sharing,
 ) -> Result<Claimed, Fault> {
-    let until = (tx.now + lease).into();
-    let now = tx.ts();
-    let Claims { mut rows, short } = store::claim(tx.db, worker, now, until, sharing)?;
+    let (lease, now) = (tx.lease_times(lease)?, tx.ts());
+    let until = lease.until;
+    let Claims { mut rows, short } = store::claim(tx.db, worker, now, lease, sharing)?;
     rows.sort_by_key(|row| (row.send_at, row.id));
     let claimed: Vec<NudgeId> = rows.iter().map(|row| row.id).collect();
     let recipients = distinct(rows.iter().filter_map(|row| row.recipient_id));
@@ -86,7 +86,7 @@ pub fn claim(
         }
         for message in arranged.messages {
             let early: Vec<NudgeId> = message.early.iter().map(|row| row.id).collect();
-            let early = store::claim_these(tx.db, worker, (now, near), until, &early)?;
+            let early = store::claim_these(tx.db, worker, near, lease, &early)?;
             claim.remind(tx, &context, message.due.into_iter().chain(early).collect(), message.channel)?;
         }
     }

@@ -22,11 +22,12 @@ const SESSIONS_KEPT: SignedDuration = COPIES_SHOWN;
 
 /// Ends sessions that nobody can refresh any more. Deletes expired idempotency keys, address requests, page tokens, refresh
 /// tokens, log-in challenges and passkey ceremonies, sessions that ended long ago, changes that no cursor can
-/// reach, and pleas, nudges and scenes by the operator's retention periods.
+/// reach, and pleas, nudges and scenes by the operator's retention periods. Does nothing while the time is doubted (R38).
 pub async fn sweep(context: &Arc<AppContext>) -> Result<(), Fault> {
-    let now = context.clock.now();
-    context
-        .worker_tx(move |tx| {
+    context.time_guard.look_again();
+    let swept = context
+        .timed_tx(|tx| {
+            let now = tx.now;
             let db = &mut *tx.db;
             store::idempotency::forget(db, (now - KEY_LIFE).into(), now.into())?;
             store::address_request::forget(db, (now - REQUESTS_KEPT).into())?;
@@ -35,9 +36,10 @@ pub async fn sweep(context: &Arc<AppContext>) -> Result<(), Fault> {
             store::session::forget(db, now.into(), (now - SESSIONS_KEPT).into())?;
             store::log_in_challenge::forget(db, now.into())?;
             store::passkey::forget_ceremonies(db, now.into())?;
-            Ok(())
+            Ok(now)
         })
         .await?;
+    let Some(now) = swept else { return Ok(()) };
     forget(context, now - change::KEPT - CHANGES_KEPT, store::change::forget).await?;
     forget(context, now - context.keep.nudges, store::plea::forget).await?;
     forget(context, now - context.keep.nudges, store::nudge::forget).await?;
@@ -54,7 +56,8 @@ async fn forget(
     batch: fn(&mut store::Db, Ts, i64) -> QueryResult<usize>,
 ) -> Result<(), Fault> {
     loop {
-        let forgotten = context.worker_tx(move |tx| Ok(batch(tx.db, before.into(), BATCH)?)).await?;
+        let forgotten =
+            context.timed_tx(move |tx| Ok(batch(tx.db, before.into(), BATCH)?)).await?.unwrap_or(0);
         if i64::try_from(forgotten).unwrap_or(0) < BATCH {
             return Ok(());
         }

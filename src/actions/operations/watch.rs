@@ -19,12 +19,14 @@ pub struct Readiness {
     pub database: bool,
     /// The worker made a pass lately; None: this process runs no worker.
     pub worker: Option<bool>,
+    /// All clocks agree; None: this process runs no worker, which compares them.
+    pub time: Option<bool>,
 }
 
 impl Readiness {
     /// Whether all parts are.
     pub fn is_ready(self) -> bool {
-        self.database && self.worker != Some(false)
+        self.database && self.worker != Some(false) && self.time != Some(false)
     }
 }
 
@@ -43,7 +45,12 @@ pub async fn readiness(context: &Arc<AppContext>) -> Readiness {
     if worker == Some(false) {
         tracing::warn!("not ready: the worker made no pass lately");
     }
-    Readiness { database: asked.is_ok(), worker }
+    let doubt = context.time_guard.doubt();
+    if let Some(doubt) = doubt {
+        tracing::warn!("not ready: {doubt}");
+    }
+    let time = context.metrics.expects_passes().then_some(doubt.is_none());
+    Readiness { database: asked.is_ok(), worker, time }
 }
 
 /// Whether the worker of this process made a pass within [`PASS_AGE_MAX`].

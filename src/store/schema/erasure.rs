@@ -3,7 +3,7 @@
 diesel::table! {
     use crate::ids::Uid;
     use crate::store::types::sql::Ts;
-    use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text};
+    use diesel::sql_types::{BigInt, Nullable, Text};
 
     /// A requested erasure that can still be undone.
     erasures (account_id) {
@@ -13,6 +13,10 @@ diesel::table! {
         requested_at -> Ts,
         /// When it takes place.
         erase_at -> Ts,
+        /// Which start of which machine it was requested on; null: not known.
+        boot_id -> Nullable<Text>,
+        /// The boot-time clock then, in milliseconds.
+        boot_ms -> Nullable<BigInt>,
     }
 }
 

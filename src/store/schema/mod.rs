@@ -5,6 +5,7 @@ mod address_request;
 mod change;
 mod check_in;
 mod client_id;
+mod clock_mark;
 mod debrief;
 mod device;
 mod erasure;
@@ -21,12 +22,14 @@ mod plea;
 mod scene;
 mod session;
 mod solo_plan;
+mod zone_version;
 
 pub use account::{accounts, consents};
 pub use address_request::address_requests;
 pub use change::{changes, feeds};
 pub use check_in::check_ins;
 pub use client_id::client_ids;
+pub use clock_mark::clock_marks;
 pub use debrief::debriefs;
 pub use device::devices;
 pub use erasure::{erased, erasures};
@@ -43,6 +46,7 @@ pub use plea::pleas;
 pub use scene::{aftercare, outreaches, scene_members, scenes};
 pub use session::{refresh_tokens, sessions};
 pub use solo_plan::solo_plans;
+pub use zone_version::zone_rules;
 
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,

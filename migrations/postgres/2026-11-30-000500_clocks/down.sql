@@ -1,0 +1,3 @@
+ALTER TABLE erasures DROP COLUMN boot_ms;
+ALTER TABLE erasures DROP COLUMN boot_id;
+DROP TABLE clock_marks;
