@@ -4,7 +4,7 @@ use crate::auth::passkeys::PasskeyError;
 use crate::auth::passwords::{BUSY_SECONDS, HashError};
 use crate::auth::tokens::TokenError;
 use crate::domain::problem::Problem;
-use crate::store::StoreError;
+use crate::store::{Failure, StoreError};
 use crate::vault::VaultError;
 
 /// An unexpected failure. The cause goes only to the log (R36).
@@ -36,6 +36,12 @@ pub enum Fault {
     Inconsistent(&'static str),
 }
 
+impl Failure for Fault {
+    fn of_store(&self) -> Option<&StoreError> {
+        if let Self::Store(error) = self { Some(error) } else { None }
+    }
+}
+
 /// Why an action did not take place.
 #[derive(Debug)]
 pub enum Refusal {
@@ -52,6 +58,12 @@ impl Refusal {
     pub(super) fn of_write(error: diesel::result::Error, in_its_way: Problem) -> Self {
         let error = StoreError::from(error);
         if error.is_conflict() { in_its_way.into() } else { error.into() }
+    }
+}
+
+impl Failure for Refusal {
+    fn of_store(&self) -> Option<&StoreError> {
+        if let Self::Fault(fault) = self { fault.of_store() } else { None }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::ids::AccountId;
 use crate::store::change::ChangeEvents;
 use crate::store::dialect::Purpose;
 use crate::store::types::Ts;
-use crate::store::{Db, LeaseTimes, StoreError, checkup, house_secret, idempotency};
+use crate::store::{Db, Failure, LeaseTimes, StoreError, checkup, house_secret, idempotency};
 use crate::vault::{Aad, DataKey, Vault};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -145,7 +145,7 @@ impl AppContext {
     pub async fn write_tx<T: Send + 'static>(
         self: &Arc<Self>,
         key: Option<&RequestKey>,
-        work: impl FnOnce(&mut Transaction<'_>) -> ActionResult<T> + Send + 'static,
+        work: impl FnOnce(&mut Transaction<'_>) -> ActionResult<T> + Clone + Send + 'static,
     ) -> ActionResult<T> {
         let key = key.cloned();
         let keyed = move |tx: &mut Transaction<'_>| {
@@ -164,7 +164,7 @@ impl AppContext {
     /// The closure's; nothing is saved then.
     pub async fn worker_tx<T: Send + 'static>(
         self: &Arc<Self>,
-        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Fault> + Clone + Send + 'static,
     ) -> Result<T, Fault> {
         self.commit(Purpose::Write, work, false).await
     }
@@ -176,7 +176,7 @@ impl AppContext {
     /// As [`AppContext::worker_tx`]; also if the other transactions do not end in time.
     pub async fn exclusive_tx<T: Send + 'static>(
         self: &Arc<Self>,
-        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Fault> + Clone + Send + 'static,
     ) -> Result<T, Fault> {
         self.commit(Purpose::WriteAlone, work, false).await
     }
@@ -186,12 +186,12 @@ impl AppContext {
     async fn commit<T, E>(
         self: &Arc<Self>,
         purpose: Purpose,
-        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E> + Clone + Send + 'static,
         planned: bool,
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<StoreError> + From<diesel::result::Error> + Send + 'static,
+        E: Failure + From<diesel::result::Error> + Send + 'static,
     {
         let (context, vault) = (Arc::clone(self), self.vault.metered(meter()));
         let write = move |db: &mut Db| {

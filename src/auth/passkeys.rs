@@ -53,6 +53,7 @@ pub struct Registration(PasskeyRegistration);
 pub struct Authentication(DiscoverableAuthentication);
 
 /// An authenticator's answer to a registration.
+#[derive(Clone)]
 pub struct Attestation(RegisterPublicKeyCredential);
 
 impl Attestation {
@@ -63,6 +64,7 @@ impl Attestation {
 }
 
 /// An authenticator's answer to an authentication: which passkey it used, and for which user.
+#[derive(Clone)]
 pub struct Assertion(PublicKeyCredential);
 
 impl Assertion {

@@ -4,6 +4,7 @@ use super::made_up_text;
 use super::problem::Problem;
 
 /// An attempt: 16 to 64 visible ASCII characters, such as a UUID. It is known to nobody but the client that made it.
+#[derive(Clone)]
 pub struct Attempt(String);
 
 impl Attempt {

@@ -46,6 +46,25 @@ impl StoreError {
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Query(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)))
     }
+
+    /// Whether PostgreSQL may have undone the transaction for another one's sake. A serialization failure has a kind of its
+    /// own; a deadlock has none, and its words are in the server's language, so that what has no kind counts as one.
+    pub(super) fn may_pass(&self) -> bool {
+        use DatabaseErrorKind::{SerializationFailure, Unknown};
+        matches!(self, Self::Query(DieselError::DatabaseError(SerializationFailure | Unknown, _)))
+    }
+}
+
+/// Why a transaction failed.
+pub trait Failure: From<StoreError> {
+    /// The database's error, if it was one.
+    fn of_store(&self) -> Option<&StoreError>;
+}
+
+impl Failure for StoreError {
+    fn of_store(&self) -> Option<&StoreError> {
+        Some(self)
+    }
 }
 
 /// `as_returning()` does not compile on the `Db` enum; this names the columns instead.

@@ -1,7 +1,7 @@
 //! Everything that differs between the two backends: opening, migrating, transactions, locks.
 
 use super::types::{Ts, sql};
-use super::{Db, Location, StoreError};
+use super::{Db, Failure, Location, StoreError};
 use crate::domain::hand_over::LEASE_MAX;
 use crate::domain::lane::Share;
 use crate::ids::{AccountId, NudgeId, Uid};
@@ -28,6 +28,11 @@ const ALONE_WITHIN: &str = "100ms";
 /// How often it tries, and how long it lets the others pass in between: 10 s in all at the least.
 const ALONE_TRIES: usize = 50;
 const ALONE_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+/// How often a transaction runs that PostgreSQL undoes for another one's sake.
+const TRIES: usize = 4;
+/// It runs again only so soon after its first begin: a caller waits, and a connection is given up that seems to be silent. One
+/// that ended in a deadlock has waited for the server's `deadlock_timeout`, 1 s unless it was changed.
+const AGAIN_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 /// What a connection to PostgreSQL begins with. A statement ends before its connection is given up, and a transaction whose
 /// client fell silent lets go of its locks; a connection that waits for work stays open (its setting is there since version
 /// 14). Nothing is compiled, since no statement runs for long: the look at the lanes took 24 ms beside 100,000 due nudges, of
@@ -167,6 +172,25 @@ impl Db {
                 Err(error)
             }
         }
+    }
+}
+
+impl Db {
+    /// As [`Db::transact`], and again if PostgreSQL undid the transaction for another one's sake.
+    pub(super) fn transact_again<T, E: Failure>(
+        &mut self,
+        purpose: Purpose,
+        work: impl FnOnce(&mut Self) -> Result<T, E> + Clone,
+    ) -> Result<T, E> {
+        let begun = std::time::Instant::now();
+        for _ in 1..TRIES {
+            let done = self.transact(purpose, work.clone());
+            let undone = done.as_ref().err().and_then(Failure::of_store).is_some_and(StoreError::may_pass);
+            if !undone || matches!(self, Self::Sqlite(_)) || begun.elapsed() > AGAIN_WITHIN {
+                return done;
+            }
+        }
+        self.transact(purpose, work)
     }
 }
 

@@ -45,7 +45,7 @@ pub mod types;
 pub mod zone_rules;
 
 pub use claim::{claim, claim_these};
-pub use db::{Db, MultiBackend, StoreError, columns};
+pub use db::{Db, Failure, MultiBackend, StoreError, columns};
 pub use dialect::LeaseTimes;
 pub use location::Location;
 pub use threads::{DatabaseThreads, Store};

@@ -4,7 +4,7 @@ use crate::metrics::Metrics;
 use crate::store::crew::{Crew, Work};
 use crate::store::dialect::Purpose;
 use crate::store::notify::Bell;
-use crate::store::{Db, Location, StoreError};
+use crate::store::{Db, Failure, Location, StoreError};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
@@ -117,17 +117,18 @@ impl Store {
     }
 
     /// Runs a write transaction: commits if the closure returns `Ok`, else rolls back. The closure is not async, so
-    /// that no mail or push can be sent while the transaction is open.
+    /// that no mail or push can be sent while the transaction is open. It runs again if PostgreSQL undid the transaction for
+    /// another one's sake, so it does nothing that a rollback does not undo.
     ///
     /// # Errors
     /// Like [`Store::read`].
     pub async fn write<T, E>(
         &self,
-        work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
+        work: impl FnOnce(&mut Db) -> Result<T, E> + Clone + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
+        E: Failure + Send + 'static,
     {
         self.write_then(Purpose::Write, work, |_| {}).await
     }
@@ -140,14 +141,14 @@ impl Store {
     pub async fn write_then<T, E>(
         &self,
         purpose: Purpose,
-        work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
+        work: impl FnOnce(&mut Db) -> Result<T, E> + Clone + Send + 'static,
         saved: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
+        E: Failure + Send + 'static,
     {
-        let write = move |db: &mut Db| db.transact(purpose, work).inspect(saved);
+        let write = move |db: &mut Db| db.transact_again(purpose, work).inspect(saved);
         self.writers.run(write).await
     }
 

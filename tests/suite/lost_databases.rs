@@ -1,14 +1,16 @@
 //! What PostgreSQL and the network before it do to the service: they fall silent, break, turn read-only, close what is idle.
 
+use super::streams::feed::at_least;
 use crate::support::people::text;
 use crate::support::proxy::Proxy;
+use crate::support::race::Halt;
 use crate::support::{Backend, Couple, Person, TestApp};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use evenkeel::actions::operations::rotation;
 use evenkeel::ids::AccountId;
 use evenkeel::store::schema::accounts;
-use evenkeel::store::{DatabaseThreads, Db, Location, StoreError};
+use evenkeel::store::{DatabaseThreads, Db, Location};
 use evenkeel::vault::Aad;
 use serde_json::json;
 use std::net::ToSocketAddrs as _;
@@ -108,17 +110,21 @@ fn r15_a_network_that_breaks_in_the_middle_loses_nothing() {
     });
 }
 
-/// Makes sessions of a database read-only, and ends those that are there: what a fail-over leaves behind.
-fn demote(location: &Location, demoted: bool) {
+/// Changes a setting of a database for the sessions that begin after it, and ends those that are there if `at_once`.
+fn set(location: &Location, setting: &str, value: &str, at_once: bool) {
     let (_, name) = url_of(location).split('?').next().unwrap().rsplit_once('/').unwrap();
     let server = Location::Postgres(std::env::var("EVENKEEL_TEST_POSTGRES").unwrap());
     let mut db = Db::open(&server).unwrap();
-    let value = if demoted { "on" } else { "off" };
-    db.batch_execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = {value}")).unwrap();
-    if demoted {
+    db.batch_execute(&format!("ALTER DATABASE {name} SET {setting} = '{value}'")).unwrap();
+    if at_once {
         let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
         db.batch_execute(&end).unwrap();
     }
+}
+
+/// Makes sessions of a database read-only, and ends those that are there: what a fail-over leaves behind.
+fn demote(location: &Location, demoted: bool) {
+    set(location, "default_transaction_read_only", if demoted { "on" } else { "off" }, demoted);
 }
 
 async fn renamed(app: &TestApp, person: &Person, name: &str) -> bool {
@@ -198,14 +204,12 @@ on_both_databases! {
         let alex = app.person_without_device("Alex", "UTC", ("22:00", "08:00")).await;
         let shown = alex.ask(&app, "{ viewer { account { id } } }", json!({})).await;
         let id: AccountId = text(&shown["viewer"]["account"]["id"]).parse().unwrap();
-        let (read, was_read) = tokio::sync::oneshot::channel();
-        let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+        let (halt, held) = Halt::new();
         let context = Arc::clone(&app.app.context);
         let writes = tokio::task::spawn_local(async move {
             let seals = move |tx: &mut evenkeel::actions::transaction::Transaction<'_>| {
                 let wrapped: Vec<u8> = accounts::table.find(id).select(accounts::data_key).first(tx.db)?;
-                read.send(()).unwrap();
-                may_go_on.recv().unwrap();
+                halt.here();
                 let uuid = evenkeel::ids::TypedId::uuid(id);
                 let key = tx.vault.unwrap(Aad::new("accounts", "data_key", uuid), &wrapped)?;
                 let name = key.seal_text(Aad::new("accounts", "display_name", uuid), "Alix")?;
@@ -214,11 +218,11 @@ on_both_databases! {
             };
             context.write_tx(None, seals).await
         });
-        was_read.await.unwrap();
+        let go_on = held.reached().await;
         let context = Arc::clone(&app.app.context);
         let renews = tokio::task::spawn_local(async move { rotation::re_encrypt(&context).await });
         let waited = Instant::now();
-        while !renews.is_finished() && !waits_for_a_table(&app.config.database) {
+        while !renews.is_finished() && !waits_for(&app.config.database, "relation") {
             assert!(waited.elapsed() < PATIENCE, "nobody renews");
             tokio::task::yield_now().await;
         }
@@ -231,16 +235,65 @@ on_both_databases! {
     }
 }
 
-/// Whether a transaction waits to be alone. On SQLite writers are alone anyway, so it does.
-fn waits_for_a_table(location: &Location) -> bool {
-    #[derive(QueryableByName)]
-    struct Waiting {
-        #[diesel(sql_type = diesel::sql_types::BigInt)]
-        waiting: i64,
-    }
+/// Has a person answer a check-in while another transaction holds what the answer needs, which `ends` once the answer waits
+/// for it; returns what the person gets.
+async fn answered_against(app: &TestApp, couple: &Couple, held: &str, ends: &str) -> serde_json::Value {
+    let scene = couple.scene(app).await;
+    app.pass_minutes(61).await;
+    couple.alex.refresh(app).await;
+    let check_in = couple.check_ins(app, &couple.alex, &scene).await.remove(0);
+    let url = url_of(&app.config.database);
+    let mut other = PgConnection::establish(url).unwrap();
+    other.batch_execute(&format!("BEGIN; {held}")).unwrap();
+    let answer = "mutation($c: ID!) { answerCheckIn(input: { checkInId: $c, mood: 4 }) { status checkIn { answer { mood } } } }";
+    let answers = couple.alex.ask_raw(app, answer, json!({ "c": check_in["id"] }));
+    let ended = async {
+        at_least("the answer waits", async || waits_for(&app.config.database, "transactionid")).await;
+        let ends = ends.to_owned();
+        tokio::task::spawn_blocking(move || other.batch_execute(&ends).unwrap()).await.unwrap();
+    };
+    let (answer, ()) = futures::future::join(answers, ended).await;
+    assert_eq!(answer["errors"], json!(null), "{answer}");
+    answer["data"]["answerCheckIn"].clone()
+}
+
+/// The server looks for a deadlock only on behalf of who has waited for a while: of the two, this is never the other one.
+const PATIENT: &str = "SET LOCAL deadlock_timeout = '1h'";
+const ACCOUNTS: &str = "SELECT 1 FROM accounts FOR UPDATE";
+
+#[test]
+fn a_deadlock_that_the_server_ends_is_not_the_persons_concern() {
+    crate::support::live(async {
+        let app = TestApp::start(Backend::Postgres).await;
+        let couple = app.couple().await;
+        // Recording a result locks the nudge before the account, answering the other way round.
+        let held = format!("{PATIENT}; SELECT 1 FROM nudges FOR UPDATE");
+        let answer = answered_against(&app, &couple, &held, &format!("{ACCOUNTS}; COMMIT")).await;
+        assert_eq!(answer, json!({ "status": "DONE", "checkIn": { "answer": { "mood": 4 } } }));
+    });
+}
+
+#[test]
+fn a_transaction_that_cannot_be_put_in_order_with_another_runs_again() {
+    crate::support::live(async {
+        let app = TestApp::start(Backend::Postgres).await;
+        let couple = app.couple().await;
+        // A host may have chosen it for the whole database, and other servers that speak PostgreSQL's language know no other.
+        set(&app.config.database, "default_transaction_isolation", "repeatable read", true);
+        comes_back(&app, &couple.alex).await;
+        let touched = "UPDATE accounts SET created_at = created_at";
+        let answer = answered_against(&app, &couple, touched, "COMMIT").await;
+        assert_eq!(answer, json!({ "status": "DONE", "checkIn": { "answer": { "mood": 4 } } }));
+    });
+}
+
+/// Whether a transaction waits for a lock of this type. On SQLite writers are alone anyway, so it does.
+fn waits_for(location: &Location, locktype: &str) -> bool {
     let Db::Postgres(mut connection) = Db::open(location).unwrap() else { return true };
-    let query = "SELECT COUNT(*) AS waiting FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'";
-    let found: Result<Waiting, StoreError> =
-        diesel::sql_query(query).get_result(&mut connection).map_err(Into::into);
-    found.unwrap().waiting > 0
+    let waiting = format!(
+        "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
+         AND wait_event_type = 'Lock' AND wait_event = '{locktype}')"
+    );
+    let query = diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(&waiting));
+    query.get_result(&mut connection).unwrap()
 }

@@ -5,6 +5,7 @@ mod worker;
 
 use crate::support::care::{HOUR, instant};
 use crate::support::people::text;
+use crate::support::race::Halt;
 use crate::support::{Backend, Couple, Person, TestApp};
 use evenkeel::actions::operations::retention;
 use evenkeel::domain::change::ChangeKind;
@@ -14,7 +15,7 @@ use evenkeel::store::{Db, Location, StoreError};
 use feed::{Events, at_least, changes, cursor, kinds, plain, read_on};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long anything may take before a test gives up: less than what a follower waits without being woken.
@@ -286,7 +287,7 @@ on_both_databases! {
         let alex = app.person("Alex", "UTC", ("22:00", "08:00")).await;
         let (account, context) = (account(&app, &alex).await, Arc::clone(&app.app.context));
         let from = cursor(&app, &alex).await;
-        let write = |object: u128, held: Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>| {
+        let write = |object: u128, halt: Option<Halt>| {
             let (context, now) = (Arc::clone(&context), app.clock.now());
             async move {
                 context
@@ -296,9 +297,8 @@ on_both_databases! {
                         let object = RowId(uuid::Uuid::from_u128(object));
                         news.at_once(account, ChangeKind::JournalChanged, object, now.into(), &crate::support::chance());
                         news.save(db)?;
-                        if let Some((saved, go_on)) = held {
-                            saved.send(()).unwrap();
-                            go_on.recv().unwrap();
+                        if let Some(halt) = halt {
+                            halt.here();
                         }
                         Ok::<_, StoreError>(())
                     })
@@ -307,10 +307,9 @@ on_both_databases! {
             }
         };
         // The first has its number, and is not committed before the second was begun and everybody has looked.
-        let (saved, is_saved) = mpsc::channel();
-        let (go_on, may_go_on) = mpsc::channel();
-        let first = actix_web::rt::spawn(write(1, Some((saved, may_go_on))));
-        tokio::task::spawn_blocking(move || is_saved.recv().unwrap()).await.unwrap();
+        let (halt, held) = Halt::new();
+        let first = actix_web::rt::spawn(write(1, Some(halt)));
+        let go_on = held.reached().await;
         let second = actix_web::rt::spawn(write(2, None));
         at_least("the second is begun, and waits or is done", async || {
             matches!(app.config.database, Location::Sqlite(_)) || second.is_finished() || waits(&app).await

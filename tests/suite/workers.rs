@@ -1,7 +1,7 @@
 //! Workers: one that stops hands over what it holds, another's bell wakes it, and two at once keep to one measure.
 
 use crate::support::care::{HOUR, minute};
-use crate::support::race::ClaimGate;
+use crate::support::race::{ClaimGate, Halt};
 use crate::support::receivers::{Answer, Behaviour, Gate};
 use crate::support::seed;
 use crate::support::{Backend, TestApp};
@@ -18,7 +18,7 @@ use evenkeel::store::{self, LeaseTimes};
 use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -178,7 +178,7 @@ on_both_databases! {
         });
         let mut late = Duration::ZERO;
         for round in 0..couples.len() {
-            let ((took, taken), (give, given)) = (mpsc::channel(), mpsc::channel());
+            let (halt, held) = Halt::new();
             let now = due(round);
             let fails = move |tx: &mut Transaction<'_>| -> Result<(), Fault> {
                 // Before the other worker's clock says that they are due.
@@ -186,13 +186,13 @@ on_both_databases! {
                 let mut sharing = seed::any_lane(tx.db, now, 50)?;
                 let lease = LeaseTimes::at(now, LEASE);
                 let taken = store::claim(tx.db, worker, now.into(), lease, &mut sharing)?;
-                took.send(taken.rows.len()).unwrap();
-                given.recv().unwrap();
+                assert_eq!(taken.rows.len(), 4);
+                halt.here();
                 Err(Fault::Inconsistent("a worker that dies"))
             };
             let context = Arc::clone(&app.app.context);
             let failing = tokio::spawn(async move { context.worker_tx(fails).await });
-            assert_eq!(tokio::task::spawn_blocking(move || taken.recv().unwrap()).await.unwrap(), 4);
+            let give = held.reached().await;
             app.clock.set(now);
             sibling.context.planned.notify_one();
             tokio::time::sleep(Duration::from_millis(200)).await;

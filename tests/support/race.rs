@@ -9,6 +9,7 @@ use diesel::sql_types::BigInt;
 use evenkeel::store::Location;
 use serde_json::{Value, json};
 use std::net::TcpListener;
+use std::sync::{Arc, Mutex, mpsc};
 
 /// The test's own server and a second one, like two processes of one installation.
 pub struct TwoServers {
@@ -44,6 +45,41 @@ impl TwoServers {
     /// Stops the second server.
     pub async fn stop(self) {
         self.second.stop(true).await;
+    }
+}
+
+/// A place inside a transaction's work where it stops.
+#[derive(Clone)]
+pub struct Halt {
+    reached: mpsc::Sender<()>,
+    may_go_on: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+/// The other end of a [`Halt`].
+pub struct Held {
+    is_reached: mpsc::Receiver<()>,
+    go_on: mpsc::Sender<()>,
+}
+
+impl Halt {
+    /// A halt, and by what it is ended.
+    pub fn new() -> (Self, Held) {
+        let ((reached, is_reached), (go_on, may_go_on)) = (mpsc::channel(), mpsc::channel());
+        (Self { reached, may_go_on: Arc::new(Mutex::new(may_go_on)) }, Held { is_reached, go_on })
+    }
+
+    /// Stops until it is ended.
+    pub fn here(&self) {
+        self.reached.send(()).unwrap();
+        self.may_go_on.lock().unwrap().recv().unwrap();
+    }
+}
+
+impl Held {
+    /// Waits until the work has come to its halt; what it returns lets it go on.
+    pub async fn reached(self) -> mpsc::Sender<()> {
+        tokio::task::spawn_blocking(move || self.is_reached.recv().unwrap()).await.unwrap();
+        self.go_on
     }
 }
 

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 const FIELD: &str = "secondFactor";
 
 /// A second factor as typed.
+#[derive(Clone)]
 pub enum SecondFactor {
     /// The six digits that their app shows.
     Totp(SecretString),

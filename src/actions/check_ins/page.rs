@@ -121,6 +121,7 @@ pub enum Replied {
 }
 
 /// What the page does with a check-in.
+#[derive(Clone)]
 pub enum Reply {
     /// Answers it; `share` None takes the person's default (R09). Whether the partner is asked to get in touch (R37).
     Answer(AnswerContent, Option<AnswerSharing>, bool),

@@ -55,7 +55,7 @@ impl AppContext {
     /// The closure's; nothing is saved then.
     pub async fn timed_tx<T: Send + 'static>(
         self: &Arc<Self>,
-        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Fault> + Clone + Send + 'static,
     ) -> Result<Option<T>, Fault> {
         let context = Arc::clone(self);
         self.worker_tx(move |tx| match judge(&context, tx)? {

@@ -25,6 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 /// The details of a new scene.
+#[derive(Clone)]
 pub struct NewScene {
     /// The link; None: the scene is of its author alone.
     pub link: Option<LinkId>,

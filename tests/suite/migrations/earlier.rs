@@ -25,6 +25,7 @@ use evenkeel::store::types::Ts;
 use evenkeel::store::{Db, StoreError, device};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// The migration that is new to the nudges.
 const CARE: &str = "2026-11-29-000300_care";
@@ -258,7 +259,7 @@ impl<'a> World<'a> {
 
     pub async fn write<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&mut Db) -> QueryResult<T> + Send + 'static,
+        change: impl FnOnce(&mut Db) -> QueryResult<T> + Clone + Send + 'static,
     ) -> T {
         self.app.app.context.store.write(|db| Ok::<_, StoreError>(change(db)?)).await.unwrap()
     }
@@ -274,7 +275,7 @@ impl<'a> World<'a> {
         rows.nudges.extend(cases.iter().flat_map(|case| case.nudges.clone()));
         rows.save(&self.app.app.context).await;
         for change in changes {
-            assert!(self.write(change).await > 0);
+            assert!(self.write(move |db| change(db)).await > 0);
         }
         self.app.clock.set(start());
         let program = start_anew(self.app);
@@ -332,7 +333,7 @@ pub fn name_of(key: &str, channel: Channel) -> String {
 }
 
 /// Something else that the earlier program stored.
-pub type Change = Box<dyn FnOnce(&mut Db) -> QueryResult<usize> + Send>;
+pub type Change = Arc<dyn Fn(&mut Db) -> QueryResult<usize> + Send + Sync>;
 
 /// The cases after the upgrade.
 pub struct Came(Vec<Case>);

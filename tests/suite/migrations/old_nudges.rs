@@ -25,6 +25,7 @@ use evenkeel::store::types::Ts;
 use evenkeel::vault::Aad;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// What comes of a ladder whose nudge for `reason` stood so. The rest follows three hours after the last question, as
 /// planned at the earliest.
@@ -96,7 +97,7 @@ fn lives(left: &mut Left) -> (Vec<Vec<&'static str>>, Vec<Change>) {
 
     let paused = |who: AccountId, until: Timestamp| -> Change {
         let until = Some(Ts::from(until));
-        Box::new(move |db| {
+        Arc::new(move |db| {
             diesel::update(accounts::table.find(who)).set(accounts::paused_until.eq(until)).execute(db)
         })
     };
@@ -125,7 +126,7 @@ fn lives(left: &mut Left) -> (Vec<Vec<&'static str>>, Vec<Change>) {
     let (case, _) = left.case("the link ended", ASK, How::Waits);
     case.drop(&[TELL, PROMPT], DropReason::LinkEnded);
     let link = case.couple.link;
-    changes.push(Box::new(move |db| {
+    changes.push(Arc::new(move |db| {
         let ended =
             (partner_links::status.eq(LinkState::Ended), partner_links::ended_at.eq(Some(Ts::from(start()))));
         diesel::update(partner_links::table.find(link)).set(ended).execute(db)
@@ -133,7 +134,7 @@ fn lives(left: &mut Left) -> (Vec<Vec<&'static str>>, Vec<Change>) {
     expected.push(own.to_vec());
     let (case, _) = left.case("consent was taken back", TELL, How::Waits);
     let link = case.couple.link;
-    changes.push(Box::new(move |db| {
+    changes.push(Arc::new(move |db| {
         let of_link = link_members::table.filter(link_members::link_id.eq(link));
         diesel::update(of_link).set(link_members::alert_allowed.eq(false)).execute(db)
     }));
@@ -141,7 +142,7 @@ fn lives(left: &mut Left) -> (Vec<Vec<&'static str>>, Vec<Change>) {
 
     let gone = |who: AccountId| -> Change {
         let ended = Some(Ts::from(start() - minutes(9)));
-        Box::new(move |db| {
+        Arc::new(move |db| {
             let of_person = devices::table.filter(devices::account_id.eq(who));
             diesel::update(of_person).set(devices::ended_at.eq(ended)).execute(db)
         })
@@ -153,7 +154,7 @@ fn lives(left: &mut Left) -> (Vec<Vec<&'static str>>, Vec<Change>) {
     let (case, _) = left.case("neither phone nor address works", ASK, How::Waits);
     let subject = case.couple.people[0];
     changes.push(gone(subject));
-    changes.push(Box::new(move |db| {
+    changes.push(Arc::new(move |db| {
         let failed = accounts::address_failed_at.eq(Some(Ts::from(start() - minutes(9))));
         diesel::update(accounts::table.find(subject)).set(failed).execute(db)
     }));
@@ -261,9 +262,9 @@ on_both_databases! {
             };
             let message = name_of(&row.key, Channel::Mail);
             wanted.push((purpose, how, then.map(|then| format!("{then} {message}")).into_iter().collect::<Vec<_>>()));
-            changes.push(Box::new(move |db| {
+            changes.push(Arc::new(move |db| {
                 store::address_request::insert(db, &request)?;
-                store::nudge::plan(db, &[row])
+                store::nudge::plan(db, &[row.clone()])
             }));
         }
         world.upgrade(left, changes).await;
