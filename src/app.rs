@@ -4,6 +4,7 @@ use crate::actions::AppContext;
 use crate::actions::accounts::erasure;
 use crate::actions::accounts::mail_features::MailFeatures;
 use crate::actions::operations::time_guard::TimeGuard;
+use crate::actions::operations::write_check::WriteCheck;
 use crate::auth::network::TrustedProxies;
 use crate::auth::passkeys::Passkeys;
 use crate::auth::passwords::Passwords;
@@ -190,6 +191,7 @@ impl App {
             keep: config.keep,
             mail_features: Arc::default(),
             time_guard: TimeGuard::default(),
+            write_check: WriteCheck::default(),
             ledger,
             feeds,
             to_tend: Arc::default(),

@@ -2,6 +2,7 @@
 
 use crate::actions::accounts::mail_features::MailFeatures;
 use crate::actions::operations::time_guard::TimeGuard;
+use crate::actions::operations::write_check::WriteCheck;
 use crate::auth::Requester;
 use crate::auth::network::Network;
 use crate::auth::passkeys::Passkeys;
@@ -55,6 +56,8 @@ pub struct AppContext {
     pub mail_features: Arc<MailFeatures>,
     /// What is known about this process's clocks.
     pub time_guard: TimeGuard,
+    /// When the database last took a write that was made to see whether it does.
+    pub write_check: WriteCheck,
     /// The ledger of erased accounts.
     pub ledger: Ledger,
     /// Notified when nudges were planned, by this process or another, so that the worker looks.

@@ -69,7 +69,7 @@ fn look_inside(
         let sentence = format!("{} migrations did not run yet; run evenkeel migrate", schema.pending);
         return Ok(vec![Finding::fail(PART, sentence)]);
     }
-    let mut findings = vec![match checkup::try_write(db) {
+    let mut findings = vec![match checkup::try_write(db, Clock::System.now().into()) {
         Ok(()) => Finding::ok(PART, format!("{backend} opens, is up to date and takes writes")),
         Err(error) => Finding::fail(
             PART,

@@ -1,7 +1,7 @@
-//! The queries of the check-up; they leave no trace in the database.
+//! The queries of the check-up and of readiness; all that they leave in the database is when it last took a write.
 
-use super::dialect::{POSTGRES_MIGRATIONS, Purpose, SQLITE_MIGRATIONS};
-use super::house_secret::{self, HouseSecretRow};
+use super::dialect::{POSTGRES_MIGRATIONS, Purpose, SQLITE_MIGRATIONS, on_both};
+use super::schema::write_checks;
 use super::types::{Ts, sql};
 use super::{Db, StoreError};
 use crate::ids::RowId;
@@ -61,13 +61,37 @@ pub fn schema(db: &mut Db) -> Result<Schema, StoreError> {
     Ok(Schema { pending, unknown: applied.saturating_sub(known - pending) })
 }
 
-/// Inserts a row and rolls it back.
+/// The only row of its table.
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = write_checks)]
+struct CheckRow {
+    /// Always nil: there is one row.
+    id: RowId,
+    /// When.
+    checked_at: Ts,
+}
+
+/// Writes when the database was last seen to take a write. It counts only if it is committed: what is undone need not reach
+/// the disk, which may be full.
 ///
 /// # Errors
 /// If the database refuses the write.
-pub fn try_write(db: &mut Db) -> Result<(), StoreError> {
-    let row = HouseSecretRow { id: RowId(uuid::Uuid::max()), secret: vec![0] };
-    undone(db, |db| Ok(house_secret::insert(db, &row).map(drop)?))
+pub fn note_write(db: &mut Db, now: Ts) -> QueryResult<usize> {
+    let row = CheckRow { id: RowId(uuid::Uuid::nil()), checked_at: now };
+    on_both!(db, |c| diesel::insert_into(write_checks::table)
+        .values(&row)
+        .on_conflict(write_checks::id)
+        .do_update()
+        .set(&row)
+        .execute(c))
+}
+
+/// [`note_write`] in a transaction of its own.
+///
+/// # Errors
+/// As there.
+pub fn try_write(db: &mut Db, now: Ts) -> Result<(), StoreError> {
+    db.transact(Purpose::Write, |db| Ok(note_write(db, now).map(drop)?))
 }
 
 #[derive(QueryableByName)]

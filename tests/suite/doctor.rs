@@ -144,7 +144,7 @@ on_both_databases! {
                 let (_, name) = url.rsplit_once('/').unwrap();
                 change(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
             }
-            Location::Sqlite(_) => change("CREATE TRIGGER full BEFORE INSERT ON house_secrets
+            Location::Sqlite(_) => change("CREATE TRIGGER full BEFORE INSERT ON write_checks
                 BEGIN SELECT RAISE(ABORT, 'disk is full'); END"),
         }
         let (well, lines) = doctor(&app, &[], &[]).await;

@@ -164,7 +164,7 @@ on_both_databases! {
         erase(&app, &couple.alex).await;
         erase(&app, &couple.sam).await;
         let left: Vec<_> = app.dump().await.into_iter().map(|line| text(&json!(line.split(':').next()))).collect();
-        let keys = ["key_checks", "house_secrets", "erased", "clock_marks"];
+        let keys = ["key_checks", "house_secrets", "erased", "clock_marks", "write_checks"];
         assert!(left.iter().all(|table| keys.contains(&table.as_str())), "{left:?}");
         assert_eq!(left.iter().filter(|table| *table == "erased").count(), 2);
     }

@@ -245,7 +245,7 @@ const DECISIONS: &[(&str, Decision)] = &[
     ("page_tokens.number", ASIDE), ("page_tokens.check_in_id", KEY), ("page_tokens.session_id", KEY), ("page_tokens.link_epoch", ASIDE), ("page_tokens.created_at", ASIDE), ("page_tokens.expires_at", ASIDE), ("page_tokens.attempt_hash", SECRET), ("page_tokens.round", ASIDE),
     ("erasures.account_id", KEY), ("erasures.requested_at", In("erasures.requestedAt?")),
     ("erasures.erase_at", In("erasures.eraseAt?")), ("erasures.boot_id", ASIDE), ("erasures.boot_ms", ASIDE),
-    ("zone_rules.id", OURS), ("zone_rules.version", OURS), ("clock_marks.id", OURS), ("clock_marks.wall_at", OURS), ("clock_marks.boot_id", OURS), ("clock_marks.boot_ms", OURS),
+    ("write_checks.id", OURS), ("write_checks.checked_at", OURS), ("zone_rules.id", OURS), ("zone_rules.version", OURS), ("clock_marks.id", OURS), ("clock_marks.wall_at", OURS), ("clock_marks.boot_id", OURS), ("clock_marks.boot_ms", OURS),
     ("clock_marks.advance_ms", OURS),
     ("erased.account_hash", OURS), ("erased.erased_at", OURS),
     ("feeds.account_id", KEY), ("feeds.told", ASIDE),

@@ -26,6 +26,7 @@ mod explanations;
 mod export;
 mod factors;
 mod faults;
+mod full_disk;
 mod fuzz;
 mod http;
 mod idempotency;

@@ -5,6 +5,7 @@ mod worker;
 
 use crate::support::care::{HOUR, instant};
 use crate::support::people::text;
+use crate::support::process::Process;
 use crate::support::race::Halt;
 use crate::support::{Backend, Couple, Person, TestApp};
 use evenkeel::actions::operations::retention;
@@ -493,41 +494,6 @@ fn one_process_hears_what_another_does() {
         let told = tokio::time::timeout(PATIENCE, there.next()).await.expect("no bell rang");
         assert_eq!(kinds(told["changes"].as_array().unwrap()), ["LINK_CHANGED"]);
     });
-}
-
-/// A real process that serves the database of a test, with its keys.
-struct Process {
-    url: String,
-    child: std::process::Child,
-}
-
-impl Process {
-    fn beside(app: &TestApp) -> Self {
-        use std::io::BufRead;
-        app.install_keys();
-        // Free when it was looked at, which is enough here.
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut child = app
-            .program(&["serve"])
-            .env("EVENKEEL_LISTEN", address.to_string())
-            .env("EVENKEEL_PUBLIC_URL", &app.url)
-            .env("EVENKEEL_HOSTS", format!("[\"{address}\"]"))
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = std::io::BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-        lines.find(|line| line.contains("is ready on")).expect("it did not start");
-        // Whatever it says later has to go somewhere.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { url: format!("http://{address}"), child }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// A service whose connections may stall for a moment only.

@@ -9,6 +9,7 @@ pub mod dump;
 pub mod leaves;
 pub mod log;
 pub mod people;
+pub mod process;
 pub mod proxy;
 pub mod race;
 pub mod receivers;

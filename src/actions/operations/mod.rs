@@ -5,4 +5,5 @@ pub mod rotation;
 pub mod time_guard;
 pub mod timed;
 pub mod watch;
+pub mod write_check;
 pub mod zone_change;

@@ -1,6 +1,6 @@
 //! Watching the service: the depth of the queue, and whether the process is ready.
 
-use crate::actions::{AppContext, Fault};
+use crate::actions::{AppContext, Fault, Transaction};
 use crate::metrics::QueueDepth;
 use crate::store::{self, StoreError};
 use jiff::SignedDuration;
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Whether each part of this process is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readiness {
-    /// The database answers.
+    /// The database takes writes.
     pub database: bool,
     /// The worker made a pass lately; None: this process runs no worker.
     pub worker: Option<bool>,
@@ -35,11 +35,18 @@ async fn soon<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Faul
     tokio::time::timeout(PATIENCE, work).await.unwrap_or(Err(Fault::Store(StoreError::Busy)))
 }
 
+/// Has the database answer, and take a write.
+async fn takes_writes(context: &Arc<AppContext>) -> Result<(), Fault> {
+    context.read_once(|db| Ok(db.ping()?)).await?;
+    let write = |tx: &mut Transaction<'_>| Ok(store::checkup::note_write(tx.db, tx.ts()).map(drop)?);
+    context.write_check.made(context.worker_tx(write)).await
+}
+
 /// Checks each part. Causes go only to the log (R36).
 pub async fn readiness(context: &Arc<AppContext>) -> Readiness {
-    let asked = soon(context.read_tx(|tx| Ok(tx.db.ping()?))).await;
-    if let Err(cause) = &asked {
-        tracing::error!(%cause, "not ready: the database does not answer");
+    let written = soon(takes_writes(context)).await;
+    if let Err(cause) = &written {
+        tracing::error!(%cause, "not ready: the database does not take a write");
     }
     let worker = context.metrics.expects_passes().then(|| passed_lately(context));
     if worker == Some(false) {
@@ -50,7 +57,7 @@ pub async fn readiness(context: &Arc<AppContext>) -> Readiness {
         tracing::warn!("not ready: {doubt}");
     }
     let time = context.metrics.expects_passes().then_some(doubt.is_none());
-    Readiness { database: asked.is_ok(), worker, time }
+    Readiness { database: written.is_ok(), worker, time }
 }
 
 /// Whether the worker of this process made a pass within [`PASS_AGE_MAX`].

@@ -22,6 +22,7 @@ mod plea;
 mod scene;
 mod session;
 mod solo_plan;
+mod write_check;
 mod zone_version;
 
 pub use account::{accounts, consents};
@@ -46,6 +47,7 @@ pub use plea::pleas;
 pub use scene::{aftercare, outreaches, scene_members, scenes};
 pub use session::{refresh_tokens, sessions};
 pub use solo_plan::solo_plans;
+pub use write_check::write_checks;
 pub use zone_version::zone_rules;
 
 diesel::allow_tables_to_appear_in_same_query!(

@@ -1,0 +1,7 @@
+-- The last write that was made only to see whether writes are taken: one that is undone need not reach the disk.
+CREATE TABLE write_checks (
+  -- Always nil: there is one row.
+  id BLOB PRIMARY KEY NOT NULL,
+  -- When.
+  checked_at INTEGER NOT NULL
+) STRICT;
