@@ -217,10 +217,14 @@ impl AppContext {
     }
 }
 
-/// Stores the request's idempotency key, and deletes expired keys.
+/// How many answers whose secrets are given no longer a request clears on its way.
+const SECRETS_CLEARED: i64 = 20;
+
+/// Stores the request's idempotency key, in place of an expired one.
 fn keep_key(tx: &mut Transaction<'_>, key: RequestKey) -> ActionResult<()> {
     let RequestKey { key_hash, body_hash, account } = key;
-    idempotency::forget(tx.db, (tx.now - KEY_LIFE).into(), tx.ts())?;
+    idempotency::forget_secrets(tx.db, tx.ts(), SECRETS_CLEARED)?;
+    idempotency::forget_one(tx.db, &key_hash, (tx.now - KEY_LIFE).into())?;
     tx.key_hash = Some(key_hash.clone());
     let row = idempotency::KeyRow {
         key_hash,

@@ -85,10 +85,11 @@ async fn sweep_now_and_then(context: &Arc<AppContext>) {
             tokio::time::sleep(NOT_YET).await;
             continue;
         }
-        if let Err(error) = retention::sweep(context).await {
+        let done = retention::sweep(context).await.unwrap_or_else(|error| {
             tracing::error!(%error, "what is out of date was not forgotten; the next sweep will");
-        }
-        tokio::time::sleep(SWEEP).await;
+            true
+        });
+        tokio::time::sleep(if done { SWEEP } else { NOT_YET }).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Requests by e-mail address: confirm a sign-up, reset a password, tell of a copied session.
 
+use super::dialect::delete_first;
 use super::schema::{address_requests, nudges};
 use super::types::Ts;
 use super::{Db, MultiBackend};
@@ -137,7 +138,8 @@ pub fn of_address(db: &mut Db, email_index: &[u8]) -> QueryResult<Vec<AddressReq
         .load(db)
 }
 
-/// Deletes requests that expired before `before`, with their nudges.
-pub fn forget(db: &mut Db, before: Ts) -> QueryResult<usize> {
-    diesel::delete(address_requests::table.filter(address_requests::expires_at.lt(before))).execute(db)
+/// Deletes some of the requests that expired before `before`, with their nudges, the oldest first.
+pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
+    let old = address_requests::expires_at.lt(before);
+    delete_first!(db, most, address_requests: id as AddressRequestId, old, by expires_at)
 }

@@ -7,7 +7,7 @@
 //!
 //! [`AHEAD`]: crate::domain::change::AHEAD
 
-use super::dialect::on_both;
+use super::dialect::{delete_first, on_both};
 use super::schema::{changes, feeds};
 use super::types::Ts;
 use super::{Db, MultiBackend};
@@ -214,11 +214,5 @@ pub fn untell(
 
 /// Deletes up to `most` changes that were told before `before`, the oldest first.
 pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
-    let old: Vec<ChangeId> = changes::table
-        .filter(changes::told_at.lt(before))
-        .order(changes::told_at.asc())
-        .select(changes::id)
-        .limit(most)
-        .load(db)?;
-    diesel::delete(changes::table.filter(changes::id.eq_any(old))).execute(db)
+    delete_first!(db, most, changes: id as ChangeId, changes::told_at.lt(before), by told_at)
 }

@@ -1,5 +1,6 @@
 //! Web Push subscriptions.
 
+use super::dialect::delete_first;
 use super::schema::{devices, sessions};
 use super::types::Ts;
 use super::{Db, MultiBackend, lane};
@@ -113,4 +114,9 @@ pub fn end(db: &mut Db, id: DeviceId, owner: Option<AccountId>, now: Ts) -> Quer
     };
     lane::renew(db, &of)?;
     Ok(!of.is_empty())
+}
+
+/// Deletes some of the subscriptions that ended before `before`, the oldest first.
+pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
+    delete_first!(db, most, devices: id as DeviceId, devices::ended_at.lt(before), by ended_at)
 }

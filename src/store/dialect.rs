@@ -65,6 +65,20 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
+/// Deletes the first of the rows that meet a condition, and says how many: in the order of an index and few at a time, since
+/// whoever waits for one of them waits for them all.
+macro_rules! delete_first {
+    ($db:expr, $most:expr, $table:ident: $key:ident as $kind:ty, $condition:expr, by $order:ident) => {{
+        let old = $table::table.filter($condition).order($table::$order.asc()).limit($most);
+        let old: Vec<$kind> = old.select($table::$key).load($db)?;
+        match old.is_empty() {
+            true => Ok(0),
+            false => diesel::delete($table::table.filter($table::$key.eq_any(old))).execute($db),
+        }
+    }};
+}
+pub(crate) use delete_first;
+
 /// The bytes of a table's `content`, summed up: neither backend reads the values themselves for it.
 pub fn total_length() -> diesel::expression::SqlLiteral<diesel::sql_types::BigInt> {
     diesel::dsl::sql("COALESCE(SUM(LENGTH(content)), 0)")

@@ -1,5 +1,6 @@
 //! Mutations that were sent with an idempotency key (R04).
 
+use super::dialect::delete_first;
 use super::schema::idempotency_keys;
 use super::types::Ts;
 use super::{Db, MultiBackend};
@@ -48,11 +49,31 @@ pub fn keep_response(db: &mut Db, key_hash: &[u8], response: Vec<u8>) -> QueryRe
         .execute(db)
 }
 
-/// Deletes keys from before `before`, and responses with a secret that are given no longer at `now`.
-pub fn forget(db: &mut Db, before: Ts, now: Ts) -> QueryResult<usize> {
-    let over = idempotency_keys::table
+/// Deletes a key if it is from before `before`.
+pub fn forget_one(db: &mut Db, key_hash: &[u8], before: Ts) -> QueryResult<usize> {
+    let old = idempotency_keys::table.find(key_hash).filter(idempotency_keys::created_at.lt(before));
+    diesel::delete(old).execute(db)
+}
+
+/// Deletes some of the keys from before `before`, the oldest first.
+pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
+    let old = idempotency_keys::created_at.lt(before);
+    delete_first!(db, most, idempotency_keys: key_hash as Vec<u8>, old, by created_at)
+}
+
+/// Clears some of the responses with a secret that are given no longer at `now`.
+pub fn forget_secrets(db: &mut Db, now: Ts, most: i64) -> QueryResult<usize> {
+    let over: Vec<Vec<u8>> = idempotency_keys::table
         .filter(idempotency_keys::response.is_not_null())
-        .filter(idempotency_keys::secret_until.le(Some(now)));
-    diesel::update(over).set(idempotency_keys::response.eq(None::<Vec<u8>>)).execute(db)?;
-    diesel::delete(idempotency_keys::table.filter(idempotency_keys::created_at.lt(before))).execute(db)
+        .filter(idempotency_keys::secret_until.le(Some(now)))
+        .order(idempotency_keys::secret_until.asc())
+        .select(idempotency_keys::key_hash)
+        .limit(most)
+        .load(db)?;
+    if over.is_empty() {
+        return Ok(0);
+    }
+    diesel::update(idempotency_keys::table.filter(idempotency_keys::key_hash.eq_any(over)))
+        .set(idempotency_keys::response.eq(None::<Vec<u8>>))
+        .execute(db)
 }

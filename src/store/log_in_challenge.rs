@@ -1,5 +1,6 @@
 //! Log-ins that wait for their second factor.
 
+use super::dialect::delete_first;
 use super::schema::log_in_challenges;
 use super::types::Ts;
 use super::{Db, MultiBackend};
@@ -52,7 +53,8 @@ pub fn delete(db: &mut Db, token_hash: &[u8]) -> QueryResult<bool> {
     Ok(diesel::delete(log_in_challenges::table.find(token_hash)).execute(db)? == 1)
 }
 
-/// Deletes challenges that expired before `before`.
-pub fn forget(db: &mut Db, before: Ts) -> QueryResult<usize> {
-    diesel::delete(log_in_challenges::table.filter(log_in_challenges::expires_at.lt(before))).execute(db)
+/// Deletes some of the challenges that expired before `before`, the oldest first.
+pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
+    let old = log_in_challenges::expires_at.lt(before);
+    delete_first!(db, most, log_in_challenges: token_hash as Vec<u8>, old, by expires_at)
 }

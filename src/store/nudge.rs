@@ -1,6 +1,6 @@
 //! Nudges and the attempts to deliver them.
 
-use super::dialect::on_both;
+use super::dialect::{delete_first, on_both};
 use super::schema::{attempts, nudges};
 use super::types::Ts;
 use super::{Db, MultiBackend, lane};
@@ -494,13 +494,7 @@ pub fn revive(db: &mut Db, id: NudgeId, change: &Release) -> QueryResult<usize> 
 
 /// Deletes up to `most` nudges that were finished before `before`, the oldest first, with their attempts.
 pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
-    let old: Vec<NudgeId> = nudges::table
-        .filter(nudges::finished_at.lt(before))
-        .order(nudges::finished_at.asc())
-        .select(nudges::id)
-        .limit(most)
-        .load(db)?;
-    diesel::delete(nudges::table.filter(nudges::id.eq_any(old))).execute(db)
+    delete_first!(db, most, nudges: id as NudgeId, nudges::finished_at.lt(before), by finished_at)
 }
 
 /// Saves attempts.

@@ -1,6 +1,6 @@
 //! The tokens of pages that nudges and mails link to, hashed.
 
-use super::dialect::on_both;
+use super::dialect::{delete_first, on_both};
 use super::schema::{accounts, page_tokens, sessions};
 use super::types::Ts;
 use super::{Db, MultiBackend};
@@ -90,7 +90,8 @@ pub fn carry_over(db: &mut Db, check_in: CheckInId, round: i32) -> QueryResult<u
         .execute(db)
 }
 
-/// Deletes tokens that expired before `before`.
-pub fn forget(db: &mut Db, before: Ts) -> QueryResult<usize> {
-    diesel::delete(page_tokens::table.filter(page_tokens::expires_at.lt(before))).execute(db)
+/// Deletes some of the tokens that expired before `before`, the oldest first.
+pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
+    let old = page_tokens::expires_at.lt(before);
+    delete_first!(db, most, page_tokens: token_hash as Vec<u8>, old, by expires_at)
 }

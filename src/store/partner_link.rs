@@ -178,6 +178,22 @@ pub fn list(db: &mut Db, account: AccountId, ended_too: bool, limit: i64) -> Que
     query.load(db)
 }
 
+/// Some of the invitations that were never accepted: their codes expired before `before`, the oldest first.
+pub fn unaccepted_before(db: &mut Db, before: Ts, most: i64) -> QueryResult<Vec<LinkId>> {
+    partner_links::table
+        .filter(partner_links::active_at.is_null())
+        .filter(partner_links::code_expires_at.lt(before))
+        .order(partner_links::code_expires_at.asc())
+        .select(partner_links::id)
+        .limit(most)
+        .load(db)
+}
+
+/// Deletes links. Foreign keys delete everything that belongs to them.
+pub fn delete(db: &mut Db, which: &[LinkId]) -> QueryResult<usize> {
+    diesel::delete(partner_links::table.filter(partner_links::id.eq_any(which))).execute(db)
+}
+
 /// How many links of a person are active, or invited with a code that has not expired at `now`.
 pub fn count_open(db: &mut Db, account: AccountId, now: Ts) -> QueryResult<i64> {
     let invited = partner_links::status.eq(LinkState::Invited).and(partner_links::code_expires_at.gt(now));

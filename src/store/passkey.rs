@@ -1,5 +1,6 @@
 //! Passkeys, and the WebAuthn ceremonies that make and use them.
 
+use super::dialect::delete_first;
 use super::schema::{passkey_ceremonies, passkeys};
 use super::types::Ts;
 use super::{Db, MultiBackend};
@@ -111,7 +112,8 @@ pub fn take_ceremony(
     Ok(taken.then_some(row))
 }
 
-/// Deletes ceremonies that expired before `before`.
-pub fn forget_ceremonies(db: &mut Db, before: Ts) -> QueryResult<usize> {
-    diesel::delete(passkey_ceremonies::table.filter(passkey_ceremonies::expires_at.lt(before))).execute(db)
+/// Deletes some of the ceremonies that expired before `before`, the oldest first.
+pub fn forget_ceremonies(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
+    let old = passkey_ceremonies::expires_at.lt(before);
+    delete_first!(db, most, passkey_ceremonies: token_hash as Vec<u8>, old, by expires_at)
 }

@@ -1,5 +1,6 @@
 //! Pleas: one person's wish to hear from the other.
 
+use super::dialect::delete_first;
 use super::schema::pleas;
 use super::types::Ts;
 use super::{Db, MultiBackend};
@@ -67,11 +68,5 @@ pub fn take_back(db: &mut Db, id: PleaId, now: Ts) -> QueryResult<usize> {
 
 /// Deletes up to `most` pleas from before `before`, with their nudges.
 pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
-    let old: Vec<PleaId> = pleas::table
-        .filter(pleas::created_at.lt(before))
-        .order(pleas::created_at.asc())
-        .select(pleas::id)
-        .limit(most)
-        .load(db)?;
-    diesel::delete(pleas::table.filter(pleas::id.eq_any(old))).execute(db)
+    delete_first!(db, most, pleas: id as PleaId, pleas::created_at.lt(before), by created_at)
 }

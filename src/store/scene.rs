@@ -319,15 +319,27 @@ pub fn outreaches(db: &mut Db, of: &[SceneId]) -> QueryResult<Vec<OutreachRow>> 
         .load(db)
 }
 
-/// Deletes up to `most` scenes that ended before `before`, or were planned for before it and never begun. Foreign keys
-/// delete everything that belongs to them.
-pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
-    let begun = scenes::status.eq_any([SceneState::UnderWay, SceneState::Ended]);
+/// Some of the scenes that ended before `before`, the oldest first.
+pub fn ended_before(db: &mut Db, before: Ts, most: i64) -> QueryResult<Vec<SceneId>> {
+    let old = scenes::table.filter(scenes::ended_at.lt(before)).order(scenes::ended_at.asc());
+    old.select(scenes::id).limit(most).load(db)
+}
+
+/// Some of the scenes that were made and planned for before `before` and never begun, the oldest first.
+pub fn never_begun_before(db: &mut Db, before: Ts, most: i64) -> QueryResult<Vec<SceneId>> {
     let planned_later =
         scenes::planned_for.is_not_null().and(scenes::planned_for.ge(before).assume_not_null());
-    let never_was = not(begun).and(scenes::created_at.lt(before)).and(not(planned_later));
-    let ended = scenes::ended_at.is_not_null().and(scenes::ended_at.lt(before).assume_not_null());
-    let old: Vec<SceneId> =
-        scenes::table.filter(ended.or(never_was)).select(scenes::id).limit(most).load(db)?;
-    diesel::delete(scenes::table.filter(scenes::id.eq_any(old))).execute(db)
+    scenes::table
+        .filter(scenes::created_at.lt(before))
+        .filter(not(scenes::status.eq_any([SceneState::UnderWay, SceneState::Ended])))
+        .filter(not(planned_later))
+        .order(scenes::created_at.asc())
+        .select(scenes::id)
+        .limit(most)
+        .load(db)
+}
+
+/// Deletes scenes. Foreign keys delete everything that belongs to them.
+pub fn delete(db: &mut Db, which: &[SceneId]) -> QueryResult<usize> {
+    diesel::delete(scenes::table.filter(scenes::id.eq_any(which))).execute(db)
 }

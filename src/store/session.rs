@@ -1,5 +1,6 @@
 //! Sessions and their refresh tokens.
 
+use super::dialect::delete_first;
 use super::schema::{refresh_tokens, sessions};
 use super::types::Ts;
 use super::{Db, MultiBackend};
@@ -192,18 +193,42 @@ pub fn end_reused(db: &mut Db, id: SessionId, now: Ts) -> QueryResult<bool> {
     Ok(diesel::update(live).set(ended).execute(db)? == 1)
 }
 
-/// Ends the sessions that nobody can refresh any more: their tokens are expired at `now`, or they began before `since`.
-pub fn end_expired(db: &mut Db, now: Ts, since: Ts) -> QueryResult<usize> {
-    let usable = refresh_tokens::table
-        .filter(refresh_tokens::session_id.eq(sessions::id))
-        .filter(refresh_tokens::expires_at.gt(now));
-    let live = sessions::table.filter(sessions::ended_at.is_null());
-    let over = live.filter(sessions::created_at.le(since).or(diesel::dsl::not(diesel::dsl::exists(usable))));
-    diesel::update(over).set(sessions::ended_at.eq(Some(now))).execute(db)
+/// Ends some of the sessions that began before `since`, the oldest first.
+pub fn end_old(db: &mut Db, since: Ts, most: i64, now: Ts) -> QueryResult<usize> {
+    let old: Vec<SessionId> = sessions::table
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::created_at.le(since))
+        .order(sessions::created_at.asc())
+        .select(sessions::id)
+        .limit(most)
+        .load(db)?;
+    diesel::update(sessions::table.filter(sessions::id.eq_any(old)))
+        .set(sessions::ended_at.eq(Some(now)))
+        .execute(db)
 }
 
-/// Deletes tokens that are expired at `now`, and sessions that ended before `before`.
-pub fn forget(db: &mut Db, now: Ts, before: Ts) -> QueryResult<usize> {
-    diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.le(now))).execute(db)?;
-    diesel::delete(sessions::table.filter(sessions::ended_at.lt(Some(before)))).execute(db)
+/// Deletes some of the tokens that are expired at `now`, the oldest first, and ends the sessions that nobody can refresh any
+/// more.
+pub fn forget_tokens(db: &mut Db, now: Ts, most: i64) -> QueryResult<usize> {
+    let old: Vec<(RefreshTokenId, SessionId)> = refresh_tokens::table
+        .filter(refresh_tokens::expires_at.le(now))
+        .order(refresh_tokens::expires_at.asc())
+        .select((refresh_tokens::id, refresh_tokens::session_id))
+        .limit(most)
+        .load(db)?;
+    let (tokens, of): (Vec<_>, Vec<_>) = old.into_iter().unzip();
+    let forgotten =
+        diesel::delete(refresh_tokens::table.filter(refresh_tokens::id.eq_any(tokens))).execute(db)?;
+    let left = refresh_tokens::table.filter(refresh_tokens::session_id.eq(sessions::id));
+    let over = sessions::table
+        .filter(sessions::id.eq_any(of))
+        .filter(sessions::ended_at.is_null())
+        .filter(diesel::dsl::not(diesel::dsl::exists(left)));
+    diesel::update(over).set(sessions::ended_at.eq(Some(now))).execute(db)?;
+    Ok(forgotten)
+}
+
+/// Deletes some of the sessions that ended before `before`, with their devices, the oldest first.
+pub fn forget(db: &mut Db, before: Ts, most: i64) -> QueryResult<usize> {
+    delete_first!(db, most, sessions: id as SessionId, sessions::ended_at.lt(before), by ended_at)
 }

@@ -1,6 +1,7 @@
 //! Both migration trees: the same names, up, down and up again, and the same tables at the end.
 
 mod earlier;
+mod foreign_keys;
 mod old_nudges;
 
 use crate::support::rows::{Catalogue, ROWS};

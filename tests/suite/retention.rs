@@ -1,5 +1,7 @@
 //! What is kept and for how long: nudges that were given up can be driven again, and finished ones are forgotten.
 
+mod growth;
+
 use crate::support::care::{DAY, HOUR, minute};
 use crate::support::receivers::Answer;
 use crate::support::seed;

@@ -1,7 +1,7 @@
 //! What must be alive, as a model of one account, written apart from the code that it checks.
 
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// How long a log-in or a proof counts.
 const PROOF: SignedDuration = SignedDuration::from_mins(5);
@@ -9,6 +9,8 @@ const PROOF: SignedDuration = SignedDuration::from_mins(5);
 const GRACE: SignedDuration = SignedDuration::from_secs(15);
 /// How long a refresh token works.
 const UNUSED: SignedDuration = SignedDuration::from_hours(60 * 24);
+/// How long an invitation is listed: its code works for 72 hours, and that it ran out is shown for 30 days.
+const INVITATION: SignedDuration = SignedDuration::from_hours(33 * 24);
 /// How long an answering link works, from when its check-in fell due.
 const ANSWERABLE: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// How long a download works.
@@ -116,8 +118,8 @@ pub struct Model {
     pub links: Vec<Link>,
     /// By which link each check-in was answered.
     pub answered: HashMap<String, usize>,
-    /// Open invitations.
-    pub invitations: HashSet<String>,
+    /// Invitations that nobody accepted, with when each was made.
+    pub invitations: HashMap<String, Timestamp>,
     pub downloads: Vec<Download>,
     pub resets: Vec<ResetMail>,
     pub password: String,
@@ -141,7 +143,7 @@ impl Model {
             devices: Vec::new(),
             links: Vec::new(),
             answered: HashMap::new(),
-            invitations: HashSet::new(),
+            invitations: HashMap::new(),
             downloads: Vec::new(),
             resets: Vec::new(),
             password: password.to_owned(),
@@ -414,6 +416,7 @@ impl Model {
             .map(|session| session.tokens.iter().all(|(_, issued)| now >= *issued + UNUSED))
             .collect();
         self.end(End::Disuse, |session| unused[session]);
+        self.invitations.retain(|_, made| now <= *made + INVITATION);
         if self.erase_at.is_some_and(|at| at <= now) {
             self.erased = true;
             self.end(End::Erasure, |_| true);

@@ -230,7 +230,8 @@ impl World {
                 let invited =
                     self.send(access, "invitePartner", json!({ "role": "SWITCH" }), "link { id }").await;
                 assert_eq!(invited["status"], if self.model.is_held() { REFUSED } else { DONE });
-                self.model.invitations.extend(invited["link"]["id"].as_str().map(str::to_owned));
+                let made = invited["link"]["id"].as_str().map(|id| (id.to_owned(), now));
+                self.model.invitations.extend(made);
                 return;
             }
             Step::AddApp(..) => {

@@ -1,0 +1,13 @@
+DROP INDEX partner_links_unaccepted;
+DROP INDEX sessions_live;
+DROP INDEX devices_ended;
+DROP INDEX scenes_ended;
+DROP INDEX scenes_age;
+DROP INDEX pleas_age;
+CREATE INDEX nudges_sent ON nudges (recipient_id, finished_at) WHERE state = 'sent';
+DROP INDEX nudges_of_person;
+DROP INDEX attempts_device;
+DROP INDEX nudges_device;
+DROP INDEX nudges_address_request;
+DROP INDEX scenes_revision;
+DROP INDEX agreements_revision;
