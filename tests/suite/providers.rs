@@ -6,6 +6,7 @@ use crate::support::care::{HOUR, minute};
 use crate::support::people::text;
 use crate::support::receivers::{Answer, Behaviour, Gate, PushReceiver, Reply, Stage};
 use crate::support::seed;
+use crate::support::watching::{get, value, watch};
 use crate::support::{Person, TestApp};
 use evenkeel::actions::nudges::dead;
 use evenkeel::actions::nudges::device::Subscription;
@@ -155,8 +156,8 @@ fn table(app: &TestApp, elsewhere: &push_receiver::Subscription) -> Vec<Row> {
     rows
 }
 
-/// A mail server that offers no STARTTLS: its address, and every line that it hears.
-fn deaf_to_tls() -> (String, Arc<Mutex<Vec<String>>>) {
+/// A mail server that offers log-ins in clear and no STARTTLS, and lets nobody in: its address, and every line that it hears.
+fn closed_server() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let heard = Arc::new(Mutex::new(Vec::new()));
@@ -169,8 +170,12 @@ fn deaf_to_tls() -> (String, Arc<Mutex<Vec<String>>>) {
                 continue;
             }
             for line in lines.map_while(Result::ok) {
+                let reply: &[u8] = match line.starts_with("AUTH ") {
+                    true => b"535 5.7.8 the secret of care is wrong\r\n",
+                    false => b"250-clear.test\r\n250 AUTH PLAIN LOGIN\r\n",
+                };
                 of_thread.lock().unwrap().push(line);
-                if stream.write_all(b"250-clear.test\r\n250 AUTH PLAIN LOGIN\r\n").is_err() {
+                if stream.write_all(reply).is_err() {
                     break;
                 }
             }
@@ -325,7 +330,7 @@ on_both_databases! {
 
     async fn r20_without_the_tls_that_is_required_nothing_is_said_in_clear(app) {
         let mut app = app;
-        let (address, heard) = deaf_to_tls();
+        let (address, heard) = closed_server();
         let couple = seed::couples(&app.app.context, 0, 1, |_| None).await[0];
         let at = minute(HOUR);
         let due = of(&seed::scenes(&app.app.context, &[(couple, at)]).await, couple.people[0]);
@@ -353,6 +358,33 @@ on_both_databases! {
         app.app = app.sibling().into();
         app.pass_minutes(5).await;
         assert_eq!(app.mail.inbox(&seed::address(0)).len(), 1);
+    }
+
+    async fn r20_a_mail_server_that_refuses_the_log_in_alarms_the_operator_and_mails_wait_until_it_is_mended(app) {
+        let mut app = app;
+        let (address, heard) = closed_server();
+        let couple = seed::couples(&app.app.context, 0, 1, |_| None).await[0];
+        let at = minute(HOUR);
+        let due = of(&seed::scenes(&app.app.context, &[(couple, at)]).await, couple.people[0]);
+        let works = app.config.smtp_url.replace(format!("smtp://care:secret@{address}").into());
+        app.app = app.sibling().into();
+        // Far more tries than any fault of the recipient's gets.
+        for tries in 0..12 {
+            app.clock.set(at + SignedDuration::from_mins(10 * tries));
+            app.deliver().await;
+        }
+        assert!(now(&app, &due).await.iter().all(|nudge| nudge.state == NudgeState::Waiting));
+        assert!(!address_failed(&app, couple.people[0]).await);
+        let log_ins = heard.lock().unwrap().iter().filter(|line| line.starts_with("AUTH ")).count();
+        assert!(log_ins >= 2, "{log_ins}");
+        assert!(heard.lock().unwrap().iter().all(|line| !line.starts_with("MAIL ")));
+        let url = watch(&app.app);
+        let (_, _, meters) = get(&app, &format!("{url}/metrics")).await;
+        assert!(value(&meters, "evenkeel_key_refusals_total{service=\"mail\"}").unwrap() >= 2.0, "{meters}");
+        app.config.smtp_url = works;
+        app.app = app.sibling().into();
+        app.pass_minutes(60).await;
+        assert_eq!(app.mail.inbox(&seed::address(0)).len(), 1, "once");
     }
 
     async fn r23_a_service_that_hangs_delays_no_other_and_loses_nothing(app) {

@@ -110,7 +110,8 @@ impl PartnerLink {
         self.0.created_at.into()
     }
 
-    /// When the code of the invitation stops working; null: it has been accepted or has ended.
+    /// When the code of the invitation stops working; null: it has been accepted or has ended. If nobody accepts it, it is
+    /// listed for 30 days more.
     async fn invitation_expires_at(&self) -> Option<DateTime> {
         self.0.code_expires_at.map(Into::into)
     }
