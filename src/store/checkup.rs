@@ -1,6 +1,6 @@
 //! The queries of the check-up and of readiness; all that they leave in the database is when it last took a write.
 
-use super::dialect::{POSTGRES_MIGRATIONS, Purpose, SQLITE_MIGRATIONS, on_both};
+use super::dialect::{POSTGRES_MIGRATIONS, Purpose, SQLITE_MIGRATIONS, put};
 use super::schema::write_checks;
 use super::types::{Ts, sql};
 use super::{Db, StoreError};
@@ -78,12 +78,7 @@ struct CheckRow {
 /// If the database refuses the write.
 pub fn note_write(db: &mut Db, now: Ts) -> QueryResult<usize> {
     let row = CheckRow { id: RowId(uuid::Uuid::nil()), checked_at: now };
-    on_both!(db, |c| diesel::insert_into(write_checks::table)
-        .values(&row)
-        .on_conflict(write_checks::id)
-        .do_update()
-        .set(&row)
-        .execute(c))
+    put!(db, write_checks by id, &row)
 }
 
 /// [`note_write`] in a transaction of its own.

@@ -1,6 +1,6 @@
 //! The last moment at which all clocks of a worker agreed, and what a wrong clock ended (R38).
 
-use super::dialect::on_both;
+use super::dialect::put;
 use super::schema::{clock_marks, nudges};
 use super::types::Ts;
 use super::{Db, MultiBackend};
@@ -48,12 +48,7 @@ pub fn save(db: &mut Db, mark: &Mark) -> QueryResult<usize> {
         boot_ms: millis(mark.boot),
         advance_ms: millis(mark.advance),
     };
-    on_both!(db, |c| diesel::insert_into(clock_marks::table)
-        .values(&row)
-        .on_conflict(clock_marks::id)
-        .do_update()
-        .set(&row)
-        .execute(c))
+    put!(db, clock_marks by id, &row)
 }
 
 /// Has up to `most` nudges wait again that time alone has ended and that a wrong clock has: they were finished after

@@ -65,6 +65,19 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
+/// Saves a row in place of the one with its key.
+macro_rules! put {
+    ($db:expr, $table:ident by $key:ident, $row:expr) => {
+        $crate::store::dialect::on_both!($db, |c| diesel::insert_into($table::table)
+            .values($row)
+            .on_conflict($table::$key)
+            .do_update()
+            .set($row)
+            .execute(c))
+    };
+}
+pub(crate) use put;
+
 /// Deletes the first of the rows that meet a condition, and says how many: in the order of an index and few at a time, since
 /// whoever waits for one of them waits for them all.
 macro_rules! delete_first {

@@ -1,6 +1,6 @@
 //! What somebody needs after a scene of their own, and when they want to be asked.
 
-use super::dialect::on_both;
+use super::dialect::put;
 use super::schema::solo_plans;
 use super::types::Ts;
 use super::{Db, MultiBackend};
@@ -26,10 +26,5 @@ pub fn find(db: &mut Db, account: AccountId) -> QueryResult<Option<SoloPlanRow>>
 
 /// Saves a plan in place of the one before.
 pub fn write(db: &mut Db, row: &SoloPlanRow) -> QueryResult<usize> {
-    on_both!(db, |c| diesel::insert_into(solo_plans::table)
-        .values(row)
-        .on_conflict(solo_plans::account_id)
-        .do_update()
-        .set(row)
-        .execute(c))
+    put!(db, solo_plans by account_id, row)
 }

@@ -1,7 +1,7 @@
 //! Which version of the tz database planned what waits.
 
 use super::Db;
-use super::dialect::on_both;
+use super::dialect::put;
 use super::schema::zone_rules;
 use crate::ids::RowId;
 use diesel::prelude::*;
@@ -25,10 +25,5 @@ pub fn version(db: &mut Db) -> QueryResult<Option<String>> {
 /// Notes the version, in place of the last one.
 pub fn note(db: &mut Db, version: &str) -> QueryResult<usize> {
     let row = RulesRow { id: RowId(Uuid::nil()), version };
-    on_both!(db, |c| diesel::insert_into(zone_rules::table)
-        .values(&row)
-        .on_conflict(zone_rules::id)
-        .do_update()
-        .set(&row)
-        .execute(c))
+    put!(db, zone_rules by id, &row)
 }

@@ -39,11 +39,7 @@ fn a_full_disk_is_told_and_what_was_due_goes_out_once_there_is_room() {
         let said = String::from_utf8(doctor.stdout).unwrap();
         assert!(!doctor.status.success() && said.contains("FAIL  database"), "{said}");
         let ask = async |operation: &str| {
-            let body = json!({ "query": operation }).to_string();
-            let request =
-                app.http.post(format!("{}/graphql", process.url)).header("Content-Type", "application/json");
-            let answer = request.bearer_auth(alex.access()).body(body).send().await.unwrap();
-            serde_json::from_str::<Value>(&answer.text().await.unwrap()).unwrap()
+            app.raw_at(&process.url, Some(&alex.access()), operation, json!({})).await
         };
         let named =
             async || ask("{ viewer { account { displayName } } }").await["data"]["viewer"]["account"].take();

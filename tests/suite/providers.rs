@@ -16,7 +16,7 @@ use evenkeel::domain::nudge::{Channel, NudgeKind, NudgeState, Reason};
 use evenkeel::ids::{AccountId, NudgeId};
 use evenkeel::store;
 use evenkeel::store::nudge::NudgeRow;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -184,6 +184,13 @@ fn closed_server() -> (String, Arc<Mutex<Vec<String>>>) {
     (address, heard)
 }
 
+/// A person without a device, whose nudges fall due at that time, and so go by mail.
+async fn mails_due(app: &TestApp, at: Timestamp) -> (AccountId, Vec<NudgeId>) {
+    let couple = seed::couples(&app.app.context, 0, 1, |_| None).await[0];
+    let person = couple.people[0];
+    (person, of(&seed::scenes(&app.app.context, &[(couple, at)]).await, person))
+}
+
 /// Whether somebody's address is one that mail is not sent to any more.
 async fn address_failed(app: &TestApp, of: AccountId) -> bool {
     let find = move |db: &mut store::Db| {
@@ -331,9 +338,8 @@ on_both_databases! {
     async fn r20_without_the_tls_that_is_required_nothing_is_said_in_clear(app) {
         let mut app = app;
         let (address, heard) = closed_server();
-        let couple = seed::couples(&app.app.context, 0, 1, |_| None).await[0];
         let at = minute(HOUR);
-        let due = of(&seed::scenes(&app.app.context, &[(couple, at)]).await, couple.people[0]);
+        let (person, due) = mails_due(&app, at).await;
         let receivers = app.config.smtp_url.take();
         let required = format!("smtp://care:secret@{address}?tls=required");
         let receivers_too = format!("{}?tls=required", app.mail.url());
@@ -346,7 +352,7 @@ on_both_databases! {
                 assert_eq!(nudge.state, NudgeState::Waiting);
                 assert!(nudge.send_at.get() > app.clock.now(), "it is tried again later");
             }
-            assert!(!address_failed(&app, couple.people[0]).await);
+            assert!(!address_failed(&app, person).await);
             app.clock.set(at + SignedDuration::from_mins(1));
         }
         let heard = heard.lock().unwrap().clone();
@@ -363,9 +369,8 @@ on_both_databases! {
     async fn r20_a_mail_server_that_refuses_the_log_in_alarms_the_operator_and_mails_wait_until_it_is_mended(app) {
         let mut app = app;
         let (address, heard) = closed_server();
-        let couple = seed::couples(&app.app.context, 0, 1, |_| None).await[0];
         let at = minute(HOUR);
-        let due = of(&seed::scenes(&app.app.context, &[(couple, at)]).await, couple.people[0]);
+        let (person, due) = mails_due(&app, at).await;
         let works = app.config.smtp_url.replace(format!("smtp://care:secret@{address}").into());
         app.app = app.sibling().into();
         // Far more tries than any fault of the recipient's gets.
@@ -374,7 +379,7 @@ on_both_databases! {
             app.deliver().await;
         }
         assert!(now(&app, &due).await.iter().all(|nudge| nudge.state == NudgeState::Waiting));
-        assert!(!address_failed(&app, couple.people[0]).await);
+        assert!(!address_failed(&app, person).await);
         let log_ins = heard.lock().unwrap().iter().filter(|line| line.starts_with("AUTH ")).count();
         assert!(log_ins >= 2, "{log_ins}");
         assert!(heard.lock().unwrap().iter().all(|line| !line.starts_with("MAIL ")));

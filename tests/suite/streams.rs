@@ -480,11 +480,9 @@ fn one_process_hears_what_another_does() {
         assert_eq!(there.next().await["resetRequired"], true);
         let input = json!({ "linkId": couple.link, "terms": Couple::usual_terms() });
         let query = crate::support::care::mutation("proposeRevision", "");
-        let body = json!({ "query": query, "variables": { "input": input } }).to_string();
-        let request = app.http.post(format!("{}/graphql", other.url)).bearer_auth(couple.sam.access());
-        let answer = request.header("Content-Type", "application/json").body(body).send().await.unwrap();
-        let answer = answer.text().await.unwrap();
-        assert!(answer.contains("\"status\":\"DONE\""), "{answer}");
+        let answer =
+            app.raw_at(&other.url, Some(&couple.sam.access()), &query, json!({ "input": input })).await;
+        assert_eq!(answer["data"]["proposeRevision"]["status"], "DONE", "{answer}");
         // What Sam did there is told to Alex here, and the other way round.
         for (events, kind) in [(&mut events, "REVISION_PROPOSED"), (&mut there, "REVISION_PROPOSED")] {
             let told = tokio::time::timeout(PATIENCE, events.next()).await.expect("no bell rang");

@@ -228,8 +228,12 @@ impl TestApp {
 
     /// Sends a GraphQL request and returns the whole answer, errors included.
     pub async fn raw(&self, token: Option<&str>, query: &str, variables: Value) -> Value {
-        let mut request =
-            self.http.post(format!("{}/graphql", self.url)).header("Content-Type", "application/json");
+        self.raw_at(&self.url, token, query, variables).await
+    }
+
+    /// As [`TestApp::raw`], to another process that serves.
+    pub async fn raw_at(&self, url: &str, token: Option<&str>, query: &str, variables: Value) -> Value {
+        let mut request = self.http.post(format!("{url}/graphql")).header("Content-Type", "application/json");
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }

@@ -8,7 +8,7 @@ use crate::domain::retention::Keep;
 use crate::ids::SceneId;
 use crate::store;
 use crate::store::types::Ts;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,8 +30,8 @@ const AT_MOST: Duration = Duration::from_secs(30);
 
 /// One kind of what is forgotten, or ends by itself.
 struct Kind {
-    /// What is older goes.
-    before: Timestamp,
+    /// How long it is kept, from the instant by which it is found.
+    kept: SignedDuration,
     /// Rows per transaction.
     batch: u16,
     /// Takes up to so many rows that are older, the oldest first, and says how many it took.
@@ -39,33 +39,30 @@ struct Kind {
 }
 
 /// Everything that is forgotten, or ends by itself.
-fn kinds(now: Timestamp, keep: Keep) -> Vec<Kind> {
-    let small = |before, take| Kind { before, batch: BATCH, take };
+fn kinds(keep: Keep) -> Vec<Kind> {
+    const UNTIL_THEN: SignedDuration = SignedDuration::ZERO;
+    let small = |kept, take| Kind { kept, batch: BATCH, take };
     let mut kinds = vec![
-        small(now - KEY_LIFE, |tx, before, most| Ok(store::idempotency::forget(tx.db, before, most)?)),
-        small(now, |tx, now, most| Ok(store::idempotency::forget_secrets(tx.db, now, most)?)),
-        small(now - REQUESTS_KEPT, |tx, before, most| {
-            Ok(store::address_request::forget(tx.db, before, most)?)
-        }),
-        small(now, |tx, now, most| Ok(store::page_token::forget(tx.db, now, most)?)),
-        small(now - SESSION_LIFE, |tx, since, most| {
-            Ok(store::session::end_old(tx.db, since, most, tx.ts())?)
-        }),
-        small(now, |tx, now, most| Ok(store::session::forget_tokens(tx.db, now, most)?)),
-        small(now - SESSIONS_KEPT, |tx, before, most| Ok(store::session::forget(tx.db, before, most)?)),
-        small(now, |tx, now, most| Ok(store::log_in_challenge::forget(tx.db, now, most)?)),
-        small(now, |tx, now, most| Ok(store::passkey::forget_ceremonies(tx.db, now, most)?)),
-        small(now - INVITATIONS_KEPT, forget_invitations),
-        small(now - change::KEPT - CHANGES_KEPT, |tx, before, most| {
+        small(KEY_LIFE, |tx, before, most| Ok(store::idempotency::forget(tx.db, before, most)?)),
+        small(UNTIL_THEN, |tx, now, most| Ok(store::idempotency::forget_secrets(tx.db, now, most)?)),
+        small(REQUESTS_KEPT, |tx, before, most| Ok(store::address_request::forget(tx.db, before, most)?)),
+        small(UNTIL_THEN, |tx, now, most| Ok(store::page_token::forget(tx.db, now, most)?)),
+        small(SESSION_LIFE, |tx, since, most| Ok(store::session::end_old(tx.db, since, most, tx.ts())?)),
+        small(UNTIL_THEN, |tx, now, most| Ok(store::session::forget_tokens(tx.db, now, most)?)),
+        small(SESSIONS_KEPT, |tx, before, most| Ok(store::session::forget(tx.db, before, most)?)),
+        small(UNTIL_THEN, |tx, now, most| Ok(store::log_in_challenge::forget(tx.db, now, most)?)),
+        small(UNTIL_THEN, |tx, now, most| Ok(store::passkey::forget_ceremonies(tx.db, now, most)?)),
+        small(INVITATIONS_KEPT, forget_invitations),
+        small(change::KEPT + CHANGES_KEPT, |tx, before, most| {
             Ok(store::change::forget(tx.db, before, most)?)
         }),
-        small(now - keep.nudges, |tx, before, most| Ok(store::plea::forget(tx.db, before, most)?)),
-        small(now - keep.nudges, |tx, before, most| Ok(store::nudge::forget(tx.db, before, most)?)),
+        small(keep.nudges, |tx, before, most| Ok(store::plea::forget(tx.db, before, most)?)),
+        small(keep.nudges, |tx, before, most| Ok(store::nudge::forget(tx.db, before, most)?)),
         // Their nudges and attempts are told of no longer.
-        small(now - keep.nudges, |tx, before, most| Ok(store::device::forget(tx.db, before, most)?)),
+        small(keep.nudges, |tx, before, most| Ok(store::device::forget(tx.db, before, most)?)),
     ];
     if let Some(kept) = keep.scenes {
-        let large = |take| Kind { before: now - kept, batch: LARGE_BATCH, take };
+        let large = |take| Kind { kept, batch: LARGE_BATCH, take };
         kinds.push(large(|tx, before, most| {
             let old = store::scene::ended_before(tx.db, before, most)?;
             forget_scenes(tx, &old)
@@ -103,18 +100,18 @@ fn forget_invitations(tx: &mut Transaction<'_>, before: Ts, most: i64) -> Result
 /// The last database fault. It keeps no other kind from being forgotten, and what was deleted stays deleted.
 pub async fn sweep(context: &Arc<AppContext>) -> Result<bool, Fault> {
     context.time_guard.look_again();
-    let Some(now) = context.timed_tx(|tx| Ok(tx.now)).await? else { return Ok(true) };
-    let (mut left, mut fault, began) = (kinds(now, context.keep), None, Instant::now());
+    let (mut left, mut fault, began) = (kinds(context.keep), None, Instant::now());
     while !left.is_empty() {
         let mut more = Vec::new();
         for kind in left {
             if began.elapsed() >= AT_MOST {
                 return fault.map_or(Ok(false), Err);
             }
-            let Kind { before, batch, take } = kind;
-            match context.timed_tx(move |tx| take(tx, before.into(), batch.into())).await {
-                Ok(taken) if taken.is_some_and(|taken| taken >= usize::from(batch)) => more.push(kind),
-                Ok(_) => {}
+            let Kind { kept, batch, take } = kind;
+            match context.timed_tx(move |tx| take(tx, (tx.now - kept).into(), batch.into())).await {
+                Ok(None) => return fault.map_or(Ok(true), Err),
+                Ok(Some(taken)) if taken >= usize::from(batch) => more.push(kind),
+                Ok(Some(_)) => {}
                 Err(error) => fault = Some(error),
             }
         }

@@ -1,9 +1,7 @@
 //! Deleting a row looks for what refers to it, in every table that may: without an index, row by row.
 
-use super::{Line, POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, lines};
-use diesel::connection::{Connection, SimpleConnection};
-use diesel::{PgConnection, RunQueryDsl, SqliteConnection, sql_query};
-use diesel_migrations::MigrationHarness;
+use super::Two;
+use crate::support::rows::lines;
 use std::collections::BTreeSet;
 
 /// The columns that refer to another table. No key of ours has two columns.
@@ -21,26 +19,18 @@ const POSTGRES_INDEXED: &str = "SELECT i.indrelid::regclass || '.' || a.attname 
     FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
     WHERE i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) = '(' || a.attname || ' IS NOT NULL)'";
 
-fn without_index(keys: &BTreeSet<String>, indexed: &BTreeSet<String>) -> Vec<String> {
-    keys.difference(indexed).cloned().collect()
-}
-
 #[test]
 fn what_refers_to_another_table_is_found_by_an_index() {
-    let (server, name, url) = crate::support::database::create_database();
-    let mut sqlite = SqliteConnection::establish(":memory:").unwrap();
-    let mut postgres = PgConnection::establish(&url).unwrap();
-    sqlite.run_pending_migrations(SQLITE_MIGRATIONS).unwrap();
-    postgres.run_pending_migrations(POSTGRES_MIGRATIONS).unwrap();
-    let mut on_sqlite = |text: &str| lines(sql_query(text).load::<Line>(&mut sqlite).unwrap());
-    let mut on_postgres = |text: &str| lines(sql_query(text).load::<Line>(&mut postgres).unwrap());
-
-    let keys = on_sqlite(SQLITE_KEYS);
-    assert!(keys.len() > 40 && keys == on_postgres(POSTGRES_KEYS), "{keys:?}");
-    assert_eq!(without_index(&keys, &on_sqlite(SQLITE_INDEXED)), [""; 0], "on SQLite");
-    assert_eq!(without_index(&keys, &on_postgres(POSTGRES_INDEXED)), [""; 0], "on PostgreSQL");
-
-    drop(postgres);
-    let mut admin = PgConnection::establish(&server).unwrap();
-    admin.batch_execute(&format!("DROP DATABASE {name}")).unwrap();
+    let mut two = Two::new();
+    let queries = [(POSTGRES_KEYS, POSTGRES_INDEXED), (SQLITE_KEYS, SQLITE_INDEXED)];
+    let mut all = Vec::new();
+    for (db, (keys, indexed)) in two.databases.iter_mut().zip(queries) {
+        db.migrate().unwrap();
+        let [keys, indexed] = [keys, indexed].map(|query| BTreeSet::from_iter(lines(db, query)));
+        let without: Vec<_> = keys.difference(&indexed).collect();
+        assert_eq!(without, [""; 0]);
+        all.push(keys);
+    }
+    assert!(all[0].len() > 40 && all[0] == all[1], "{all:?}");
+    two.drop();
 }
