@@ -5,7 +5,7 @@ use crate::domain::hand_over::SendResult;
 use crate::domain::nudge::AttemptOutcome;
 use crate::ids::DeviceId;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Hand-overs without an answer in a row that open a provider's circuit.
 const FAILURES_MAX: u32 = 8;
@@ -30,7 +30,7 @@ const LOOK: SignedDuration = SignedDuration::from_mins(1);
 /// The circuits of all providers: push services and the mail server, by their lane.
 #[derive(Debug, Default)]
 pub struct Circuits {
-    by_lane: HashMap<String, Circuit>,
+    by_lane: BTreeMap<String, Circuit>,
     /// When `forget` last checked all circuits.
     looked: Option<Timestamp>,
 }
@@ -152,7 +152,10 @@ impl Circuits {
         }
         self.looked = Some(now);
         let over = |circuit: &mut Circuit| circuit.open_until.is_some_and(|until| until + KEPT <= now);
-        self.by_lane.extract_if(|_, circuit| over(circuit)).filter_map(|(_, circuit)| circuit.class).collect()
+        self.by_lane
+            .extract_if(.., |_, circuit| over(circuit))
+            .filter_map(|(_, circuit)| circuit.class)
+            .collect()
     }
 
     /// Notes what a hand-over to a device showed about its provider; None as device: it was a mail.

@@ -13,7 +13,7 @@ use crate::domain::nudge::AttemptOutcome;
 use crate::ids::{DeviceId, NudgeId};
 use crate::metrics::Metrics;
 use jiff::SignedDuration;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{Id, JoinSet};
@@ -108,8 +108,8 @@ pub struct Dispatch {
     metrics: Arc<Metrics>,
     clock: Clock,
     lease: SignedDuration,
-    in_hand: HashMap<Key, InHand>,
-    providers: HashMap<String, Provider>,
+    in_hand: BTreeMap<Key, InHand>,
+    providers: BTreeMap<String, Provider>,
     running: JoinSet<SendResult>,
     tasks: HashMap<Id, Task>,
     finished: Vec<Arc<Finished>>,
@@ -123,8 +123,8 @@ impl Dispatch {
             metrics,
             clock,
             lease,
-            in_hand: HashMap::new(),
-            providers: HashMap::new(),
+            in_hand: BTreeMap::new(),
+            providers: BTreeMap::new(),
             running: JoinSet::new(),
             tasks: HashMap::new(),
             finished: Vec::new(),

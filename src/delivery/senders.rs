@@ -5,8 +5,12 @@ use super::{mail, web_push};
 use crate::actions::nudges::claim::{Payload, Ready};
 use crate::domain::hand_over::SendResult;
 use crate::domain::nudge::AttemptOutcome;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What stands in for the providers: told of each message and which of its targets it goes to, it says what came of it.
+pub type StandIn = Box<dyn Fn(&Ready, usize, Timestamp) -> BoxFuture<'static, SendResult> + Send + Sync>;
 
 /// The senders, one per channel, and the circuits of their providers.
 pub struct Senders {
@@ -14,17 +18,28 @@ pub struct Senders {
     pub push: web_push::PushSender,
     /// E-mail.
     pub mail: mail::MailSender,
+    stand_in: Option<StandIn>,
     circuits: Mutex<Circuits>,
 }
 
 impl Senders {
     /// Both senders, with no circuit open.
     pub fn new(push: web_push::PushSender, mail: mail::MailSender) -> Self {
-        Self { push, mail, circuits: Mutex::default() }
+        Self { push, mail, stand_in: None, circuits: Mutex::default() }
+    }
+
+    /// The same with something in place of all providers, for simulations: nothing leaves the process.
+    #[must_use]
+    pub fn with_stand_in(mut self, stand_in: StandIn) -> Self {
+        self.stand_in = Some(stand_in);
+        self
     }
 
     /// Hands a nudge to one of its targets.
     pub(super) async fn send(&self, ready: &Ready, index: usize, now: Timestamp) -> SendResult {
+        if let Some(stand_in) = &self.stand_in {
+            return stand_in(ready, index, now).await;
+        }
         match &ready.payload {
             Payload::Push { targets, letter, answers } => match targets.get(index) {
                 Some(target) => self.push.send(&ready.nudge, target, (letter, *answers), now).await,

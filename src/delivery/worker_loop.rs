@@ -129,6 +129,7 @@ impl<'a> WorkerLoop<'a> {
     pub async fn until_stopped(mut self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = self.worker.context.planned.notified() => {
                     self.look_at = Instant::now();
@@ -178,6 +179,7 @@ impl<'a> WorkerLoop<'a> {
         }
         let wake = self.wake_at();
         tokio::select! {
+            biased;
             result = under_way(&mut self.pass) => self.passed(result)?,
             () = self.dispatch.ended() => {}
             () = tokio::time::sleep_until(wake) => {}

@@ -134,6 +134,8 @@ pub struct Facts<'a> {
     pub alert_allowed: bool,
     /// Whether the partner reached out for the check-in (R18).
     pub reached_out: bool,
+    /// Whether the check-in was put off since it was planned: another one takes its place.
+    pub put_off: bool,
     /// Whether a later rung of the ladder is due as well, or was sent (R21).
     pub later_rung_due: bool,
     /// Whether the subject was asked by mail already, for lack of a device: a second mail would be too much.
@@ -185,6 +187,7 @@ fn move_to(facts: &Facts<'_>, from: Timestamp, too_late: DropReason) -> Verdict 
 fn unwanted(facts: &Facts<'_>) -> Option<DropReason> {
     let settled = facts.state != CheckInState::Unanswered;
     match facts.reason {
+        Reason::CheckIn(_) if facts.put_off => Some(DropReason::Superseded),
         Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain) if settled => Some(DropReason::Settled),
         Reason::CheckIn(Rung::Ask | Rung::Email | Rung::AskAgain) if facts.later_rung_due => {
             Some(DropReason::Superseded)

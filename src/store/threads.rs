@@ -5,7 +5,7 @@ use crate::store::crew::{Crew, Work};
 use crate::store::dialect::Purpose;
 use crate::store::notify::Bell;
 use crate::store::{Db, Failure, Location, StoreError};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// How many threads, each with a connection of its own, work on the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DatabaseThreads {
-    /// Threads that read on SQLite, beside the one that writes.
+    /// Threads that read on SQLite, beside the one that writes. 0: there is no thread at all, and whoever asks does the work
+    /// meanwhile, so that a simulation runs again as it ran.
     pub sqlite_readers: usize,
     /// Threads that read and write on PostgreSQL.
     pub postgres: usize,
@@ -41,11 +42,20 @@ struct DbThreads {
     metrics: Arc<Metrics>,
 }
 
+/// Who does the work.
+#[derive(Clone)]
+enum Hands {
+    /// Threads.
+    Threads(DbThreads),
+    /// Whoever asks, on one connection.
+    Asker(Arc<Mutex<Db>>),
+}
+
 /// The database, as other modules use it. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    readers: DbThreads,
-    writers: DbThreads,
+    readers: Hands,
+    writers: Hands,
     bell: Option<Arc<Bell>>,
     backend: &'static str,
 }
@@ -76,14 +86,18 @@ impl Store {
         threads: DatabaseThreads,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, StoreError> {
+        let start = |count| DbThreads::start(location, count, threads.answer_within, metrics);
         let (readers, writers) = match location {
+            Location::Sqlite(_) if threads.sqlite_readers == 0 => {
+                let asker = Hands::Asker(Arc::new(Mutex::new(Db::open(location)?)));
+                (asker.clone(), asker)
+            }
             // SQLite has one writer; more would only wait for each other.
-            Location::Sqlite(_) => (
-                DbThreads::start(location, threads.sqlite_readers, threads.answer_within, metrics)?,
-                DbThreads::start(location, 1, threads.answer_within, metrics)?,
-            ),
+            Location::Sqlite(_) => {
+                (Hands::Threads(start(threads.sqlite_readers)?), Hands::Threads(start(1)?))
+            }
             Location::Postgres(_) => {
-                let threads = DbThreads::start(location, threads.postgres, threads.answer_within, metrics)?;
+                let threads = Hands::Threads(start(threads.postgres)?);
                 (threads.clone(), threads)
             }
         };
@@ -165,6 +179,19 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         self.readers.run(|db| db.transact(Purpose::Look, work)).await
+    }
+}
+
+impl Hands {
+    async fn run<T, E>(&self, work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        match self {
+            Self::Threads(threads) => threads.run(work).await,
+            Self::Asker(db) => work(&mut db.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
     }
 }
 

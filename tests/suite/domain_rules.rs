@@ -286,6 +286,7 @@ fn facts(reason: Reason, recipient: &Reach) -> Facts<'_> {
         alert_allowed: true,
         reached_out: false,
         heard_from: false,
+        put_off: false,
         later_rung_due: false,
         asked_by_mail: false,
     }
@@ -332,6 +333,10 @@ fn r16_each_fact_stops_the_nudges_that_it_is_about_and_no_others() {
         );
     }
     assert_eq!(dropped(|facts| facts.subject_paused = true), [(TELL_PARTNER, Paused)]);
+    assert_eq!(
+        dropped(|facts| facts.put_off = true),
+        [(ASK, Superseded), (EMAIL, Superseded), (ASK_AGAIN, Superseded), (TELL_PARTNER, Superseded)]
+    );
     // R10, R12.
     assert_eq!(dropped(|facts| facts.alert_allowed = false), [(TELL_PARTNER, NotConsented)]);
     assert_eq!(dropped(|facts| facts.linked = false), [(TELL_PARTNER, LinkEnded), (REACH_OUT, LinkEnded)]);

@@ -134,6 +134,8 @@ impl<'a> Reminder<'a> {
             linked: schedule.linked,
             alert_allowed: self.standing_alert().is_some(),
             reached_out: context.reached_out(schedule, self.reason),
+            // It was dropped then. A wrong clock may have had it wait again (R38).
+            put_off: row.round != schedule.check_in.round,
             later_rung_due: context.siblings(row).any(|other| self.gives_way_to(other)),
             asked_by_mail: context.siblings(row).any(|other| {
                 other.kind.rung() == Some(Rung::Ask)
