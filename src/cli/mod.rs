@@ -106,7 +106,7 @@ fn migrate(config: &Config) -> Result<(), StartError> {
             .map(drop)
             .map_err(StartError::from)
     })?;
-    tracing::info!("the {} schema is up to date", config.database.backend());
+    tracing::info!("the schema is up to date on {}", config.database.backend());
     Ok(())
 }
 

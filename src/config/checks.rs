@@ -76,11 +76,16 @@ pub(super) fn trial_defaults(
         return Ok(());
     };
     // Anywhere in it: there are more ways to write a password than before the host.
-    if let Location::Postgres(url) = database
-        && url.contains(TRIAL_PASSWORD)
-    {
+    let urls = match database {
+        Location::Sqlite(_) => vec![],
+        Location::Postgres(url) => vec![("database_url", url)],
+        Location::Pooled { pooler, direct } => {
+            vec![("database_url", pooler), ("database_direct_url", direct)]
+        }
+    };
+    if let Some((field, _)) = urls.into_iter().find(|(_, url)| url.contains(TRIAL_PASSWORD)) {
         let sentence = "its password is that of docker-compose.yml, which everybody knows; set another one";
-        return Err(wrong("database_url", sentence));
+        return Err(wrong(field, sentence));
     }
     let host = mail.host_str().unwrap_or_default().to_ascii_lowercase();
     let first = host.split('.').next().unwrap_or_default();
@@ -124,6 +129,9 @@ mod tests {
         );
         let real = "smtps://user:password@mail.example.org";
         assert_eq!(refused(&known, real, true).as_deref(), Some("database_url"));
+        let pooled = Location::parse("postgres://u@pooler:6432/evenkeel").unwrap().pooled(&known).unwrap();
+        let mail = SecretString::from(real.to_owned());
+        assert_eq!(trial_defaults(&pooled, Some(&mail), true).unwrap_err().field, "database_direct_url");
         assert_eq!(refused(own, url, true).as_deref(), Some("smtp_url"));
         assert_eq!(refused(own, "smtp://localhost:1025", true).as_deref(), Some("smtp_url"));
         assert_eq!(refused(own, "smtp://mailhog.care.svc?tls=none", true).as_deref(), Some("smtp_url"));

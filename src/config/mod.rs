@@ -56,10 +56,11 @@ pub struct Config {
     pub cors_origins: Vec<Url>,
     /// `EVENKEEL_DATA_DIR`: database, keys and outbox; default `data`.
     pub data_dir: PathBuf,
-    /// `DATABASE_URL` (or `EVENKEEL_DATABASE_URL`): default SQLite in the data folder.
+    /// `DATABASE_URL` (or `EVENKEEL_DATABASE_URL`): default SQLite in the data folder. `EVENKEEL_DATABASE_DIRECT_URL`: if
+    /// that URL leads to a transaction pooler, the way past it.
     pub database: Location,
     /// How many threads work on the database. `EVENKEEL_DATABASE_CONNECTIONS`: those of PostgreSQL, 2 to 200, default 12,
-    /// each with a connection; two more connections tell and hear of news.
+    /// each with a connection; two more connections, past a pooler, tell and hear of news.
     pub database_threads: DatabaseThreads,
     /// `EVENKEEL_MASTER_KEY`: the master key, 32 bytes in base64url, followed by the one before it until `keys rotate`
     /// is done. Or `EVENKEEL_MASTER_KEY_COMMAND`: a shell command that prints the same. Default: a file in the key

@@ -39,6 +39,8 @@ pub(super) struct Written {
     #[serde(skip_serializing)]
     database_url: Option<SecretString>,
     #[serde(skip_serializing)]
+    database_direct_url: Option<SecretString>,
+    #[serde(skip_serializing)]
     master_key: Option<SecretString>,
     #[serde(skip_serializing)]
     master_key_command: Option<SecretString>,
@@ -100,6 +102,7 @@ impl Default for Written {
             cors_origins: Vec::new(),
             data_dir: PathBuf::from("data"),
             database_url: None,
+            database_direct_url: None,
             master_key: None,
             master_key_command: None,
             smtp_url: None,
@@ -170,11 +173,17 @@ impl Config {
 impl Written {
     /// Where the data lives; by default in the data folder.
     fn database(&self) -> Result<Location, ConfigError> {
-        match &self.database_url {
+        let database = match &self.database_url {
             Some(url) => {
-                Location::parse(url.expose_secret()).map_err(|sentence| wrong("database_url", sentence))
+                Location::parse(url.expose_secret()).map_err(|sentence| wrong("database_url", sentence))?
             }
-            None => Ok(Location::Sqlite(self.data_dir.join("evenkeel.db").display().to_string())),
+            None => Location::Sqlite(self.data_dir.join("evenkeel.db").display().to_string()),
+        };
+        match &self.database_direct_url {
+            Some(direct) => database
+                .pooled(direct.expose_secret())
+                .map_err(|sentence| wrong("database_direct_url", sentence)),
+            None => Ok(database),
         }
     }
 
@@ -407,6 +416,16 @@ mod tests {
             ("databse_url = 'sqlite:x'", "databse_url"),
             ("database_url = 'mysql://x'", "database_url"),
             ("database_url = 'postgre://x'", "database_url"),
+            ("database_direct_url = 'postgres://u@h/name'", "database_direct_url"),
+            ("database_url = 'sqlite:x'\ndatabase_direct_url = 'postgres://u@h/name'", "database_direct_url"),
+            (
+                "database_url = 'postgres://u@h/name'\ndatabase_direct_url = 'postgres://u@h/name'",
+                "database_direct_url",
+            ),
+            ("database_url = 'postgres://u@h/name'\ndatabase_direct_url = 'sqlite:x'", "database_direct_url"),
+            ("database_url = 'postgres://u@h/name'\ndatabase_direct_url = 'h:5432'", "database_direct_url"),
+            ("database_url = 'postgres://u@h/name'\ndatabase_direct_url = true", "database_direct_url"),
+            ("database_url = 'x'\ndatabase_direct_url = 'postgres://u@h/name'", "database_url"),
             ("smtp_url = 'mail.example.org'", "smtp_url"),
             ("mail_from = 'nobody'", "mail_from"),
             ("push_contact = 'ftp://x.org'", "push_contact"),
@@ -451,6 +470,22 @@ mod tests {
             let error = read(toml).unwrap_err();
             assert_eq!(error.field, field, "{toml}: {error}");
         }
+    }
+
+    #[test]
+    fn a_direct_url_says_that_the_other_leads_to_a_pooler() {
+        let toml =
+            "database_url = 'postgres://u@pooler:6432/name'\ndatabase_direct_url = 'postgres://u@h/name'";
+        let database = read(toml).unwrap().database;
+        assert!(
+            database
+                == Location::Postgres("postgres://u@pooler:6432/name".to_owned())
+                    .pooled("postgres://u@h/name")
+                    .unwrap()
+        );
+        assert_eq!(database.direct(), Location::Postgres("postgres://u@h/name".to_owned()));
+        let refused = read("database_direct_url = 'postgres://u@h/name'").unwrap_err().sentence;
+        assert!(refused.contains("SQLite"), "{refused}");
     }
 
     #[test]
@@ -506,6 +541,8 @@ mod tests {
             "smtp_url = 'smtps://user:hunter2@mail",
             "public_url = 'http://u:hunter2@[x'",
             "database_url = 'postgres://u:hunter2/x@localhost/db'",
+            "database_url = 'postgres://h/db'\ndatabase_direct_url = 'postgres://u:hunter2/x@localhost/db'",
+            "database_direct_url = ['hunter2']",
             "master_key = 'hunter2'",
             "master_key = ['hunter2']",
             "master_key_command = { run = 'hunter2' }",

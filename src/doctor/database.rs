@@ -6,7 +6,7 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::clock_doubt::{self as doubt, ClockWatch, DATABASE_MAX, Readings, ahead};
-use crate::store::{Db, Location, StoreError, checkup, clock_mark, house_secret};
+use crate::store::{Db, Location, Pooling, StoreError, checkup, clock_mark, house_secret, pooler};
 use crate::vault::key_ring::KeyRing;
 use crate::vault::keys::Keys;
 use crate::vault::{Vault, VaultError};
@@ -47,12 +47,40 @@ fn look(location: &Location, key_ring: Option<&Arc<KeyRing>>) -> Vec<Finding> {
         let sentence = format!("there is none at {path} yet; evenkeel migrate makes it");
         return vec![Finding::fail(PART, sentence)];
     }
-    let mut db = match Db::open(location) {
+    let mut db = match Db::open(&location.direct()) {
         Ok(db) => db,
         Err(error) => return vec![Finding::fail(PART, format!("it does not open: {error}"))],
     };
-    look_inside(&mut db, location.backend(), key_ring)
-        .unwrap_or_else(|error| vec![Finding::fail(PART, format!("it does not answer: {error}"))])
+    if let Err(StoreError::Misdirected(sentence)) = pooler::refuse_unnamed(&mut db, location) {
+        return vec![Finding::fail(PART, sentence)];
+    }
+    let mut findings =
+        look_inside(&mut db, location.backend(), key_ring).unwrap_or_else(|error| vec![unanswered(error)]);
+    findings.extend(through_pooler(&mut db, location));
+    findings
+}
+
+fn unanswered(error: StoreError) -> Finding {
+    match pooler::explained(error) {
+        StoreError::Misdirected(sentence) => Finding::fail(PART, sentence),
+        error => Finding::fail(PART, format!("it does not answer: {error}")),
+    }
+}
+
+/// Whether the pooler, if the settings name one, leads to the same database.
+fn through_pooler(direct: &mut Db, location: &Location) -> Option<Finding> {
+    if location.pooling() == Pooling::Off {
+        return None;
+    }
+    Some(match pooler::refuse_other_database(direct, location) {
+        Ok(()) => Finding::ok(
+            "pooler",
+            "database_url leads through it to the same database; database_direct_url leads past it, for migrations and \
+             notifications",
+        ),
+        Err(StoreError::Misdirected(sentence)) => Finding::fail("pooler", sentence),
+        Err(error) => Finding::fail("pooler", format!("database_url leads to none that answers: {error}")),
+    })
 }
 
 fn look_inside(

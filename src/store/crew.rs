@@ -72,7 +72,7 @@ impl Crew {
             posts.push(crew.man(Some(Db::open(location)?))?);
         }
         // A file does not fall silent.
-        if matches!(location, Location::Postgres(_)) {
+        if location.is_postgres() {
             let crew = Arc::downgrade(&crew);
             spawn("database-watch", move || watch(&crew, posts, answer_within))?;
         }

@@ -24,6 +24,9 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("migration: {0}")]
     Migration(String),
+    /// The settings' URLs do not lead where they should; the sentence names the setting.
+    #[error("{0}")]
+    Misdirected(&'static str),
     /// The time-out for a free thread passed; nothing was done.
     #[error("the database did not come to this work in time")]
     Busy,

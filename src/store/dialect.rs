@@ -1,15 +1,18 @@
 //! Everything that differs between the two backends: opening, migrating, transactions, locks.
 
+use super::location::with_defaults;
 use super::types::{Ts, sql};
-use super::{Db, Failure, Location, StoreError};
+use super::{Db, Failure, Location, Pooling, StoreError};
 use crate::domain::hand_over::LEASE_MAX;
 use crate::domain::lane::Share;
 use crate::ids::{AccountId, NudgeId, Uid};
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::ConnectionError;
+use diesel::connection::{AnsiTransactionManager, CacheSize, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use jiff::{SignedDuration, Timestamp};
+use std::sync::LazyLock;
 
 /// PostgreSQL's migrations.
 pub const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -33,12 +36,25 @@ const TRIES: usize = 4;
 /// It runs again only so soon after its first begin: a caller waits, and a connection is given up that seems to be silent. One
 /// that ended in a deadlock has waited for the server's `deadlock_timeout`, 1 s unless it was changed.
 const AGAIN_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
-/// What a connection to PostgreSQL begins with. A statement ends before its connection is given up, and a transaction whose
-/// client fell silent lets go of its locks; a connection that waits for work stays open (its setting is there since version
-/// 14). Nothing is compiled, since no statement runs for long: the look at the lanes took 24 ms beside 100,000 due nudges, of
-/// which compiling it took 16.
-const ON_OPEN: &str = "SET jit = off; SET statement_timeout = '15s'; SET idle_in_transaction_session_timeout = '30s'; \
-    SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'";
+/// What holds for each statement on PostgreSQL. It ends before its connection is given up, and a transaction whose client
+/// fell silent lets go of its locks. Nothing is compiled, since no statement runs for long: the look at the lanes took 24 ms
+/// beside 100,000 due nudges, of which compiling it took 16.
+const SETTINGS: [(&str, &str); 3] =
+    [("jit", "off"), ("statement_timeout", "15s"), ("idle_in_transaction_session_timeout", "30s")];
+/// What a connection to PostgreSQL begins with. One that waits for work stays open (its setting is there since version 14).
+static ON_OPEN: LazyLock<String> = LazyLock::new(|| {
+    let stays = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'";
+    SETTINGS.map(|(name, value)| format!("SET {name} = '{value}'; ")).concat() + stays
+});
+/// What a transaction behind a pooler goes on with, in the same message: the session has other clients before and after it.
+static ON_BEGIN: LazyLock<String> =
+    LazyLock::new(|| SETTINGS.map(|(name, value)| format!("; SET LOCAL {name} = '{value}'")).concat());
+/// How often a connection to a pooler is opened anew; see [`open_pooled`].
+const OPEN_TRIES: usize = 20;
+/// Fails unless the session can write: a server that was demoted by a fail-over still answers. One message, which a
+/// transaction pooler takes as one transaction.
+const WRITABLE: &str = "DO $$BEGIN IF current_setting('transaction_read_only') = 'on' \
+    THEN RAISE read_only_sql_transaction; END IF; END$$";
 /// The seed of the hash that makes an advisory lock of a recipient. The number is arbitrary.
 const RECIPIENTS: &str = "7315003";
 
@@ -102,9 +118,12 @@ impl Db {
     pub fn open(location: &Location) -> Result<Self, StoreError> {
         match location {
             Location::Postgres(url) => {
-                let mut connection = PgConnection::establish(&super::location::with_defaults(url))?;
-                connection.batch_execute(ON_OPEN)?;
+                let mut connection = PgConnection::establish(&with_defaults(url, Pooling::Off))?;
+                connection.batch_execute(&ON_OPEN)?;
                 Ok(Self::Postgres(connection))
+            }
+            Location::Pooled { pooler, .. } => {
+                Ok(Self::Postgres(open_pooled(&with_defaults(pooler, Pooling::Transaction))?))
             }
             Location::Sqlite(path) => {
                 let mut connection = SqliteConnection::establish(path)?;
@@ -119,7 +138,8 @@ impl Db {
         }
     }
 
-    /// Brings the schema up to date. Several processes may start at once: one migrates, the others wait.
+    /// Brings the schema up to date. Several processes may start at once: one migrates, the others wait. The connection must
+    /// not lead through a pooler, where the lock would be somebody else's.
     pub fn migrate(&mut self) -> Result<(), StoreError> {
         let failed =
             |error: Box<dyn std::error::Error + Send + Sync>| StoreError::Migration(error.to_string());
@@ -131,7 +151,7 @@ impl Db {
                 ))?;
                 let migrated = connection.run_pending_migrations(POSTGRES_MIGRATIONS).map(drop);
                 connection
-                    .batch_execute(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK}); {ON_OPEN}"))?;
+                    .batch_execute(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK}); {}", *ON_OPEN))?;
                 migrated.map_err(failed)
             }
             // SQLite has one writer: a second process waits, and then finds nothing to do.
@@ -146,21 +166,16 @@ impl Db {
         self.batch_execute("SELECT 1")
     }
 
-    /// Whether the connection still answers, and can be written to: a server that was demoted by a fail-over answers, and
-    /// refuses every write for as long as one stays with it.
+    /// Whether the connection still answers, and can be written to: a demoted server refuses every write for as long as one
+    /// stays with it.
     pub(super) fn is_sound(&mut self) -> bool {
         match self {
             Self::Sqlite(connection) => connection.batch_execute("SELECT 1").is_ok(),
-            Self::Postgres(connection) => {
-                let writable = diesel::dsl::sql::<diesel::sql_types::Bool>(
-                    "current_setting('transaction_read_only') = 'off'",
-                );
-                diesel::select(writable).get_result(connection).unwrap_or(false)
-            }
+            Self::Postgres(connection) => connection.batch_execute(WRITABLE).is_ok(),
         }
     }
 
-    fn begin(&mut self, purpose: Purpose) -> Result<(), StoreError> {
+    fn begin(&mut self, pooling: Pooling, purpose: Purpose) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(connection) => Ok(AnsiTransactionManager::begin_transaction_sql(
                 connection,
@@ -170,25 +185,39 @@ impl Db {
                 },
             )?),
             Self::Postgres(connection) => {
+                let settings = match pooling {
+                    Pooling::Off => "",
+                    Pooling::Transaction => &ON_BEGIN,
+                };
                 let begin = match purpose {
                     Purpose::Look => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
                     Purpose::Write => "BEGIN",
-                    Purpose::WriteAlone => return begin_alone(connection),
+                    Purpose::WriteAlone => return begin_alone(connection, settings),
                 };
-                Ok(AnsiTransactionManager::begin_transaction_sql(connection, begin)?)
+                Ok(AnsiTransactionManager::begin_transaction_sql(connection, &format!("{begin}{settings}"))?)
             }
         }
     }
 
-    /// Runs a transaction: commits if `work` returns `Ok`, else rolls back. Writes are `BEGIN IMMEDIATE` on SQLite, so
-    /// that no lock upgrade fails half way; they are always alone there.
+    /// Runs a transaction on a connection without a pooler; see [`Db::transact_by`].
     pub(crate) fn transact<T, E: From<StoreError>>(
         &mut self,
         purpose: Purpose,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.transact_by(Pooling::Off, purpose, work)
+    }
+
+    /// Runs a transaction: commits if `work` returns `Ok`, else rolls back. Writes are `BEGIN IMMEDIATE` on SQLite, so
+    /// that no lock upgrade fails half way; they are always alone there.
+    pub(super) fn transact_by<T, E: From<StoreError>>(
+        &mut self,
+        pooling: Pooling,
+        purpose: Purpose,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         type Manager = <Db as Connection>::TransactionManager;
-        self.begin(purpose)?;
+        self.begin(pooling, purpose)?;
         match work(self) {
             Ok(value) => {
                 Manager::commit_transaction(self).map_err(StoreError::from)?;
@@ -203,28 +232,48 @@ impl Db {
 }
 
 impl Db {
-    /// As [`Db::transact`], and again if PostgreSQL undid the transaction for another one's sake.
+    /// As [`Db::transact_by`], and again if PostgreSQL undid the transaction for another one's sake.
     pub(super) fn transact_again<T, E: Failure>(
         &mut self,
+        pooling: Pooling,
         purpose: Purpose,
         work: impl FnOnce(&mut Self) -> Result<T, E> + Clone,
     ) -> Result<T, E> {
         let begun = std::time::Instant::now();
         for _ in 1..TRIES {
-            let done = self.transact(purpose, work.clone());
+            let done = self.transact_by(pooling, purpose, work.clone());
             let undone = done.as_ref().err().and_then(Failure::of_store).is_some_and(StoreError::may_pass);
             if !undone || matches!(self, Self::Sqlite(_)) || begun.elapsed() > AGAIN_WITHIN {
                 return done;
             }
         }
-        self.transact(purpose, work)
+        self.transact_by(pooling, purpose, work)
     }
 }
 
-fn begin_alone(connection: &mut PgConnection) -> Result<(), StoreError> {
+/// Opens a connection to a transaction pooler. Statements have no names there: the next transaction runs in another session,
+/// where a name means something else or nothing.
+///
+/// The client library itself sets time zone and encoding first, each prepared in one round trip and executed in the next. On
+/// a busy pooler these reach two sessions, and the second knows nothing of it; then it tries again.
+fn open_pooled(url: &str) -> Result<PgConnection, StoreError> {
+    let mut tries = 1..OPEN_TRIES;
+    loop {
+        match PgConnection::establish(url) {
+            Err(ConnectionError::CouldntSetupConfiguration(_)) if tries.next().is_some() => {}
+            opened => {
+                let mut connection = opened?;
+                connection.set_prepared_statement_cache_size(CacheSize::Disabled);
+                return Ok(connection);
+            }
+        }
+    }
+}
+
+fn begin_alone(connection: &mut PgConnection, settings: &str) -> Result<(), StoreError> {
     // One message to the server for all of it.
     let begin = format!(
-        "BEGIN; SET LOCAL lock_timeout = '{ALONE_WITHIN}'; LOCK TABLE {KEY_TABLES} IN ACCESS EXCLUSIVE MODE"
+        "BEGIN{settings}; SET LOCAL lock_timeout = '{ALONE_WITHIN}'; LOCK TABLE {KEY_TABLES} IN ACCESS EXCLUSIVE MODE"
     );
     let mut tries = 1..=ALONE_TRIES;
     loop {

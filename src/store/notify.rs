@@ -49,11 +49,11 @@ impl Bell {
     /// # Errors
     /// If its thread cannot be started.
     pub(super) fn start(location: &Location) -> Result<Option<Self>, StoreError> {
-        if !matches!(location, Location::Postgres(_)) {
+        if !location.is_postgres() {
             return Ok(None);
         }
         let bell = Self(Arc::default());
-        let (location, news) = (location.clone(), Arc::clone(&bell.0));
+        let (location, news) = (location.direct(), Arc::clone(&bell.0));
         spawn("database-bell", move || {
             let mut connection = None;
             while let Some(news) = next(&news) {
@@ -127,10 +127,11 @@ fn tell(location: &Location, connection: &mut Option<Db>, news: &News) -> Result
 /// # Errors
 /// If the listener's thread cannot be started.
 pub fn listen(location: &Location, planned: &Arc<Notify>, feeds: &Arc<Feeds>) -> Result<(), StoreError> {
-    if !matches!(location, Location::Postgres(_)) {
+    if !location.is_postgres() {
         return Ok(());
     }
-    let (location, planned, feeds) = (location.clone(), Arc::downgrade(planned), Arc::downgrade(feeds));
+    // A transaction pooler would lend the session that listens to others, and deliver nothing.
+    let (location, planned, feeds) = (location.direct(), Arc::downgrade(planned), Arc::downgrade(feeds));
     let listen = move || {
         while planned.strong_count() > 0 {
             if let Err(error) = hear(&location, &planned, &feeds) {

@@ -4,7 +4,7 @@ use crate::metrics::Metrics;
 use crate::store::crew::{Crew, Work};
 use crate::store::dialect::Purpose;
 use crate::store::notify::Bell;
-use crate::store::{Db, Failure, Location, StoreError};
+use crate::store::{Db, Failure, Location, Pooling, StoreError, pooler};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
@@ -23,8 +23,8 @@ pub struct DatabaseThreads {
     pub sqlite_readers: usize,
     /// Threads that read and write on PostgreSQL.
     pub postgres: usize,
-    /// How long a connection to PostgreSQL may leave its work unanswered before it is given up. The server ends each
-    /// statement earlier than the default.
+    /// How long a connection to PostgreSQL may leave its work unanswered before it is given up; waiting in a pooler counts.
+    /// The server ends each statement earlier than the default.
     pub answer_within: Duration,
 }
 
@@ -58,6 +58,7 @@ pub struct Store {
     writers: Hands,
     bell: Option<Arc<Bell>>,
     backend: &'static str,
+    pooling: Pooling,
 }
 
 impl Store {
@@ -75,9 +76,13 @@ impl Store {
         metrics: Arc<Metrics>,
         read: impl FnOnce(&mut Db) -> Result<T, E>,
     ) -> Result<(Self, T), E> {
-        let mut first = Db::open(location)?;
-        first.migrate()?;
+        let mut first = Db::open(&location.direct())?;
+        pooler::refuse_unnamed(&mut first, location)?;
+        pooler::refuse_other_database(&mut first, location)?;
+        first.migrate().map_err(pooler::explained)?;
         let value = read(&mut first)?;
+        // Two that were both empty differ now.
+        pooler::refuse_other_database(&mut first, location)?;
         Ok((Self::start(location, threads, &metrics)?, value))
     }
 
@@ -96,13 +101,13 @@ impl Store {
             Location::Sqlite(_) => {
                 (Hands::Threads(start(threads.sqlite_readers)?), Hands::Threads(start(1)?))
             }
-            Location::Postgres(_) => {
+            Location::Postgres(_) | Location::Pooled { .. } => {
                 let threads = Hands::Threads(start(threads.postgres)?);
                 (threads.clone(), threads)
             }
         };
         let bell = Bell::start(location)?.map(Arc::new);
-        Ok(Self { readers, writers, bell, backend: location.backend() })
+        Ok(Self { readers, writers, bell, backend: location.backend(), pooling: location.pooling() })
     }
 
     /// By which other processes hear of news; None: they are not told, and look now and then.
@@ -110,12 +115,13 @@ impl Store {
         self.bell.as_ref()
     }
 
-    /// The backend's name.
+    /// The backend's name and the way there.
     pub fn backend(&self) -> &'static str {
         self.backend
     }
 
-    /// Runs queries that only read, without a transaction around them.
+    /// Runs queries that only read, without a transaction around them. Behind a pooler they get one: a statement is prepared
+    /// in one round trip and executed in the next, which reach the same session only within a transaction.
     ///
     /// # Errors
     /// The closure's; [`StoreError::Busy`] if it did not start in time, [`StoreError::Dropped`] if it panicked.
@@ -127,7 +133,10 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.readers.run(work).await
+        match self.pooling {
+            Pooling::Off => self.readers.run(|db, _| work(db)).await,
+            Pooling::Transaction => self.look(work).await,
+        }
     }
 
     /// Runs a write transaction: commits if the closure returns `Ok`, else rolls back. The closure is not async, so
@@ -162,7 +171,10 @@ impl Store {
         T: Send + 'static,
         E: Failure + Send + 'static,
     {
-        let write = move |db: &mut Db| db.transact_again(purpose, work).inspect(saved);
+        let pooling = self.pooling;
+        let write = move |db: &mut Db, lost: &CancellationToken| {
+            db.transact_again(pooling, purpose, unless_lost(lost.clone(), work)).inspect(saved)
+        };
         self.writers.run(write).await
     }
 
@@ -178,19 +190,42 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.readers.run(|db| db.transact(Purpose::Look, work)).await
+        let pooling = self.pooling;
+        self.readers.run(move |db, _| db.transact_by(pooling, Purpose::Look, work)).await
+    }
+}
+
+/// The work of a transaction that is rolled back if its caller was told meanwhile that it is lost. A connection that fell
+/// silent may come back, above all if a pooler let it wait: what was claimed then would be held by nobody.
+fn unless_lost<T, E: From<StoreError>>(
+    lost: CancellationToken,
+    work: impl FnOnce(&mut Db) -> Result<T, E> + Clone,
+) -> impl FnOnce(&mut Db) -> Result<T, E> + Clone {
+    let still = move || if lost.is_cancelled() { Err(StoreError::Silent) } else { Ok(()) };
+    move |db| {
+        still()?;
+        let done = work(db)?;
+        still()?;
+        Ok(done)
     }
 }
 
 impl Hands {
-    async fn run<T, E>(&self, work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    /// Has the work done, which is told by the token that its caller has been told that it is lost.
+    async fn run<T, E>(
+        &self,
+        work: impl FnOnce(&mut Db, &CancellationToken) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
         match self {
             Self::Threads(threads) => threads.run(work).await,
-            Self::Asker(db) => work(&mut db.lock().unwrap_or_else(PoisonError::into_inner)),
+            Self::Asker(db) => {
+                let db = &mut db.lock().unwrap_or_else(PoisonError::into_inner);
+                work(db, &CancellationToken::new())
+            }
         }
     }
 }
@@ -207,7 +242,10 @@ impl DbThreads {
         Ok(Self { sender, room: Arc::new(Semaphore::new(QUEUE)), metrics: Arc::clone(metrics) })
     }
 
-    async fn run<T, E>(&self, work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    async fn run<T, E>(
+        &self,
+        work: impl FnOnce(&mut Db, &CancellationToken) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
@@ -220,16 +258,17 @@ impl DbThreads {
         };
         let (reply, answer) = oneshot::channel();
         let metrics = Arc::clone(&self.metrics);
+        let lost = CancellationToken::new();
+        let theirs = lost.clone();
         let run = Box::new(move |db: &mut Db| {
             metrics.database_waited(asked.elapsed());
-            let result = work(db);
+            let result = work(db, &theirs);
             let sound = result.is_ok();
             drop(room);
             // A caller that went away needs no answer; its work is done all the same.
             let _ = reply.send(result);
             sound
         });
-        let lost = CancellationToken::new();
         let work = Work { run, lost: lost.clone() };
         self.sender.send(work).map_err(|_| E::from(StoreError::Dropped))?;
         tokio::select! {

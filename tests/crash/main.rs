@@ -2,6 +2,8 @@
 
 #[path = "../support/chance.rs"]
 mod chance;
+#[path = "../support/cluster.rs"]
+mod cluster;
 mod erasing;
 mod processes;
 #[path = "../support/receivers.rs"]
@@ -12,6 +14,7 @@ mod seed;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chance::chance;
+use cluster::Cluster;
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::prelude::*;
 use evenkeel::actions::check_ins::check_in;
@@ -32,7 +35,7 @@ use evenkeel::store::schema::nudges;
 use evenkeel::store::{Db, Location, StoreError};
 use evenkeel::vault::keys::Keys;
 use jiff::SignedDuration;
-use processes::{Cluster, Processes};
+use processes::Processes;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};

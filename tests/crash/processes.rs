@@ -1,66 +1,11 @@
-//! Real processes of the service, killed and started again, and a PostgreSQL server of their own that can crash.
+//! The processes of a service, which are killed and started again.
 
 use evenkeel::config::Config;
 use secrecy::ExposeSecret;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-
-/// Prints the server's URL, then lets the server crash once for every line that it reads.
-const OBEY: &str = r#"
-    echo "$EVENKEEL_TEST_POSTGRES"
-    while read -r _; do "$EVENKEEL_TEST_POSTGRES_CRASH" && echo "it is back"; done
-"#;
-
-/// A PostgreSQL server that is gone with the test, however the test ends: it lives as long as a pipe to this process.
-pub struct Cluster {
-    script: Child,
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-    /// Where it is.
-    pub url: String,
-}
-
-impl Cluster {
-    /// Starts a server.
-    pub fn start() -> Self {
-        let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/with-postgres"))
-            .args(["sh", "-c", OBEY])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let orders = script.stdin.take();
-        let answers = BufReader::new(script.stdout.take().unwrap());
-        let mut cluster = Self { script, orders, answers, url: String::new() };
-        cluster.url = cluster.answer();
-        // What was committed survives a crash of the server (though, for speed, not one of the machine).
-        super::execute_on(&cluster.url, "ALTER DATABASE postgres SET synchronous_commit = on");
-        cluster
-    }
-
-    /// Lets the server crash, and returns when it takes connections again.
-    pub fn crash(&mut self) {
-        writeln!(self.orders.as_mut().unwrap(), "crash").unwrap();
-        assert_eq!(self.answer(), "it is back");
-    }
-
-    fn answer(&mut self) -> String {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        drop(self.orders.take());
-        // A script that failed has said so itself.
-        let _ = self.script.wait();
-    }
-}
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 
 /// The processes of one service, which share its settings.
 pub struct Processes {

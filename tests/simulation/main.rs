@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use world::Template;
 
 /// How many runs there usually are.
-const USUAL: u64 = 24;
+const USUAL: u64 = 20;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable)

@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 /// What `doctor` prints, line by line, and whether it ends with success.
-async fn doctor(app: &TestApp, settings: &[(&str, &str)], arguments: &[&str]) -> (bool, Vec<String>) {
+pub async fn doctor(app: &TestApp, settings: &[(&str, &str)], arguments: &[&str]) -> (bool, Vec<String>) {
     let mut command = app.program(&["doctor"]);
     command
         .args(arguments)
@@ -31,7 +31,7 @@ async fn doctor(app: &TestApp, settings: &[(&str, &str)], arguments: &[&str]) ->
 }
 
 /// The one line that begins like this, such as `FAIL  mail`.
-fn line<'a>(lines: &'a [String], start: &str) -> &'a str {
+pub fn line<'a>(lines: &'a [String], start: &str) -> &'a str {
     let found: Vec<_> = lines.iter().filter(|line| line.starts_with(start)).collect();
     assert_eq!(found.len(), 1, "{start} in {lines:#?}");
     found[0]
@@ -140,7 +140,7 @@ on_both_databases! {
         change("ALTER TABLE kept RENAME TO __diesel_schema_migrations");
         assert!(doctor(&app, &[], &[]).await.0);
         match &app.config.database {
-            Location::Postgres(url) => {
+            Location::Postgres(url) | Location::Pooled { direct: url, .. } => {
                 let (_, name) = url.rsplit_once('/').unwrap();
                 change(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
             }
@@ -157,7 +157,7 @@ on_both_databases! {
         app.install_keys();
         let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let elsewhere = match &app.config.database {
-            Location::Postgres(_) => format!("postgres://evenkeel:hunter2@{nobody}/evenkeel"),
+            Location::Postgres(_) | Location::Pooled { .. } => format!("postgres://evenkeel:hunter2@{nobody}/evenkeel"),
             Location::Sqlite(_) => format!("sqlite:{}", app.config.data_dir.join("other.db").display()),
         };
         let (well, lines) = doctor(&app, &[("DATABASE_URL", &elsewhere)], &[]).await;

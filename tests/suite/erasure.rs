@@ -363,7 +363,7 @@ on_both_databases! {
                 Some(Location::Sqlite(path))
             }
             // Here only the ledger entry arrives: as if the account had been erased after the copy was made.
-            Location::Postgres(_) => {
+            Location::Postgres(_) | Location::Pooled { .. } => {
                 let hash = evenkeel::vault::ledger::account_hash(id.strip_prefix("Account_").unwrap().parse().unwrap());
                 app.app.context.ledger.add(&[hash]).unwrap();
                 None

@@ -49,6 +49,7 @@ mod pages;
 mod partners_view;
 mod patches;
 mod pleas;
+mod pooler;
 mod privacy;
 mod programs;
 mod providers;

@@ -459,7 +459,7 @@ on_both_databases! {
         }
         let hex = match app.config.database {
             Location::Sqlite(_) => "lower(hex(token_hash))",
-            Location::Postgres(_) => "encode(token_hash, 'hex')",
+            Location::Postgres(_) | Location::Pooled { .. } => "encode(token_hash, 'hex')",
         };
         let query = format!("SELECT purpose || ' ' || {hex} AS line FROM page_tokens ORDER BY 1");
         let lines: Vec<Line> = diesel::sql_query(query).load(&mut Db::open(&app.config.database).unwrap()).unwrap();

@@ -86,7 +86,7 @@ on_both_databases! {
         assert_eq!((queue(&app, &url, "due").await, queue(&app, &url, "held").await), (Some(4.0), Some(0.0)),
             "a lease that ended holds nothing");
         let finished = match app.config.database {
-            Location::Postgres(_) => "created_at".to_owned(),
+            Location::Postgres(_) | Location::Pooled { .. } => "created_at".to_owned(),
             Location::Sqlite(_) => app.clock.now().as_microsecond().to_string(),
         };
         tamper(&app, &format!("UPDATE nudges SET state = 'dead', finished_at = {finished}, leased_by = NULL,

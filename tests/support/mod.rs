@@ -3,12 +3,14 @@
 pub mod authenticator;
 pub mod care;
 pub mod chance;
+pub mod cluster;
 pub mod courses;
 pub mod database;
 pub mod dump;
 pub mod leaves;
 pub mod log;
 pub mod people;
+pub mod pgbouncer;
 pub mod process;
 pub mod proxy;
 pub mod race;
@@ -192,16 +194,18 @@ impl TestApp {
 
     /// The real program with a command, on this database and in this folder.
     pub fn program(&self, arguments: &[&str]) -> std::process::Command {
-        let database = match &self.config.database {
-            Location::Sqlite(path) => format!("sqlite:{path}"),
-            Location::Postgres(url) => url.clone(),
+        let (database, direct) = match &self.config.database {
+            Location::Sqlite(path) => (format!("sqlite:{path}"), None),
+            Location::Postgres(url) => (url.clone(), None),
+            Location::Pooled { pooler, direct } => (pooler.clone(), Some(direct)),
         };
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_evenkeel"));
         command
             .args(arguments)
             .current_dir(&self.config.data_dir)
             .env("EVENKEEL_DATA_DIR", &self.config.data_dir)
-            .env("DATABASE_URL", database);
+            .env("DATABASE_URL", database)
+            .envs(direct.map(|url| ("EVENKEEL_DATABASE_DIRECT_URL", url)));
         command
     }
 

@@ -42,6 +42,6 @@ pub fn watch() {
 
 /// The number of statements that work asked of a database.
 pub fn count(location: &Location) -> usize {
-    let (Location::Sqlite(url) | Location::Postgres(url)) = location;
+    let (Location::Sqlite(url) | Location::Postgres(url) | Location::Pooled { pooler: url, .. }) = location;
     COUNTS.lock().unwrap().get(base(url)).copied().unwrap_or(0)
 }

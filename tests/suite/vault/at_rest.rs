@@ -20,7 +20,7 @@ fn everything(app: &TestApp) -> Vec<u8> {
             assert!(log.len() > 32, "what was written last is in the log");
             [std::fs::read(path).unwrap(), log, std::fs::read(format!("{path}-shm")).unwrap()].concat()
         }
-        Location::Postgres(url) => {
+        Location::Postgres(url) | Location::Pooled { direct: url, .. } => {
             let dump = Command::new(pg_dump()).args(["--inserts", url]).output().unwrap();
             assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
             dump.stdout
@@ -110,7 +110,7 @@ on_both_databases! {
         let hex: String = index.iter().map(|byte| format!("{byte:02x}")).collect();
         let by_index = match app.config.database {
             Location::Sqlite(_) => data.windows(index.len()).any(|window| window == index),
-            Location::Postgres(_) => searchable(&data).contains(&hex),
+            Location::Postgres(_) | Location::Pooled { .. } => searchable(&data).contains(&hex),
         };
         let data = searchable(&data);
         assert!(by_index && holds(&data, "Europe/Berlin"), "what is not sealed is found");
