@@ -13,6 +13,6 @@ pub mod web_push;
 mod worker;
 mod worker_loop;
 
-pub use senders::{Senders, StandIn};
+pub use senders::{Outcome, Senders, StandIn};
 pub use worker::Worker;
 pub use worker_loop::BATCH;

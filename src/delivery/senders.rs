@@ -5,12 +5,14 @@ use super::{mail, web_push};
 use crate::actions::nudges::claim::{Payload, Ready};
 use crate::domain::hand_over::SendResult;
 use crate::domain::nudge::AttemptOutcome;
-use futures::future::BoxFuture;
 use jiff::Timestamp;
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What stands in for the providers: told of each message and which of its targets it goes to, it says what came of it.
-pub type StandIn = Box<dyn Fn(&Ready, usize, Timestamp) -> BoxFuture<'static, SendResult> + Send + Sync>;
+pub type StandIn = Box<dyn Fn(&Ready, usize, Timestamp) -> Outcome + Send + Sync>;
+/// What comes of a message, once it is known.
+pub type Outcome = Pin<Box<dyn Future<Output = SendResult> + Send>>;
 
 /// The senders, one per channel, and the circuits of their providers.
 pub struct Senders {

@@ -131,23 +131,6 @@ on_both_databases! {
         assert_eq!(standing(&app, &due, NudgeState::Sent).await, 8);
     }
 
-    async fn r38_what_somebody_put_off_does_not_wait_again_with_what_a_wrong_clock_ended(app) {
-        let couple = app.couple().await;
-        let scene = couple.scene(&app).await;
-        let check_in = couple.check_ins(&app, &couple.sam, &scene).await.remove(0);
-        app.pass_minutes(HOUR + 10).await;
-        let snooze = json!({ "checkInId": check_in["id"], "minutes": 5 * HOUR });
-        couple.sam.done(&app, "snoozeCheckIn", snooze, "").await;
-        // Put back, so that what the snooze ended lies ahead, as what a wrong clock ends does.
-        app.clock.step_wall(-seconds(30 * 60));
-        app.clock.step_database(-seconds(30 * 60));
-        app.pass_minutes(2 * STEADY).await;
-        assert!(!doubted(&app.app));
-        app.pass_until(minute(DAY)).await;
-        assert_eq!(couple.sam.timeline_of(&app, "EMAIL").await, ["25 03:10 mail EMAIL"]);
-        assert_eq!(couple.sam.timeline_of(&app, "ASK_AGAIN").await, ["25 06:00 push ASK_AGAIN"]);
-    }
-
     async fn r38_an_account_is_erased_only_when_its_grace_is_over_by_both_clocks(app) {
         let sam = app.couple().await.sam;
         let request = "mutation { requestErasure { status } }";
